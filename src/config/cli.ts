@@ -1,0 +1,133 @@
+// The main function of every executable: reads the command line and the settings, does what was
+// asked, or starts the program. Each file in bin/ calls runExecutable and nothing else.
+
+import { version as packageVersion } from '../../package.json'
+import { type CommandLine, FLAGS_HELP, parseCommandLine } from './flags.ts'
+import { type Environment, type Loaded, loadSettings } from './load.ts'
+import { writeStderr, writeStdout } from './output.ts'
+import type { ConfigOf, Schema, Settings } from './schema.ts'
+import { defaultFile, effectiveFile } from './toml-text.ts'
+
+const EXIT_OK = 0
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+
+export interface Executable<S extends Schema> {
+  name: string
+  /** One sentence for --help. */
+  description: string
+  /** The package's, unless told otherwise. */
+  version?: string
+  settings: Settings<S>
+  /**
+   * Starts the program. The warnings have already been written to standard error. A StartError
+   * thrown here ends the process with its message alone, any other error with its stack.
+   */
+  run: (config: ConfigOf<S>, warnings: string[]) => void | Promise<void>
+}
+
+/** A reason not to start that the operator can remove: its message is all they need to see. */
+export class StartError extends Error {
+  override name = 'StartError'
+}
+
+export async function runExecutable<S extends Schema>(executable: Executable<S>): Promise<void> {
+  const code = await runCommand(executable, process.argv.slice(2), process.env)
+  if (code !== null) process.exit(code)
+}
+
+/** The exit code, or null when the program has been started. */
+async function runCommand<S extends Schema>(
+  executable: Executable<S>,
+  args: readonly string[],
+  environment: Environment,
+): Promise<number | null> {
+  const { name, settings } = executable
+  const line = parseCommandLine(args)
+  if ('mistake' in line) {
+    writeStderr(`${name}: ${line.mistake}\n\n${usage(executable)}`)
+    return EXIT_USAGE
+  }
+  if (line.action === 'help') return print(name, `${usage(executable)}\n${help(executable)}`)
+  if (line.action === 'version') return print(name, `${name} ${versionOf(executable)}\n`)
+  if (line.action === 'print-config') return print(name, defaultFile(name, settings.schema))
+
+  const loaded = loadSettings(settings, line.configPath, environment)
+  for (const warning of loaded.warnings) writeStderr(`${name}: warning: ${warning}\n`)
+  if (loaded.problems.length > 0) {
+    writeStderr(problemReport(name, loaded.problems))
+    return EXIT_FAILED
+  }
+  if (line.action === 'print-effective-config') return print(name, effectiveText(settings, loaded))
+  if (line.action === 'check') return print(name, checkReport(line, loaded))
+  return start(executable, loaded)
+}
+
+async function start<S extends Schema>(
+  executable: Executable<S>,
+  loaded: Loaded<S>,
+): Promise<number | null> {
+  try {
+    await executable.run(loaded.config, loaded.warnings)
+    return null
+  } catch (error) {
+    writeStderr(`${executable.name}: ${failureText(error)}\n`)
+    return EXIT_FAILED
+  }
+}
+
+function print(name: string, text: string): number {
+  const failure = writeStdout(text)
+  if (failure === null) return EXIT_OK
+  writeStderr(`${name}: cannot write to standard output: ${failure}\n`)
+  return EXIT_FAILED
+}
+
+function usage<S extends Schema>({ name }: Executable<S>): string {
+  return `Usage: ${name} [flags]\n\n${FLAGS_HELP}`
+}
+
+function help<S extends Schema>(executable: Executable<S>): string {
+  const { name, description } = executable
+  return `${name} ${versionOf(executable)}: ${description}
+
+Without flags it starts with the default settings. To change some:
+  ${name} -p > ${name}.toml
+  ${name} --check -c ${name}.toml
+  ${name} -c ${name}.toml
+
+An environment variable overrides the file: AQUATIC_NETWORK_ADDRESS sets
+address in section [network], AQUATIC_LOG_LEVEL sets log_level.
+Exit codes: 0 done or stopped, 1 failed or settings wrong, 2 wrong flags.
+`
+}
+
+function problemReport(name: string, problems: readonly string[]): string {
+  const count = problems.length === 1 ? '1 mistake' : `${problems.length} mistakes`
+  const lines = problems.map((problem) => `  ${problem}\n`).join('')
+  return `${name}: ${count} in the settings:\n${lines}`
+}
+
+function effectiveText<S extends Schema>(settings: Settings<S>, loaded: Loaded<S>): string {
+  return effectiveFile(settings.schema, loaded.config, ({ path }) => {
+    const origin = loaded.origins.get(path)
+    return origin === undefined ? '' : `from ${origin}`
+  })
+}
+
+function checkReport<S extends Schema>(line: CommandLine, loaded: Loaded<S>): string {
+  const subject = line.configPath ?? 'no settings file, so defaults and environment'
+  const set = loaded.origins.size
+  const warnings = loaded.warnings.length
+  const remark = warnings === 0 ? '' : `, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`
+  return `${subject}: valid (${set} ${set === 1 ? 'setting' : 'settings'} given${remark})\n`
+}
+
+function failureText(error: unknown): string {
+  if (error instanceof StartError) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+function versionOf<S extends Schema>(executable: Executable<S>): string {
+  return executable.version ?? packageVersion
+}

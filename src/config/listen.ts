@@ -1,0 +1,73 @@
+// From the settings address and address_ipv6 to the list of sockets that a tracker opens.
+// Called at start-up with settings that are valid each by itself.
+
+import { addressText, parseSocketAddress, type SocketAddress } from './address.ts'
+
+export interface ListenAddress extends SocketAddress {
+  /** An IPv6 wildcard socket that takes IPv4 packets too. False means IPV6_V6ONLY. */
+  dualStack: boolean
+  /** Opened only where the system has IPv6; when that fails the tracker starts without it. */
+  optional: boolean
+  /** Port 0 here means the port that the system gives this earlier entry of the list; -1 for none. */
+  portFromIndex: number
+}
+
+const WILDCARD_IPV4 = '0.0.0.0'
+const WILDCARD_IPV6 = '::'
+
+export function listenAddresses(
+  address: string | readonly string[],
+  addressIpv6: string,
+): ListenAddress[] {
+  const found = [address]
+    .flat()
+    .filter((text) => text !== '')
+    .map(parsed)
+  const list = found.map((item) => ({
+    ...item,
+    dualStack: isWildcard6(item) && !hasIPv4(found, item.port),
+    optional: false,
+    portFromIndex: -1,
+  }))
+  if (addressIpv6 !== 'auto' && addressIpv6 !== '') {
+    const item = parsed(addressIpv6)
+    list.push({ ...item, dualStack: false, optional: false, portFromIndex: -1 })
+  }
+  if (addressIpv6 !== 'auto') return list
+  for (const [index, item] of found.entries()) {
+    if (item.host !== WILDCARD_IPV4) continue
+    if (found.some((other) => isWildcard6(other) && other.port === item.port)) continue
+    const { port } = item
+    const portFromIndex = port === 0 ? index : -1
+    list.push({
+      family: 6,
+      host: WILDCARD_IPV6,
+      port,
+      dualStack: false,
+      optional: true,
+      portFromIndex,
+    })
+  }
+  return list
+}
+
+/** Addresses that stand more than once in the settings, in their normal form. */
+export function duplicatesOf(list: readonly ListenAddress[]): string[] {
+  const texts = list.filter((item) => item.port !== 0).map(addressText)
+  return [...new Set(texts.filter((text, index) => texts.indexOf(text) !== index))]
+}
+
+function parsed(text: string): SocketAddress {
+  const address = parseSocketAddress(text)
+  if ('fault' in address) throw new Error(`address ${text} was not checked: it ${address.fault}`)
+  return address
+}
+
+function isWildcard6(address: SocketAddress): boolean {
+  return address.family === 6 && address.host === WILDCARD_IPV6
+}
+
+// An IPv4 socket on the same port and a dual-stack one would be in each other's way.
+function hasIPv4(list: readonly SocketAddress[], port: number): boolean {
+  return list.some((item) => item.family === 4 && item.port === port && port !== 0)
+}

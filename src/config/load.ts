@@ -1,0 +1,206 @@
+// Puts the effective settings together: defaults, then the file, then the environment, and says
+// everything that is wrong with them at once. Called by cli.ts at start-up.
+
+import { readSettingsFile, type SettingsFile } from './read-file.ts'
+import {
+  buildConfig,
+  type ConfigOf,
+  ENVIRONMENT_PREFIX,
+  type Entry,
+  entriesOf,
+  isSection,
+  type Schema,
+  type Settings,
+  titleOf,
+} from './schema.ts'
+import { type Fault, isA, type TomlValue, type Verdict } from './setting.ts'
+import { nearest } from './suggest.ts'
+import { keyText, tomlText } from './toml-text.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Loaded<S extends Schema> {
+  /** Complete even when there are problems: what is wrong has its default value. */
+  config: ConfigOf<S>
+  /** One line each. Any problem means: do not start. */
+  problems: string[]
+  warnings: string[]
+  /** Where a value comes from, such as `aquatic.toml:3` or a variable; no entry for a default. */
+  origins: Map<string, string>
+}
+
+export function loadSettings<S extends Schema>(
+  settings: Settings<S>,
+  configPath: string | null,
+  environment: Environment,
+): Loaded<S> {
+  const loading = new Loading(settings)
+  if (configPath !== null) {
+    const file = readSettingsFile(configPath)
+    if ('problem' in file) loading.problems.push(file.problem)
+    else loading.takeFile(configPath, file)
+  }
+  loading.takeEnvironment(environment)
+  return loading.finish()
+}
+
+class Loading<S extends Schema> {
+  readonly problems: string[] = []
+  readonly #warnings: string[] = []
+  readonly #origins = new Map<string, string>()
+  readonly #values = new Map<string, unknown>()
+  readonly #faulty = new Set<string>()
+  readonly #settings: Settings<S>
+  readonly #entries: Map<string, Entry>
+
+  constructor(settings: Settings<S>) {
+    this.#settings = settings
+    this.#entries = new Map(entriesOf(settings.schema).map((entry) => [entry.path, entry]))
+  }
+
+  takeFile(path: string, file: SettingsFile): void {
+    for (const [name, value] of Object.entries(file.table)) {
+      const node = Object.hasOwn(this.#settings.schema, name) ? this.#settings.schema[name] : null
+      if (node !== null && isSection(node)) {
+        this.#takeSection(path, file, name, value)
+      } else {
+        this.#takeKey('', name, value, `${path}:${file.lines.find([name])}`)
+      }
+    }
+  }
+
+  #takeSection(path: string, file: SettingsFile, name: string, value: TomlValue): void {
+    if (!isTable(value)) {
+      this.problems.push(
+        `${path}:${file.lines.find([name])}: ${name} ${isA(value)}, but it is the name of a section: ` +
+          `write [${name}] on a line of its own and its keys below.`,
+      )
+      return
+    }
+    for (const [key, item] of Object.entries(value)) {
+      this.#takeKey(name, key, item, `${path}:${file.lines.find([name, key])}`)
+    }
+  }
+
+  #takeKey(section: string, key: string, value: TomlValue, origin: string): void {
+    const path = section === '' ? key : `${section}.${key}`
+    const entry = key.includes('.') ? undefined : this.#entries.get(path)
+    if (entry === undefined) {
+      this.problems.push(`${origin}: ${this.#unknownKey(section, key, value)}`)
+      return
+    }
+    const shown = entry.setting.secret ? '(hidden)' : abbreviate(tomlText(value))
+    const where = `${origin}: ${titleOf(entry)} = ${shown}`
+    this.#take(entry, entry.setting.check(value), origin, where, 'delete the line')
+  }
+
+  takeEnvironment(environment: Environment): void {
+    const names = new Map([...this.#entries.values()].map((entry) => [entry.variable, entry]))
+    for (const variable of Object.keys(environment).sort()) {
+      const text = environment[variable]
+      if (!variable.startsWith(ENVIRONMENT_PREFIX) || text === undefined) continue
+      const entry = names.get(variable)
+      if (entry === undefined) {
+        this.#warnings.push(this.#unknownVariable(variable, [...names.keys()]))
+        continue
+      }
+      const read = entry.setting.fromText(text)
+      const verdict = 'fault' in read ? read : entry.setting.check(read.value)
+      const shown = entry.setting.secret ? '(hidden)' : abbreviate(tomlText(text))
+      const where = `environment variable ${variable} = ${shown}`
+      this.#take(entry, verdict, variable, where, 'unset the variable')
+    }
+  }
+
+  #take(
+    entry: Entry,
+    verdict: Verdict<unknown>,
+    origin: string,
+    where: string,
+    undo: string,
+  ): void {
+    if ('fault' in verdict) {
+      this.#faulty.add(entry.path)
+      this.problems.push(`${where} ${faultText(entry, verdict, undo)}`)
+      return
+    }
+    this.#values.set(entry.path, verdict.value)
+    this.#origins.set(entry.path, origin)
+  }
+
+  #unknownKey(section: string, key: string, value: TomlValue): string {
+    const path = section === '' ? key : `${section}.${key}`
+    const isTableOfTop = section === '' && isTable(value)
+    const title = isTableOfTop ? `[${keyText(key)}]` : titleOf({ section, key: keyText(key) })
+    const retired = this.#settings.retired
+    if (Object.hasOwn(retired, path)) return `${title} is not a setting here: ${retired[path]}`
+    const kind = isTableOfTop ? 'is not a section' : 'is not a setting'
+    return `${title} ${kind} of this program. ${this.#keyHint(section, key, isTableOfTop)}`
+  }
+
+  #keyHint(section: string, key: string, wantsSection: boolean): string {
+    const entries = [...this.#entries.values()]
+    const schema = this.#settings.schema
+    const sections = Object.keys(schema).filter((name) => isSection(schema[name]))
+    if (wantsSection) {
+      const near = nearest(key, sections)
+      return near === null ? `Sections are: ${sections.join(', ')}.` : `Did you mean [${near}]?`
+    }
+    const elsewhere = entries.filter((entry) => entry.key === key).map(titleOf)
+    if (elsewhere.length > 0) return `It belongs elsewhere: ${elsewhere.join(' or ')}.`
+    const here = entries.filter((entry) => entry.section === section)
+    const near =
+      nearest(
+        key,
+        here.map((entry) => entry.key),
+      ) ??
+      nearest(
+        key,
+        entries.map((entry) => entry.key),
+      )
+    if (near === null) return 'Delete the line, or see -p for all settings.'
+    const found = here.find((entry) => entry.key === near)
+    const meant = found ?? entries.find((entry) => entry.key === near)
+    return meant === undefined ? '' : `Did you mean ${titleOf(meant)}?`
+  }
+
+  #unknownVariable(variable: string, known: string[]): string {
+    const near = nearest(variable, known)
+    const hint = near === null ? 'it may belong to another program' : `did you mean ${near}?`
+    return `environment variable ${variable} names no setting of this program; ${hint}`
+  }
+
+  finish(): Loaded<S> {
+    const config = buildConfig(this.#settings.schema, (entry) =>
+      this.#values.has(entry.path) ? this.#values.get(entry.path) : entry.setting.defaultValue,
+    )
+    for (const finding of this.#settings.crossCheck(config)) {
+      // A setting that is wrong by itself has its default here, about which nobody asked.
+      if (finding.paths.some((path) => this.#faulty.has(path))) continue
+      const list = finding.kind === 'problem' ? this.problems : this.#warnings
+      const origin = this.#originOf(finding.paths)
+      list.push(origin === '' ? finding.text : `${origin}: ${finding.text}`)
+    }
+    const { problems } = this
+    return { config, problems, warnings: this.#warnings, origins: this.#origins }
+  }
+
+  #originOf(paths: readonly string[]): string {
+    const known = paths.find((path) => this.#origins.has(path))
+    return known === undefined ? '' : (this.#origins.get(known) ?? '')
+  }
+}
+
+function faultText(entry: Entry, { fault, remedy }: Fault, undo: string): string {
+  const fallback = tomlText(entry.setting.defaultValue as TomlValue)
+  const back = `${undo} to have the default, ${fallback}`
+  return `${fault}: allowed is ${entry.setting.allowed}. ${remedy}, or ${back}.`
+}
+
+function isTable(value: TomlValue): value is { [key: string]: TomlValue } {
+  return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date)
+}
+
+function abbreviate(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 77)}…`
+}

@@ -1,0 +1,75 @@
+// Reads a settings file from disk and turns it into TOML values with the line of each key.
+// Called by load.ts; every failure is one line of text that names the file and the remedy.
+
+import { closeSync, openSync, readSync } from 'node:fs'
+import { parse, TomlError } from 'smol-toml'
+import type { TomlValue } from './setting.ts'
+import { type KeyLines, locateKeys } from './toml-locate.ts'
+
+// A generous bound: the longest sensible file is a few KiB. It stops a read of /dev/zero.
+const FILE_BYTES_MAX = 1024 * 1024
+
+export interface SettingsFile {
+  table: Record<string, TomlValue>
+  lines: KeyLines
+}
+
+export function readSettingsFile(path: string): SettingsFile | { problem: string } {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readBounded(path))
+  } catch (error) {
+    return { problem: `${path}: ${readFailure(error)}` }
+  }
+  return parseSettings(path, text)
+}
+
+export function parseSettings(path: string, text: string): SettingsFile | { problem: string } {
+  try {
+    const table = parse(text, { integersAsBigInt: true }) as unknown as Record<string, TomlValue>
+    return { table, lines: locateKeys(text) }
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error
+    return { problem: `${path}:${error.line}:${error.column}: not TOML: ${syntaxFailure(error)}` }
+  }
+}
+
+// Also reads pipes (`-c <(generate)`), whose size is not known beforehand.
+function readBounded(path: string): Uint8Array {
+  const file = openSync(path, 'r')
+  try {
+    const buffer = new Uint8Array(FILE_BYTES_MAX + 1)
+    let size = 0
+    while (size < buffer.length) {
+      const got = readSync(file, buffer, size, buffer.length - size, null)
+      if (got === 0) return buffer.subarray(0, size)
+      size += got
+    }
+    throw new Error('TOO_LARGE')
+  } finally {
+    closeSync(file)
+  }
+}
+
+function readFailure(error: unknown): string {
+  const code = (error as { code?: string }).code
+  const hint = 'check the path after -c; -p prints a file to start from'
+  if (code === 'ENOENT' || code === 'ENOTDIR') return `there is no such file; ${hint}`
+  if (code === 'EISDIR') return `this is a directory, not a file; ${hint}`
+  if (code === 'EACCES' || code === 'EPERM') {
+    return 'this user may not read the file; change its owner or mode'
+  }
+  if (error instanceof TypeError) return 'the file is not text in UTF-8; save it again as UTF-8'
+  if (error instanceof Error && error.message === 'TOO_LARGE') {
+    return `the file is longer than ${FILE_BYTES_MAX} bytes, which no settings file needs to be; ${hint}`
+  }
+  return `the file cannot be read: ${error instanceof Error ? error.message : String(error)}`
+}
+
+// The parser's message has a headline, then a drawing of the place; only the headline fits a log.
+function syntaxFailure(error: TomlError): string {
+  const headline = error.message.split('\n')[0].replace(/^Invalid TOML document: /, '')
+  const line = error.codeblock.split('\n').find((row) => row.startsWith(`${error.line}:`))
+  const source = line?.replace(/^\d+:\s*/, '').trim()
+  return source ? `${headline} in «${source}»` : headline
+}

@@ -1,0 +1,363 @@
+// The settings of aquatic_udp: names, defaults, limits and their manual. The default file, its
+// checks, the environment variables and docs/config-udp.md are derived from this schema.
+// Keys that aquatic has had keep their names.
+
+import { ADDRESS_FORMS, checkSocketAddress } from '../config/address.ts'
+import { duplicatesOf, listenAddresses } from '../config/listen.ts'
+import { type ConfigOf, defineSettings, type Finding, section } from '../config/schema.ts'
+import {
+  boolean,
+  bytes,
+  choice,
+  integer,
+  seconds,
+  string,
+  stringOrList,
+} from '../config/setting.ts'
+import { LOG_LEVELS } from '../log/log.ts'
+import { MAX_BATCH_PACKETS } from './layout.ts'
+import { retiredKeys } from './retired-keys.ts'
+
+const WORKERS_MAX = 256
+const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
+const PEER_AGE_SEC_MAX = 28800 // A peer row counts seconds in 15 bits.
+const CONNECTION_AGE_SEC_MAX = 4000
+const DAY_SEC = 86400
+// BEP 15: a client may use an id for a minute, a tracker should accept it for two.
+const CONNECTION_AGE_BEP15_SEC = 120
+
+const network = section('Where the tracker listens, and how it takes packets from the system.', {
+  address: stringOrList(
+    '0.0.0.0:3000',
+    { allowed: ADDRESS_FORMS, check: checkListenAddress },
+    `Listen on this address and port, or on each of a list of them, such as
+    ['192.0.2.1:3000', '[2001:db8::1]:3000'].
+
+    0.0.0.0 means every IPv4 address of the machine. [::] means every IPv6 address, and every IPv4
+    address too where the system allows that, unless another entry listens on IPv4 with the same
+    port. On such wildcard addresses each packet is answered from the address it was sent to, which
+    costs a little time per request; on a machine with one address, writing that address saves it.
+    Host names are not accepted. Port 0 lets the system choose a free port, which is useful for
+    tests only. Ports below 1024 need the right to open them at the start.
+
+    An empty list opens nothing here; address_ipv6 must then name an address. An address that
+    cannot be opened stops the start.`,
+  ),
+  address_ipv6: string(
+    'auto',
+    { allowed: "'auto', '' or '[IPv6]:port'", check: checkListenIPv6 },
+    `Listen on this IPv6 address as well.
+
+    'auto' listens on [::] with the port of address when that is the IPv4 wildcard 0.0.0.0, and on
+    nothing otherwise: a tracker bound to 127.0.0.1 does not become public. A machine without IPv6
+    is then no error. An address of your own, such as '[2001:db8::1]:3000', stops the start when it
+    cannot be opened. '' listens on nothing beyond address.`,
+  ),
+  socket_recv_buffer_size: bytes(
+    524288,
+    { min: 0, max: RECV_BUFFER_BYTES_MAX },
+    `Ask the system for a receive buffer of this size (bytes) for each socket. 0 leaves the
+    system's default.
+
+    Packets wait here while a worker is busy; when the buffer is full the system drops new ones and
+    clients have to ask again. Raise it if drops are counted (column «drops» in /proc/net/udp) while
+    the machine still has time to spare: a larger buffer rides out longer bursts, but does not make
+    an overloaded tracker faster. The system grants at most net.core.rmem_max; if that is less, the
+    start says so. To allow 8 MB:
+
+    $ sudo sysctl -w net.core.rmem_max=8000000`,
+  ),
+  poll_event_capacity: integer(
+    4096,
+    { min: 1, max: 1000000 },
+    `Take at most this many packets from the system in one batch.
+
+    Of larger values ${MAX_BATCH_PACKETS} take effect: the buffers of a batch should fit the
+    processor's caches, and larger batches gain nothing while the first packet waits longer for the
+    last. Lower it to trade throughput for a steadier response time under full load.`,
+  ),
+})
+
+const protocol = section('What clients are told.', {
+  max_scrape_torrents: integer(
+    255,
+    { min: 1, max: 255 },
+    `Answer a scrape for at most this many torrents; further ones in the same request are left out.
+
+    An answer also has to fit one packet that no network on the way cuts into fragments, so at most
+    122 torrents over IPv4 and 102 over IPv6 take effect. Lower it to spend less on scrapes.`,
+  ),
+  max_response_peers: integer(
+    255,
+    { min: 1, max: 65535 },
+    `Return at most this many peers to an announce, also to clients that ask for more or for no
+    particular number.
+
+    An answer also has to fit one packet that no network on the way cuts into fragments, so at most
+    242 peers over IPv4 and 67 over IPv6 take effect. Each peer costs 6 bytes of outgoing traffic
+    over IPv4 and 18 over IPv6. Lower it to save bandwidth: clients rarely need more than 50.`,
+  ),
+  peer_announce_interval: seconds(
+    900,
+    { min: 1, max: DAY_SEC },
+    `Ask clients to announce again after this long (seconds).
+
+    Most of a tracker's work is repeated announces, so twice the interval is nearly half the load.
+    Clients learn of new peers later in return. Keep [cleaning] max_peer_age well above it, or peers
+    vanish between two announces.`,
+  ),
+  invalid_connection_id: choice(
+    'silent',
+    ['silent', 'error'],
+    `What to do with a request whose connection id is unknown or has expired: 'silent' drops it,
+    'error' sends an error that is no longer than the request.
+
+    The sender of such a request may be forged. With 'silent' the tracker cannot be made to send
+    anything to a third party; clients notice the timeout and connect anew. With 'error' a client
+    whose id has expired learns it at once.`,
+  ),
+  count_downloads: boolean(
+    true,
+    `Count completed downloads of each torrent and report them in scrapes.
+
+    A download counts when a peer that the tracker knows as a leecher reports its completion. The
+    count lasts as long as the torrent has peers. With false, scrapes report 0.`,
+  ),
+})
+
+const handlers = section(
+  'The loop of a request worker. Without request workers these settings have no effect.',
+  {
+    max_requests_per_iter: integer(
+      10000,
+      { min: 1, max: 1000000 },
+      `Handle at most this many requests before a request worker sends their answers back.
+
+      More gives fewer hand-overs between threads, and longer waits for the first of the requests.`,
+    ),
+    channel_recv_timeout_microseconds: integer(
+      200,
+      { min: 0, max: 1000000 },
+      `A request worker that has found no request waits this long (microseconds) for one before it
+      looks after its other duties. 0 never waits, which keeps its core busy all the time.`,
+    ),
+  },
+)
+
+const statistics = section('Figures about the work done.', {
+  interval: seconds(
+    0,
+    { min: 0, max: DAY_SEC },
+    `Seconds between statistics lines on standard error. 0 = off.`,
+  ),
+})
+
+const cleaning = section('When peers, torrents and connection ids are forgotten.', {
+  interval: seconds(
+    30,
+    { min: 1, max: DAY_SEC },
+    `Look for peers to forget this often (seconds), and for torrents without peers.
+
+    A peer that is too old counts in answers until the next look. Cleaning happens in small steps
+    between packets; a shorter interval keeps counts and memory tighter for a little more work.`,
+  ),
+  max_peer_age: seconds(
+    1200,
+    { min: 1, max: PEER_AGE_SEC_MAX },
+    `Forget a peer that has not announced for this long (seconds).
+
+    Keep it above [protocol] peer_announce_interval, with room for a client that is late or whose
+    announce gets lost: a third more is usual. Longer keeps peers that have long gone, and memory
+    grows accordingly. The limit is that of the peer table, which counts an age in 15 bits.`,
+  ),
+  max_connection_age: seconds(
+    300,
+    { min: 1, max: CONNECTION_AGE_SEC_MAX },
+    `Accept a connection id for this long (seconds) after it was given out.
+
+    BEP 15 lets clients use an id for one minute and asks trackers to accept it for two, so keep it
+    at ${CONNECTION_AGE_BEP15_SEC} or more. Longer saves clients that keep their id a round trip; it
+    also lengthens the time in which someone who has seen an id can use it from the same address.`,
+  ),
+})
+
+const privileges = section(
+  'Rights to give up once the sockets are open. Needs a start as root, and makes sense with it.',
+  {
+    drop_privileges: boolean(
+      false,
+      `Change the root directory and become another user once sockets are open and workers run. The
+      start stops if any step of it fails. With false the three settings below have no effect.`,
+    ),
+    chroot_path: string(
+      '.',
+      { check: refuseNul },
+      `Make this directory the root directory. A relative path starts at the working directory of the
+      start. The tracker needs no file inside; an empty directory owned by root is the safest.`,
+    ),
+    user: string(
+      'nobody',
+      { check: refuseNul },
+      `Become this user, given by name. It must exist. All supplementary groups are given up.`,
+    ),
+    group: string(
+      '',
+      { check: refuseNul },
+      `Become this group, given by name. Empty means the user's primary group.`,
+    ),
+  },
+)
+
+const limits = section(
+  `Upper bounds on what the tracker remembers, so that nobody can fill the machine's memory. Address
+  space is reserved for them at the start; memory is spent only as torrents and peers arrive.`,
+  {
+    max_torrents: integer(
+      20000000,
+      { min: 1, max: 1000000000 },
+      `Remember at most this many torrents, over IPv4 and IPv6 together.
+
+      Beyond it, announces for new torrents get an error and are counted, and a log line says so at
+      most once a minute; torrents that are known go on. Lower it if the start reports that the
+      system refuses the reserve, as it may under «ulimit -v» or strict overcommit.`,
+    ),
+    max_peers: integer(
+      100000000,
+      { min: 1, max: 2000000000 },
+      `Remember at most this many peers in all torrents together.
+
+      Beyond it, announces of new peers get an error and are counted, and a log line says so at most
+      once a minute; peers that are known go on. Lower it if the start reports that the system
+      refuses the reserve.`,
+    ),
+  },
+)
+
+const schema = {
+  socket_workers: integer(
+    1,
+    { min: 0, max: WORKERS_MAX },
+    `Threads that receive packets and send answers. 0 = as many as the machine has processors.
+
+    Each has sockets of its own on the same port, and the system spreads clients over them by
+    address and port. One worker fills one processor core: add workers when one is not enough, and
+    leave a core to the rest of the machine.`,
+  ),
+  request_workers: integer(
+    0,
+    { min: 0, max: WORKERS_MAX },
+    `Threads that handle requests which socket workers have received. 0 = socket workers handle
+    requests themselves, which takes the least processor time per request.
+
+    Other values are accepted but handled like 0 for now; the start says so.`,
+  ),
+  log_level: choice(
+    'error',
+    LOG_LEVELS,
+    `Write events of this weight and above to standard error: error is what needs attention, warn
+    what may, info what changes rarely, debug and trace are for finding faults. off writes none. The
+    line that tells of the start is always written.`,
+  ),
+  network,
+  protocol,
+  handlers,
+  statistics,
+  cleaning,
+  privileges,
+  limits,
+}
+
+export type UdpConfig = ConfigOf<typeof schema>
+
+export const udpSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
+
+function crossCheck(config: UdpConfig): Finding[] {
+  return [
+    ...listenFindings(config),
+    ...timeFindings(config),
+    ...privilegeFindings(config),
+    ...workerFindings(config),
+  ]
+}
+
+function listenFindings({ network: { address, address_ipv6 } }: UdpConfig): Finding[] {
+  const paths = ['network.address', 'network.address_ipv6']
+  const list = listenAddresses(address, address_ipv6)
+  if (list.length === 0) {
+    const text = `[network] address is empty and address_ipv6 adds nothing, so the tracker would
+      listen nowhere: write an address such as '0.0.0.0:3000'.`
+    return [problem(paths, text)]
+  }
+  return duplicatesOf(list).map((text) =>
+    problem(
+      paths,
+      `the address ${text} stands twice in [network] address and address_ipv6: delete one.`,
+    ),
+  )
+}
+
+function timeFindings({ protocol, cleaning }: UdpConfig): Finding[] {
+  const findings: Finding[] = []
+  const { peer_announce_interval } = protocol
+  const { interval, max_peer_age, max_connection_age } = cleaning
+  if (peer_announce_interval >= max_peer_age) {
+    const text = `peers would be forgotten between two announces, because [protocol]
+      peer_announce_interval (${peer_announce_interval}) is not below [cleaning] max_peer_age
+      (${max_peer_age}): raise the second to about a third above the first.`
+    findings.push(warning(['protocol.peer_announce_interval', 'cleaning.max_peer_age'], text))
+  }
+  if (interval > max_peer_age) {
+    const text = `peers would stay up to ${interval} seconds beyond their age, because [cleaning]
+      interval is above max_peer_age (${max_peer_age}): lower interval.`
+    findings.push(warning(['cleaning.interval', 'cleaning.max_peer_age'], text))
+  }
+  if (max_connection_age < CONNECTION_AGE_BEP15_SEC) {
+    const text = `clients that keep to BEP 15 may be refused, because [cleaning] max_connection_age
+      is ${max_connection_age}: raise it to ${CONNECTION_AGE_BEP15_SEC} or more.`
+    findings.push(warning(['cleaning.max_connection_age'], text))
+  }
+  return findings
+}
+
+function privilegeFindings({ privileges }: UdpConfig): Finding[] {
+  if (!privileges.drop_privileges) return []
+  return (['user', 'chroot_path'] as const)
+    .filter((key) => privileges[key] === '')
+    .map((key) => {
+      const paths = [`privileges.${key}`, 'privileges.drop_privileges']
+      return problem(
+        paths,
+        `[privileges] ${key} is empty, but drop_privileges needs it: write one.`,
+      )
+    })
+}
+
+function workerFindings({ request_workers }: UdpConfig): Finding[] {
+  if (request_workers === 0) return []
+  const text = `request_workers = ${request_workers} is handled like 0 for now: socket workers handle
+    requests themselves.`
+  return [warning(['request_workers'], text)]
+}
+
+function problem(paths: readonly string[], text: string): Finding {
+  return { kind: 'problem', paths, text: text.replace(/\s+/g, ' ') }
+}
+
+function warning(paths: readonly string[], text: string): Finding {
+  return { kind: 'warning', paths, text: text.replace(/\s+/g, ' ') }
+}
+
+function checkListenAddress(text: string) {
+  return text === '' ? null : checkSocketAddress(text)
+}
+
+function checkListenIPv6(text: string) {
+  if (text === '' || text === 'auto') return null
+  const fault = checkSocketAddress(text)
+  if (fault !== null || text.startsWith('[')) return fault
+  return { fault: 'is an IPv4 address', remedy: 'Write it in [network] address' }
+}
+
+function refuseNul(text: string) {
+  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
+}
