@@ -1,0 +1,116 @@
+// The shared memory that all swarms live in: one reserve, handed out in pages of 16 KiB.
+// Created once by main, attached by every worker; swarm/ takes pages for torrent rows, hash buckets
+// and blocks of peers. Owns the pages and their bookkeeping, protected by the pool's own lock.
+//
+// One reserve for all tables instead of one each: pages then fill from the front, so that the part
+// in use is dense, huge pages fit it, and no table needs room for the case that it gets everything.
+// The system gives memory only to pages that were touched.
+import { addressOf, libc } from '../os/ffi.ts'
+import { lock, unlock } from './lock.ts'
+
+export const PAGE_WORDS = 4096
+export const PAGE_BYTES = PAGE_WORDS * 4
+/** log2(PAGE_WORDS): word index >>> PAGE_SHIFT is the page. */
+export const PAGE_SHIFT = 12
+
+/** Words kept about each page. Word 0 belongs to the pool while the page is free, all to its user otherwise. */
+export const PAGE_INFO_WORDS = 8
+
+/** A single shared buffer ends here (a limit of the runtime). */
+export const ARENA_BYTES_MAX = 2 ** 32
+
+// Words of `pool`: the pool's own state.
+const POOL_LOCK = 0
+const POOL_NEXT_FRESH = 1
+const POOL_FREE_HEAD = 2
+const POOL_FREE_COUNT = 3
+const POOL_PAGES = 4
+const POOL_WORDS = 16
+
+/** Free pages that keep their memory, so that a swarm that shrinks and grows again costs no page faults. */
+const FREE_PAGES_KEPT = 256
+
+/**
+ * Huge pages come 2 MiB at a time, so the first part of the arena does without them: a small tracker
+ * would pay for memory it never uses. Beyond it they spare most TLB misses of random reads.
+ */
+const HUGE_PAGES_FROM_BYTES = 4 * 2 ** 20
+
+const MADV_DONTNEED = 4
+const MADV_HUGEPAGE = 14
+
+export interface ArenaBuffers {
+  readonly words: SharedArrayBuffer
+  readonly pageInfo: SharedArrayBuffer
+  readonly pool: SharedArrayBuffer
+}
+
+/** Reserves an arena of at least `bytes`. Throws RangeError when the system refuses. */
+export function createArena(bytes: number): ArenaBuffers {
+  const pages = Math.min(Math.ceil(bytes / PAGE_BYTES), ARENA_BYTES_MAX / PAGE_BYTES)
+  const buffers = {
+    words: new SharedArrayBuffer(pages * PAGE_BYTES),
+    pageInfo: new SharedArrayBuffer(pages * PAGE_INFO_WORDS * 4),
+    pool: new SharedArrayBuffer(POOL_WORDS * 4),
+  }
+  const pool = new Int32Array(buffers.pool)
+  pool[POOL_PAGES] = pages
+  // Page 0 is never handed out: address 0 means «none» everywhere.
+  pool[POOL_NEXT_FRESH] = 1
+  const rest = pages * PAGE_BYTES - HUGE_PAGES_FROM_BYTES
+  if (rest > 0) adviseHugePages(addressOf(new Int32Array(buffers.words)), rest)
+  return buffers
+}
+
+// Advice only: where the system has no huge pages, it changes nothing.
+function adviseHugePages(base: number, bytes: number): void {
+  libc.madvise((base + HUGE_PAGES_FROM_BYTES) as never, bytes as never, MADV_HUGEPAGE)
+}
+
+export class Arena {
+  readonly words: Int32Array<SharedArrayBuffer>
+  readonly pageInfo: Int32Array<SharedArrayBuffer>
+  private readonly pool: Int32Array<SharedArrayBuffer>
+  private readonly base: number
+
+  constructor(buffers: ArenaBuffers) {
+    this.words = new Int32Array(buffers.words)
+    this.pageInfo = new Int32Array(buffers.pageInfo)
+    this.pool = new Int32Array(buffers.pool)
+    this.base = addressOf(this.words)
+  }
+
+  /** Takes a page and returns its number, or 0 when the reserve is used up. Its contents are undefined. */
+  takePage(): number {
+    const pool = this.pool
+    lock(pool, POOL_LOCK)
+    let page = pool[POOL_FREE_HEAD]
+    if (page !== 0) {
+      pool[POOL_FREE_HEAD] = this.pageInfo[page * PAGE_INFO_WORDS]
+      pool[POOL_FREE_COUNT]--
+    } else if (pool[POOL_NEXT_FRESH] < pool[POOL_PAGES]) {
+      page = pool[POOL_NEXT_FRESH]++
+    }
+    unlock(pool, POOL_LOCK)
+    return page
+  }
+
+  /** Gives a page back. Past a small stock the system gets its memory back too. */
+  givePage(page: number): void {
+    const pool = this.pool
+    lock(pool, POOL_LOCK)
+    this.pageInfo[page * PAGE_INFO_WORDS] = pool[POOL_FREE_HEAD]
+    pool[POOL_FREE_HEAD] = page
+    pool[POOL_FREE_COUNT]++
+    if (pool[POOL_FREE_COUNT] > FREE_PAGES_KEPT) {
+      libc.madvise((this.base + page * PAGE_BYTES) as never, PAGE_BYTES as never, MADV_DONTNEED)
+    }
+    unlock(pool, POOL_LOCK)
+  }
+
+  /** Pages in use by tables now. */
+  pagesInUse(): number {
+    const pool = this.pool
+    return Atomics.load(pool, POOL_NEXT_FRESH) - 1 - Atomics.load(pool, POOL_FREE_COUNT)
+  }
+}

@@ -1,0 +1,145 @@
+// Forgets peers that have been silent for too long, a bounded slice at a time.
+// Called by the socket workers between batches; each table is cleaned by one of them.
+// Owns the clean cursor in the table's header: the next slice goes on where this one stopped.
+import { entryAddress, entryCount, expireBucket } from './large.ts'
+import {
+  DIRECTORY_BUCKETS,
+  KIND_LARGE,
+  ROW_BLOCK,
+  ROW_LEECHER_DIRECTORY,
+  ROW_LEECHERS,
+  ROW_SEEDERS,
+  ROW_STATE,
+  TABLE_CLEAN_BUCKET,
+  TABLE_CLEAN_ROW,
+  TABLE_TORRENTS,
+} from './layout.ts'
+import { closeSlot, closeSmall, isExpired, kindOf, openSmall, shrinkSmall, small } from './peers.ts'
+import type { Swarms } from './swarm.ts'
+import type { Table } from './table.ts'
+
+// The bucket cursor: which role is under way, and how many of its buckets are still to visit.
+const SEEDERS = 1 << 29
+const LEECHERS = 1 << 30
+const BUCKETS_MASK = SEEDERS - 1
+
+// HOT: no allocation below this line.
+
+/** Starts a cleaning of the table. */
+export function startCleaning(table: Table): void {
+  table.lock()
+  table.control[table.header + TABLE_CLEAN_ROW] = table.control[table.header + TABLE_TORRENTS]
+  table.control[table.header + TABLE_CLEAN_BUCKET] = 0
+  table.unlock()
+}
+
+/**
+ * Visits about `peers` peers and removes those last seen more than `maxAge` seconds before `now`.
+ * Takes the lock. Returns true when the table is done.
+ */
+export function cleanSlice(
+  swarms: Swarms,
+  table: Table,
+  now: number,
+  maxAge: number,
+  peers: number,
+): boolean {
+  table.lock()
+  const control = table.control
+  const cursorAt = table.header + TABLE_CLEAN_ROW
+  let budget = peers
+  while (control[cursorAt] > 0 && budget > 0) {
+    const torrents = control[table.header + TABLE_TORRENTS]
+    if (control[cursorAt] > torrents) {
+      control[cursorAt] = torrents
+      control[table.header + TABLE_CLEAN_BUCKET] = 0
+      continue
+    }
+    // From the last row to the first: the row that fills a removed one's place has been visited.
+    const row = table.rowAddress(table.rowId(control[cursorAt] - 1))
+    if (kindOf(table.words[row + ROW_STATE]) === KIND_LARGE) {
+      budget -= cleanLarge(swarms, table, row, now, maxAge, budget)
+      if (control[table.header + TABLE_CLEAN_BUCKET] !== 0) break
+    } else {
+      budget -= cleanSmall(swarms, table, row, now, maxAge)
+    }
+    control[cursorAt]--
+  }
+  const done = control[cursorAt] === 0
+  table.unlock()
+  return done
+}
+
+function cleanSmall(
+  swarms: Swarms,
+  table: Table,
+  row: number,
+  now: number,
+  maxAge: number,
+): number {
+  openSmall(table, row)
+  const seeders = small.seeders
+  const leechers = small.leechers
+  const stride = table.stride
+  // Backwards: what moves into a gap has been visited.
+  for (let i = seeders + leechers - 1; i >= 0; i--) {
+    const last = table.words[small.base + i * stride + stride - 1]
+    if (isExpired(last, now, maxAge)) closeSlot(table, i)
+  }
+  const gone = seeders - small.seeders + leechers - small.leechers
+  if (gone > 0) {
+    swarms.forgetPeers(table, seeders - small.seeders, leechers - small.leechers)
+    shrinkSmall(table, row)
+    closeSmall(table, row)
+    swarms.dropIfEmpty(table, row)
+  }
+  return seeders + leechers + 1
+}
+
+/** Goes on at the table's bucket cursor, and leaves it at 0 when the swarm is done. */
+function cleanLarge(
+  swarms: Swarms,
+  table: Table,
+  row: number,
+  now: number,
+  maxAge: number,
+  budget: number,
+): number {
+  const words = table.words
+  const cursorAt = table.header + TABLE_CLEAN_BUCKET
+  if (table.control[cursorAt] === 0) openRole(table, row + ROW_BLOCK, SEEDERS)
+  let visited = 0
+  while (visited < budget) {
+    const leechers = (table.control[cursorAt] & LEECHERS) !== 0
+    const slot = row + (leechers ? ROW_LEECHER_DIRECTORY : ROW_BLOCK)
+    const bucketsLeft = table.control[cursorAt] & BUCKETS_MASK
+    if (bucketsLeft === 0) {
+      if (leechers) {
+        table.control[cursorAt] = 0
+        swarms.reduceLarge(table, row)
+        swarms.dropIfEmpty(table, row)
+        return visited + 1
+      }
+      openRole(table, row + ROW_LEECHER_DIRECTORY, LEECHERS)
+      continue
+    }
+    // Backwards: a join only ever moves the last bucket, which has been visited.
+    table.control[cursorAt]--
+    const directory = words[slot]
+    if (directory === 0 || bucketsLeft > words[directory + DIRECTORY_BUCKETS]) continue
+    const bucket = bucketsLeft - 1
+    const countAt = row + (leechers ? ROW_LEECHERS : ROW_SEEDERS)
+    visited += entryCount(words[entryAddress(table, directory, bucket) + 1]) + 1
+    const gone = expireBucket(table, slot, words[countAt], bucket, now, maxAge)
+    words[countAt] -= gone
+    swarms.forgetPeers(table, leechers ? 0 : gone, leechers ? gone : 0)
+  }
+  return visited
+}
+
+/** Sets the bucket cursor to all buckets of a role. */
+function openRole(table: Table, slot: number, role: number): void {
+  const directory = table.words[slot]
+  const buckets = directory === 0 ? 0 : table.words[directory + DIRECTORY_BUCKETS]
+  table.control[table.header + TABLE_CLEAN_BUCKET] = role | buckets
+}

@@ -1,0 +1,400 @@
+// Large swarms: the peers of one role in hashed buckets, found through a directory.
+// Called by swarm.ts, choose.ts and clean.ts under the table's lock. Owns directories and their blocks.
+//
+// A bucket is a run of peers as small swarms have, 16 on average. Linear hashing again: the
+// directory grows by one bucket at a time, in place and, past 255 buckets, in segments of 256, so
+// that no announce ever copies a large swarm. A directory is reached through a word of the torrent
+// row (the «slot»), because it moves when it grows. 0 there means: nobody of this role.
+import { PAGE_INFO_WORDS, PAGE_SHIFT } from '../memory/arena.ts'
+import { hashWords } from '../memory/half-sip-hash.ts'
+import { classFor, classWords, giveBlock, takeBlock } from './blocks.ts'
+import {
+  BLOCK_CLASSES,
+  DIRECTORY_BUCKETS,
+  DIRECTORY_ENTRIES,
+  DIRECTORY_LIST,
+  DIRECTORY_OWN_MAX,
+  ENTRY_CLASS_SHIFT,
+  ENTRY_COUNT_MASK,
+  PAGE_CLASS,
+  SEGMENT_MASK,
+  SEGMENT_SHIFT,
+} from './layout.ts'
+import { copyPeer, copyWords, findPeer, isExpired, writePeer } from './peers.ts'
+import type { Table } from './table.ts'
+import { bucketOf } from './torrents.ts'
+
+/** A directory splits a bucket above this many peers per bucket, and joins two below the other. */
+export const SET_SPLIT_LOAD = 16
+const SET_JOIN_LOAD = 6
+
+const SEGMENT_CLASS = classFor((SEGMENT_MASK + 1) * 2)
+const LIST_CLASS = classFor(8)
+/** Room in a new bucket, and the least that a bucket shrinks to. */
+const FIRST_PEERS = 8
+
+/** Where `findInSet` found a peer. One per thread: valid under the lock, until the set changes. */
+export const found = { entry: 0, bucket: 0, index: 0 }
+
+const key = new Int32Array(5)
+
+// HOT: no allocation below this line.
+
+/** The hash of a peer's address and port, the same for all tables. */
+export function hashPeer(
+  table: Table,
+  a0: number,
+  a1: number,
+  a2: number,
+  a3: number,
+  port: number,
+): number {
+  key[0] = a0
+  if (table.stride === 2) {
+    key[1] = port
+    return hashWords(key, 0, 2, table.key1, table.key0)
+  }
+  key[1] = a1
+  key[2] = a2
+  key[3] = a3
+  key[4] = port
+  return hashWords(key, 0, 5, table.key1, table.key0)
+}
+
+export function entryCount(entryWord: number): number {
+  return entryWord & ENTRY_COUNT_MASK
+}
+
+/** The address of a bucket's entry in its directory or segment. */
+export function entryAddress(table: Table, directory: number, bucket: number): number {
+  if (bucket < DIRECTORY_OWN_MAX) return directory + DIRECTORY_ENTRIES + bucket * 2
+  const words = table.words
+  const index = bucket - DIRECTORY_OWN_MAX
+  const segment = words[words[directory + DIRECTORY_LIST] + (index >>> SEGMENT_SHIFT)]
+  return segment + (index & SEGMENT_MASK) * 2
+}
+
+/** Looks a peer up; true fills `found`. */
+export function findInSet(
+  table: Table,
+  directory: number,
+  hash: number,
+  a0: number,
+  a1: number,
+  a2: number,
+  a3: number,
+  port: number,
+): boolean {
+  if (directory === 0) return false
+  const words = table.words
+  const bucket = bucketOf(hash, words[directory + DIRECTORY_BUCKETS])
+  const entry = entryAddress(table, directory, bucket)
+  const count = entryCount(words[entry + 1])
+  const index = findPeer(table, words[entry], count, a0, a1, a2, a3, port)
+  if (index < 0) return false
+  found.entry = entry
+  found.bucket = bucket
+  found.index = index
+  return true
+}
+
+/** Adds a peer that is not in the set of `size`. False, and nothing changed, without memory. Fills `found`. */
+export function insertIntoSet(
+  table: Table,
+  slot: number,
+  size: number,
+  hash: number,
+  a0: number,
+  a1: number,
+  a2: number,
+  a3: number,
+  last: number,
+): boolean {
+  const words = table.words
+  if (words[slot] === 0 && !createSet(table, slot)) return false
+  let buckets = words[words[slot] + DIRECTORY_BUCKETS]
+  // Splits first, so that `found` is right afterwards.
+  if (size + 1 > buckets * SET_SPLIT_LOAD && splitSet(table, slot)) buckets++
+  const bucket = bucketOf(hash, buckets)
+  const entry = entryAddress(table, words[slot], bucket)
+  const count = entryCount(words[entry + 1])
+  if (!ensureRoom(table, entry, count + 1)) return false
+  writePeer(table, words[entry] + count * table.stride, a0, a1, a2, a3, last)
+  words[entry + 1]++
+  found.entry = entry
+  found.bucket = bucket
+  found.index = count
+  return true
+}
+
+/** Removes the peer at `index` of a bucket from a set of `size`. */
+export function removeFromSet(
+  table: Table,
+  slot: number,
+  size: number,
+  entry: number,
+  index: number,
+): void {
+  const words = table.words
+  const count = entryCount(words[entry + 1]) - 1
+  const base = words[entry]
+  if (index !== count) {
+    copyPeer(table, base + count * table.stride, base + index * table.stride)
+  }
+  words[entry + 1]--
+  if (size === 1) {
+    freeSet(table, slot)
+    return
+  }
+  shrinkBucket(table, entry, count)
+  const buckets = words[words[slot] + DIRECTORY_BUCKETS]
+  if (buckets > 1 && size - 1 < buckets * SET_JOIN_LOAD) joinSet(table, slot, buckets - 1)
+}
+
+/** Removes the peers of a bucket that are older than allowed; returns how many. `size`: of the set. */
+export function expireBucket(
+  table: Table,
+  slot: number,
+  size: number,
+  bucket: number,
+  now: number,
+  maxAge: number,
+): number {
+  const words = table.words
+  const stride = table.stride
+  const entry = entryAddress(table, words[slot], bucket)
+  const base = words[entry]
+  const count = entryCount(words[entry + 1])
+  let kept = 0
+  for (let i = 0; i < count; i++) {
+    const at = base + i * stride
+    if (isExpired(words[at + stride - 1], now, maxAge)) continue
+    if (kept !== i) copyWords(words, at, base + kept * stride, stride)
+    kept++
+  }
+  const gone = count - kept
+  if (gone === 0) return 0
+  words[entry + 1] -= gone
+  if (gone === size) {
+    freeSet(table, slot)
+    return gone
+  }
+  shrinkBucket(table, entry, kept)
+  // Two joins a bucket keep pace with the emptiest of cleanings.
+  for (let i = 0; i < 2; i++) {
+    const buckets = words[words[slot] + DIRECTORY_BUCKETS]
+    if (buckets > 1 && size - gone < buckets * SET_JOIN_LOAD) joinSet(table, slot, buckets - 1)
+  }
+  return gone
+}
+
+/** Gives back all memory of a set. */
+export function freeSet(table: Table, slot: number): void {
+  const words = table.words
+  const directory = words[slot]
+  if (directory === 0) return
+  let buckets = words[directory + DIRECTORY_BUCKETS]
+  while (buckets > 0) {
+    buckets--
+    giveBlock(table, words[entryAddress(table, directory, buckets)])
+    dropSegment(table, directory, buckets)
+  }
+  giveBlock(table, directory)
+  words[slot] = 0
+}
+
+function blockClass(table: Table, block: number): number {
+  return table.arena.pageInfo[(block >>> PAGE_SHIFT) * PAGE_INFO_WORDS + PAGE_CLASS]
+}
+
+function createSet(table: Table, slot: number): boolean {
+  const words = table.words
+  const directory = takeBlock(table, classFor(DIRECTORY_ENTRIES + 2))
+  if (directory === 0) return false
+  const sizeClass = classFor(FIRST_PEERS * table.stride)
+  const block = takeBlock(table, sizeClass)
+  if (block === 0) {
+    giveBlock(table, directory)
+    return false
+  }
+  words[directory + DIRECTORY_BUCKETS] = 1
+  words[directory + DIRECTORY_LIST] = 0
+  words[directory + DIRECTORY_ENTRIES] = block
+  words[directory + DIRECTORY_ENTRIES + 1] = sizeClass << ENTRY_CLASS_SHIFT
+  words[slot] = directory
+  return true
+}
+
+function ensureRoom(table: Table, entry: number, count: number): boolean {
+  const sizeClass = table.words[entry + 1] >>> ENTRY_CLASS_SHIFT
+  if (count * table.stride <= classWords(sizeClass)) return true
+  return exchangeBlock(table, entry, classFor(count * table.stride), count - 1)
+}
+
+function shrinkBucket(table: Table, entry: number, count: number): void {
+  const sizeClass = table.words[entry + 1] >>> ENTRY_CLASS_SHIFT
+  const least = count < FIRST_PEERS ? FIRST_PEERS : count
+  if (sizeClass < 2 || least * table.stride > classWords(sizeClass - 2)) return
+  exchangeBlock(table, entry, classFor(least * table.stride), count)
+}
+
+function exchangeBlock(table: Table, entry: number, sizeClass: number, count: number): boolean {
+  const words = table.words
+  if (sizeClass >= BLOCK_CLASSES) return false
+  const block = takeBlock(table, sizeClass)
+  if (block === 0) return false
+  copyWords(words, words[entry], block, count * table.stride)
+  giveBlock(table, words[entry])
+  words[entry] = block
+  words[entry + 1] = count | (sizeClass << ENTRY_CLASS_SHIFT)
+  return true
+}
+
+/** Adds a bucket and moves about half of one other's peers there. False, and nothing changed, without memory. */
+function splitSet(table: Table, slot: number): boolean {
+  const words = table.words
+  const bucket = words[words[slot] + DIRECTORY_BUCKETS]
+  if (!ensureEntry(table, slot, bucket)) return false
+  const directory = words[slot]
+  const bit = 1 << (31 - Math.clz32(bucket))
+  const source = entryAddress(table, directory, bucket ^ bit)
+  const count = entryCount(words[source + 1])
+  // As large as the source: all its peers may move. It shrinks to fit right after.
+  const sizeClass = words[source + 1] >>> ENTRY_CLASS_SHIFT
+  const block = takeBlock(table, sizeClass)
+  if (block === 0) {
+    dropSegment(table, directory, bucket)
+    return false
+  }
+  const target = entryAddress(table, directory, bucket)
+  const moved = movePeersWithBit(table, words[source], count, block, bit)
+  words[target] = block
+  words[target + 1] = moved | (sizeClass << ENTRY_CLASS_SHIFT)
+  words[source + 1] = (count - moved) | (sizeClass << ENTRY_CLASS_SHIFT)
+  words[directory + DIRECTORY_BUCKETS] = bucket + 1
+  shrinkBucket(table, source, count - moved)
+  shrinkBucket(table, target, moved)
+  return true
+}
+
+function movePeersWithBit(
+  table: Table,
+  base: number,
+  count: number,
+  target: number,
+  bit: number,
+): number {
+  const words = table.words
+  const stride = table.stride
+  let kept = 0
+  let moved = 0
+  for (let i = 0; i < count; i++) {
+    const at = base + i * stride
+    if ((hashPeerAt(table, at) & bit) !== 0) {
+      copyWords(words, at, target + moved * stride, stride)
+      moved++
+    } else {
+      if (kept !== i) copyWords(words, at, base + kept * stride, stride)
+      kept++
+    }
+  }
+  return moved
+}
+
+/** The hash of a stored peer. */
+export function hashPeerAt(table: Table, at: number): number {
+  const words = table.words
+  if (table.stride === 2) {
+    return hashPeer(table, words[at], 0, 0, 0, words[at + 1] & 0xffff)
+  }
+  return hashPeer(
+    table,
+    words[at],
+    words[at + 1],
+    words[at + 2],
+    words[at + 3],
+    words[at + 4] & 0xffff,
+  )
+}
+
+/** Puts the last bucket's peers back to the one they were split from. */
+function joinSet(table: Table, slot: number, bucket: number): void {
+  const words = table.words
+  const directory = words[slot]
+  const source = entryAddress(table, directory, bucket)
+  const target = entryAddress(table, directory, bucket ^ (1 << (31 - Math.clz32(bucket))))
+  const moved = entryCount(words[source + 1])
+  const kept = entryCount(words[target + 1])
+  if ((moved + kept) * table.stride > classWords(words[target + 1] >>> ENTRY_CLASS_SHIFT)) {
+    if (!exchangeBlock(table, target, classFor((moved + kept) * table.stride), kept)) return
+  }
+  copyWords(words, words[source], words[target] + kept * table.stride, moved * table.stride)
+  words[target + 1] += moved
+  giveBlock(table, words[source])
+  words[directory + DIRECTORY_BUCKETS] = bucket
+  dropSegment(table, directory, bucket)
+  shrinkDirectory(table, slot, bucket)
+}
+
+/** Makes sure that the directory has an entry for `bucket`, its next one. May move the directory. */
+function ensureEntry(table: Table, slot: number, bucket: number): boolean {
+  const words = table.words
+  const directory = words[slot]
+  if (bucket < DIRECTORY_OWN_MAX) {
+    const need = DIRECTORY_ENTRIES + (bucket + 1) * 2
+    if (need <= classWords(blockClass(table, directory))) return true
+    return exchangeDirectory(table, slot, classFor(need), DIRECTORY_ENTRIES + bucket * 2)
+  }
+  const index = bucket - DIRECTORY_OWN_MAX
+  if ((index & SEGMENT_MASK) !== 0) return true
+  if (!ensureListEntry(table, directory, index >>> SEGMENT_SHIFT)) return false
+  const segment = takeBlock(table, SEGMENT_CLASS)
+  if (segment === 0) return false
+  words[words[directory + DIRECTORY_LIST] + (index >>> SEGMENT_SHIFT)] = segment
+  return true
+}
+
+function ensureListEntry(table: Table, directory: number, index: number): boolean {
+  const words = table.words
+  const list = words[directory + DIRECTORY_LIST]
+  if (list !== 0 && index < classWords(blockClass(table, list))) return true
+  const longer = takeBlock(table, list === 0 ? LIST_CLASS : blockClass(table, list) + 1)
+  if (longer === 0) return false
+  if (list !== 0) {
+    copyWords(words, list, longer, index)
+    giveBlock(table, list)
+  }
+  words[directory + DIRECTORY_LIST] = longer
+  return true
+}
+
+/** Gives the segment back whose first entry was `bucket`, which is no longer used; with the first, the list. */
+function dropSegment(table: Table, directory: number, bucket: number): void {
+  const words = table.words
+  const index = bucket - DIRECTORY_OWN_MAX
+  if (index < 0 || (index & SEGMENT_MASK) !== 0) return
+  const list = words[directory + DIRECTORY_LIST]
+  giveBlock(table, words[list + (index >>> SEGMENT_SHIFT)])
+  if (index === 0) {
+    giveBlock(table, list)
+    words[directory + DIRECTORY_LIST] = 0
+  }
+}
+
+function exchangeDirectory(table: Table, slot: number, sizeClass: number, used: number): boolean {
+  const words = table.words
+  const directory = takeBlock(table, sizeClass)
+  if (directory === 0) return false
+  copyWords(words, words[slot], directory, used)
+  giveBlock(table, words[slot])
+  words[slot] = directory
+  return true
+}
+
+function shrinkDirectory(table: Table, slot: number, buckets: number): void {
+  if (buckets >= DIRECTORY_OWN_MAX) return
+  const sizeClass = blockClass(table, table.words[slot])
+  const used = DIRECTORY_ENTRIES + buckets * 2
+  if (sizeClass < 2 || used > classWords(sizeClass - 2)) return
+  exchangeDirectory(table, slot, sizeClass - 1, used)
+}

@@ -1,0 +1,476 @@
+// The swarms: who is in which torrent. The contract every protocol builds on:
+//
+//  announce  adds or renews a peer; gives the counts of the others and a fair choice of them.
+//  leave     removes a peer; gives the counts of those who stay.
+//  scrape    gives the counts of a torrent, 0 for an unknown one, and never creates it.
+//  clean     (clean.ts) forgets peers that have been silent for too long, in bounded slices.
+//  walk      (walk.ts) visits every torrent, for exports and checks.
+//
+// A peer is known by its address and port; nobody but that address can change it. Peers of one
+// address family never meet those of the other. The asking peer is never counted and never
+// returned. Seeders are given leechers only.
+//
+// All of it happens under the torrent's table lock, which the caller takes: the chosen peers are
+// read from shared memory while they are being written into the response, so the lock is given
+// back only after that. Called by udp/handle.ts. Owns the choice of the moment.
+import { classFor, giveBlock, takeBlock } from './blocks.ts'
+import { Choice } from './choose.ts'
+import {
+  entryAddress,
+  entryCount,
+  findInSet,
+  found,
+  freeSet,
+  hashPeer,
+  hashPeerAt,
+  insertIntoSet,
+  removeFromSet,
+} from './large.ts'
+import {
+  DIRECTORY_BUCKETS,
+  KIND_BLOCK,
+  KIND_LARGE,
+  PEER_PORT_MASK,
+  PEER_SEEDER_BIT,
+  PEER_SEEN_MASK,
+  PEER_SEEN_SHIFT,
+  ROW_BLOCK,
+  ROW_CLASS,
+  ROW_LEECHER_DIRECTORY,
+  ROW_LEECHERS,
+  ROW_SEEDERS,
+  ROW_STATE,
+  STATE_COMPLETED_MAX,
+  STATE_KIND_SHIFT,
+  TABLE_LEECHERS,
+  TABLE_SEEDERS,
+  TOTAL_MAX_PEERS,
+  TOTAL_MAX_TORRENTS,
+  TOTAL_PEERS,
+  TOTAL_TORRENTS,
+} from './layout.ts'
+import {
+  closeSlot,
+  closeSmall,
+  copyWords,
+  findPeer,
+  kindOf,
+  openSlot,
+  openSmall,
+  resizeSmall,
+  shrinkSmall,
+  small,
+  writePeer,
+} from './peers.ts'
+import type { Table } from './table.ts'
+import { findTorrent, insertTorrent, removeTorrent } from './torrents.ts'
+
+export const ANNOUNCED = 0
+/** `max_torrents` is reached, or the reserve for torrents. */
+export const TORRENTS_FULL = 1
+/** `max_peers` is reached, or the reserve for peers. */
+export const PEERS_FULL = 2
+
+/** A large swarm becomes a small one again at this share of what makes it large. */
+const REDUCE_SHARE = 2
+
+export class Swarms {
+  readonly ipv4: readonly Table[]
+  readonly ipv6: readonly Table[]
+  readonly choice: Choice
+  /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
+  seeders = 0
+  leechers = 0
+  /** Completed downloads, of the last scrape. */
+  completed = 0
+  private readonly totals: Int32Array
+  private readonly tableShift: number
+  private readonly countDownloads: boolean
+
+  constructor(
+    ipv4: readonly Table[],
+    ipv6: readonly Table[],
+    totals: Int32Array,
+    countDownloads: boolean,
+    seed: number,
+  ) {
+    this.ipv4 = ipv4
+    this.ipv6 = ipv6
+    this.totals = totals
+    this.tableShift = 32 - Math.log2(ipv4.length)
+    this.countDownloads = countDownloads
+    this.choice = new Choice(seed)
+  }
+
+  // HOT: no allocation below this line.
+
+  /** The table of an info hash: the highest bits of its hash. */
+  tableOf(ipv4: boolean, hash: number): Table {
+    return ipv4 ? this.ipv4[hash >>> this.tableShift] : this.ipv6[hash >>> this.tableShift]
+  }
+
+  /**
+   * Adds or renews a peer. `source[at]` is the info hash, `hash` its hash, `a0…a3` the address
+   * (IPv4: `a0`), `port` as on the wire, `now` in seconds. `completed`: the peer says that its
+   * download just completed. Fills the counts and the choice of up to `wanted` peers.
+   */
+  announce(
+    table: Table,
+    source: Int32Array,
+    at: number,
+    hash: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    port: number,
+    seeder: boolean,
+    completed: boolean,
+    wanted: number,
+    now: number,
+  ): number {
+    this.choice.clear()
+    const row = findTorrent(table, source, at, hash) || this.addTorrent(table, source, at, hash)
+    if (row === 0) return TORRENTS_FULL
+    const last = port | ((now & PEER_SEEN_MASK) << PEER_SEEN_SHIFT) | (seeder ? PEER_SEEDER_BIT : 0)
+    const large = kindOf(table.words[row + ROW_STATE]) === KIND_LARGE
+    const status = large
+      ? this.announceLarge(table, row, a0, a1, a2, a3, last, seeder, completed, wanted)
+      : this.announceSmall(table, row, a0, a1, a2, a3, last, seeder, completed, wanted)
+    if (status !== ANNOUNCED) this.dropIfEmpty(table, row)
+    return status
+  }
+
+  /** Removes a peer, if it is there, and with the last one the torrent. Fills the counts. */
+  leave(
+    table: Table,
+    source: Int32Array,
+    at: number,
+    hash: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    port: number,
+  ): void {
+    this.choice.clear()
+    this.seeders = 0
+    this.leechers = 0
+    const row = findTorrent(table, source, at, hash)
+    if (row === 0) return
+    const large = kindOf(table.words[row + ROW_STATE]) === KIND_LARGE
+    if (large) this.leaveLarge(table, row, a0, a1, a2, a3, port)
+    else this.leaveSmall(table, row, a0, a1, a2, a3, port)
+    this.readCounts(table, row)
+    this.dropIfEmpty(table, row)
+  }
+
+  /** Fills the counts of a torrent; zeros when nobody is in it. */
+  scrape(table: Table, source: Int32Array, at: number, hash: number): void {
+    this.seeders = 0
+    this.leechers = 0
+    this.completed = 0
+    const row = findTorrent(table, source, at, hash)
+    if (row === 0) return
+    this.readCounts(table, row)
+    this.completed = table.words[row + ROW_STATE] & STATE_COMPLETED_MAX
+  }
+
+  /** Removes a torrent that has no peers. True when it did. */
+  dropIfEmpty(table: Table, row: number): boolean {
+    const large = kindOf(table.words[row + ROW_STATE]) === KIND_LARGE
+    if (large) return false
+    openSmall(table, row)
+    if (small.seeders + small.leechers > 0) return false
+    if (small.kind === KIND_BLOCK) resizeSmall(table, row, 0)
+    removeTorrent(table, row)
+    Atomics.sub(this.totals, TOTAL_TORRENTS, 1)
+    return true
+  }
+
+  /** Books `count` peers fewer of a role. */
+  forgetPeers(table: Table, seeders: number, leechers: number): void {
+    table.control[table.header + TABLE_SEEDERS] -= seeders
+    table.control[table.header + TABLE_LEECHERS] -= leechers
+    Atomics.sub(this.totals, TOTAL_PEERS, seeders + leechers)
+  }
+
+  /** Makes a large swarm small again when it has become so, or removes it when it is empty. */
+  reduceLarge(table: Table, row: number): void {
+    const words = table.words
+    const seeders = words[row + ROW_SEEDERS]
+    const leechers = words[row + ROW_LEECHERS]
+    if ((seeders + leechers) * REDUCE_SHARE > table.smallMax) return
+    const peers = Math.max(seeders + leechers, table.few + 1)
+    const sizeClass = classFor(peers * table.stride)
+    const block = takeBlock(table, sizeClass)
+    // Without memory for the move it just stays large.
+    if (block === 0) return
+    const middle = copySet(table, words[row + ROW_BLOCK], block)
+    copySet(table, words[row + ROW_LEECHER_DIRECTORY], middle)
+    freeSet(table, row + ROW_BLOCK)
+    freeSet(table, row + ROW_LEECHER_DIRECTORY)
+    words[row + ROW_STATE] =
+      (words[row + ROW_STATE] & STATE_COMPLETED_MAX) | (KIND_BLOCK << STATE_KIND_SHIFT)
+    words[row + ROW_BLOCK] = block
+    words[row + ROW_CLASS] = sizeClass
+  }
+
+  private addTorrent(table: Table, source: Int32Array, at: number, hash: number): number {
+    const torrents = Atomics.add(this.totals, TOTAL_TORRENTS, 1)
+    if (torrents < this.totals[TOTAL_MAX_TORRENTS]) {
+      const row = insertTorrent(table, source, at, hash)
+      if (row !== 0) return row
+    }
+    Atomics.sub(this.totals, TOTAL_TORRENTS, 1)
+    return 0
+  }
+
+  private bookPeer(): boolean {
+    if (Atomics.add(this.totals, TOTAL_PEERS, 1) < this.totals[TOTAL_MAX_PEERS]) return true
+    Atomics.sub(this.totals, TOTAL_PEERS, 1)
+    return false
+  }
+
+  private announceSmall(
+    table: Table,
+    row: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    last: number,
+    seeder: boolean,
+    completed: boolean,
+    wanted: number,
+  ): number {
+    openSmall(table, row)
+    const count = small.seeders + small.leechers
+    let index = findPeer(table, small.base, count, a0, a1, a2, a3, last & PEER_PORT_MASK)
+    if (index < 0) {
+      if (count === table.smallMax) {
+        if (!this.enlarge(table, row)) return PEERS_FULL
+        return this.announceLarge(table, row, a0, a1, a2, a3, last, seeder, completed, wanted)
+      }
+      if (!this.bookPeer()) return PEERS_FULL
+      if (count === small.capacity && !resizeSmall(table, row, count + 1)) {
+        Atomics.sub(this.totals, TOTAL_PEERS, 1)
+        return PEERS_FULL
+      }
+      index = openSlot(table, seeder)
+      table.control[table.header + (seeder ? TABLE_SEEDERS : TABLE_LEECHERS)]++
+    } else if (seeder !== index < small.seeders) {
+      closeSlot(table, index)
+      index = openSlot(table, seeder)
+      this.changeRole(table, row, seeder, completed)
+    }
+    writePeer(table, small.base + index * table.stride, a0, a1, a2, a3, last)
+    closeSmall(table, row)
+    this.chooseSmall(table, seeder, index, wanted)
+    return ANNOUNCED
+  }
+
+  private chooseSmall(table: Table, seeder: boolean, index: number, wanted: number): void {
+    const seeders = small.seeders
+    const leechers = small.leechers
+    const leechersAt = small.base + seeders * table.stride
+    this.seeders = seeder ? seeders - 1 : seeders
+    this.leechers = seeder ? leechers : leechers - 1
+    if (seeder) {
+      this.choice.fromRun(table, leechersAt, leechers, -1, wanted)
+      return
+    }
+    const fromSeeders =
+      wanted < seeders + leechers - 1 ? this.choice.share(wanted, seeders, leechers - 1) : seeders
+    this.choice.fromRun(table, small.base, seeders, -1, fromSeeders)
+    this.choice.fromRun(table, leechersAt, leechers, index - seeders, wanted - fromSeeders)
+  }
+
+  private announceLarge(
+    table: Table,
+    row: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    last: number,
+    seeder: boolean,
+    completed: boolean,
+    wanted: number,
+  ): number {
+    const words = table.words
+    const port = last & PEER_PORT_MASK
+    const hash = hashPeer(table, a0, a1, a2, a3, port)
+    const slot = row + (seeder ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
+    const countAt = row + (seeder ? ROW_SEEDERS : ROW_LEECHERS)
+    if (findInSet(table, words[slot], hash, a0, a1, a2, a3, port)) {
+      words[words[found.entry] + found.index * table.stride + table.stride - 1] = last
+    } else {
+      const otherSlot = row + (seeder ? ROW_LEECHER_DIRECTORY : ROW_BLOCK)
+      const otherCountAt = row + (seeder ? ROW_LEECHERS : ROW_SEEDERS)
+      const known = findInSet(table, words[otherSlot], hash, a0, a1, a2, a3, port)
+      const entry = found.entry
+      const index = found.index
+      if (!known && !this.bookPeer()) return PEERS_FULL
+      // In before out: when there is no memory for the change, the peer stays what it was.
+      if (!insertIntoSet(table, slot, words[countAt], hash, a0, a1, a2, a3, last)) {
+        if (!known) Atomics.sub(this.totals, TOTAL_PEERS, 1)
+        return PEERS_FULL
+      }
+      words[countAt]++
+      if (known) {
+        removeFromSet(table, otherSlot, words[otherCountAt], entry, index)
+        words[otherCountAt]--
+        this.changeRole(table, row, seeder, completed)
+      } else {
+        table.control[table.header + (seeder ? TABLE_SEEDERS : TABLE_LEECHERS)]++
+      }
+    }
+    this.chooseLarge(table, row, seeder, wanted)
+    return ANNOUNCED
+  }
+
+  /** `found` is the asking peer. */
+  private chooseLarge(table: Table, row: number, seeder: boolean, wanted: number): void {
+    const words = table.words
+    const seeders = words[row + ROW_SEEDERS]
+    const leechers = words[row + ROW_LEECHERS]
+    const leecherSet = words[row + ROW_LEECHER_DIRECTORY]
+    this.seeders = seeder ? seeders - 1 : seeders
+    this.leechers = seeder ? leechers : leechers - 1
+    if (seeder) {
+      this.choice.fromSet(table, leecherSet, leechers, -1, -1, wanted)
+      return
+    }
+    const fromSeeders =
+      wanted < seeders + leechers - 1 ? this.choice.share(wanted, seeders, leechers - 1) : seeders
+    this.choice.fromSet(table, words[row + ROW_BLOCK], seeders, -1, -1, fromSeeders)
+    this.choice.fromSet(
+      table,
+      leecherSet,
+      leechers,
+      found.bucket,
+      found.index,
+      wanted - fromSeeders,
+    )
+  }
+
+  private changeRole(table: Table, row: number, seeder: boolean, completed: boolean): void {
+    table.control[table.header + TABLE_SEEDERS] += seeder ? 1 : -1
+    table.control[table.header + TABLE_LEECHERS] += seeder ? -1 : 1
+    if (!seeder || !completed || !this.countDownloads) return
+    const state = table.words[row + ROW_STATE]
+    if ((state & STATE_COMPLETED_MAX) !== STATE_COMPLETED_MAX) table.words[row + ROW_STATE]++
+  }
+
+  private leaveSmall(
+    table: Table,
+    row: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    port: number,
+  ): void {
+    openSmall(table, row)
+    const count = small.seeders + small.leechers
+    const index = findPeer(table, small.base, count, a0, a1, a2, a3, port)
+    if (index < 0) return
+    const seeder = index < small.seeders
+    closeSlot(table, index)
+    shrinkSmall(table, row)
+    closeSmall(table, row)
+    this.forgetPeers(table, seeder ? 1 : 0, seeder ? 0 : 1)
+  }
+
+  private leaveLarge(
+    table: Table,
+    row: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    port: number,
+  ): void {
+    const words = table.words
+    const hash = hashPeer(table, a0, a1, a2, a3, port)
+    const seeder = findInSet(table, words[row + ROW_BLOCK], hash, a0, a1, a2, a3, port)
+    const slot = row + (seeder ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
+    const countAt = row + (seeder ? ROW_SEEDERS : ROW_LEECHERS)
+    if (!seeder && !findInSet(table, words[slot], hash, a0, a1, a2, a3, port)) return
+    removeFromSet(table, slot, words[countAt], found.entry, found.index)
+    words[countAt]--
+    this.forgetPeers(table, seeder ? 1 : 0, seeder ? 0 : 1)
+    this.reduceLarge(table, row)
+  }
+
+  private readCounts(table: Table, row: number): void {
+    const words = table.words
+    if (kindOf(words[row + ROW_STATE]) === KIND_LARGE) {
+      this.seeders = words[row + ROW_SEEDERS]
+      this.leechers = words[row + ROW_LEECHERS]
+      return
+    }
+    openSmall(table, row)
+    this.seeders = small.seeders
+    this.leechers = small.leechers
+  }
+
+  /** Turns the open small swarm, which has a block, into a large one. False, and nothing changed, without memory. */
+  private enlarge(table: Table, row: number): boolean {
+    const words = table.words
+    const block = small.base
+    const seeders = small.seeders
+    const count = seeders + small.leechers
+    const sizeClass = words[row + ROW_CLASS]
+    words[row + ROW_BLOCK] = 0
+    words[row + ROW_LEECHER_DIRECTORY] = 0
+    for (let i = 0; i < count; i++) {
+      const slot = row + (i < seeders ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
+      if (insertCopy(table, slot, i < seeders ? i : i - seeders, block + i * table.stride)) continue
+      freeSet(table, row + ROW_BLOCK)
+      freeSet(table, row + ROW_LEECHER_DIRECTORY)
+      words[row + ROW_BLOCK] = block
+      words[row + ROW_CLASS] = sizeClass
+      return false
+    }
+    words[row + ROW_STATE] =
+      (words[row + ROW_STATE] & STATE_COMPLETED_MAX) | (KIND_LARGE << STATE_KIND_SHIFT)
+    giveBlock(table, block)
+    return true
+  }
+}
+
+function insertCopy(table: Table, slot: number, size: number, at: number): boolean {
+  const words = table.words
+  const hash = hashPeerAt(table, at)
+  if (table.stride === 2) {
+    return insertIntoSet(table, slot, size, hash, words[at], 0, 0, 0, words[at + 1])
+  }
+  return insertIntoSet(
+    table,
+    slot,
+    size,
+    hash,
+    words[at],
+    words[at + 1],
+    words[at + 2],
+    words[at + 3],
+    words[at + 4],
+  )
+}
+
+/** Copies all peers of a set to `target`; returns the address behind them. */
+function copySet(table: Table, directory: number, target: number): number {
+  if (directory === 0) return target
+  const words = table.words
+  const buckets = words[directory + DIRECTORY_BUCKETS]
+  let at = target
+  for (let bucket = 0; bucket < buckets; bucket++) {
+    const entry = entryAddress(table, directory, bucket)
+    const length = entryCount(words[entry + 1]) * table.stride
+    copyWords(words, words[entry], at, length)
+    at += length
+  }
+  return at
+}

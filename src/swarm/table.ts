@@ -1,0 +1,85 @@
+// One table of torrents: a shard of one address family. Holds where its parts lie in shared memory.
+// Made by swarm.ts in every worker, over the same memory; all its functions want the table's lock.
+// Owns nothing itself: rows, buckets and blocks live in the arena, the header in `control`.
+import type { Arena } from '../memory/arena.ts'
+import { PAGE_SHIFT } from '../memory/arena.ts'
+import { lock, unlock } from '../memory/lock.ts'
+import type { PeerKind } from './layout.ts'
+import { ROW_ID_SLOT_BITS, TABLE_CONTENDED, TABLE_LOCK } from './layout.ts'
+
+export class Table {
+  readonly arena: Arena
+  /** All pages. */
+  readonly words: Int32Array
+  readonly control: Int32Array
+  /** This table's header in `control`. */
+  readonly header: number
+  /** Page numbers: of the rows (index from 1), and of the buckets (index from 0). */
+  readonly directory: Int32Array
+  readonly rowPagesAt: number
+  readonly rowPagesMax: number
+  readonly bucketPagesAt: number
+  readonly bucketPagesMax: number
+  readonly stride: number
+  readonly rowWords: number
+  readonly rowsPerPage: number
+  readonly few: number
+  readonly smallMax: number
+  readonly key0: number
+  readonly key1: number
+
+  constructor(
+    arena: Arena,
+    control: Int32Array,
+    header: number,
+    directory: Int32Array,
+    directoryAt: number,
+    rowPagesMax: number,
+    bucketPagesMax: number,
+    kind: PeerKind,
+    key0: number,
+    key1: number,
+  ) {
+    this.arena = arena
+    this.words = arena.words
+    this.control = control
+    this.header = header
+    this.directory = directory
+    this.rowPagesAt = directoryAt
+    this.rowPagesMax = rowPagesMax
+    this.bucketPagesAt = directoryAt + rowPagesMax + 1
+    this.bucketPagesMax = bucketPagesMax
+    this.stride = kind.stride
+    this.rowWords = kind.rowWords
+    this.rowsPerPage = kind.rowsPerPage
+    this.few = kind.few
+    this.smallMax = kind.smallMax
+    this.key0 = key0
+    this.key1 = key1
+  }
+
+  // HOT: no allocation below this line.
+
+  lock(): void {
+    // Counted under the lock that it had to wait for, so a plain increment is enough.
+    if (lock(this.control, this.header + TABLE_LOCK) !== 0) {
+      this.control[this.header + TABLE_CONTENDED]++
+    }
+  }
+
+  unlock(): void {
+    unlock(this.control, this.header + TABLE_LOCK)
+  }
+
+  /** The address of a row. */
+  rowAddress(rowId: number): number {
+    const page = this.directory[this.rowPagesAt + (rowId >>> ROW_ID_SLOT_BITS)]
+    return (page << PAGE_SHIFT) + (rowId & ((1 << ROW_ID_SLOT_BITS) - 1)) * this.rowWords
+  }
+
+  /** The id of the `index`-th row. */
+  rowId(index: number): number {
+    const page = (index / this.rowsPerPage) | 0
+    return ((page + 1) << ROW_ID_SLOT_BITS) | (index - page * this.rowsPerPage)
+  }
+}
