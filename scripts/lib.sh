@@ -1,0 +1,169 @@
+# shellcheck shell=sh
+# Set-up shared by the scripts of this folder, which source it: checks the machine, installs the
+# packages, builds the executables. POSIX sh, so that a machine without bash gets a clear line too.
+# Everything here writes to stderr only, and never changes the caller's working directory.
+
+set -eu
+
+# `$0` is the script that sources this file, possibly through a symbolic link.
+root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
+
+NODE_MAJOR_MIN=20
+NPM_MAJOR_MIN=9
+
+# Replaces this process by an executable of bin/, built first if it is older than its sources.
+# A fresh one needs neither Node nor a writable checkout. Usage: run_executable NAME [flag…]
+run_executable() {
+  name=$1
+  shift
+  check_platform
+  ensure_executables "$name"
+  exec "$root/dist/$name" "$@"
+}
+
+say() {
+  printf 'aquatic: %s\n' "$*" >&2
+}
+
+die() {
+  say "$*"
+  exit 1
+}
+
+# Sets `cpu` to the name that Bun's packages use.
+check_platform() {
+  system=$(uname -s)
+  [ "$system" = Linux ] || die "only Linux with glibc is supported, this is $system"
+  machine=$(uname -m)
+  case $machine in
+    x86_64) cpu=x64 ;;
+    aarch64) cpu=aarch64 ;;
+    *) die "only x86-64 and arm64 processors are supported, this is $machine" ;;
+  esac
+  getconf GNU_LIBC_VERSION >/dev/null 2>&1 ||
+    die 'only Linux with glibc is supported, this system has another C library (Alpine has musl)'
+  # A 64-bit kernel may carry a 32-bit system (Raspberry Pi OS does).
+  [ "$(getconf LONG_BIT)" = 64 ] || die 'a 64-bit system is needed, this one is 32-bit'
+  [ "$cpu" != x64 ] || check_instructions /proc/cpuinfo
+}
+
+# Bun is compiled for Nehalem (2008) and uses AVX2 only where it finds it at run time.
+check_instructions() {
+  [ -r "$1" ] || return 0
+  for instructions in sse4_2 popcnt; do
+    grep -qw -- "$instructions" "$1" ||
+      die "this processor lacks $instructions: x86-64 processors since 2008 (Nehalem) are supported"
+  done
+}
+
+# Builds those of the named executables that are older than their sources.
+ensure_executables() {
+  for executable in "$@"; do
+    is_fresh "$executable" || locked build_if_stale "$executable"
+  done
+}
+
+ensure_packages() {
+  packages_are_fresh || locked install_if_stale
+}
+
+# Folders are compared too: their time changes when a file is removed.
+is_fresh() {
+  [ -x "$root/dist/$1" ] || return 1
+  for source in bin src load package.json package-lock.json scripts/lib.sh; do
+    [ -e "$root/$source" ] || continue
+    [ -z "$(find "$root/$source" -newer "$root/dist/$1" -print -quit)" ] || return 1
+  done
+}
+
+# Runs a command while no other script installs or builds in this checkout. The commands it starts
+# inherit the lock, so an npm that outlives its script keeps it.
+locked() {
+  command -v flock >/dev/null 2>&1 || die 'the command flock is needed (package util-linux)'
+  mkdir -p -- "$root/dist"
+  (
+    flock -n 9 || {
+      say 'waiting for another script that installs or builds'
+      flock 9
+    }
+    "$@"
+  ) 9>"$root/dist/.lock"
+}
+
+build_if_stale() {
+  ! is_fresh "$1" || return 0
+  packages_are_fresh || install_if_stale
+  say "building dist/$1"
+  find_bun
+  compile "$1" "dist/$1"
+}
+
+# Usage: compile NAME OUTPUT [bun build flag…]; OUTPUT is relative to the root. Call it locked.
+# A running executable is never written to: the new file is renamed over it. Its time is that of the
+# start of the build, so that a source changed meanwhile counts as newer.
+# Not minified (it saves 0.1 % of the file), so that stack traces name functions as the source does.
+compile() {
+  name=$1
+  output=$2
+  shift 2
+  rm -rf -- "$root/dist/.build"
+  mkdir -p -- "$root/dist/.build" "$(dirname -- "$root/$output")"
+  touch -- "$root/dist/.build/started"
+  (
+    cd -- "$root"
+    "$bun" build --compile --sourcemap --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+      "$@" --outfile="dist/.build/$name" "bin/$name.ts" >dist/.build/log 2>&1 </dev/null ||
+      { cat dist/.build/log >&2; die "building $name failed"; }
+  )
+  touch -r "$root/dist/.build/started" -- "$root/dist/.build/$name"
+  mv -f -- "$root/dist/.build/$name" "$root/$output"
+  rm -rf -- "$root/dist/.build"
+}
+
+# The stamp lies inside node_modules: whoever removes or reinstalls the packages removes it.
+packages_are_fresh() {
+  [ -f "$root/node_modules/.aquatic-setup" ] || return 1
+  [ "$(packages_wanted)" = "$(cat -- "$root/node_modules/.aquatic-setup")" ]
+}
+
+# What the installed packages depend on; the machine too, for a checkout that several share.
+packages_wanted() {
+  uname -m
+  cat -- "$root/package.json" "$root/package-lock.json" "$root/.npmrc" | cksum
+}
+
+install_if_stale() {
+  ! packages_are_fresh || return 0
+  check_node
+  say 'installing packages (npm ci)'
+  wanted=$(packages_wanted)
+  # Development packages belong to the build; Bun itself is an optional package of npm's.
+  (
+    cd -- "$root" &&
+      npm ci --include=dev --include=optional --no-audit --no-fund --no-progress --loglevel=error
+  ) >&2 </dev/null || die 'npm ci failed, see above'
+  printf '%s\n' "$wanted" >"$root/node_modules/.aquatic-setup"
+}
+
+check_node() {
+  command -v node >/dev/null 2>&1 ||
+    die "Node.js $NODE_MAJOR_MIN or later is needed for the set-up and no «node» is in the PATH"
+  node_version=$(node -p process.versions.node)
+  [ "${node_version%%.*}" -ge "$NODE_MAJOR_MIN" ] ||
+    die "Node.js $NODE_MAJOR_MIN or later is needed for the set-up, this is $node_version"
+  command -v npm >/dev/null 2>&1 ||
+    die "npm $NPM_MAJOR_MIN or later is needed for the set-up and no «npm» is in the PATH"
+  npm_version=$(npm --version 2>/dev/null)
+  [ "${npm_version%%.*}" -ge "$NPM_MAJOR_MIN" ] ||
+    die "npm $NPM_MAJOR_MIN or later is needed for the set-up, this is $npm_version"
+}
+
+# Sets `bun`. Bun's install script moves the executable into the package «bun»; where npm may not
+# run scripts, it stays in the package of the platform.
+find_bun() {
+  check_platform
+  for bun in "$root/node_modules/@oven/bun-linux-$cpu/bin/bun" "$root/node_modules/bun/bin/bun.exe"; do
+    if [ -x "$bun" ] && "$bun" --revision >/dev/null 2>&1; then return 0; fi
+  done
+  die 'the package «bun» has no executable for this machine: remove node_modules and run this again'
+}

@@ -1,0 +1,209 @@
+// Runs the test files, each in a process of its own, and prints the closing line «N passed, N failed».
+// Called by scripts/test.sh and scripts/test-clients.sh, from the root of the repository.
+//
+// «bun test» alone can end well although tests never ran: process.exit(0) inside a test gives exit
+// code 0, and a file that fails to load is missing from the report. So each file must leave a report
+// of at least one test, and a bad exit code without a failure in the report counts as a failure.
+// One process per file, because then all this can be told of each file by name.
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Servers and stress tests share the machine with other files: bun's own limit of 5 s is too tight. */
+const TEST_SECONDS_MAX = 60
+/** A file that takes longer hangs: it is killed and counted as failed. */
+const FILE_SECONDS_MAX = 900
+/** How long the last output of an ended process may take to arrive. */
+const DRAIN_MILLISECONDS = 2000
+/** More processes at once would make the timing of tests that run servers depend on each other. */
+const JOBS_MAX = 4
+
+interface Counts {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+interface FileRun {
+  readonly exitCode: number
+  readonly signal: string | null
+  readonly timedOut: boolean
+  readonly output: string
+  /** Text of the junit report, or undefined when the process left none. */
+  readonly report: string | undefined
+}
+
+/** What one file's run is worth, and why when that is more than its report says. */
+export interface Verdict extends Counts {
+  readonly faults: readonly string[]
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: string[]): Promise<number> {
+  const { filters, flags, jobs, clients } = readArguments(args)
+  const files = selectFiles(listTestFiles(clients), filters)
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+  if (files.length === 0) console.log(`no test file matches «${filters.join(' ')}»`)
+  const queue = [...files]
+  const worker = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const startedMs = performance.now()
+      const run = await runFile(file, flags)
+      const verdict = judge(run, flags.length > 0)
+      printFile(file, run, verdict, (performance.now() - startedMs) / 1000)
+      total.passed += verdict.passed
+      total.failed += verdict.failed
+      total.skipped += verdict.skipped
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, worker))
+  if (total.passed + total.failed === 0) {
+    console.log('no test ran')
+    total.failed = 1
+  }
+  const skipped = total.skipped === 0 ? '' : `, ${total.skipped} skipped`
+  console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
+  return total.failed === 0 ? 0 : 1
+}
+
+/**
+ * Parts of file names come first, then flags for «bun test» with their values. Ours: `--clients` runs
+ * the tests with third-party clients instead of all others, `--jobs=N` sets the number of processes.
+ */
+function readArguments(args: string[]): {
+  filters: string[]
+  flags: string[]
+  jobs: number
+  clients: boolean
+} {
+  let jobs = Math.min(availableParallelism(), JOBS_MAX)
+  let clients = false
+  const rest: string[] = []
+  for (const arg of args) {
+    if (arg === '--clients') clients = true
+    else if (/^--jobs=[1-9]\d*$/.test(arg)) jobs = Number(arg.slice('--jobs='.length))
+    else rest.push(arg)
+  }
+  const firstFlag = rest.findIndex((arg) => arg.startsWith('-'))
+  const split = firstFlag === -1 ? rest.length : firstFlag
+  return { filters: rest.slice(0, split), flags: rest.slice(split), jobs, clients }
+}
+
+function listTestFiles(clients: boolean): string[] {
+  const files = [...new Bun.Glob('test/**/*.test.ts').scanSync('.')].sort()
+  return files.filter((file) => file.startsWith('test/clients/') === clients)
+}
+
+export function selectFiles(files: string[], filters: string[]): string[] {
+  if (filters.length === 0) return files
+  return files.filter((file) => filters.some((part) => file.includes(part.replace(/^\.\//, ''))))
+}
+
+async function runFile(file: string, flags: string[]): Promise<FileRun> {
+  const folder = mkdtempSync(join(tmpdir(), 'aquatic-tests-'))
+  const reportPath = join(folder, 'report.xml')
+  const reporting = ['--reporter=junit', `--reporter-outfile=${reportPath}`]
+  const timeout = `--timeout=${TEST_SECONDS_MAX * 1000}`
+  try {
+    const ended = await runProcess(['test', timeout, ...reporting, ...flags, `./${file}`])
+    return { ...ended, report: readIfThere(reportPath) }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function runProcess(args: string[]): Promise<Omit<FileRun, 'report'>> {
+  return new Promise((resolve, reject) => {
+    // A process group of its own, so that servers a hanging test started are ended with it.
+    const child = spawn(process.execPath, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    let timedOut = false
+    const collect = (chunk: Buffer): void => {
+      output += chunk.toString()
+    }
+    const timer = setTimeout(() => {
+      timedOut = true
+      killGroup(child.pid)
+    }, FILE_SECONDS_MAX * 1000)
+    child.stdout.on('data', collect)
+    child.stderr.on('data', collect)
+    child.on('error', reject)
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer)
+      // Servers left behind would hold the pipes open; those that left the group are not waited for.
+      killGroup(child.pid)
+      const done = (): void => resolve({ exitCode: code ?? 1, signal, timedOut, output })
+      const patience = setTimeout(done, DRAIN_MILLISECONDS)
+      child.on('close', () => {
+        clearTimeout(patience)
+        done()
+      })
+    })
+  })
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // The group is gone, as it should be.
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/** `filtered`: flags such as -t may leave a file without tests. */
+export function judge(run: FileRun, filtered: boolean): Verdict {
+  const counts = run.report === undefined ? emptyCounts() : countReport(run.report)
+  const { passed, failed, skipped } = counts
+  const nothingMatched = filtered && passed + failed === 0
+  const faults: string[] = []
+  if (run.timedOut) faults.push(`ran longer than ${FILE_SECONDS_MAX} s and was killed`)
+  else if (run.signal !== null) faults.push(`was killed by ${run.signal}`)
+  else if (run.report === undefined) faults.push(`left no report (exit code ${run.exitCode})`)
+  else if (passed + failed + skipped === 0 && !filtered) faults.push('has no tests in its report')
+  else if (run.exitCode !== 0 && failed === 0 && !nothingMatched) {
+    faults.push(`ended with exit code ${run.exitCode} although no test failed`)
+  }
+  return { passed, failed: failed + faults.length, skipped, faults }
+}
+
+function emptyCounts(): Counts {
+  return { passed: 0, failed: 0, skipped: 0 }
+}
+
+/** Names and messages are escaped in the report, so its tags can be found as plain text. */
+export function countReport(report: string): Counts {
+  const counts = emptyCounts()
+  for (const testcase of report.split('<testcase ').slice(1)) {
+    if (/<(failure|error)[ />]/.test(testcase)) counts.failed++
+    else if (/<skipped[ />]/.test(testcase)) counts.skipped++
+    else counts.passed++
+  }
+  return counts
+}
+
+function printFile(file: string, run: FileRun, verdict: Verdict, seconds: number): void {
+  const bad = verdict.failed > 0
+  if (bad) console.log(run.output.trimEnd())
+  for (const fault of verdict.faults) console.log(`${file} ${fault}`)
+  const skipped = verdict.skipped === 0 ? '' : ` ${verdict.skipped} skipped`
+  const failed = bad ? ` ${verdict.failed} failed` : ''
+  const mark = bad ? 'FAIL' : 'ok  '
+  console.log(
+    `${mark} ${file}  ${verdict.passed} passed${failed}${skipped}  ${seconds.toFixed(1)} s`,
+  )
+}

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Runs every test that needs no third-party client, after installing and building what is missing.
+# Usage: test.sh [part of a file name…] [flag of «bun test»…]. Closing line: N passed, N failed.
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
+
+trap 'echo "0 passed, 1 failed"' EXIT
+check_platform
+ensure_packages
+for entry in "$root"/bin/*.ts; do
+  [ ! -e "$entry" ] || ensure_executables "$(basename -- "$entry" .ts)"
+done
+find_bun
+cd -- "$root"
+trap - EXIT
+exec "$bun" scripts/run-tests.ts "$@" </dev/null
