@@ -56,6 +56,13 @@ check_instructions() {
   done
 }
 
+# The executables are the files of bin/; their names hold no spaces.
+all_executables() {
+  for entry in "$root"/bin/*.ts; do
+    [ ! -e "$entry" ] || basename -- "$entry" .ts
+  done
+}
+
 # Builds those of the named executables that are older than their sources.
 ensure_executables() {
   for executable in "$@"; do
@@ -147,12 +154,12 @@ install_if_stale() {
 
 check_node() {
   command -v node >/dev/null 2>&1 ||
-    die "Node.js $NODE_MAJOR_MIN or later is needed for the set-up and no «node» is in the PATH"
+    die "Node.js $NODE_MAJOR_MIN or later is needed for the set-up, and no «node» is in the PATH"
   node_version=$(node -p process.versions.node)
   [ "${node_version%%.*}" -ge "$NODE_MAJOR_MIN" ] ||
     die "Node.js $NODE_MAJOR_MIN or later is needed for the set-up, this is $node_version"
   command -v npm >/dev/null 2>&1 ||
-    die "npm $NPM_MAJOR_MIN or later is needed for the set-up and no «npm» is in the PATH"
+    die "npm $NPM_MAJOR_MIN or later is needed for the set-up, and no «npm» is in the PATH"
   npm_version=$(npm --version 2>/dev/null)
   [ "${npm_version%%.*}" -ge "$NPM_MAJOR_MIN" ] ||
     die "npm $NPM_MAJOR_MIN or later is needed for the set-up, this is $npm_version"

@@ -7,8 +7,8 @@
 trap 'echo "0 passed, 1 failed"' EXIT
 check_platform
 ensure_packages
-for entry in "$root"/bin/*.ts; do
-  [ ! -e "$entry" ] || ensure_executables "$(basename -- "$entry" .ts)"
+for executable in $(all_executables); do
+  ensure_executables "$executable"
 done
 find_bun
 cd -- "$root"
