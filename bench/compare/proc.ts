@@ -1,0 +1,75 @@
+// What Linux tells about a process and a core: CPU time, resident memory, bound UDP ports.
+// Used by the comparison, the soak test and the latency probe. Owns nothing.
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+/** Ticks per second of the times in /proc: 100 on every common kernel, asked all the same. */
+const TICKS_PER_SECOND = Number(spawnSync('getconf', ['CLK_TCK']).stdout?.toString() ?? '') || 100
+
+// Fields of /proc/PID/stat after the command's closing parenthesis, counted from 0.
+const STAT_UTIME = 11
+const STAT_STIME = 12
+
+// Fields of a cpu line of /proc/stat after its name.
+const CPU_IDLE = 3
+const CPU_IOWAIT = 4
+const CPU_STEAL = 7
+
+/** User and system time of all threads since the start, in seconds. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[STAT_UTIME]) + Number(fields[STAT_STIME])) / TICKS_PER_SECOND
+}
+
+export interface CoreTicks {
+  readonly busy: number
+  readonly stolen: number
+  readonly all: number
+}
+
+export function coreTicks(core: number): CoreTicks {
+  const stat = readFileSync('/proc/stat', 'latin1')
+  const line = stat.split('\n').find((text) => text.startsWith(`cpu${core} `))
+  if (line === undefined) throw new Error(`this machine has no core ${core}`)
+  // The eight fields up to «stolen»; the guest times after it are already part of the others.
+  const fields = line.split(' ').slice(1, 9).map(Number)
+  const all = fields.reduce((sum, ticks) => sum + ticks, 0)
+  const idle = fields[CPU_IDLE] + fields[CPU_IOWAIT]
+  return { busy: all - idle, stolen: fields[CPU_STEAL], all }
+}
+
+export interface Memory {
+  readonly rssKb: number
+  readonly peakKb: number
+}
+
+export function memoryOf(pid: number): Memory {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  return { rssKb: statusKb(status, 'VmRSS'), peakKb: statusKb(status, 'VmHWM') }
+}
+
+function statusKb(status: string, key: string): number {
+  const match = new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(status)
+  if (match === null) throw new Error(`no ${key}: the process has ended`)
+  return Number(match[1])
+}
+
+/** True when an IPv4 UDP socket on 127.0.0.1 or 0.0.0.0 is bound to `port`. */
+export function udpPortBound(port: number): boolean {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
+  const table = readFileSync('/proc/net/udp', 'latin1')
+  return table.includes(` 0100007F:${hexPort} `) || table.includes(` 00000000:${hexPort} `)
+}
+
+/** True when the process holds an io_uring. */
+export function usesIoUring(pid: number): boolean {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).some((fd) => {
+    try {
+      return readlinkSync(`${folder}/${fd}`).includes('io_uring')
+    } catch {
+      return false // closed meanwhile
+    }
+  })
+}
