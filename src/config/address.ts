@@ -18,7 +18,7 @@ export const ADDRESS_FORMS = "'IPv4:port' or '[IPv6]:port'"
 
 export function parseSocketAddress(text: string): SocketAddress | Fault {
   const parts = /^(?:\[([^\]]*)\]|([^:[\]]*)):([^:]*)$/.exec(text)
-  if (parts === null) return shapeFault(text)
+  if (parts === null || /^[\s'"]|[\s'"]$/.test(text)) return shapeFault(text)
   const port = parsePort(parts[3])
   if (typeof port !== 'number') return port
   return parts[1] === undefined ? fromIPv4(parts[2], port) : fromIPv6(parts[1], port)
@@ -75,7 +75,7 @@ function fromIPv6(host: string, port: number): SocketAddress | Fault {
 function parsePort(text: string): number | Fault {
   if (!/^\d+$/.test(text)) {
     return {
-      fault: text === '' ? 'has no port after the colon' : `has «${text}» for a port`,
+      fault: text === '' ? 'has no port after the colon' : `has '${text}' for a port`,
       remedy: `Write a port from 0 to ${PORT_MAX}`,
     }
   }
@@ -86,6 +86,9 @@ function parsePort(text: string): number | Fault {
 
 function shapeFault(text: string): Fault {
   if (text === '') return { fault: 'is empty', remedy: "Write an address such as '0.0.0.0:3000'" }
+  if (text !== text.trim()) {
+    return { fault: 'has spaces around it', remedy: `Write '${text.trim()}'` }
+  }
   if (/^['"]|['"]$/.test(text)) {
     return {
       fault: 'holds quotes of its own',
@@ -99,6 +102,11 @@ function shapeFault(text: string): Fault {
     }
   }
   if (isIPv6(text)) {
+    const unbracketed = /^(.+):(\d+)$/.exec(text)
+    if (unbracketed !== null && isIPv6(unbracketed[1])) {
+      const remedy = `Write '[${unbracketed[1]}]:${unbracketed[2]}'`
+      return { fault: 'is an IPv6 address without brackets', remedy }
+    }
     return { fault: 'is not in brackets, or has no port', remedy: `Write '[${text}]:3000'` }
   }
   if (isIPv4(text)) return { fault: 'has no port', remedy: `Write '${text}:3000'` }

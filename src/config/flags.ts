@@ -53,7 +53,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine | { mista
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue
     if (token.kind === 'positional') {
-      return { mistake: `«${token.value}» is not a flag; a settings file is given with -c` }
+      return { mistake: `'${token.value}' is not a flag; a settings file is given with -c` }
     }
     if (!Object.hasOwn(OPTIONS, token.name)) return { mistake: unknownFlag(token.rawName) }
     if (token.name !== 'config-file') {

@@ -36,7 +36,7 @@ export function listenAddresses(
   if (addressIpv6 !== 'auto') return list
   for (const [index, item] of found.entries()) {
     if (item.host !== WILDCARD_IPV4) continue
-    if (found.some((other) => isWildcard6(other) && other.port === item.port)) continue
+    if (list.some((other) => isSameWildcard6(other, item.port))) continue
     const { port } = item
     const portFromIndex = port === 0 ? index : -1
     list.push({
@@ -65,6 +65,11 @@ function parsed(text: string): SocketAddress {
 
 function isWildcard6(address: SocketAddress): boolean {
   return address.family === 6 && address.host === WILDCARD_IPV6
+}
+
+// Several entries may have port 0: each has a port of its own, which its IPv6 socket follows.
+function isSameWildcard6(other: ListenAddress, port: number): boolean {
+  return isWildcard6(other) && other.port === port && other.portFromIndex === -1
 }
 
 // An IPv4 socket on the same port and a dual-stack one would be in each other's way.

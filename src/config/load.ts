@@ -1,6 +1,7 @@
 // Puts the effective settings together: defaults, then the file, then the environment, and says
 // everything that is wrong with them at once. Called by cli.ts at start-up.
 
+import { printable } from './output.ts'
 import { readSettingsFile, type SettingsFile } from './read-file.ts'
 import {
   buildConfig,
@@ -12,6 +13,7 @@ import {
   type Schema,
   type Settings,
   titleOf,
+  variableOf,
 } from './schema.ts'
 import { type Fault, isA, type TomlValue, type Verdict } from './setting.ts'
 import { nearest } from './suggest.ts'
@@ -36,9 +38,10 @@ export function loadSettings<S extends Schema>(
 ): Loaded<S> {
   const loading = new Loading(settings)
   if (configPath !== null) {
+    const shownPath = printable(configPath)
     const file = readSettingsFile(configPath)
-    if ('problem' in file) loading.problems.push(file.problem)
-    else loading.takeFile(configPath, file)
+    if ('problem' in file) loading.problems.push(`${shownPath}${file.problem}`)
+    else loading.takeFile(shownPath, file)
   }
   loading.takeEnvironment(environment)
   return loading.finish()
@@ -89,7 +92,7 @@ class Loading<S extends Schema> {
       this.problems.push(`${origin}: ${this.#unknownKey(section, key, value)}`)
       return
     }
-    const shown = entry.setting.secret ? '(hidden)' : abbreviate(tomlText(value))
+    const shown = entry.setting.secret ? '(hidden)' : abbreviate(writtenText(value))
     const where = `${origin}: ${titleOf(entry)} = ${shown}`
     this.#take(entry, entry.setting.check(value), origin, where, 'delete the line')
   }
@@ -146,8 +149,9 @@ class Loading<S extends Schema> {
       const near = nearest(key, sections)
       return near === null ? `Sections are: ${sections.join(', ')}.` : `Did you mean [${near}]?`
     }
-    const elsewhere = entries.filter((entry) => entry.key === key).map(titleOf)
-    if (elsewhere.length > 0) return `It belongs elsewhere: ${elsewhere.join(' or ')}.`
+    if (section === '' && this.#entries.has(key)) return 'Write it without quotes.'
+    const elsewhere = entries.filter((entry) => entry.key === key).map(placeOf)
+    if (elsewhere.length > 0) return `It belongs ${elsewhere.join(' or ')}.`
     const here = entries.filter((entry) => entry.section === section)
     const near =
       nearest(
@@ -165,6 +169,11 @@ class Loading<S extends Schema> {
   }
 
   #unknownVariable(variable: string, known: string[]): string {
+    const gone = Object.keys(this.#settings.retired).find((path) => variableOf(path) === variable)
+    if (gone !== undefined) {
+      const remedy = this.#settings.retired[gone]
+      return `environment variable ${variable} is not a setting here: ${remedy}`
+    }
     const near = nearest(variable, known)
     const hint = near === null ? 'it may belong to another program' : `did you mean ${near}?`
     return `environment variable ${variable} names no setting of this program; ${hint}`
@@ -197,10 +206,19 @@ function faultText(entry: Entry, { fault, remedy }: Fault, undo: string): string
   return `${fault}: allowed is ${entry.setting.allowed}. ${remedy}, or ${back}.`
 }
 
+function placeOf(entry: Entry): string {
+  return entry.section === '' ? 'before the first section' : `in section [${entry.section}]`
+}
+
 function isTable(value: TomlValue): value is { [key: string]: TomlValue } {
   return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date)
 }
 
+/** A value as it may have been written: here a number is a float, since integers are bigint. */
+function writtenText(value: TomlValue): string {
+  return typeof value === 'number' && Number.isInteger(value) ? value.toFixed(1) : tomlText(value)
+}
+
 function abbreviate(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 77)}…`
+  return text.length <= 80 ? text : `${text.slice(0, 77)}...`
 }

@@ -19,6 +19,11 @@ export function writeStderr(text: string): void {
   writeAll(STDERR, text)
 }
 
+/** Text from outside, fit for one line of a terminal. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?')
+}
+
 function writeAll(file: number, text: string): string | null {
   const data = new TextEncoder().encode(text)
   let at = 0

@@ -3,6 +3,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
+import { printable } from './output.ts'
 import type { TomlValue } from './setting.ts'
 import { type KeyLines, locateKeys } from './toml-locate.ts'
 
@@ -14,23 +15,24 @@ export interface SettingsFile {
   lines: KeyLines
 }
 
+/** A problem begins with the colon that belongs after the file's name. */
 export function readSettingsFile(path: string): SettingsFile | { problem: string } {
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(readBounded(path))
   } catch (error) {
-    return { problem: `${path}: ${readFailure(error)}` }
+    return { problem: `: ${readFailure(error)}` }
   }
-  return parseSettings(path, text)
+  return parseSettings(text)
 }
 
-export function parseSettings(path: string, text: string): SettingsFile | { problem: string } {
+export function parseSettings(text: string): SettingsFile | { problem: string } {
   try {
     const table = parse(text, { integersAsBigInt: true }) as unknown as Record<string, TomlValue>
     return { table, lines: locateKeys(text) }
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
-    return { problem: `${path}:${error.line}:${error.column}: not TOML: ${syntaxFailure(error)}` }
+    return { problem: `:${error.line}:${error.column}: not TOML: ${syntaxFailure(error)}` }
   }
 }
 
@@ -70,6 +72,19 @@ function readFailure(error: unknown): string {
 function syntaxFailure(error: TomlError): string {
   const headline = error.message.split('\n')[0].replace(/^Invalid TOML document: /, '')
   const line = error.codeblock.split('\n').find((row) => row.startsWith(`${error.line}:`))
-  const source = line?.replace(/^\d+:\s*/, '').trim()
-  return source ? `${headline} in «${source}»` : headline
+  const source = line?.replace(/^\d+: */, '') ?? ''
+  const shown = source.trim() === '' ? '' : ` in "${printable(source.trim())}"`
+  const remedy = syntaxRemedy(headline, source, error.column > source.length)
+  return `${headline}${shown}${remedy === '' ? '' : `; ${remedy}`}`
+}
+
+function syntaxRemedy(headline: string, source: string, atLineEnd: boolean): string {
+  if (headline.startsWith('trying to redefine')) return 'it stands twice, delete one'
+  if (headline.startsWith('control characters') && atLineEnd) return 'the closing quote is missing'
+  if (headline.startsWith('invalid value')) return 'text needs quotes, and a key needs a value'
+  if (headline.includes('numeric literal')) return 'text needs quotes'
+  if (headline.includes('end-of-line')) return 'one setting to a line, and text needs quotes'
+  if (!headline.includes('in key')) return ''
+  if (/^\s*\[[^\]]*$/.test(source)) return 'the closing bracket is missing'
+  return /^[^=]*:/.test(source) ? 'write = between key and value' : ''
 }

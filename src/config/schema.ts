@@ -88,8 +88,11 @@ export function entriesOf(schema: Schema): Entry[] {
 
 function entry(sectionName: string, key: string, setting: Setting<unknown>): Entry {
   const path = sectionName === '' ? key : `${sectionName}.${key}`
-  const variable = ENVIRONMENT_PREFIX + path.replace('.', '_').toUpperCase()
-  return { section: sectionName, key, path, variable, setting }
+  return { section: sectionName, key, path, variable: variableOf(path), setting }
+}
+
+export function variableOf(path: string): string {
+  return ENVIRONMENT_PREFIX + path.replace('.', '_').toUpperCase()
 }
 
 /** Builds a configuration from a function that gives the value of each setting. */

@@ -2,6 +2,8 @@
 // them. Schemas (src/udp/config.ts and its siblings) are made of these; everything else about a
 // setting, from its TOML comment to its environment variable, is derived. Runs at start-up only.
 
+import { nearest } from './suggest.ts'
+
 /** What a TOML file can hold. Integers arrive as bigint, so that 4 and 4.0 stay different. */
 export type TomlValue =
   | string
@@ -82,10 +84,12 @@ export function choice<const T extends readonly string[]>(
     explanation,
     secret: false,
     check: (value) => {
-      if (typeof value !== 'string') return { fault: isA(value), remedy: 'Write it in quotes' }
+      if (typeof value !== 'string') {
+        return { fault: isA(value), remedy: 'Write one of these words in quotes' }
+      }
       if (options.includes(value)) return { value }
-      const near = options.find((option) => option === value.trim().toLowerCase())
-      const remedy = near === undefined ? 'Choose one of them' : `Write '${near}'`
+      const near = nearest(value.trim(), options)
+      const remedy = near === null ? 'Choose one of them' : `Write '${near}'`
       return { fault: 'is not known', remedy }
     },
     fromText: (text) => ({ value: text }),
@@ -110,7 +114,7 @@ export function string(
     explanation,
     secret: rules.secret ?? false,
     check: (value) => {
-      if (typeof value !== 'string') return { fault: isA(value), remedy: 'Write it in quotes' }
+      if (typeof value !== 'string') return { fault: isA(value), remedy: 'Write text in quotes' }
       return rules.check?.(value) ?? { value }
     },
     fromText: (text) => ({ value: text }),

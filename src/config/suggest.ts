@@ -2,7 +2,13 @@
 
 import { distance } from 'fastest-levenshtein'
 
-/** The candidate that differs from `word` in at most a third of its letters, or null. */
+// Shorter beginnings, such as «max», fit too many names.
+const BEGINNING_LETTERS_MIN = 4
+
+/**
+ * The candidate that differs from `word` in at most a third of its letters, or else one that begins
+ * with it or that it begins with; null if there is neither.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | null {
   const plainWord = plain(word)
   let best: string | null = null
@@ -14,7 +20,12 @@ export function nearest(word: string, candidates: readonly string[]): string | n
       bestDistance = letters
     }
   }
-  return best
+  return best ?? candidates.find((candidate) => areSameStart(plainWord, plain(candidate))) ?? null
+}
+
+function areSameStart(a: string, b: string): boolean {
+  if (Math.min(a.length, b.length) < BEGINNING_LETTERS_MIN) return false
+  return a.startsWith(b) || b.startsWith(a)
 }
 
 function plain(name: string): string {

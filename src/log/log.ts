@@ -2,13 +2,8 @@
 // report through shared memory and messages, and their main thread writes the line. Synchronous,
 // so that the last line before an exit is written too.
 
-import {
-  configureSync,
-  getLogger,
-  type LogRecord,
-  sanitizeControlSequences,
-} from '@logtape/logtape'
-import { writeStderr } from '../config/output.ts'
+import { configureSync, getLogger, type LogRecord } from '@logtape/logtape'
+import { printable, writeStderr } from '../config/output.ts'
 
 export const LOG_LEVELS = ['off', 'error', 'warn', 'info', 'debug', 'trace'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -58,5 +53,5 @@ function lineOf(record: LogRecord): string {
   const part = record.category.slice(1).join('.')
   const text = record.message.map(String).join('')
   // One event is one line, and bytes from outside cannot drive the reader's terminal.
-  return `${time} ${level} ${part}: ${sanitizeControlSequences(text).replace(/\s*\n\s*/g, ' | ')}\n`
+  return `${time} ${level} ${part}: ${printable(text.replace(/\s*\n\s*/g, ' | '))}\n`
 }

@@ -60,7 +60,7 @@ const network = section('Where the tracker listens, and how it takes packets fro
     system's default.
 
     Packets wait here while a worker is busy; when the buffer is full the system drops new ones and
-    clients have to ask again. Raise it if drops are counted (column «drops» in /proc/net/udp) while
+    clients have to ask again. Raise it if drops are counted (column "drops" in /proc/net/udp) while
     the machine still has time to spare: a larger buffer rides out longer bursts, but does not make
     an overloaded tracker faster. The system grants at most net.core.rmem_max; if that is less, the
     start says so. To allow 8 MB:
@@ -95,7 +95,7 @@ const protocol = section('What clients are told.', {
 
     An answer also has to fit one packet that no network on the way cuts into fragments, so at most
     242 peers over IPv4 and 67 over IPv6 take effect. Each peer costs 6 bytes of outgoing traffic
-    over IPv4 and 18 over IPv6. Lower it to save bandwidth: clients rarely need more than 50.`,
+    over IPv4 and 18 over IPv6. Lower it to save bandwidth.`,
   ),
   peer_announce_interval: seconds(
     900,
@@ -112,8 +112,9 @@ const protocol = section('What clients are told.', {
     `What to do with a request whose connection id is unknown or has expired: 'silent' drops it,
     'error' sends an error that is no longer than the request.
 
-    The sender of such a request may be forged. With 'silent' the tracker cannot be made to send
-    anything to a third party; clients notice the timeout and connect anew. With 'error' a client
+    The sender of such a request may be forged. With 'silent' nothing but the short answer to a
+    connect goes to an address that has not proved itself; clients notice the timeout and connect
+    anew. With 'error' a client
     whose id has expired learns it at once.`,
   ),
   count_downloads: boolean(
@@ -148,7 +149,9 @@ const statistics = section('Figures about the work done.', {
   interval: seconds(
     0,
     { min: 0, max: DAY_SEC },
-    `Seconds between statistics lines on standard error. 0 = off.`,
+    `Seconds between statistics lines on standard error. 0 = off.
+
+    A line tells what was done since the one before it.`,
   ),
 })
 
@@ -182,7 +185,7 @@ const cleaning = section('When peers, torrents and connection ids are forgotten.
 })
 
 const privileges = section(
-  'Rights to give up once the sockets are open. Needs a start as root, and makes sense with it.',
+  'Rights to give up once the sockets are open, for a tracker that is started as root.',
   {
     drop_privileges: boolean(
       false,
@@ -219,7 +222,7 @@ const limits = section(
 
       Beyond it, announces for new torrents get an error and are counted, and a log line says so at
       most once a minute; torrents that are known go on. Lower it if the start reports that the
-      system refuses the reserve, as it may under «ulimit -v» or strict overcommit.`,
+      system refuses the reserve, as it may under "ulimit -v" or strict overcommit.`,
     ),
     max_peers: integer(
       100000000,

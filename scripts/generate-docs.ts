@@ -1,0 +1,23 @@
+// Writes the manuals in docs/ that are derived from the settings. Run it after changing a setting:
+//   node_modules/.bin/bun scripts/generate-docs.ts
+// The tests fail while a manual is stale.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Manual, manualText } from '../src/config/manual.ts'
+import { udpSettings } from '../src/udp/config.ts'
+
+export const MANUALS: Readonly<Record<string, Manual>> = {
+  'docs/config-udp.md': {
+    name: 'aquatic_udp',
+    source: 'src/udp/config.ts',
+    schema: udpSettings.schema,
+  },
+}
+
+if (import.meta.main) {
+  for (const [path, manual] of Object.entries(MANUALS)) {
+    writeFileSync(join(import.meta.dir, '..', path), manualText(manual))
+    console.log(`written: ${path}`)
+  }
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'bun:test'
+import { parseCommandLine } from '../../src/config/flags.ts'
+
+describe('flags', () => {
+  test.each([
+    [[], 'run', null],
+    [['-c', 'a.toml'], 'run', 'a.toml'],
+    [['-c=a.toml'], 'run', 'a.toml'],
+    [['-ca.toml'], 'run', 'a.toml'],
+    [['--config-file', 'a.toml'], 'run', 'a.toml'],
+    [['--config-file=a=b'], 'run', 'a=b'],
+    [['--config-file=-a'], 'run', '-a'],
+    [['-p'], 'print-config', null],
+    [['--print-config'], 'print-config', null],
+    [['-P', '-c', 'a'], 'print-effective-config', 'a'],
+    [['-Pc', 'a'], 'print-effective-config', 'a'],
+    [['--print-effective-config'], 'print-effective-config', null],
+    [['--check', '-c', 'a'], 'check', 'a'],
+    [['-h'], 'help', null],
+    [['--help', '-p'], 'help', null],
+    [['-v', '-p'], 'version', null],
+    [['--version'], 'version', null],
+    [['-p', '-p'], 'print-config', null],
+    [['--check', '-P'], 'print-effective-config', null],
+    [['--'], 'run', null],
+  ] as const)('%j', (args, action, configPath) => {
+    expect(parseCommandLine(args)).toEqual({ action, configPath })
+  })
+})
+
+describe('mistakes', () => {
+  test.each([
+    [['--chek'], 'unknown flag --chek; did you mean --check?'],
+    [['--config', 'x'], 'unknown flag --config; did you mean --config-file?'],
+    [['--xylophone'], 'unknown flag --xylophone'],
+    [['-x'], 'unknown flag -x'],
+    [['-px'], 'unknown flag -x'],
+    [['-c'], '-c needs the path of a settings file'],
+    [['-c', ''], '-c needs the path of a settings file'],
+    [['-c='], '-c needs the path of a settings file'],
+    [['-c', '-p'], '-c needs the path of a settings file'],
+    [['-c', '--check'], '-c needs the path of a settings file'],
+    [['--config-file'], '--config-file needs the path of a settings file'],
+    [['--config-file='], '--config-file needs the path of a settings file'],
+    [['-c', 'a', '-c', 'b'], 'a settings file is given twice'],
+    [['a.toml'], "'a.toml' is not a flag; a settings file is given with -c"],
+    [['--', '-p'], "'-p' is not a flag; a settings file is given with -c"],
+    [['--help=x'], '--help takes no value'],
+    [[''], "'' is not a flag; a settings file is given with -c"],
+  ])('%j', (args, mistake) => {
+    expect(parseCommandLine(args)).toEqual({ mistake })
+  })
+})

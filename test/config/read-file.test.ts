@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseSettings, readSettingsFile } from '../../src/config/read-file.ts'
+
+function inFile<T>(content: string | Uint8Array, use: (path: string) => T): T {
+  const directory = mkdtempSync(join(tmpdir(), 'aquatic-test-'))
+  try {
+    const path = join(directory, 'settings.toml')
+    writeFileSync(path, content)
+    return use(path)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+function problemOf(text: string): string {
+  const file = parseSettings(text)
+  return 'problem' in file ? file.problem : 'none'
+}
+
+describe('a file', () => {
+  test('gives its values and the line of each key', () => {
+    inFile('a = 1\n[b]\nc = "x"\nd = 1.0\n', (path) => {
+      const file = readSettingsFile(path)
+      if ('problem' in file) throw new Error(file.problem)
+      expect(file.table).toEqual({ a: 1n, b: { c: 'x', d: 1 } })
+      expect(file.lines.find(['b', 'c'])).toBe(3)
+    })
+  })
+
+  test('may begin with a byte order mark, and have any line ends', () => {
+    inFile('\ufeffa = 1\r\nb = 2\r\n', (path) => {
+      const file = readSettingsFile(path)
+      if ('problem' in file) throw new Error(file.problem)
+      expect(file.table).toEqual({ a: 1n, b: 2n })
+      expect(file.lines.find(['b'])).toBe(2)
+    })
+  })
+
+  test('that is not there, is a directory, or lies below a file is a problem of one line', () => {
+    expect(readSettingsFile('/nonexistent/x.toml')).toEqual({
+      problem: ': there is no such file; check the path after -c; -p prints a file to start from',
+    })
+    expect(readSettingsFile(tmpdir())).toHaveProperty(
+      'problem',
+      expect.stringContaining('this is a directory'),
+    )
+    inFile('', (path) => {
+      const file = readSettingsFile(join(path, 'x'))
+      expect(file).toHaveProperty('problem', expect.stringContaining('no such file'))
+    })
+    expect(readSettingsFile('a\0b')).toHaveProperty('problem')
+  })
+
+  test('that is not UTF-8 or never ends is a problem of one line', () => {
+    inFile(new Uint8Array([0xff, 0xfe, 0x61]), (path) => {
+      const file = readSettingsFile(path)
+      expect(file).toHaveProperty('problem', expect.stringContaining('UTF-8'))
+    })
+    expect(readSettingsFile('/dev/zero')).toHaveProperty(
+      'problem',
+      expect.stringContaining('longer than 1048576 bytes'),
+    )
+  })
+
+  test('of the greatest length is read', () => {
+    const line = '# a comment\n'
+    inFile(line.repeat(Math.floor((1024 * 1024) / line.length)), (path) => {
+      expect(readSettingsFile(path)).toHaveProperty('table', {})
+    })
+  })
+})
+
+describe('a syntax error names line, column and remedy:', () => {
+  test.each([
+    ['a = 1\na = 2', ':2:1: ', 'it stands twice'],
+    ['[a]\n[a]', ':2:2: ', 'it stands twice'],
+    ['\n  a = "b\nc = 1', ':2:9: ', 'closing quote is missing'],
+    ['a =', ':1:', 'a key needs a value'],
+    ['log_level = info', ':1:16: ', 'text needs quotes'],
+    ['a = 0.0.0.0:3000', ':1:8: ', 'text needs quotes'],
+    ['[a\nb = 1', ':1:3: ', 'closing bracket is missing'],
+    ['a: 1', ':1:2: ', 'write ='],
+    ['a = 1 b = 2', ':1:', 'in "a = 1 b = 2"; one setting to a line'],
+    ['a = 99999999999999999999 #', 'none', ''],
+  ])('%p', (text, place, remedy) => {
+    const problem = problemOf(text)
+    expect(problem).toStartWith(place)
+    expect(problem).toContain(remedy)
+    expect(problem).not.toContain('\n')
+  })
+})

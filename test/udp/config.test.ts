@@ -1,0 +1,255 @@
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'smol-toml'
+import { type Environment, loadSettings } from '../../src/config/load.ts'
+import { defaultsOf, entriesOf, isSection } from '../../src/config/schema.ts'
+import { defaultFile } from '../../src/config/toml-text.ts'
+import { type UdpConfig, udpSettings } from '../../src/udp/config.ts'
+import { MAX_BATCH_PACKETS } from '../../src/udp/layout.ts'
+
+const FIXTURE = join(import.meta.dir, '../fixtures/aquatic_udp-2020.toml')
+const entries = entriesOf(udpSettings.schema)
+
+function load(environment: Environment) {
+  return loadSettings(udpSettings, null, environment)
+}
+
+describe('the settings of aquatic_udp', () => {
+  test('have these names and defaults', () => {
+    const expected: UdpConfig = {
+      socket_workers: 1,
+      request_workers: 0,
+      log_level: 'error',
+      network: {
+        address: '0.0.0.0:3000',
+        address_ipv6: 'auto',
+        socket_recv_buffer_size: 524288,
+        poll_event_capacity: 4096,
+      },
+      protocol: {
+        max_scrape_torrents: 255,
+        max_response_peers: 255,
+        peer_announce_interval: 900,
+        invalid_connection_id: 'silent',
+        count_downloads: true,
+      },
+      handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
+      statistics: { interval: 0 },
+      cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },
+      privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },
+      limits: { max_torrents: 20000000, max_peers: 100000000 },
+    }
+    expect(defaultsOf(udpSettings.schema)).toEqual(expected)
+  })
+
+  test('accept the file of 2020 as it is', () => {
+    const { config, problems, warnings, origins } = loadSettings(udpSettings, FIXTURE, {})
+    expect(problems).toEqual([])
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toContain('request_workers = 1 is handled like 0 for now')
+    expect(origins.size).toBe(17)
+    expect(config).toEqual({ ...defaultsOf(udpSettings.schema), request_workers: 1 })
+  })
+
+  test('have every key of the file of 2020', () => {
+    const paths = new Set(entries.map((entry) => entry.path))
+    for (const [name, value] of Object.entries(parse(readFileSync(FIXTURE, 'utf8')))) {
+      const keys = typeof value === 'object' ? Object.keys(value) : null
+      if (keys === null) expect(paths).toContain(name)
+      else for (const key of keys) expect(paths).toContain(`${name}.${key}`)
+    }
+  })
+
+  test('are printed as a file that gives the defaults', () => {
+    const text = defaultFile('aquatic_udp', udpSettings.schema)
+    expect(parse(text) as object).toEqual(defaultsOf(udpSettings.schema))
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  test('have defaults that pass their own checks without a warning', () => {
+    const environment = Object.fromEntries(
+      entries.map((entry) => [entry.variable, String(entry.setting.defaultValue)]),
+    )
+    const { config, problems, warnings, origins } = load(environment)
+    expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
+    expect(config).toEqual(defaultsOf(udpSettings.schema))
+    expect(origins.size).toBe(entries.length)
+  })
+
+  test('have an environment variable each, and no two the same', () => {
+    const variables = new Set(entries.map((entry) => entry.variable))
+    expect(variables.size).toBe(entries.length)
+    for (const variable of variables) expect(variable).toMatch(/^AQUATIC_[A-Z0-9_]+$/)
+  })
+
+  test('can be sent to another thread', () => {
+    const config = defaultsOf(udpSettings.schema)
+    expect(structuredClone(config)).toEqual(config)
+  })
+
+  test('are explained in sentences, with the limits that take effect', () => {
+    for (const { path, setting } of entries) {
+      expect(setting.explanation.trim().length, path).toBeGreaterThan(60)
+      expect(setting.explanation.trim(), path).toMatch(/([.]|\$ .*)$/)
+    }
+    const of = (path: string) =>
+      entries.find((entry) => entry.path === path)?.setting.explanation ?? ''
+    expect(of('network.poll_event_capacity')).toContain(String(MAX_BATCH_PACKETS))
+    expect(of('protocol.max_response_peers')).toMatch(/242 peers over IPv4 and 67 over IPv6/)
+    expect(of('protocol.max_scrape_torrents')).toMatch(/122 torrents over IPv4 and 102 over IPv6/)
+  })
+})
+
+const KEYS_OF_0_9 = [
+  'socket_workers',
+  'log_level',
+  'network.address',
+  'network.only_ipv6',
+  'network.socket_recv_buffer_size',
+  'network.poll_timeout_ms',
+  'network.resend_buffer_max_len',
+  'network.use_io_uring',
+  'network.ring_size',
+  'protocol.max_scrape_torrents',
+  'protocol.max_response_peers',
+  'protocol.peer_announce_interval',
+  'statistics.interval',
+  'statistics.torrent_peer_histograms',
+  'statistics.peer_clients',
+  'statistics.print_to_stdout',
+  'statistics.write_html_to_file',
+  'statistics.html_file_path',
+  'statistics.run_prometheus_endpoint',
+  'statistics.prometheus_endpoint_address',
+  'statistics.prometheus_peer_id_prefixes',
+  'cleaning.torrent_cleaning_interval',
+  'cleaning.max_connection_age',
+  'cleaning.max_peer_age',
+  'privileges.drop_privileges',
+  'privileges.chroot_path',
+  'privileges.group',
+  'privileges.user',
+  'access_list.mode',
+  'access_list.path',
+]
+
+describe('keys of aquatic 0.9', () => {
+  test('that are gone do not shadow a setting that exists', () => {
+    for (const path of Object.keys(udpSettings.retired)) {
+      expect(entries.map((entry) => entry.path)).not.toContain(path)
+      const [name] = path.split('.')
+      const node = udpSettings.schema[name as keyof typeof udpSettings.schema]
+      if (path.includes('.')) expect(isSection(node)).toBe(true)
+    }
+  })
+
+  test('are each a setting here too, or have a sentence that says what to do', () => {
+    const paths = new Set(entries.map((entry) => entry.path))
+    for (const path of KEYS_OF_0_9) {
+      const [name] = path.split('.')
+      const { retired } = udpSettings
+      const isKnown = paths.has(path) || path in retired || name in retired
+      expect(isKnown, path).toBe(true)
+    }
+  })
+
+  test('that were renamed name keys that exist', () => {
+    const titles = [
+      ...Object.values(udpSettings.retired)
+        .join(' ')
+        .matchAll(/\[(\w+)\] (\w+)/g),
+    ]
+    expect(titles.length).toBeGreaterThan(5)
+    const paths = entries.map((entry) => entry.path)
+    for (const [, name, key] of titles) expect(paths).toContain(`${name}.${key}`)
+  })
+})
+
+describe('addresses', () => {
+  test('may be a list, also in the environment', () => {
+    const { config, problems } = load({ AQUATIC_NETWORK_ADDRESS: '127.0.0.1:1,[::1]:1' })
+    expect(problems).toEqual([])
+    expect(config.network.address).toEqual(['127.0.0.1:1', '[::1]:1'])
+  })
+
+  test('are refused when they are not addresses, with what is allowed', () => {
+    const { problems } = load({
+      AQUATIC_NETWORK_ADDRESS: 'localhost:3000',
+      AQUATIC_NETWORK_ADDRESS_IPV6: '0.0.0.0:3000',
+    })
+    expect(problems).toHaveLength(2)
+    expect(problems[0]).toContain("allowed is 'IPv4:port' or '[IPv6]:port', or a list of them")
+    expect(problems[1]).toContain('Write it in [network] address')
+  })
+
+  test('must be one at least', () => {
+    for (const ipv6 of ['auto', '']) {
+      const { problems } = load({
+        AQUATIC_NETWORK_ADDRESS: '',
+        AQUATIC_NETWORK_ADDRESS_IPV6: ipv6,
+      })
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toContain('would listen nowhere')
+    }
+    const ipv6Only = { AQUATIC_NETWORK_ADDRESS: '', AQUATIC_NETWORK_ADDRESS_IPV6: '[::]:3000' }
+    expect(load(ipv6Only).problems).toEqual([])
+  })
+
+  test('that stand twice are a problem', () => {
+    const { problems } = load({
+      AQUATIC_NETWORK_ADDRESS: '[::1]:1',
+      AQUATIC_NETWORK_ADDRESS_IPV6: '[0:0::1]:1',
+    })
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toContain('the address [::1]:1 stands twice')
+  })
+})
+
+describe('settings that do not fit together', () => {
+  test('peers that vanish between two announces are a warning', () => {
+    const { problems, warnings } = load({ AQUATIC_CLEANING_MAX_PEER_AGE: '900' })
+    expect(problems).toEqual([])
+    expect(warnings[0]).toContain('forgotten between two announces')
+    expect(load({ AQUATIC_CLEANING_MAX_PEER_AGE: '901' }).warnings).toEqual([])
+  })
+
+  test('cleaning more rarely than peers age is a warning', () => {
+    expect(load({ AQUATIC_CLEANING_INTERVAL: '1201' }).warnings).toHaveLength(1)
+    expect(load({ AQUATIC_CLEANING_INTERVAL: '1200' }).warnings).toEqual([])
+  })
+
+  test('connection ids that age faster than BEP 15 asks for are a warning', () => {
+    expect(load({ AQUATIC_CLEANING_MAX_CONNECTION_AGE: '119' }).warnings).toHaveLength(1)
+    expect(load({ AQUATIC_CLEANING_MAX_CONNECTION_AGE: '120' }).warnings).toEqual([])
+  })
+
+  test('dropping privileges without user or root directory is a problem', () => {
+    const empty = { AQUATIC_PRIVILEGES_USER: '', AQUATIC_PRIVILEGES_CHROOT_PATH: '' }
+    expect(load(empty).problems).toEqual([])
+    expect(load({ ...empty, AQUATIC_PRIVILEGES_DROP_PRIVILEGES: 'true' }).problems).toHaveLength(2)
+  })
+})
+
+describe('limits are refused just beyond their ends:', () => {
+  test.each([
+    ['AQUATIC_SOCKET_WORKERS', 0, 256],
+    ['AQUATIC_REQUEST_WORKERS', 0, 256],
+    ['AQUATIC_NETWORK_SOCKET_RECV_BUFFER_SIZE', 0, 1073741823],
+    ['AQUATIC_NETWORK_POLL_EVENT_CAPACITY', 1, 1000000],
+    ['AQUATIC_PROTOCOL_MAX_SCRAPE_TORRENTS', 1, 255],
+    ['AQUATIC_PROTOCOL_MAX_RESPONSE_PEERS', 1, 65535],
+    ['AQUATIC_PROTOCOL_PEER_ANNOUNCE_INTERVAL', 1, 86400],
+    ['AQUATIC_HANDLERS_MAX_REQUESTS_PER_ITER', 1, 1000000],
+    ['AQUATIC_HANDLERS_CHANNEL_RECV_TIMEOUT_MICROSECONDS', 0, 1000000],
+    ['AQUATIC_STATISTICS_INTERVAL', 0, 86400],
+    ['AQUATIC_CLEANING_INTERVAL', 1, 86400],
+    ['AQUATIC_CLEANING_MAX_PEER_AGE', 1, 28800],
+    ['AQUATIC_CLEANING_MAX_CONNECTION_AGE', 1, 4000],
+    ['AQUATIC_LIMITS_MAX_TORRENTS', 1, 1000000000],
+    ['AQUATIC_LIMITS_MAX_PEERS', 1, 2000000000],
+  ])('%s from %d to %d', (variable, min, max) => {
+    const problemsWith = (value: number) => load({ [variable]: String(value) }).problems.length
+    expect([min - 1, min, max, max + 1].map(problemsWith)).toEqual([1, 0, 0, 1])
+  })
+})
