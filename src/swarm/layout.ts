@@ -74,6 +74,8 @@ export const PEER_SEEDER_BIT = 1 << 31
 export const PEER_SEEN_SHIFT = 16
 /** 15 bits of seconds: ages wrap after 9.1 hours, so `max_peer_age` and a cleaning must fit below that. */
 export const PEER_SEEN_MASK = 0x7fff
+/** Greater ages are none: the peer was seen by a thread whose clock reading was up to 4 minutes newer. */
+export const PEER_AGE_MAX = PEER_SEEN_MASK - 256
 
 // ── Directory of one role of a large swarm ─────────────────────────────────────────────────────
 //  0 buckets │ 1 segment list address, or 0 │ 2… up to 255 entries of 2 words

@@ -4,6 +4,7 @@ import { classFor, classWords, giveBlock, takeBlock } from './blocks.ts'
 import {
   KIND_BLOCK,
   KIND_FEW,
+  PEER_AGE_MAX,
   PEER_PORT_MASK,
   PEER_SEEN_MASK,
   PEER_SEEN_SHIFT,
@@ -29,9 +30,13 @@ export function kindOf(state: number): number {
   return (state >>> STATE_KIND_SHIFT) & 3
 }
 
-/** True when a peer, by its last word, was last seen more than `maxAge` seconds before `now`. */
+/**
+ * True when a peer, by its last word, was last seen more than `maxAge` seconds before `now`. Threads
+ * read the clock once per batch, so a peer may have been seen «after» now: that shows as a great age.
+ */
 export function isExpired(last: number, now: number, maxAge: number): boolean {
-  return ((now - (last >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK) > maxAge
+  const age = (now - (last >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK
+  return age > maxAge && age <= PEER_AGE_MAX
 }
 
 export function openSmall(table: Table, row: number): void {
