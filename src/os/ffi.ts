@@ -5,18 +5,38 @@
 // that buffer, and native code then writes to freed memory without any error. So all memory that
 // the kernel sees comes from `nativeWords`, which puts it on an explicit ArrayBuffer, and the view
 // must stay referenced for as long as the kernel may use it.
-import { dlopen, FFIType, ptr, read, toArrayBuffer } from 'bun:ffi'
+import { dlopen, FFIType, ptr, read } from 'bun:ffi'
+
+// All supported machines are little endian: of a pointer in memory the low half comes first.
+const TWO_32 = 4294967296
+
+/** Buffers across a 4 GiB border, kept so that the next attempt gets another place. */
+const straddlers: Int32Array[] = []
 
 const { i32, u32, u64, ptr: pointer } = FFIType
 
-/** The first 32-bit word of an address in memory is its low half: all supported machines are little endian. */
-export const TWO_32 = 4294967296
-
-/** Zeroed memory of `count` 32-bit words whose address never changes. */
+/**
+ * Zeroed memory of `count` 32-bit words whose address never changes. It lies within one 4 GiB part
+ * of the address space, so that the high half of all pointers into it is the same.
+ */
 export function nativeWords(count: number): Int32Array<ArrayBuffer> {
   // Whole pages: the kernel and the engine then never share a line, and the buffer is not a small one.
-  const bytes = Math.ceil((count * 4) / 4096) * 4096
-  return new Int32Array(new ArrayBuffer(bytes), 0, count)
+  const bytes = Math.max(1, Math.ceil((count * 4) / 4096)) * 4096
+  for (;;) {
+    const words = new Int32Array(new ArrayBuffer(bytes), 0, count)
+    const address = ptr(words) as number
+    if (Math.floor(address / TWO_32) === Math.floor((address + bytes - 1) / TWO_32)) return words
+    straddlers.push(words)
+  }
+}
+
+/** The low and high half of an address, as native code wants pointers in memory. */
+export function addressLow(view: Int32Array<ArrayBufferLike>): number {
+  return ((ptr(view) as number) % TWO_32) | 0
+}
+
+export function addressHigh(view: Int32Array<ArrayBufferLike>): number {
+  return Math.floor((ptr(view) as number) / TWO_32)
 }
 
 /** The address of a view made on an explicit ArrayBuffer or SharedArrayBuffer. */
@@ -37,18 +57,9 @@ export function readWord(address: number, offset: number): number {
   return read.i32(address as never, offset)
 }
 
-export function readPointer(address: number, offset: number): number {
-  return read.ptr(address as never, offset)
-}
-
-export function copyNative(address: number, bytes: number): Uint8Array {
-  return new Uint8Array(toArrayBuffer(address as never, 0, bytes)).slice()
-}
-
 const SYMBOLS = {
   socket: { args: [i32, i32, i32], returns: i32 },
   bind: { args: [i32, pointer, u32], returns: i32 },
-  connect: { args: [i32, pointer, u32], returns: i32 },
   close: { args: [i32], returns: i32 },
   setsockopt: { args: [i32, i32, i32, pointer, u32], returns: i32 },
   getsockopt: { args: [i32, i32, i32, pointer, pointer], returns: i32 },
@@ -60,10 +71,9 @@ const SYMBOLS = {
   madvise: { args: [pointer, u64, i32], returns: i32 },
   getpwnam: { args: [pointer], returns: pointer },
   getgrnam: { args: [pointer], returns: pointer },
-  initgroups: { args: [pointer, u32], returns: i32 },
+  setgroups: { args: [u64, pointer], returns: i32 },
   setgid: { args: [u32], returns: i32 },
   setuid: { args: [u32], returns: i32 },
-  getuid: { args: [], returns: u32 },
   chroot: { args: [pointer], returns: i32 },
   chdir: { args: [pointer], returns: i32 },
   __errno_location: { args: [], returns: pointer },

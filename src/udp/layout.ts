@@ -1,4 +1,76 @@
-// Sizes and limits of the UDP tracker that are not settings.
+// The wire format of the UDP tracker protocol (BEP 15), as 32-bit words in memory, and the sizes of
+// the tracker that are not settings. Used by parse, handle, serialize and the load generators.
+//
+// Packets are big endian, memory is little endian: constants here are what a word load gives, so
+// that most fields are compared and copied without turning their bytes around.
 
-/** Packets that one receive call takes at most. */
-export const MAX_BATCH_PACKETS = 512
+/** Packets that one receive call takes at most: more gain nothing, and delay the first answers. */
+export const MAX_BATCH_PACKETS = 256
+
+/** A request of 255 info hashes has 5,116 bytes; what is longer is cut, which no request minds. */
+export const RECEIVE_SLOT_BYTES = 5120
+
+/**
+ * No answer is longer than an unfragmented packet. IPv4: an Ethernet frame (1,500 − 28). IPv6: the
+ * smallest link it allows (1,280 − 48), since nobody on the way fragments for us.
+ */
+export const ANSWER_BYTES_MAX_IPV4 = 1472
+export const ANSWER_BYTES_MAX_IPV6 = 1232
+
+// ── All requests: 0:8 connection id │ 8:4 action │ 12:4 transaction id ─────────────────────────
+export const REQUEST_ID = 0
+export const REQUEST_ACTION = 2
+export const REQUEST_TRANSACTION = 3
+export const REQUEST_BYTES_MIN = 16
+
+/** The protocol id in place of a connection id, 0x41727101980. */
+export const PROTOCOL_ID_0 = 0x17040000
+export const PROTOCOL_ID_1 = 0x80191027 | 0
+
+export const ACTION_CONNECT = 0
+export const ACTION_ANNOUNCE = 1 << 24
+export const ACTION_SCRAPE = 2 << 24
+export const ACTION_ERROR = 3 << 24
+
+// ── Connect response: 0:4 action │ 4:4 transaction id │ 8:8 connection id ──────────────────────
+export const CONNECT_RESPONSE_BYTES = 16
+
+// ── Announce request: 16:20 info hash │ 36:20 peer id │ 56:8 downloaded │ 64:8 left │ 72:8 uploaded
+//    │ 80:4 event │ 84:4 ip │ 88:4 key │ 92:4 num want │ 96:2 port │ 98… options (BEP 41)
+export const ANNOUNCE_INFO_HASH = 4
+export const ANNOUNCE_LEFT = 16
+export const ANNOUNCE_EVENT = 20
+export const ANNOUNCE_NUM_WANT = 23
+export const ANNOUNCE_PORT = 24
+export const ANNOUNCE_BYTES_MIN = 98
+
+export const EVENT_COMPLETED = 1 << 24
+export const EVENT_STOPPED = 3 << 24
+
+// ── Announce response: 0:4 action │ 4:4 transaction id │ 8:4 interval │ 12:4 leechers
+//    │ 16:4 seeders │ 20… peers: IPv4 4:2 each, IPv6 16:2 each
+export const ANNOUNCE_RESPONSE_PEERS_BYTES = 20
+export const PEER_BYTES_IPV4 = 6
+export const PEER_BYTES_IPV6 = 18
+export const RESPONSE_PEERS_MAX_IPV4 = Math.floor(
+  (ANSWER_BYTES_MAX_IPV4 - ANNOUNCE_RESPONSE_PEERS_BYTES) / PEER_BYTES_IPV4,
+)
+export const RESPONSE_PEERS_MAX_IPV6 = Math.floor(
+  (ANSWER_BYTES_MAX_IPV6 - ANNOUNCE_RESPONSE_PEERS_BYTES) / PEER_BYTES_IPV6,
+)
+
+// ── Scrape request: 16… info hashes of 20 bytes. Response: 0:4 action │ 4:4 transaction id
+//    │ 8… per info hash 4 seeders, 4 completed, 4 leechers
+export const SCRAPE_INFO_HASHES = 4
+export const INFO_HASH_BYTES = 20
+export const SCRAPE_RESPONSE_ENTRIES_BYTES = 8
+export const SCRAPE_ENTRY_BYTES = 12
+export const SCRAPE_MAX_IPV4 = Math.floor(
+  (ANSWER_BYTES_MAX_IPV4 - SCRAPE_RESPONSE_ENTRIES_BYTES) / SCRAPE_ENTRY_BYTES,
+)
+export const SCRAPE_MAX_IPV6 = Math.floor(
+  (ANSWER_BYTES_MAX_IPV6 - SCRAPE_RESPONSE_ENTRIES_BYTES) / SCRAPE_ENTRY_BYTES,
+)
+
+// ── Error response: 0:4 action │ 4:4 transaction id │ 8… text ──────────────────────────────────
+export const ERROR_RESPONSE_TEXT_BYTES = 8

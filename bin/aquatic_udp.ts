@@ -1,0 +1,19 @@
+// aquatic_udp: the UDP BitTorrent tracker. The same file is the main thread and, started anew by it,
+// each worker: that works from source as well as in the single-file executable.
+import { isMainThread, workerData } from 'node:worker_threads'
+import { version } from '../package.json'
+import { runExecutable } from '../src/config/cli.ts'
+import { udpSettings } from '../src/udp/config.ts'
+import { runUdpTracker } from '../src/udp/main.ts'
+import { runSocketWorker } from '../src/udp/socket-worker.ts'
+
+if (isMainThread) {
+  await runExecutable({
+    name: 'aquatic_udp',
+    description: 'UDP BitTorrent tracker (BEP 15)',
+    settings: udpSettings,
+    run: (config) => runUdpTracker(config, version, new URL(import.meta.url)),
+  })
+} else {
+  runSocketWorker(workerData)
+}

@@ -1,0 +1,30 @@
+// The monotonic clock that all threads and processes of a machine agree on.
+// Used by the workers, once per batch. The engine's own clocks start anew in each thread.
+import { addressOf, libc, nativeWords } from './ffi.ts'
+
+const CLOCK_MONOTONIC = 1
+
+const time = nativeWords(4)
+const timeAddress = addressOf(time)
+
+// HOT: no allocation below this line.
+
+/** Reads the clock: afterwards `clockSeconds` and `clockNanoseconds` are of one moment. */
+export function readClock(): void {
+  libc.clock_gettime(CLOCK_MONOTONIC, timeAddress as never)
+}
+
+/** Seconds since the machine started, as of the last `readClock` of this thread. */
+export function clockSeconds(): number {
+  return time[0]
+}
+
+export function clockNanoseconds(): number {
+  return time[2]
+}
+
+/** Milliseconds since the machine started, now. */
+export function nowMilliseconds(): number {
+  readClock()
+  return time[0] * 1000 + time[2] / 1e6
+}

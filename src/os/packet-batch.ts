@@ -1,0 +1,201 @@
+// Batches of UDP packets: recvmmsg into fixed slots, answers packed behind each other, sendmmsg.
+// One per socket and worker; used by udp/receive.ts, udp/send.ts and the load generators.
+// Owns the message headers and control data that the kernel writes and reads. Shares the packet
+// memory with the other sockets of its worker: only one of them is served at a time.
+import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from './ffi.ts'
+
+// struct mmsghdr in words: 0–1 name │ 2 name length │ 4–5 iovec │ 6 iovec count │ 8–9 control
+// │ 10 control length │ 12 flags │ 14 message length
+const HEADER_WORDS = 16
+const HEADER_BYTES = HEADER_WORDS * 4
+const HEADER_NAME = 0
+const HEADER_NAME_LENGTH = 2
+const HEADER_IOVEC = 4
+const HEADER_IOVECS = 6
+const HEADER_CONTROL = 8
+const HEADER_CONTROL_LENGTH = 10
+const HEADER_LENGTH = 14
+
+// struct iovec in words: 0–1 base │ 2–3 length
+const IOVEC_WORDS = 4
+const IOVEC_LENGTH = 2
+
+/** A socket address in words: 0 family, port │ IPv4: 1 address │ IPv6: 1 flow, 2…5 address, 6 scope. */
+export const NAME_WORDS = 8
+const NAME_BYTES = 28
+
+// Packet info in words: 0–1 length │ 2 level │ 3 type │ IPv4: 4 interface, 5 local address, 6 destination
+//                                                     │ IPv6: 4…7 destination, 8 interface
+const CONTROL_WORDS = 16
+const CONTROL_LEVEL = 2
+const CONTROL_IPV4_INTERFACE = 4
+const CONTROL_IPV6_FIRST = 4
+const CONTROL_IPV6_INTERFACE = 8
+const SOL_IP = 0
+// fe80::/10, as it lies in the first word.
+const LINK_LOCAL_MASK = 0xc0ff
+const LINK_LOCAL = 0x80fe
+
+const MSG_DONTWAIT = 0x40
+const EINTR = 4
+
+/** sendmmsg takes at most this many messages a call. */
+export const BATCH_MAX = 1024
+
+/** Packet memory of a worker: `slots` received packets, and room for an answer to each. */
+export class PacketMemory {
+  readonly slots: number
+  readonly slotWords: number
+  /** Received packets: slot i starts at word i × slotWords. */
+  readonly received: Int32Array<ArrayBuffer>
+  /** Answers, packed. */
+  readonly answers: Int32Array<ArrayBuffer>
+  /** The word where the next answer starts. */
+  end = 0
+
+  constructor(slots: number, slotBytes: number, answerBytesMax: number) {
+    this.slots = slots
+    this.slotWords = slotBytes / 4
+    this.received = nativeWords(slots * this.slotWords)
+    this.answers = nativeWords(slots * Math.ceil(answerBytesMax / 4))
+  }
+}
+
+export class PacketBatch {
+  readonly memory: PacketMemory
+  /** Sources of the received packets: slot i at word i × NAME_WORDS. */
+  readonly names: Int32Array<ArrayBuffer>
+  private readonly fd: number
+  private readonly packetInfo: boolean
+  private readonly headers: Int32Array<ArrayBuffer>
+  private readonly iovecs: Int32Array<ArrayBuffer>
+  private readonly controls: Int32Array<ArrayBuffer>
+  private readonly outHeaders: Int32Array<ArrayBuffer>
+  private readonly outIovecs: Int32Array<ArrayBuffer>
+  private readonly headersAddress: number
+  private readonly outHeadersAddress: number
+  private readonly answersLow: number
+  private queued = 0
+
+  constructor(fd: number, memory: PacketMemory, packetInfo: boolean) {
+    const slots = memory.slots
+    this.fd = fd
+    this.memory = memory
+    this.packetInfo = packetInfo
+    this.names = nativeWords(slots * NAME_WORDS)
+    this.headers = nativeWords(slots * HEADER_WORDS)
+    this.iovecs = nativeWords(slots * IOVEC_WORDS)
+    this.controls = nativeWords(packetInfo ? slots * CONTROL_WORDS : 1)
+    this.outHeaders = nativeWords(slots * HEADER_WORDS)
+    this.outIovecs = nativeWords(slots * IOVEC_WORDS)
+    this.headersAddress = addressOf(this.headers)
+    this.outHeadersAddress = addressOf(this.outHeaders)
+    this.answersLow = addressLow(memory.answers)
+    for (let i = 0; i < slots; i++) this.prepareSlot(i)
+  }
+
+  private prepareSlot(i: number): void {
+    const { headers, iovecs, outHeaders, outIovecs, memory } = this
+    const at = i * HEADER_WORDS
+    const iovec = i * IOVEC_WORDS
+    writePointer(headers, at + HEADER_NAME, this.names, i * NAME_WORDS)
+    headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
+    writePointer(headers, at + HEADER_IOVEC, iovecs, iovec)
+    headers[at + HEADER_IOVECS] = 1
+    writePointer(iovecs, iovec, memory.received, i * memory.slotWords)
+    iovecs[iovec + IOVEC_LENGTH] = memory.slotWords * 4
+    writePointer(outHeaders, at + HEADER_IOVEC, outIovecs, iovec)
+    outHeaders[at + HEADER_IOVECS] = 1
+    writePointer(outIovecs, iovec, memory.answers, 0)
+    if (!this.packetInfo) return
+    writePointer(headers, at + HEADER_CONTROL, this.controls, i * CONTROL_WORDS)
+    headers[at + HEADER_CONTROL_LENGTH] = CONTROL_WORDS * 4
+  }
+
+  // HOT: no allocation below this line.
+
+  /** Receives up to `max` packets without waiting; returns how many, 0 when there are none. */
+  receive(max: number): number {
+    const received = libc.recvmmsg(
+      this.fd,
+      this.headersAddress as never,
+      max,
+      MSG_DONTWAIT,
+      null as never,
+    )
+    return received > 0 ? received : 0
+  }
+
+  /** Bytes of received packet i. A longer packet was cut to the slot's size. */
+  length(i: number): number {
+    return this.headers[i * HEADER_WORDS + HEADER_LENGTH]
+  }
+
+  /** Makes slot i ready for the next `receive`. Its answer, if any, must be queued before. */
+  release(i: number): void {
+    const at = i * HEADER_WORDS
+    this.headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
+    if (this.packetInfo) this.headers[at + HEADER_CONTROL_LENGTH] = CONTROL_WORDS * 4
+  }
+
+  /** Queues the `bytes` at `memory.end` as the answer to packet i, to where it came from and from where it went to. */
+  queue(i: number, bytes: number): void {
+    const headers = this.headers
+    const out = this.outHeaders
+    const from = i * HEADER_WORDS
+    const to = this.queued * HEADER_WORDS
+    const iovec = this.queued * IOVEC_WORDS
+    out[to + HEADER_NAME] = headers[from + HEADER_NAME]
+    out[to + HEADER_NAME + 1] = headers[from + HEADER_NAME + 1]
+    out[to + HEADER_NAME_LENGTH] = headers[from + HEADER_NAME_LENGTH]
+    this.outIovecs[iovec] = (this.answersLow + this.memory.end * 4) | 0
+    this.outIovecs[iovec + IOVEC_LENGTH] = bytes
+    if (this.packetInfo) {
+      this.forgetInterface(i)
+      out[to + HEADER_CONTROL] = headers[from + HEADER_CONTROL]
+      out[to + HEADER_CONTROL + 1] = headers[from + HEADER_CONTROL + 1]
+      out[to + HEADER_CONTROL_LENGTH] = headers[from + HEADER_CONTROL_LENGTH]
+    }
+    // Answers start at whole cache lines' quarters, so that their words are aligned.
+    this.memory.end += ((bytes + 15) >>> 4) << 2
+    this.queued++
+  }
+
+  /** Sends all queued answers; returns how many the system refused. Each of those costs only itself. */
+  flush(): number {
+    const count = this.queued
+    let sent = 0
+    let failed = 0
+    while (sent + failed < count) {
+      const at = sent + failed
+      const result = libc.sendmmsg(
+        this.fd,
+        (this.outHeadersAddress + at * HEADER_BYTES) as never,
+        count - at,
+        0,
+      )
+      // sendmmsg stops at a bad message and reports it only when it is the first of a call.
+      if (result > 0) sent += result
+      else if (errno() !== EINTR) failed++
+    }
+    this.queued = 0
+    this.memory.end = 0
+    return failed
+  }
+
+  // The route decides by which interface the answer leaves, not the one its request came by. Only a
+  // link-local address means nothing without its interface.
+  private forgetInterface(i: number): void {
+    const controls = this.controls
+    const at = i * CONTROL_WORDS
+    if (controls[at + CONTROL_LEVEL] === SOL_IP) controls[at + CONTROL_IPV4_INTERFACE] = 0
+    else if ((controls[at + CONTROL_IPV6_FIRST] & LINK_LOCAL_MASK) !== LINK_LOCAL) {
+      controls[at + CONTROL_IPV6_INTERFACE] = 0
+    }
+  }
+}
+
+function writePointer(at: Int32Array, index: number, view: Int32Array, word: number): void {
+  at[index] = (addressLow(view) + word * 4) | 0
+  at[index + 1] = addressHigh(view)
+}

@@ -1,0 +1,146 @@
+// Opens UDP sockets with the options a tracker needs. Called by main at the start, before workers run.
+// A socket is a plain descriptor of the process: workers use it by its number.
+import { getSystemErrorMap } from 'node:util'
+import { addressOf, errno, libc, nativeWords } from './ffi.ts'
+
+const AF_INET = 2
+const AF_INET6 = 10
+const SOCK_DGRAM = 2
+const SOCK_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SO_SNDBUF = 7
+const SO_RCVBUF = 8
+const SO_REUSEPORT = 15
+const SO_RCVBUFFORCE = 33
+const SO_SNDTIMEO = 67
+const SOL_IP = 0
+const IP_PKTINFO = 8
+const SOL_IPV6 = 41
+const IPV6_V6ONLY = 26
+const IPV6_RECVPKTINFO = 49
+
+/** A send waits at most this long for room in the socket's buffer: a stuck network must not stop a worker for good. */
+const SEND_TIMEOUT_MICROSECONDS = 200_000
+
+/** Enough for the answers of a batch that wait for a slow network device. */
+const SEND_BUFFER_BYTES = 4 * 2 ** 20
+
+export interface UdpSocketOptions {
+  readonly family: 4 | 6
+  /** 4 or 16 bytes. */
+  readonly address: readonly number[]
+  readonly port: number
+  /** Let others of this user open the same port too: packets are then spread over the sockets. */
+  readonly sharePort: boolean
+  /** IPv6: take IPv4 packets too. */
+  readonly dualStack: boolean
+  /** Ask for each packet's destination, so that the answer can come from there. */
+  readonly packetInfo: boolean
+  /** 0 = the system's default. */
+  readonly receiveBufferBytes: number
+}
+
+export interface UdpSocket {
+  readonly fd: number
+  readonly port: number
+  /** What the kernel granted. It reports twice what it counts for payload; this is halved. */
+  readonly receiveBufferBytes: number
+}
+
+/** A system call that failed: `code` is the errno's name, such as EADDRINUSE. */
+export class SystemError extends Error {
+  override name = 'SystemError'
+  readonly code: string
+
+  constructor(call: string, number: number) {
+    const [code, text] = getSystemErrorMap().get(-number) ?? [`errno ${number}`, 'unknown error']
+    super(`${call}: ${text} (${code})`)
+    this.code = code
+  }
+}
+
+export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
+  const family = options.family === 4 ? AF_INET : AF_INET6
+  const fd = check('socket', libc.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0))
+  try {
+    setOptions(fd, options)
+    const address = socketAddress(options)
+    check('bind', libc.bind(fd, addressOf(address) as never, options.family === 4 ? 16 : 28))
+    return { fd, port: boundPort(fd), receiveBufferBytes: getOption(fd, SO_RCVBUF) / 2 }
+  } catch (error) {
+    libc.close(fd)
+    throw error
+  }
+}
+
+export function closeSocket(fd: number): void {
+  libc.close(fd)
+}
+
+function setOptions(fd: number, options: UdpSocketOptions): void {
+  if (options.sharePort) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1)
+  setOption(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES)
+  const timeout = nativeWords(4)
+  timeout[2] = SEND_TIMEOUT_MICROSECONDS
+  check(
+    'SO_SNDTIMEO',
+    libc.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, addressOf(timeout) as never, 16),
+  )
+  if (options.receiveBufferBytes > 0) setReceiveBuffer(fd, options.receiveBufferBytes)
+  if (options.family === 6) setOption(fd, SOL_IPV6, IPV6_V6ONLY, options.dualStack ? 0 : 1)
+  if (!options.packetInfo) return
+  if (options.family === 4) setOption(fd, SOL_IP, IP_PKTINFO, 1)
+  else setOption(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1)
+}
+
+/** Beyond the system's maximum if we have the right to, else up to it. */
+function setReceiveBuffer(fd: number, bytes: number): void {
+  const words = nativeWords(1)
+  words[0] = bytes
+  const at = addressOf(words)
+  if (libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, at as never, 4) === 0) return
+  setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes)
+}
+
+function setOption(fd: number, level: number, option: number, value: number): void {
+  const words = nativeWords(1)
+  words[0] = value
+  check('setsockopt', libc.setsockopt(fd, level, option, addressOf(words) as never, 4))
+}
+
+function getOption(fd: number, option: number): number {
+  const words = nativeWords(2)
+  words[1] = 4
+  const at = addressOf(words)
+  check('getsockopt', libc.getsockopt(fd, SOL_SOCKET, option, at as never, (at + 4) as never))
+  return words[0]
+}
+
+/** struct sockaddr_in: family u16 │ port, big endian │ 4 address. sockaddr_in6: … │ 4 flow │ 16 address │ 4 scope. */
+export function socketAddress(options: {
+  family: 4 | 6
+  address: readonly number[]
+  port: number
+}): Int32Array<ArrayBuffer> {
+  const words = nativeWords(8)
+  const bytes = new Uint8Array(words.buffer)
+  words[0] = options.family === 4 ? AF_INET : AF_INET6
+  bytes[2] = options.port >> 8
+  bytes[3] = options.port & 0xff
+  bytes.set(options.address, options.family === 4 ? 4 : 8)
+  return words
+}
+
+function boundPort(fd: number): number {
+  const words = nativeWords(9)
+  words[8] = 32
+  const at = addressOf(words)
+  check('getsockname', libc.getsockname(fd, at as never, (at + 32) as never))
+  const bytes = new Uint8Array(words.buffer)
+  return bytes[2] * 256 + bytes[3]
+}
+
+function check(call: string, result: number): number {
+  if (result < 0) throw new SystemError(call, errno())
+  return result
+}

@@ -1,0 +1,72 @@
+// One worker's share of the cleaning: which table is next, and when. Called between batches.
+// Owns its schedule only; clean.ts does the work.
+import { cleanSlice, startCleaning } from './clean.ts'
+import { TABLE_LEECHERS, TABLE_SEEDERS } from './layout.ts'
+import type { Swarms } from './swarm.ts'
+import type { Table } from './table.ts'
+
+/** A slice visits at least this many peers (some 20 µs), */
+const SLICE_PEERS_MIN = 1000
+/** and at most this many: half a millisecond without an answer. */
+const SLICE_PEERS_MAX = 8000
+/** Slices per second that a busy worker finds time for, at least. */
+const SLICES_PER_SECOND = 200
+
+export class Cleaner {
+  private readonly swarms: Swarms
+  private readonly tables: readonly Table[]
+  private readonly interval: number
+  private readonly maxAge: number
+  private nextStart: number
+  private current = -1
+  private slicePeers = SLICE_PEERS_MIN
+
+  /** Times in seconds. `tables` are this worker's alone to clean. */
+  constructor(
+    swarms: Swarms,
+    tables: readonly Table[],
+    interval: number,
+    maxAge: number,
+    now: number,
+  ) {
+    this.swarms = swarms
+    this.tables = tables
+    this.interval = interval
+    this.maxAge = maxAge
+    this.nextStart = now + interval
+  }
+
+  // HOT: no allocation below this line.
+
+  /** Does one slice when a cleaning is due or under way. Returns true while there is more to do. */
+  step(now: number): boolean {
+    if (this.current < 0) {
+      if (now < this.nextStart || this.tables.length === 0) return false
+      this.nextStart = now + this.interval
+      this.current = 0
+      this.chooseSlice()
+      startCleaning(this.tables[0])
+    }
+    const table = this.tables[this.current]
+    if (!cleanSlice(this.swarms, table, now, this.maxAge, this.slicePeers)) return true
+    this.current++
+    if (this.current < this.tables.length) {
+      startCleaning(this.tables[this.current])
+      return true
+    }
+    this.current = -1
+    return false
+  }
+
+  /** Large enough to be through before the next cleaning starts, if that is possible in bounded slices. */
+  private chooseSlice(): void {
+    let peers = 0
+    for (let i = 0; i < this.tables.length; i++) {
+      const { control, header } = this.tables[i]
+      peers += Atomics.load(control, header + TABLE_SEEDERS)
+      peers += Atomics.load(control, header + TABLE_LEECHERS)
+    }
+    const needed = peers / (this.interval * SLICES_PER_SECOND)
+    this.slicePeers = Math.min(SLICE_PEERS_MAX, Math.max(SLICE_PEERS_MIN, needed)) | 0
+  }
+}

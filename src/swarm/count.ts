@@ -1,0 +1,27 @@
+// Sums over all tables, for statistics. Reads without locks: each count is right by itself, and
+// their sum as near to one moment as a walk over some dozens of words is.
+import {
+  TABLE_LEECHERS,
+  TABLE_SEEDERS,
+  TABLE_TORRENTS,
+  TABLE_WORDS,
+  TOTAL_WORDS,
+} from './layout.ts'
+import type { SwarmBuffers } from './memory.ts'
+
+export interface SwarmCounts {
+  torrents: number
+  seeders: number
+  leechers: number
+}
+
+export function countSwarms(buffers: SwarmBuffers): SwarmCounts {
+  const control = new Int32Array(buffers.control)
+  const counts = { torrents: 0, seeders: 0, leechers: 0 }
+  for (let header = TOTAL_WORDS; header < control.length; header += TABLE_WORDS) {
+    counts.torrents += Atomics.load(control, header + TABLE_TORRENTS)
+    counts.seeders += Atomics.load(control, header + TABLE_SEEDERS)
+    counts.leechers += Atomics.load(control, header + TABLE_LEECHERS)
+  }
+  return counts
+}

@@ -1,0 +1,131 @@
+// The loop of a socket worker: receive, answer, send; between batches, clean. Runs in a thread of
+// its own, started by main.ts. Everything it shares with others came in its start message.
+//
+// Packets are taken without waiting as long as there are any. Only when all sockets are empty does
+// the worker sleep, in poll, and no longer than POLL_MILLISECONDS: so it notices stop and time.
+import { parentPort } from 'node:worker_threads'
+import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
+import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
+import { Poll } from '../os/poll.ts'
+import { Cleaner } from '../swarm/cleaner.ts'
+import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
+import { ConnectionIds } from './connection-id.ts'
+import { COUNTER_WORDS, publish } from './counters.ts'
+import { Handler, type RequestSettings } from './handle.ts'
+import { ANSWER_BYTES_MAX_IPV4, RECEIVE_SLOT_BYTES } from './layout.ts'
+import { serveBatch } from './receive.ts'
+
+/** How long a worker without work sleeps at a time. */
+const POLL_MILLISECONDS = 200
+
+/** Words of the state that main and workers share. */
+export const STATE_STOP = 0
+export const STATE_WORDS = 16
+
+export interface SocketWorkerData {
+  readonly role: 'socket'
+  readonly index: number
+  readonly workers: number
+  readonly sockets: readonly { fd: number; packetInfo: boolean }[]
+  readonly batchPackets: number
+  readonly swarms: SwarmBuffers
+  readonly countDownloads: boolean
+  readonly requests: RequestSettings
+  readonly secret: Uint8Array
+  readonly maxConnectionAge: number
+  readonly cleaningInterval: number
+  readonly maxPeerAge: number
+  readonly counters: SharedArrayBuffer
+  readonly state: SharedArrayBuffer
+  /** Tests only: throw once the first packet has been served. */
+  readonly fault: boolean
+}
+
+export function runSocketWorker(data: SocketWorkerData): void {
+  readClock()
+  const memory = new PacketMemory(data.batchPackets, RECEIVE_SLOT_BYTES, ANSWER_BYTES_MAX_IPV4)
+  const swarms = attachSwarms(data.swarms, data.countDownloads)
+  const tables = [...swarms.ipv4, ...swarms.ipv6].filter((_, i) => i % data.workers === data.index)
+  const worker = new SocketWorker(
+    data,
+    data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo)),
+    new Poll(data.sockets.map(({ fd }) => fd)),
+    new Handler(
+      swarms,
+      new ConnectionIds(data.secret, data.maxConnectionAge),
+      data.requests,
+      new Int32Array(COUNTER_WORDS),
+    ),
+    new Cleaner(swarms, tables, data.cleaningInterval, data.maxPeerAge, clockSeconds()),
+  )
+  parentPort?.postMessage('ready')
+  worker.run()
+}
+
+class SocketWorker {
+  private readonly batches: readonly PacketBatch[]
+  private readonly poll: Poll
+  private readonly handler: Handler
+  private readonly cleaner: Cleaner
+  private readonly state: Int32Array
+  private readonly counters: Int32Array
+  private readonly countersAt: number
+  private readonly batchPackets: number
+  private readonly fault: boolean
+  private published = 0
+
+  constructor(
+    data: SocketWorkerData,
+    batches: readonly PacketBatch[],
+    poll: Poll,
+    handler: Handler,
+    cleaner: Cleaner,
+  ) {
+    this.batches = batches
+    this.poll = poll
+    this.handler = handler
+    this.cleaner = cleaner
+    this.state = new Int32Array(data.state)
+    this.counters = new Int32Array(data.counters)
+    this.countersAt = data.index * COUNTER_WORDS
+    this.batchPackets = data.batchPackets
+    this.fault = data.fault
+  }
+
+  // HOT: no allocation below this line.
+
+  run(): void {
+    while (Atomics.load(this.state, STATE_STOP) === 0) {
+      const busy = this.turn()
+      if (!busy) this.poll.wait(POLL_MILLISECONDS)
+    }
+    publish(this.handler.counts, this.counters, this.countersAt)
+  }
+
+  /** Serves one batch of each socket and does one slice of cleaning. False when there was nothing to do. */
+  private turn(): boolean {
+    readClock()
+    const now = clockSeconds()
+    this.handler.setTime(now)
+    let served = 0
+    for (let i = 0; i < this.batches.length; i++) {
+      served += serveBatch(this.batches[i], this.handler, this.batchPackets)
+    }
+    this.publishSometimes(now)
+    const cleaning = this.cleaner.step(now)
+    if (this.fault && served > 0) provokeFault()
+    return served > 0 || cleaning
+  }
+
+  /** About 15 times a second: atomic stores cost more than a packet's own counting. */
+  private publishSometimes(now: number): void {
+    const tick = (now << 4) | (clockNanoseconds() >>> 26)
+    if (tick === this.published) return
+    this.published = tick
+    publish(this.handler.counts, this.counters, this.countersAt)
+  }
+}
+
+function provokeFault(): never {
+  throw new Error('a fault that a test asked for')
+}
