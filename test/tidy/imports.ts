@@ -1,0 +1,144 @@
+// Style rules about who may import what. Used by test/tidy.test.ts.
+
+import { dirname, normalize } from 'node:path'
+import { type Finding, finding, line, type Node, type Source, walk } from './source.ts'
+
+/** From the top down: a file imports from its own folder, its own level and the levels below it. */
+const LEVELS: readonly (readonly string[])[] = [
+  ['bin', 'load', 'bench', 'scripts'],
+  ['src/udp', 'src/ws', 'src/http'],
+  ['src/swarm', 'src/access-list', 'src/metrics'],
+  ['src/memory', 'src/channel', 'src/os'],
+  ['src/config', 'src/log'],
+]
+const PROTOCOL_LEVEL = 1
+
+interface Import {
+  readonly from: string
+  readonly line: number
+}
+
+/** Modules named by import, export … from, and import(). Relative ones as paths from the root. */
+export function importsOf(source: Source): Import[] {
+  const found: Import[] = []
+  walk(source.program, (node) => {
+    const from = moduleNamed(node)
+    if (from === undefined) return
+    const path = from.startsWith('.') ? normalize(`${dirname(source.path)}/${from}`) : from
+    found.push({ from: path, line: line(node) })
+  })
+  return found
+}
+
+function moduleNamed(node: Node): string | undefined {
+  const isImportCall = node.type === 'CallExpression' && (node.callee as Node).type === 'Import'
+  const named = isImportCall
+    ? (node.arguments as Node[])[0]
+    : /^(Import|ExportNamed|ExportAll)Declaration$/.test(node.type)
+      ? (node.source as Node | null)
+      : undefined
+  return named?.type === 'StringLiteral' ? (named.value as string) : undefined
+}
+
+export function importDirection(sources: readonly Source[]): Finding[] {
+  const found: Finding[] = []
+  for (const source of sources) {
+    const folder = folderOf(source.path)
+    if (folder === 'test') continue
+    const level = levelOf(folder)
+    if (level === -1) {
+      found.push(
+        finding(source, 1, `${folder} has no place`, 'Give it a level in test/tidy/imports.ts'),
+      )
+      continue
+    }
+    for (const { from, line: at } of importsOf(source)) {
+      const target = folderOf(from)
+      const targetLevel = levelOf(target)
+      if (target === folder || (targetLevel === -1 && target !== 'test')) continue
+      const sideways = targetLevel === level && level === PROTOCOL_LEVEL
+      if (targetLevel < level || sideways) {
+        found.push(finding(source, at, `${folder} imports ${target}`, DIRECTION_REMEDY))
+      }
+    }
+  }
+  return found
+}
+
+const DIRECTION_REMEDY =
+  'Move what both need into a level below: bin, load, bench → udp | ws → swarm, access-list, metrics' +
+  ' → memory, channel, os → config, log; protocols never import each other'
+
+function folderOf(path: string): string {
+  const parts = path.split('/')
+  return parts[0] === 'src' ? `src/${parts[1]}` : parts[0]
+}
+
+function levelOf(folder: string): number {
+  return LEVELS.findIndex((level) => level.includes(folder))
+}
+
+/** Folders that import each other, directly or around a corner, cannot be understood one by one. */
+export function importCycles(sources: readonly Source[]): Finding[] {
+  const edges = new Map<string, Map<string, string>>()
+  for (const source of sources) {
+    const folder = folderOf(source.path)
+    if (!folder.startsWith('src/')) continue
+    const targets = edges.get(folder) ?? new Map<string, string>()
+    edges.set(folder, targets)
+    for (const { from, line: at } of importsOf(source)) {
+      const target = folderOf(from)
+      if (target.startsWith('src/') && target !== folder)
+        targets.set(target, `${source.path}:${at}`)
+    }
+  }
+  const found: Finding[] = []
+  for (const folder of edges.keys()) {
+    for (const [target, where] of edges.get(folder) ?? []) {
+      if (reaches(edges, target, folder)) {
+        found.push(
+          `${where}: ${folder} and ${target} import each other. Move what both need below both`,
+        )
+      }
+    }
+  }
+  return found
+}
+
+function reaches(edges: Map<string, Map<string, string>>, from: string, to: string): boolean {
+  const seen = new Set([from])
+  for (const folder of seen) {
+    if (folder === to) return true
+    for (const next of edges.get(folder)?.keys() ?? []) seen.add(next)
+  }
+  return false
+}
+
+export function foreignFunctions(sources: readonly Source[]): Finding[] {
+  return sources
+    .filter((source) => folderOf(source.path) !== 'src/os')
+    .flatMap((source) =>
+      importsOf(source)
+        .filter(({ from }) => from === 'bun:ffi')
+        .map(({ line: at }) => finding(source, at, 'bun:ffi outside src/os', FFI_REMEDY)),
+    )
+}
+
+const FFI_REMEDY = 'Use src/os/ffi.ts, which knows how native memory stays where it is'
+
+/** Files of src and load that no executable, benchmark or script reaches. Tests do not count. */
+export function unusedFiles(sources: readonly Source[]): Finding[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]))
+  const reached = new Set<string>()
+  for (const path of byPath.keys()) if (/^(bin|bench|scripts)\//.test(path)) reached.add(path)
+  // A set visits what is added while it is visited.
+  for (const path of reached) {
+    const source = byPath.get(path)
+    if (source !== undefined) for (const { from } of importsOf(source)) reached.add(from)
+  }
+  return sources
+    .filter(({ path }) => /^(src|load)\//.test(path) && !reached.has(path))
+    .map((source) =>
+      finding(source, 1, 'nothing but tests uses this file', 'Import it or delete it'),
+    )
+}

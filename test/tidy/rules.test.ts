@@ -1,0 +1,234 @@
+import { describe, expect, test } from 'bun:test'
+import { hotCode, staleAddresses } from './hot.ts'
+import { foreignFunctions, importCycles, importDirection, unusedFiles } from './imports.ts'
+import { parseSource, type Source } from './source.ts'
+import {
+  FILE_LINES_MAX,
+  FUNCTION_LINES_MAX,
+  fileLength,
+  fixedWaits,
+  functionLength,
+  headers,
+  leftovers,
+  lockfileGaps,
+  machinePaths,
+} from './text.ts'
+
+function source(path: string, text: string): Source {
+  return parseSource({ path, text })
+}
+
+describe('imports', () => {
+  const directions: [from: string, imports: string, allowed: boolean][] = [
+    ['bin/a.ts', '../src/udp/main.ts', true],
+    ['src/udp/a.ts', '../swarm/a.ts', true],
+    ['src/udp/a.ts', './b.ts', true],
+    ['src/swarm/a.ts', '../memory/a.ts', true],
+    ['src/memory/a.ts', '../os/ffi.ts', true],
+    ['src/os/a.ts', 'node:fs', true],
+    ['src/config/a.ts', '../../package.json', true],
+    ['test/udp/a.test.ts', '../../src/os/ffi.ts', true],
+    ['src/udp/a.ts', '../ws/b.ts', false],
+    ['src/swarm/a.ts', '../udp/b.ts', false],
+    ['src/config/a.ts', '../os/b.ts', false],
+    ['src/udp/a.ts', '../../bench/b.ts', false],
+    ['src/udp/a.ts', '../../test/waits.ts', false],
+    ['bench/a.ts', '../test/waits.ts', false],
+  ]
+  test.each(directions)('%s importing %s: allowed is %p', (path, from, allowed) => {
+    for (const text of [
+      `import { x } from '${from}'`,
+      `export * from '${from}'`,
+      `await import('${from}')`,
+    ]) {
+      expect(importDirection([source(path, text)]).length).toBe(allowed ? 0 : 1)
+    }
+  })
+
+  test('a folder without a level is reported', () => {
+    expect(importDirection([source('src/utils/a.ts', '')])).toHaveLength(1)
+  })
+
+  test('a circle of folders is reported, also around a corner', () => {
+    const straight = [
+      source('src/memory/a.ts', `import '../os/b.ts'`),
+      source('src/os/b.ts', `import '../log/c.ts'`),
+    ]
+    expect(importCycles(straight)).toEqual([])
+    const circle = [...straight, source('src/log/c.ts', `import '../memory/a.ts'`)]
+    expect(importCycles(circle)).toHaveLength(3)
+  })
+
+  test('bun:ffi is for src/os alone', () => {
+    const text = `import { ptr } from 'bun:ffi'`
+    expect(foreignFunctions([source('src/os/ffi.ts', text)])).toEqual([])
+    expect(foreignFunctions([source('src/memory/arena.ts', text)])).toHaveLength(1)
+    expect(foreignFunctions([source('test/os/ffi.test.ts', text)])).toHaveLength(1)
+  })
+
+  test('a file that only tests import is unused', () => {
+    const files = [
+      source('bin/a.ts', `import '../src/udp/main.ts'`),
+      source('src/udp/main.ts', `import './used.ts'`),
+      source('src/udp/used.ts', ''),
+      source('src/udp/left.ts', `import './used.ts'`),
+      source('test/udp/left.test.ts', `import '../../src/udp/left.ts'`),
+    ]
+    expect(unusedFiles(files).map((text) => text.split(':')[0])).toEqual(['src/udp/left.ts'])
+  })
+})
+
+describe('hot code', () => {
+  const MARKER = '// HOT: no allocation below this line.\n'
+  const check = (text: string) => hotCode([source('src/udp/a.ts', text)])
+
+  test.each([
+    'new Uint8Array(8)',
+    '({ a: 1 })',
+    '[1, 2]',
+    'const [a] = x',
+    'for (const a of x) f(a)',
+    'f(...x)',
+    '`text`',
+    '1n',
+    'BigInt(x)',
+    'x.subarray(1)',
+    'x.toString()',
+    'x.map(f)',
+    'try { f() } finally { g() }',
+    'throw x',
+    'f(() => x)',
+    'function inner() {}',
+  ])('%s is reported', (statement) => {
+    expect(check(`${MARKER}function hot(x) { ${statement} }`)).toHaveLength(1)
+    expect(check(`class A {\n${MARKER}hot(x) { ${statement} } }`)).toHaveLength(1)
+    expect(check(`function cold(x) { ${statement} }\n${MARKER}`)).toEqual([])
+    expect(check(`function unmarked(x) { ${statement} }`)).toEqual([])
+  })
+
+  test('an async function and a rest parameter are reported', () => {
+    expect(check(`${MARKER}async function f() {}`)).toHaveLength(1)
+    expect(check(`${MARKER}class A { m() { return async () => 1 } }`)).toHaveLength(1)
+    expect(check(`${MARKER}function f(...rest) {}`)).toHaveLength(1)
+  })
+
+  test('what runs once, or ends the process, may allocate', () => {
+    expect(check(`${MARKER}const TABLE = new Uint8Array(8)`)).toEqual([])
+    expect(check(`${MARKER}class A { rows = new Uint8Array(8) }`)).toEqual([])
+    expect(check(`${MARKER}class A { constructor() { this.rows = [1] } }`)).toEqual([])
+    expect(check(`${MARKER}function bug(): never { throw new Error('x') }`)).toEqual([])
+  })
+
+  test('a header that says HOT needs the line from which it holds', () => {
+    expect(check('// Picks peers. HOT.\nexport const A = 1')).toHaveLength(1)
+  })
+
+  test('the address of a new array is reported', () => {
+    const check = (text: string) => staleAddresses([source('src/os/a.ts', text)])
+    expect(check('ptr(new Uint8Array(8))')).toHaveLength(1)
+    expect(check('ptr(new Int32Array(buffers.words))')).toHaveLength(1)
+    expect(check('addressOf(new Int32Array(8))')).toHaveLength(1)
+    expect(check('addressOf(new Int32Array([1]))')).toHaveLength(1)
+    expect(check('addressOf(new Int32Array(buffers.words))')).toEqual([])
+    expect(check('ptr(words)')).toEqual([])
+  })
+})
+
+describe('size', () => {
+  const lines = (count: number) => 'f()\n'.repeat(count)
+
+  test('a file at the limit passes, one line more does not', () => {
+    expect(fileLength([source('src/a.ts', lines(FILE_LINES_MAX))], {})).toEqual([])
+    expect(fileLength([source('src/a.ts', lines(FILE_LINES_MAX + 1))], {})).toHaveLength(1)
+  })
+
+  test('a function at the limit passes, one line more does not', () => {
+    const of = (count: number) => source('src/a.ts', `function f() {\n${lines(count - 2)}}`)
+    expect(functionLength([of(FUNCTION_LINES_MAX)], {})).toEqual([])
+    expect(functionLength([of(FUNCTION_LINES_MAX + 1)], {})).toHaveLength(1)
+  })
+
+  test('methods and arrow functions are measured, describe blocks are not', () => {
+    const long = lines(FUNCTION_LINES_MAX)
+    expect(functionLength([source('a.ts', `class A { m() {\n${long}} }`)], {})[0]).toContain(
+      'a.ts#m',
+    )
+    expect(functionLength([source('a.ts', `const g = () => {\n${long}}`)], {})[0]).toContain(
+      'a.ts#g',
+    )
+    expect(functionLength([source('a.ts', `describe('a', () => {\n${long}})`)], {})).toEqual([])
+  })
+
+  test('an exception may shrink but not grow, and ends when it is not needed', () => {
+    const file = source('src/a.ts', lines(FILE_LINES_MAX + 5))
+    const check = (allowed: number) => fileLength([file], { 'src/a.ts': allowed })
+    expect(check(FILE_LINES_MAX + 5)).toEqual([])
+    expect(check(FILE_LINES_MAX + 4)).toHaveLength(1)
+    expect(check(FILE_LINES_MAX + 6)).toHaveLength(1)
+    expect(fileLength([source('src/a.ts', '')], { 'src/a.ts': 500 })).toHaveLength(1)
+  })
+})
+
+describe('text', () => {
+  test('code before the header comment is reported', () => {
+    expect(headers([source('src/a.ts', '// What it does.\nf()')])).toEqual([])
+    expect(headers([source('bin/a.ts', '#!/usr/bin/env bun\n// What it does.\nf()')])).toEqual([])
+    expect(headers([source('src/a.ts', 'f() // What it does.')])).toHaveLength(1)
+  })
+
+  test('a note to fix something is reported, a task only without an issue', () => {
+    const check = (text: string) => leftovers([{ path: 'a.md', text }]).length
+    expect(check(`// ${'FIX'}ME later`)).toBe(1)
+    expect(check(`// ${'TO'}DO: faster`)).toBe(1)
+    expect(check(`// ${'TO'}DO(#12): faster`)).toBe(0)
+  })
+
+  test.each([
+    ['see /home/ann/aquatic', 1],
+    ["'/root/x'", 1],
+    ['(../shared/design.md)', 1],
+    ['"resolved": "https://example.org/x.tgz"', 1],
+    ['https://registry.example.org/x', 1],
+    ['../shared-memory/x and https://example.org/home/x', 0],
+    ['/etc/aquatic/udp.toml', 0],
+  ])('%p names %d machines', (text, count) => {
+    expect(machinePaths([{ path: 'docs/a.md', text }])).toHaveLength(count)
+  })
+
+  test('a package that is needed but not locked is reported', () => {
+    const lock = (packages: object) => ({
+      path: 'package-lock.json',
+      text: JSON.stringify({ packages }),
+    })
+    const project = { '': { devDependencies: { a: '1' } } }
+    const a = { 'node_modules/a': { optionalDependencies: { b: '1' } } }
+    expect(lockfileGaps(lock({ ...project, ...a, 'node_modules/b': {} }))).toEqual([])
+    expect(lockfileGaps(lock({ ...project, ...a, 'node_modules/a/node_modules/b': {} }))).toEqual(
+      [],
+    )
+    expect(lockfileGaps(lock({ ...project, ...a }))).toHaveLength(1)
+    expect(lockfileGaps(lock(project))).toHaveLength(1)
+  })
+})
+
+describe('waits', () => {
+  const check = (text: string, path = 'test/a.test.ts') => fixedWaits([source(path, text)]).length
+
+  test.each([
+    'await Bun.sleep(5)',
+    'Bun.sleepSync(5)',
+    'await setTimeout(5)',
+    'await new Promise((resolve) => setTimeout(resolve, 5))',
+    'await new Promise((r) => { setTimeout(() => r(1), 5) })',
+  ])('%s is a fixed wait', (text) => {
+    expect(check(text)).toBe(1)
+    expect(check(text, 'src/a.ts')).toBe(0)
+    expect(check(`async function waitFor() { for (;;) { ${text} } }`)).toBe(0)
+    expect(check(`async function other() { ${text} }`)).toBe(1)
+  })
+
+  test('a deadline is not', () => {
+    expect(check('new Promise((resolve, reject) => setTimeout(() => reject(late), 5))')).toBe(0)
+    expect(check('const timer = setTimeout(stop, 5)')).toBe(0)
+  })
+})
