@@ -12,6 +12,7 @@ import {
   ROW_STATE,
   TABLE_CLEAN_BUCKET,
   TABLE_CLEAN_ROW,
+  TABLE_CLEAN_SWARM,
   TABLE_TORRENTS,
 } from './layout.ts'
 import { closeSlot, closeSmall, isExpired, kindOf, openSmall, shrinkSmall, small } from './peers.ts'
@@ -29,7 +30,7 @@ const BUCKETS_MASK = SEEDERS - 1
 export function startCleaning(table: Table): void {
   table.lock()
   table.control[table.header + TABLE_CLEAN_ROW] = table.control[table.header + TABLE_TORRENTS]
-  table.control[table.header + TABLE_CLEAN_BUCKET] = 0
+  table.control[table.header + TABLE_CLEAN_SWARM] = 0
   table.unlock()
 }
 
@@ -52,14 +53,14 @@ export function cleanSlice(
     const torrents = control[table.header + TABLE_TORRENTS]
     if (control[cursorAt] > torrents) {
       control[cursorAt] = torrents
-      control[table.header + TABLE_CLEAN_BUCKET] = 0
+      control[table.header + TABLE_CLEAN_SWARM] = 0
       continue
     }
     // From the last row to the first: the row that fills a removed one's place has been visited.
     const row = table.rowAddress(table.rowId(control[cursorAt] - 1))
     if (kindOf(table.words[row + ROW_STATE]) === KIND_LARGE) {
       budget -= cleanLarge(swarms, table, row, now, maxAge, budget)
-      if (control[table.header + TABLE_CLEAN_BUCKET] !== 0) break
+      if (control[table.header + TABLE_CLEAN_SWARM] !== 0) break
     } else {
       budget -= cleanSmall(swarms, table, row, now, maxAge)
     }
@@ -96,7 +97,7 @@ function cleanSmall(
   return seeders + leechers + 1
 }
 
-/** Goes on at the table's bucket cursor, and leaves it at 0 when the swarm is done. */
+/** Goes on at the table's bucket cursor, if that is inside this swarm; leaves it when the swarm is done. */
 function cleanLarge(
   swarms: Swarms,
   table: Table,
@@ -107,7 +108,11 @@ function cleanLarge(
 ): number {
   const words = table.words
   const cursorAt = table.header + TABLE_CLEAN_BUCKET
-  if (table.control[cursorAt] === 0) openRole(table, row + ROW_BLOCK, SEEDERS)
+  const swarmAt = table.header + TABLE_CLEAN_SWARM
+  if (table.control[swarmAt] !== row) {
+    table.control[swarmAt] = row
+    openRole(table, row + ROW_BLOCK, SEEDERS)
+  }
   let visited = 0
   while (visited < budget) {
     const leechers = (table.control[cursorAt] & LEECHERS) !== 0
@@ -115,7 +120,7 @@ function cleanLarge(
     const bucketsLeft = table.control[cursorAt] & BUCKETS_MASK
     if (bucketsLeft === 0) {
       if (leechers) {
-        table.control[cursorAt] = 0
+        table.control[swarmAt] = 0
         swarms.reduceLarge(table, row)
         swarms.dropIfEmpty(table, row)
         return visited + 1
@@ -123,7 +128,8 @@ function cleanLarge(
       openRole(table, row + ROW_LEECHER_DIRECTORY, LEECHERS)
       continue
     }
-    // Backwards: a join only ever moves the last bucket, which has been visited.
+    // Backwards: a join only ever moves the last bucket, which has been visited. There are no
+    // splits while the cursor is inside a swarm (large.ts).
     table.control[cursorAt]--
     const directory = words[slot]
     if (directory === 0 || bucketsLeft > words[directory + DIRECTORY_BUCKETS]) continue

@@ -17,8 +17,11 @@ import {
   ENTRY_CLASS_SHIFT,
   ENTRY_COUNT_MASK,
   PAGE_CLASS,
+  ROW_BLOCK,
+  ROW_LEECHER_DIRECTORY,
   SEGMENT_MASK,
   SEGMENT_SHIFT,
+  TABLE_CLEAN_SWARM,
 } from './layout.ts'
 import { copyPeer, copyWords, findPeer, isExpired, writePeer } from './peers.ts'
 import type { Table } from './table.ts'
@@ -253,6 +256,9 @@ function exchangeBlock(table: Table, entry: number, sizeClass: number, count: nu
 /** Adds a bucket and moves about half of one other's peers there. False, and nothing changed, without memory. */
 function splitSet(table: Table, slot: number): boolean {
   const words = table.words
+  // While a cleaning is inside this swarm, peers that it has yet to visit would move past its cursor.
+  const cleaned = table.control[table.header + TABLE_CLEAN_SWARM]
+  if (slot === cleaned + ROW_BLOCK || slot === cleaned + ROW_LEECHER_DIRECTORY) return false
   const bucket = words[words[slot] + DIRECTORY_BUCKETS]
   if (!ensureEntry(table, slot, bucket)) return false
   const directory = words[slot]

@@ -4,7 +4,7 @@ import { PAGE_WORDS } from '../memory/arena.ts'
 
 // ── Table header, in `control`, one per table (a shard of one address family) ──────────────────
 //  0 lock │ 1 torrents │ 2 buckets │ 3 seeders │ 4 leechers │ 5 clean cursor │ 6 clean bucket
-//  7 contended locks │ 8 row pages │ 32… per block size: first page with room
+//  7 contended locks │ 8 clean swarm │ 32… per block size: first page with room
 export const TABLE_LOCK = 0
 export const TABLE_TORRENTS = 1
 export const TABLE_BUCKETS = 2
@@ -12,9 +12,11 @@ export const TABLE_SEEDERS = 3
 export const TABLE_LEECHERS = 4
 /** Rows still to visit in the running cleaning, counted from the front; 0 = none is running. */
 export const TABLE_CLEAN_ROW = 5
-/** Where a cleaning stopped inside a large swarm: role and buckets left (clean.ts); 0 = not inside one. */
+/** Where a cleaning stopped inside a large swarm: role and buckets left (clean.ts). */
 export const TABLE_CLEAN_BUCKET = 6
 export const TABLE_CONTENDED = 7
+/** The row of the large swarm that a cleaning stopped inside of; 0 = it did not. */
+export const TABLE_CLEAN_SWARM = 8
 export const TABLE_ROOM = 32
 export const TABLE_WORDS = 64
 

@@ -42,6 +42,7 @@ import {
   ROW_STATE,
   STATE_COMPLETED_MAX,
   STATE_KIND_SHIFT,
+  TABLE_CLEAN_SWARM,
   TABLE_LEECHERS,
   TABLE_SEEDERS,
   TOTAL_MAX_PEERS,
@@ -214,6 +215,9 @@ export class Swarms {
       (words[row + ROW_STATE] & STATE_COMPLETED_MAX) | (KIND_BLOCK << STATE_KIND_SHIFT)
     words[row + ROW_BLOCK] = block
     words[row + ROW_CLASS] = sizeClass
+    // A cleaning that stopped inside it starts it anew.
+    const cleaned = table.header + TABLE_CLEAN_SWARM
+    if (table.control[cleaned] === row) table.control[cleaned] = 0
   }
 
   private addTorrent(table: Table, source: Int32Array, at: number, hash: number): number {
