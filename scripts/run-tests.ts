@@ -188,7 +188,7 @@ function emptyCounts(): Counts {
 /** Names and messages are escaped in the report, so its tags can be found as plain text. */
 export function countReport(report: string): Counts {
   const counts = emptyCounts()
-  for (const testcase of report.split('<testcase ').slice(1)) {
+  for (const testcase of report.split(/<testcase[ >]/).slice(1)) {
     if (/<(failure|error)[ />]/.test(testcase)) counts.failed++
     else if (/<skipped[ />]/.test(testcase)) counts.skipped++
     else counts.passed++

@@ -88,7 +88,9 @@ function functionName(node: Node, parents: readonly Node[]): string {
     const named = (holder?.id ?? holder?.key) as Node | null | undefined
     if (named?.type === 'Identifier') return named.name as string
   }
-  return 'anonymous'
+  const parent = parents.at(-1)
+  const caller = parent?.type === 'CallExpression' ? calleeName(parent) : ''
+  return caller === '' ? 'anonymous' : `${caller} callback`
 }
 
 /** What the file does, who calls it, what memory it owns: before any code. */
