@@ -1,0 +1,56 @@
+#!/bin/sh
+# Runs the tests with real BitTorrent clients: libtorrent, aria2, Transmission (test/clients/).
+# Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
+# where this is root on a Debian-like system. Elsewhere it says what is missing.
+# AQUATIC_UDP_EXECUTABLE, an absolute path, names another executable to test.
+# Usage: test-clients.sh [part of a file name…] [flag of «bun test»…]. Closing line: N passed, N failed.
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
+
+# Prints the Debian packages that are missing, one per line.
+missing_clients() {
+  /usr/bin/python3 -c 'import libtorrent' >/dev/null 2>&1 || echo python3-libtorrent
+  command -v aria2c >/dev/null 2>&1 || echo aria2
+  command -v transmission-cli >/dev/null 2>&1 || echo transmission-cli
+  command -v ip >/dev/null 2>&1 || echo iproute2
+  command -v nsenter >/dev/null 2>&1 || echo util-linux
+}
+
+ensure_clients() {
+  missing=$(missing_clients | tr '\n' ' ')
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    die "these Debian packages are missing, and only root with apt-get can install them: $missing"
+  fi
+  say "installing $missing(apt-get)"
+  # shellcheck disable=SC2086 # a list of package names
+  {
+    apt-get update -qq &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
+  } >&2 </dev/null || die "apt-get could not install: $missing"
+  missing=$(missing_clients | tr '\n' ' ')
+  [ -z "$missing" ] || die "installed, but not found where the tests look for it: $missing"
+}
+
+# Replaces this process by the tests. Each test makes a network namespace, which root may; anyone
+# else may as root of a user namespace, with a /run of its own for «ip netns» to write to.
+run_tests() {
+  set -- "$bun" scripts/run-tests.ts --clients "$@"
+  if [ "$(id -u)" = 0 ] && unshare --net --mount true 2>/dev/null; then
+    exec "$@" </dev/null
+  fi
+  unshare --user --map-root-user --net --mount true 2>/dev/null ||
+    die 'these tests need network namespaces: run them as root, in a container with CAP_SYS_ADMIN and CAP_NET_ADMIN'
+  # shellcheck disable=SC2016 # the inner shell expands it
+  exec unshare --user --map-root-user --net --mount \
+    sh -c 'mount -t tmpfs tmpfs /run && exec "$@"' sh "$@" </dev/null
+}
+
+trap 'echo "0 passed, 1 failed"' EXIT
+check_platform
+ensure_clients
+ensure_packages
+[ -n "${AQUATIC_UDP_EXECUTABLE:-}" ] || ensure_executables aquatic_udp
+find_bun
+cd -- "$root"
+run_tests "$@"

@@ -1,0 +1,68 @@
+// The BitTorrent clients under test, each started with one torrent and every way to find peers but
+// the tracker turned off. The torrents are private besides, which turns DHT, local discovery and
+// peer exchange off for them. Used by transfer.ts.
+
+import { join } from 'node:path'
+import type { Lab } from './lab.ts'
+import type { TestProcess } from './process.ts'
+
+export interface ClientOptions {
+  torrent: string
+  /** Where the file is, or is to be. A complete one makes a seeder. */
+  directory: string
+  /** The client's own address. */
+  address: string
+}
+
+export type Client = (lab: Lab, name: string, options: ClientOptions) => Promise<TestProcess>
+
+const PEER_PORT = 6881
+
+export const libtorrent: Client = async (lab, name, { torrent, directory, address }) => {
+  const script = join(import.meta.dir, 'libtorrent_peer.py')
+  return lab.start(name, [PYTHON, script, torrent, directory, address, String(PEER_PORT)])
+}
+
+/** Debian's, the one python3-libtorrent is for. */
+export const PYTHON = '/usr/bin/python3'
+
+export const aria2: Client = async (lab, name, { torrent, directory, address }) =>
+  lab.start(name, [
+    'aria2c',
+    '--no-conf',
+    `--dir=${directory}`,
+    `--interface=${address}`,
+    `--listen-port=${PEER_PORT}`,
+    // Its UDP tracker client works only while its DHT runs, so that runs, without a node to ask.
+    '--enable-dht=true',
+    `--dht-listen-port=${PEER_PORT}`,
+    `--dht-file-path=${join(lab.directory, `${name}.dht`)}`,
+    '--bt-enable-lpd=false',
+    '--enable-peer-exchange=false',
+    '--check-integrity=true',
+    '--seed-ratio=0',
+    '--file-allocation=none',
+    '--summary-interval=0',
+    '--console-log-level=notice',
+    '--log=-',
+    '--log-level=info',
+    torrent,
+  ])
+
+export const transmission: Client = async (lab, name, { torrent, directory, address }) => {
+  const settingsDirectory = join(lab.directory, `${name}.transmission`)
+  const settings = {
+    'bind-address-ipv4': address,
+    'dht-enabled': false,
+    'lpd-enabled': false,
+    'pex-enabled': false,
+    'utp-enabled': false,
+    'port-forwarding-enabled': false,
+    'rpc-enabled': false,
+    'peer-port': PEER_PORT,
+    'message-level': 3,
+  }
+  await Bun.write(join(settingsDirectory, 'settings.json'), JSON.stringify(settings))
+  const options = ['--config-dir', settingsDirectory, '--download-dir', directory, '--no-portmap']
+  return lab.start(name, ['transmission-cli', ...options, '--verify', torrent])
+}

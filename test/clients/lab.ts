@@ -1,0 +1,92 @@
+// A network namespace and a temporary directory of a test's own, and the processes inside. Every
+// test here opens one with `await using`; lab.sh creates and removes it.
+
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { TestProcess } from './process.ts'
+
+/** Who is where in a lab; the tracker's host has two addresses. */
+export interface Hosts {
+  family: 'IPv4' | 'IPv6'
+  wildcard: string
+  tracker: string
+  trackerSecond: string
+  seeder: string
+  leecher: string
+}
+
+export const IPV4: Hosts = {
+  family: 'IPv4',
+  wildcard: '0.0.0.0',
+  tracker: '10.77.0.1',
+  trackerSecond: '10.77.0.9',
+  seeder: '10.77.0.2',
+  leecher: '10.77.0.3',
+}
+export const IPV6: Hosts = {
+  family: 'IPv6',
+  wildcard: '::',
+  tracker: 'fd77::1',
+  trackerSecond: 'fd77::9',
+  seeder: 'fd77::2',
+  leecher: 'fd77::3',
+}
+
+const READY_MS = 10_000
+
+export class Lab implements AsyncDisposable {
+  readonly directory: string
+  readonly #name: string
+  readonly #keeper: TestProcess
+  readonly #processes: TestProcess[] = []
+
+  private constructor(name: string, directory: string, keeper: TestProcess) {
+    this.#name = name
+    this.directory = directory
+    this.#keeper = keeper
+  }
+
+  static async open(): Promise<Lab> {
+    const name = `aquatic-${randomBytes(4).toString('hex')}`
+    const script = join(import.meta.dir, 'lab.sh')
+    // Detached, because it has to outlive a test run that is killed as a process group.
+    const detached = { detached: true }
+    const keeper = new TestProcess('lab.sh', [script, name], cleanEnvironment(), detached)
+    const ready = await keeper.waitForOutput(/^ready (.+)$/m, READY_MS)
+    return new Lab(name, ready[1] as string, keeper)
+  }
+
+  /** Starts a process inside. It lives at most as long as the lab. */
+  start(name: string, command: string[]): TestProcess {
+    const inside = ['nsenter', `--net=/run/netns/${this.#name}`, '--', ...command]
+    const home = { HOME: this.directory, XDG_CONFIG_HOME: this.directory }
+    const started = new TestProcess(name, inside, { ...cleanEnvironment(), ...home })
+    this.#processes.push(started)
+    return started
+  }
+
+  /** The last output of every process. */
+  get report(): string {
+    return this.#processes.map((process) => process.report).join('\n')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#keeper.closeInput()
+    const code = await this.#keeper.waitForEnd(READY_MS)
+    if (code !== 0) throw new Error(`lab not removed (${code})\n${this.#keeper.report}`)
+  }
+}
+
+/** Ours, without what would change the tracker's settings. */
+function cleanEnvironment(): Record<string, string> {
+  const entries = Object.entries(process.env)
+  return Object.fromEntries(entries.filter(([key]) => !key.startsWith('AQUATIC_'))) as Record<
+    string,
+    string
+  >
+}
+
+/** An address and port as URLs and the tracker's settings have them. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

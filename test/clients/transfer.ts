@@ -1,0 +1,142 @@
+// One file, its torrent, and the two clients that move it: what the tests have in common.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Client, PYTHON } from './client.ts'
+import { type Hosts, hostPort, type Lab } from './lab.ts'
+import { type TestProcess, waitUntil } from './process.ts'
+import type { SwarmNumbers } from './swarm-probe.ts'
+import { Tracker } from './tracker.ts'
+
+/** Not a multiple of the piece size. */
+const FILE_SIZE_BYTES = 1_000_003
+const FILE_NAME = 'file.bin'
+/** The slowest pair needs 17 s on an idle machine. */
+const TRANSFER_MS = 45_000
+const MAKE_MS = 10_000
+const SCRAPE_MS = 5_000
+
+/** For each test: longer than all its waits together, so that a failed wait is what gets reported. */
+export const TEST_MS = 120_000
+
+/** What the tracker reports while the seeder is alone, and after the transfer. */
+export const SEEDED: SwarmNumbers = { seeders: 1, completed: 0, leechers: 0 }
+export const COMPLETED: SwarmNumbers = { seeders: 2, completed: 1, leechers: 0 }
+
+export type TorrentKind = 'v1' | 'v2' | 'hybrid'
+
+export interface Torrent {
+  path: string
+  /** What clients announce: one for v1 or v2, both for hybrid torrents. */
+  infoHashes: string[]
+  sha256: string
+  seederDirectory: string
+  leecherDirectory: string
+}
+
+export interface Transfer {
+  tracker: Tracker
+  torrent: Torrent
+  seeder: TestProcess
+  leecher: TestProcess
+}
+
+/** Moves a file between two clients that know the tracker only, and checks what it counts. */
+export async function moveFile(
+  lab: Lab,
+  hosts: Hosts,
+  clients: { kind?: TorrentKind; seeder: Client; leecher: Client },
+): Promise<Transfer> {
+  const tracker = await Tracker.start(lab, hostPort(hosts.tracker, 0))
+  const url = hostPort(hosts.tracker, tracker.port)
+  const torrent = await makeTorrent(lab, clients.kind ?? 'v1', url)
+  const seeder = await startSeeder(lab, clients.seeder, torrent, hosts)
+  await expectSwarm(lab, hosts.tracker, tracker.port, torrent, SEEDED)
+  const leecher = await startLeecher(lab, clients.leecher, torrent, hosts)
+  await expectTransfer(lab, torrent)
+  await expectSwarm(lab, hosts.tracker, tracker.port, torrent, COMPLETED)
+  return { tracker, torrent, seeder, leecher }
+}
+
+/** A private torrent of random bytes; the seeder's directory has the file, the leecher's is empty. */
+export async function makeTorrent(
+  lab: Lab,
+  kind: TorrentKind,
+  trackerAddress: string,
+): Promise<Torrent> {
+  const seederDirectory = join(lab.directory, 'seeder')
+  const leecherDirectory = join(lab.directory, 'leecher')
+  await mkdir(seederDirectory)
+  await mkdir(leecherDirectory)
+  const source = join(seederDirectory, FILE_NAME)
+  const bytes = randomBytes(FILE_SIZE_BYTES)
+  await Bun.write(source, bytes)
+
+  const path = join(lab.directory, 'file.torrent')
+  const script = join(import.meta.dir, 'make_torrent.py')
+  const url = `udp://${trackerAddress}/announce`
+  const maker = lab.start('make_torrent.py', [PYTHON, script, kind, source, path, url])
+  if ((await maker.waitForEnd(MAKE_MS)) !== 0) throw new Error(maker.report)
+  const infoHashes = maker.output.trim().split('\n')
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  return { path, infoHashes, sha256, seederDirectory, leecherDirectory }
+}
+
+export function startSeeder(
+  lab: Lab,
+  client: Client,
+  torrent: Torrent,
+  hosts: Hosts,
+): Promise<TestProcess> {
+  const directory = torrent.seederDirectory
+  return client(lab, 'seeder', { torrent: torrent.path, directory, address: hosts.seeder })
+}
+
+export function startLeecher(
+  lab: Lab,
+  client: Client,
+  torrent: Torrent,
+  hosts: Hosts,
+): Promise<TestProcess> {
+  const directory = torrent.leecherDirectory
+  return client(lab, 'leecher', { torrent: torrent.path, directory, address: hosts.leecher })
+}
+
+/** Whether the leecher has the seeder's file, byte for byte, within the time. */
+export function isTransferred(torrent: Torrent, timeoutMs: number): Promise<boolean> {
+  const path = join(torrent.leecherDirectory, FILE_NAME)
+  return waitUntil(async () => {
+    if (!existsSync(path)) return false
+    const hash = createHash('sha256').update(await readFile(path))
+    return hash.digest('hex') === torrent.sha256
+  }, timeoutMs)
+}
+
+export async function expectTransfer(lab: Lab, torrent: Torrent): Promise<void> {
+  if (await isTransferred(torrent, TRANSFER_MS)) return
+  throw new Error(`the file did not arrive in ${TRANSFER_MS} ms\n${lab.report}`)
+}
+
+/** Throws unless the tracker at `host` reports these numbers for each info hash, soon. */
+export async function expectSwarm(
+  lab: Lab,
+  host: string,
+  port: number,
+  torrent: Torrent,
+  wanted: SwarmNumbers,
+): Promise<void> {
+  const script = join(import.meta.dir, 'swarm-probe.ts')
+  for (const infoHash of torrent.infoHashes) {
+    const { seeders, completed, leechers } = wanted
+    const values = [port, infoHash, seeders, completed, leechers, SCRAPE_MS].map(String)
+    const probe = lab.start('swarm-probe.ts', [process.execPath, script, host, ...values])
+    const code = await probe.waitForEnd(2 * SCRAPE_MS)
+    if (code !== 0) throw new Error(lab.report)
+    const numbers = JSON.parse(probe.output)
+    if (Bun.deepEquals(numbers, wanted)) continue
+    const difference = `${infoHash}: ${probe.output.trim()} instead of ${JSON.stringify(wanted)}`
+    throw new Error(`${difference}\n${lab.report}`)
+  }
+}
