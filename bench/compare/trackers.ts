@@ -29,6 +29,8 @@ interface Kind {
   readonly envName: string
   readonly onPath: string
   command(candidate: Candidate, port: number, folder: string): string[]
+  /** Settings that make it look for old peers every `seconds`; '' where that cannot be set. */
+  cleaning(seconds: number): string
   version(executable: string): string
 }
 
@@ -44,13 +46,19 @@ const OURS: Kind = {
     '-c',
     settingsFile(candidate, port, folder),
   ],
+  cleaning: (seconds) => `\n[cleaning]\ninterval = ${seconds}\n`,
   version: askVersion,
 }
 
-const AQUATIC: Kind = { ...OURS, envName: 'AQUATIC_COMPARE_AQUATIC', onPath: 'aquatic_udp' }
+const AQUATIC: Kind = {
+  ...OURS,
+  envName: 'AQUATIC_COMPARE_AQUATIC',
+  onPath: 'aquatic_udp',
+  cleaning: (seconds) => `\n[cleaning]\ntorrent_cleaning_interval = ${seconds}\n`,
+}
 
 const AQUATIC_URING: Kind = {
-  ...OURS,
+  ...AQUATIC,
   envName: 'AQUATIC_COMPARE_AQUATIC_URING',
   onPath: 'aquatic_udp_uring',
 }
@@ -59,6 +67,7 @@ const OPENTRACKER: Kind = {
   envName: 'AQUATIC_COMPARE_OPENTRACKER',
   onPath: 'opentracker',
   command: opentrackerCommand,
+  cleaning: () => '',
   version: packageVersion,
 }
 
@@ -72,7 +81,7 @@ function kindOf(name: string): Kind {
 }
 
 /** Finds a tracker, or returns null when this machine has none. */
-export function findCandidate(
+function findCandidate(
   name: string,
   paths: Map<string, string>,
   settings: Map<string, string>,
@@ -90,7 +99,34 @@ export function findCandidate(
   }
 }
 
-export function findExecutable(
+/** The same tracker, looking for old peers every `seconds`. */
+export function withCleaning(candidate: Candidate, seconds: number): Candidate {
+  const lines = candidate.kind.cleaning(seconds)
+  if (lines === '') throw new Error(`${candidate.name} has no setting for its cleaning`)
+  return { ...candidate, settings: candidate.settings + lines }
+}
+
+/** Finds those that this machine has, and names the others on standard error. */
+export function findCandidates(
+  names: string[],
+  paths: Map<string, string>,
+  settings: Map<string, string>,
+): Candidate[] {
+  const found: Candidate[] = []
+  for (const name of names) {
+    const candidate = findCandidate(name, paths, settings)
+    if (candidate === null) process.stderr.write(`skipped: ${name} is not on this machine\n`)
+    else found.push(candidate)
+  }
+  if (found.length === 0) throw new Error('no tracker to measure')
+  return found
+}
+
+export function findLoadTest(paths: Map<string, string>): string | null {
+  return findExecutable('load-test', 'AQUATIC_COMPARE_LOAD_TEST', 'aquatic_udp_load_test', paths)
+}
+
+function findExecutable(
   name: string,
   envName: string,
   onPath: string,

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pinSelf } from './children.ts'
+import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './flags.ts'
 import { BLOCK_SECONDS, Generator } from './generator.ts'
 import { describeMachine } from './machine.ts'
 import { type CoreTicks, coreTicks, cpuSeconds, memoryOf } from './proc.ts'
@@ -18,8 +19,8 @@ import { cpuReport, memoryReport } from './report.ts'
 import {
   type Candidate,
   DEFAULT_NAMES,
-  findCandidate,
-  findExecutable,
+  findCandidates,
+  findLoadTest,
   startTracker,
 } from './trackers.ts'
 
@@ -29,11 +30,7 @@ const USAGE = `usage: bun bench/compare/udp.ts [flags]
   --warm-up SECONDS       under load before measuring (default 10)
   --seconds SECONDS       measured (default 10); both are rounded up to whole ${BLOCK_SECONDS} s
   --memory                instead: 45 s at full speed, then resident memory
-  --path NAME=FILE        where a tracker, or «load-test», is (else AQUATIC_COMPARE_<NAME>, PATH)
-  --settings NAME=FILE    TOML settings for ours or ours-…, without address
-  --tracker-core N        default 0
-  --generator-core N      default 1
-  --report FILE           writes the result as Markdown too`
+${COMMON_USAGE}`
 
 const MEMORY_SECONDS = 45
 
@@ -67,26 +64,21 @@ interface Plan {
 async function main(): Promise<void> {
   const flags = readFlags()
   const paths = pairs(flags.path)
-  const loadTest = findExecutable(
-    'load-test',
-    'AQUATIC_COMPARE_LOAD_TEST',
-    'aquatic_udp_load_test',
-    paths,
-  )
+  const loadTest = findLoadTest(paths)
   if (loadTest === null) throw new Error('aquatic_udp_load_test not found: see --path')
   const candidates = findCandidates(flags.trackers.split(','), paths, pairs(flags.settings))
   const memory = flags.memory
   const plan: Plan = {
     loadTest,
-    trackerCore: count(flags['tracker-core']),
-    generatorCore: count(flags['generator-core']),
+    trackerCore: wholeNumber(flags['tracker-core']),
+    generatorCore: wholeNumber(flags['generator-core']),
     warmUpBlocks: blocks(flags['warm-up']),
     measuredBlocks: memory ? blocks(String(MEMORY_SECONDS)) - 1 : blocks(flags.seconds),
     folder: mkdtempSync(join(tmpdir(), 'compare-')),
   }
   pinSelf(plan.generatorCore)
   process.on('exit', () => rmSync(plan.folder, { recursive: true, force: true }))
-  const rounds = count(flags.rounds ?? (memory ? '1' : '5'))
+  const rounds = wholeNumber(flags.rounds ?? (memory ? '1' : '5'))
   const measured = memory ? { ...plan, warmUpBlocks: 1 } : plan
   const runs = await allRounds(rounds, candidates, measured)
   const lines = memory ? memoryReport(candidates, runs) : cpuReport(candidates, runs)
@@ -103,12 +95,7 @@ function readFlags() {
       'warm-up': { type: 'string', default: '10' },
       seconds: { type: 'string', default: '10' },
       memory: { type: 'boolean', default: false },
-      path: { type: 'string', multiple: true, default: [] },
-      settings: { type: 'string', multiple: true, default: [] },
-      'tracker-core': { type: 'string', default: '0' },
-      'generator-core': { type: 'string', default: '1' },
-      report: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
+      ...COMMON_FLAGS,
     },
   })
   if (values.help) {
@@ -118,41 +105,8 @@ function readFlags() {
   return values
 }
 
-function pairs(texts: string[]): Map<string, string> {
-  return new Map(
-    texts.map((text) => {
-      const [name, ...rest] = text.split('=')
-      if (rest.length === 0) throw new Error(`«${text}» is not NAME=FILE`)
-      return [name, rest.join('=')] as const
-    }),
-  )
-}
-
-function count(text: string): number {
-  const number = Number(text)
-  if (text === '' || !Number.isInteger(number) || number < 0) {
-    throw new Error(`«${text}» is not a whole number`)
-  }
-  return number
-}
-
 function blocks(seconds: string): number {
-  return Math.max(1, Math.ceil(count(seconds) / BLOCK_SECONDS))
-}
-
-function findCandidates(
-  names: string[],
-  paths: Map<string, string>,
-  settings: Map<string, string>,
-): Candidate[] {
-  const found: Candidate[] = []
-  for (const name of names) {
-    const candidate = findCandidate(name, paths, settings)
-    if (candidate === null) process.stderr.write(`skipped: ${name} is not on this machine\n`)
-    else found.push(candidate)
-  }
-  if (found.length === 0) throw new Error('no tracker to measure')
-  return found
+  return Math.max(1, Math.ceil(wholeNumber(seconds) / BLOCK_SECONDS))
 }
 
 // Each round starts with another candidate, so none is always first on a cool machine.
@@ -238,10 +192,4 @@ function coreDifference(from: CoreTicks, to: CoreTicks): CoreTicks {
   }
 }
 
-try {
-  await main()
-  process.exit(0)
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-  process.exit(1)
-}
+await runProgram(main)
