@@ -19,6 +19,7 @@ export const SECRET_BYTES = 32
 
 /** Seconds that one key serves, as a power of two; `max_connection_age` has to stay below it. */
 const KEY_SHIFT = 12
+const KEY_SLOTS = 4
 
 export class ConnectionIds {
   /** The two words of the id that `issue` made. */
@@ -28,7 +29,8 @@ export class ConnectionIds {
   private readonly maxAge: number
   private now = -1
   private epoch = -1
-  private readonly keys = new Int32Array(4)
+  /** Two words for each of four epochs: the last, this one, the next, and one unused. */
+  private readonly keys = new Int32Array(KEY_SLOTS * 2)
   private readonly message = new Int32Array(5)
   private readonly hash = new Int32Array(2)
 
@@ -43,8 +45,9 @@ export class ConnectionIds {
     const epoch = now >>> KEY_SHIFT
     if (epoch === this.epoch) return
     this.epoch = epoch
-    this.keys.set(this.keyOf(epoch), (epoch & 1) * 2)
-    this.keys.set(this.keyOf(epoch - 1), ((epoch - 1) & 1) * 2)
+    for (let e = epoch - 1; e <= epoch + 1; e++) {
+      this.keys.set(this.keyOf(e), (e & (KEY_SLOTS - 1)) * 2)
+    }
   }
 
   private keyOf(epoch: number): Int32Array {
@@ -72,7 +75,8 @@ export class ConnectionIds {
     a2: number,
     a3: number,
   ): boolean {
-    const age = (this.now - id0) & 0xffff
+    // From −1: another worker may have read the clock anew just before this one does.
+    const age = ((this.now + 1 - id0) & 0xffff) - 1
     if (age > this.maxAge) return false
     this.computeHash(this.now - age, ipv4, a0, a1, a2, a3)
     // Both parts at once: the time taken tells nothing about how much of a guess was right.
@@ -93,7 +97,7 @@ export class ConnectionIds {
     message[2] = a1
     message[3] = a2
     message[4] = a3
-    const at = ((second >>> KEY_SHIFT) & 1) * 2
+    const at = ((second >>> KEY_SHIFT) & (KEY_SLOTS - 1)) * 2
     macWords(message, 0, ipv4 ? 2 : 5, this.keys[at], this.keys[at + 1], this.hash)
   }
 }

@@ -1,0 +1,149 @@
+// The handler of one worker, spoken to in bytes: packets in, packets out, without any socket.
+// Used by the tests of udp/. Owns swarms of its own, and watches over the memory around an answer.
+import { ConnectionIds } from '../../src/udp/connection-id.ts'
+import { COUNTER_WORDS, COUNTERS, type CounterName } from '../../src/udp/counters.ts'
+import { Handler, type RequestSettings } from '../../src/udp/handle.ts'
+import {
+  type AnnounceAnswer,
+  type AnnounceFields,
+  addressBytes,
+  announceRequest,
+  connectRequest,
+  readAnnounce,
+  readConnect,
+  readScrape,
+  type ScrapeEntry,
+  scrapeRequest,
+} from '../support/packets.ts'
+import { Harness as SwarmHarness, testBuffers } from '../swarm/harness.ts'
+
+export interface HarnessOptions extends Partial<RequestSettings> {
+  readonly maxTorrents?: number
+  readonly maxPeers?: number
+  readonly countDownloads?: boolean
+  readonly maxConnectionAge?: number
+  readonly secret?: Uint8Array
+  readonly now?: number
+}
+
+/** A packet slot of the receive buffer, and what an answer may take at most. */
+const SLOT_BYTES = 5120
+const ANSWER_BYTES = 1472
+
+/** Words before and after the place of an answer; nobody may write there. */
+const GUARD_WORDS = 64
+const GUARD = 0x5ca1ab1e
+
+export const START = 100_000
+export const SECRET = new Uint8Array(32).fill(7)
+
+export class UdpHarness {
+  readonly swarm: SwarmHarness
+  readonly ids: ConnectionIds
+  readonly handler: Handler
+  now: number
+  /** Where packets are put before `handle`. */
+  readonly received = new Int32Array(new ArrayBuffer(SLOT_BYTES))
+  readonly receivedBytes = Buffer.from(this.received.buffer)
+  private readonly answers = new Int32Array(GUARD_WORDS * 2 + ANSWER_BYTES / 4).fill(GUARD)
+  private readonly answerBytes = Buffer.from(this.answers.buffer)
+
+  constructor(options: HarnessOptions = {}) {
+    const limits = {
+      maxTorrents: options.maxTorrents ?? 10_000,
+      maxPeers: options.maxPeers ?? 100_000,
+      workers: 1,
+    }
+    this.swarm = new SwarmHarness(testBuffers(limits), 1, options.countDownloads ?? true)
+    this.ids = new ConnectionIds(options.secret ?? SECRET, options.maxConnectionAge ?? 300)
+    const settings: RequestSettings = {
+      maxScrapeTorrents: options.maxScrapeTorrents ?? 255,
+      maxResponsePeers: options.maxResponsePeers ?? 255,
+      announceInterval: options.announceInterval ?? 900,
+      answerInvalidId: options.answerInvalidId ?? false,
+    }
+    this.handler = new Handler(this.swarm.swarms, this.ids, settings, new Int32Array(COUNTER_WORDS))
+    this.now = options.now ?? START
+    this.handler.setTime(this.now)
+  }
+
+  setTime(now: number): void {
+    this.now = now
+    this.handler.setTime(now)
+  }
+
+  /** The answer to a packet from an address; null for none. */
+  send(packet: Uint8Array, from: string | Uint8Array): Buffer | null {
+    const length = Math.min(packet.length, SLOT_BYTES)
+    this.receivedBytes.set(packet.subarray(0, length))
+    const size = this.handle(length, typeof from === 'string' ? addressBytes(from) : from)
+    if (size === 0) return null
+    const at = GUARD_WORDS * 4
+    return Buffer.from(this.answerBytes.subarray(at, at + size))
+  }
+
+  /** Handles what is in `received`; returns the size of the answer. */
+  handle(length: number, from: Uint8Array): number {
+    const ipv4 = from.length === 4
+    const size = this.handler.handle(
+      this.received,
+      0,
+      length,
+      ipv4,
+      wordOf(from, 0),
+      ipv4 ? 0 : wordOf(from, 4),
+      ipv4 ? 0 : wordOf(from, 8),
+      ipv4 ? 0 : wordOf(from, 12),
+      this.answers,
+      GUARD_WORDS,
+    )
+    this.checkGuards()
+    return size
+  }
+
+  connect(from: string | Uint8Array): Buffer {
+    return readConnect(present(this.send(connectRequest(), from))).connectionId
+  }
+
+  /** Connects and announces. */
+  announce(from: string | Uint8Array, fields: AnnounceFields = {}): AnnounceAnswer {
+    const address = typeof from === 'string' ? addressBytes(from) : from
+    const answer = this.send(announceRequest(this.connect(address), fields), address)
+    return readAnnounce(present(answer), address.length === 4 ? 4 : 6)
+  }
+
+  /** Connects and scrapes. */
+  scrape(from: string | Uint8Array, ...infoHashes: Uint8Array[]): readonly ScrapeEntry[] {
+    const answer = this.send(scrapeRequest(this.connect(from), infoHashes), from)
+    return readScrape(present(answer)).entries
+  }
+
+  /** The counts that are not 0. */
+  get counts(): Partial<Record<CounterName, number>> {
+    const counted = COUNTERS.map((name, i) => [name, this.handler.counts[i]] as const)
+    return Object.fromEntries(counted.filter(([, count]) => count !== 0))
+  }
+
+  forgetCounts(): void {
+    this.handler.counts.fill(0)
+  }
+
+  private checkGuards(): void {
+    const { answers } = this
+    for (let i = 0; i < GUARD_WORDS; i++) {
+      if (answers[i] !== GUARD || answers[answers.length - 1 - i] !== GUARD) {
+        throw new Error('an answer was written outside of its place')
+      }
+    }
+  }
+}
+
+/** Four bytes of an address as a word in memory. */
+export function wordOf(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)
+}
+
+export function present(answer: Buffer | null): Buffer {
+  if (answer === null) throw new Error('no answer')
+  return answer
+}
