@@ -17,6 +17,8 @@ const TEST_SECONDS_MAX = 60
 const FILE_SECONDS_MAX = 900
 /** How long the last output of an ended process may take to arrive. */
 const DRAIN_MILLISECONDS = 2000
+/** How often the files that still run are named, so that a hang shows where it is. */
+const PATIENCE_SECONDS = 60
 /** More processes at once would make the timing of tests that run servers depend on each other. */
 const JOBS_MAX = 4
 
@@ -48,10 +50,16 @@ async function main(args: string[]): Promise<number> {
   const total: Counts = { passed: 0, failed: 0, skipped: 0 }
   if (files.length === 0) console.log(`no test file matches «${filters.join(' ')}»`)
   const queue = [...files]
+  const running = new Set<string>()
+  const patience = setInterval(() => {
+    console.log(`still running: ${[...running].join(', ')}`)
+  }, PATIENCE_SECONDS * 1000)
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       const startedMs = performance.now()
+      running.add(file)
       const run = await runFile(file, flags)
+      running.delete(file)
       const verdict = judge(run, flags.length > 0)
       printFile(file, run, verdict, (performance.now() - startedMs) / 1000)
       total.passed += verdict.passed
@@ -60,6 +68,7 @@ async function main(args: string[]): Promise<number> {
     }
   }
   await Promise.all(Array.from({ length: jobs }, worker))
+  clearInterval(patience)
   if (total.passed + total.failed === 0) {
     console.log('no test ran')
     total.failed = 1
@@ -107,8 +116,16 @@ async function runFile(file: string, flags: string[]): Promise<FileRun> {
   const reportPath = join(folder, 'report.xml')
   const reporting = ['--reporter=junit', `--reporter-outfile=${reportPath}`]
   const timeout = `--timeout=${TEST_SECONDS_MAX * 1000}`
+  // With --no-orphans the process ends when this one is killed, and takes its servers along.
   try {
-    const ended = await runProcess(['test', timeout, ...reporting, ...flags, `./${file}`])
+    const ended = await runProcess([
+      'test',
+      '--no-orphans',
+      timeout,
+      ...reporting,
+      ...flags,
+      `./${file}`,
+    ])
     return { ...ended, report: readIfThere(reportPath) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
