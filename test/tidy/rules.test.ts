@@ -156,6 +156,9 @@ describe('size', () => {
     expect(functionLength([source('a.ts', `const g = () => {\n${long}}`)], {})[0]).toContain(
       'a.ts#g',
     )
+    expect(
+      functionLength([source('a.ts', `describe.each([1])('a', () => {\n${long}})`)], {}),
+    ).toEqual([])
     expect(functionLength([source('a.ts', `describe('a', () => {\n${long}})`)], {})).toEqual([])
   })
 

@@ -79,8 +79,11 @@ function tooLong(all: Length[], limit: number, ratchet: Ratchet, remedy: string)
   return found
 }
 
-function isSuite(parent: Node | undefined): boolean {
-  return parent?.type === 'CallExpression' && /^describe(\.|$)/.test(calleeName(parent))
+// «describe(…)», «describe.skip(…)», and «describe.each(…)(…)», whose callee is a call itself.
+function isSuite(call: Node | undefined): boolean {
+  if (call?.type !== 'CallExpression') return false
+  const callee = call.callee as Node
+  return /^describe(\.|$)/.test(calleeName(callee.type === 'CallExpression' ? callee : call))
 }
 
 function functionName(node: Node, parents: readonly Node[]): string {
