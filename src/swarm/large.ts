@@ -353,9 +353,13 @@ function ensureEntry(table: Table, slot: number, bucket: number): boolean {
   }
   const index = bucket - DIRECTORY_OWN_MAX
   if ((index & SEGMENT_MASK) !== 0) return true
-  if (!ensureListEntry(table, directory, index >>> SEGMENT_SHIFT)) return false
+  // The segment first: a list without segments would never be given back.
   const segment = takeBlock(table, SEGMENT_CLASS)
   if (segment === 0) return false
+  if (!ensureListEntry(table, directory, index >>> SEGMENT_SHIFT)) {
+    giveBlock(table, segment)
+    return false
+  }
   words[words[directory + DIRECTORY_LIST] + (index >>> SEGMENT_SHIFT)] = segment
   return true
 }

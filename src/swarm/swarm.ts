@@ -202,6 +202,14 @@ export class Swarms {
     const seeders = words[row + ROW_SEEDERS]
     const leechers = words[row + ROW_LEECHERS]
     if ((seeders + leechers) * REDUCE_SHARE > table.smallMax) return
+    // A cleaning that stopped inside it starts it anew.
+    const cleaned = table.header + TABLE_CLEAN_SWARM
+    if (table.control[cleaned] === row) table.control[cleaned] = 0
+    if (seeders + leechers === 0) {
+      // Nobody to move, and no memory needed: it can end even when there is none.
+      words[row + ROW_STATE] &= STATE_COMPLETED_MAX
+      return
+    }
     const peers = Math.max(seeders + leechers, table.few + 1)
     const sizeClass = classFor(peers * table.stride)
     const block = takeBlock(table, sizeClass)
@@ -215,9 +223,6 @@ export class Swarms {
       (words[row + ROW_STATE] & STATE_COMPLETED_MAX) | (KIND_BLOCK << STATE_KIND_SHIFT)
     words[row + ROW_BLOCK] = block
     words[row + ROW_CLASS] = sizeClass
-    // A cleaning that stopped inside it starts it anew.
-    const cleaned = table.header + TABLE_CLEAN_SWARM
-    if (table.control[cleaned] === row) table.control[cleaned] = 0
   }
 
   private addTorrent(table: Table, source: Int32Array, at: number, hash: number): number {

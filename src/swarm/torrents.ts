@@ -15,7 +15,6 @@ import {
   JOIN_LOAD,
   ROW_ID_BITS,
   ROW_ID_MASK,
-  ROW_ID_SLOT_BITS,
   ROW_STATE,
   SPLIT_LOAD,
   TABLE_BUCKETS,
@@ -26,9 +25,9 @@ import type { Table } from './table.ts'
 /** 20 bytes. */
 export const INFO_HASH_WORDS = 5
 
-const TAG_MASK = ~ROW_ID_MASK
+export const TAG_MASK = ~ROW_ID_MASK
 // Bits 14–23 of the hash: the lowest choose the bucket, the highest the table.
-const TAG_LEFT_SHIFT = ROW_ID_BITS - 14
+export const TAG_LEFT_SHIFT = ROW_ID_BITS - 14
 const OVERFLOW_CLASS = classFor(BUCKET_WORDS)
 
 // HOT: no allocation below this line.
@@ -66,7 +65,10 @@ export function insertTorrent(table: Table, source: Int32Array, at: number, hash
   const rowId = table.rowId(torrents)
   const buckets = table.control[table.header + TABLE_BUCKETS]
   const bucket = bucketAddress(table, bucketOf(hash, buckets))
-  if (!addEntry(table, bucket, ((hash << TAG_LEFT_SHIFT) & TAG_MASK) | rowId)) return 0
+  if (!addEntry(table, bucket, ((hash << TAG_LEFT_SHIFT) & TAG_MASK) | rowId)) {
+    dropRowPage(table, torrents)
+    return 0
+  }
   const row = table.rowAddress(rowId)
   for (let i = 0; i < INFO_HASH_WORDS; i++) table.words[row + i] = source[at + i]
   table.words[row + ROW_STATE] = 0
@@ -88,9 +90,7 @@ export function removeTorrent(table: Table, row: number): void {
     for (let i = 0; i < table.rowWords; i++) words[row + i] = words[lastRow + i]
   }
   table.control[table.header + TABLE_TORRENTS] = last
-  if (last % table.rowsPerPage === 0) {
-    table.arena.givePage(table.directory[table.rowPagesAt + (lastId >>> ROW_ID_SLOT_BITS)])
-  }
+  dropRowPage(table, last)
   const buckets = table.control[table.header + TABLE_BUCKETS]
   if (buckets > 1 && last < buckets * JOIN_LOAD) joinBuckets(table, buckets - 1)
 }
@@ -109,7 +109,7 @@ export function touchTorrent(table: Table, hash: number): number {
   return table.words[bucketAddress(table, bucketOf(hash, buckets))]
 }
 
-function bucketAddress(table: Table, bucket: number): number {
+export function bucketAddress(table: Table, bucket: number): number {
   const page = table.directory[table.bucketPagesAt + (bucket >>> BUCKETS_PER_PAGE_SHIFT)]
   return (page << PAGE_SHIFT) + ((bucket * BUCKET_WORDS) & (PAGE_WORDS - 1))
 }
@@ -141,6 +141,13 @@ function ensureRowPage(table: Table, torrents: number): boolean {
   if (page === 0) return false
   table.directory[table.rowPagesAt + index] = page
   return true
+}
+
+/** Gives the page of row `index` back, which is not used any more, when that was its first. */
+function dropRowPage(table: Table, index: number): void {
+  if (index % table.rowsPerPage !== 0) return
+  const page = ((index / table.rowsPerPage) | 0) + 1
+  table.arena.givePage(table.directory[table.rowPagesAt + page])
 }
 
 function clearBucket(words: Int32Array, bucket: number): void {

@@ -1,0 +1,77 @@
+// Large swarms at the borders of their directories.
+import { describe, expect, test } from 'bun:test'
+import { classFor } from '../../src/swarm/blocks.ts'
+import { SET_SPLIT_LOAD } from '../../src/swarm/large.ts'
+import { DIRECTORY_OWN_MAX, TABLE_ROOM } from '../../src/swarm/layout.ts'
+import { ANNOUNCED } from '../../src/swarm/swarm.ts'
+import { FAMILIES, type Family, FamilyHarness, Harness, testBuffers } from './harness.ts'
+import { checkInvariants } from './invariants.ts'
+
+const LIMITS = { maxTorrents: 1000, maxPeers: 1_000_000, workers: 1 }
+
+/** More peers of one role than this need segments. */
+const OWN_PEERS = DIRECTORY_OWN_MAX * SET_SPLIT_LOAD
+
+describe.each(FAMILIES)('%s large swarms', (family) => {
+  test('a swarm grows into many segments and back, a role at a time', () => {
+    const harness = new Harness(testBuffers(LIMITS))
+    const swarm = new FamilyHarness(family, harness)
+    const peers = OWN_PEERS * 4
+    for (let peer = 0; peer < peers; peer++) swarm.announce(1, peer, { wanted: 3 })
+    expect(checkInvariants(harness).leechers).toBe(peers)
+    for (let peer = 0; peer < peers; peer++) swarm.announce(1, peer, { wanted: 3, seeder: true })
+    expect(checkInvariants(harness).seeders).toBe(peers)
+    for (let peer = 0; peer < peers; peer += 2) swarm.leave(1, peer)
+    expect(checkInvariants(harness).seeders).toBe(peers / 2)
+    for (let peer = 1; peer < peers; peer += 2) swarm.leave(1, peer)
+    expect(checkInvariants(harness).torrents).toBe(0)
+  })
+
+  test('one peer more and less at a border leaves nothing behind', () => {
+    const harness = new Harness(testBuffers(LIMITS))
+    const swarm = new FamilyHarness(family, harness)
+    for (const border of [48, OWN_PEERS, OWN_PEERS + 256 * SET_SPLIT_LOAD]) {
+      for (let peer = 0; peer < border - 3; peer++) swarm.announce(1, peer, { wanted: 0 })
+      for (let round = 0; round < 3; round++) {
+        for (let peer = border - 3; peer < border + 3; peer++) swarm.announce(1, peer)
+        checkInvariants(harness)
+        for (let peer = border + 2; peer >= border - 3; peer--) swarm.leave(1, peer)
+        checkInvariants(harness)
+      }
+    }
+  })
+
+  test('without memory for its first segment a directory keeps no list of segments', () => {
+    const harness = new Harness(testBuffers(LIMITS, 600))
+    const torrents = torrentsOfOneTable(harness, family, 8)
+    const table = harness.tableOf(family, torrents[0])
+    // Eight directories of full size fill a page.
+    for (const torrent of torrents) {
+      for (let peer = 0; peer < OWN_PEERS - SET_SPLIT_LOAD; peer++) {
+        harness.announce(family, torrent, peer, { wanted: 0 })
+      }
+    }
+    expect(table.control[table.header + TABLE_ROOM + classFor(512)]).toBe(0)
+    let other = 0
+    while (harness.tableOf(family, other) === table) other++
+    let peers = 0
+    while (harness.announce(family, other, peers, { wanted: 0 }).status === ANNOUNCED) peers++
+    for (let i = 0; i < 2 * SET_SPLIT_LOAD; i++) {
+      harness.announce(family, torrents[0], OWN_PEERS - SET_SPLIT_LOAD + i, { wanted: 0 })
+    }
+    checkInvariants(harness)
+    for (let peer = 0; peer < OWN_PEERS + SET_SPLIT_LOAD; peer++) {
+      harness.leave(family, torrents[0], peer)
+    }
+    expect(checkInvariants(harness).torrents).toBe(8)
+  })
+})
+
+function torrentsOfOneTable(harness: Harness, family: Family, count: number): number[] {
+  const table = harness.tableOf(family, 0)
+  const torrents: number[] = []
+  for (let torrent = 0; torrents.length < count; torrent++) {
+    if (harness.tableOf(family, torrent) === table) torrents.push(torrent)
+  }
+  return torrents
+}
