@@ -4,7 +4,8 @@
 // Reads the packet in place, works on the swarms under their tables' locks, and writes the answer to
 // where it is sent from. Owns nothing but the counts of its worker.
 import type { Swarms } from '../swarm/swarm.ts'
-import { PEERS_FULL, TORRENTS_FULL } from '../swarm/swarm.ts'
+import { ANNOUNCED, PEERS_FULL, TORRENTS_FULL } from '../swarm/swarm.ts'
+import type { Table } from '../swarm/table.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import type { ConnectionIds } from './connection-id.ts'
 import {
@@ -178,14 +179,16 @@ export class Handler {
     const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)
     const table = swarms.tableOf(ipv4, hash)
     const event = words[at + ANNOUNCE_EVENT]
+    // Read outside the lock what can be.
     const wanted = numWant(words, at, ipv4 ? this.peersMaxIPv4 : this.peersMaxIPv6)
     const seeder = (words[at + ANNOUNCE_LEFT] | words[at + ANNOUNCE_LEFT + 1]) === 0
+    const completed = event === EVENT_COMPLETED
+    const now = this.now
+    let status = ANNOUNCED
     table.lock()
-    let status = 0
     if (event === EVENT_STOPPED) {
       swarms.leave(table, words, infoHash, hash, a0, a1, a2, a3, port)
     } else {
-      const completed = event === EVENT_COMPLETED
       status = swarms.announce(
         table,
         words,
@@ -199,39 +202,32 @@ export class Handler {
         seeder,
         completed,
         wanted,
-        this.now,
+        now,
       )
     }
-    // Under the lock: the chosen peers are read where they live.
-    const bytes =
-      status !== 0
-        ? this.full(status, out, to, transaction)
-        : ipv4
-          ? writeAnnounceIPv4(
-              out,
-              to,
-              transaction,
-              this.interval,
-              swarms.leechers,
-              swarms.seeders,
-              table.words,
-              swarms.choice.runs,
-              swarms.choice.runCount,
-            )
-          : writeAnnounceIPv6(
-              out,
-              to,
-              transaction,
-              this.interval,
-              swarms.leechers,
-              swarms.seeders,
-              table.words,
-              swarms.choice.runs,
-              swarms.choice.runCount,
-            )
+    const bytes = this.announced(status, table, ipv4, transaction, out, to)
     table.unlock()
-    if (status === 0) this.counts[RESPONSES_ANNOUNCE]++
     return bytes
+  }
+
+  /** The response to an announce. Under the lock: the chosen peers are read where they live. */
+  private announced(
+    status: number,
+    table: Table,
+    ipv4: boolean,
+    transaction: number,
+    out: Int32Array,
+    to: number,
+  ): number {
+    if (status !== ANNOUNCED) return this.full(status, out, to, transaction)
+    this.counts[RESPONSES_ANNOUNCE]++
+    const { seeders, leechers, choice } = this.swarms
+    const { interval } = this
+    const { runs, runCount } = choice
+    const memory = table.words
+    return ipv4
+      ? writeAnnounceIPv4(out, to, transaction, interval, leechers, seeders, memory, runs, runCount)
+      : writeAnnounceIPv6(out, to, transaction, interval, leechers, seeders, memory, runs, runCount)
   }
 
   private scrape(

@@ -1,0 +1,134 @@
+// What answering a request costs apart from the system: parse, connection id, swarm, response.
+// Run: bun bench/handle.ts [--smoke]. Seeded; prints nanoseconds per request as minimum, mean and
+// deviation over rounds, and a checksum of all answers' sizes.
+//
+// The load is that of a busy tracker: a million torrents, two million peers, most of them in a few
+// thousand swarms of 60 to 700; connects and announces in turn, a scrape now and then.
+import { readClock } from '../src/os/clock.ts'
+import { nativeWords } from '../src/os/ffi.ts'
+import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
+import { ConnectionIds } from '../src/udp/connection-id.ts'
+import { COUNTER_WORDS } from '../src/udp/counters.ts'
+import { Handler } from '../src/udp/handle.ts'
+import { swapBytes } from '../src/udp/parse.ts'
+
+const smoke = process.argv.includes('--smoke')
+const TORRENTS = smoke ? 1000 : 1_000_000
+const PEERS = smoke ? 2000 : 2_000_000
+const ROUNDS = smoke ? 2 : 4
+const BATCH = 256
+const SLOT_WORDS = 32
+const ADDRESS = 0x0100007f
+const NOW = 5000
+
+let state = 0x2545f491
+function random(): number {
+  state ^= state << 13
+  state ^= state >>> 17
+  state ^= state << 5
+  return (state >>> 0) / 2 ** 32
+}
+
+/** Popular torrents have up to 800 peers, the others one for every second torrent. */
+function pickTorrent(): number {
+  if (random() < 0.27) return Math.floor(random() * TORRENTS)
+  return Math.min(TORRENTS - 1, Math.floor((-Math.log(1 - random()) * TORRENTS) / 500))
+}
+
+const torrents = Int32Array.from({ length: PEERS }, pickTorrent)
+const ports = Int32Array.from({ length: PEERS }, () => 1 + Math.floor(random() * 65535))
+const slots = nativeWords(BATCH * SLOT_WORDS)
+const out = nativeWords(1024)
+
+const ids = new ConnectionIds(new Uint8Array(32), 300)
+const limits = { maxTorrents: 2_000_000, maxPeers: 4_000_000, workers: 1 }
+const swarms = attachSwarms(createSwarmMemory(limits), true)
+const settings = {
+  maxScrapeTorrents: 255,
+  maxResponsePeers: 30,
+  announceInterval: 900,
+  answerInvalidId: false,
+}
+const handler = new Handler(swarms, ids, settings, new Int32Array(COUNTER_WORDS))
+readClock()
+handler.setTime(NOW)
+
+function writeInfoHash(at: number, torrent: number): void {
+  for (let i = 0; i < 5; i++) slots[at + i] = Math.imul(torrent + 1, 0x9e3779b1 + i * 2)
+}
+
+function writeAnnounce(at: number, peer: number): void {
+  slots[at + 2] = 1 << 24
+  slots[at + 3] = peer
+  writeInfoHash(at + 4, torrents[peer])
+  slots[at + 16] = 0
+  slots[at + 17] = random() < 0.75 ? 0 : 1
+  slots[at + 20] = slots[at + 17] === 0 ? 1 << 24 : 2 << 24
+  slots[at + 23] = swapBytes(30)
+  slots[at + 24] = ports[peer]
+}
+
+let checksum = 0
+
+/** Handles the filled slots; returns nanoseconds. */
+function handleBatch(bytes: number): number {
+  const start = Bun.nanoseconds()
+  for (let i = 0; i < BATCH; i++) {
+    checksum =
+      (checksum * 31 +
+        handler.handle(slots, i * SLOT_WORDS, bytes, true, ADDRESS, 0, 0, 0, out, 0)) |
+      0
+  }
+  return Bun.nanoseconds() - start
+}
+
+function report(name: string, perRequest: readonly number[]): void {
+  const mean = perRequest.reduce((sum, x) => sum + x, 0) / perRequest.length
+  const variance = perRequest.reduce((sum, x) => sum + (x - mean) ** 2, 0) / perRequest.length
+  const figures = [Math.min(...perRequest), mean, Math.sqrt(variance)].map((x) => x.toFixed(0))
+  console.log(`${name.padEnd(22)} min ${figures[0]} ns, mean ${figures[1]} ± ${figures[2]} ns`)
+}
+
+function benchAnnounce(name: string): void {
+  const times: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    let time = 0
+    for (let peer = 0; peer + BATCH <= PEERS; peer += BATCH) {
+      for (let i = 0; i < BATCH; i++) {
+        ids.issue(true, ADDRESS, 0, 0, 0)
+        slots[i * SLOT_WORDS] = ids.id0
+        slots[i * SLOT_WORDS + 1] = ids.id1
+        writeAnnounce(i * SLOT_WORDS, peer + i)
+      }
+      time += handleBatch(98)
+    }
+    times.push(time / Math.floor(PEERS / BATCH) / BATCH)
+    if (round === 0) report(`${name}, new peers`, times.splice(0))
+  }
+  report(`${name}, known peers`, times)
+}
+
+function benchOther(name: string, bytes: number, fill: (at: number) => void): void {
+  const times: number[] = []
+  for (let round = 0; round < ROUNDS * 50; round++) {
+    for (let i = 0; i < BATCH; i++) fill(i * SLOT_WORDS)
+    times.push(handleBatch(bytes) / BATCH)
+  }
+  report(name, times.slice(times.length / 2))
+}
+
+benchAnnounce('announce')
+benchOther('connect', 16, (at) => {
+  slots[at] = 0x17040000
+  slots[at + 1] = 0x80191027
+  slots[at + 2] = 0
+})
+benchOther('scrape of 5', 116, (at) => {
+  ids.issue(true, ADDRESS, 0, 0, 0)
+  slots[at] = ids.id0
+  slots[at + 1] = ids.id1
+  slots[at + 2] = 2 << 24
+  for (let i = 0; i < 5; i++) writeInfoHash(at + 4 + i * 5, pickTorrent())
+})
+benchOther('invalid connection id', 98, (at) => writeAnnounce(at, 0))
+console.log(`checksum ${checksum}`)
