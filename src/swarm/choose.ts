@@ -5,7 +5,7 @@
 // than the asking one is as likely as any other, for every number wanted, and reading consecutive
 // peers costs a fraction of what as many single picks would.
 
-import { entryAddress, entryCount } from './large.ts'
+import { entryAddress, entryCount } from './directory.ts'
 import { DIRECTORY_BUCKETS } from './layout.ts'
 import type { Table } from './table.ts'
 

@@ -1,7 +1,8 @@
 // Forgets peers that have been silent for too long, a bounded slice at a time.
 // Called by the socket workers between batches; each table is cleaned by one of them.
 // Owns the clean cursor in the table's header: the next slice goes on where this one stopped.
-import { entryAddress, entryCount, expireBucket } from './large.ts'
+import { entryAddress, entryCount } from './directory.ts'
+import { expireBucket } from './large.ts'
 import {
   DIRECTORY_BUCKETS,
   KIND_LARGE,
@@ -16,6 +17,7 @@ import {
   TABLE_TORRENTS,
 } from './layout.ts'
 import { closeSlot, closeSmall, isExpired, kindOf, openSmall, shrinkSmall, small } from './peers.ts'
+import { reduceLarge } from './resize.ts'
 import type { Swarms } from './swarm.ts'
 import type { Table } from './table.ts'
 
@@ -121,7 +123,7 @@ function cleanLarge(
     if (bucketsLeft === 0) {
       if (leechers) {
         table.control[swarmAt] = 0
-        swarms.reduceLarge(table, row)
+        reduceLarge(table, row)
         swarms.dropIfEmpty(table, row)
         return visited + 1
       }

@@ -1,26 +1,20 @@
 // Large swarms: the peers of one role in hashed buckets, found through a directory.
-// Called by swarm.ts, choose.ts and clean.ts under the table's lock. Owns directories and their blocks.
+// Called by swarm.ts, resize.ts and clean.ts under the table's lock. Owns the blocks of peers.
 //
-// A bucket is a run of peers as small swarms have, 16 on average. Linear hashing again: the
-// directory grows by one bucket at a time, in place and, past 255 buckets, in segments of 256, so
-// that no announce ever copies a large swarm. A directory is reached through a word of the torrent
-// row (the «slot»), because it moves when it grows. 0 there means: nobody of this role.
-import { PAGE_INFO_WORDS, PAGE_SHIFT } from '../memory/arena.ts'
+// A bucket is a run of peers as small swarms have, 16 on average. Linear hashing again: a set grows
+// by one bucket at a time, so that no announce ever copies a large swarm. It is named by its «slot»,
+// the word of the torrent row that points to its directory.
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { classFor, classWords, giveBlock, takeBlock } from './blocks.ts'
+import { dropSegment, ensureEntry, entryAddress, entryCount, shrinkDirectory } from './directory.ts'
 import {
   BLOCK_CLASSES,
   DIRECTORY_BUCKETS,
   DIRECTORY_ENTRIES,
   DIRECTORY_LIST,
-  DIRECTORY_OWN_MAX,
   ENTRY_CLASS_SHIFT,
-  ENTRY_COUNT_MASK,
-  PAGE_CLASS,
   ROW_BLOCK,
   ROW_LEECHER_DIRECTORY,
-  SEGMENT_MASK,
-  SEGMENT_SHIFT,
   TABLE_CLEAN_SWARM,
 } from './layout.ts'
 import { copyPeer, copyWords, findPeer, isExpired, writePeer } from './peers.ts'
@@ -31,8 +25,6 @@ import { bucketOf } from './torrents.ts'
 export const SET_SPLIT_LOAD = 16
 const SET_JOIN_LOAD = 6
 
-const SEGMENT_CLASS = classFor((SEGMENT_MASK + 1) * 2)
-const LIST_CLASS = classFor(8)
 /** Room in a new bucket, and the least that a bucket shrinks to. */
 const FIRST_PEERS = 8
 
@@ -62,19 +54,6 @@ export function hashPeer(
   key[3] = a3
   key[4] = port
   return hashWords(key, 0, 5, table.key1, table.key0)
-}
-
-export function entryCount(entryWord: number): number {
-  return entryWord & ENTRY_COUNT_MASK
-}
-
-/** The address of a bucket's entry in its directory or segment. */
-export function entryAddress(table: Table, directory: number, bucket: number): number {
-  if (bucket < DIRECTORY_OWN_MAX) return directory + DIRECTORY_ENTRIES + bucket * 2
-  const words = table.words
-  const index = bucket - DIRECTORY_OWN_MAX
-  const segment = words[words[directory + DIRECTORY_LIST] + (index >>> SEGMENT_SHIFT)]
-  return segment + (index & SEGMENT_MASK) * 2
 }
 
 /** Looks a peer up; true fills `found`. */
@@ -204,10 +183,6 @@ export function freeSet(table: Table, slot: number): void {
   }
   giveBlock(table, directory)
   words[slot] = 0
-}
-
-function blockClass(table: Table, block: number): number {
-  return table.arena.pageInfo[(block >>> PAGE_SHIFT) * PAGE_INFO_WORDS + PAGE_CLASS]
 }
 
 function createSet(table: Table, slot: number): boolean {
@@ -340,71 +315,4 @@ function joinSet(table: Table, slot: number, bucket: number): void {
   words[directory + DIRECTORY_BUCKETS] = bucket
   dropSegment(table, directory, bucket)
   shrinkDirectory(table, slot, bucket)
-}
-
-/** Makes sure that the directory has an entry for `bucket`, its next one. May move the directory. */
-function ensureEntry(table: Table, slot: number, bucket: number): boolean {
-  const words = table.words
-  const directory = words[slot]
-  if (bucket < DIRECTORY_OWN_MAX) {
-    const need = DIRECTORY_ENTRIES + (bucket + 1) * 2
-    if (need <= classWords(blockClass(table, directory))) return true
-    return exchangeDirectory(table, slot, classFor(need), DIRECTORY_ENTRIES + bucket * 2)
-  }
-  const index = bucket - DIRECTORY_OWN_MAX
-  if ((index & SEGMENT_MASK) !== 0) return true
-  // The segment first: a list without segments would never be given back.
-  const segment = takeBlock(table, SEGMENT_CLASS)
-  if (segment === 0) return false
-  if (!ensureListEntry(table, directory, index >>> SEGMENT_SHIFT)) {
-    giveBlock(table, segment)
-    return false
-  }
-  words[words[directory + DIRECTORY_LIST] + (index >>> SEGMENT_SHIFT)] = segment
-  return true
-}
-
-function ensureListEntry(table: Table, directory: number, index: number): boolean {
-  const words = table.words
-  const list = words[directory + DIRECTORY_LIST]
-  if (list !== 0 && index < classWords(blockClass(table, list))) return true
-  const longer = takeBlock(table, list === 0 ? LIST_CLASS : blockClass(table, list) + 1)
-  if (longer === 0) return false
-  if (list !== 0) {
-    copyWords(words, list, longer, index)
-    giveBlock(table, list)
-  }
-  words[directory + DIRECTORY_LIST] = longer
-  return true
-}
-
-/** Gives the segment back whose first entry was `bucket`, which is no longer used; with the first, the list. */
-function dropSegment(table: Table, directory: number, bucket: number): void {
-  const words = table.words
-  const index = bucket - DIRECTORY_OWN_MAX
-  if (index < 0 || (index & SEGMENT_MASK) !== 0) return
-  const list = words[directory + DIRECTORY_LIST]
-  giveBlock(table, words[list + (index >>> SEGMENT_SHIFT)])
-  if (index === 0) {
-    giveBlock(table, list)
-    words[directory + DIRECTORY_LIST] = 0
-  }
-}
-
-function exchangeDirectory(table: Table, slot: number, sizeClass: number, used: number): boolean {
-  const words = table.words
-  const directory = takeBlock(table, sizeClass)
-  if (directory === 0) return false
-  copyWords(words, words[slot], directory, used)
-  giveBlock(table, words[slot])
-  words[slot] = directory
-  return true
-}
-
-function shrinkDirectory(table: Table, slot: number, buckets: number): void {
-  if (buckets >= DIRECTORY_OWN_MAX) return
-  const sizeClass = blockClass(table, table.words[slot])
-  const used = DIRECTORY_ENTRIES + buckets * 2
-  if (sizeClass < 2 || used > classWords(sizeClass - 2)) return
-  exchangeDirectory(table, slot, sizeClass - 1, used)
 }

@@ -13,21 +13,9 @@
 // All of it happens under the torrent's table lock, which the caller takes: the chosen peers are
 // read from shared memory while they are being written into the response, so the lock is given
 // back only after that. Called by udp/handle.ts. Owns the choice of the moment.
-import { classFor, giveBlock, takeBlock } from './blocks.ts'
 import { Choice } from './choose.ts'
+import { findInSet, found, hashPeer, insertIntoSet, removeFromSet } from './large.ts'
 import {
-  entryAddress,
-  entryCount,
-  findInSet,
-  found,
-  freeSet,
-  hashPeer,
-  hashPeerAt,
-  insertIntoSet,
-  removeFromSet,
-} from './large.ts'
-import {
-  DIRECTORY_BUCKETS,
   KIND_BLOCK,
   KIND_LARGE,
   PEER_PORT_MASK,
@@ -35,14 +23,11 @@ import {
   PEER_SEEN_MASK,
   PEER_SEEN_SHIFT,
   ROW_BLOCK,
-  ROW_CLASS,
   ROW_LEECHER_DIRECTORY,
   ROW_LEECHERS,
   ROW_SEEDERS,
   ROW_STATE,
   STATE_COMPLETED_MAX,
-  STATE_KIND_SHIFT,
-  TABLE_CLEAN_SWARM,
   TABLE_LEECHERS,
   TABLE_SEEDERS,
   TOTAL_MAX_PEERS,
@@ -53,7 +38,6 @@ import {
 import {
   closeSlot,
   closeSmall,
-  copyWords,
   findPeer,
   kindOf,
   openSlot,
@@ -63,6 +47,7 @@ import {
   small,
   writePeer,
 } from './peers.ts'
+import { enlarge, reduceLarge } from './resize.ts'
 import type { Table } from './table.ts'
 import { findTorrent, insertTorrent, removeTorrent } from './torrents.ts'
 
@@ -71,9 +56,6 @@ export const ANNOUNCED = 0
 export const TORRENTS_FULL = 1
 /** `max_peers` is reached, or the reserve for peers. */
 export const PEERS_FULL = 2
-
-/** A large swarm becomes a small one again at this share of what makes it large. */
-const REDUCE_SHARE = 2
 
 export class Swarms {
   readonly ipv4: readonly Table[]
@@ -196,35 +178,6 @@ export class Swarms {
     Atomics.sub(this.totals, TOTAL_PEERS, seeders + leechers)
   }
 
-  /** Makes a large swarm small again when it has become so, or removes it when it is empty. */
-  reduceLarge(table: Table, row: number): void {
-    const words = table.words
-    const seeders = words[row + ROW_SEEDERS]
-    const leechers = words[row + ROW_LEECHERS]
-    if ((seeders + leechers) * REDUCE_SHARE > table.smallMax) return
-    // A cleaning that stopped inside it starts it anew.
-    const cleaned = table.header + TABLE_CLEAN_SWARM
-    if (table.control[cleaned] === row) table.control[cleaned] = 0
-    if (seeders + leechers === 0) {
-      // Nobody to move, and no memory needed: it can end even when there is none.
-      words[row + ROW_STATE] &= STATE_COMPLETED_MAX
-      return
-    }
-    const peers = Math.max(seeders + leechers, table.few + 1)
-    const sizeClass = classFor(peers * table.stride)
-    const block = takeBlock(table, sizeClass)
-    // Without memory for the move it just stays large.
-    if (block === 0) return
-    const middle = copySet(table, words[row + ROW_BLOCK], block)
-    copySet(table, words[row + ROW_LEECHER_DIRECTORY], middle)
-    freeSet(table, row + ROW_BLOCK)
-    freeSet(table, row + ROW_LEECHER_DIRECTORY)
-    words[row + ROW_STATE] =
-      (words[row + ROW_STATE] & STATE_COMPLETED_MAX) | (KIND_BLOCK << STATE_KIND_SHIFT)
-    words[row + ROW_BLOCK] = block
-    words[row + ROW_CLASS] = sizeClass
-  }
-
   private addTorrent(table: Table, source: Int32Array, at: number, hash: number): number {
     const torrents = Atomics.add(this.totals, TOTAL_TORRENTS, 1)
     if (torrents < this.totals[TOTAL_MAX_TORRENTS]) {
@@ -258,7 +211,7 @@ export class Swarms {
     let index = findPeer(table, small.base, count, a0, a1, a2, a3, last & PEER_PORT_MASK)
     if (index < 0) {
       if (count === table.smallMax) {
-        if (!this.enlarge(table, row)) return PEERS_FULL
+        if (!enlarge(table, row)) return PEERS_FULL
         return this.announceLarge(table, row, a0, a1, a2, a3, last, seeder, completed, wanted)
       }
       if (!this.bookPeer()) return PEERS_FULL
@@ -410,7 +363,7 @@ export class Swarms {
     removeFromSet(table, slot, words[countAt], found.entry, found.index)
     words[countAt]--
     this.forgetPeers(table, seeder ? 1 : 0, seeder ? 0 : 1)
-    this.reduceLarge(table, row)
+    reduceLarge(table, row)
   }
 
   private readCounts(table: Table, row: number): void {
@@ -424,62 +377,4 @@ export class Swarms {
     this.seeders = small.seeders
     this.leechers = small.leechers
   }
-
-  /** Turns the open small swarm, which has a block, into a large one. False, and nothing changed, without memory. */
-  private enlarge(table: Table, row: number): boolean {
-    const words = table.words
-    const block = small.base
-    const seeders = small.seeders
-    const count = seeders + small.leechers
-    const sizeClass = words[row + ROW_CLASS]
-    words[row + ROW_BLOCK] = 0
-    words[row + ROW_LEECHER_DIRECTORY] = 0
-    for (let i = 0; i < count; i++) {
-      const slot = row + (i < seeders ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
-      if (insertCopy(table, slot, i < seeders ? i : i - seeders, block + i * table.stride)) continue
-      freeSet(table, row + ROW_BLOCK)
-      freeSet(table, row + ROW_LEECHER_DIRECTORY)
-      words[row + ROW_BLOCK] = block
-      words[row + ROW_CLASS] = sizeClass
-      return false
-    }
-    words[row + ROW_STATE] =
-      (words[row + ROW_STATE] & STATE_COMPLETED_MAX) | (KIND_LARGE << STATE_KIND_SHIFT)
-    giveBlock(table, block)
-    return true
-  }
-}
-
-function insertCopy(table: Table, slot: number, size: number, at: number): boolean {
-  const words = table.words
-  const hash = hashPeerAt(table, at)
-  if (table.stride === 2) {
-    return insertIntoSet(table, slot, size, hash, words[at], 0, 0, 0, words[at + 1])
-  }
-  return insertIntoSet(
-    table,
-    slot,
-    size,
-    hash,
-    words[at],
-    words[at + 1],
-    words[at + 2],
-    words[at + 3],
-    words[at + 4],
-  )
-}
-
-/** Copies all peers of a set to `target`; returns the address behind them. */
-function copySet(table: Table, directory: number, target: number): number {
-  if (directory === 0) return target
-  const words = table.words
-  const buckets = words[directory + DIRECTORY_BUCKETS]
-  let at = target
-  for (let bucket = 0; bucket < buckets; bucket++) {
-    const entry = entryAddress(table, directory, bucket)
-    const length = entryCount(words[entry + 1]) * table.stride
-    copyWords(words, words[entry], at, length)
-    at += length
-  }
-  return at
 }
