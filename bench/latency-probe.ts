@@ -11,9 +11,10 @@ import { parseArgs } from 'node:util'
 import { pinSelf } from './compare/children.ts'
 import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './compare/flags.ts'
 import { describeMachine } from './compare/machine.ts'
+import { coreTicks, cpuSeconds, TICKS_PER_SECOND } from './compare/proc.ts'
 import { median, spread, table } from './compare/statistics.ts'
 import { type Candidate, findCandidates, startTracker, withCleaning } from './compare/trackers.ts'
-import { UdpClient } from './compare/udp-client.ts'
+import { type OpenLoopResult, UdpClient } from './compare/udp-client.ts'
 
 const USAGE = `usage: bun bench/latency-probe.ts [flags]
   --trackers LIST         of ours,aquatic,aquatic-uring and ours-… (default ours)
@@ -34,6 +35,8 @@ const WARM_UP_SECONDS = 2
 const CLEANING_ADDS_MAX_MS = 2
 /** Above this, something else ran on the probe's core, and the differences mean nothing. */
 const DISTURBED_MS = 1
+/** The same for the tracker's core: the share of it that others used. */
+const DISTURBED_SHARE = 0.05
 
 interface Measurement {
   readonly load: number
@@ -45,6 +48,8 @@ interface Measurement {
   readonly lostShare: number
   readonly errors: number
   readonly lag999: number
+  /** Of the tracker's core, what others used. */
+  readonly foreignShare: number
 }
 
 interface Plan {
@@ -108,17 +113,20 @@ function readFlags() {
 async function probe(candidate: Candidate, plan: Plan): Promise<string> {
   let saturation = plan.saturation
   if (saturation === 0) {
-    saturation = await onTracker(candidate, false, plan, async (client) => bestOf(client))
+    saturation = await onTracker(candidate, false, plan, bestOf)
   }
   const measurements: Measurement[] = []
   for (let round = 0; round < plan.rounds; round++) {
     // With and without change places, so that neither is always first.
     for (const cleaning of round % 2 === 0 ? [false, true] : [true, false]) {
       const rates = plan.loads.map((load) => [load, (saturation * load) / 100] as const)
-      await onTracker(candidate, cleaning, plan, async (client) => {
+      await onTracker(candidate, cleaning, plan, async (client, pid) => {
         await client.openLoop(rates[0][1], WARM_UP_SECONDS)
         for (const [load, rate] of rates) {
-          const measurement = await measure(client, load, rate, cleaning, plan.seconds)
+          const before = foreignUse(pid, plan.trackerCore)
+          const result = await client.openLoop(rate, plan.seconds)
+          const foreignShare = (foreignUse(pid, plan.trackerCore) - before) / plan.seconds
+          const measurement = { load, cleaning, foreignShare, ...summaryOf(result) }
           measurements.push(measurement)
           process.stderr.write(`round ${round + 1}/${plan.rounds} ${progress(measurement)}\n`)
         }
@@ -133,7 +141,7 @@ async function onTracker<Result>(
   candidate: Candidate,
   cleaning: boolean,
   plan: Plan,
-  work: (client: UdpClient) => Promise<Result>,
+  work: (client: UdpClient, pid: number) => Result | Promise<Result>,
 ): Promise<Result> {
   const interval = cleaning ? plan.interval : CLEANING_OFF_SECONDS
   const configured = withCleaning(candidate, interval)
@@ -142,7 +150,7 @@ async function onTracker<Result>(
   try {
     client.connect()
     client.fill()
-    return await work(client)
+    return await work(client, tracker.child.pid)
   } finally {
     client.close()
     await tracker.child.stop()
@@ -157,17 +165,13 @@ function bestOf(client: UdpClient): number {
   return Math.round(best)
 }
 
-async function measure(
-  client: UdpClient,
-  load: number,
-  rate: number,
-  cleaning: boolean,
-  seconds: number,
-): Promise<Measurement> {
-  const result = await client.openLoop(rate, seconds)
+/** Seconds that others than the tracker have used of its core, since some fixed moment. */
+function foreignUse(pid: number, core: number): number {
+  return coreTicks(core).busy / TICKS_PER_SECOND - cpuSeconds(pid)
+}
+
+function summaryOf(result: OpenLoopResult) {
   return {
-    load,
-    cleaning,
     p50: quantile(result.latencies, 0.5),
     p99: quantile(result.latencies, 0.99),
     p999: quantile(result.latencies, 0.999),
@@ -233,11 +237,14 @@ function verdict(load: number, all: Measurement[]): string {
 }
 
 function disturbance(all: Measurement[]): string[] {
-  const disturbed = all.filter((run) => run.lag999 > DISTURBED_MS).length
-  if (disturbed === 0) return []
+  const disturbed = all.filter(
+    (run) => run.lag999 > DISTURBED_MS || run.foreignShare > DISTURBED_SHARE,
+  )
+  if (disturbed.length === 0) return []
   return [
-    `- in ${disturbed} of ${all.length} runs the probe itself was late by more than ` +
-      `${DISTURBED_MS} ms at p99.9: repeat this on a quiet machine`,
+    `- in ${disturbed.length} of ${all.length} runs something else ran on the probe's core (late by ` +
+      `more than ${DISTURBED_MS} ms at p99.9) or used more than ${DISTURBED_SHARE * 100} % of the ` +
+      "tracker's: repeat this on a quiet machine",
   ]
 }
 

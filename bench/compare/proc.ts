@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** Ticks per second of the times in /proc: 100 on every common kernel, asked all the same. */
-const TICKS_PER_SECOND = Number(spawnSync('getconf', ['CLK_TCK']).stdout?.toString() ?? '') || 100
+export const TICKS_PER_SECOND =
+  Number(spawnSync('getconf', ['CLK_TCK']).stdout?.toString() ?? '') || 100
 
 // Fields of /proc/PID/stat after the command's closing parenthesis, counted from 0.
 const STAT_UTIME = 11
