@@ -124,8 +124,10 @@ export class Choice {
     const bound = buckets === 1 ? size : ((size / buckets) * 2.5 + 6) | 0
     for (let tries = 0; tries < PLACE_TRIES; tries++) {
       const bucket = (this.random() * buckets) | 0
-      const index = (this.random() * bound) | 0
-      if (index >= entryCount(words[entryAddress(table, directory, bucket) + 1])) continue
+      const count = entryCount(words[entryAddress(table, directory, bucket) + 1])
+      // The peers of a bucket fuller than the bound share its chances.
+      const index = (this.random() * (count > bound ? count : bound)) | 0
+      if (index >= count) continue
       if (bucket === skipBucket && index === skipIndex) continue
       return bucket * 65536 + index
     }

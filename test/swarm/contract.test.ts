@@ -1,11 +1,14 @@
 // Runs the contract of swarms for the kinds of peer rows that UDP uses.
-import { swarmContract } from '../contract/swarm.ts'
+import { type MakeSwarm, swarmContract } from '../contract/swarm.ts'
+import { swarmFairness } from '../contract/swarm-fairness.ts'
 import { FAMILIES, FamilyHarness } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 
 for (const family of FAMILIES) {
-  swarmContract(family, () => {
-    const harness = new FamilyHarness(family)
-    return Object.assign(harness, { check: () => void checkInvariants(harness.harness) })
-  })
+  const make: MakeSwarm = () => {
+    const swarm = new FamilyHarness(family)
+    return Object.assign(swarm, { check: () => void checkInvariants(swarm.harness) })
+  }
+  swarmContract(family, make)
+  swarmFairness(family, make)
 }
