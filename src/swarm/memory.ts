@@ -31,7 +31,7 @@ const PAGES_PER_TABLE = 24
 /** Tables per address family: 16 make two workers meet rarely; more workers get more. */
 const TABLES_MIN = 16
 const TABLES_PER_WORKER = 4
-const TABLES_MAX = 1024
+const TABLES_MAX = 256
 /** Keeps a table's row ids well inside their 22 bits. */
 const TORRENTS_PER_TABLE = 1_000_000
 
@@ -55,12 +55,8 @@ export interface SwarmBuffers {
 }
 
 /** Bytes that the limits ask for. */
-export function reserveBytes(limits: SwarmLimits): number {
-  return (
-    limits.maxTorrents * BYTES_PER_TORRENT +
-    limits.maxPeers * BYTES_PER_PEER +
-    2 * tablesFor(limits) * PAGES_PER_TABLE * PAGE_BYTES
-  )
+export function reserveBytes(limits: { maxTorrents: number; maxPeers: number }): number {
+  return limits.maxTorrents * BYTES_PER_TORRENT + limits.maxPeers * BYTES_PER_PEER
 }
 
 /** What the limits may ask for at most: a single shared buffer's size. */
@@ -80,7 +76,7 @@ export function createSwarmMemory(limits: SwarmLimits): SwarmBuffers {
   totals[TOTAL_MAX_PEERS] = limits.maxPeers
   const keys = randomFillSync(new Int32Array(2))
   return {
-    arena: createArena(reserveBytes(limits)),
+    arena: createArena(reserveBytes(limits) + tables * PAGES_PER_TABLE * PAGE_BYTES),
     control,
     directory: new SharedArrayBuffer(tables * (rowPagesMax + 1 + bucketPagesMax) * 4),
     tablesPerFamily,

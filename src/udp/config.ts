@@ -15,12 +15,18 @@ import {
   stringOrList,
 } from '../config/setting.ts'
 import { LOG_LEVELS } from '../log/log.ts'
+import { RESERVE_BYTES_MAX, reserveBytes } from '../swarm/memory.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { retiredKeys } from './retired-keys.ts'
 
 const WORKERS_MAX = 256
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
-const PEER_AGE_SEC_MAX = 28800 // A peer row counts seconds in 15 bits.
+// A peer row counts seconds in 15 bits: an age and the time to the next cleaning must fit.
+const PEER_AGE_SEC_MAX = 28800
+const CLEANING_INTERVAL_SEC_MAX = 3600
+// Either fills the 4 GiB that can be reserved; their sum is checked too.
+const TORRENTS_MAX = 71000000
+const PEERS_MAX = 143000000
 const CONNECTION_AGE_SEC_MAX = 4000
 const DAY_SEC = 86400
 // BEP 15: a client may use an id for a minute, a tracker should accept it for two.
@@ -158,7 +164,7 @@ const statistics = section('Figures about the work done.', {
 const cleaning = section('When peers, torrents and connection ids are forgotten.', {
   interval: seconds(
     30,
-    { min: 1, max: DAY_SEC },
+    { min: 1, max: CLEANING_INTERVAL_SEC_MAX },
     `Look for peers to forget this often (seconds), and for torrents without peers.
 
     A peer that is too old counts in answers until the next look. Cleaning happens in small steps
@@ -217,7 +223,7 @@ const limits = section(
   {
     max_torrents: integer(
       20000000,
-      { min: 1, max: 1000000000 },
+      { min: 1, max: TORRENTS_MAX },
       `Remember at most this many torrents, over IPv4 and IPv6 together.
 
       Beyond it, announces for new torrents get an error and are counted, and a log line says so at
@@ -226,7 +232,7 @@ const limits = section(
     ),
     max_peers: integer(
       100000000,
-      { min: 1, max: 2000000000 },
+      { min: 1, max: PEERS_MAX },
       `Remember at most this many peers in all torrents together.
 
       Beyond it, announces of new peers get an error and are counted, and a log line says so at most
@@ -280,6 +286,7 @@ function crossCheck(config: UdpConfig): Finding[] {
     ...timeFindings(config),
     ...privilegeFindings(config),
     ...workerFindings(config),
+    ...limitFindings(config),
   ]
 }
 
@@ -333,6 +340,15 @@ function privilegeFindings({ privileges }: UdpConfig): Finding[] {
         `[privileges] ${key} is empty, but drop_privileges needs it: write one.`,
       )
     })
+}
+
+function limitFindings({ limits: { max_torrents, max_peers } }: UdpConfig): Finding[] {
+  const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1)
+  const bytes = reserveBytes({ maxTorrents: max_torrents, maxPeers: max_peers })
+  if (bytes <= RESERVE_BYTES_MAX) return []
+  const text = `[limits] max_torrents = ${max_torrents} and max_peers = ${max_peers} would need
+    ${gib(bytes)} GiB of address space, and ${gib(RESERVE_BYTES_MAX)} GiB is the most: lower them.`
+  return [problem(['limits.max_torrents', 'limits.max_peers'], text)]
 }
 
 function workerFindings({ request_workers }: UdpConfig): Finding[] {

@@ -10,12 +10,7 @@ import { writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { dropPrivileges, type Identity, lookUpIdentity } from '../os/privileges.ts'
 import { SystemError } from '../os/udp-socket.ts'
-import {
-  createSwarmMemory,
-  RESERVE_BYTES_MAX,
-  reserveBytes,
-  type SwarmBuffers,
-} from '../swarm/memory.ts'
+import { createSwarmMemory, reserveBytes, type SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
 import { COUNTER_WORDS } from './counters.ts'
@@ -74,11 +69,6 @@ function reserveSwarms(config: UdpConfig, workers: number): SwarmBuffers {
   const limits = { maxTorrents: max_torrents, maxPeers: max_peers, workers }
   const gib = (reserveBytes(limits) / 2 ** 30).toFixed(1)
   const names = `[limits] max_torrents = ${max_torrents} and max_peers = ${max_peers}`
-  if (reserveBytes(limits) > RESERVE_BYTES_MAX) {
-    throw new StartError(
-      `${names} would need ${gib} GiB together, and 4 GiB is the most: lower them`,
-    )
-  }
   try {
     return createSwarmMemory(limits)
   } catch (error) {

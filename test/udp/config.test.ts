@@ -243,13 +243,25 @@ describe('limits are refused just beyond their ends:', () => {
     ['AQUATIC_HANDLERS_MAX_REQUESTS_PER_ITER', 1, 1000000],
     ['AQUATIC_HANDLERS_CHANNEL_RECV_TIMEOUT_MICROSECONDS', 0, 1000000],
     ['AQUATIC_STATISTICS_INTERVAL', 0, 86400],
-    ['AQUATIC_CLEANING_INTERVAL', 1, 86400],
+    ['AQUATIC_CLEANING_INTERVAL', 1, 3600],
     ['AQUATIC_CLEANING_MAX_PEER_AGE', 1, 28800],
     ['AQUATIC_CLEANING_MAX_CONNECTION_AGE', 1, 4000],
-    ['AQUATIC_LIMITS_MAX_TORRENTS', 1, 1000000000],
-    ['AQUATIC_LIMITS_MAX_PEERS', 1, 2000000000],
+    ['AQUATIC_LIMITS_MAX_TORRENTS', 1, 71000000],
+    ['AQUATIC_LIMITS_MAX_PEERS', 1, 143000000],
   ])('%s from %d to %d', (variable, min, max) => {
-    const problemsWith = (value: number) => load({ [variable]: String(value) }).problems.length
+    // The two limits share one reserve: each can have all of it.
+    const rest = { AQUATIC_LIMITS_MAX_TORRENTS: '1', AQUATIC_LIMITS_MAX_PEERS: '1' }
+    const problemsWith = (value: number) =>
+      load({ ...rest, [variable]: String(value) }).problems.length
     expect([min - 1, min, max, max + 1].map(problemsWith)).toEqual([1, 0, 0, 1])
+  })
+
+  test('torrents and peers together are bounded by the reserve', () => {
+    const { problems } = load({
+      AQUATIC_LIMITS_MAX_TORRENTS: '40000000',
+      AQUATIC_LIMITS_MAX_PEERS: '100000000',
+    })
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toContain('4.0 GiB is the most')
   })
 })
