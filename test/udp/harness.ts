@@ -77,9 +77,13 @@ export class UdpHarness {
     const length = Math.min(packet.length, SLOT_BYTES)
     this.receivedBytes.set(packet.subarray(0, length))
     const size = this.handle(length, typeof from === 'string' ? addressBytes(from) : from)
-    if (size === 0) return null
+    return size === 0 ? null : Buffer.from(this.answer(size))
+  }
+
+  /** The last answer, until the next is written. */
+  answer(size: number): Buffer {
     const at = GUARD_WORDS * 4
-    return Buffer.from(this.answerBytes.subarray(at, at + size))
+    return this.answerBytes.subarray(at, at + size)
   }
 
   /** Handles what is in `received`; returns the size of the answer. */

@@ -1,0 +1,166 @@
+// The tracker as its users run it: an executable with a settings file, told apart by its start line.
+// Used by the tests that need real sockets. Every process started here is ended with its test.
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { waitFor } from './wait.ts'
+
+/** AQUATIC_UDP_EXECUTABLE, an absolute path, names another executable to test. */
+export const EXECUTABLE =
+  process.env.AQUATIC_UDP_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic_udp')
+
+/** Starts take a tenth of it on an idle machine; this one may be building something else. */
+const START_MS = 20_000
+const END_MS = 20_000
+const LAST_OUTPUT_MS = 1000
+
+/** Small enough that many trackers at once reserve little. */
+const SMALL = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
+
+export interface StartOptions {
+  /** TOML; a part [limits] of its own replaces the small one. */
+  readonly settings?: string
+  /** A settings file, in place of `settings`. */
+  readonly file?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** A command to run it by, such as `setpriv --reuid=nobody`. */
+  readonly prefix?: readonly string[]
+  readonly cwd?: string
+}
+
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | number | null
+  readonly stderr: string
+}
+
+/** Settings that listen on a free port of one address. */
+export function listenOn(...addresses: string[]): string {
+  return `[network]\naddress = [${addresses.map((address) => `'${address}'`).join(', ')}]\n`
+}
+
+/** Starts a tracker, has it used, and ends it. On 127.0.0.1, where the settings say nothing else. */
+export async function withTracker<T>(
+  options: StartOptions,
+  use: (tracker: Tracker) => T | Promise<T>,
+): Promise<T> {
+  const tracker = new Tracker(options)
+  try {
+    await tracker.waitForStart()
+    return await use(tracker)
+  } finally {
+    await tracker.discard()
+  }
+}
+
+/** Runs a tracker that is expected to end by itself. */
+export async function runTracker(options: StartOptions): Promise<Ended> {
+  const tracker = new Tracker(options)
+  try {
+    return await tracker.waitForEnd()
+  } finally {
+    await tracker.discard()
+  }
+}
+
+export class Tracker {
+  /** Where it listens, in the order of the start line. */
+  endpoints: readonly Endpoint[] = []
+  stderr = ''
+  private readonly child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
+  private readonly folder = mkdtempSync(join(tmpdir(), 'aquatic-tracker-'))
+  private readonly outputEnd: Promise<void>
+  private wake: () => void = () => {}
+
+  constructor(options: StartOptions) {
+    const { settings = listenOn('127.0.0.1:0'), env = {}, prefix = [], cwd } = options
+    const path = join(this.folder, 'aquatic_udp.toml')
+    writeFileSync(path, settings.includes('[limits]') ? settings : `${settings}${SMALL}`)
+    // Others than the owner may read it too: some trackers run as nobody.
+    chmodSync(this.folder, 0o755)
+    this.child = Bun.spawn([...prefix, EXECUTABLE, '-c', options.file ?? path], {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: { PATH: process.env.PATH ?? '', ...env },
+      cwd: cwd ?? this.folder,
+    })
+    this.outputEnd = this.collect(this.child.stderr)
+  }
+
+  get pid(): number {
+    return this.child.pid
+  }
+
+  /** The first of its endpoints; `host` replaces a wildcard. */
+  at(host?: string, index = 0): Endpoint {
+    const { host: own, port } = this.endpoints[index]
+    return { host: host ?? own, port }
+  }
+
+  async waitForStart(): Promise<void> {
+    const [, list] = await this.waitForOutput(/listening on ([^(\n]+) \(/, START_MS)
+    this.endpoints = list.split(', ').map((text) => {
+      const colon = text.lastIndexOf(':')
+      return {
+        host: text.slice(0, colon).replace(/^\[|\]$/g, ''),
+        port: Number(text.slice(colon + 1)),
+      }
+    })
+  }
+
+  /** The first match in what it has written to standard error. */
+  async waitForOutput(pattern: RegExp, timeoutMs = END_MS): Promise<RegExpMatchArray> {
+    const deadline = performance.now() + timeoutMs
+    for (;;) {
+      const match = this.stderr.match(pattern)
+      if (match !== null) return match
+      const left = deadline - performance.now()
+      if (left <= 0 || this.child.exitCode !== null) {
+        await waitFor(this.outputEnd, LAST_OUTPUT_MS)
+        const late = this.stderr.match(pattern)
+        if (late !== null) return late
+        throw new Error(`no ${pattern} (exit code ${this.child.exitCode}) in:\n${this.stderr}`)
+      }
+      const news = new Promise<void>((resolve) => {
+        this.wake = resolve
+      })
+      await waitFor(Promise.race([news, this.child.exited]), left)
+    }
+  }
+
+  stdout(): Promise<string> {
+    return new Response(this.child.stdout).text()
+  }
+
+  signal(name: 'SIGTERM' | 'SIGINT'): void {
+    this.child.kill(name)
+  }
+
+  async waitForEnd(): Promise<Ended> {
+    const exited = await waitFor(this.child.exited, END_MS)
+    if (exited === undefined) throw new Error(`it goes on:\n${this.stderr}`)
+    await waitFor(this.outputEnd, LAST_OUTPUT_MS)
+    return { code: this.child.exitCode, signal: this.child.signalCode, stderr: this.stderr }
+  }
+
+  /** Ends it, whatever it does. */
+  async discard(): Promise<void> {
+    this.child.kill('SIGKILL')
+    await this.child.exited
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  private async collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder()
+    for await (const chunk of stream) {
+      this.stderr += decoder.decode(chunk, { stream: true })
+      this.wake()
+    }
+  }
+}

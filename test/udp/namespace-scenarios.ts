@@ -1,0 +1,78 @@
+// Scenarios that listen.test.ts runs in a network namespace. Prints «good», or fails.
+import { deepStrictEqual, match, ok } from 'node:assert/strict'
+import { connectRequest } from '../support/packets.ts'
+import { RawSocket } from '../support/raw-socket.ts'
+import { listenOn, runTracker, withTracker } from '../support/tracker.ts'
+import { withClient } from '../support/udp-client.ts'
+import { waitUntil } from '../support/wait.ts'
+
+const scenarios: Record<string, () => Promise<void>> = {
+  'many-ipv6-addresses': manyIPv6Addresses,
+  'no-ipv6': noIPv6,
+  'bad-sources': badSources,
+}
+
+async function manyIPv6Addresses(): Promise<void> {
+  const hosts = Array.from({ length: 9 }, (_, i) => `fd00::${i + 1}`)
+  for (const address of ['0.0.0.0:0', '[::]:0']) {
+    await withTracker({ settings: listenOn(address) }, (tracker) =>
+      withClient('fd00::3', async (client) => {
+        for (const host of hosts) {
+          const answer = await client.request(connectRequest(), tracker.at(host))
+          deepStrictEqual({ host: answer.host, port: answer.port }, tracker.at(host))
+        }
+      }),
+    )
+  }
+}
+
+async function noIPv6(): Promise<void> {
+  for (const address of ['0.0.0.0:0', '[::]:0']) {
+    await withTracker({ settings: listenOn(address) }, (tracker) =>
+      withClient('127.0.0.1', async (client) => {
+        await client.announce(tracker.at('127.0.0.1'), { port: 1001 })
+        const { peers } = await client.announce(tracker.at('127.0.0.1'), { port: 1002 })
+        deepStrictEqual(peers, ['127.0.0.1:1001'])
+      }),
+    )
+  }
+  const explicit = `${listenOn('127.0.0.1:0')}address_ipv6 = '[::1]:0'\n`
+  const { code, stderr } = await runTracker({ settings: explicit })
+  deepStrictEqual(code, 1)
+  match(stderr, /cannot listen on \[::1\]:0: the address is not one of this machine/)
+}
+
+/** Good requests among such as cannot be answered, again and again. */
+async function badSources(): Promise<void> {
+  const raw = new RawSocket()
+  const settings = `${listenOn('127.0.0.1:0')}[statistics]\ninterval = 1\n`
+  await withTracker({ settings }, (tracker) =>
+    withClient('127.0.0.1', async (client) => {
+      const { port } = tracker.at()
+      const connect = connectRequest()
+      for (let i = 0; i < 200; i++) {
+        raw.send(connect, { host: '127.0.0.1', port: 0 }, { host: '127.0.0.1', port })
+        // No route leads there from this namespace.
+        raw.send(connect, { host: '203.0.113.5', port: 6881 }, { host: '127.0.0.1', port })
+        raw.send(connect, { host: '255.255.255.255', port: 6881 }, { host: '127.0.0.1', port })
+        await client.request(connectRequest(), tracker.at())
+      }
+      ok(client.resent === 0, `${client.resent} requests had to be repeated`)
+      const rates = /connect (\d+), announce 0, scrape 0, rejected (\d+) /g
+      const sums = () =>
+        [...tracker.stderr.matchAll(rates)].reduce(
+          ([connects, rejected], found) => [
+            connects + Number(found[1]),
+            rejected + Number(found[2]),
+          ],
+          [0, 0],
+        )
+      // Rates are rounded: a line may be off by half a packet per second.
+      await waitUntil('the statistics tell of all packets', () => sums()[0] > 580)
+      ok(sums()[1] > 180, tracker.stderr)
+    }),
+  )
+}
+
+await scenarios[process.argv[2]]()
+console.log('good')
