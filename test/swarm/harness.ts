@@ -80,10 +80,14 @@ export class Harness {
 
   /** Writes a torrent's info hash to `infoHash` and returns its hash. */
   hashOf(torrent: number): number {
-    for (let i = 0; i < INFO_HASH_WORDS; i++) {
-      this.infoHash[i] = Math.imul(torrent + 1, 0x9e3779b1) ^ Math.imul(i, torrent ^ 0x51ed27)
-    }
+    this.writeInfoHash(torrent, this.infoHash)
     return hashInfoHash(this.swarms.ipv4[0], this.infoHash, 0)
+  }
+
+  writeInfoHash(torrent: number, target: Int32Array): void {
+    for (let i = 0; i < INFO_HASH_WORDS; i++) {
+      target[i] = Math.imul(torrent + 1, 0x9e3779b1) ^ Math.imul(i, torrent ^ 0x51ed27)
+    }
   }
 
   tableOf(family: Family, torrent: number): Table {
@@ -143,6 +147,11 @@ export class Harness {
     const counts = this.readCounts()
     table.unlock()
     return counts
+  }
+
+  /** A whole cleaning of all tables. */
+  clean(now: number, maxAge: number, budget: number): void {
+    new Cleaner(this, this.tables).finish(now, maxAge, budget)
   }
 
   private readCounts(): Counts {
