@@ -1,0 +1,102 @@
+// One thread of the stress test: announces, leaves, scrapes and cleans, together with others on the
+// same few torrents. Checks what it can see under the lock, and reports what must be there at the end.
+import { parentPort, workerData } from 'node:worker_threads'
+import { cleanSlice, startCleaning } from '../../src/swarm/clean.ts'
+import type { SwarmBuffers } from '../../src/swarm/memory.ts'
+import { ANNOUNCED } from '../../src/swarm/swarm.ts'
+import { FAMILIES, Harness, randomFrom } from './harness.ts'
+
+export interface StressTask {
+  readonly buffers: SwarmBuffers
+  readonly thread: number
+  readonly threads: number
+  readonly operations: number
+  /** All of a few tables, the first of which are popular. */
+  readonly torrents: readonly number[]
+  /** One word: threads that are ready. Nobody starts before all are. */
+  readonly gate: SharedArrayBuffer
+}
+
+export interface StressReport {
+  /** For each of the two families: «torrent:peer» of this thread's peers, with the role. */
+  readonly members: readonly Map<string, boolean>[]
+  readonly refused: number
+}
+
+export const STRESS_NOW = 100_000
+export const STRESS_MAX_AGE = 1200
+const PEERS_PER_THREAD = 4000
+/** Peers of this many numbers and more are old when they are announced: any cleaning may remove them. */
+export const OLD_PEERS_FROM = 1_000_000
+
+function run(task: StressTask): StressReport {
+  const harness = new Harness(task.buffers, task.thread + 1)
+  const random = randomFrom(task.thread + 100)
+  const pick = (below: number) => Math.floor(random() * below)
+  const members = FAMILIES.map(() => new Map<string, boolean>())
+  let refused = 0
+  const tables = harness.tables
+  let cleaned = task.thread
+  startCleaning(tables[cleaned])
+  waitForAll(task)
+  for (let i = 0; i < task.operations; i++) {
+    const which = pick(FAMILIES.length)
+    const family = FAMILIES[which]
+    const torrent = task.torrents[Math.floor(task.torrents.length * random() ** 3)]
+    const own = pick(PEERS_PER_THREAD) * task.threads + task.thread
+    const kind = pick(100)
+    if (kind < 55) {
+      const seeder = pick(2) === 0
+      const answer = harness.announce(family, torrent, own, {
+        seeder,
+        now: STRESS_NOW,
+        wanted: pick(60),
+      })
+      if (answer.status === ANNOUNCED) members[which].set(`${torrent}:${own}`, seeder)
+      else refused++
+      checkAnswer(answer.peers, own)
+    } else if (kind < 75) {
+      harness.leave(family, torrent, own)
+      members[which].delete(`${torrent}:${own}`)
+    } else if (kind < 90) {
+      // Old peers are the same for all threads: they also contend for single rows.
+      const old = OLD_PEERS_FROM + pick(3000)
+      const now = STRESS_NOW - STRESS_MAX_AGE - 1 - pick(5000)
+      harness.announce(family, torrent, old, { seeder: pick(2) === 0, now, wanted: 5 })
+    } else if (kind < 95) {
+      harness.scrape(family, torrent)
+    } else if (
+      cleanSlice(harness.swarms, tables[cleaned], STRESS_NOW, STRESS_MAX_AGE, 1 + pick(500))
+    ) {
+      // Each table is cleaned by one thread.
+      cleaned += task.threads
+      if (cleaned >= tables.length) cleaned = task.thread
+      startCleaning(tables[cleaned])
+    }
+  }
+  return { members, refused }
+}
+
+function checkAnswer(peers: readonly number[], asker: number): void {
+  for (const peer of peers) {
+    if (peer < 0) throw new Error('an answer holds a peer that nobody announced')
+    if (peer === asker) throw new Error('an answer holds the asking peer')
+  }
+  if (new Set(peers).size !== peers.length) throw new Error('an answer holds a peer twice')
+}
+
+function waitForAll(task: StressTask): void {
+  const gate = new Int32Array(task.gate)
+  Atomics.add(gate, 0, 1)
+  Atomics.notify(gate, 0)
+  for (;;) {
+    const ready = Atomics.load(gate, 0)
+    if (ready >= task.threads) return
+    Atomics.wait(gate, 0, ready)
+  }
+}
+
+// Imported for its types and constants by the test, which has a parent thread for no message.
+if (parentPort !== null && workerData?.stress !== undefined) {
+  parentPort.postMessage(run(workerData.stress as StressTask))
+}

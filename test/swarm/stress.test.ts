@@ -1,0 +1,107 @@
+// Several threads at work on the same tables: afterwards every invariant holds, and every peer that
+// was announced and not withdrawn is there, once.
+import { expect, test } from 'bun:test'
+import { Worker } from 'node:worker_threads'
+import { findTorrent, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
+import { FAMILIES, type Family, Harness, peerAt, testBuffers } from './harness.ts'
+import { checkInvariants, peersOfRow } from './invariants.ts'
+import {
+  OLD_PEERS_FROM,
+  STRESS_MAX_AGE,
+  STRESS_NOW,
+  type StressReport,
+  type StressTask,
+} from './stress-worker.ts'
+
+const THREADS = 4
+const OPERATIONS = 250_000
+
+test('four threads on a few tables damage nothing and lose nobody', async () => {
+  const harness = new Harness()
+  const reports = await stress(harness, torrentsOfTables(harness, 3, 40), OPERATIONS)
+  checkInvariants(harness)
+  harness.clean(STRESS_NOW, STRESS_MAX_AGE, 1000)
+  expectMembers(harness, reports)
+  harness.clean(STRESS_NOW + 10_000, STRESS_MAX_AGE, 1000)
+  expect(checkInvariants(harness).torrents).toBe(0)
+}, 60_000)
+
+test('four threads on one full arena damage nothing', async () => {
+  const harness = new Harness(testBuffers(undefined, 60))
+  const reports = await stress(harness, torrentsOfTables(harness, 2, 3000), 60_000)
+  expect(reports.reduce((sum, report) => sum + report.refused, 0)).toBeGreaterThan(1000)
+  checkInvariants(harness)
+  harness.clean(STRESS_NOW + 10_000, STRESS_MAX_AGE, 1000)
+  expect(checkInvariants(harness).torrents).toBe(0)
+}, 60_000)
+
+/** `count` torrents that lie in as few as `tables` tables of each family. */
+function torrentsOfTables(harness: Harness, tables: number, count: number): number[] {
+  const torrents: number[] = []
+  for (let torrent = 0; torrents.length < count; torrent++) {
+    const index = harness.swarms.ipv4.indexOf(harness.tableOf('ipv4', torrent))
+    if (index < tables) torrents.push(torrent)
+  }
+  return torrents
+}
+
+function stress(
+  harness: Harness,
+  torrents: readonly number[],
+  operations: number,
+): Promise<StressReport[]> {
+  const gate = new SharedArrayBuffer(4)
+  return Promise.all(
+    Array.from({ length: THREADS }, (_, thread) => {
+      const { buffers } = harness
+      return runThread({ buffers, thread, threads: THREADS, operations, torrents, gate })
+    }),
+  )
+}
+
+function runThread(task: StressTask): Promise<StressReport> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('stress-worker.ts', import.meta.url), {
+      workerData: { stress: task },
+    })
+    worker.once('message', resolve)
+    worker.once('error', reject)
+    worker.once('exit', (code) => reject(new Error(`a stress thread ended with ${code}`)))
+  })
+}
+
+function expectMembers(harness: Harness, reports: readonly StressReport[]): void {
+  FAMILIES.forEach((family, which) => {
+    const expected = new Map<string, boolean>()
+    for (const report of reports) {
+      for (const [member, seeder] of report.members[which]) expected.set(member, seeder)
+    }
+    const torrents = new Set([...expected.keys()].map((member) => Number(member.split(':')[0])))
+    let found = 0
+    for (const torrent of torrents) {
+      for (const [peer, seeder] of membersOf(harness, family, torrent)) {
+        expect(peer).toBeLessThan(OLD_PEERS_FROM)
+        if (expected.get(`${torrent}:${peer}`) !== seeder) {
+          throw new Error(`${family} peer ${peer} of torrent ${torrent} should not be there so`)
+        }
+        found++
+      }
+    }
+    expect(found).toBe(expected.size)
+    expect(found).toBeGreaterThan(1000)
+  })
+}
+
+function membersOf(harness: Harness, family: Family, torrent: number): Map<number, boolean> {
+  const table = harness.tableOf(family, torrent)
+  const infoHash = new Int32Array(INFO_HASH_WORDS)
+  harness.writeInfoHash(torrent, infoHash)
+  const row = findTorrent(table, infoHash, 0, harness.hashOf(torrent))
+  const addresses = row === 0 ? [] : peersOfRow(table, row)
+  return new Map(
+    addresses.map((at) => [
+      peerAt(family, table.words, at),
+      table.words[at + table.stride - 1] < 0,
+    ]),
+  )
+}
