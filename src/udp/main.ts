@@ -9,6 +9,7 @@ import { StartError } from '../config/cli.ts'
 import { writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { dropPrivileges, type Identity, lookUpIdentity } from '../os/privileges.ts'
+import { ResidentCode } from '../os/resident-code.ts'
 import { SystemError } from '../os/udp-socket.ts'
 import { createSwarmMemory, reserveBytes, type SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
@@ -21,6 +22,9 @@ import { Watch } from './watch.ts'
 
 /** A worker that does not stop within this time does not keep the process. */
 const STOP_MILLISECONDS = 900
+
+/** The start's own code is not needed again, nor the compiler's once the workers' loops are hot. */
+const RELEASE_CODE_AFTER_MILLISECONDS = [0, 10_000, 60_000]
 
 /** Set by tests only: the first worker throws once it has served a packet. */
 const FAULT_VARIABLE = '_AQUATIC_TEST_FAULT'
@@ -36,6 +40,8 @@ export async function runUdpTracker(config: UdpConfig, version: string, entry: U
   for (const warning of listening.warnings) writeStderr(`aquatic_udp: warning: ${warning}\n`)
   const tracker = new Tracker(config, workers, swarms, listening, entry)
   await tracker.start()
+  const code = new ResidentCode()
+  for (const delay of RELEASE_CODE_AFTER_MILLISECONDS) setTimeout(() => code.release(), delay)
   if (identity !== null) giveUpRights(config, identity)
   const addresses = listening.addresses.map(addressText).join(', ')
   const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
