@@ -1,6 +1,6 @@
 // Whatever arrives, the handler neither fails, nor amplifies, nor writes where it must not; and the
 // swarms are in order afterwards.
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { Cleaner } from '../../src/swarm/cleaner.ts'
 import {
   addressBytes,
@@ -12,6 +12,8 @@ import {
 import { randomWords } from '../support/random.ts'
 import { checkInvariants } from '../swarm/invariants.ts'
 import { START, UdpHarness } from './harness.ts'
+
+setDefaultTimeout(60_000)
 
 const SLOT_BYTES = 5120
 const LONGEST = 5200

@@ -1,9 +1,11 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
 import { connectRequest } from '../support/packets.ts'
 import { type Endpoint, listenOn, type Tracker, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
+
+setDefaultTimeout(60_000)
 
 /** Whether anybody listens on a port of an address: the system gives it to nobody twice. */
 async function isFree({ host, port }: Endpoint): Promise<boolean> {
@@ -153,6 +155,9 @@ describe.skipIf(WHY_NO_NAMESPACE !== '')(`in a network of its own${WHY_NO_NAMESP
 
   test('a machine whose interfaces have no IPv6 is no error', () =>
     expectScenario('no-ipv6', 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6'))
+
+  test('a scrape of 5,116 bytes that arrives in fragments is answered', () =>
+    expectScenario('fragments', 'ip link set lo mtu 1280'))
 
   test('packets from port 0, and from addresses that cannot be answered, cost nobody else', () =>
     expectScenario('bad-sources', 'true'))

@@ -1,0 +1,110 @@
+// That packets cost no memory of the JavaScript heap: the engine is told to collect garbage whenever
+// it has allocated a megabyte, and to say so. What allocates nothing causes no collection.
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import {
+  announceRequest,
+  connectRequest,
+  infoHash,
+  STOPPED,
+  scrapeRequest,
+} from '../support/packets.ts'
+import { type Endpoint, listenOn, withTracker } from '../support/tracker.ts'
+import { type UdpClient, withClient } from '../support/udp-client.ts'
+
+setDefaultTimeout(60_000)
+
+const TALKATIVE = { BUN_JSC_logGC: '1', BUN_JSC_gcMaxHeapSize: '1000000' }
+
+/** How often garbage was collected in each heap; every thread has one. */
+function collections(log: string): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const [, heap] of log.matchAll(/^\[GC<(0x[0-9a-f]+)>: START/gm)) {
+    counts.set(heap, (counts.get(heap) ?? 0) + 1)
+  }
+  return counts
+}
+
+describe('the handler', () => {
+  async function collectionsDuring(packets: number, garbageEvery: number): Promise<number> {
+    const script = join(import.meta.dir, 'heap-loop.ts')
+    const command = [process.execPath, script, `${packets}`, `${garbageEvery}`]
+    const env = { PATH: process.env.PATH ?? '', ...TALKATIVE }
+    const child = Bun.spawn(command, { env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+    const log = await new Response(child.stderr).text()
+    expect(await child.exited).toBe(0)
+    const [, during] = log.match(/^begin\n([\s\S]*)^end after [1-9]\d* bytes$/m) ?? []
+    return [...collections(during).values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  test('allocates nothing in ten million packets of all kinds', async () => {
+    expect(await collectionsDuring(10_000_000, 0)).toBe(0)
+  })
+
+  test('would be caught with one object every twenty packets', async () => {
+    expect(await collectionsDuring(2_000_000, 20)).toBeGreaterThan(0)
+  })
+})
+
+const PACKETS = 200_000
+
+test('a worker allocates nothing while it serves its sockets', () =>
+  withTracker(
+    {
+      settings: `${listenOn('0.0.0.0:0')}[statistics]\ninterval = 1\n[cleaning]\ninterval = 1\n`,
+      env: TALKATIVE,
+    },
+    (tracker) =>
+      withClient('127.0.0.1', (ipv4) =>
+        withClient('::1', async (ipv6) => {
+          const loads = [
+            await loadOf(ipv4, tracker.at('127.0.0.1')),
+            await loadOf(ipv6, tracker.at('::1')),
+          ]
+          /** Keeps it busy until it has told of so many packets more. */
+          const serve = async (packets: number): Promise<void> => {
+            const [from, before] = [tracker.stderr.length, served(tracker.stderr)]
+            while (served(tracker.stderr) - before < packets) {
+              for (const send of loads) send()
+              await new Promise((resolve) => setImmediate(resolve))
+            }
+            expect(tracker.stderr.length).toBeGreaterThan(from)
+          }
+          await serve(1)
+          const [main, worker] = collections(tracker.stderr).keys()
+          expect(worker).toMatch(/^0x/)
+          const before = collections(tracker.stderr)
+          await serve(PACKETS)
+          const after = collections(tracker.stderr)
+          expect(after.get(worker)).toBe(before.get(worker) as number)
+          expect(new Set(after.keys())).toEqual(new Set([main, worker]))
+        }),
+      ),
+  ))
+
+async function loadOf(client: UdpClient, to: Endpoint): Promise<() => void> {
+  const id = await client.connect(to)
+  const packets = Array.from({ length: 64 }, (_, i) => {
+    const fields = { transaction: i, infoHash: infoHash(i % 13), port: 1000 + i, numWant: 20 }
+    if (i % 8 === 0) return connectRequest(i)
+    if (i % 8 === 1) return scrapeRequest(id, [infoHash(i), infoHash(i + 1)], i)
+    if (i % 8 === 2) return announceRequest(Buffer.alloc(8, i), fields)
+    if (i % 8 === 3) return announceRequest(id, { ...fields, event: STOPPED })
+    return announceRequest(id, fields)
+  })
+  return () => client.sendMany(packets, to)
+}
+
+/** Requests that the statistics lines have told of, each for about a second. */
+function served(log: string): number {
+  const lines = log.matchAll(/connect (\d+), announce (\d+), scrape (\d+), rejected (\d+)/g)
+  return [...lines].reduce(
+    (sum, found) =>
+      sum +
+      found
+        .slice(1)
+        .map(Number)
+        .reduce((a, b) => a + b),
+    0,
+  )
+}

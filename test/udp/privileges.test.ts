@@ -1,0 +1,149 @@
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  EXECUTABLE,
+  listenOn,
+  runTracker,
+  type StartOptions,
+  type Tracker,
+  withTracker,
+} from '../support/tracker.ts'
+import { withClient } from '../support/udp-client.ts'
+
+setDefaultTimeout(60_000)
+
+const isRoot = process.getuid?.() === 0
+const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']
+const needsRoot = isRoot ? '' : ' (skipped: this needs root)'
+
+interface Options extends StartOptions {
+  readonly privileges?: string
+  readonly more?: string
+}
+
+/** Settings that give up rights; `privileges` adds to them. */
+function dropping({ privileges = '', more = '', ...rest }: Options = {}): StartOptions {
+  const settings = `socket_workers = 2\n${listenOn('0.0.0.0:0')}${more}
+    [privileges]\ndrop_privileges = true\n${privileges}\n`
+  return { settings, ...rest }
+}
+
+function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'aquatic-root-'))
+  return use(folder).finally(() => rmSync(folder, { recursive: true, force: true }))
+}
+
+/** A line of /proc/PID/status of each thread, such as all user ids. */
+function ofThreads(pid: number, field: string): Set<string> {
+  const tasks = `/proc/${pid}/task`
+  const texts = readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/status`, 'utf8'))
+  const line = new RegExp(`^${field}:[ \\t]*(.*?)[ \\t]*$`, 'm')
+  return new Set(texts.map((text) => text.match(line)?.[1] ?? `no ${field}`))
+}
+
+const ids = (id: number) => new Set([`${id}\t${id}\t${id}\t${id}`])
+
+async function useAndStop(tracker: Tracker): Promise<void> {
+  for (const host of ['127.0.0.1', '::1']) {
+    await withClient(host, async (client) => {
+      await client.announce(tracker.at(host), { port: 1001 })
+      expect((await client.announce(tracker.at(host), { port: 1002 })).peers.length).toBe(1)
+    })
+  }
+  tracker.signal('SIGTERM')
+  const { code, stderr } = await tracker.waitForEnd()
+  expect(code).toBe(0)
+  expect(stderr).not.toContain('failed')
+}
+
+/** It named the program and the cause on one line, and ended. */
+async function expectRefusal(options: StartOptions, ...parts: string[]): Promise<void> {
+  const { code, stderr } = await runTracker(options)
+  expect(stderr).toMatch(/^aquatic_udp: [^\n]+\n$/)
+  for (const part of parts) expect(stderr).toContain(part)
+  expect(code).toBe(1)
+}
+
+describe.skipIf(!isRoot)(`a tracker that root starts with drop_privileges${needsRoot}`, () => {
+  test('is nobody, in all its threads, without groups and capabilities', () =>
+    // Root's own supplementary groups have to go, so it is given some.
+    withTracker(dropping({ prefix: ['setpriv', '--groups=4,24', '--'] }), async (tracker) => {
+      const { pid } = tracker
+      expect(ofThreads(pid, 'Uid')).toEqual(ids(65534))
+      expect(ofThreads(pid, 'Gid')).toEqual(ids(65534))
+      expect(ofThreads(pid, 'Groups')).toEqual(new Set(['']))
+      for (const set of ['CapPrm', 'CapEff', 'CapAmb']) {
+        expect(ofThreads(pid, set)).toEqual(new Set(['0000000000000000']))
+      }
+      await useAndStop(tracker)
+    }))
+
+  test('has another root directory, in which it serves, counts and stops', () =>
+    inFolder((folder) => {
+      const privileges = `chroot_path = '${folder}'`
+      const more = '[statistics]\ninterval = 1\n'
+      return withTracker(dropping({ privileges, more }), async (tracker) => {
+        expect(readlinkSync(`/proc/${tracker.pid}/root`)).toBe(folder)
+        expect(readlinkSync(`/proc/${tracker.pid}/cwd`)).toBe(folder)
+        await tracker.waitForOutput(/requests\/s[\s\S]*requests\/s/)
+        await useAndStop(tracker)
+      })
+    }))
+
+  test('finds a relative chroot_path in its working directory', () =>
+    inFolder((folder) => {
+      mkdirSync(join(folder, 'jail'))
+      const options = dropping({ privileges: "chroot_path = 'jail'", cwd: folder })
+      return withTracker(options, (tracker) => {
+        expect(readlinkSync(`/proc/${tracker.pid}/root`)).toBe(join(folder, 'jail'))
+      })
+    }))
+
+  test('is of the group that was set', () =>
+    withTracker(dropping({ privileges: "group = 'daemon'" }), ({ pid }) => {
+      const group = Number(readFileSync('/etc/group', 'utf8').match(/^daemon:[^:]*:(\d+)/m)?.[1])
+      expect(ofThreads(pid, 'Uid')).toEqual(ids(65534))
+      expect(ofThreads(pid, 'Gid')).toEqual(ids(group))
+    }))
+
+  test('has opened a port for which nobody has no right', () =>
+    withTracker(
+      { ...dropping(), env: { AQUATIC_NETWORK_ADDRESS: '127.0.0.77:1' } },
+      async (tracker) => {
+        await withClient('127.0.0.1', (client) => client.announce(tracker.at()))
+        expect(ofThreads(tracker.pid, 'Uid')).toEqual(ids(65534))
+      },
+    ))
+
+  test('does not start when the user does not exist', () =>
+    expectRefusal(dropping({ privileges: "user = 'no-such-user'" }), "user 'no-such-user'"))
+
+  test('does not start when the group does not exist', () =>
+    expectRefusal(dropping({ privileges: "group = 'no-such-group'" }), "group 'no-such-group'"))
+
+  test('does not start when the new root directory does not exist', () =>
+    expectRefusal(
+      dropping({ privileges: "chroot_path = '/nonexistent/jail'" }),
+      "chroot_path '/nonexistent/jail'",
+      'ENOENT',
+    ))
+})
+
+const canDrop = isRoot && Bun.spawnSync([...NOBODY, 'test', '-x', EXECUTABLE]).exitCode !== 0
+const whyNot = canDrop ? ' (skipped: nobody may not execute files in this checkout)' : ''
+
+test.skipIf(canDrop)(`who is not root cannot start with drop_privileges${whyNot}`, () =>
+  expectRefusal(
+    dropping({ prefix: isRoot ? NOBODY : [] }),
+    'cannot drop privileges',
+    'EPERM',
+    'as root',
+  ),
+)
+
+test('without drop_privileges the user, group and directory are not looked at', () => {
+  const privileges = "[privileges]\nuser = 'no-such-user'\nchroot_path = '/nonexistent'\n"
+  return withTracker({ settings: listenOn('0.0.0.0:0') + privileges }, useAndStop)
+})

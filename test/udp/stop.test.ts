@@ -1,0 +1,105 @@
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { connectRequest } from '../support/packets.ts'
+import { type Ended, listenOn, type Tracker, withTracker } from '../support/tracker.ts'
+import { UdpClient, withClient } from '../support/udp-client.ts'
+
+setDefaultTimeout(60_000)
+
+const STOP_MS = 1000
+
+// On a machine with more to do than it can, the tracker may not get its second: tried again then.
+const TIMED = { retry: 2 }
+
+const workers = (count: number) => `socket_workers = ${count}\n${listenOn('127.0.0.1:0')}`
+
+async function stop(tracker: Tracker, signal: 'SIGTERM' | 'SIGINT'): Promise<Ended> {
+  const sentAt = performance.now()
+  tracker.signal(signal)
+  const ended = await tracker.waitForEnd()
+  expect(performance.now() - sentAt).toBeLessThan(STOP_MS)
+  return ended
+}
+
+/** Sends connects without reading what comes back, until `done`. */
+async function flood(tracker: Tracker, done: () => boolean): Promise<void> {
+  const clients = await Promise.all(Array.from({ length: 8 }, () => UdpClient.open()))
+  const packets = Array.from({ length: 64 }, (_, i) => connectRequest(i))
+  try {
+    while (!done()) {
+      for (const client of clients) client.sendMany(packets, tracker.at())
+      // A turn of the event loop: a promise that is resolved already would never give way to the rest.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  } catch (error) {
+    // The tracker's port is closed: that is what the test waits for.
+    if ((error as { code?: string }).code !== 'ECONNREFUSED') throw error
+  } finally {
+    for (const client of clients) client.close()
+  }
+}
+
+describe.each(['SIGTERM', 'SIGINT'] as const)('%s ends the tracker within a second', (signal) => {
+  test.each([1, 4])(
+    'with %d workers, with exit code 0 and no message',
+    (count) =>
+      withTracker({ settings: workers(count) }, async (tracker) => {
+        const { code, stderr } = await stop(tracker, signal)
+        expect(code).toBe(0)
+        expect(stderr.split('\n').length).toBe(2)
+      }),
+    TIMED,
+  )
+
+  test.each([1, 4])(
+    'with %d workers under load',
+    (count) =>
+      withTracker({ settings: workers(count) }, async (tracker) => {
+        let done = false
+        const load = flood(tracker, () => done)
+        await withClient('127.0.0.1', (client) => client.connect(tracker.at()))
+        const { code } = await stop(tracker, signal)
+        done = true
+        await load
+        expect(code).toBe(0)
+      }),
+    TIMED,
+  )
+})
+
+test('more signals while it stops change nothing', () =>
+  withTracker({ settings: workers(2) }, async (tracker) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGTERM'] as const) tracker.signal(signal)
+    const { code, stderr } = await tracker.waitForEnd()
+    expect(code).toBe(0)
+    expect(stderr.split('\n').length).toBe(2)
+  }))
+
+test('the port is free again at once', async () => {
+  let port = 0
+  for (let i = 0; i < 3; i++) {
+    const settings = `socket_workers = 2\n${listenOn(`127.0.0.1:${port}`)}`
+    port = await withTracker({ settings }, async (tracker) => {
+      await stop(tracker, 'SIGTERM')
+      return tracker.at().port
+    })
+  }
+})
+
+describe('an error in a worker ends the process', () => {
+  test.each([1, 4])('of %d workers, with its cause and exit code 1', (count) =>
+    withTracker(
+      { settings: workers(count), env: { _AQUATIC_TEST_FAULT: '1' } },
+      async (tracker) => {
+        const ended = tracker.waitForEnd()
+        let done = false
+        const load = flood(tracker, () => done)
+        const { code, stderr } = await ended
+        done = true
+        await load
+        expect(code).toBe(1)
+        expect(stderr).toContain('socket worker 1 failed, so the tracker ends')
+        expect(stderr).toContain('a fault that a test asked for')
+      },
+    ),
+  )
+})
