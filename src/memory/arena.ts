@@ -27,7 +27,7 @@ const POOL_FREE_COUNT = 3
 const POOL_PAGES = 4
 const POOL_WORDS = 16
 
-/** Free pages that keep their memory, so that a swarm that shrinks and grows again costs no page faults. */
+/** With fewer free pages than this, they keep their memory: swarms that come and go cost no page faults. */
 const FREE_PAGES_KEPT = 256
 
 /**
@@ -72,12 +72,17 @@ export class Arena {
   readonly pageInfo: Int32Array<SharedArrayBuffer>
   private readonly pool: Int32Array<SharedArrayBuffer>
   private readonly base: number
+  private readonly returnsMemory: boolean
 
   constructor(buffers: ArenaBuffers) {
     this.words = new Int32Array(buffers.words)
     this.pageInfo = new Int32Array(buffers.pageInfo)
     this.pool = new Int32Array(buffers.pool)
     this.base = addressOf(this.words)
+    // The system takes memory back in pages of its own: where they are larger than ours (64 KiB on
+    // some arm64 kernels), giving one back would clear its neighbours.
+    const systemPage = libc.getpagesize()
+    this.returnsMemory = systemPage <= PAGE_BYTES && this.base % systemPage === 0
   }
 
   /** Takes a page and returns its number, or 0 when the reserve is used up. Its contents are undefined. */
@@ -102,7 +107,7 @@ export class Arena {
     this.pageInfo[page * PAGE_INFO_WORDS] = pool[POOL_FREE_HEAD]
     pool[POOL_FREE_HEAD] = page
     pool[POOL_FREE_COUNT]++
-    if (pool[POOL_FREE_COUNT] > FREE_PAGES_KEPT) {
+    if (this.returnsMemory && pool[POOL_FREE_COUNT] > FREE_PAGES_KEPT) {
       libc.madvise((this.base + page * PAGE_BYTES) as never, PAGE_BYTES as never, MADV_DONTNEED)
     }
     unlock(pool, POOL_LOCK)

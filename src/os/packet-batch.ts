@@ -1,7 +1,8 @@
 // Batches of UDP packets: recvmmsg into fixed slots, answers packed behind each other, sendmmsg.
-// One per socket and worker; used by udp/receive.ts, udp/send.ts and the load generators.
+// One per socket and worker; used by udp/receive.ts and the load generators.
 // Owns the message headers and control data that the kernel writes and reads. Shares the packet
 // memory with the other sockets of its worker: only one of them is served at a time.
+import { SystemError } from './error.ts'
 import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from './ffi.ts'
 
 // struct mmsghdr in words: 0–1 name │ 2 name length │ 4–5 iovec │ 6 iovec count │ 8–9 control
@@ -38,6 +39,10 @@ const LINK_LOCAL = 0x80fe
 
 const MSG_DONTWAIT = 0x40
 const EINTR = 4
+const EAGAIN = 11
+
+/** Trouble passes: signals, want of memory. A socket that fails this often in a row is broken for good. */
+const RECEIVE_ERRORS_MAX = 10_000
 
 /** sendmmsg takes at most this many messages a call. */
 export const BATCH_MAX = 1024
@@ -76,6 +81,7 @@ export class PacketBatch {
   private readonly outHeadersAddress: number
   private readonly answersLow: number
   private queued = 0
+  private errors = 0
 
   constructor(fd: number, memory: PacketMemory, packetInfo: boolean) {
     const slots = memory.slots
@@ -123,7 +129,13 @@ export class PacketBatch {
       MSG_DONTWAIT,
       null as never,
     )
-    return received > 0 ? received : 0
+    if (received > 0) {
+      this.errors = 0
+      return received
+    }
+    const reason = errno()
+    if (reason !== EAGAIN && ++this.errors > RECEIVE_ERRORS_MAX) receiveBug(reason)
+    return 0
   }
 
   /** Bytes of received packet i. A longer packet was cut to the slot's size. */
@@ -161,7 +173,11 @@ export class PacketBatch {
     this.queued++
   }
 
-  /** Sends all queued answers; returns how many the system refused. Each of those costs only itself. */
+  /**
+   * Sends all queued answers without waiting; returns how many were not sent. One that the system
+   * refuses costs only itself. Without room in the socket's buffer the rest is dropped: that room
+   * comes when the network does, and until then other clients would wait.
+   */
   flush(): number {
     const count = this.queued
     let sent = 0
@@ -172,11 +188,15 @@ export class PacketBatch {
         this.fd,
         (this.outHeadersAddress + at * HEADER_BYTES) as never,
         count - at,
-        0,
+        MSG_DONTWAIT,
       )
       // sendmmsg stops at a bad message and reports it only when it is the first of a call.
       if (result > 0) sent += result
-      else if (errno() !== EINTR) failed++
+      else {
+        const reason = errno()
+        if (reason === EAGAIN) failed = count - sent
+        else if (reason !== EINTR) failed++
+      }
     }
     this.queued = 0
     this.memory.end = 0
@@ -193,6 +213,10 @@ export class PacketBatch {
       controls[at + CONTROL_IPV6_INTERFACE] = 0
     }
   }
+}
+
+function receiveBug(reason: number): never {
+  throw new SystemError('recvmmsg', reason)
 }
 
 function writePointer(at: Int32Array, index: number, view: Int32Array, word: number): void {

@@ -1,7 +1,8 @@
 // Gives up the rights of root: root directory, groups, user. Called by main once the sockets are
 // open and the workers run. libc's calls, unlike raw system calls, change all threads at once.
+
+import { SystemError } from './error.ts'
 import { addressOf, cString, errno, libc, readWord } from './ffi.ts'
-import { SystemError } from './udp-socket.ts'
 
 export interface Identity {
   readonly user: number
@@ -12,6 +13,8 @@ export interface Identity {
 const PASSWD_UID = 16
 const PASSWD_GID = 20
 const GROUP_GID = 16
+
+const EPERM = 1
 
 /** Looks a user and a group up by name ('' = the user's own); null when one does not exist. */
 export function lookUpIdentity(userName: string, groupName: string): Identity | null {
@@ -25,6 +28,11 @@ export function lookUpIdentity(userName: string, groupName: string): Identity | 
   return entry === 0 ? null : { user: identity.user, group: readWord(entry, GROUP_GID) }
 }
 
+/** Only the whole of root's rights can be given up for good: single capabilities would stay. */
+export function isRoot(): boolean {
+  return libc.geteuid() === 0
+}
+
 /** Changes the root directory, drops all supplementary groups, becomes group and user. Throws SystemError. */
 export function dropPrivileges(rootPath: string, identity: Identity): void {
   const path = cString(rootPath)
@@ -35,7 +43,7 @@ export function dropPrivileges(rootPath: string, identity: Identity): void {
   check('setgid', libc.setgid(identity.group))
   check('setuid', libc.setuid(identity.user))
   // A kernel that lets us back would make all of this a pretence.
-  if (identity.user !== 0 && libc.setuid(0) === 0) throw new Error('root rights came back')
+  if (libc.setuid(0) === 0) throw new SystemError('setuid: root rights came back', EPERM)
 }
 
 function check(call: string, result: number): void {

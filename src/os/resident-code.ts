@@ -8,6 +8,9 @@ import { libc } from './ffi.ts'
 
 const MADV_DONTNEED = 4
 
+/** What tells of pages that were written once, in memory or swapped out: relocated tables have some. */
+const CLEAN = ['Anonymous', 'Private_Dirty', 'Swap']
+
 interface CodeRange {
   readonly start: number
   readonly bytes: number
@@ -37,7 +40,7 @@ function cleanRanges(): CodeRange[] {
     .map((entry) => {
       const [, start, end, rights, path] =
         /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *([^\n]*)/.exec(entry) ?? []
-      const clean = /^Anonymous: +0 kB$/m.test(entry) && /^Private_Dirty: +0 kB$/m.test(entry)
+      const clean = CLEAN.every((field) => new RegExp(`^${field}: +0 kB$`, 'm').test(entry))
       return { start, end, rights, path, clean }
     })
     .filter(

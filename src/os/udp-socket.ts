@@ -1,6 +1,6 @@
 // Opens UDP sockets with the options a tracker needs. Called by main at the start, before workers run.
 // A socket is a plain descriptor of the process: workers use it by its number.
-import { getSystemErrorMap } from 'node:util'
+import { SystemError } from './error.ts'
 import { addressOf, errno, libc, nativeWords } from './ffi.ts'
 
 const AF_INET = 2
@@ -12,17 +12,15 @@ const SO_SNDBUF = 7
 const SO_RCVBUF = 8
 const SO_REUSEPORT = 15
 const SO_RCVBUFFORCE = 33
-const SO_SNDTIMEO = 21
 const SOL_IP = 0
 const IP_PKTINFO = 8
+const IP_MTU_DISCOVER = 10
+const IP_PMTUDISC_OMIT = 5
 const SOL_IPV6 = 41
 const IPV6_V6ONLY = 26
 const IPV6_RECVPKTINFO = 49
 
-/** A send waits at most this long for room in the socket's buffer: a stuck network must not stop a worker for good. */
-const SEND_TIMEOUT_MICROSECONDS = 200_000
-
-/** Enough for the answers of a batch that wait for a slow network device. */
+/** Room for several batches of answers that wait for a slow network device. */
 const SEND_BUFFER_BYTES = 4 * 2 ** 20
 
 export interface UdpSocketOptions {
@@ -47,18 +45,6 @@ export interface UdpSocket {
   readonly receiveBufferBytes: number
 }
 
-/** A system call that failed: `code` is the errno's name, such as EADDRINUSE. */
-export class SystemError extends Error {
-  override name = 'SystemError'
-  readonly code: string
-
-  constructor(call: string, number: number) {
-    const [code, text] = getSystemErrorMap().get(-number) ?? [`errno ${number}`, 'unknown error']
-    super(`${call}: ${text} (${code})`)
-    this.code = code
-  }
-}
-
 export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
   const family = options.family === 4 ? AF_INET : AF_INET6
   const fd = check('socket', libc.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0))
@@ -80,17 +66,21 @@ export function closeSocket(fd: number): void {
 function setOptions(fd: number, options: UdpSocketOptions): void {
   if (options.sharePort) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1)
   setOption(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES)
-  const timeout = nativeWords(4)
-  timeout[2] = SEND_TIMEOUT_MICROSECONDS
-  check(
-    'SO_SNDTIMEO',
-    libc.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, addressOf(timeout) as never, 16),
-  )
+  allowFragments(fd, options)
   if (options.receiveBufferBytes > 0) setReceiveBuffer(fd, options.receiveBufferBytes)
   if (options.family === 6) setOption(fd, SOL_IPV6, IPV6_V6ONLY, options.dualStack ? 0 : 1)
   if (!options.packetInfo) return
   if (options.family === 4) setOption(fd, SOL_IP, IP_PKTINFO, 1)
   else setOption(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1)
+}
+
+/**
+ * Without the flag «don't fragment», which the system sets by default: a full answer would be lost on
+ * paths that carry less than Ethernet (PPPoE, tunnels), and so would its repetition wherever the
+ * message that says so is filtered. It also makes forged messages of that kind pointless.
+ */
+function allowFragments(fd: number, { family, dualStack }: UdpSocketOptions): void {
+  if (family === 4 || dualStack) setOption(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
 }
 
 /** Beyond the system's maximum if we have the right to, else up to it. */

@@ -7,7 +7,7 @@ import type { Table } from './table.ts'
 
 /** A slice visits at least this many peers (some 20 µs), */
 const SLICE_PEERS_MIN = 1000
-/** and at most this many: half a millisecond without an answer. */
+/** and at most this many, of a worker that shares its tables with none: half a millisecond without an answer. */
 const SLICE_PEERS_MAX = 8000
 /** Slices per second that a busy worker finds time for, at least. */
 const SLICES_PER_SECOND = 200
@@ -17,22 +17,25 @@ export class Cleaner {
   private readonly tables: readonly Table[]
   private readonly interval: number
   private readonly maxAge: number
+  private readonly slicePeersMax: number
   private nextStart: number
   private current = -1
   private slicePeers = SLICE_PEERS_MIN
 
-  /** Times in seconds. `tables` are this worker's alone to clean. */
+  /** Times in seconds. `tables` are this worker's alone to clean; `shared`: others answer from them too. */
   constructor(
     swarms: Swarms,
     tables: readonly Table[],
     interval: number,
     maxAge: number,
+    shared: boolean,
     now: number,
   ) {
     this.swarms = swarms
     this.tables = tables
     this.interval = interval
     this.maxAge = maxAge
+    this.slicePeersMax = shared ? SLICE_PEERS_MIN : SLICE_PEERS_MAX
     this.nextStart = now + interval
   }
 
@@ -67,6 +70,6 @@ export class Cleaner {
       peers += Atomics.load(control, header + TABLE_LEECHERS)
     }
     const needed = peers / (this.interval * SLICES_PER_SECOND)
-    this.slicePeers = Math.min(SLICE_PEERS_MAX, Math.max(SLICE_PEERS_MIN, needed)) | 0
+    this.slicePeers = Math.min(this.slicePeersMax, Math.max(SLICE_PEERS_MIN, needed)) | 0
   }
 }

@@ -1,6 +1,7 @@
 // Sums over all tables, for statistics. Reads without locks: each count is right by itself, and
 // their sum as near to one moment as a walk over some dozens of words is.
 import {
+  TABLE_CONTENDED,
   TABLE_LEECHERS,
   TABLE_SEEDERS,
   TABLE_TORRENTS,
@@ -13,15 +14,18 @@ export interface SwarmCounts {
   torrents: number
   seeders: number
   leechers: number
+  /** How often a lock was not free at once. */
+  contendedLocks: number
 }
 
 export function countSwarms(buffers: SwarmBuffers): SwarmCounts {
   const control = new Int32Array(buffers.control)
-  const counts = { torrents: 0, seeders: 0, leechers: 0 }
+  const counts = { torrents: 0, seeders: 0, leechers: 0, contendedLocks: 0 }
   for (let header = TOTAL_WORDS; header < control.length; header += TABLE_WORDS) {
     counts.torrents += Atomics.load(control, header + TABLE_TORRENTS)
     counts.seeders += Atomics.load(control, header + TABLE_SEEDERS)
     counts.leechers += Atomics.load(control, header + TABLE_LEECHERS)
+    counts.contendedLocks += Atomics.load(control, header + TABLE_CONTENDED)
   }
   return counts
 }

@@ -4,7 +4,6 @@
 //  leave     removes a peer; gives the counts of those who stay.
 //  scrape    gives the counts of a torrent, 0 for an unknown one, and never creates it.
 //  clean     (clean.ts) forgets peers that have been silent for too long, in bounded slices.
-//  walk      (walk.ts) visits every torrent, for exports and checks.
 //
 // A peer is known by its address and port; nobody but that address can change it. Peers of one
 // address family never meet those of the other. The asking peer is never counted and never

@@ -22,7 +22,7 @@ import { retiredKeys } from './retired-keys.ts'
 const WORKERS_MAX = 256
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
 // A peer row counts seconds in 15 bits: an age and the time to the next cleaning must fit.
-const PEER_AGE_SEC_MAX = 28800
+const PEER_AGE_SEC_MAX = 28000
 const CLEANING_INTERVAL_SEC_MAX = 3600
 // Either fills the 4 GiB that can be reserved; their sum is checked too.
 const TORRENTS_MAX = 71000000

@@ -15,7 +15,6 @@ export const COUNTERS = [
   'responses_error',
   'received_bytes',
   'sent_bytes',
-  'batches',
   'rejected_source_port',
   'rejected_too_short',
   'rejected_protocol_id',
@@ -40,17 +39,16 @@ export const RESPONSES_SCRAPE = 5
 export const RESPONSES_ERROR = 6
 export const RECEIVED_BYTES = 7
 export const SENT_BYTES = 8
-export const BATCHES = 9
-export const REJECTED_SOURCE_PORT = 10
-export const REJECTED_TOO_SHORT = 11
-export const REJECTED_PROTOCOL_ID = 12
-export const REJECTED_ACTION = 13
-export const REJECTED_CONNECTION_ID = 14
-export const REJECTED_PORT = 15
-export const REJECTED_NO_INFO_HASH = 16
-export const REJECTED_TORRENTS_FULL = 17
-export const REJECTED_PEERS_FULL = 18
-export const SEND_FAILURES = 19
+export const REJECTED_SOURCE_PORT = 9
+export const REJECTED_TOO_SHORT = 10
+export const REJECTED_PROTOCOL_ID = 11
+export const REJECTED_ACTION = 12
+export const REJECTED_CONNECTION_ID = 13
+export const REJECTED_PORT = 14
+export const REJECTED_NO_INFO_HASH = 15
+export const REJECTED_TORRENTS_FULL = 16
+export const REJECTED_PEERS_FULL = 17
+export const SEND_FAILURES = 18
 
 /** Counts per worker in shared memory: whole cache lines, so that no worker disturbs another. */
 export const COUNTER_WORDS = 32

@@ -3,7 +3,8 @@
 import { addressText, type SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'
-import { closeSocket, openUdpSocket, SystemError, type UdpSocket } from '../os/udp-socket.ts'
+import { SystemError } from '../os/error.ts'
+import { closeSocket, openUdpSocket, type UdpSocket } from '../os/udp-socket.ts'
 import type { UdpConfig } from './config.ts'
 
 export interface Listening {

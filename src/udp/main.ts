@@ -8,9 +8,9 @@ import { addressText } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
-import { dropPrivileges, type Identity, lookUpIdentity } from '../os/privileges.ts'
+import { SystemError } from '../os/error.ts'
+import { dropPrivileges, type Identity, isRoot, lookUpIdentity } from '../os/privileges.ts'
 import { ResidentCode } from '../os/resident-code.ts'
-import { SystemError } from '../os/udp-socket.ts'
 import { createSwarmMemory, reserveBytes, type SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
@@ -52,6 +52,14 @@ function identityFor(config: UdpConfig): Identity | null {
   const { drop_privileges, user, group } = config.privileges
   if (!drop_privileges) return null
   const identity = lookUpIdentity(user, group)
+  if (identity?.user === 0) {
+    throw new StartError(`[privileges] user '${user}' is root itself: name one without its rights`)
+  }
+  if (identity !== null && !isRoot()) {
+    throw new StartError(
+      'cannot drop privileges ([privileges] drop_privileges = true): that needs a start as root (EPERM)',
+    )
+  }
   if (identity !== null) return identity
   const name = group === '' ? `user '${user}'` : `user '${user}' or group '${group}'`
   throw new StartError(`[privileges] ${name} does not exist on this machine`)

@@ -2,13 +2,7 @@
 // Called in a loop by socket-worker.ts, once per turn and socket.
 import type { PacketBatch } from '../os/packet-batch.ts'
 import { NAME_WORDS } from '../os/packet-batch.ts'
-import {
-  BATCHES,
-  RECEIVED_BYTES,
-  REJECTED_SOURCE_PORT,
-  SEND_FAILURES,
-  SENT_BYTES,
-} from './counters.ts'
+import { RECEIVED_BYTES, REJECTED_SOURCE_PORT, SEND_FAILURES, SENT_BYTES } from './counters.ts'
 import type { Handler } from './handle.ts'
 
 // struct sockaddr in words: family in the low half, port in the high half of word 0.
@@ -24,7 +18,6 @@ export function serveBatch(batch: PacketBatch, handler: Handler, max: number): n
   const received = batch.receive(max)
   if (received === 0) return 0
   const counts = handler.counts
-  counts[BATCHES]++
   for (let i = 0; i < received; i++) {
     const bytes = batch.length(i)
     counts[RECEIVED_BYTES] += bytes

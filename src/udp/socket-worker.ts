@@ -15,8 +15,10 @@ import { Handler, type RequestSettings } from './handle.ts'
 import { ANSWER_BYTES_MAX_IPV4, RECEIVE_SLOT_BYTES } from './layout.ts'
 import { serveBatch } from './receive.ts'
 
-/** How long a worker without work sleeps at a time. */
+/** How long a worker without work sleeps at a time, */
 const POLL_MILLISECONDS = 200
+/** and between two slices of a cleaning. */
+const CLEANING_PAUSE_MILLISECONDS = 1
 
 /** Words of the state that main and workers share. */
 export const STATE_STOP = 0
@@ -56,7 +58,14 @@ export function runSocketWorker(data: SocketWorkerData): void {
       data.requests,
       new Int32Array(COUNTER_WORDS),
     ),
-    new Cleaner(swarms, tables, data.cleaningInterval, data.maxPeerAge, clockSeconds()),
+    new Cleaner(
+      swarms,
+      tables,
+      data.cleaningInterval,
+      data.maxPeerAge,
+      data.workers > 1,
+      clockSeconds(),
+    ),
   )
   parentPort?.postMessage('ready')
   worker.run()
@@ -73,6 +82,7 @@ class SocketWorker {
   private readonly batchPackets: number
   private readonly fault: boolean
   private published = 0
+  private now = 0
 
   constructor(
     data: SocketWorkerData,
@@ -96,25 +106,27 @@ class SocketWorker {
 
   run(): void {
     while (Atomics.load(this.state, STATE_STOP) === 0) {
-      const busy = this.turn()
-      if (!busy) this.poll.wait(POLL_MILLISECONDS)
+      const served = this.turn()
+      const cleaning = this.cleaner.step(this.now)
+      // A cleaning goes on after a pause, in which other workers get at the table.
+      if (served === 0) this.poll.wait(cleaning ? CLEANING_PAUSE_MILLISECONDS : POLL_MILLISECONDS)
+      else if (this.fault) provokeFault()
     }
     publish(this.handler.counts, this.counters, this.countersAt)
   }
 
-  /** Serves one batch of each socket and does one slice of cleaning. False when there was nothing to do. */
-  private turn(): boolean {
+  /** Serves one batch of each socket; returns the number of packets. */
+  private turn(): number {
     readClock()
     const now = clockSeconds()
+    this.now = now
     this.handler.setTime(now)
     let served = 0
     for (let i = 0; i < this.batches.length; i++) {
       served += serveBatch(this.batches[i], this.handler, this.batchPackets)
     }
     this.publishSometimes(now)
-    const cleaning = this.cleaner.step(now)
-    if (this.fault && served > 0) provokeFault()
-    return served > 0 || cleaning
+    return served
   }
 
   /** About 15 times a second: atomic stores cost more than a packet's own counting. */

@@ -5,10 +5,16 @@ import type { Log } from '../log/log.ts'
 import { countSwarms } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
-import { type CounterName, CounterReader } from './counters.ts'
+import { COUNTERS, type CounterName, CounterReader } from './counters.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
+const RESPONSES: readonly CounterName[] = [
+  'responses_connect',
+  'responses_announce',
+  'responses_scrape',
+  'responses_error',
+]
 const LIMIT_LOG_MILLISECONDS = 60_000
 
 export class Watch {
@@ -21,6 +27,7 @@ export class Watch {
   private before: ReadonlyMap<CounterName, number> = new Map()
   private beforeAt = 0
   private refused = 0
+  private lockWaits = 0
   private refusedLoggedAt = Number.NEGATIVE_INFINITY
 
   constructor(config: UdpConfig, counters: SharedArrayBuffer, swarms: SwarmBuffers, log: Log) {
@@ -66,19 +73,23 @@ export class Watch {
 
   private writeStatistics(counts: ReadonlyMap<CounterName, number>, now: number): void {
     const seconds = (now - this.beforeAt) / 1000
-    const rate = (...names: CounterName[]): string => {
-      const more = (name: CounterName) => (counts.get(name) ?? 0) - (this.before.get(name) ?? 0)
-      return (names.reduce((sum, name) => sum + more(name), 0) / seconds).toFixed(0)
-    }
-    const { torrents, seeders, leechers } = countSwarms(this.swarms)
-    const rejected = [...counts.keys()].filter((name) => name.startsWith('rejected_'))
+    const more = (name: CounterName) => (counts.get(name) ?? 0) - (this.before.get(name) ?? 0)
+    const rate = (...names: readonly CounterName[]) =>
+      (names.reduce((sum, name) => sum + more(name), 0) / seconds).toFixed(0)
+    const { torrents, seeders, leechers, contendedLocks } = countSwarms(this.swarms)
+    const trouble = COUNTERS.filter((name) => /^rejected_|_failures$/.test(name))
+      .filter((name) => more(name) > 0)
+      .map((name) => `, ${name} ${rate(name)}`)
+    const waits = contendedLocks - this.lockWaits
     writeStderr(
-      `requests/s: connect ${rate('requests_connect')}, announce ${rate('requests_announce')}, ` +
-        `scrape ${rate('requests_scrape')}, rejected ${rate(...rejected)} │ ` +
-        `errors/s: ${rate('responses_error')} │ ` +
-        `bytes/s: in ${rate('received_bytes')}, out ${rate('sent_bytes')} │ ` +
-        `torrents ${torrents}, seeders ${seeders}, leechers ${leechers}\n`,
+      `per second: requests connect ${rate('requests_connect')}, ` +
+        `announce ${rate('requests_announce')}, scrape ${rate('requests_scrape')}, ` +
+        `responses ${rate(...RESPONSES)}, bytes in ${rate('received_bytes')}, ` +
+        `out ${rate('sent_bytes')}${trouble.join('')} │ now: ` +
+        `torrents ${torrents}, seeders ${seeders}, leechers ${leechers}` +
+        `${waits === 0 ? '' : ` │ lock waits ${waits}`}\n`,
     )
+    this.lockWaits = contendedLocks
     this.before = new Map(counts)
     this.beforeAt = now
   }

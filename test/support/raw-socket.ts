@@ -1,7 +1,9 @@
 // Sends UDP packets whose source is a lie, as an attacker would. Needs CAP_NET_RAW. IPv4 only.
 // The system completes the checksum and the length of the IP header; UDP goes without a checksum.
+
+import { SystemError } from '../../src/os/error.ts'
 import { addressOf, libc, nativeWords } from '../../src/os/ffi.ts'
-import { SystemError, socketAddress } from '../../src/os/udp-socket.ts'
+import { socketAddress } from '../../src/os/udp-socket.ts'
 import { addressBytes } from './packets.ts'
 import type { Endpoint } from './tracker.ts'
 

@@ -104,7 +104,7 @@ class Storm {
       this.clients.push({ address, max, id: Buffer.alloc(8), issuedAt: -MAX_AGE - 1 })
     }
     const { swarms } = this.harness.swarm
-    this.cleaner = new Cleaner(swarms, [...swarms.ipv4, ...swarms.ipv6], 5, 20, START)
+    this.cleaner = new Cleaner(swarms, [...swarms.ipv4, ...swarms.ipv6], 5, 20, false, START)
   }
 
   run(packets: number): void {

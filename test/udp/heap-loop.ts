@@ -27,7 +27,7 @@ const lengths = new Int32Array(KINDS)
 const ipv4 = new Uint8Array(KINDS)
 const addresses = new Int32Array(KINDS * 4)
 const out = new Int32Array(512)
-const cleaner = new Cleaner(swarms, [...swarms.ipv4, ...swarms.ipv6], 2, 15, START)
+const cleaner = new Cleaner(swarms, [...swarms.ipv4, ...swarms.ipv6], 2, 15, false, START)
 const garbage: object[] = []
 let now = START
 
