@@ -130,5 +130,9 @@ benchOther('scrape of 5', 116, (at) => {
   slots[at + 2] = 2 << 24
   for (let i = 0; i < 5; i++) writeInfoHash(at + 4 + i * 5, pickTorrent())
 })
-benchOther('invalid connection id', 98, (at) => writeAnnounce(at, 0))
+benchOther('invalid connection id', 98, (at) => {
+  slots[at] = 0x55555555
+  slots[at + 1] = 0x55555555
+  writeAnnounce(at, 0)
+})
 console.log(`checksum ${checksum}`)

@@ -27,7 +27,7 @@ const USAGE = `usage: bun bench/latency-probe.ts [flags]
 ${COMMON_USAGE}`
 
 /** So long that no cleaning falls into a run. */
-const CLEANING_OFF_SECONDS = 86_400
+const CLEANING_OFF_SECONDS = 3600
 const SATURATION_TRIES = 3
 const SATURATION_SECONDS = 2
 const WARM_UP_SECONDS = 2
