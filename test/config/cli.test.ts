@@ -16,10 +16,11 @@ function demo(args: string[], environment: Record<string, string> = {}) {
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
 }
 
-/** Runs the demo in a shell line, where $DEMO stands for its command. */
+/** Runs the demo in a shell line, where `demo` stands for its command. */
 function shell(line: string) {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(['sh', '-c', line], {
-    env: { DEMO: `${process.execPath} ${DEMO}`, PATH: process.env.PATH ?? '' },
+  const script = `demo() { "$BUN" "$DEMO" "$@"; }; ${line}`
+  const { exitCode, stdout, stderr } = Bun.spawnSync(['sh', '-c', script], {
+    env: { BUN: process.execPath, DEMO, PATH: process.env.PATH ?? '' },
   })
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
 }
@@ -124,7 +125,7 @@ describe('printing', () => {
   })
 
   test('into a pipe whose reader has left ends quietly', () => {
-    expect(shell('{ $DEMO -p; echo $? >&2; } | true')).toEqual({
+    expect(shell('{ demo -p; echo $? >&2; } | true')).toEqual({
       exitCode: 0,
       stdout: '',
       stderr: '0\n',
@@ -132,12 +133,12 @@ describe('printing', () => {
   })
 
   test('into a slow pipe loses nothing', () => {
-    const { stdout } = shell('$DEMO -p | { sleep 0.2; wc -c; }')
+    const { stdout } = shell('demo -p | { sleep 0.2; wc -c; }')
     expect(Number(stdout)).toBe(demo(['-p']).stdout.length)
   })
 
   test('onto a full disk fails with one line', () => {
-    const { exitCode, stderr } = shell('$DEMO -p > /dev/full')
+    const { exitCode, stderr } = shell('demo -p > /dev/full')
     expect(exitCode).toBe(1)
     expect(stderr).toMatch(/^demo: cannot write to standard output: .*\n$/)
   })
