@@ -1,8 +1,5 @@
-// What a socket worker counts, and how others read it.
-// Workers count in memory of their own; once per batch `publish` copies the counts to the worker's
-// slot in shared memory with atomic stores. Main reads them with atomic loads. Counts are 32-bit and
-// wrap: a reader adds up differences, and has to look more often than they wrap (at 10 Gbit/s the
-// bytes do after 3 seconds).
+// What a socket worker counts. How the counts get to the main thread: src/metrics/counters.ts.
+import { slotWords } from '../metrics/counters.ts'
 
 /** In this order in memory. Names are those of the statistics. */
 export const COUNTERS = [
@@ -50,36 +47,5 @@ export const REJECTED_TORRENTS_FULL = 16
 export const REJECTED_PEERS_FULL = 17
 export const SEND_FAILURES = 18
 
-/** Counts per worker in shared memory: whole cache lines, so that no worker disturbs another. */
-export const COUNTER_WORDS = 32
-
-/** The sums of all workers' counts since the start. Keeps what it has read, because counts wrap. */
-export class CounterReader {
-  private readonly shared: Int32Array
-  private readonly last: Int32Array
-  private readonly sums = new Map<CounterName, number>(COUNTERS.map((name) => [name, 0]))
-
-  constructor(buffer: SharedArrayBuffer) {
-    this.shared = new Int32Array(buffer)
-    this.last = new Int32Array(this.shared.length)
-  }
-
-  read(): ReadonlyMap<CounterName, number> {
-    for (let base = 0; base < this.shared.length; base += COUNTER_WORDS) {
-      for (const [i, name] of COUNTERS.entries()) {
-        const now = Atomics.load(this.shared, base + i)
-        const more = (now - this.last[base + i]) >>> 0
-        this.last[base + i] = now
-        this.sums.set(name, (this.sums.get(name) ?? 0) + more)
-      }
-    }
-    return this.sums
-  }
-}
-
-// HOT: no allocation below this line.
-
-/** Copies a worker's counts to its slot. */
-export function publish(counts: Int32Array, shared: Int32Array, base: number): void {
-  for (let i = 0; i < COUNTERS.length; i++) Atomics.store(shared, base + i, counts[i])
-}
+/** Words per worker. */
+export const COUNTER_WORDS = slotWords(COUNTERS.length)

@@ -8,13 +8,14 @@ import { addressText } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
+import { counterSlots } from '../metrics/counters.ts'
 import { SystemError } from '../os/error.ts'
 import { dropPrivileges, type Identity, isRoot, lookUpIdentity } from '../os/privileges.ts'
 import { ResidentCode } from '../os/resident-code.ts'
 import { createSwarmMemory, reserveBytes, type SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
-import { COUNTER_WORDS } from './counters.ts'
+import { COUNTERS } from './counters.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { type Listening, openSockets } from './listen.ts'
 import { type SocketWorkerData, STATE_STOP, STATE_WORDS } from './socket-worker.ts'
@@ -119,7 +120,7 @@ class Tracker {
     this.swarms = swarms
     this.listening = listening
     this.entry = entry
-    this.counters = new SharedArrayBuffer(workerCount * COUNTER_WORDS * 4)
+    this.counters = counterSlots(workerCount, COUNTERS.length)
     this.watch = new Watch(config, this.counters, swarms, log)
   }
 

@@ -4,13 +4,14 @@
 // Packets are taken without waiting as long as there are any. Only when all sockets are empty does
 // the worker sleep, in poll, and no longer than POLL_MILLISECONDS: so it notices stop and time.
 import { parentPort } from 'node:worker_threads'
+import { publish } from '../metrics/counters.ts'
 import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
 import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
 import { Poll } from '../os/poll.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { ConnectionIds } from './connection-id.ts'
-import { COUNTER_WORDS, publish } from './counters.ts'
+import { COUNTER_WORDS } from './counters.ts'
 import { Handler, type RequestSettings } from './handle.ts'
 import { ANSWER_BYTES_MAX_IPV4, RECEIVE_SLOT_BYTES } from './layout.ts'
 import { serveBatch } from './receive.ts'

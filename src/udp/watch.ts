@@ -2,10 +2,11 @@
 // line, and says when a limit turns clients away. Started and stopped by main.ts. Owns its timer.
 import { writeStderr } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
+import { CounterReader } from '../metrics/counters.ts'
 import { countSwarms } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
-import { COUNTERS, type CounterName, CounterReader } from './counters.ts'
+import { COUNTERS, type CounterName } from './counters.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
@@ -18,7 +19,7 @@ const RESPONSES: readonly CounterName[] = [
 const LIMIT_LOG_MILLISECONDS = 60_000
 
 export class Watch {
-  private readonly reader: CounterReader
+  private readonly reader: CounterReader<CounterName>
   private readonly swarms: SwarmBuffers
   private readonly statisticsInterval: number
   private readonly limits: { max_torrents: number; max_peers: number }
@@ -31,7 +32,7 @@ export class Watch {
   private refusedLoggedAt = Number.NEGATIVE_INFINITY
 
   constructor(config: UdpConfig, counters: SharedArrayBuffer, swarms: SwarmBuffers, log: Log) {
-    this.reader = new CounterReader(counters)
+    this.reader = new CounterReader(counters, COUNTERS)
     this.swarms = swarms
     this.statisticsInterval = config.statistics.interval * 1000
     this.limits = config.limits
@@ -90,7 +91,7 @@ export class Watch {
         `${waits === 0 ? '' : ` │ lock waits ${waits}`}\n`,
     )
     this.lockWaits = contendedLocks
-    this.before = new Map(counts)
+    this.before = counts
     this.beforeAt = now
   }
 }
