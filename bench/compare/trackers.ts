@@ -36,6 +36,9 @@ interface Kind {
 
 export const DEFAULT_NAMES = ['ours', 'aquatic', 'aquatic-uring', 'opentracker']
 
+/** Variants of ours with such a name listen on all addresses, as by default, and pay for packet info. */
+const WILDCARD_NAME = 'ours-wildcard'
+
 const ROOT = resolve(import.meta.dirname, '../..')
 
 const OURS: Kind = {
@@ -205,7 +208,8 @@ function runner(executable: string): string[] {
 
 function settingsFile(candidate: Candidate, port: number, folder: string): string {
   const file = join(folder, `${candidate.name}.toml`)
-  writeFileSync(file, withAddress(candidate.settings, `address = "127.0.0.1:${port}"\n`))
+  const host = candidate.name.startsWith(WILDCARD_NAME) ? '0.0.0.0' : '127.0.0.1'
+  writeFileSync(file, withAddress(candidate.settings, `address = "${host}:${port}"\n`))
   return file
 }
 
