@@ -8,12 +8,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { pinSelf } from './compare/children.ts'
+import { pinSelf } from '../load/children.ts'
+import { describeMachine } from '../load/machine.ts'
+import { memoryOf } from '../load/proc.ts'
+import { table } from '../load/statistics.ts'
 import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './compare/flags.ts'
 import { Generator } from './compare/generator.ts'
-import { describeMachine } from './compare/machine.ts'
-import { memoryOf } from './compare/proc.ts'
-import { table } from './compare/statistics.ts'
 import {
   findCandidates,
   findLoadTest,

@@ -1,5 +1,6 @@
 // What the benchmark programs share on the command line: numbers, NAME=FILE pairs, and how they end.
 // Each program keeps its own list of flags. Owns nothing.
+import { exitOnSignals } from '../../load/children.ts'
 
 /** Flags that every program here has; each adds its own. */
 export const COMMON_FLAGS = {
@@ -37,6 +38,7 @@ export function wholeNumber(text: string): number {
 
 /** Runs a program and ends the process, whatever it still waits for. A program may set exitCode. */
 export async function runProgram(main: () => Promise<void>): Promise<never> {
+  exitOnSignals()
   try {
     await main()
     process.exit()

@@ -1,5 +1,5 @@
 // The tables that udp.ts prints. Pure functions over its runs.
-import { median, spread, table } from './statistics.ts'
+import { median, spread, table } from '../../load/statistics.ts'
 import type { Candidate } from './trackers.ts'
 import type { Run } from './udp.ts'
 

@@ -19,7 +19,7 @@ export function describeMachine(): string[] {
 }
 
 function commit(): string {
-  const cwd = resolve(import.meta.dirname, '../..')
+  const cwd = resolve(import.meta.dirname, '..')
   const git = (...args: string[]) => spawnSync('git', args, { cwd }).stdout?.toString().trim() ?? ''
   const id = git('rev-parse', '--short=10', 'HEAD')
   if (id === '') return 'unknown'

@@ -1,5 +1,5 @@
 // Child processes on fixed cores, each ended by its own pid, however this program ends.
-// Used by the comparison, the soak test and the latency probe. Owns the list of live children.
+// Used by the load testers and the benchmarks. Owns the list of live children.
 import { spawnSync } from 'node:child_process'
 
 const STDERR_KEPT_CHARS = 4000
@@ -29,8 +29,12 @@ const live = new Set<Bun.Subprocess>()
 process.on('exit', () => {
   for (const child of live) child.kill('SIGKILL')
 })
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => process.exit(1))
+
+/** For programs without an orderly stop of their own: a signal ends them, and so the children. */
+export function exitOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => process.exit(1))
+  }
 }
 
 export function startChild(name: string, command: string[], options: StartOptions = {}): Child {
