@@ -1,7 +1,10 @@
 // Writes whole texts to standard output and standard error, synchronously, so that a process may
-// exit right after. Used by cli.ts and the log.
+// exit right after. Used by cli.ts, the log and the trackers' statistics.
+//
+// A server at work must not wait for whoever reads its lines: a reader that stalls would delay the
+// answer to a signal. So it writes them with writeRunning, to a pipe without ever waiting.
 
-import { writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 
 const STDOUT = 1
 const STDERR = 2
@@ -17,6 +20,37 @@ export function writeStdout(text: string): string | null {
 /** There is nowhere to complain if this fails, so it does not. */
 export function writeStderr(text: string): void {
   writeAll(STDERR, text)
+}
+
+/** Standard error once more, when it is a pipe: opened without waiting, which only this file shares. */
+let pipe: number | null = null
+let lostLines = 0
+
+/** Call it once before a chroot: afterwards there is no name to open the pipe by. */
+export function prepareRunning(): void {
+  if (pipe !== null) closeSync(pipe)
+  pipe = null
+  try {
+    if (!fstatSync(STDERR).isFIFO()) return
+    pipe = openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch {
+    // No /proc, or no right to open it: lines are then written as during the start.
+  }
+}
+
+/** Writes lines of a server at work. A pipe that is full loses them, and the next that fit say so. */
+export function writeRunning(text: string): void {
+  if (pipe === null) {
+    writeStderr(text)
+    return
+  }
+  const lost = lostLines === 0 ? '' : `(${lostLines} lines lost: their reader was too slow)\n`
+  try {
+    writeSync(pipe, lost + text)
+    lostLines = 0
+  } catch (error) {
+    if ((error as { code?: string }).code === 'EAGAIN') lostLines++
+  }
 }
 
 /** Text from outside, fit for one line of a terminal. */

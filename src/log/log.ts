@@ -3,7 +3,7 @@
 // so that the last line before an exit is written too.
 
 import { configureSync, getLogger, type LogRecord } from '@logtape/logtape'
-import { printable, writeStderr } from '../config/output.ts'
+import { printable, writeRunning } from '../config/output.ts'
 
 export const LOG_LEVELS = ['off', 'error', 'warn', 'info', 'debug', 'trace'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -22,7 +22,7 @@ export interface Log {
 export function setLogLevel(level: LogLevel): void {
   configureSync({
     reset: true,
-    sinks: { stderr: (record) => writeStderr(lineOf(record)) },
+    sinks: { stderr: (record) => writeRunning(lineOf(record)) },
     loggers: [
       {
         category: [PROGRAM],

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { addressText } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
-import { writeStderr } from '../config/output.ts'
+import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import { SystemError } from '../os/error.ts'
@@ -40,6 +40,7 @@ export async function runUdpTracker(config: UdpConfig, version: string, entry: U
   const listening = openSockets(config, workers)
   for (const warning of listening.warnings) writeStderr(`aquatic_udp: warning: ${warning}\n`)
   const tracker = new Tracker(config, workers, swarms, listening, entry)
+  prepareRunning()
   await tracker.start()
   const code = new ResidentCode()
   for (const delay of RELEASE_CODE_AFTER_MILLISECONDS) setTimeout(() => code.release(), delay)

@@ -1,6 +1,6 @@
 // What the main thread does while the workers serve: reads their counters, writes the statistics
 // line, and says when a limit turns clients away. Started and stopped by main.ts. Owns its timer.
-import { writeStderr } from '../config/output.ts'
+import { writeRunning } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
 import { countSwarms } from '../swarm/count.ts'
@@ -82,7 +82,7 @@ export class Watch {
       .filter((name) => more(name) > 0)
       .map((name) => `, ${name} ${rate(name)}`)
     const waits = contendedLocks - this.lockWaits
-    writeStderr(
+    writeRunning(
       `per second: requests connect ${rate('requests_connect')}, ` +
         `announce ${rate('requests_announce')}, scrape ${rate('requests_scrape')}, ` +
         `responses ${rate(...RESPONSES)}, bytes in ${rate('received_bytes')}, ` +
