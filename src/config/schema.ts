@@ -22,6 +22,15 @@ export interface Finding {
   text: string
 }
 
+/** `text` may be written over several lines. */
+export function problem(paths: readonly string[], text: string): Finding {
+  return { kind: 'problem', paths, text: text.replace(/\s+/g, ' ') }
+}
+
+export function warning(paths: readonly string[], text: string): Finding {
+  return { kind: 'warning', paths, text: text.replace(/\s+/g, ' ') }
+}
+
 export interface Settings<S extends Schema = Schema> {
   readonly schema: S
   /**

@@ -4,7 +4,14 @@
 
 import { ADDRESS_FORMS, checkSocketAddress } from '../config/address.ts'
 import { duplicatesOf, listenAddresses } from '../config/listen.ts'
-import { type ConfigOf, defineSettings, type Finding, section } from '../config/schema.ts'
+import {
+  type ConfigOf,
+  defineSettings,
+  type Finding,
+  problem,
+  section,
+  warning,
+} from '../config/schema.ts'
 import {
   boolean,
   bytes,
@@ -15,6 +22,7 @@ import {
   stringOrList,
 } from '../config/setting.ts'
 import { LOG_LEVELS } from '../log/log.ts'
+import { privilegeFindings, privilegeSettings } from '../process/privileges.ts'
 import { RESERVE_BYTES_MAX, reserveBytes } from '../swarm/memory.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { retiredKeys } from './retired-keys.ts'
@@ -190,33 +198,6 @@ const cleaning = section('When peers, torrents and connection ids are forgotten.
   ),
 })
 
-const privileges = section(
-  'Rights to give up once the sockets are open, for a tracker that is started as root.',
-  {
-    drop_privileges: boolean(
-      false,
-      `Change the root directory and become another user once sockets are open and workers run. The
-      start stops if any step of it fails. With false the three settings below have no effect.`,
-    ),
-    chroot_path: string(
-      '.',
-      { check: refuseNul },
-      `Make this directory the root directory. A relative path starts at the working directory of the
-      start. The tracker needs no file inside; an empty directory owned by root is the safest.`,
-    ),
-    user: string(
-      'nobody',
-      { check: refuseNul },
-      `Become this user, given by name. It must exist. All supplementary groups are given up.`,
-    ),
-    group: string(
-      '',
-      { check: refuseNul },
-      `Become this group, given by name. Empty means the user's primary group.`,
-    ),
-  },
-)
-
 const limits = section(
   `Upper bounds on what the tracker remembers, so that nobody can fill the machine's memory. Address
   space is reserved for them at the start; memory is spent only as torrents and peers arrive.`,
@@ -272,7 +253,7 @@ const schema = {
   handlers,
   statistics,
   cleaning,
-  privileges,
+  privileges: privilegeSettings,
   limits,
 }
 
@@ -284,7 +265,7 @@ function crossCheck(config: UdpConfig): Finding[] {
   return [
     ...listenFindings(config),
     ...timeFindings(config),
-    ...privilegeFindings(config),
+    ...privilegeFindings(config.privileges),
     ...workerFindings(config),
     ...limitFindings(config),
   ]
@@ -329,19 +310,6 @@ function timeFindings({ protocol, cleaning }: UdpConfig): Finding[] {
   return findings
 }
 
-function privilegeFindings({ privileges }: UdpConfig): Finding[] {
-  if (!privileges.drop_privileges) return []
-  return (['user', 'chroot_path'] as const)
-    .filter((key) => privileges[key] === '')
-    .map((key) => {
-      const paths = [`privileges.${key}`, 'privileges.drop_privileges']
-      return problem(
-        paths,
-        `[privileges] ${key} is empty, but drop_privileges needs it: write one.`,
-      )
-    })
-}
-
 function limitFindings({ limits: { max_torrents, max_peers } }: UdpConfig): Finding[] {
   const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1)
   const bytes = reserveBytes({ maxTorrents: max_torrents, maxPeers: max_peers })
@@ -358,14 +326,6 @@ function workerFindings({ request_workers }: UdpConfig): Finding[] {
   return [warning(['request_workers'], text)]
 }
 
-function problem(paths: readonly string[], text: string): Finding {
-  return { kind: 'problem', paths, text: text.replace(/\s+/g, ' ') }
-}
-
-function warning(paths: readonly string[], text: string): Finding {
-  return { kind: 'warning', paths, text: text.replace(/\s+/g, ' ') }
-}
-
 function checkListenAddress(text: string) {
   return text === '' ? null : checkSocketAddress(text)
 }
@@ -375,8 +335,4 @@ function checkListenIPv6(text: string) {
   const fault = checkSocketAddress(text)
   if (fault !== null || text.startsWith('[')) return fault
   return { fault: 'is an IPv4 address', remedy: 'Write it in [network] address' }
-}
-
-function refuseNul(text: string) {
-  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
 }

@@ -8,6 +8,7 @@ import { publish } from '../metrics/counters.ts'
 import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
 import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
 import { Poll } from '../os/poll.ts'
+import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { ConnectionIds } from './connection-id.ts'
@@ -21,13 +22,8 @@ const POLL_MILLISECONDS = 200
 /** and between two slices of a cleaning. */
 const CLEANING_PAUSE_MILLISECONDS = 1
 
-/** Words of the state that main and workers share. */
-export const STATE_STOP = 0
-export const STATE_WORDS = 16
-
-export interface SocketWorkerData {
+export interface SocketWorkerData extends WorkerStart {
   readonly role: 'socket'
-  readonly index: number
   readonly workers: number
   readonly sockets: readonly { fd: number; packetInfo: boolean }[]
   readonly batchPackets: number
@@ -39,7 +35,6 @@ export interface SocketWorkerData {
   readonly cleaningInterval: number
   readonly maxPeerAge: number
   readonly counters: SharedArrayBuffer
-  readonly state: SharedArrayBuffer
   /** Tests only: throw once the first packet has been served. */
   readonly fault: boolean
 }
@@ -68,7 +63,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
       clockSeconds(),
     ),
   )
-  parentPort?.postMessage('ready')
+  parentPort?.postMessage(READY_MESSAGE)
   worker.run()
 }
 
@@ -106,7 +101,7 @@ class SocketWorker {
   // HOT: no allocation below this line.
 
   run(): void {
-    while (Atomics.load(this.state, STATE_STOP) === 0) {
+    while (!mustStop(this.state)) {
       const served = this.turn()
       const cleaning = this.cleaner.step(this.now)
       // A cleaning goes on after a pause, in which other workers get at the table.
@@ -137,8 +132,4 @@ class SocketWorker {
     this.published = tick
     publish(this.handler.counts, this.counters, this.countersAt)
   }
-}
-
-function provokeFault(): never {
-  throw new Error('a fault that a test asked for')
 }

@@ -88,7 +88,7 @@ test('the port is free again at once', async () => {
 describe('an error in a worker ends the process', () => {
   test.each([1, 4])('of %d workers, with its cause and exit code 1', (count) =>
     withTracker(
-      { settings: workers(count), env: { _AQUATIC_TEST_FAULT: '1' } },
+      { settings: workers(count), env: { _AQUATIC_TEST_FAULT: 'socket' } },
       async (tracker) => {
         const ended = tracker.waitForEnd()
         let done = false

@@ -1,0 +1,92 @@
+// The rights of root that a tracker gives up after its start: the settings section [privileges], its
+// checks, and the deed. Used by each protocol's config and main. Owns nothing.
+//
+// In two steps, because each is possible at one time only: the user is looked up before the start (no
+// user database inside the new root directory), rights are dropped once sockets are open and workers
+// run (later nobody could open them).
+import { StartError } from '../config/cli.ts'
+import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
+import { boolean, string } from '../config/setting.ts'
+import { SystemError } from '../os/error.ts'
+import { dropPrivileges, type Identity, isRoot, lookUpIdentity } from '../os/privileges.ts'
+
+export const privilegeSettings = section(
+  'Rights to give up once the sockets are open, for a tracker that is started as root.',
+  {
+    drop_privileges: boolean(
+      false,
+      `Change the root directory and become another user once sockets are open and workers run. The
+      start stops if any step of it fails. With false the three settings below have no effect.`,
+    ),
+    chroot_path: string(
+      '.',
+      { check: refuseNul },
+      `Make this directory the root directory. A relative path starts at the working directory of the
+      start. The tracker needs no file inside; an empty directory owned by root is the safest.`,
+    ),
+    user: string(
+      'nobody',
+      { check: refuseNul },
+      `Become this user, given by name. It must exist. All supplementary groups are given up.`,
+    ),
+    group: string(
+      '',
+      { check: refuseNul },
+      `Become this group, given by name. Empty means the user's primary group.`,
+    ),
+  },
+)
+
+export type PrivilegeConfig = ConfigOf<{ privileges: typeof privilegeSettings }>['privileges']
+
+/** What is wrong with the section as a whole. */
+export function privilegeFindings(privileges: PrivilegeConfig): Finding[] {
+  if (!privileges.drop_privileges) return []
+  return (['user', 'chroot_path'] as const)
+    .filter((key) => privileges[key] === '')
+    .map((key) =>
+      problem(
+        [`privileges.${key}`, 'privileges.drop_privileges'],
+        `[privileges] ${key} is empty, but drop_privileges needs it: write one.`,
+      ),
+    )
+}
+
+/** Who the process will become; null when it keeps its rights. Throws StartError when that cannot be. */
+export function identityFor(privileges: PrivilegeConfig): Identity | null {
+  const { drop_privileges, user, group } = privileges
+  if (!drop_privileges) return null
+  const identity = lookUpIdentity(user, group)
+  if (identity?.user === 0) {
+    throw new StartError(`[privileges] user '${user}' is root itself: name one without its rights`)
+  }
+  if (identity !== null && !isRoot()) {
+    throw new StartError(
+      'cannot drop privileges ([privileges] drop_privileges = true): that needs a start as root (EPERM)',
+    )
+  }
+  if (identity !== null) return identity
+  const name = group === '' ? `user '${user}'` : `user '${user}' or group '${group}'`
+  throw new StartError(`[privileges] ${name} does not exist on this machine`)
+}
+
+/** Changes the root directory and becomes `identity`, in all threads; does nothing for null. */
+export function giveUpRights(
+  { chroot_path, user }: PrivilegeConfig,
+  identity: Identity | null,
+): void {
+  if (identity === null) return
+  try {
+    dropPrivileges(chroot_path, identity)
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    throw new StartError(
+      `cannot drop privileges ([privileges] chroot_path '${chroot_path}', user '${user}'): ` +
+        `${error.message}. That needs a start as root.`,
+    )
+  }
+}
+
+function refuseNul(text: string) {
+  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
+}

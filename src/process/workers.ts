@@ -1,0 +1,118 @@
+// The worker threads of a tracker: start, readiness, death, stop. Used by each protocol's main, in the
+// main thread. Owns the threads and the flag that stops them.
+//
+// A worker is the program's own file, started anew with `workerData` of a role. It says that it serves
+// by its first message. From then on it must not end unasked: a tracker that has lost a worker would
+// look alive while a part of its clients gets no answer, so a worker's death is the process's.
+//
+// Two ways to be told of the stop, for two kinds of loop: a worker that blocks in system calls reads
+// the flag between them (`mustStop`), one that lives on an event loop gets the message STOP_MESSAGE.
+import { Worker } from 'node:worker_threads'
+import { writeStderr } from '../config/output.ts'
+import type { Log } from '../log/log.ts'
+
+/** A worker that does not stop within this time does not keep the process. */
+const STOP_MILLISECONDS = 900
+
+export const READY_MESSAGE = 'ready'
+export const STOP_MESSAGE = 'stop'
+
+const STATE_STOP = 0
+/** A cache line: the flag is read in every loop, and nothing beside it is written. */
+const STATE_WORDS = 16
+
+/** What every worker is told; each role adds its own. */
+export interface WorkerStart {
+  /** As messages name it: «socket», «request». */
+  readonly role: string
+  /** From 0, among the workers of its role. */
+  readonly index: number
+  /** Holds the flag for `mustStop`. */
+  readonly state: SharedArrayBuffer
+}
+
+export class Workers {
+  readonly state = new SharedArrayBuffer(STATE_WORDS * 4)
+  private readonly program: string
+  private readonly entry: URL
+  private readonly log: Log
+  private readonly threads: Worker[] = []
+  private readonly stopListeners: (() => void)[] = []
+  private running = 0
+  private stopping = false
+
+  /** `program` begins every message; `entry` is the file that workers run. */
+  constructor(program: string, entry: URL, log: Log) {
+    this.program = program
+    this.entry = entry
+    this.log = log
+  }
+
+  /** From now on a signal stops the workers, and the process after them. */
+  stopOnSignals(): void {
+    process.on('SIGTERM', () => this.stop())
+    process.on('SIGINT', () => this.stop())
+  }
+
+  /** Calls `listener` when the stop begins. */
+  onStop(listener: () => void): void {
+    this.stopListeners.push(listener)
+  }
+
+  /** Starts a worker; resolves once it serves. */
+  start<T extends WorkerStart>(data: T): Promise<void> {
+    const worker = new Worker(this.entry, { workerData: data })
+    this.threads.push(worker)
+    this.running++
+    return new Promise((resolve) => {
+      worker.once('message', () => resolve())
+      worker.on('error', (error) => this.die(data, textOf(error)))
+      worker.on('exit', (code) => this.workerEnded(data, code))
+    })
+  }
+
+  stop(): void {
+    if (this.stopping) return
+    this.stopping = true
+    this.log.info('stopping')
+    for (const listener of this.stopListeners) listener()
+    Atomics.store(new Int32Array(this.state), STATE_STOP, 1)
+    for (const thread of this.threads) thread.postMessage(STOP_MESSAGE)
+    setTimeout(() => process.exit(0), STOP_MILLISECONDS)
+  }
+
+  private workerEnded(worker: WorkerStart, code: number): void {
+    this.running--
+    if (!this.stopping) this.die(worker, `it ended with code ${code}`)
+    if (this.running === 0) process.exit(0)
+  }
+
+  private die({ role, index }: WorkerStart, cause: string): void {
+    const who = `${role} worker ${index + 1}`
+    writeStderr(`${this.program}: ${who} failed, so the tracker ends: ${cause}\n`)
+    process.exit(1)
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** In tests, the name of a role: its first worker throws once it has served something. */
+const FAULT_VARIABLE = '_AQUATIC_TEST_FAULT'
+
+/** Whether a test asked this worker for a fault. Asked in the main thread, told in its start. */
+export function faultAskedOf(role: string, index: number): boolean {
+  return index === 0 && process.env[FAULT_VARIABLE] === role
+}
+
+export function provokeFault(): never {
+  throw new Error('a fault that a test asked for')
+}
+
+// HOT: no allocation below this line.
+
+/** `state`: words over WorkerStart.state. */
+export function mustStop(state: Int32Array): boolean {
+  return Atomics.load(state, STATE_STOP) !== 0
+}

@@ -1,0 +1,47 @@
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+
+setDefaultTimeout(60_000)
+
+const PROGRAM = join(import.meta.dir, 'workers-program.ts')
+
+function start(failing: string) {
+  return Bun.spawn([process.execPath, PROGRAM, failing], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+}
+
+/** Both kinds of loop end, within what a stop may take, and before the process would give up on them. */
+test('a signal stops workers that block and workers that wait for events', async () => {
+  const program = start('none')
+  let output = ''
+  let sentAt = 0
+  for await (const chunk of program.stdout) {
+    output += new TextDecoder().decode(chunk)
+    if (!output.includes('ready\n') || sentAt !== 0) continue
+    sentAt = performance.now()
+    program.kill('SIGTERM')
+  }
+  expect(await program.exited).toBe(0)
+  expect(output).toBe('ready\nstopping\n')
+  expect(await new Response(program.stderr).text()).toBe('')
+})
+
+test.each(['waiting', 'blocking'])('an error names the %s worker and its number', async (role) => {
+  const program = start(role)
+  const stderr = await new Response(program.stderr).text()
+  expect(await program.exited).toBe(1)
+  expect(stderr).toContain(`program: ${role} worker 2 failed, so the tracker ends: `)
+  expect(stderr).toContain('a fault that a test asked for')
+})
+
+test('a worker that ends unasked ends the process', async () => {
+  const program = start('ending')
+  const stderr = await new Response(program.stderr).text()
+  expect(await program.exited).toBe(1)
+  expect(stderr).toBe(
+    'program: blocking worker 2 failed, so the tracker ends: it ended with code 0\n',
+  )
+})
