@@ -9,7 +9,7 @@
 import { PAGE_BYTES } from '../src/memory/arena.ts'
 import { nowMilliseconds } from '../src/os/clock.ts'
 import { cleanSlice, startCleaning } from '../src/swarm/clean.ts'
-import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
+import { attachTables, createSwarmMemory } from '../src/swarm/memory.ts'
 import { Swarms } from '../src/swarm/swarm.ts'
 import { hashInfoHash } from '../src/swarm/torrents.ts'
 
@@ -136,9 +136,8 @@ function show({ lowest, mean, deviation }: Times): string {
 function measure(peers: number, torrentOf: TorrentOf, firstLine: number): Result {
   const limits = { maxTorrents: peers + 1000, maxPeers: peers + 1000, workers: 1 }
   const buffers = { ...createSwarmMemory(limits), key0: 1, key1: 2 }
-  const attached = attachSwarms(buffers, true)
   const totals = new Int32Array(buffers.control)
-  const swarms = new Swarms(attached.ipv4, attached.ipv6, totals, true, 1)
+  const swarms = new Swarms(attachTables(buffers), totals, true, 1, null)
   // First all peers once, then random ones again; the last tenth of the first is shown.
   const added: number[] = []
   const step = Math.min(ROUND, Math.ceil(peers / 20))

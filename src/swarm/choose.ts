@@ -6,7 +6,15 @@
 // peers costs a fraction of what as many single picks would.
 
 import { entryAddress, entryCount } from './directory.ts'
-import { DIRECTORY_BUCKETS } from './layout.ts'
+import { found } from './large.ts'
+import {
+  DIRECTORY_BUCKETS,
+  ROW_BLOCK,
+  ROW_LEECHER_DIRECTORY,
+  ROW_LEECHERS,
+  ROW_SEEDERS,
+} from './layout.ts'
+import { small } from './peers.ts'
 import type { Table } from './table.ts'
 
 /** A response has at most 242 peers; each window may be cut by its end and by the asking peer. */
@@ -39,6 +47,47 @@ export class Choice {
     if (share > wanted) share = wanted
     if (wanted - share > second) share = wanted - second
     return share
+  }
+
+  /** Chooses from the open small swarm, for the peer at `index`. */
+  fromSmall(table: Table, seeder: boolean, index: number, wanted: number): void {
+    const seeders = small.seeders
+    const leechers = small.leechers
+    const leechersAt = small.base + seeders * table.stride
+    if (seeder) {
+      this.fromRun(table, leechersAt, leechers, -1, wanted)
+      return
+    }
+    const fromSeeders = this.fromSeeders(table, seeders, leechers - 1, wanted)
+    if (!table.owned) this.fromRun(table, small.base, seeders, -1, fromSeeders)
+    this.fromRun(table, leechersAt, leechers, index - seeders, wanted - fromSeeders)
+    if (table.owned) this.fromRun(table, small.base, seeders, -1, fromSeeders)
+  }
+
+  /** Chooses from a large swarm, for the peer that `found` names. */
+  fromLarge(table: Table, row: number, seeder: boolean, wanted: number): void {
+    const words = table.words
+    const seeders = words[row + ROW_SEEDERS]
+    const leechers = words[row + ROW_LEECHERS]
+    const leecherSet = words[row + ROW_LEECHER_DIRECTORY]
+    if (seeder) {
+      this.fromSet(table, leecherSet, leechers, -1, -1, wanted)
+      return
+    }
+    const fromSeeders = this.fromSeeders(table, seeders, leechers - 1, wanted)
+    const seederSet = words[row + ROW_BLOCK]
+    if (!table.owned) this.fromSet(table, seederSet, seeders, -1, -1, fromSeeders)
+    const fromLeechers = wanted - fromSeeders
+    this.fromSet(table, leecherSet, leechers, found.bucket, found.index, fromLeechers)
+    if (table.owned) this.fromSet(table, seederSet, seeders, -1, -1, fromSeeders)
+  }
+
+  /** How many of the peers that a leecher wants are seeders. */
+  private fromSeeders(table: Table, seeders: number, leechers: number, wanted: number): number {
+    if (wanted >= seeders + leechers) return seeders
+    // WebSocket: leechers first. Seeders make offers to leechers by themselves.
+    if (table.owned) return wanted > leechers ? wanted - leechers : 0
+    return this.share(wanted, seeders, leechers)
   }
 
   /** Chooses `wanted` of the `count` peers at `base`, never the one at `skip` (−1: none). */

@@ -15,9 +15,12 @@ import {
   ENTRY_CLASS_SHIFT,
   ROW_BLOCK,
   ROW_LEECHER_DIRECTORY,
+  STRIDE_IPV4,
+  STRIDE_IPV6,
+  STRIDE_WEBSOCKET,
   TABLE_CLEAN_SWARM,
 } from './layout.ts'
-import { copyPeer, copyWords, findPeer, isExpired, writePeer } from './peers.ts'
+import { copyPeer, copyWords, findPeer, isExpired, member, writePeer } from './peers.ts'
 import type { Table } from './table.ts'
 import { bucketOf } from './torrents.ts'
 
@@ -35,7 +38,7 @@ const key = new Int32Array(5)
 
 // HOT: no allocation below this line.
 
-/** The hash of a peer's address and port, the same for all tables. */
+/** The hash of what a peer is known by, the same for all tables. */
 export function hashPeer(
   table: Table,
   a0: number,
@@ -45,14 +48,14 @@ export function hashPeer(
   port: number,
 ): number {
   key[0] = a0
-  if (table.stride === 2) {
+  if (table.stride === STRIDE_IPV4) {
     key[1] = port
     return hashWords(key, 0, 2, table.key1, table.key0)
   }
   key[1] = a1
   key[2] = a2
   key[3] = a3
-  key[4] = port
+  key[4] = table.stride === STRIDE_IPV6 ? port : member.id4
   return hashWords(key, 0, 5, table.key1, table.key0)
 }
 
@@ -285,9 +288,10 @@ function movePeersWithBit(
 /** The hash of a stored peer. */
 export function hashPeerAt(table: Table, at: number): number {
   const words = table.words
-  if (table.stride === 2) {
+  if (table.stride === STRIDE_IPV4) {
     return hashPeer(table, words[at], 0, 0, 0, words[at + 1] & 0xffff)
   }
+  if (table.stride === STRIDE_WEBSOCKET) return hashWords(words, at, 5, table.key1, table.key0)
   return hashPeer(
     table,
     words[at],

@@ -70,7 +70,10 @@ export const JOIN_LOAD = 4
 
 // ── Peer, its last word: bits 0–15 port as on the wire │ 16–30 second of the last announce │ 31 seeder
 //  IPv4: 0 address │ 1 last word       IPv6: 0…3 address │ 4 last word
+//  WebSocket: 0…4 peer id │ 5 connection: worker 8, slot 24 │ 6 last word, with the slot's generation for port
 export const PEER_PORT_MASK = 0xffff
+/** Of a WebSocket peer: its connection. */
+export const PEER_CONNECTION = 5
 /** The role, redundant beside the order of peers: exports and checks read it. */
 export const PEER_SEEDER_BIT = 1 << 31
 export const PEER_SEEN_SHIFT = 16
@@ -108,10 +111,12 @@ export const PAGE_CARVED = 3
 export const PAGE_NEXT = 4
 export const PAGE_PREVIOUS = 5
 
+export type PeerKindName = 'ipv4' | 'ipv6' | 'websocket'
+
 /** What differs between the kinds of peer rows. */
 export interface PeerKind {
-  readonly name: 'ipv4' | 'ipv6'
-  /** Words per peer: the address and the last word. */
+  readonly name: PeerKindName
+  /** Words per peer, the last word included. */
   readonly stride: number
   readonly rowWords: number
   readonly rowsPerPage: number
@@ -119,12 +124,48 @@ export interface PeerKind {
   readonly few: number
   /** Beyond this many a swarm is split into hashed buckets, so that no announce scans more than some dozens. */
   readonly smallMax: number
+  /** What a torrent takes at most, averaged over many: the row, its share of a bucket, some slack. */
+  readonly torrentBytes: number
+  /** What a peer of a large swarm takes: its words, the free part of its bucket, its share of the directory. */
+  readonly peerBytes: number
+  /** Peers belong to a connection, and only that may change or remove them. Announces offer to leechers first. */
+  readonly owned: boolean
 }
 
-function peerKind(name: PeerKind['name'], stride: number, rowWords: number): PeerKind {
+function peerKind(
+  name: PeerKindName,
+  stride: number,
+  rowWords: number,
+  torrentBytes: number,
+  peerBytes: number,
+): PeerKind {
   const few = Math.floor((rowWords - ROW_PEERS) / stride)
   const rowsPerPage = Math.floor(PAGE_WORDS / rowWords)
-  return { name, stride, rowWords, rowsPerPage, few, smallMax: 48 }
+  const owned = name === 'websocket'
+  const smallMax = 48
+  return {
+    name,
+    stride,
+    rowWords,
+    rowsPerPage,
+    few,
+    smallMax,
+    torrentBytes,
+    peerBytes,
+    owned,
+  }
 }
 
-export const PEER_KINDS: readonly PeerKind[] = [peerKind('ipv4', 2, 10), peerKind('ipv6', 5, 11)]
+export const STRIDE_IPV4 = 2
+export const STRIDE_IPV6 = 5
+export const STRIDE_WEBSOCKET = 7
+
+const PEER_KINDS: readonly PeerKind[] = [
+  peerKind('ipv4', STRIDE_IPV4, 10, 60, 30),
+  peerKind('ipv6', STRIDE_IPV6, 11, 60, 30),
+  peerKind('websocket', STRIDE_WEBSOCKET, 13, 70, 42),
+]
+
+export function peerKindOf(name: PeerKindName): PeerKind {
+  return PEER_KINDS.find((kind) => kind.name === name) as PeerKind
+}

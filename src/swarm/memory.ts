@@ -8,23 +8,21 @@ import {
   createArena,
   PAGE_BYTES,
 } from '../memory/arena.ts'
+import type { ConnectionStates } from './connections.ts'
 import {
   BUCKET_WORDS,
   JOIN_LOAD,
-  PEER_KINDS,
+  type PeerKindName,
+  peerKindOf,
   ROW_PAGES_MAX,
   TABLE_WORDS,
   TOTAL_MAX_PEERS,
   TOTAL_MAX_TORRENTS,
   TOTAL_WORDS,
 } from './layout.ts'
-import { Swarms } from './swarm.ts'
+import { Swarms, type SwarmTables } from './swarm.ts'
 import { Table } from './table.ts'
 
-/** What a torrent takes at most, averaged over many: an IPv6 row of 44 bytes, its share of a bucket, some slack. */
-const BYTES_PER_TORRENT = 60
-/** What an IPv6 peer of a large swarm takes: 20 bytes, the free part of its bucket, its share of the directory. */
-const BYTES_PER_PEER = 30
 /** Pages that each table may have begun, one per use and size. */
 const PAGES_PER_TABLE = 24
 
@@ -39,15 +37,20 @@ export interface SwarmLimits {
   readonly maxTorrents: number
   readonly maxPeers: number
   readonly workers: number
+  /** Which peers there will be; those of UDP when not given. */
+  readonly kinds?: readonly PeerKindName[]
 }
 
+const UDP_KINDS: readonly PeerKindName[] = ['ipv4', 'ipv6']
+
 export interface SwarmBuffers {
+  readonly kinds: readonly PeerKindName[]
   readonly arena: ArenaBuffers
-  /** Totals, then one header per table: IPv4 tables first, IPv6 tables behind. */
+  /** Totals, then one header per table, kind by kind. */
   readonly control: SharedArrayBuffer
   /** Per table: pages of rows, pages of buckets. */
   readonly directory: SharedArrayBuffer
-  readonly tablesPerFamily: number
+  readonly tablesPerKind: number
   readonly rowPagesMax: number
   readonly bucketPagesMax: number
   readonly key0: number
@@ -55,8 +58,15 @@ export interface SwarmBuffers {
 }
 
 /** Bytes that the limits ask for. */
-export function reserveBytes(limits: { maxTorrents: number; maxPeers: number }): number {
-  return limits.maxTorrents * BYTES_PER_TORRENT + limits.maxPeers * BYTES_PER_PEER
+export function reserveBytes(limits: {
+  maxTorrents: number
+  maxPeers: number
+  kinds?: readonly PeerKindName[]
+}): number {
+  const kinds = (limits.kinds ?? UDP_KINDS).map(peerKindOf)
+  const torrentBytes = Math.max(...kinds.map((kind) => kind.torrentBytes))
+  const peerBytes = Math.max(...kinds.map((kind) => kind.peerBytes))
+  return limits.maxTorrents * torrentBytes + limits.maxPeers * peerBytes
 }
 
 /** What the limits may ask for at most: a single shared buffer's size. */
@@ -64,22 +74,24 @@ export const RESERVE_BYTES_MAX = ARENA_BYTES_MAX
 
 /** Reserves the memory. Throws RangeError when the system refuses. */
 export function createSwarmMemory(limits: SwarmLimits): SwarmBuffers {
-  const tablesPerFamily = tablesFor(limits)
-  const rowsPerPage = Math.min(...PEER_KINDS.map((kind) => kind.rowsPerPage))
+  const tablesPerKind = tablesFor(limits)
+  const kinds = limits.kinds ?? UDP_KINDS
+  const rowsPerPage = Math.min(...kinds.map((name) => peerKindOf(name).rowsPerPage))
   const rowPagesMax = Math.min(ROW_PAGES_MAX, Math.ceil(limits.maxTorrents / rowsPerPage) + 1)
   const bucketPages = (limits.maxTorrents / JOIN_LOAD) * ((BUCKET_WORDS * 4) / PAGE_BYTES)
   const bucketPagesMax = Math.ceil(bucketPages) + 1
-  const tables = tablesPerFamily * PEER_KINDS.length
+  const tables = tablesPerKind * kinds.length
   const control = new SharedArrayBuffer((TOTAL_WORDS + tables * TABLE_WORDS) * 4)
   const totals = new Int32Array(control)
   totals[TOTAL_MAX_TORRENTS] = limits.maxTorrents
   totals[TOTAL_MAX_PEERS] = limits.maxPeers
   const keys = randomFillSync(new Int32Array(2))
   return {
+    kinds,
     arena: createArena(reserveBytes(limits) + tables * PAGES_PER_TABLE * PAGE_BYTES),
     control,
     directory: new SharedArrayBuffer(tables * (rowPagesMax + 1 + bucketPagesMax) * 4),
-    tablesPerFamily,
+    tablesPerKind,
     rowPagesMax,
     bucketPagesMax,
     key0: keys[0],
@@ -87,14 +99,28 @@ export function createSwarmMemory(limits: SwarmLimits): SwarmBuffers {
   }
 }
 
-/** One thread's view of the swarms. `countDownloads`: see the setting of that name. */
-export function attachSwarms(buffers: SwarmBuffers, countDownloads: boolean): Swarms {
+/**
+ * One thread's view of the swarms. `countDownloads`: see the setting of that name. `connections`:
+ * whose peers are whose, for WebSocket peers.
+ */
+export function attachSwarms(
+  buffers: SwarmBuffers,
+  countDownloads: boolean,
+  connections: ConnectionStates | null = null,
+): Swarms {
+  const totals = new Int32Array(buffers.control)
+  const seed = randomFillSync(new Int32Array(1))[0]
+  return new Swarms(attachTables(buffers), totals, countDownloads, seed, connections)
+}
+
+export function attachTables(buffers: SwarmBuffers): SwarmTables {
   const arena = new Arena(buffers.arena)
   const control = new Int32Array(buffers.control)
   const directory = new Int32Array(buffers.directory)
-  const families = PEER_KINDS.map((kind, family) =>
-    Array.from({ length: buffers.tablesPerFamily }, (_, shard) => {
-      const index = family * buffers.tablesPerFamily + shard
+  const tables: Record<PeerKindName, Table[]> = { ipv4: [], ipv6: [], websocket: [] }
+  for (const [position, name] of buffers.kinds.entries()) {
+    tables[name] = Array.from({ length: buffers.tablesPerKind }, (_, shard) => {
+      const index = position * buffers.tablesPerKind + shard
       return new Table(
         arena,
         control,
@@ -103,14 +129,13 @@ export function attachSwarms(buffers: SwarmBuffers, countDownloads: boolean): Sw
         index * (buffers.rowPagesMax + 1 + buffers.bucketPagesMax),
         buffers.rowPagesMax,
         buffers.bucketPagesMax,
-        kind,
+        peerKindOf(name),
         buffers.key0,
         buffers.key1,
       )
-    }),
-  )
-  const seed = randomFillSync(new Int32Array(1))[0]
-  return new Swarms(families[0], families[1], control, countDownloads, seed)
+    })
+  }
+  return tables
 }
 
 function tablesFor(limits: SwarmLimits): number {

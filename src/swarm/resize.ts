@@ -2,7 +2,7 @@
 // Called by swarm.ts and clean.ts under the table's lock. Owns nothing: blocks pass to the new form.
 import { classFor, giveBlock, takeBlock } from './blocks.ts'
 import { entryAddress, entryCount } from './directory.ts'
-import { freeSet, hashPeerAt, insertIntoSet } from './large.ts'
+import { found, freeSet, hashPeerAt, insertIntoSet } from './large.ts'
 import {
   DIRECTORY_BUCKETS,
   KIND_BLOCK,
@@ -17,7 +17,7 @@ import {
   STATE_KIND_SHIFT,
   TABLE_CLEAN_SWARM,
 } from './layout.ts'
-import { copyWords, small } from './peers.ts'
+import { copyPeer, copyWords, small } from './peers.ts'
 import type { Table } from './table.ts'
 
 /** A large swarm becomes a small one again at this share of what makes it large. */
@@ -79,22 +79,10 @@ export function reduceLarge(table: Table, row: number): void {
 }
 
 function insertCopy(table: Table, slot: number, size: number, at: number): boolean {
-  const words = table.words
-  const hash = hashPeerAt(table, at)
-  if (table.stride === 2) {
-    return insertIntoSet(table, slot, size, hash, words[at], 0, 0, 0, words[at + 1])
-  }
-  return insertIntoSet(
-    table,
-    slot,
-    size,
-    hash,
-    words[at],
-    words[at + 1],
-    words[at + 2],
-    words[at + 3],
-    words[at + 4],
-  )
+  // Written as nobody, then copied over: the asking peer's words must not change.
+  if (!insertIntoSet(table, slot, size, hashPeerAt(table, at), 0, 0, 0, 0, 0)) return false
+  copyPeer(table, at, table.words[found.entry] + found.index * table.stride)
+  return true
 }
 
 /** Copies all peers of a set to `target`; returns the address behind them. */

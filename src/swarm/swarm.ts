@@ -5,18 +5,21 @@
 //  scrape    gives the counts of a torrent, 0 for an unknown one, and never creates it.
 //  clean     (clean.ts) forgets peers that have been silent for too long, in bounded slices.
 //
-// A peer is known by its address and port; nobody but that address can change it. Peers of one
-// address family never meet those of the other. The asking peer is never counted and never
-// returned. Seeders are given leechers only.
+// A peer is known by its address and port; nobody but that address can change it. A WebSocket peer
+// is known by its peer id, and belongs to a connection: while that lives, nobody else can change or
+// remove it. Peers of one kind never meet those of another. The asking peer is never counted and
+// never returned. Seeders are given leechers only; WebSocket leechers are given leechers first.
 //
 // All of it happens under the torrent's table lock, which the caller takes: the chosen peers are
 // read from shared memory while they are being written into the response, so the lock is given
-// back only after that. Called by udp/handle.ts. Owns the choice of the moment.
+// back only after that. Called by udp/handle.ts and ws/handle.ts. Owns the choice of the moment.
 import { Choice } from './choose.ts'
+import type { ConnectionStates } from './connections.ts'
 import { findInSet, found, hashPeer, insertIntoSet, removeFromSet } from './large.ts'
 import {
   KIND_BLOCK,
   KIND_LARGE,
+  PEER_CONNECTION,
   PEER_PORT_MASK,
   PEER_SEEDER_BIT,
   PEER_SEEN_MASK,
@@ -34,11 +37,13 @@ import {
   TOTAL_PEERS,
   TOTAL_TORRENTS,
 } from './layout.ts'
+import { isOwner, mayTake } from './owner.ts'
 import {
   closeSlot,
   closeSmall,
   findPeer,
   kindOf,
+  member,
   openSlot,
   openSmall,
   resizeSmall,
@@ -55,10 +60,19 @@ export const ANNOUNCED = 0
 export const TORRENTS_FULL = 1
 /** `max_peers` is reached, or the reserve for peers. */
 export const PEERS_FULL = 2
+/** The peer id belongs to another connection that lives. The counts are filled, nobody is chosen. */
+export const HELD = 3
+
+export interface SwarmTables {
+  readonly ipv4: readonly Table[]
+  readonly ipv6: readonly Table[]
+  readonly websocket: readonly Table[]
+}
 
 export class Swarms {
   readonly ipv4: readonly Table[]
   readonly ipv6: readonly Table[]
+  readonly websocket: readonly Table[]
   readonly choice: Choice
   /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
   seeders = 0
@@ -68,20 +82,23 @@ export class Swarms {
   private readonly totals: Int32Array
   private readonly tableShift: number
   private readonly countDownloads: boolean
+  private readonly connections: ConnectionStates | null
 
   constructor(
-    ipv4: readonly Table[],
-    ipv6: readonly Table[],
+    tables: SwarmTables,
     totals: Int32Array,
     countDownloads: boolean,
     seed: number,
+    connections: ConnectionStates | null,
   ) {
-    this.ipv4 = ipv4
-    this.ipv6 = ipv6
+    this.ipv4 = tables.ipv4
+    this.ipv6 = tables.ipv6
+    this.websocket = tables.websocket
     this.totals = totals
-    this.tableShift = 32 - Math.log2(ipv4.length)
+    this.tableShift = 32 - Math.log2(Math.max(tables.ipv4.length, tables.websocket.length))
     this.countDownloads = countDownloads
     this.choice = new Choice(seed)
+    this.connections = connections
   }
 
   // HOT: no allocation below this line.
@@ -91,10 +108,17 @@ export class Swarms {
     return ipv4 ? this.ipv4[hash >>> this.tableShift] : this.ipv6[hash >>> this.tableShift]
   }
 
+  websocketTableOf(hash: number): Table {
+    return this.websocket[hash >>> this.tableShift]
+  }
+
   /**
    * Adds or renews a peer. `source[at]` is the info hash, `hash` its hash, `a0…a3` the address
    * (IPv4: `a0`), `port` as on the wire, `now` in seconds. `completed`: the peer says that its
    * download just completed. Fills the counts and the choice of up to `wanted` peers.
+   *
+   * Of a WebSocket peer, `a0…a3` and `member` hold the peer id and the connection, `port` the
+   * generation; `member.joined` tells afterwards whether it is new, or taken over.
    */
   announce(
     table: Table,
@@ -220,6 +244,12 @@ export class Swarms {
       }
       index = openSlot(table, seeder)
       table.control[table.header + (seeder ? TABLE_SEEDERS : TABLE_LEECHERS)]++
+      member.joined = true
+    } else if (
+      table.owned &&
+      !mayTake(table, this.connections, small.base + index * table.stride, last)
+    ) {
+      return this.held(table, row)
     } else if (seeder !== index < small.seeders) {
       closeSlot(table, index)
       index = openSlot(table, seeder)
@@ -227,24 +257,9 @@ export class Swarms {
     }
     writePeer(table, small.base + index * table.stride, a0, a1, a2, a3, last)
     closeSmall(table, row)
-    this.chooseSmall(table, seeder, index, wanted)
+    this.countOthers(small.seeders, small.leechers, seeder)
+    this.choice.fromSmall(table, seeder, index, wanted)
     return ANNOUNCED
-  }
-
-  private chooseSmall(table: Table, seeder: boolean, index: number, wanted: number): void {
-    const seeders = small.seeders
-    const leechers = small.leechers
-    const leechersAt = small.base + seeders * table.stride
-    this.seeders = seeder ? seeders - 1 : seeders
-    this.leechers = seeder ? leechers : leechers - 1
-    if (seeder) {
-      this.choice.fromRun(table, leechersAt, leechers, -1, wanted)
-      return
-    }
-    const fromSeeders =
-      wanted < seeders + leechers - 1 ? this.choice.share(wanted, seeders, leechers - 1) : seeders
-    this.choice.fromRun(table, small.base, seeders, -1, fromSeeders)
-    this.choice.fromRun(table, leechersAt, leechers, index - seeders, wanted - fromSeeders)
   }
 
   private announceLarge(
@@ -265,13 +280,20 @@ export class Swarms {
     const slot = row + (seeder ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
     const countAt = row + (seeder ? ROW_SEEDERS : ROW_LEECHERS)
     if (findInSet(table, words[slot], hash, a0, a1, a2, a3, port)) {
-      words[words[found.entry] + found.index * table.stride + table.stride - 1] = last
+      const at = words[found.entry] + found.index * table.stride
+      if (table.owned && !mayTake(table, this.connections, at, last)) return this.held(table, row)
+      words[at + table.stride - 1] = last
+      if (table.owned) words[at + PEER_CONNECTION] = member.connection
     } else {
       const otherSlot = row + (seeder ? ROW_LEECHER_DIRECTORY : ROW_BLOCK)
       const otherCountAt = row + (seeder ? ROW_LEECHERS : ROW_SEEDERS)
       const known = findInSet(table, words[otherSlot], hash, a0, a1, a2, a3, port)
       const entry = found.entry
       const index = found.index
+      if (known && table.owned) {
+        const at = words[entry] + index * table.stride
+        if (!mayTake(table, this.connections, at, last)) return this.held(table, row)
+      }
       if (!known && !this.bookPeer()) return PEERS_FULL
       // In before out: when there is no memory for the change, the peer stays what it was.
       if (!insertIntoSet(table, slot, words[countAt], hash, a0, a1, a2, a3, last)) {
@@ -285,35 +307,23 @@ export class Swarms {
         this.changeRole(table, row, seeder, completed)
       } else {
         table.control[table.header + (seeder ? TABLE_SEEDERS : TABLE_LEECHERS)]++
+        member.joined = true
       }
     }
-    this.chooseLarge(table, row, seeder, wanted)
+    this.countOthers(words[row + ROW_SEEDERS], words[row + ROW_LEECHERS], seeder)
+    this.choice.fromLarge(table, row, seeder, wanted)
     return ANNOUNCED
   }
 
-  /** `found` is the asking peer. */
-  private chooseLarge(table: Table, row: number, seeder: boolean, wanted: number): void {
-    const words = table.words
-    const seeders = words[row + ROW_SEEDERS]
-    const leechers = words[row + ROW_LEECHERS]
-    const leecherSet = words[row + ROW_LEECHER_DIRECTORY]
+  /** The counts without the asking peer. */
+  private countOthers(seeders: number, leechers: number, seeder: boolean): void {
     this.seeders = seeder ? seeders - 1 : seeders
     this.leechers = seeder ? leechers : leechers - 1
-    if (seeder) {
-      this.choice.fromSet(table, leecherSet, leechers, -1, -1, wanted)
-      return
-    }
-    const fromSeeders =
-      wanted < seeders + leechers - 1 ? this.choice.share(wanted, seeders, leechers - 1) : seeders
-    this.choice.fromSet(table, words[row + ROW_BLOCK], seeders, -1, -1, fromSeeders)
-    this.choice.fromSet(
-      table,
-      leecherSet,
-      leechers,
-      found.bucket,
-      found.index,
-      wanted - fromSeeders,
-    )
+  }
+
+  private held(table: Table, row: number): number {
+    this.readCounts(table, row)
+    return HELD
   }
 
   private changeRole(table: Table, row: number, seeder: boolean, completed: boolean): void {
@@ -337,6 +347,7 @@ export class Swarms {
     const count = small.seeders + small.leechers
     const index = findPeer(table, small.base, count, a0, a1, a2, a3, port)
     if (index < 0) return
+    if (table.owned && !isOwner(table, small.base + index * table.stride, port)) return
     const seeder = index < small.seeders
     closeSlot(table, index)
     shrinkSmall(table, row)
@@ -359,6 +370,8 @@ export class Swarms {
     const slot = row + (seeder ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
     const countAt = row + (seeder ? ROW_SEEDERS : ROW_LEECHERS)
     if (!seeder && !findInSet(table, words[slot], hash, a0, a1, a2, a3, port)) return
+    const at = words[found.entry] + found.index * table.stride
+    if (table.owned && !isOwner(table, at, port)) return
     removeFromSet(table, slot, words[countAt], found.entry, found.index)
     words[countAt]--
     this.forgetPeers(table, seeder ? 1 : 0, seeder ? 0 : 1)

@@ -25,6 +25,8 @@ export class Table {
   readonly rowsPerPage: number
   readonly few: number
   readonly smallMax: number
+  /** Peers belong to connections (layout.ts). */
+  readonly owned: boolean
   readonly key0: number
   readonly key1: number
 
@@ -54,6 +56,7 @@ export class Table {
     this.rowsPerPage = kind.rowsPerPage
     this.few = kind.few
     this.smallMax = kind.smallMax
+    this.owned = kind.owned
     this.key0 = key0
     this.key1 = key1
   }

@@ -8,11 +8,13 @@ const T = 3
 /** In the row, in a block, just large, large, with segments. */
 const SIZES = [3, 50, 64, 500, 10_000]
 
-export function swarmFairness(kind: string, make: MakeSwarm): void {
+/** `leechersFirst`: leechers are given seeders only when there are too few leechers. */
+export function swarmFairness(kind: string, make: MakeSwarm, leechersFirst: boolean): void {
   describe(`${kind} choice of peers`, () => {
+    const fillWithEquals = leechersFirst ? fillWithLeechers : fill
     test.each(SIZES)('one wanted: every other of %d peers is as likely as any', (size) => {
       const swarm = make()
-      fill(swarm, size)
+      fillWithEquals(swarm, size)
       const others = size - 1
       const counts = drawLeecher(swarm, size, 1, 30 * others)
       expectEvenCounts(counts.subarray(2), 30, 1 / others)
@@ -24,7 +26,7 @@ export function swarmFairness(kind: string, make: MakeSwarm): void {
 
     test.each(SIZES)('many wanted: every other of %d peers is as likely as any', (size) => {
       const swarm = make()
-      fill(swarm, size)
+      fillWithEquals(swarm, size)
       for (const wanted of [2, 7, 31]) {
         if (wanted >= size - 1) continue
         const draws = Math.ceil((30 * size) / wanted)
@@ -51,23 +53,36 @@ export function swarmFairness(kind: string, make: MakeSwarm): void {
       }
     })
 
-    test.each(SIZES)('a leecher among %d peers gets seeders in proportion', (size) => {
-      const swarm = make()
-      fill(swarm, size)
-      for (const wanted of [1, 2, 13, 30]) {
-        if (wanted >= size - 1) continue
-        let seeding = 0
-        const draws = 4000
-        for (let i = 0; i < draws; i++) seeding += swarm.announce(T, 1, { wanted }).peersSeeding
-        const exact = (wanted * seedersOf(size)) / (size - 1)
-        // Each answer is off by less than one, to either side.
-        expect(Math.abs(seeding / draws - exact)).toBeLessThan(3 / Math.sqrt(draws))
-      }
-    })
+    if (leechersFirst)
+      test.each(SIZES)('a leecher among %d peers gets leechers first', (size) => {
+        const swarm = make()
+        fill(swarm, size)
+        const leechers = size - seedersOf(size) - 1
+        for (const wanted of [1, 2, 13, 30, 240]) {
+          const answer = swarm.announce(T, 1, { wanted })
+          const given = Math.min(wanted, size - 1)
+          expect(answer.peers.length).toBe(given)
+          expect(answer.peersSeeding).toBe(Math.max(0, given - leechers))
+        }
+      })
+    else
+      test.each(SIZES)('a leecher among %d peers gets seeders in proportion', (size) => {
+        const swarm = make()
+        fill(swarm, size)
+        for (const wanted of [1, 2, 13, 30]) {
+          if (wanted >= size - 1) continue
+          let seeding = 0
+          const draws = 4000
+          for (let i = 0; i < draws; i++) seeding += swarm.announce(T, 1, { wanted }).peersSeeding
+          const exact = (wanted * seedersOf(size)) / (size - 1)
+          // Each answer is off by less than one, to either side.
+          expect(Math.abs(seeding / draws - exact)).toBeLessThan(3 / Math.sqrt(draws))
+        }
+      })
 
     test('peers that come and go leave the choice even', () => {
       const swarm = make()
-      fill(swarm, 2000)
+      fillWithEquals(swarm, 2000)
       // Half of them leave again: fewer peers per bucket than after growth.
       for (let peer = 700; peer < 2000; peer++) swarm.leave(T, peer)
       const counts = drawLeecher(swarm, 2000, 1, 30 * 699)
@@ -92,6 +107,10 @@ function fill(swarm: SwarmUnderTest, size: number): void {
   for (let peer = 1; peer <= size; peer++) {
     swarm.announce(T, peer, { seeder: isSeeder(peer, size), wanted: 0 })
   }
+}
+
+function fillWithLeechers(swarm: SwarmUnderTest, size: number): void {
+  for (let peer = 1; peer <= size; peer++) swarm.announce(T, peer, { wanted: 0 })
 }
 
 /** How often each peer was in the answers to peer 1. */

@@ -1,6 +1,6 @@
 // Cleanings that other things happen to between two slices.
 import { describe, expect, test } from 'bun:test'
-import { Cleaner, FAMILIES, FamilyHarness, Harness, randomFrom } from './harness.ts'
+import { Cleaner, FAMILIES, type Family, FamilyHarness, Harness, randomFrom } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 
 const OLD = 1000
@@ -63,7 +63,7 @@ describe.each(FAMILIES)('%s cleaning', (family) => {
 })
 
 /** Two torrents that share a table, the lower number in the first row. */
-function torrentsOfOneTable(harness: Harness, family: 'ipv4' | 'ipv6'): [number, number] {
+function torrentsOfOneTable(harness: Harness, family: Family): [number, number] {
   const table = harness.tableOf(family, 0)
   let torrent = 1
   while (harness.tableOf(family, torrent) !== table) torrent++

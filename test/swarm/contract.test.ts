@@ -1,4 +1,4 @@
-// Runs the contract of swarms for the kinds of peer rows that UDP uses.
+// Runs the contract of swarms for every kind of peer rows.
 import { type MakeSwarm, swarmContract } from '../contract/swarm.ts'
 import { swarmFairness } from '../contract/swarm-fairness.ts'
 import { FAMILIES, FamilyHarness } from './harness.ts'
@@ -10,5 +10,5 @@ for (const family of FAMILIES) {
     return Object.assign(swarm, { check: () => void checkInvariants(swarm.harness) })
   }
   swarmContract(family, make)
-  swarmFairness(family, make)
+  swarmFairness(family, make, family === 'websocket')
 }

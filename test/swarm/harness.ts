@@ -5,19 +5,27 @@
 // that tests can say who was chosen. Four numbers in a row share one address on four ports.
 import { Arena, createArena, PAGE_BYTES } from '../../src/memory/arena.ts'
 import { cleanSlice, startCleaning } from '../../src/swarm/clean.ts'
-import { PEER_PORT_MASK, PEER_SEEDER_BIT, PEER_SEEN_SHIFT } from '../../src/swarm/layout.ts'
+import { ConnectionStates, createConnectionStates } from '../../src/swarm/connections.ts'
 import {
-  attachSwarms,
+  PEER_PORT_MASK,
+  PEER_SEEDER_BIT,
+  PEER_SEEN_SHIFT,
+  type PeerKindName,
+  peerKindOf,
+} from '../../src/swarm/layout.ts'
+import {
+  attachTables,
   createSwarmMemory,
   type SwarmBuffers,
   type SwarmLimits,
 } from '../../src/swarm/memory.ts'
-import { ANNOUNCED, Swarms } from '../../src/swarm/swarm.ts'
+import { member } from '../../src/swarm/peers.ts'
+import { ANNOUNCED, HELD, Swarms } from '../../src/swarm/swarm.ts'
 import type { Table } from '../../src/swarm/table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
 
-export type Family = 'ipv4' | 'ipv6'
-export const FAMILIES: readonly Family[] = ['ipv4', 'ipv6']
+export type Family = PeerKindName
+export const FAMILIES: readonly Family[] = ['ipv4', 'ipv6', 'websocket']
 
 /** What comes with an announce; the defaults are a leecher that wants 50 peers at time 1000. */
 export interface AnnounceOptions {
@@ -25,6 +33,8 @@ export interface AnnounceOptions {
   readonly completed?: boolean
   readonly wanted?: number
   readonly now?: number
+  /** WebSocket: the slot of the connection that asks. */
+  readonly connection?: number
 }
 
 export interface Answer {
@@ -46,15 +56,24 @@ export interface Counts {
 const PORT_BASE = 1000
 const PORTS_PER_ADDRESS = 4
 
+/** Connections for WebSocket peers to belong to, and the generation of their slots. */
+const CONNECTIONS = 64
+export const GENERATION = 7
+
 /** The hash keys of all test swarms: failures can then be repeated. */
 const KEY_0 = 0x1234567
 const KEY_1 = 0x89abcde
 
-export const SMALL_LIMITS: SwarmLimits = { maxTorrents: 100_000, maxPeers: 1_000_000, workers: 1 }
+export const SMALL_LIMITS: SwarmLimits = {
+  maxTorrents: 100_000,
+  maxPeers: 1_000_000,
+  workers: 1,
+  kinds: FAMILIES,
+}
 
 /** Swarm memory with fixed keys and, where given, an arena of so many pages. */
 export function testBuffers(limits: SwarmLimits = SMALL_LIMITS, arenaPages = 0): SwarmBuffers {
-  const buffers = createSwarmMemory(limits)
+  const buffers = createSwarmMemory({ kinds: FAMILIES, ...limits })
   const arena = arenaPages > 0 ? createArena(arenaPages * PAGE_BYTES) : buffers.arena
   return { ...buffers, arena, key0: KEY_0, key1: KEY_1 }
 }
@@ -64,18 +83,21 @@ export class Harness {
   readonly swarms: Swarms
   readonly buffers: SwarmBuffers
   readonly arena: Arena
+  /** All of generation GENERATION. They count as gone until a test opens them. */
+  readonly connections: ConnectionStates
   private readonly infoHash = new Int32Array(INFO_HASH_WORDS)
 
   constructor(buffers: SwarmBuffers = testBuffers(), seed = 1, countDownloads = true) {
     this.buffers = buffers
-    const { ipv4, ipv6 } = attachSwarms(buffers, countDownloads)
     const totals = new Int32Array(buffers.control)
-    this.swarms = new Swarms(ipv4, ipv6, totals, countDownloads, seed)
+    const tables = attachTables(buffers)
+    this.connections = new ConnectionStates(createConnectionStates(1, CONNECTIONS))
+    this.swarms = new Swarms(tables, totals, countDownloads, seed, this.connections)
     this.arena = new Arena(buffers.arena)
   }
 
   get tables(): readonly Table[] {
-    return [...this.swarms.ipv4, ...this.swarms.ipv6]
+    return [...this.swarms.ipv4, ...this.swarms.ipv6, ...this.swarms.websocket]
   }
 
   /** Writes a torrent's info hash to `infoHash` and returns its hash. */
@@ -91,12 +113,13 @@ export class Harness {
   }
 
   tableOf(family: Family, torrent: number): Table {
-    return this.swarms.tableOf(family === 'ipv4', this.hashOf(torrent))
+    return this.tableFor(family, this.hashOf(torrent))
   }
 
   announce(family: Family, torrent: number, peer: number, options: AnnounceOptions = {}): Answer {
     const hash = this.hashOf(torrent)
-    const table = this.swarms.tableOf(family === 'ipv4', hash)
+    const table = this.tableFor(family, hash)
+    enter(family, peer, options.connection ?? 0)
     table.lock()
     const status = this.swarms.announce(
       table,
@@ -107,7 +130,7 @@ export class Harness {
       address(family, peer, 1),
       address(family, peer, 2),
       address(family, peer, 3),
-      portOf(peer),
+      portWord(family, peer),
       options.seeder ?? false,
       options.completed ?? false,
       options.wanted ?? 50,
@@ -119,9 +142,10 @@ export class Harness {
   }
 
   /** Returns the counts of those who stay. */
-  leave(family: Family, torrent: number, peer: number): Counts {
+  leave(family: Family, torrent: number, peer: number, connection = 0): Counts {
     const hash = this.hashOf(torrent)
-    const table = this.swarms.tableOf(family === 'ipv4', hash)
+    const table = this.tableFor(family, hash)
+    enter(family, peer, connection)
     table.lock()
     this.swarms.leave(
       table,
@@ -132,7 +156,7 @@ export class Harness {
       address(family, peer, 1),
       address(family, peer, 2),
       address(family, peer, 3),
-      portOf(peer),
+      portWord(family, peer),
     )
     const counts = this.readCounts()
     table.unlock()
@@ -141,12 +165,17 @@ export class Harness {
 
   scrape(family: Family, torrent: number): Counts {
     const hash = this.hashOf(torrent)
-    const table = this.swarms.tableOf(family === 'ipv4', hash)
+    const table = this.tableFor(family, hash)
     table.lock()
     this.swarms.scrape(table, this.infoHash, 0, hash)
     const counts = this.readCounts()
     table.unlock()
     return counts
+  }
+
+  tableFor(family: Family, hash: number): Table {
+    if (family === 'websocket') return this.swarms.websocketTableOf(hash)
+    return this.swarms.tableOf(family === 'ipv4', hash)
   }
 
   /** A whole cleaning of all tables. */
@@ -170,7 +199,8 @@ export class Harness {
         if ((table.words[at + table.stride - 1] & PEER_SEEDER_BIT) !== 0) peersSeeding++
       }
     }
-    if (status !== ANNOUNCED) return { status, seeders: 0, leechers: 0, peers, peersSeeding }
+    if (status !== ANNOUNCED && status !== HELD)
+      return { status, seeders: 0, leechers: 0, peers, peersSeeding }
     return { status, seeders, leechers, peers, peersSeeding }
   }
 }
@@ -233,21 +263,39 @@ export class Cleaner {
   }
 }
 
-/** Word `index` of a peer's address. */
+/** Word `index` of a peer's address, or of its peer id. */
 export function address(family: Family, peer: number, index: number): number {
   const word = (peer / PORTS_PER_ADDRESS) | 0
   if (family === 'ipv4') return index === 0 ? word : 0
+  if (family === 'websocket') return index === 0 ? 0x5457572d : peer ^ index
   if (index === 0) return 0x20010db8
   return index === 1 ? word ^ 0x5a5a5a : index === 2 ? 7 : word
+}
+
+/** What stands in the low bits of a peer's last word. */
+function portWord(family: Family, peer: number): number {
+  return family === 'websocket' ? GENERATION : portOf(peer)
 }
 
 export function portOf(peer: number): number {
   return PORT_BASE + (peer % PORTS_PER_ADDRESS)
 }
 
+/** Sets what a WebSocket peer is beyond its address. */
+function enter(family: Family, peer: number, connection: number): void {
+  member.id4 = family === 'websocket' ? peer : 0
+  member.connection = family === 'websocket' ? connection : 0
+  member.joined = false
+}
+
 /** The number of the peer stored at `at`, or −1 for one that no test has announced. */
 export function peerAt(family: Family, words: Int32Array, at: number): number {
-  const stride = family === 'ipv4' ? 2 : 5
+  const { stride } = peerKindOf(family)
+  if (family === 'websocket') {
+    const peer = words[at + 4]
+    const isRight = [0, 1, 2, 3].every((i) => words[at + i] === address(family, peer, i))
+    return isRight ? peer : -1
+  }
   const port = words[at + stride - 1] & PEER_PORT_MASK
   const peer = words[at + stride - 2] * PORTS_PER_ADDRESS + port - PORT_BASE
   for (let i = 0; i < stride - 1; i++) {

@@ -18,6 +18,7 @@ import {
   KIND_LARGE,
   PEER_PORT_MASK,
   PEER_SEEDER_BIT,
+  peerKindOf,
   ROW_BLOCK,
   ROW_CLASS,
   ROW_ID_MASK,
@@ -42,7 +43,7 @@ import {
 } from '../../src/swarm/layout.ts'
 import type { Table } from '../../src/swarm/table.ts'
 import { bucketOf, findTorrent, hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
-import type { Harness } from './harness.ts'
+import { FAMILIES, type Family, type Harness } from './harness.ts'
 import { Blocks, expectEqual, fail, type PageCounts, Pages } from './ownership.ts'
 
 export interface Census {
@@ -291,8 +292,8 @@ class TableCheck {
     const { table, name, harness } = this
     const { words, stride } = table
     const hash = hashInfoHash(table, words, row)
-    const ipv4 = stride === 2
-    if (harness.swarms.tableOf(ipv4, hash) !== table) fail(`${name}: a torrent of another table`)
+    const family = FAMILIES.find((name) => peerKindOf(name).stride === stride) as Family
+    if (harness.tableFor(family, hash) !== table) fail(`${name}: a torrent of another table`)
     const copy = words.slice(row, row + INFO_HASH_WORDS)
     // A second row with the same info hash would be found in place of one of them.
     expectEqual(findTorrent(table, copy, 0, hash), row, () => `${name}: the row of a torrent`)
@@ -301,7 +302,9 @@ class TableCheck {
       const last = words[at + stride - 1]
       const marked = (last & PEER_SEEDER_BIT) !== 0
       if (marked !== seeder) fail(`${name}: a seeder among leechers, or the other way round`)
-      const key = `${words.slice(at, at + stride - 1)}:${last & PEER_PORT_MASK}`
+      // A WebSocket peer is its peer id, whatever its connection.
+      const id = words.slice(at, at + (table.owned ? 5 : stride - 1))
+      const key = table.owned ? `${id}` : `${id}:${last & PEER_PORT_MASK}`
       if (peers.has(key)) fail(`${name}: peer ${key} is twice in a swarm`)
       peers.add(key)
       if (buckets > 1) {

@@ -46,10 +46,11 @@ describe.each(FAMILIES)('%s limits', (family) => {
     checkInvariants(harness)
   })
 
-  test('one limit holds for both families together', () => {
-    const harness = new Harness(testBuffers({ maxTorrents: 2, maxPeers: 3, workers: 1 }))
-    expect(harness.announce('ipv4', 1, 1).status).toBe(ANNOUNCED)
-    expect(harness.announce('ipv6', 1, 1).status).toBe(ANNOUNCED)
+  test('one limit holds for all kinds of peers together', () => {
+    const harness = new Harness(testBuffers({ maxTorrents: 3, maxPeers: 4, workers: 1 }))
+    for (const kind of FAMILIES) {
+      expect(harness.announce(kind, 1, 1).status).toBe(ANNOUNCED)
+    }
     expect(harness.announce(family, 2, 1).status).toBe(TORRENTS_FULL)
     expect(harness.announce(family, 1, 2).status).toBe(ANNOUNCED)
     expect(harness.announce(family, 1, 3).status).toBe(PEERS_FULL)

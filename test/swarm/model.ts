@@ -22,6 +22,7 @@ export class Model {
   readonly families = {
     ipv4: new Map<number, ModelTorrent>(),
     ipv6: new Map<number, ModelTorrent>(),
+    websocket: new Map<number, ModelTorrent>(),
   }
 
   announce(
