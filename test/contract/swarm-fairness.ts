@@ -53,32 +53,8 @@ export function swarmFairness(kind: string, make: MakeSwarm, leechersFirst: bool
       }
     })
 
-    if (leechersFirst)
-      test.each(SIZES)('a leecher among %d peers gets leechers first', (size) => {
-        const swarm = make()
-        fill(swarm, size)
-        const leechers = size - seedersOf(size) - 1
-        for (const wanted of [1, 2, 13, 30, 240]) {
-          const answer = swarm.announce(T, 1, { wanted })
-          const given = Math.min(wanted, size - 1)
-          expect(answer.peers.length).toBe(given)
-          expect(answer.peersSeeding).toBe(Math.max(0, given - leechers))
-        }
-      })
-    else
-      test.each(SIZES)('a leecher among %d peers gets seeders in proportion', (size) => {
-        const swarm = make()
-        fill(swarm, size)
-        for (const wanted of [1, 2, 13, 30]) {
-          if (wanted >= size - 1) continue
-          let seeding = 0
-          const draws = 4000
-          for (let i = 0; i < draws; i++) seeding += swarm.announce(T, 1, { wanted }).peersSeeding
-          const exact = (wanted * seedersOf(size)) / (size - 1)
-          // Each answer is off by less than one, to either side.
-          expect(Math.abs(seeding / draws - exact)).toBeLessThan(3 / Math.sqrt(draws))
-        }
-      })
+    if (leechersFirst) leechersFirstTest(make)
+    else proportionTest(make)
 
     test('peers that come and go leave the choice even', () => {
       const swarm = make()
@@ -89,6 +65,36 @@ export function swarmFairness(kind: string, make: MakeSwarm, leechersFirst: bool
       const stayed = counts.filter((_, peer) => (peer >= 2 && peer < 700) || peer === 2000)
       expectEvenCounts(stayed, 30, 1 / 699)
     })
+  })
+}
+
+function leechersFirstTest(make: MakeSwarm): void {
+  test.each(SIZES)('a leecher among %d peers gets leechers first', (size) => {
+    const swarm = make()
+    fill(swarm, size)
+    const leechers = size - seedersOf(size) - 1
+    for (const wanted of [1, 2, 13, 30, 240]) {
+      const answer = swarm.announce(T, 1, { wanted })
+      const given = Math.min(wanted, size - 1)
+      expect(answer.peers.length).toBe(given)
+      expect(answer.peersSeeding).toBe(Math.max(0, given - leechers))
+    }
+  })
+}
+
+function proportionTest(make: MakeSwarm): void {
+  test.each(SIZES)('a leecher among %d peers gets seeders in proportion', (size) => {
+    const swarm = make()
+    fill(swarm, size)
+    for (const wanted of [1, 2, 13, 30]) {
+      if (wanted >= size - 1) continue
+      let seeding = 0
+      const draws = 4000
+      for (let i = 0; i < draws; i++) seeding += swarm.announce(T, 1, { wanted }).peersSeeding
+      const exact = (wanted * seedersOf(size)) / (size - 1)
+      // Each answer is off by less than one, to either side.
+      expect(Math.abs(seeding / draws - exact)).toBeLessThan(3 / Math.sqrt(draws))
+    }
   })
 }
 
