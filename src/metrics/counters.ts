@@ -6,6 +6,13 @@
 // Counts are 32-bit and wrap: a reader adds up differences, and has to look more often than they wrap
 // (at 10 Gbit/s the bytes do after 3 seconds).
 
+import {
+  type Distribution,
+  distributionOf,
+  type HistogramShape,
+  histogramCounters,
+} from './histogram.ts'
+
 const WORDS_PER_CACHE_LINE = 16
 
 /** Words per worker for so many counters: whole cache lines, so that no worker disturbs another. */
@@ -13,24 +20,33 @@ export function slotWords(counters: number): number {
   return Math.ceil(counters / WORDS_PER_CACHE_LINE) * WORDS_PER_CACHE_LINE
 }
 
-/** Shared memory for the counters of so many workers. */
+/** Shared memory for the counters of so many workers, histograms' ones included. */
 export function counterSlots(workers: number, counters: number): SharedArrayBuffer {
   return new SharedArrayBuffer(workers * slotWords(counters) * 4)
 }
 
 /** All workers' counts since the start. Keeps what it has read, because counts wrap. */
-export class CounterReader<Name extends string> {
+export class CounterReader<Name extends string, HistogramName extends string = never> {
   private readonly names: readonly Name[]
+  private readonly histograms: Readonly<Record<HistogramName, HistogramShape>>
   private readonly shared: Int32Array
   private readonly last: Int32Array
   /** Counts since the start, in the places that `shared` has them. */
   private readonly totals: Float64Array
   private readonly words: number
 
-  /** `names` in their order in memory. */
-  constructor(slots: SharedArrayBuffer, names: readonly Name[]) {
+  /** Names in their order in memory; histograms follow the counters. */
+  constructor(
+    slots: SharedArrayBuffer,
+    names: readonly Name[],
+    histograms = {} as Readonly<Record<HistogramName, HistogramShape>>,
+  ) {
+    const shapes = Object.values<HistogramShape>(histograms)
     this.names = names
-    this.words = slotWords(names.length)
+    this.histograms = histograms
+    this.words = slotWords(
+      shapes.reduce((sum, shape) => sum + histogramCounters(shape), names.length),
+    )
     this.shared = new Int32Array(slots)
     this.last = new Int32Array(this.shared.length)
     this.totals = new Float64Array(this.shared.length)
@@ -50,6 +66,21 @@ export class CounterReader<Name extends string> {
   ofWorker(worker: number): ReadonlyMap<Name, number> {
     const base = worker * this.words
     return new Map(this.names.map((name, i) => [name, this.totals[base + i]]))
+  }
+
+  /** What all workers have measured, as of the last `read`. */
+  histogram(name: HistogramName): Distribution {
+    let at = this.names.length
+    for (const [other, shape] of Object.entries<HistogramShape>(this.histograms)) {
+      if (other === name) {
+        const counters = Array.from({ length: histogramCounters(shape) }, (_, i) =>
+          this.sum(at + i),
+        )
+        return distributionOf(shape, counters)
+      }
+      at += histogramCounters(shape)
+    }
+    throw new Error(`no histogram ${name}`)
   }
 
   private sum(counter: number): number {

@@ -163,9 +163,12 @@ const statistics = section('Figures about the work done.', {
   interval: seconds(
     0,
     { min: 0, max: DAY_SEC },
-    `Seconds between statistics lines on standard error. 0 = off.
+    `Write a table of statistics to standard error this often (seconds). 0 = off.
 
-    A line tells what was done since the one before it.`,
+    It tells what was done since the one before it: requests and responses per second by type and
+    address family, bytes, refused packets by reason, the time that answers took inside the tracker,
+    packets that the system dropped before the tracker saw them; and how many torrents and peers
+    there are now.`,
   ),
 })
 

@@ -9,6 +9,8 @@ import type { Table } from '../swarm/table.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import type { ConnectionIds } from './connection-id.ts'
 import {
+  FAMILY_IPV4,
+  FAMILY_IPV6,
   REJECTED_ACTION,
   REJECTED_CONNECTION_ID,
   REJECTED_NO_INFO_HASH,
@@ -91,6 +93,8 @@ export class Handler {
   private readonly scrapeMaxIPv6: number
   private readonly interval: number
   private readonly answerInvalidId: boolean
+  /** Where the counters of the packet's address family start. */
+  family = 0
   private now = 0
 
   constructor(swarms: Swarms, ids: ConnectionIds, settings: RequestSettings, counts: Int32Array) {
@@ -129,19 +133,20 @@ export class Handler {
     out: Int32Array,
     to: number,
   ): number {
+    this.family = ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
     const kind = parse(words, at, bytes)
     if (kind > SCRAPE) return this.reject(kind)
     const transaction = words[at + REQUEST_TRANSACTION]
     if (kind === CONNECT) {
-      this.counts[REQUESTS_CONNECT]++
-      this.counts[RESPONSES_CONNECT]++
+      this.counts[this.family + REQUESTS_CONNECT]++
+      this.counts[this.family + RESPONSES_CONNECT]++
       this.ids.issue(ipv4, a0, a1, a2, a3)
       return writeConnect(out, to, transaction, this.ids.id0, this.ids.id1)
     }
     const id0 = words[at + REQUEST_ID]
     const id1 = words[at + REQUEST_ID + 1]
     if (!this.ids.verify(id0, id1, ipv4, a0, a1, a2, a3)) {
-      this.counts[REJECTED_CONNECTION_ID]++
+      this.counts[this.family + REJECTED_CONNECTION_ID]++
       if (!this.answerInvalidId) return 0
       return this.error(out, to, transaction, ERROR_CONNECTION_ID, bytes)
     }
@@ -150,9 +155,9 @@ export class Handler {
   }
 
   private reject(kind: number): number {
-    if (kind === TOO_SHORT) this.counts[REJECTED_TOO_SHORT]++
-    else if (kind === WRONG_PROTOCOL_ID) this.counts[REJECTED_PROTOCOL_ID]++
-    else this.counts[REJECTED_ACTION]++
+    if (kind === TOO_SHORT) this.counts[this.family + REJECTED_TOO_SHORT]++
+    else if (kind === WRONG_PROTOCOL_ID) this.counts[this.family + REJECTED_PROTOCOL_ID]++
+    else this.counts[this.family + REJECTED_ACTION]++
     return 0
   }
 
@@ -167,11 +172,11 @@ export class Handler {
     out: Int32Array,
     to: number,
   ): number {
-    this.counts[REQUESTS_ANNOUNCE]++
+    this.counts[this.family + REQUESTS_ANNOUNCE]++
     const transaction = words[at + REQUEST_TRANSACTION]
     const port = words[at + ANNOUNCE_PORT] & 0xffff
     if (port === 0) {
-      this.counts[REJECTED_PORT]++
+      this.counts[this.family + REJECTED_PORT]++
       return this.error(out, to, transaction, ERROR_PORT, ERROR_BYTES_MAX)
     }
     const swarms = this.swarms
@@ -220,7 +225,7 @@ export class Handler {
     to: number,
   ): number {
     if (status !== ANNOUNCED) return this.full(status, out, to, transaction)
-    this.counts[RESPONSES_ANNOUNCE]++
+    this.counts[this.family + RESPONSES_ANNOUNCE]++
     const { seeders, leechers, choice } = this.swarms
     const { interval } = this
     const { runs, runCount } = choice
@@ -238,11 +243,11 @@ export class Handler {
     out: Int32Array,
     to: number,
   ): number {
-    this.counts[REQUESTS_SCRAPE]++
+    this.counts[this.family + REQUESTS_SCRAPE]++
     const transaction = words[at + REQUEST_TRANSACTION]
     let infoHashes = ((bytes - REQUEST_BYTES_MIN) / INFO_HASH_BYTES) | 0
     if (infoHashes === 0) {
-      this.counts[REJECTED_NO_INFO_HASH]++
+      this.counts[this.family + REJECTED_NO_INFO_HASH]++
       return this.error(out, to, transaction, ERROR_NO_INFO_HASH, ERROR_BYTES_MAX)
     }
     const max = ipv4 ? this.scrapeMaxIPv4 : this.scrapeMaxIPv6
@@ -259,13 +264,13 @@ export class Handler {
       table.unlock()
       size = writeScrapeEntry(out, to, i, swarms.seeders, swarms.completed, swarms.leechers)
     }
-    this.counts[RESPONSES_SCRAPE]++
+    this.counts[this.family + RESPONSES_SCRAPE]++
     return size
   }
 
   private full(status: number, out: Int32Array, to: number, transaction: number): number {
-    if (status === TORRENTS_FULL) this.counts[REJECTED_TORRENTS_FULL]++
-    if (status === PEERS_FULL) this.counts[REJECTED_PEERS_FULL]++
+    if (status === TORRENTS_FULL) this.counts[this.family + REJECTED_TORRENTS_FULL]++
+    if (status === PEERS_FULL) this.counts[this.family + REJECTED_PEERS_FULL]++
     const text = status === TORRENTS_FULL ? ERROR_TORRENTS_FULL : ERROR_PEERS_FULL
     return this.error(out, to, transaction, text, ERROR_BYTES_MAX)
   }
@@ -277,7 +282,7 @@ export class Handler {
     text: ErrorText,
     max: number,
   ): number {
-    this.counts[RESPONSES_ERROR]++
+    this.counts[this.family + RESPONSES_ERROR]++
     return writeError(out, to, transaction, text, max)
   }
 }

@@ -14,7 +14,7 @@ import { faultAskedOf, Workers } from '../process/workers.ts'
 import { createSwarmMemory, reserveBytes, type SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
-import { COUNTERS } from './counters.ts'
+import { COUNTER_WORDS } from './counters.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { type Listening, openSockets } from './listen.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
@@ -77,8 +77,9 @@ class Tracker {
     this.swarms = swarms
     this.listening = listening
     this.workers = new Workers('aquatic_udp', entry, log)
-    this.counters = counterSlots(workerCount, COUNTERS.length)
-    this.watch = new Watch(config, this.counters, swarms, log)
+    this.counters = counterSlots(workerCount, COUNTER_WORDS)
+    const sockets = listening.sockets.flat().map(({ fd }) => fd)
+    this.watch = new Watch(config, this.counters, swarms, sockets, log)
   }
 
   /** Returns once all workers serve. */

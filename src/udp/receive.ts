@@ -2,7 +2,14 @@
 // Called in a loop by socket-worker.ts, once per turn and socket.
 import type { PacketBatch } from '../os/packet-batch.ts'
 import { NAME_WORDS } from '../os/packet-batch.ts'
-import { RECEIVED_BYTES, REJECTED_SOURCE_PORT, SEND_FAILURES, SENT_BYTES } from './counters.ts'
+import {
+  FAMILY_IPV4,
+  FAMILY_IPV6,
+  RECEIVED_BYTES,
+  REJECTED_SOURCE_PORT,
+  SEND_FAILURES,
+  SENT_BYTES,
+} from './counters.ts'
 import type { Handler } from './handle.ts'
 
 // struct sockaddr in words: family in the low half, port in the high half of word 0.
@@ -20,11 +27,11 @@ export function serveBatch(batch: PacketBatch, handler: Handler, max: number): n
   const counts = handler.counts
   for (let i = 0; i < received; i++) {
     const bytes = batch.length(i)
-    counts[RECEIVED_BYTES] += bytes
     const answer = answerPacket(batch, handler, i, bytes)
+    counts[handler.family + RECEIVED_BYTES] += bytes
     if (answer !== 0) {
       batch.queue(i, answer)
-      counts[SENT_BYTES] += answer
+      counts[handler.family + SENT_BYTES] += answer
     }
     batch.release(i)
   }
@@ -42,7 +49,8 @@ function answerPacket(batch: PacketBatch, handler: Handler, i: number, bytes: nu
   const head = names[name]
   // Port 0 cannot be answered, and sendmmsg would stop at it.
   if (head >>> 16 === 0) {
-    handler.counts[REJECTED_SOURCE_PORT]++
+    handler.family = (head & FAMILY_MASK) === AF_INET ? FAMILY_IPV4 : FAMILY_IPV6
+    handler.counts[handler.family + REJECTED_SOURCE_PORT]++
     return 0
   }
   const out = memory.answers

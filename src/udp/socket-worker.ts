@@ -5,6 +5,7 @@
 // the worker sleep, in poll, and no longer than POLL_MILLISECONDS: so it notices stop and time.
 import { parentPort } from 'node:worker_threads'
 import { publish } from '../metrics/counters.ts'
+import { observe } from '../metrics/histogram.ts'
 import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
 import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
 import { Poll } from '../os/poll.ts'
@@ -12,7 +13,13 @@ import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../proc
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { ConnectionIds } from './connection-id.ts'
-import { COUNTER_WORDS } from './counters.ts'
+import {
+  BATCH_SIZE,
+  BATCH_SIZE_SHAPE,
+  COUNTER_WORDS,
+  RESPONSE_TIME,
+  RESPONSE_TIME_SHAPE,
+} from './counters.ts'
 import { Handler, type RequestSettings } from './handle.ts'
 import { ANSWER_BYTES_MAX_IPV4, RECEIVE_SLOT_BYTES } from './layout.ts'
 import { serveBatch } from './receive.ts'
@@ -21,6 +28,9 @@ import { serveBatch } from './receive.ts'
 const POLL_MILLISECONDS = 200
 /** and between two slices of a cleaning. */
 const CLEANING_PAUSE_MILLISECONDS = 1
+
+/** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
+const TIME_MAX = 0x7fffffff
 
 export interface SocketWorkerData extends WorkerStart {
   readonly role: 'socket'
@@ -119,10 +129,26 @@ class SocketWorker {
     this.handler.setTime(now)
     let served = 0
     for (let i = 0; i < this.batches.length; i++) {
-      served += serveBatch(this.batches[i], this.handler, this.batchPackets)
+      const packets = serveBatch(this.batches[i], this.handler, this.batchPackets)
+      if (packets !== 0) this.measure(packets)
+      served += packets
     }
     this.publishSometimes(now)
     return served
+  }
+
+  /** How long the batch took, which all its packets have waited: since the clock was last read. */
+  private measure(packets: number): void {
+    const seconds = clockSeconds()
+    const nanoseconds = clockNanoseconds()
+    readClock()
+    const took = (clockSeconds() - seconds) * 1e9 + clockNanoseconds() - nanoseconds
+    const counts = this.handler.counts
+    const { first, buckets, sumShift } = RESPONSE_TIME_SHAPE
+    const time = took < TIME_MAX ? took : TIME_MAX
+    observe(counts, RESPONSE_TIME, first, buckets, sumShift, time, packets)
+    const sizes = BATCH_SIZE_SHAPE
+    observe(counts, BATCH_SIZE, sizes.first, sizes.buckets, sizes.sumShift, packets, 1)
   }
 
   /** About 15 times a second: atomic stores cost more than a packet's own counting. */

@@ -1,46 +1,63 @@
-// What the main thread does while the workers serve: reads their counters, writes the statistics
-// line, and says when a limit turns clients away. Started and stopped by main.ts. Owns its timer.
+// What the main thread does while the workers serve: reads their counters, writes the statistics, and
+// says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
 import { writeRunning } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
-import { countSwarms } from '../swarm/count.ts'
+import { type Distribution, since } from '../metrics/histogram.ts'
+import { receiveDrops } from '../os/udp-socket.ts'
+import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
-import { COUNTERS, type CounterName } from './counters.ts'
+import { COUNTERS, type CounterName, HISTOGRAMS } from './counters.ts'
+import { statisticsText } from './statistics.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
-const RESPONSES: readonly CounterName[] = [
-  'responses_connect',
-  'responses_announce',
-  'responses_scrape',
-  'responses_error',
-]
 const LIMIT_LOG_MILLISECONDS = 60_000
 
+/** All there is to tell of one moment; counts are since the start. */
+interface Reading {
+  readonly at: number
+  readonly counts: ReadonlyMap<CounterName, number>
+  readonly responseTime: Distribution
+  readonly batchSize: Distribution
+  readonly ipv4: SwarmCounts
+  readonly ipv6: SwarmCounts
+  readonly lockWaits: number
+  readonly receiveDrops: number
+}
+
 export class Watch {
-  private readonly reader: CounterReader<CounterName>
+  private readonly reader: CounterReader<CounterName, keyof typeof HISTOGRAMS>
   private readonly swarms: SwarmBuffers
+  private readonly sockets: readonly number[]
   private readonly statisticsInterval: number
   private readonly limits: { max_torrents: number; max_peers: number }
   private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
-  private before: ReadonlyMap<CounterName, number> = new Map()
-  private beforeAt = 0
+  private before: Reading
   private refused = 0
-  private lockWaits = 0
   private refusedLoggedAt = Number.NEGATIVE_INFINITY
 
-  constructor(config: UdpConfig, counters: SharedArrayBuffer, swarms: SwarmBuffers, log: Log) {
-    this.reader = new CounterReader(counters, COUNTERS)
+  /** `sockets`: descriptors of all workers. */
+  constructor(
+    config: UdpConfig,
+    counters: SharedArrayBuffer,
+    swarms: SwarmBuffers,
+    sockets: readonly number[],
+    log: Log,
+  ) {
+    this.reader = new CounterReader(counters, COUNTERS, HISTOGRAMS)
     this.swarms = swarms
+    this.sockets = sockets
     this.statisticsInterval = config.statistics.interval * 1000
     this.limits = config.limits
     this.log = log
+    this.before = this.read()
   }
 
   start(): void {
-    this.beforeAt = performance.now()
+    this.before = this.read()
     this.timer = setInterval(() => this.look(), READ_MILLISECONDS)
   }
 
@@ -48,23 +65,39 @@ export class Watch {
     clearInterval(this.timer)
   }
 
-  private look(): void {
+  private read(): Reading {
     const counts = this.reader.read()
-    const now = performance.now()
-    this.reportLimits(counts, now)
-    // A timer fires a little early or late; half a period of slack keeps the interval right on average.
-    const due = now - this.beforeAt + READ_MILLISECONDS / 2 >= this.statisticsInterval
-    if (this.statisticsInterval > 0 && due) this.writeStatistics(counts, now)
+    const [ipv4, ipv6] = countSwarms(this.swarms)
+    return {
+      at: performance.now(),
+      counts,
+      responseTime: this.reader.histogram('response_time'),
+      batchSize: this.reader.histogram('batch_size'),
+      ipv4,
+      ipv6,
+      lockWaits: ipv4.contendedLocks + ipv6.contendedLocks,
+      receiveDrops: this.sockets.reduce((sum, fd) => sum + receiveDrops(fd), 0),
+    }
   }
 
-  private reportLimits(counts: ReadonlyMap<CounterName, number>, now: number): void {
-    const torrents = counts.get('rejected_torrents_full') ?? 0
-    const peers = counts.get('rejected_peers_full') ?? 0
-    if (torrents + peers === this.refused || now - this.refusedLoggedAt < LIMIT_LOG_MILLISECONDS) {
+  private look(): void {
+    const now = this.read()
+    this.reportLimits(now)
+    // A timer fires a little early or late; half a period of slack keeps the interval right on average.
+    const due = now.at - this.before.at + READ_MILLISECONDS / 2 >= this.statisticsInterval
+    if (this.statisticsInterval > 0 && due) this.writeStatistics(now)
+  }
+
+  private reportLimits({ counts, at }: Reading): void {
+    const sum = (name: 'rejected_torrents_full' | 'rejected_peers_full') =>
+      (counts.get(`${name}_ipv4`) ?? 0) + (counts.get(`${name}_ipv6`) ?? 0)
+    const torrents = sum('rejected_torrents_full')
+    const peers = sum('rejected_peers_full')
+    if (torrents + peers === this.refused || at - this.refusedLoggedAt < LIMIT_LOG_MILLISECONDS) {
       return
     }
     this.refused = torrents + peers
-    this.refusedLoggedAt = now
+    this.refusedLoggedAt = at
     const { max_torrents, max_peers } = this.limits
     this.log.error(
       `announces refused since the start: ${torrents} for new torrents ([limits] max_torrents = ` +
@@ -72,26 +105,21 @@ export class Watch {
     )
   }
 
-  private writeStatistics(counts: ReadonlyMap<CounterName, number>, now: number): void {
-    const seconds = (now - this.beforeAt) / 1000
-    const more = (name: CounterName) => (counts.get(name) ?? 0) - (this.before.get(name) ?? 0)
-    const rate = (...names: readonly CounterName[]) =>
-      (names.reduce((sum, name) => sum + more(name), 0) / seconds).toFixed(0)
-    const { torrents, seeders, leechers, contendedLocks } = countSwarms(this.swarms)
-    const trouble = COUNTERS.filter((name) => /^rejected_|_failures$/.test(name))
-      .filter((name) => more(name) > 0)
-      .map((name) => `, ${name} ${rate(name)}`)
-    const waits = contendedLocks - this.lockWaits
-    writeRunning(
-      `per second: requests connect ${rate('requests_connect')}, ` +
-        `announce ${rate('requests_announce')}, scrape ${rate('requests_scrape')}, ` +
-        `responses ${rate(...RESPONSES)}, bytes in ${rate('received_bytes')}, ` +
-        `out ${rate('sent_bytes')}${trouble.join('')} │ now: ` +
-        `torrents ${torrents}, seeders ${seeders}, leechers ${leechers}` +
-        `${waits === 0 ? '' : ` │ lock waits ${waits}`}\n`,
-    )
-    this.lockWaits = contendedLocks
-    this.before = counts
-    this.beforeAt = now
+  private writeStatistics(now: Reading): void {
+    const { before } = this
+    const more = COUNTERS.map((name) => {
+      return [name, (now.counts.get(name) ?? 0) - (before.counts.get(name) ?? 0)] as const
+    })
+    const interval = {
+      seconds: (now.at - before.at) / 1000,
+      counts: new Map(more),
+      responseTime: since(now.responseTime, before.responseTime),
+      batchSize: since(now.batchSize, before.batchSize),
+      lockWaits: now.lockWaits - before.lockWaits,
+      receiveDrops: now.receiveDrops - before.receiveDrops,
+      swarms: now,
+    }
+    writeRunning(statisticsText(interval, new Date()))
+    this.before = now
   }
 }

@@ -4,11 +4,14 @@ import { SystemError } from '../../src/os/error.ts'
 import {
   closeSocket,
   openUdpSocket,
+  receiveDrops,
   socketAddress,
   type UdpSocket,
   type UdpSocketOptions,
 } from '../../src/os/udp-socket.ts'
 import { addressBytes } from '../support/packets.ts'
+import { withClient } from '../support/udp-client.ts'
+import { waitUntil } from '../support/wait.ts'
 
 const opened: number[] = []
 
@@ -80,6 +83,18 @@ describe('a socket', () => {
   test('reports the receive buffer that it was granted, as asked for', () => {
     expect(open('127.0.0.1', { receiveBufferBytes: 100_000 }).receiveBufferBytes).toBe(100_000)
     expect(open('127.0.0.1').receiveBufferBytes).toBeGreaterThan(0)
+  })
+
+  test('counts the packets that found its receive buffer full', async () => {
+    const { fd, port } = open('127.0.0.1', { receiveBufferBytes: 10_000 })
+    expect(receiveDrops(fd)).toBe(0)
+    await withClient('127.0.0.1', async (client) => {
+      const packets = Array.from({ length: 500 }, () => Buffer.alloc(1000))
+      await waitUntil('more were sent than fit', () => {
+        client.sendMany(packets, { host: '127.0.0.1', port })
+        return receiveDrops(fd) > 1000
+      })
+    })
   })
 })
 

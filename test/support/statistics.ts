@@ -1,19 +1,40 @@
-// The statistics lines of a tracker, as numbers. Used by tests with [statistics] interval = 1.
+// The statistics of a tracker, as numbers. Used by tests with [statistics] interval = 1.
 
 export const STATISTICS = '[statistics]\ninterval = 1\n'
-export const TWO_STATISTICS_LINES = /^per second: [\s\S]*^per second: /m
+export const TWO_STATISTICS = /^statistics of [\s\S]*^statistics of [\s\S]*, lock waits \d+$/m
 
 export type Figures = Readonly<Record<string, number>>
 
-/** One entry per line in what a tracker wrote: each number under the word before it. */
+/**
+ * One entry per table in what a tracker wrote, both address families together: requests by type,
+ * `responses`, `in` and `out` (bytes), what there is now, and rejects as `rejected_…`, and
+ * `send_failures`.
+ */
 export function statisticsIn(log: string): Figures[] {
-  const lines = log.split('\n').filter((line) => line.startsWith('per second: '))
-  return lines.map((line) =>
-    Object.fromEntries([...line.matchAll(/(\w+) (\d+)/g)].map(([, name, n]) => [name, Number(n)])),
-  )
+  const tables = log.matchAll(/^statistics of [\s\S]*?, lock waits \d+$/gm)
+  return [...tables].map(([table]) => figuresOf(table))
 }
 
-/** How much there was of something since the start, where each line is for a second. */
+function figuresOf(table: string): Figures {
+  const figures: Record<string, number> = {}
+  const add = (name: string, text: string) => {
+    figures[name] = (figures[name] ?? 0) + Number(text.replaceAll(',', ''))
+  }
+  for (const [, text] of table.matchAll(/requests\/s +(.*)$/gm)) {
+    const names = ['connect', 'announce', 'scrape', 'in']
+    for (const [i, cell] of text.split(/ +/).entries()) add(names[i], cell)
+  }
+  for (const [, text] of table.matchAll(/responses\/s +(.*)$/gm)) {
+    const names = [...Array(4).fill('responses'), 'out', 'torrents', 'seeders', 'leechers']
+    for (const [i, cell] of text.split(/ +/).entries()) add(names[i], cell)
+  }
+  const [, rejects] = table.match(/^rejects\/s: (.*)$/m) ?? ['', '']
+  for (const [, name, text] of rejects.matchAll(/(\w+) ([\d,]+)/g)) add(`rejected_${name}`, text)
+  add('send_failures', table.match(/send failures (\d+)/)?.[1] ?? '')
+  return figures
+}
+
+/** How much there was of something since the start, where each table is for a second. */
 export function totalIn(log: string, ...names: string[]): number {
   const sums = statisticsIn(log).map((figures) =>
     names.reduce((sum, name) => sum + (figures[name] ?? 0), 0),

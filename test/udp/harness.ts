@@ -1,7 +1,13 @@
 // The handler of one worker, spoken to in bytes: packets in, packets out, without any socket.
 // Used by the tests of udp/. Owns swarms of its own, and watches over the memory around an answer.
 import { ConnectionIds } from '../../src/udp/connection-id.ts'
-import { COUNTER_WORDS, COUNTERS, type CounterName } from '../../src/udp/counters.ts'
+import {
+  COUNTER_WORDS,
+  FAMILY_COUNTERS,
+  FAMILY_IPV4,
+  FAMILY_IPV6,
+  type FamilyCounter,
+} from '../../src/udp/counters.ts'
 import { Handler, type RequestSettings } from '../../src/udp/handle.ts'
 import {
   type AnnounceAnswer,
@@ -122,9 +128,12 @@ export class UdpHarness {
     return readScrape(present(answer)).entries
   }
 
-  /** The counts that are not 0. */
-  get counts(): Partial<Record<CounterName, number>> {
-    const counted = COUNTERS.map((name, i) => [name, this.handler.counts[i]] as const)
+  /** The counts that are not 0, of both address families together. */
+  get counts(): Partial<Record<FamilyCounter, number>> {
+    const { counts } = this.handler
+    const counted = FAMILY_COUNTERS.map((name, i) => {
+      return [name, counts[FAMILY_IPV4 + i] + counts[FAMILY_IPV6 + i]] as const
+    })
     return Object.fromEntries(counted.filter(([, count]) => count !== 0))
   }
 

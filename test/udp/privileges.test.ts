@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { STATISTICS, TWO_STATISTICS_LINES } from '../support/statistics.ts'
+import { STATISTICS, TWO_STATISTICS } from '../support/statistics.ts'
 import {
   EXECUTABLE,
   listenOn,
@@ -87,7 +87,7 @@ describe.skipIf(!isRoot)(`a tracker that root starts with drop_privileges${needs
       return withTracker(dropping({ privileges, more: STATISTICS }), async (tracker) => {
         expect(readlinkSync(`/proc/${tracker.pid}/root`)).toBe(folder)
         expect(readlinkSync(`/proc/${tracker.pid}/cwd`)).toBe(folder)
-        await tracker.waitForOutput(TWO_STATISTICS_LINES)
+        await tracker.waitForOutput(TWO_STATISTICS)
         await useAndStop(tracker)
       })
     }))

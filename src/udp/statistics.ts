@@ -1,0 +1,97 @@
+// The table of [statistics] interval: what was done since the table before it, per second and address
+// family, and what there is now. Called by watch.ts. Owns nothing.
+import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
+import { duration, grouped, textTable } from '../metrics/text-table.ts'
+import type { SwarmCounts } from '../swarm/count.ts'
+import type { CounterName, FamilyCounter } from './counters.ts'
+import { COUNTERS } from './counters.ts'
+
+export interface StatisticsInterval {
+  readonly seconds: number
+  /** Counts that were added in it. */
+  readonly counts: ReadonlyMap<CounterName, number>
+  readonly responseTime: Distribution
+  readonly batchSize: Distribution
+  /** Times that a lock was not free at once. */
+  readonly lockWaits: number
+  /** Packets that the system dropped because a receive buffer was full. */
+  readonly receiveDrops: number
+  readonly swarms: { readonly ipv4: SwarmCounts; readonly ipv6: SwarmCounts }
+}
+
+type Family = 'ipv4' | 'ipv6'
+
+const HEAD = [
+  '',
+  'connect',
+  'announce',
+  'scrape',
+  'error',
+  'bytes',
+  'torrents',
+  'seeders',
+  'leechers',
+]
+const REQUESTS: readonly (FamilyCounter | null)[] = [
+  'requests_connect',
+  'requests_announce',
+  'requests_scrape',
+  null,
+  'received_bytes',
+]
+const RESPONSES: readonly FamilyCounter[] = [
+  'responses_connect',
+  'responses_announce',
+  'responses_scrape',
+  'responses_error',
+  'sent_bytes',
+]
+
+export function statisticsText(interval: StatisticsInterval, until: Date): string {
+  const title = `statistics of ${interval.seconds.toFixed(1)} s until ${until.toISOString()}\n`
+  const rows = [
+    HEAD,
+    ...familyRows(interval, 'ipv4', 'IPv4'),
+    ...familyRows(interval, 'ipv6', 'IPv6'),
+  ]
+  return `${title}${textTable(rows)}rejects/s: ${rejects(interval)}\n${remarks(interval)}\n`
+}
+
+function familyRows(interval: StatisticsInterval, family: Family, title: string): string[][] {
+  const { torrents, seeders, leechers } = interval.swarms[family]
+  const row = (names: readonly (FamilyCounter | null)[]) =>
+    names.map((name) => (name === null ? '' : rate(interval, `${name}_${family}`)))
+  return [
+    [`${title} requests/s`, ...row(REQUESTS)],
+    [`${title} responses/s`, ...row(RESPONSES), ...[torrents, seeders, leechers].map(grouped)],
+  ]
+}
+
+function rate({ counts, seconds }: StatisticsInterval, ...names: CounterName[]): string {
+  return grouped(names.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0) / seconds)
+}
+
+/** Reasons that turned up, both families together. */
+function rejects(interval: StatisticsInterval): string {
+  const reasons = COUNTERS.flatMap((name) => name.match(/^rejected_(.*)_ipv4$/)?.[1] ?? [])
+  const found = reasons.flatMap((reason) => {
+    const names = [`rejected_${reason}_ipv4`, `rejected_${reason}_ipv6`] as CounterName[]
+    const any = names.some((name) => (interval.counts.get(name) ?? 0) > 0)
+    return any ? [`${reason} ${rate(interval, ...names)}`] : []
+  })
+  return found.length === 0 ? 'none' : found.join(', ')
+}
+
+function remarks(interval: StatisticsInterval): string {
+  const { counts, responseTime, batchSize, lockWaits, receiveDrops } = interval
+  const packets = countOf(responseTime)
+  const times = [0.5, 0.99, 0.999].map((share) => duration(quantile(responseTime, share)))
+  const batch = batchSize.sum / Math.max(1, countOf(batchSize))
+  const served =
+    `response time p50 ${times[0]}, p99 ${times[1]}, p99.9 ${times[2]}; ` +
+    `packets per batch ${batch.toFixed(1)}; `
+  return (
+    `${packets === 0 ? '' : served}receive drops ${receiveDrops}, ` +
+    `send failures ${counts.get('send_failures') ?? 0}, lock waits ${lockWaits}`
+  )
+}
