@@ -1,7 +1,7 @@
 // Sums over the tables of each kind of peer, for statistics. Reads without locks: each count is right
 // by itself, and their sum as near to one moment as a walk over some dozens of words is.
 import {
-  PEER_KINDS,
+  type PeerKindName,
   TABLE_CONTENDED,
   TABLE_LEECHERS,
   TABLE_SEEDERS,
@@ -19,18 +19,26 @@ export interface SwarmCounts {
   contendedLocks: number
 }
 
-/** In the order of PEER_KINDS. */
-export function countSwarms(buffers: SwarmBuffers): SwarmCounts[] {
+export type CountsByKind = Readonly<Record<PeerKindName, SwarmCounts>>
+
+/** Of each kind of peer; zeros for kinds that these swarms do not have. */
+export function countSwarms(buffers: SwarmBuffers): CountsByKind {
+  const { tablesPerKind } = buffers
   const control = new Int32Array(buffers.control)
-  return PEER_KINDS.map((_, kind) => {
-    const counts = { torrents: 0, seeders: 0, leechers: 0, contendedLocks: 0 }
-    for (let table = 0; table < buffers.tablesPerFamily; table++) {
-      const header = TOTAL_WORDS + (kind * buffers.tablesPerFamily + table) * TABLE_WORDS
+  const byKind = { ipv4: nothing(), ipv6: nothing(), websocket: nothing() }
+  for (const [position, kind] of buffers.kinds.entries()) {
+    const counts = byKind[kind]
+    for (let table = 0; table < tablesPerKind; table++) {
+      const header = TOTAL_WORDS + (position * tablesPerKind + table) * TABLE_WORDS
       counts.torrents += Atomics.load(control, header + TABLE_TORRENTS)
       counts.seeders += Atomics.load(control, header + TABLE_SEEDERS)
       counts.leechers += Atomics.load(control, header + TABLE_LEECHERS)
       counts.contendedLocks += Atomics.load(control, header + TABLE_CONTENDED)
     }
-    return counts
-  })
+  }
+  return byKind
+}
+
+function nothing(): SwarmCounts {
+  return { torrents: 0, seeders: 0, leechers: 0, contendedLocks: 0 }
 }

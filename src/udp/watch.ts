@@ -67,7 +67,7 @@ export class Watch {
 
   private read(): Reading {
     const counts = this.reader.read()
-    const [ipv4, ipv6] = countSwarms(this.swarms)
+    const { ipv4, ipv6 } = countSwarms(this.swarms)
     return {
       at: performance.now(),
       counts,
