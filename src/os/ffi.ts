@@ -20,8 +20,9 @@ const { i32, u32, u64, ptr: pointer } = FFIType
  * of the address space, so that the high half of all pointers into it is the same.
  */
 export function nativeWords(count: number): Int32Array<ArrayBuffer> {
+  if (count < 1) throw new RangeError('no memory was asked for')
   // Whole pages: the kernel and the engine then never share a line, and the buffer is not a small one.
-  const bytes = Math.max(1, Math.ceil((count * 4) / 4096)) * 4096
+  const bytes = Math.ceil((count * 4) / 4096) * 4096
   for (;;) {
     const words = new Int32Array(new ArrayBuffer(bytes), 0, count)
     const address = ptr(words) as number
@@ -66,6 +67,10 @@ const SYMBOLS = {
   getsockname: { args: [i32, pointer, pointer], returns: i32 },
   recvmmsg: { args: [i32, pointer, u32, i32, pointer], returns: i32 },
   sendmmsg: { args: [i32, pointer, u32, i32], returns: i32 },
+  eventfd: { args: [u32, i32], returns: i32 },
+  // Of results only the sign of their lower half is looked at.
+  read: { args: [i32, pointer, u64], returns: i32 },
+  write: { args: [i32, pointer, u64], returns: i32 },
   poll: { args: [pointer, u64, i32], returns: i32 },
   clock_gettime: { args: [i32, pointer], returns: i32 },
   getpagesize: { args: [], returns: i32 },

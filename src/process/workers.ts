@@ -7,7 +7,7 @@
 //
 // Two ways to be told of the stop, for two kinds of loop: a worker that blocks in system calls reads
 // the flag between them (`mustStop`), one that lives on an event loop gets the message STOP_MESSAGE.
-import { Worker } from 'node:worker_threads'
+import { type MessagePort, Worker } from 'node:worker_threads'
 import { writeStderr } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
 
@@ -59,9 +59,9 @@ export class Workers {
     this.stopListeners.push(listener)
   }
 
-  /** Starts a worker; resolves once it serves. */
-  start<T extends WorkerStart>(data: T): Promise<void> {
-    const worker = new Worker(this.entry, { workerData: data })
+  /** Starts a worker; resolves once it serves. `ports`: those in `data`, which it gets for itself. */
+  start<T extends WorkerStart>(data: T, ports: readonly MessagePort[] = []): Promise<void> {
+    const worker = new Worker(this.entry, { workerData: data, transferList: [...ports] })
     this.threads.push(worker)
     this.running++
     return new Promise((resolve) => {
