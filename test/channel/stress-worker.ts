@@ -108,12 +108,12 @@ function consume({ records, rings, sleepers: [sleeper], seed }: StressTask): Str
     stall(random)
     if (left !== before || left === 0) continue
     waits++
-    sleep(inbox, poll, sleeper.event)
+    waitForRecords(inbox, poll, sleeper.event)
   }
   return { records: records * rings.length, words, waits }
 }
 
-function sleep(inbox: Inbox, poll: Poll | undefined, event: number): void {
+function waitForRecords(inbox: Inbox, poll: Poll | undefined, event: number): void {
   const startedAt = performance.now()
   if (poll === undefined) {
     inbox.sleep(SLEEP_MILLISECONDS)
