@@ -61,6 +61,8 @@ export function readWord(address: number, offset: number): number {
 const SYMBOLS = {
   socket: { args: [i32, i32, i32], returns: i32 },
   bind: { args: [i32, pointer, u32], returns: i32 },
+  connect: { args: [i32, pointer, u32], returns: i32 },
+  send: { args: [i32, pointer, u64, i32], returns: FFIType.i64 },
   close: { args: [i32], returns: i32 },
   setsockopt: { args: [i32, i32, i32, pointer, u32], returns: i32 },
   getsockopt: { args: [i32, i32, i32, pointer, pointer], returns: i32 },

@@ -5,6 +5,8 @@
 // by its first message. From then on it must not end unasked: a tracker that has lost a worker would
 // look alive while a part of its clients gets no answer, so a worker's death is the process's.
 //
+// Every worker beats while it serves, so that a service manager's watchdog learns of one that hangs.
+//
 // Two ways to be told of the stop, for two kinds of loop: a worker that blocks in system calls reads
 // the flag between them (`mustStop`), one that lives on an event loop gets the message STOP_MESSAGE.
 import { type MessagePort, Worker } from 'node:worker_threads'
@@ -21,6 +23,9 @@ const STATE_STOP = 0
 /** A cache line: the flag is read in every loop, and nothing beside it is written. */
 const STATE_WORDS = 16
 
+/** A worker that has not beaten for this long hangs: idle ones do every 200 ms. */
+const STALL_MILLISECONDS = 2000
+
 /** What every worker is told; each role adds its own. */
 export interface WorkerStart {
   /** As messages name it: «socket», «request». */
@@ -29,6 +34,20 @@ export interface WorkerStart {
   readonly index: number
   /** Holds the flag for `mustStop`. */
   readonly state: SharedArrayBuffer
+  /** Of `newHeartbeat`: the worker calls `beat` in each turn of its loop, several times a second. */
+  readonly heartbeat: SharedArrayBuffer
+}
+
+/** What tells that a worker makes progress, as of the last look. */
+interface Pulse {
+  readonly name: string
+  readonly words: Int32Array
+  beats: number
+  seenAtMs: number
+}
+
+export function newHeartbeat(): SharedArrayBuffer {
+  return new SharedArrayBuffer(STATE_WORDS * 4)
 }
 
 export class Workers {
@@ -37,6 +56,7 @@ export class Workers {
   private readonly entry: URL
   private readonly log: Log
   private readonly threads: Worker[] = []
+  private readonly pulses: Pulse[] = []
   private readonly stopListeners: (() => void)[] = []
   private running = 0
   private stopping = false
@@ -65,10 +85,26 @@ export class Workers {
     this.threads.push(worker)
     this.running++
     return new Promise((resolve) => {
-      worker.once('message', () => resolve())
+      worker.once('message', () => {
+        this.pulses.push(newPulse(data))
+        resolve()
+      })
       worker.on('error', (error) => this.die(data, textOf(error)))
       worker.on('exit', (code) => this.workerEnded(data, code))
     })
+  }
+
+  /** Names of the workers that serve no more although their threads live. Ask again and again. */
+  stalled(): string[] {
+    const now = performance.now()
+    for (const pulse of this.pulses) {
+      const beats = Atomics.load(pulse.words, 0)
+      if (beats === pulse.beats) continue
+      pulse.beats = beats
+      pulse.seenAtMs = now
+    }
+    const late = this.pulses.filter(({ seenAtMs }) => now - seenAtMs >= STALL_MILLISECONDS)
+    return late.map(({ name }) => name)
   }
 
   stop(): void {
@@ -87,11 +123,20 @@ export class Workers {
     if (this.running === 0) process.exit(0)
   }
 
-  private die({ role, index }: WorkerStart, cause: string): void {
-    const who = `${role} worker ${index + 1}`
+  private die(worker: WorkerStart, cause: string): void {
+    const who = nameOf(worker)
     writeStderr(`${this.program}: ${who} failed, so the tracker ends: ${cause}\n`)
     process.exit(1)
   }
+}
+
+function nameOf({ role, index }: WorkerStart): string {
+  return `${role} worker ${index + 1}`
+}
+
+function newPulse(worker: WorkerStart): Pulse {
+  const words = new Int32Array(worker.heartbeat)
+  return { name: nameOf(worker), words, beats: 0, seenAtMs: performance.now() }
 }
 
 function textOf(error: unknown): string {
@@ -115,4 +160,9 @@ export function provokeFault(): never {
 /** `state`: words over WorkerStart.state. */
 export function mustStop(state: Int32Array): boolean {
   return Atomics.load(state, STATE_STOP) !== 0
+}
+
+/** Shows the main thread that this worker makes progress. `heartbeat`: words over WorkerStart.heartbeat. */
+export function beat(heartbeat: Int32Array): void {
+  Atomics.add(heartbeat, 0, 1)
 }

@@ -9,8 +9,9 @@ import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
+import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
-import { faultAskedOf, Workers } from '../process/workers.ts'
+import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
 import { createSwarmMemory, reserveBytes, type SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
@@ -36,7 +37,9 @@ export async function runUdpTracker(config: UdpConfig, version: string, entry: U
   giveUpRights(config.privileges, identity)
   const addresses = listening.addresses.map(addressText).join(', ')
   const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
-  writeStderr(`aquatic_udp ${version} listening on ${addresses} (${count})\n`)
+  const state = `listening on ${addresses} (${count})`
+  writeStderr(`aquatic_udp ${version} ${state}\n`)
+  tracker.service.ready(state)
 }
 
 function reserveSwarms(config: UdpConfig, workers: number): SwarmBuffers {
@@ -56,6 +59,7 @@ function reserveSwarms(config: UdpConfig, workers: number): SwarmBuffers {
 }
 
 class Tracker {
+  readonly service: ServiceManager
   private readonly config: UdpConfig
   private readonly listening: Listening
   private readonly swarms: SwarmBuffers
@@ -77,6 +81,7 @@ class Tracker {
     this.swarms = swarms
     this.listening = listening
     this.workers = new Workers('aquatic_udp', entry, log)
+    this.service = new ServiceManager('aquatic_udp', this.workers, log)
     this.counters = counterSlots(workerCount, COUNTER_WORDS)
     const sockets = listening.sockets.flat().map(({ fd }) => fd)
     this.watch = new Watch(config, this.counters, swarms, sockets, log)
@@ -97,6 +102,7 @@ class Tracker {
       role: 'socket',
       index,
       state: this.workers.state,
+      heartbeat: newHeartbeat(),
       workers: this.workerCount,
       sockets: this.listening.sockets[index],
       batchPackets: Math.min(network.poll_event_capacity, MAX_BATCH_PACKETS),

@@ -9,7 +9,13 @@ import { observe } from '../metrics/histogram.ts'
 import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
 import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
 import { Poll } from '../os/poll.ts'
-import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../process/workers.ts'
+import {
+  beat,
+  mustStop,
+  provokeFault,
+  READY_MESSAGE,
+  type WorkerStart,
+} from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { ConnectionIds } from './connection-id.ts'
@@ -83,6 +89,7 @@ class SocketWorker {
   private readonly handler: Handler
   private readonly cleaner: Cleaner
   private readonly state: Int32Array
+  private readonly heartbeat: Int32Array
   private readonly counters: Int32Array
   private readonly countersAt: number
   private readonly batchPackets: number
@@ -102,6 +109,7 @@ class SocketWorker {
     this.handler = handler
     this.cleaner = cleaner
     this.state = new Int32Array(data.state)
+    this.heartbeat = new Int32Array(data.heartbeat)
     this.counters = new Int32Array(data.counters)
     this.countersAt = data.index * COUNTER_WORDS
     this.batchPackets = data.batchPackets
@@ -156,6 +164,7 @@ class SocketWorker {
     const tick = (now << 4) | (clockNanoseconds() >>> 26)
     if (tick === this.published) return
     this.published = tick
+    beat(this.heartbeat)
     publish(this.handler.counts, this.counters, this.countersAt)
   }
 }

@@ -1,39 +1,65 @@
-// A program of workers.test.ts: two roles, one that lives on its event loop and one that blocks.
-// Usage: bun workers-program.ts none|waiting|blocking|ending, which of them fails, or ends unasked.
+// A program of the tests beside it: two roles, one that lives on its event loop and one that blocks.
+// Usage: bun workers-program.ts none|waiting|blocking|ending|hanging, what the second workers do: fail,
+// end unasked, or hang, which is their loop going on without a beat.
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { logFor } from '../../src/log/log.ts'
+import { logFor, setLogLevel } from '../../src/log/log.ts'
+import { ServiceManager } from '../../src/process/service-manager.ts'
 import {
+  beat,
   mustStop,
+  newHeartbeat,
   provokeFault,
   READY_MESSAGE,
   STOP_MESSAGE,
+  type WorkerStart,
   Workers,
 } from '../../src/process/workers.ts'
 
+/** Of both kinds of loop. */
+const BEAT_MS = 10
+
 if (isMainThread) {
   const [, , wrong] = process.argv
-  const workers = new Workers('program', new URL(import.meta.url), logFor('program'))
+  setLogLevel('error')
+  const log = logFor('program')
+  const workers = new Workers('program', new URL(import.meta.url), log)
+  const service = new ServiceManager('program', workers, log)
   workers.stopOnSignals()
   workers.onStop(() => process.stdout.write('stopping\n'))
   const { state } = workers
   const starts = ['waiting', 'blocking'].flatMap((role) =>
     [0, 1].map((index) =>
-      workers.start({ role, index, state, fails: wrong === role, ends: wrong === 'ending' }),
+      workers.start({
+        role,
+        index,
+        state,
+        heartbeat: newHeartbeat(),
+        wrong: index === 1 ? wrong : 'none',
+      } as WorkerStart),
     ),
   )
   await Promise.all(starts)
   process.stdout.write('ready\n')
+  service.ready('at work')
 } else {
-  const { role, index, fails, ends } = workerData
+  const { role, wrong } = workerData
+  const state = new Int32Array(workerData.state)
+  const heartbeat = new Int32Array(workerData.heartbeat)
   parentPort?.postMessage(READY_MESSAGE)
-  if (fails && index === 1) provokeFault()
+  if (wrong === role) provokeFault()
+  const beatUnlessHanging = () => {
+    if (wrong !== 'hanging') beat(heartbeat)
+  }
   if (role === 'waiting') {
+    setInterval(beatUnlessHanging, BEAT_MS)
     parentPort?.on('message', (message) => {
       if (message === STOP_MESSAGE) process.exit(0)
     })
   } else {
-    const state = new Int32Array(workerData.state)
     const never = new Int32Array(new SharedArrayBuffer(4))
-    while (!(ends && index === 1) && !mustStop(state)) Atomics.wait(never, 0, 0, 10)
+    while (wrong !== 'ending' && !mustStop(state)) {
+      beatUnlessHanging()
+      Atomics.wait(never, 0, 0, BEAT_MS)
+    }
   }
 }

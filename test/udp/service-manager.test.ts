@@ -1,0 +1,43 @@
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { withNotifyListener } from '../support/notify-listener.ts'
+import { listenOn, type StartOptions, withTracker } from '../support/tracker.ts'
+
+setDefaultTimeout(60_000)
+
+const isRoot = process.getuid?.() === 0
+const needsRoot = isRoot ? '' : ' (skipped: this needs root)'
+
+/** Ready, then alive again and again although nobody asks the tracker anything, then stopping. */
+function expectReports(options: StartOptions): Promise<void> {
+  return withNotifyListener((listener) => {
+    const env = { NOTIFY_SOCKET: listener.address, WATCHDOG_USEC: '400000' }
+    return withTracker({ ...options, env }, async (tracker) => {
+      const { host, port } = tracker.at()
+      const ready = await listener.waitFor('READY=1')
+      expect(ready).toContain(`\nSTATUS=listening on ${host}:${port} (`)
+      // Longer than the time after which a worker without a beat counts as hanging.
+      await listener.waitFor('WATCHDOG=1', 12)
+      tracker.signal('SIGTERM')
+      await listener.waitFor('STOPPING=1')
+      const { code, stderr } = await tracker.waitForEnd()
+      expect(code).toBe(0)
+      expect(stderr).not.toContain('no progress')
+    })
+  })
+}
+
+test('the service manager learns of start, life and stop', () =>
+  expectReports({ settings: `socket_workers = 2\n${listenOn('127.0.0.1:0')}` }))
+
+test.skipIf(!isRoot)(`also behind a chroot and as another user${needsRoot}`, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'aquatic-root-'))
+  try {
+    const rights = `[privileges]\ndrop_privileges = true\nchroot_path = '${folder}'\n`
+    await expectReports({ settings: listenOn('127.0.0.1:0') + rights })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
