@@ -6,12 +6,18 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Manual, manualText } from '../src/config/manual.ts'
 import { udpSettings } from '../src/udp/config.ts'
+import { wsSettings } from '../src/ws/config.ts'
 
 export const MANUALS: Readonly<Record<string, Manual>> = {
   'docs/config-udp.md': {
     name: 'aquatic_udp',
     source: 'src/udp/config.ts',
     schema: udpSettings.schema,
+  },
+  'docs/config-ws.md': {
+    name: 'aquatic_ws',
+    source: 'src/ws/config.ts',
+    schema: wsSettings.schema,
   },
 }
 

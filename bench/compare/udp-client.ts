@@ -7,7 +7,8 @@
 // that became due meanwhile, as it would with real clients.
 import { nowMilliseconds } from '../../src/os/clock.ts'
 import { NAME_WORDS, PacketBatch, PacketMemory } from '../../src/os/packet-batch.ts'
-import { closeSocket, openUdpSocket, socketAddress } from '../../src/os/udp-socket.ts'
+import { socketAddress } from '../../src/os/socket.ts'
+import { closeSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
 
 // Words as they lie in memory of a little-endian machine; the wire is big endian.
 //  connect:  0–1 protocol │ 2 action │ 3 transaction

@@ -12,6 +12,7 @@ export interface SocketAddress {
 }
 
 const PORT_MAX = 65535
+const WILDCARDS: readonly string[] = ['0.0.0.0', '::']
 
 /** What a setting that takes addresses allows, for messages and manuals. */
 export const ADDRESS_FORMS = "'IPv4:port' or '[IPv6]:port'"
@@ -33,6 +34,21 @@ export function addressText(address: SocketAddress): string {
   return address.family === 4
     ? `${address.host}:${address.port}`
     : `[${address.host}]:${address.port}`
+}
+
+export function isWildcard({ host }: SocketAddress): boolean {
+  return WILDCARDS.includes(host)
+}
+
+/** The 4 or 16 bytes of an address in its normal form. */
+export function addressBytes({ family, host }: SocketAddress): number[] {
+  if (family === 4) return host.split('.').map(Number)
+  const [front, back] = host
+    .split('::')
+    .map((part) => part.split(':').filter((group) => group !== ''))
+  const zeros = back === undefined ? 0 : 8 - front.length - back.length
+  const groups = [...front, ...Array<string>(zeros).fill('0'), ...(back ?? [])]
+  return groups.map((group) => Number.parseInt(group, 16)).flatMap((n) => [n >> 8, n & 0xff])
 }
 
 function fromIPv4(host: string, port: number): SocketAddress | Fault {

@@ -1,7 +1,13 @@
 // From the settings address and address_ipv6 to the list of sockets that a tracker opens.
-// Called at start-up with settings that are valid each by itself.
+// Called at start-up with settings that are valid each by itself; the checks of the two are here too.
 
-import { addressText, parseSocketAddress, type SocketAddress } from './address.ts'
+import {
+  addressText,
+  checkSocketAddress,
+  parseSocketAddress,
+  type SocketAddress,
+} from './address.ts'
+import { type Finding, problem } from './schema.ts'
 
 export interface ListenAddress extends SocketAddress {
   /** An IPv6 wildcard socket that takes IPv4 packets too. False means IPV6_V6ONLY. */
@@ -75,4 +81,36 @@ function isSameWildcard6(other: ListenAddress, port: number): boolean {
 // An IPv4 socket on the same port and a dual-stack one would be in each other's way.
 function hasIPv4(list: readonly SocketAddress[], port: number): boolean {
   return list.some((item) => item.family === 4 && item.port === port && port !== 0)
+}
+
+/** What is wrong with the two settings together. */
+export function listenFindings(network: {
+  address: string | readonly string[]
+  address_ipv6: string
+}): Finding[] {
+  const { address, address_ipv6 } = network
+  const paths = ['network.address', 'network.address_ipv6']
+  const list = listenAddresses(address, address_ipv6)
+  if (list.length === 0) {
+    const text = `[network] address is empty and address_ipv6 adds nothing, so the tracker would
+      listen nowhere: write an address such as '0.0.0.0:3000'.`
+    return [problem(paths, text)]
+  }
+  return duplicatesOf(list).map((text) =>
+    problem(
+      paths,
+      `the address ${text} stands twice in [network] address and address_ipv6: delete one.`,
+    ),
+  )
+}
+
+export function checkListenAddress(text: string) {
+  return text === '' ? null : checkSocketAddress(text)
+}
+
+export function checkListenIPv6(text: string) {
+  if (text === '' || text === 'auto') return null
+  const fault = checkSocketAddress(text)
+  if (fault !== null || text.startsWith('[')) return fault
+  return { fault: 'is an IPv4 address', remedy: 'Write it in [network] address' }
 }

@@ -12,3 +12,26 @@ export class SystemError extends Error {
     this.code = code
   }
 }
+
+/** Why an address could not be listened on, and what to do. */
+export function listenRemedy(error: SystemError): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'the port is in use by another program (EADDRINUSE). Stop that or choose another port.'
+    case 'EACCES':
+      return 'no permission (EACCES): ports below 1024 need root or CAP_NET_BIND_SERVICE.'
+    case 'EADDRNOTAVAIL':
+      return 'the address is not one of this machine (EADDRNOTAVAIL).'
+    case 'EAFNOSUPPORT':
+      return 'this machine has no IPv6 (EAFNOSUPPORT).'
+    case 'EMFILE':
+      return 'too many open files (EMFILE): raise the limit (ulimit -n) or use fewer workers.'
+    default:
+      return error.message
+  }
+}
+
+/** The address, or its whole family, is not one of this machine. */
+export function isAbsentAddress({ code }: SystemError): boolean {
+  return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'
+}

@@ -85,6 +85,8 @@ const SYMBOLS = {
   setuid: { args: [u32], returns: i32 },
   chroot: { args: [pointer], returns: i32 },
   chdir: { args: [pointer], returns: i32 },
+  fchown: { args: [i32, u32, u32], returns: i32 },
+  getrlimit: { args: [i32, pointer], returns: i32 },
   __errno_location: { args: [], returns: pointer },
 } as const
 

@@ -1,16 +1,23 @@
 // Opens UDP sockets with the options a tracker needs. Called by main at the start, before workers run.
 // A socket is a plain descriptor of the process: workers use it by its number.
-import { SystemError } from './error.ts'
-import { addressOf, errno, libc, nativeWords } from './ffi.ts'
+import { addressOf, libc, nativeWords } from './ffi.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  bindSocket,
+  check,
+  getOption,
+  IPV6_V6ONLY,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOL_IPV6,
+  SOL_SOCKET,
+  setOption,
+} from './socket.ts'
 
-const AF_INET = 2
-const AF_INET6 = 10
 const SOCK_DGRAM = 2
-const SOCK_CLOEXEC = 0o2000000
-const SOL_SOCKET = 1
 const SO_SNDBUF = 7
 const SO_RCVBUF = 8
-const SO_REUSEPORT = 15
 const SO_RCVBUFFORCE = 33
 const SO_MEMINFO = 55
 // struct of SO_MEMINFO: nine u32, the last of which counts drops (linux/sock_diag.h).
@@ -20,8 +27,6 @@ const SOL_IP = 0
 const IP_PKTINFO = 8
 const IP_MTU_DISCOVER = 10
 const IP_PMTUDISC_OMIT = 5
-const SOL_IPV6 = 41
-const IPV6_V6ONLY = 26
 const IPV6_RECVPKTINFO = 49
 
 /** Room for several batches of answers that wait for a slow network device. */
@@ -54,9 +59,8 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
   const fd = check('socket', libc.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0))
   try {
     setOptions(fd, options)
-    const address = socketAddress(options)
-    check('bind', libc.bind(fd, addressOf(address) as never, options.family === 4 ? 16 : 28))
-    return { fd, port: boundPort(fd), receiveBufferBytes: getOption(fd, SO_RCVBUF) / 2 }
+    const port = bindSocket(fd, options)
+    return { fd, port, receiveBufferBytes: getOption(fd, SO_RCVBUF) / 2 }
   } catch (error) {
     libc.close(fd)
     throw error
@@ -107,47 +111,4 @@ function setReceiveBuffer(fd: number, bytes: number): void {
   const at = addressOf(words)
   if (libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, at as never, 4) === 0) return
   setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes)
-}
-
-function setOption(fd: number, level: number, option: number, value: number): void {
-  const words = nativeWords(1)
-  words[0] = value
-  check('setsockopt', libc.setsockopt(fd, level, option, addressOf(words) as never, 4))
-}
-
-function getOption(fd: number, option: number): number {
-  const words = nativeWords(2)
-  words[1] = 4
-  const at = addressOf(words)
-  check('getsockopt', libc.getsockopt(fd, SOL_SOCKET, option, at as never, (at + 4) as never))
-  return words[0]
-}
-
-/** struct sockaddr_in: family u16 │ port, big endian │ 4 address. sockaddr_in6: … │ 4 flow │ 16 address │ 4 scope. */
-export function socketAddress(options: {
-  family: 4 | 6
-  address: readonly number[]
-  port: number
-}): Int32Array<ArrayBuffer> {
-  const words = nativeWords(8)
-  const bytes = new Uint8Array(words.buffer)
-  words[0] = options.family === 4 ? AF_INET : AF_INET6
-  bytes[2] = options.port >> 8
-  bytes[3] = options.port & 0xff
-  bytes.set(options.address, options.family === 4 ? 4 : 8)
-  return words
-}
-
-function boundPort(fd: number): number {
-  const words = nativeWords(9)
-  words[8] = 32
-  const at = addressOf(words)
-  check('getsockname', libc.getsockname(fd, at as never, (at + 32) as never))
-  const bytes = new Uint8Array(words.buffer)
-  return bytes[2] * 256 + bytes[3]
-}
-
-function check(call: string, result: number): number {
-  if (result < 0) throw new SystemError(call, errno())
-  return result
 }

@@ -107,13 +107,18 @@ export class Workers {
     return late.map(({ name }) => name)
   }
 
+  /** Sends a message to every worker that lives on an event loop. */
+  tell(message: unknown): void {
+    for (const thread of this.threads) thread.postMessage(message)
+  }
+
   stop(): void {
     if (this.stopping) return
     this.stopping = true
     this.log.info('stopping')
     for (const listener of this.stopListeners) listener()
     Atomics.store(new Int32Array(this.state), STATE_STOP, 1)
-    for (const thread of this.threads) thread.postMessage(STOP_MESSAGE)
+    this.tell(STOP_MESSAGE)
     setTimeout(() => process.exit(0), STOP_MILLISECONDS)
   }
 

@@ -113,6 +113,8 @@ export const PAGE_PREVIOUS = 5
 
 export type PeerKindName = 'ipv4' | 'ipv6' | 'websocket'
 
+export const UDP_KINDS: readonly PeerKindName[] = ['ipv4', 'ipv6']
+
 /** What differs between the kinds of peer rows. */
 export interface PeerKind {
   readonly name: PeerKindName

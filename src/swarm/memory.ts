@@ -19,6 +19,7 @@ import {
   TOTAL_MAX_PEERS,
   TOTAL_MAX_TORRENTS,
   TOTAL_WORDS,
+  UDP_KINDS,
 } from './layout.ts'
 import { Swarms, type SwarmTables } from './swarm.ts'
 import { Table } from './table.ts'
@@ -40,8 +41,6 @@ export interface SwarmLimits {
   /** Which peers there will be; those of UDP when not given. */
   readonly kinds?: readonly PeerKindName[]
 }
-
-const UDP_KINDS: readonly PeerKindName[] = ['ipv4', 'ipv6']
 
 export interface SwarmBuffers {
   readonly kinds: readonly PeerKindName[]

@@ -2,16 +2,9 @@
 // checks, the environment variables and docs/config-udp.md are derived from this schema.
 // Keys that aquatic has had keep their names.
 
-import { ADDRESS_FORMS, checkSocketAddress } from '../config/address.ts'
-import { duplicatesOf, listenAddresses } from '../config/listen.ts'
-import {
-  type ConfigOf,
-  defineSettings,
-  type Finding,
-  problem,
-  section,
-  warning,
-} from '../config/schema.ts'
+import { ADDRESS_FORMS } from '../config/address.ts'
+import { checkListenAddress, checkListenIPv6, listenFindings } from '../config/listen.ts'
+import { type ConfigOf, defineSettings, type Finding, section, warning } from '../config/schema.ts'
 import {
   boolean,
   bytes,
@@ -23,7 +16,8 @@ import {
 } from '../config/setting.ts'
 import { LOG_LEVELS } from '../log/log.ts'
 import { privilegeFindings, privilegeSettings } from '../process/privileges.ts'
-import { RESERVE_BYTES_MAX, reserveBytes } from '../swarm/memory.ts'
+import { UDP_KINDS } from '../swarm/layout.ts'
+import { reserveFindings } from '../swarm/reserve.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { retiredKeys } from './retired-keys.ts'
 
@@ -266,28 +260,12 @@ export const udpSettings = defineSettings({ schema, retired: retiredKeys, crossC
 
 function crossCheck(config: UdpConfig): Finding[] {
   return [
-    ...listenFindings(config),
+    ...listenFindings(config.network),
     ...timeFindings(config),
     ...privilegeFindings(config.privileges),
     ...workerFindings(config),
-    ...limitFindings(config),
+    ...reserveFindings(config.limits, UDP_KINDS),
   ]
-}
-
-function listenFindings({ network: { address, address_ipv6 } }: UdpConfig): Finding[] {
-  const paths = ['network.address', 'network.address_ipv6']
-  const list = listenAddresses(address, address_ipv6)
-  if (list.length === 0) {
-    const text = `[network] address is empty and address_ipv6 adds nothing, so the tracker would
-      listen nowhere: write an address such as '0.0.0.0:3000'.`
-    return [problem(paths, text)]
-  }
-  return duplicatesOf(list).map((text) =>
-    problem(
-      paths,
-      `the address ${text} stands twice in [network] address and address_ipv6: delete one.`,
-    ),
-  )
 }
 
 function timeFindings({ protocol, cleaning }: UdpConfig): Finding[] {
@@ -313,29 +291,9 @@ function timeFindings({ protocol, cleaning }: UdpConfig): Finding[] {
   return findings
 }
 
-function limitFindings({ limits: { max_torrents, max_peers } }: UdpConfig): Finding[] {
-  const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1)
-  const bytes = reserveBytes({ maxTorrents: max_torrents, maxPeers: max_peers })
-  if (bytes <= RESERVE_BYTES_MAX) return []
-  const text = `[limits] max_torrents = ${max_torrents} and max_peers = ${max_peers} would need
-    ${gib(bytes)} GiB of address space, and ${gib(RESERVE_BYTES_MAX)} GiB is the most: lower them.`
-  return [problem(['limits.max_torrents', 'limits.max_peers'], text)]
-}
-
 function workerFindings({ request_workers }: UdpConfig): Finding[] {
   if (request_workers === 0) return []
   const text = `request_workers = ${request_workers} is handled like 0 for now: socket workers handle
     requests themselves.`
   return [warning(['request_workers'], text)]
-}
-
-function checkListenAddress(text: string) {
-  return text === '' ? null : checkSocketAddress(text)
-}
-
-function checkListenIPv6(text: string) {
-  if (text === '' || text === 'auto') return null
-  const fault = checkSocketAddress(text)
-  if (fault !== null || text.startsWith('[')) return fault
-  return { fault: 'is an IPv4 address', remedy: 'Write it in [network] address' }
 }

@@ -1,9 +1,9 @@
 // Opens the sockets of all workers. Called once by main.ts, before any worker runs and while the
 // process may still have the rights for low ports. Every failure ends in one clear line.
-import { addressText, type SocketAddress } from '../config/address.ts'
+import { addressBytes, addressText, isWildcard, type SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'
-import { SystemError } from '../os/error.ts'
+import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
 import { closeSocket, openUdpSocket, type UdpSocket } from '../os/udp-socket.ts'
 import type { UdpConfig } from './config.ts'
 
@@ -19,8 +19,6 @@ export interface WorkerSocket {
   readonly fd: number
   readonly packetInfo: boolean
 }
-
-const WILDCARDS: readonly string[] = ['0.0.0.0', '::']
 
 export function openSockets(config: UdpConfig, workers: number): Listening {
   const { address, address_ipv6, socket_recv_buffer_size } = config.network
@@ -67,26 +65,8 @@ function openAddress(item: ListenAddress, workers: number, bufferBytes: number):
     )
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
-    const absent = error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL'
-    if (item.optional && absent) return []
-    throw new StartError(`cannot listen on ${addressText(item)}: ${remedyFor(error)}`)
-  }
-}
-
-function remedyFor(error: SystemError): string {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return 'the port is in use by another program (EADDRINUSE). Stop that or choose another port.'
-    case 'EACCES':
-      return 'no permission (EACCES): ports below 1024 need root or CAP_NET_BIND_SERVICE.'
-    case 'EADDRNOTAVAIL':
-      return 'the address is not one of this machine (EADDRNOTAVAIL).'
-    case 'EAFNOSUPPORT':
-      return 'this machine has no IPv6 (EAFNOSUPPORT).'
-    case 'EMFILE':
-      return 'too many open files (EMFILE): raise the limit (ulimit -n) or use fewer workers.'
-    default:
-      return error.message
+    if (item.optional && isAbsentAddress(error)) return []
+    throw new StartError(`cannot listen on ${addressText(item)}: ${listenRemedy(error)}`)
   }
 }
 
@@ -97,19 +77,4 @@ function bufferWarnings(sockets: readonly UdpSocket[], wanted: number): string[]
     `the system granted receive buffers of ${granted} bytes instead of ${wanted} ` +
       `([network] socket_recv_buffer_size): sudo sysctl -w net.core.rmem_max=${wanted}`,
   ]
-}
-
-function isWildcard({ host }: SocketAddress): boolean {
-  return WILDCARDS.includes(host)
-}
-
-/** The 4 or 16 bytes of an address in its normal form. */
-function addressBytes({ family, host }: SocketAddress): number[] {
-  if (family === 4) return host.split('.').map(Number)
-  const [front, back] = host
-    .split('::')
-    .map((part) => part.split(':').filter((group) => group !== ''))
-  const zeros = back === undefined ? 0 : 8 - front.length - back.length
-  const groups = [...front, ...Array<string>(zeros).fill('0'), ...(back ?? [])]
-  return groups.map((group) => Number.parseInt(group, 16)).flatMap((n) => [n >> 8, n & 0xff])
 }

@@ -4,7 +4,6 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { addressText } from '../config/address.ts'
-import { StartError } from '../config/cli.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
@@ -12,7 +11,9 @@ import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
 import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
-import { createSwarmMemory, reserveBytes, type SwarmBuffers } from '../swarm/memory.ts'
+import { UDP_KINDS } from '../swarm/layout.ts'
+import type { SwarmBuffers } from '../swarm/memory.ts'
+import { reserveSwarms } from '../swarm/reserve.ts'
 import type { UdpConfig } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
 import { COUNTER_WORDS } from './counters.ts'
@@ -27,7 +28,7 @@ export async function runUdpTracker(config: UdpConfig, version: string, entry: U
   setLogLevel(config.log_level)
   const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
   const identity = identityFor(config.privileges)
-  const swarms = reserveSwarms(config, workers)
+  const swarms = reserveSwarms(config.limits, workers, UDP_KINDS)
   const listening = openSockets(config, workers)
   for (const warning of listening.warnings) writeStderr(`aquatic_udp: warning: ${warning}\n`)
   const tracker = new Tracker(config, workers, swarms, listening, entry)
@@ -40,22 +41,6 @@ export async function runUdpTracker(config: UdpConfig, version: string, entry: U
   const state = `listening on ${addresses} (${count})`
   writeStderr(`aquatic_udp ${version} ${state}\n`)
   tracker.service.ready(state)
-}
-
-function reserveSwarms(config: UdpConfig, workers: number): SwarmBuffers {
-  const { max_torrents, max_peers } = config.limits
-  const limits = { maxTorrents: max_torrents, maxPeers: max_peers, workers }
-  const gib = (reserveBytes(limits) / 2 ** 30).toFixed(1)
-  const names = `[limits] max_torrents = ${max_torrents} and max_peers = ${max_peers}`
-  try {
-    return createSwarmMemory(limits)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new StartError(
-      `the system refuses to reserve ${gib} GiB of address space for ${names}: lower them, ` +
-        'or allow more (ulimit -v, vm.overcommit_memory)',
-    )
-  }
 }
 
 class Tracker {

@@ -1,7 +1,8 @@
 // Two batches on loopback sockets that send to each other. Used by the tests of os/.
 import { NAME_WORDS, PacketBatch, PacketMemory } from '../../src/os/packet-batch.ts'
 import { Poll } from '../../src/os/poll.ts'
-import { closeSocket, openUdpSocket, socketAddress } from '../../src/os/udp-socket.ts'
+import { socketAddress } from '../../src/os/socket.ts'
+import { closeSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
 import { addressBytes } from '../support/packets.ts'
 
 export interface End {

@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { SystemError } from '../../src/os/error.ts'
+import { socketAddress } from '../../src/os/socket.ts'
 import {
   closeSocket,
   openUdpSocket,
   receiveDrops,
-  socketAddress,
   type UdpSocket,
   type UdpSocketOptions,
 } from '../../src/os/udp-socket.ts'

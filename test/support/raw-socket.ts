@@ -3,7 +3,7 @@
 
 import { SystemError } from '../../src/os/error.ts'
 import { addressOf, libc, nativeWords } from '../../src/os/ffi.ts'
-import { socketAddress } from '../../src/os/udp-socket.ts'
+import { socketAddress } from '../../src/os/socket.ts'
 import { addressBytes } from './packets.ts'
 import type { Endpoint } from './tracker.ts'
 

@@ -1,0 +1,19 @@
+// aquatic_ws: the WebTorrent tracker. The same file is the main thread and, started anew by it, each
+// worker: that works from source as well as in the single-file executable.
+import { isMainThread, workerData } from 'node:worker_threads'
+import { version } from '../package.json'
+import { runExecutable } from '../src/config/cli.ts'
+import { wsSettings } from '../src/ws/config.ts'
+import { runWsTracker } from '../src/ws/main.ts'
+import { runSocketWorker } from '../src/ws/socket-worker.ts'
+
+if (isMainThread) {
+  await runExecutable({
+    name: 'aquatic_ws',
+    description: 'WebTorrent tracker, over WebSocket',
+    settings: wsSettings,
+    run: (config) => runWsTracker(config, version, new URL(import.meta.url)),
+  })
+} else {
+  runSocketWorker(workerData)
+}

@@ -1,0 +1,65 @@
+// What sockets of both kinds need: addresses as the kernel wants them, options, ports.
+// Used by udp-socket.ts and tcp-port.ts. Owns nothing.
+import { SystemError } from './error.ts'
+import { addressOf, errno, libc, nativeWords } from './ffi.ts'
+
+export const AF_INET = 2
+export const AF_INET6 = 10
+export const SOCK_CLOEXEC = 0o2000000
+export const SOL_SOCKET = 1
+export const SO_REUSEPORT = 15
+export const SOL_IPV6 = 41
+export const IPV6_V6ONLY = 26
+
+/** Binds a socket to an address; returns its port, which the system chooses for port 0. */
+export function bindSocket(
+  fd: number,
+  options: { family: 4 | 6; address: readonly number[]; port: number },
+): number {
+  const address = socketAddress(options)
+  check('bind', libc.bind(fd, addressOf(address) as never, options.family === 4 ? 16 : 28))
+  return boundPort(fd)
+}
+
+/** struct sockaddr_in: family u16 │ port, big endian │ 4 address. sockaddr_in6: … │ 4 flow │ 16 address │ 4 scope. */
+export function socketAddress(options: {
+  family: 4 | 6
+  address: readonly number[]
+  port: number
+}): Int32Array<ArrayBuffer> {
+  const words = nativeWords(8)
+  const bytes = new Uint8Array(words.buffer)
+  words[0] = options.family === 4 ? AF_INET : AF_INET6
+  bytes[2] = options.port >> 8
+  bytes[3] = options.port & 0xff
+  bytes.set(options.address, options.family === 4 ? 4 : 8)
+  return words
+}
+
+export function setOption(fd: number, level: number, option: number, value: number): void {
+  const words = nativeWords(1)
+  words[0] = value
+  check('setsockopt', libc.setsockopt(fd, level, option, addressOf(words) as never, 4))
+}
+
+export function getOption(fd: number, option: number): number {
+  const words = nativeWords(2)
+  words[1] = 4
+  const at = addressOf(words)
+  check('getsockopt', libc.getsockopt(fd, SOL_SOCKET, option, at as never, (at + 4) as never))
+  return words[0]
+}
+
+export function boundPort(fd: number): number {
+  const words = nativeWords(9)
+  words[8] = 32
+  const at = addressOf(words)
+  check('getsockname', libc.getsockname(fd, at as never, (at + 32) as never))
+  const bytes = new Uint8Array(words.buffer)
+  return bytes[2] * 256 + bytes[3]
+}
+
+export function check(call: string, result: number): number {
+  if (result < 0) throw new SystemError(call, errno())
+  return result
+}

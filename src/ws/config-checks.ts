@@ -1,0 +1,103 @@
+// What is wrong with the settings of aquatic_ws together, each being right by itself. Called by the
+// loader of settings (config/load.ts), through the schema. Owns nothing.
+import { listenFindings } from '../config/listen.ts'
+import { type Finding, problem, warning } from '../config/schema.ts'
+import { privilegeFindings } from '../process/privileges.ts'
+import type { PeerKindName } from '../swarm/layout.ts'
+import { reserveFindings } from '../swarm/reserve.ts'
+import type { WsConfig } from './config.ts'
+
+export const WS_KINDS: readonly PeerKindName[] = ['websocket']
+
+export function crossCheck(config: WsConfig): Finding[] {
+  return [
+    ...listenFindings(config.network),
+    ...tlsFindings(config),
+    ...timeFindings(config),
+    ...workerFindings(config),
+    ...withoutEffect(config),
+    ...privilegeFindings(config.privileges),
+    ...reserveFindings(config.limits, WS_KINDS),
+  ]
+}
+
+function tlsFindings({ network }: WsConfig): Finding[] {
+  const { use_tls, tls_certificate_path, tls_private_key_path, tls_pkcs12_path } = network
+  const pem = tls_certificate_path !== '' || tls_private_key_path !== ''
+  const found: Finding[] = []
+  if (pem && tls_pkcs12_path !== '') {
+    const text = `[network] names a certificate twice, by tls_pkcs12_path and by tls_certificate_path
+      or tls_private_key_path: empty one of them.`
+    found.push(problem(['network.tls_pkcs12_path', 'network.tls_certificate_path'], text))
+  }
+  if (use_tls && !pem && tls_pkcs12_path === '') {
+    const text = `[network] use_tls = true needs a certificate: write tls_certificate_path and
+      tls_private_key_path, or tls_pkcs12_path.`
+    found.push(problem(['network.use_tls'], text))
+  }
+  for (const [path, other] of [
+    ['tls_certificate_path', 'tls_private_key_path'],
+    ['tls_private_key_path', 'tls_certificate_path'],
+  ] as const) {
+    if (!use_tls || network[path] !== '' || network[other] === '') continue
+    const text = `[network] ${path} is empty, but ${other} needs it: write both.`
+    found.push(problem([`network.${other}`], text))
+  }
+  if (!use_tls && (pem || tls_pkcs12_path !== '')) {
+    const text = `[network] names a certificate, but use_tls is false: the tracker serves ws:// without
+      it. Set use_tls = true.`
+    found.push(warning(['network.use_tls'], text))
+  }
+  return found
+}
+
+function timeFindings({ protocol, cleaning }: WsConfig): Finding[] {
+  const found: Finding[] = []
+  const { peer_announce_interval } = protocol
+  for (const key of ['max_peer_age', 'max_connection_age'] as const) {
+    if (peer_announce_interval < cleaning[key]) continue
+    const what = key === 'max_peer_age' ? 'peers would be forgotten' : 'connections would be closed'
+    const text = `${what} between two announces, because [protocol] peer_announce_interval
+      (${peer_announce_interval}) is not below [cleaning] ${key} (${cleaning[key]}): raise the second
+      to about half above the first.`
+    found.push(warning([`protocol.peer_announce_interval`, `cleaning.${key}`], text))
+  }
+  const { interval, max_peer_age } = cleaning
+  if (interval > max_peer_age) {
+    const text = `peers would stay up to ${interval} seconds beyond their age, because [cleaning]
+      interval is above max_peer_age (${max_peer_age}): lower interval.`
+    found.push(warning(['cleaning.interval', 'cleaning.max_peer_age'], text))
+  }
+  return found
+}
+
+function workerFindings({ socket_workers }: WsConfig): Finding[] {
+  if (socket_workers === 1) return []
+  const text = `socket_workers = ${socket_workers} is handled like 1 for now.`
+  return [warning(['socket_workers'], text)]
+}
+
+/** The only settings that do nothing; whoever changes one is told. */
+function withoutEffect({ network, handlers }: WsConfig): Finding[] {
+  return [
+    ...changed('network', network, {
+      poll_event_capacity: 4096,
+      poll_timeout_milliseconds: 50,
+      websocket_max_frame_size: 16384,
+    }),
+    ...changed('handlers', handlers, {
+      max_requests_per_iter: 10000,
+      channel_recv_timeout_microseconds: 200,
+    }),
+  ]
+}
+
+function changed(
+  name: string,
+  values: Record<string, unknown>,
+  defaults: Record<string, number>,
+): Finding[] {
+  return Object.entries(defaults)
+    .filter(([key, value]) => values[key] !== value)
+    .map(([key]) => warning([`${name}.${key}`], `[${name}] ${key} has no effect in this version.`))
+}

@@ -1,0 +1,317 @@
+// The settings of aquatic_ws: names, defaults, limits and their manual. The default file, its checks,
+// the environment variables and docs/config-ws.md are derived from this schema.
+// Keys that aquatic has had keep their names.
+import { ADDRESS_FORMS } from '../config/address.ts'
+import { checkListenAddress, checkListenIPv6 } from '../config/listen.ts'
+import { type ConfigOf, defineSettings, section } from '../config/schema.ts'
+import {
+  boolean,
+  bytes,
+  choice,
+  integer,
+  seconds,
+  string,
+  stringOrList,
+} from '../config/setting.ts'
+import { LOG_LEVELS } from '../log/log.ts'
+import { privilegeSettings } from '../process/privileges.ts'
+import { parseNetwork } from './client-address.ts'
+import { crossCheck } from './config-checks.ts'
+import { retiredKeys } from './retired-keys.ts'
+
+const WORKERS_MAX = 256
+// A peer row counts seconds in 15 bits: an age and the time to the next cleaning must fit.
+const PEER_AGE_SEC_MAX = 28000
+const CLEANING_INTERVAL_SEC_MAX = 3600
+const TORRENTS_MAX = 60000000
+const PEERS_MAX = 100000000
+// A connection's slot has 24 bits.
+const CONNECTIONS_MAX = 16000000
+// The runtime's own limit for silence.
+const CONNECTION_AGE_SEC_MAX = 900
+const DAY_SEC = 86400
+const MESSAGE_BYTES_MAX = 16777216
+const OFFERS_MAX = 100
+
+const network = section('Where the tracker listens, its certificate, and what messages may be.', {
+  address: stringOrList(
+    '0.0.0.0:3000',
+    { allowed: ADDRESS_FORMS, check: checkListenAddress },
+    `Listen on this address and port, or on each of a list of them, such as
+    ['192.0.2.1:3000', '[2001:db8::1]:3000'].
+
+    0.0.0.0 means every IPv4 address of the machine. [::] means every IPv6 address, and every IPv4
+    address too, unless another entry listens on IPv4 with the same port or ipv6_only is true. Host
+    names are not accepted. Port 0 lets the system choose a free port, which is useful for tests only.
+    Ports below 1024 need the right to open them at the start.
+
+    An empty list opens nothing here; address_ipv6 must then name an address. An address that
+    cannot be opened stops the start.`,
+  ),
+  address_ipv6: string(
+    'auto',
+    { allowed: "'auto', '' or '[IPv6]:port'", check: checkListenIPv6 },
+    `Listen on this IPv6 address as well.
+
+    'auto' listens on [::] with the port of address when that is the IPv4 wildcard 0.0.0.0, and on
+    nothing otherwise: a tracker bound to 127.0.0.1 does not become public. A machine without IPv6
+    is then no error. An address of your own, such as '[2001:db8::1]:3000', stops the start when it
+    cannot be opened. '' listens on nothing beyond address.`,
+  ),
+  ipv6_only: boolean(
+    false,
+    `An IPv6 wildcard in address, [::], takes IPv6 connections alone. An address given by
+    address_ipv6 always does.`,
+  ),
+  use_tls: boolean(
+    false,
+    `Serve wss:// in place of ws://. Browsers demand it from pages that came over https.
+
+    It needs a certificate: either tls_certificate_path and tls_private_key_path, or tls_pkcs12_path.
+    On the signal SIGUSR1 the files are read again: connections go on, new ones get the new
+    certificate, and if something is wrong with the files, that is logged and the old one stays.`,
+  ),
+  tls_certificate_path: string(
+    '',
+    { check: refuseNul },
+    `The certificate in PEM, with those of its issuers behind it. With Let's Encrypt that is
+    fullchain.pem.`,
+  ),
+  tls_private_key_path: string(
+    '',
+    { check: refuseNul },
+    `The certificate's private key in PEM: EC or RSA, PKCS#8 or the older forms, without a password.
+    With Let's Encrypt that is privkey.pem.`,
+  ),
+  tls_pkcs12_path: string(
+    '',
+    { check: refuseNul },
+    `Certificate and private key in one PKCS#12 file, in place of the two above.`,
+  ),
+  tls_pkcs12_password: string(
+    '',
+    { secret: true },
+    `The password of the PKCS#12 file. It can be given as an environment variable in place of
+    standing here.`,
+  ),
+  trusted_proxies: stringOrList(
+    '',
+    { allowed: "'', an address or a network such as '192.0.2.0/24'", check: checkNetwork },
+    `Reverse proxies, whose header X-Forwarded-For is believed: its last address counts as the
+    client's. '' believes nobody.
+
+    Without it all clients behind a proxy count as one address, and [limits]
+    max_connections_per_ip is for all of them together.`,
+  ),
+  allowed_origins: stringOrList(
+    '',
+    { allowed: "'', or an origin such as 'https://example.com'", check: checkOrigin },
+    `Web pages that may use the tracker: the scheme, host and port that they came from. '' allows all.
+
+    Browsers tell where a page came from; programs that are no browser tell nothing or what they
+    like, so this keeps other sites from using the tracker, and nobody else.`,
+  ),
+  poll_event_capacity: integer(
+    4096,
+    { min: 1, max: 1000000 },
+    `Has no effect: the runtime's event loop takes events as they come. Accepted because aquatic's
+    files have it.`,
+  ),
+  poll_timeout_milliseconds: integer(
+    50,
+    { min: 1, max: 3600000 },
+    `Has no effect: the runtime's event loop wakes up by itself. Accepted because aquatic's files
+    have it.`,
+  ),
+  websocket_max_message_size: bytes(
+    65536,
+    { min: 4096, max: MESSAGE_BYTES_MAX },
+    `Close a connection that sends a longer message than this (bytes). An announce with ten offers of
+    a browser has 20,000 to 40,000.`,
+  ),
+  websocket_max_frame_size: bytes(
+    16384,
+    { min: 1, max: MESSAGE_BYTES_MAX },
+    `Has no effect: the runtime limits messages, not the frames that they come in. Accepted because
+    aquatic's files have it.`,
+  ),
+})
+
+const protocol = section('What clients are told.', {
+  max_scrape_torrents: integer(
+    255,
+    { min: 1, max: 10000 },
+    `Answer a scrape for at most this many torrents; further ones in the same request are left out.`,
+  ),
+  max_offers: integer(
+    10,
+    { min: 0, max: OFFERS_MAX },
+    `Pass on at most this many offers of an announce; further ones are left out.
+
+    Each goes to another peer, so this is how many peers a client can find with one announce. With 0
+    clients are counted, but do not find each other.`,
+  ),
+  peer_announce_interval: seconds(
+    120,
+    { min: 1, max: DAY_SEC },
+    `Ask clients to announce again after this long (seconds).
+
+    Clients learn of new peers by their own announces and by those of others. Keep [cleaning]
+    max_peer_age well above it, or peers vanish between two announces.`,
+  ),
+  count_downloads: boolean(
+    true,
+    `Count completed downloads of each torrent and report them in scrapes.
+
+    A download counts when a peer that the tracker knows as a leecher reports its completion. The
+    count lasts as long as the torrent has peers. With false, scrapes report 0.`,
+  ),
+})
+
+const handlers = section(
+  'The loop of a request worker, of which this tracker has none: nothing here has an effect.',
+  {
+    max_requests_per_iter: integer(
+      10000,
+      { min: 1, max: 1000000 },
+      `Has no effect. Accepted because aquatic's files have it.`,
+    ),
+    channel_recv_timeout_microseconds: integer(
+      200,
+      { min: 0, max: 1000000 },
+      `Has no effect. Accepted because aquatic's files have it.`,
+    ),
+  },
+)
+
+const cleaning = section('When peers, offers and connections are forgotten.', {
+  interval: seconds(
+    30,
+    { min: 1, max: CLEANING_INTERVAL_SEC_MAX },
+    `Look for peers to forget this often (seconds), and for torrents without peers. Peers whose
+    connection ends are forgotten at once.`,
+  ),
+  max_peer_age: seconds(
+    180,
+    { min: 1, max: PEER_AGE_SEC_MAX },
+    `Forget a peer that has not announced for this long (seconds), though its connection lives.
+
+    Keep it above [protocol] peer_announce_interval, with room for a client that is late. The limit
+    is that of the peer table, which counts an age in 15 bits.`,
+  ),
+  max_offer_age: seconds(
+    120,
+    { min: 1, max: DAY_SEC },
+    `Accept an answer to an offer for this long (seconds) after it was passed on, and up to twice as
+    long at most.`,
+  ),
+  max_connection_age: seconds(
+    180,
+    { min: 1, max: CONNECTION_AGE_SEC_MAX },
+    `Close a connection that has sent no message for this long (seconds). Answers to pings are none.
+
+    Keep it above [protocol] peer_announce_interval: a client that waits for its next announce is
+    silent until then.`,
+  ),
+  ping_interval_seconds: seconds(
+    30,
+    { min: 1, max: CONNECTION_AGE_SEC_MAX },
+    `Ping each connection this often (seconds). When a ping has not been answered by the time of the
+    next, other connections may take over the peers of this one: it is likely to be the former
+    connection of the same client. After a second one it is closed.`,
+  ),
+})
+
+const limits = section(
+  `Upper bounds on what clients can make the tracker do and remember. Address space for torrents and
+  peers is reserved at the start; memory is spent only as they arrive.`,
+  {
+    max_torrents: integer(
+      2000000,
+      { min: 1, max: TORRENTS_MAX },
+      `Remember at most this many torrents. Beyond it, announces for new torrents get an error, and a
+      log line says so at most once a minute; torrents that are known go on.`,
+    ),
+    max_peers: integer(
+      10000000,
+      { min: 1, max: PEERS_MAX },
+      `Remember at most this many peers in all torrents together. Beyond it, announces of new peers
+      get an error, and a log line says so at most once a minute; peers that are known go on.`,
+    ),
+    max_connections: integer(
+      100000,
+      { min: 1, max: CONNECTIONS_MAX },
+      `Have at most this many connections. Further handshakes are answered with status 503.
+
+      The system's limit on open files (ulimit -n) must allow for them; if it does not, as many as it
+      allows take effect, and with log_level 'warn' the start says so. A connection without torrents takes about 3 KB, with TLS about 10.`,
+    ),
+    max_connections_per_ip: integer(
+      1000,
+      { min: 0, max: CONNECTIONS_MAX },
+      `Have at most this many connections from one IPv4 address, or from one /64 network of IPv6.
+      0 = no limit. Further handshakes are answered with status 503.
+
+      Many people may share an address. Behind a reverse proxy all do, unless [network]
+      trusted_proxies names it.`,
+    ),
+    max_torrents_per_connection: integer(
+      10000,
+      { min: 1, max: 1000000 },
+      `Accept at most this many torrents at a time from one connection; announces of further ones get
+      an error.`,
+    ),
+    max_backlog_bytes: bytes(
+      1048576,
+      { min: 65536, max: 1073741824 },
+      `Keep at most this much (bytes) for a client that does not read, and then close its connection.
+
+      From the first message that it does not take, it gets no further offers; this is for the
+      answers to its own messages.`,
+    ),
+  },
+)
+
+const schema = {
+  socket_workers: integer(
+    1,
+    { min: 0, max: WORKERS_MAX },
+    `Threads that serve connections. 0 = as many as the machine has processors.
+
+    Each listens on the same port, and the system spreads connections over them. Clients cannot tell:
+    all workers share the swarms, and pass offers and answers on to each other. One worker fills one
+    processor core; leave a core to the rest of the machine.`,
+  ),
+  log_level: choice(
+    'error',
+    LOG_LEVELS,
+    `Write events of this weight and above to standard error: error is what needs attention, warn
+    what may, info what changes rarely, debug and trace are for finding faults. off writes none. The
+    line that tells of the start is always written.`,
+  ),
+  network,
+  protocol,
+  handlers,
+  cleaning,
+  privileges: privilegeSettings,
+  limits,
+}
+
+export type WsConfig = ConfigOf<typeof schema>
+
+export const wsSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
+
+function checkNetwork(text: string) {
+  if (text === '' || parseNetwork(text) !== null) return null
+  return { fault: 'is no address or network', remedy: "Write one such as '192.0.2.0/24'" }
+}
+
+function checkOrigin(text: string) {
+  if (text === '') return null
+  if (/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i.test(text)) return null
+  return { fault: 'is no origin', remedy: "Write scheme and host, such as 'https://example.com'" }
+}
+
+function refuseNul(text: string) {
+  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
+}

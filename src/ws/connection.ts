@@ -1,0 +1,132 @@
+// One client's connection as its worker knows it, and the worker's slots for them. Made when a
+// handshake is accepted (upgrade.ts), dropped when the socket closes. Owns what belongs to the
+// connection; the peers it has in swarms are removed by handle.ts.
+import type { ServerWebSocket } from 'bun'
+import { type ConnectionStates, GENERATION_MASK, SLOT_BITS } from '../swarm/connections.ts'
+import type { Memberships } from './memberships.ts'
+import type { PendingOffers } from './pending-offers.ts'
+
+export type Socket = ServerWebSocket<Connection>
+
+export class Connection {
+  /** Names it for all workers, together with the generation. */
+  readonly id: number
+  readonly slot: number
+  readonly generation: number
+  /** The address that it counts under, see connection-limits.ts. */
+  readonly addressHigh: number
+  readonly addressLow: number
+  socket: Socket | null = null
+  memberships: Memberships | null = null
+  pendingOffers: PendingOffers | null = null
+  /** Messages to send, and their characters in all. */
+  outbox: string[] = []
+  outboxLength = 0
+  /** In the list of connections to flush. */
+  waitsForFlush = false
+  /** The socket took less than it was given; it tells when it has room again. */
+  backlog = false
+  /** Second of the last message. */
+  lastMessage: number
+  /** Second of the next ping. */
+  nextPing: number
+  /** A ping is under way. */
+  awaitsPong = false
+  missedPing = false
+  /** Closing: nothing that it sends counts any more. */
+  closed = false
+
+  constructor(
+    id: number,
+    slot: number,
+    generation: number,
+    addressHigh: number,
+    addressLow: number,
+    now: number,
+    nextPing: number,
+  ) {
+    this.id = id
+    this.slot = slot
+    this.generation = generation
+    this.addressHigh = addressHigh
+    this.addressLow = addressLow
+    this.lastMessage = now
+    this.nextPing = nextPing
+  }
+}
+
+/** The connections of one worker. */
+export class Connections {
+  readonly states: ConnectionStates
+  count = 0
+  private readonly worker: number
+  private readonly pingInterval: number
+  private readonly slots: (Connection | null)[] = []
+  private readonly generations: number[] = []
+  /** Free slots, used again oldest first, so that a generation lasts. */
+  private free: number[] = []
+  private freed: number[] = []
+
+  constructor(worker: number, states: ConnectionStates, pingInterval: number) {
+    this.worker = worker
+    this.states = states
+    this.pingInterval = pingInterval
+  }
+
+  /** Slots that have ever been used, free ones included. */
+  get slotCount(): number {
+    return this.slots.length
+  }
+
+  open(addressHigh: number, addressLow: number, now: number): Connection {
+    const slot = this.takeSlot()
+    const generation = this.generations[slot]
+    // Spread over the interval, also when all connections come at once.
+    const firstPing = now + 1 + Math.floor(Math.random() * this.pingInterval)
+    const id = (this.worker << SLOT_BITS) | slot
+    const connection = new Connection(id, slot, generation, addressHigh, addressLow, now, firstPing)
+    this.slots[slot] = connection
+    this.count++
+    this.publish(connection)
+    return connection
+  }
+
+  /** Its peers must have left: from now on the slot may get another connection. */
+  close(connection: Connection): void {
+    const { slot, generation, id } = connection
+    this.states.close(id, generation)
+    this.slots[slot] = null
+    this.generations[slot] = (generation + 1) & GENERATION_MASK
+    this.freed.push(slot)
+    this.count--
+  }
+
+  at(slot: number): Connection | null {
+    return this.slots[slot] ?? null
+  }
+
+  /** The open connection of a name, if this worker still has it. */
+  find(slot: number, generation: number): Connection | null {
+    const connection = this.slots[slot]
+    if (connection === null || connection === undefined) return null
+    return connection.generation === generation && !connection.closed ? connection : null
+  }
+
+  /** Tells all workers what is true of a connection now. */
+  publish(connection: Connection): void {
+    const busy = connection.backlog || (connection.pendingOffers?.full ?? false)
+    this.states.set(connection.id, connection.generation, connection.missedPing, busy)
+  }
+
+  private takeSlot(): number {
+    if (this.free.length === 0 && this.freed.length > 0) {
+      this.free = this.freed.reverse()
+      this.freed = []
+    }
+    const slot = this.free.pop()
+    if (slot !== undefined) return slot
+    this.slots.push(null)
+    this.generations.push(0)
+    return this.slots.length - 1
+  }
+}

@@ -1,0 +1,74 @@
+// What a socket worker of aquatic_ws counts. Workers count in memory of their own and publish it to
+// their slots of shared memory once a second (metrics/counters.ts); main reads them there.
+
+/** In this order in memory. Names are those of the statistics. */
+export const COUNTERS = [
+  'connections_opened',
+  'connections_closed',
+  'requests_announce',
+  'requests_answer',
+  'requests_scrape',
+  'responses_announce',
+  'responses_scrape',
+  'responses_error',
+  'offers_received',
+  'offers_sent',
+  'answers_sent',
+  'received_messages',
+  'received_bytes',
+  'sent_messages',
+  'sent_bytes',
+  'rejected_json',
+  'rejected_action',
+  'rejected_info_hash',
+  'rejected_peer_id',
+  'rejected_event',
+  'rejected_answer',
+  'rejected_answer_without_offer',
+  'rejected_peer_id_held',
+  'rejected_torrents_full',
+  'rejected_peers_full',
+  'rejected_torrents_per_connection',
+  'refused_connections_full',
+  'refused_connections_per_address',
+  'refused_origin',
+  'closed_backlog',
+  'closed_silent',
+  'closed_unreachable',
+] as const
+
+export type CounterName = (typeof COUNTERS)[number]
+
+// The same as numbers, for the hot path.
+export const CONNECTIONS_OPENED = 0
+export const CONNECTIONS_CLOSED = 1
+export const REQUESTS_ANNOUNCE = 2
+export const REQUESTS_ANSWER = 3
+export const REQUESTS_SCRAPE = 4
+export const RESPONSES_ANNOUNCE = 5
+export const RESPONSES_SCRAPE = 6
+export const RESPONSES_ERROR = 7
+export const OFFERS_RECEIVED = 8
+export const OFFERS_SENT = 9
+export const ANSWERS_SENT = 10
+export const RECEIVED_MESSAGES = 11
+export const RECEIVED_BYTES = 12
+export const SENT_MESSAGES = 13
+export const SENT_BYTES = 14
+export const REJECTED_JSON = 15
+export const REJECTED_ACTION = 16
+export const REJECTED_INFO_HASH = 17
+export const REJECTED_PEER_ID = 18
+export const REJECTED_EVENT = 19
+export const REJECTED_ANSWER = 20
+export const REJECTED_ANSWER_WITHOUT_OFFER = 21
+export const REJECTED_PEER_ID_HELD = 22
+export const REJECTED_TORRENTS_FULL = 23
+export const REJECTED_PEERS_FULL = 24
+export const REJECTED_TORRENTS_PER_CONNECTION = 25
+export const REFUSED_CONNECTIONS_FULL = 26
+export const REFUSED_CONNECTIONS_PER_ADDRESS = 27
+export const REFUSED_ORIGIN = 28
+export const CLOSED_BACKLOG = 29
+export const CLOSED_SILENT = 30
+export const CLOSED_UNREACHABLE = 31

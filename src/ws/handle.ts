@@ -1,0 +1,355 @@
+// Answers the messages of clients: announce, scrape, and answers to offers. Called by the socket
+// worker for each message; knows connections, and nothing of sockets.
+//
+// Every announce and scrape is answered, and what cannot be done is answered with the reason. An
+// answer that was passed on is not. Owns the request of the moment and the receivers of its offers.
+
+import { PEER_CONNECTION } from '../swarm/layout.ts'
+import { generationAt } from '../swarm/owner.ts'
+import { member } from '../swarm/peers.ts'
+import { HELD, PEERS_FULL, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
+import type { Table } from '../swarm/table.ts'
+import { hashInfoHash } from '../swarm/torrents.ts'
+import type { Connection, Connections } from './connection.ts'
+import {
+  OFFERS_RECEIVED,
+  RECEIVED_BYTES,
+  RECEIVED_MESSAGES,
+  REJECTED_ACTION,
+  REJECTED_ANSWER,
+  REJECTED_ANSWER_WITHOUT_OFFER,
+  REJECTED_EVENT,
+  REJECTED_INFO_HASH,
+  REJECTED_JSON,
+  REJECTED_PEER_ID,
+  REJECTED_PEER_ID_HELD,
+  REJECTED_PEERS_FULL,
+  REJECTED_TORRENTS_FULL,
+  REJECTED_TORRENTS_PER_CONNECTION,
+  REQUESTS_ANNOUNCE,
+  REQUESTS_ANSWER,
+  REQUESTS_SCRAPE,
+  RESPONSES_ANNOUNCE,
+  RESPONSES_ERROR,
+  RESPONSES_SCRAPE,
+} from './counters.ts'
+import { MEMBER_PEER_ID, MEMBER_WORDS, Memberships } from './memberships.ts'
+import { parse } from './parse.ts'
+import {
+  ABSENT,
+  ACTION_ANNOUNCE,
+  ACTION_SCRAPE,
+  EVENT_COMPLETED,
+  EVENT_INVALID,
+  EVENT_STOPPED,
+  HASH_TEXT,
+  HASH_TEXT_END,
+  HASH_WORDS,
+  ID_WORDS,
+  INFO_HASH,
+  PEER_ID,
+  Request,
+  VALID,
+} from './request.ts'
+import type { Sender } from './send.ts'
+import { announceResponse, failure, scrapeFile, scrapeResponse } from './serialize.ts'
+import { RECEIVER_CONNECTION, RECEIVER_GENERATION, RECEIVER_WORDS, type Signal } from './signal.ts'
+
+/** The settings that requests are answered by. */
+export interface RequestSettings {
+  readonly maxScrapeTorrents: number
+  readonly maxOffers: number
+  readonly announceInterval: number
+  readonly maxTorrentsPerConnection: number
+}
+
+/** Peers to look at for each offer, so that those with a backlog can be passed over. */
+const CANDIDATES_PER_OFFER = 3
+
+export class Handler {
+  private readonly swarms: Swarms
+  private readonly connections: Connections
+  private readonly sender: Sender
+  private readonly signal: Signal
+  private readonly settings: RequestSettings
+  private readonly counts: Int32Array
+  private readonly request: Request
+  private readonly receivers: Int32Array
+  private now = 0
+
+  constructor(
+    swarms: Swarms,
+    connections: Connections,
+    sender: Sender,
+    signal: Signal,
+    settings: RequestSettings,
+    counts: Int32Array,
+  ) {
+    this.swarms = swarms
+    this.connections = connections
+    this.sender = sender
+    this.signal = signal
+    this.settings = settings
+    this.counts = counts
+    this.request = new Request(settings.maxOffers, settings.maxScrapeTorrents)
+    this.receivers = new Int32Array(Math.max(1, settings.maxOffers) * RECEIVER_WORDS)
+  }
+
+  /** Sets the time (seconds of the monotonic clock) for the messages that follow. */
+  setTime(now: number): void {
+    this.now = now
+  }
+
+  /** Answers one message. `text` is valid UTF-8 by origin, and may hold anything. */
+  message(connection: Connection, text: string): void {
+    const { request, counts } = this
+    counts[RECEIVED_MESSAGES]++
+    counts[RECEIVED_BYTES] += text.length
+    connection.lastMessage = this.now
+    if (!parse(request, text)) this.refuse(connection, REJECTED_JSON, 'Invalid JSON')
+    else if (request.action === ACTION_ANNOUNCE) this.announce(connection)
+    else if (request.action === ACTION_SCRAPE) this.scrape(connection)
+    else this.refuse(connection, REJECTED_ACTION, 'Invalid action: announce and scrape are known')
+  }
+
+  /** Removes all peers of a connection from their swarms. */
+  leaveAll(connection: Connection): void {
+    const { memberships } = connection
+    if (memberships === null) return
+    for (let i = 0; i < memberships.count; i++) {
+      const at = i * MEMBER_WORDS
+      this.leave(connection, memberships.words, at, memberships.words, at + MEMBER_PEER_ID)
+    }
+    connection.memberships = null
+  }
+
+  private announce(connection: Connection): void {
+    const { request } = this
+    if (request.infoHash !== VALID) {
+      this.refuse(connection, REJECTED_INFO_HASH, 'Invalid info_hash: it has 20 bytes')
+    } else if (request.peerId !== VALID) {
+      this.refuse(connection, REJECTED_PEER_ID, 'Invalid peer_id: it has 20 bytes')
+    } else if (request.answer !== ABSENT) {
+      this.answer(connection)
+    } else {
+      this.counts[REQUESTS_ANNOUNCE]++
+      if (request.event === EVENT_INVALID) this.refuse(connection, REJECTED_EVENT, 'Invalid event')
+      else if (request.event === EVENT_STOPPED) this.stop(connection)
+      else this.enter(connection)
+    }
+  }
+
+  /** Adds or renews a peer, answers it, and passes its offers on. */
+  private enter(connection: Connection): void {
+    if (this.isOverLimit(connection)) {
+      const reason = 'Too many torrents on one connection'
+      this.refuse(connection, REJECTED_TORRENTS_PER_CONNECTION, reason)
+      return
+    }
+    const { request } = this
+    const hash = hashInfoHash(this.swarms.websocket[0], request.ids, INFO_HASH)
+    const table = this.swarms.websocketTableOf(hash)
+    table.lock()
+    const status = this.announceTo(table, hash, connection)
+    const receivers = this.chooseReceivers(table)
+    table.unlock()
+    if (status === TORRENTS_FULL || status === PEERS_FULL) {
+      this.refuseFull(connection, status)
+      return
+    }
+    this.respond(connection, status === HELD)
+    this.counts[OFFERS_RECEIVED] += request.offerCount
+    if (receivers === 0) return
+    const peerId = request.text.slice(request.peerIdText, request.peerIdTextEnd)
+    const infoHash = this.infoHashText()
+    this.signal.sendOffers(connection, request, peerId, infoHash, this.receivers, receivers)
+  }
+
+  private announceTo(table: Table, hash: number, connection: Connection): number {
+    const { request } = this
+    const { ids } = request
+    this.setMember(connection, ids, PEER_ID)
+    const status = this.swarms.announce(
+      table,
+      ids,
+      INFO_HASH,
+      hash,
+      ids[PEER_ID],
+      ids[PEER_ID + 1],
+      ids[PEER_ID + 2],
+      ids[PEER_ID + 3],
+      connection.generation,
+      request.seeder,
+      request.event === EVENT_COMPLETED,
+      request.offerCount * CANDIDATES_PER_OFFER,
+      this.now,
+    )
+    if (member.joined) {
+      connection.memberships ??= new Memberships()
+      connection.memberships.add(ids, INFO_HASH, ids, PEER_ID)
+    }
+    return status
+  }
+
+  /** `held`: the peer id is another connection's, so this one is not in the swarm. */
+  private respond(connection: Connection, held: boolean): void {
+    const { seeders, leechers } = this.swarms
+    if (held) this.counts[REJECTED_PEER_ID_HELD]++
+    const { seeder } = this.request
+    const complete = seeders + (seeder && !held ? 1 : 0)
+    const incomplete = leechers + (seeder || held ? 0 : 1)
+    this.counts[RESPONSES_ANNOUNCE]++
+    const interval = this.settings.announceInterval
+    const response = announceResponse(interval, complete, incomplete, this.infoHashText())
+    this.sender.send(connection, response)
+  }
+
+  private stop(connection: Connection): void {
+    const { request, swarms } = this
+    const { ids } = request
+    this.leave(connection, ids, INFO_HASH, ids, PEER_ID)
+    connection.memberships?.remove(ids, INFO_HASH, ids, PEER_ID)
+    this.counts[RESPONSES_ANNOUNCE]++
+    const { seeders, leechers } = swarms
+    const interval = this.settings.announceInterval
+    this.sender.send(connection, announceResponse(interval, seeders, leechers, this.infoHashText()))
+  }
+
+  private answer(connection: Connection): void {
+    const { request } = this
+    this.counts[REQUESTS_ANSWER]++
+    if (request.answer !== VALID || request.toPeerId !== VALID || request.offerId !== VALID) {
+      const reason = 'Invalid answer: it needs answer, to_peer_id and offer_id'
+      this.refuse(connection, REJECTED_ANSWER, reason)
+      return
+    }
+    const peerId = request.text.slice(request.peerIdText, request.peerIdTextEnd)
+    if (this.signal.sendAnswer(connection, request, peerId, this.infoHashText())) return
+    const reason = 'No such offer: it was never made, is too old, or has been answered'
+    this.refuse(connection, REJECTED_ANSWER_WITHOUT_OFFER, reason)
+  }
+
+  private scrape(connection: Connection): void {
+    const { request } = this
+    this.counts[REQUESTS_SCRAPE]++
+    if (!request.hashList && request.infoHash !== VALID) {
+      const full = request.infoHash === ABSENT
+      const reason = full ? 'No info_hash: full scrapes are not allowed' : 'Invalid info_hash'
+      this.refuse(connection, REJECTED_INFO_HASH, reason)
+      return
+    }
+    let files = ''
+    for (let i = 0; i < request.hashCount; i++) {
+      files += (i === 0 ? '' : ',') + this.scrapeOne(i * HASH_WORDS)
+    }
+    this.counts[RESPONSES_SCRAPE]++
+    this.sender.send(connection, scrapeResponse(files))
+  }
+
+  /** `at`: of the info hash, in the request's list. */
+  private scrapeOne(at: number): string {
+    const { swarms } = this
+    const { hashes, text } = this.request
+    const hash = hashInfoHash(swarms.websocket[0], hashes, at)
+    const table = swarms.websocketTableOf(hash)
+    table.lock()
+    swarms.scrape(table, hashes, at, hash)
+    table.unlock()
+    const infoHash = text.slice(hashes[at + HASH_TEXT], hashes[at + HASH_TEXT_END])
+    return scrapeFile(infoHash, swarms.seeders, swarms.leechers, swarms.completed)
+  }
+
+  private leave(
+    connection: Connection,
+    hashes: Int32Array,
+    hashAt: number,
+    peers: Int32Array,
+    peerAt: number,
+  ): void {
+    const { swarms } = this
+    const hash = hashInfoHash(swarms.websocket[0], hashes, hashAt)
+    const table = swarms.websocketTableOf(hash)
+    this.setMember(connection, peers, peerAt)
+    table.lock()
+    swarms.leave(
+      table,
+      hashes,
+      hashAt,
+      hash,
+      peers[peerAt],
+      peers[peerAt + 1],
+      peers[peerAt + 2],
+      peers[peerAt + 3],
+      connection.generation,
+    )
+    table.unlock()
+  }
+
+  private setMember(connection: Connection, ids: Int32Array, at: number): void {
+    member.id4 = ids[at + ID_WORDS - 1]
+    member.connection = connection.id
+    member.joined = false
+  }
+
+  /**
+   * Copies those of the chosen peers whose connections can take an offer, one per offer; returns how
+   * many. Under the lock: they are read where they live.
+   */
+  private chooseReceivers(table: Table): number {
+    const { receivers, request } = this
+    const { choice } = this.swarms
+    const { words, stride } = table
+    const { states } = this.connections
+    let count = 0
+    for (let run = 0; run < choice.runCount; run++) {
+      let at = choice.runs[run * 2]
+      for (let left = choice.runs[run * 2 + 1]; left > 0; left--, at += stride) {
+        if (count === request.offerCount) return count
+        const connection = words[at + PEER_CONNECTION]
+        const generation = generationAt(words, at)
+        if (!states.takesOffers(connection, generation)) continue
+        const to = count * RECEIVER_WORDS
+        for (let i = 0; i < ID_WORDS; i++) receivers[to + i] = words[at + i]
+        receivers[to + RECEIVER_CONNECTION] = connection
+        receivers[to + RECEIVER_GENERATION] = generation
+        count++
+      }
+    }
+    return count
+  }
+
+  /** Whether an announce would be one torrent too many; forgets first what has aged out. */
+  private isOverLimit({ memberships }: Connection): boolean {
+    if (memberships === null || memberships.count < this.settings.maxTorrentsPerConnection) {
+      return false
+    }
+    const { ids } = this.request
+    return memberships.find(ids, INFO_HASH, ids, PEER_ID) < 0
+  }
+
+  private infoHashText(): string {
+    const { request } = this
+    return request.text.slice(request.infoHashText, request.infoHashTextEnd)
+  }
+
+  private refuseFull(connection: Connection, status: number): void {
+    if (status === TORRENTS_FULL) {
+      this.refuse(connection, REJECTED_TORRENTS_FULL, 'Tracker is full: no new torrents')
+    } else {
+      this.refuse(connection, REJECTED_PEERS_FULL, 'Tracker is full: no new peers')
+    }
+  }
+
+  /** Answers with the reason, and with all that tells the client what it is about. */
+  private refuse(connection: Connection, counter: number, reason: string): void {
+    const { request } = this
+    this.counts[counter]++
+    this.counts[RESPONSES_ERROR]++
+    const { text } = request
+    const infoHash = request.infoHash === VALID ? this.infoHashText() : ''
+    const offerId =
+      request.offerId === VALID ? text.slice(request.offerIdText, request.offerIdTextEnd) : ''
+    const action = request.action === ACTION_SCRAPE ? 'scrape' : 'announce'
+    this.sender.send(connection, failure(action, reason, infoHash, offerId))
+  }
+}

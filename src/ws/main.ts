@@ -1,0 +1,175 @@
+// The WebTorrent tracker's life: certificate, memory, ports, workers, rights, signals, stop. Called
+// by bin/aquatic_ws.ts with valid settings. Runs in the main thread, which serves no connections.
+import { randomFillSync } from 'node:crypto'
+import { addressText } from '../config/address.ts'
+import { StartError } from '../config/cli.ts'
+import { prepareRunning, writeStderr } from '../config/output.ts'
+import { logFor, setLogLevel } from '../log/log.ts'
+import { counterSlots, slotWords } from '../metrics/counters.ts'
+import type { Identity } from '../os/privileges.ts'
+import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
+import { giveUpRights, identityFor } from '../process/privileges.ts'
+import { ServiceManager } from '../process/service-manager.ts'
+import { releaseStartCode } from '../process/start-code.ts'
+import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
+import { createConnectionStates } from '../swarm/connections.ts'
+import type { SwarmBuffers } from '../swarm/memory.ts'
+import { reserveSwarms } from '../swarm/reserve.ts'
+import type { WsConfig } from './config.ts'
+import { WS_KINDS } from './config-checks.ts'
+import { createConnectionLimits } from './connection-limits.ts'
+import { COUNTERS } from './counters.ts'
+import { findAddresses, type Listening } from './listen.ts'
+import type { SocketWorkerData } from './socket-worker.ts'
+import { readTlsFiles, TlsError, type TlsFiles } from './tls.ts'
+import { Watch } from './watch.ts'
+
+/** Descriptors beside connections: the runtime's own, listening sockets, files. */
+const OTHER_DESCRIPTORS = 64
+
+const log = logFor('ws')
+
+export async function runWsTracker(config: WsConfig, version: string, entry: URL): Promise<void> {
+  setLogLevel(config.log_level)
+  const workers = 1
+  const identity = identityFor(config.privileges)
+  const tls = config.network.use_tls ? tlsForStart(config) : null
+  const swarms = reserveSwarms(config.limits, workers, WS_KINDS)
+  const listening = findAddresses(config.network)
+  const tracker = new Tracker(config, workers, swarms, listening, tls, entry)
+  prepareRunning()
+  await tracker.start()
+  listening.release()
+  releaseStartCode()
+  if (identity !== null) giveAll(config, listening, identity)
+  const addresses = listening.addresses.map(addressText).join(', ')
+  const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
+  const scheme = tls === null ? 'ws' : 'wss'
+  const state = `listening on ${addresses} (${scheme}, ${count})`
+  writeStderr(`aquatic_ws ${version} ${state}\n`)
+  tracker.service.ready(state)
+}
+
+function tlsForStart({ network }: WsConfig): TlsFiles {
+  try {
+    return readTlsFiles(network)
+  } catch (error) {
+    if (error instanceof TlsError) throw new StartError(error.message)
+    throw error
+  }
+}
+
+/** As many as the settings allow, and the system: connections beyond its limit would fail one by one. */
+function connectionLimit({ limits }: WsConfig): number {
+  const allowed = descriptorLimit() - OTHER_DESCRIPTORS
+  if (allowed >= limits.max_connections) return limits.max_connections
+  log.warn(
+    `at most ${allowed} connections instead of [limits] max_connections = ` +
+      `${limits.max_connections}: raise the system's limit on open files (ulimit -n)`,
+  )
+  return Math.max(1, allowed)
+}
+
+/** Becomes another user, with the sockets: only their owner can open the port again for new certificates. */
+function giveAll(config: WsConfig, listening: Listening, identity: Identity): void {
+  giveListeners(
+    listening.servers.map(({ port }) => port),
+    identity,
+  )
+  giveUpRights(config.privileges, identity)
+}
+
+class Tracker {
+  readonly service: ServiceManager
+  private readonly config: WsConfig
+  private readonly workerCount: number
+  private readonly workers: Workers
+  private readonly shared: Omit<SocketWorkerData, 'index' | 'heartbeat' | 'fault'>
+  private readonly watch: Watch
+
+  constructor(
+    config: WsConfig,
+    workerCount: number,
+    swarms: SwarmBuffers,
+    listening: Listening,
+    tls: TlsFiles | null,
+    entry: URL,
+  ) {
+    this.config = config
+    this.workerCount = workerCount
+    this.workers = new Workers('aquatic_ws', entry, log)
+    this.service = new ServiceManager('aquatic_ws', this.workers, log)
+    const counters = counterSlots(workerCount, COUNTERS.length)
+    const maxConnections = connectionLimit(config)
+    const [key0, key1] = randomFillSync(new Int32Array(2))
+    this.watch = new Watch(config.limits, counters, log)
+    this.shared = {
+      role: 'socket',
+      state: this.workers.state,
+      workers: workerCount,
+      addresses: listening.servers,
+      tls,
+      swarms,
+      connections: createConnectionStates(workerCount, maxConnections),
+      limits: createConnectionLimits(maxConnections),
+      maxConnections,
+      counters,
+      counterWords: slotWords(COUNTERS.length),
+      signalKeys: { key0, key1 },
+      ...settingsFor(config),
+    }
+  }
+
+  /** Returns once all workers serve. */
+  async start(): Promise<void> {
+    this.workers.stopOnSignals()
+    this.workers.onStop(() => this.watch.stop())
+    const indices = Array.from({ length: this.workerCount }, (_, index) => index)
+    await Promise.all(
+      indices.map((index) => {
+        const fault = faultAskedOf('socket', index)
+        return this.workers.start({ ...this.shared, index, heartbeat: newHeartbeat(), fault })
+      }),
+    )
+    this.watch.start()
+    process.on('SIGUSR1', () => this.reload())
+  }
+
+  private reload(): void {
+    const { network } = this.config
+    if (!network.use_tls) return
+    try {
+      this.workers.tell({ tls: readTlsFiles(network) })
+      log.info('new connections get the certificate as it is now')
+    } catch (error) {
+      if (!(error instanceof TlsError)) throw error
+      log.error(`the certificate stays as it was: ${error.message}`)
+    }
+  }
+}
+
+function settingsFor({ network, protocol, cleaning, limits }: WsConfig) {
+  const list = (setting: string | readonly string[]) =>
+    [setting].flat().filter((text) => text !== '')
+  return {
+    trustedProxies: list(network.trusted_proxies),
+    allowedOrigins: list(network.allowed_origins),
+    messageBytesMax: network.websocket_max_message_size,
+    backlogBytesMax: limits.max_backlog_bytes,
+    maxConnectionsPerAddress: limits.max_connections_per_ip,
+    countDownloads: protocol.count_downloads,
+    requests: {
+      maxScrapeTorrents: protocol.max_scrape_torrents,
+      maxOffers: protocol.max_offers,
+      announceInterval: protocol.peer_announce_interval,
+      maxTorrentsPerConnection: limits.max_torrents_per_connection,
+    },
+    housekeeping: {
+      maxConnectionAge: cleaning.max_connection_age,
+      pingInterval: cleaning.ping_interval_seconds,
+      maxOfferAge: cleaning.max_offer_age,
+    },
+    cleaningInterval: cleaning.interval,
+    maxPeerAge: cleaning.max_peer_age,
+  }
+}

@@ -1,0 +1,33 @@
+// Keys that aquatic_ws has in its Rust versions up to 0.9 and not here, with what to do instead.
+// A file written for one of those gets these sentences; nothing of it is silently ignored.
+
+const GONE = 'there is nothing like it to set; delete the line.'
+const NO_PROMETHEUS = 'there is no Prometheus endpoint in this version; delete the line.'
+
+export const retiredKeys: Readonly<Record<string, string>> = {
+  swarm_workers: 'there are none: socket workers share the swarms; delete the line.',
+  request_workers: 'there are none: socket workers share the swarms; delete the line.',
+  cpu_pinning:
+    'worker threads are not pinned to processors; use taskset, or CPUAffinity= of systemd.',
+  access_list: 'there are no access lists in this version; delete the section.',
+
+  'network.only_ipv6': 'it is called [network] ipv6_only.',
+  'network.enable_tls': 'it is called [network] use_tls.',
+  'network.tcp_backlog': GONE,
+  'network.enable_http_health_checks':
+    'GET /health is always answered, with TLS too; delete the line.',
+  'network.websocket_write_buffer_size': 'the bound on what waits is [limits] max_backlog_bytes.',
+
+  'metrics.run_prometheus_endpoint': NO_PROMETHEUS,
+  'metrics.prometheus_endpoint_address': NO_PROMETHEUS,
+  'metrics.torrent_count_update_interval': NO_PROMETHEUS,
+  'metrics.peer_clients': 'clients are not counted in this version; delete the line.',
+  'metrics.prometheus_peer_id_prefixes': NO_PROMETHEUS,
+
+  'cleaning.torrent_cleaning_interval': 'it is called [cleaning] interval.',
+  'cleaning.connection_cleaning_interval':
+    'connections are looked at every second; delete the line.',
+  'cleaning.max_connection_idle': 'it is called [cleaning] max_connection_age.',
+  'cleaning.close_after_tls_update_grace_period':
+    'connections go on with the certificate that they began with; delete the line.',
+}

@@ -1,0 +1,89 @@
+// Outgoing messages: a queue per connection, flushed once per turn of the event loop. Called by
+// handle.ts and signal.ts for every message. Owns the list of connections to flush.
+//
+// All messages of a turn for one client go out in one write. A client that reads slower than it is
+// sent to gets a backlog: what is in the queue then stays there until the socket has room again. In
+// the meantime it gets no offers (signal.ts chooses somebody else), and when the answers it has
+// caused are too much as well, the connection ends.
+import type { Connection, Connections, Socket } from './connection.ts'
+import { CLOSED_BACKLOG, SENT_BYTES, SENT_MESSAGES } from './counters.ts'
+
+export class Sender {
+  private readonly connections: Connections
+  private readonly backlogMax: number
+  private readonly counts: Int32Array
+  private waiting: Connection[] = []
+  private flushed: Connection[] = []
+  private flushPlanned = false
+  private readonly flushAll = () => this.flush()
+  private readonly sendAll = (socket: Socket) => this.sendOutbox(socket)
+
+  constructor(connections: Connections, backlogMax: number, counts: Int32Array) {
+    this.connections = connections
+    this.backlogMax = backlogMax
+    this.counts = counts
+  }
+
+  send(connection: Connection, message: string): void {
+    connection.outbox.push(message)
+    connection.outboxLength += message.length
+    if (connection.backlog) {
+      if (connection.outboxLength > this.backlogMax) this.giveUp(connection)
+      return
+    }
+    if (connection.waitsForFlush) return
+    connection.waitsForFlush = true
+    this.waiting.push(connection)
+    if (this.flushPlanned) return
+    this.flushPlanned = true
+    setImmediate(this.flushAll)
+  }
+
+  /** The socket has room again. */
+  drained(connection: Connection): void {
+    if (!connection.backlog || connection.socket === null) return
+    if (connection.socket.getBufferedAmount() > 0) return
+    connection.backlog = false
+    if (connection.outbox.length > 0) this.flushOne(connection)
+    this.connections.publish(connection)
+  }
+
+  private flush(): void {
+    this.flushPlanned = false
+    const list = this.waiting
+    this.waiting = this.flushed
+    this.flushed = list
+    for (let i = 0; i < list.length; i++) {
+      list[i].waitsForFlush = false
+      this.flushOne(list[i])
+    }
+    list.length = 0
+  }
+
+  private flushOne(connection: Connection): void {
+    const { socket } = connection
+    if (socket === null || connection.closed) return
+    socket.cork(this.sendAll)
+    if (socket.getBufferedAmount() === 0) return
+    connection.backlog = true
+    this.connections.publish(connection)
+  }
+
+  private sendOutbox(socket: Socket): void {
+    const connection = socket.data
+    const { outbox } = connection
+    this.counts[SENT_MESSAGES] += outbox.length
+    this.counts[SENT_BYTES] += connection.outboxLength
+    for (let i = 0; i < outbox.length; i++) socket.sendText(outbox[i])
+    outbox.length = 0
+    connection.outboxLength = 0
+  }
+
+  private giveUp(connection: Connection): void {
+    this.counts[CLOSED_BACKLOG]++
+    connection.outbox = []
+    connection.outboxLength = 0
+    connection.closed = true
+    connection.socket?.terminate()
+  }
+}

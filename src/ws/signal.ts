@@ -1,0 +1,165 @@
+// Offers and answers between connections. Called by handle.ts with a request that has been checked.
+// Owns the key under which a receiver remembers an offer.
+//
+// An offer goes to one peer, chosen by the swarm. Its connection remembers who made it; an answer is
+// passed on only to that connection, only once. So nobody can be sent an answer to an offer that they
+// did not make to its sender, whatever `to_peer_id` says. Answers change nothing in any swarm.
+import { hashWords } from '../memory/half-sip-hash.ts'
+import { SLOT_BITS, SLOT_MASK } from '../swarm/connections.ts'
+import type { Connection, Connections } from './connection.ts'
+import { ANSWERS_SENT, OFFERS_SENT } from './counters.ts'
+import { PendingOffers, taken } from './pending-offers.ts'
+import {
+  ID_WORDS,
+  INFO_HASH,
+  OFFER_ID,
+  OFFER_ID_TEXT,
+  OFFER_ID_TEXT_END,
+  OFFER_ITEM,
+  OFFER_ITEM_END,
+  OFFER_TEXT,
+  OFFER_TEXT_END,
+  OFFER_WORDS,
+  PEER_ID,
+  type Request,
+  TO_PEER_ID,
+} from './request.ts'
+import type { Sender } from './send.ts'
+import { answerMessage, offerMessage, offerTail } from './serialize.ts'
+
+// A receiver of an offer, in `receivers`: 0…4 peer id │ 5 connection │ 6 generation
+export const RECEIVER_CONNECTION = 5
+export const RECEIVER_GENERATION = 6
+export const RECEIVER_WORDS = 7
+
+/** Bits of a key that come from the offer id itself, beside 32 of the hash: together a number's 53. */
+const KEY_ID_BITS = 21
+
+export interface SignalKeys {
+  readonly key0: number
+  readonly key1: number
+}
+
+export class Signal {
+  private readonly worker: number
+  private readonly connections: Connections
+  private readonly sender: Sender
+  private readonly keys: SignalKeys
+  private readonly counts: Int32Array
+  /** Laid out as the ids of an answer (request.ts). */
+  private now = 0
+  private readonly offerIds = new Int32Array(PEER_ID + ID_WORDS)
+
+  constructor(
+    worker: number,
+    connections: Connections,
+    sender: Sender,
+    keys: SignalKeys,
+    counts: Int32Array,
+  ) {
+    this.worker = worker
+    this.connections = connections
+    this.sender = sender
+    this.keys = keys
+    this.counts = counts
+  }
+
+  /** Sets the time (seconds of the monotonic clock) for the offers that follow. */
+  setTime(now: number): void {
+    this.now = now
+  }
+
+  /** Sends the first `count` offers of a request to one receiver each. */
+  sendOffers(
+    offerer: Connection,
+    request: Request,
+    peerId: string,
+    infoHash: string,
+    receivers: Int32Array,
+    count: number,
+  ): void {
+    const tail = offerTail(peerId, infoHash)
+    const { ids } = request
+    for (let i = 0; i < ID_WORDS; i++) {
+      this.offerIds[INFO_HASH + i] = ids[INFO_HASH + i]
+      this.offerIds[TO_PEER_ID + i] = ids[PEER_ID + i]
+    }
+    for (let index = 0; index < count; index++) {
+      const receiver = index * RECEIVER_WORDS
+      const offer = index * OFFER_WORDS
+      for (let i = 0; i < ID_WORDS; i++) {
+        this.offerIds[OFFER_ID + i] = request.offers[offer + i]
+        this.offerIds[PEER_ID + i] = receivers[receiver + i]
+      }
+      const message = offerMessage(offerFields(request, offer), tail)
+      const key = this.keyOf(this.offerIds)
+      const connection = receivers[receiver + RECEIVER_CONNECTION]
+      this.deliverOffer(
+        connection,
+        receivers[receiver + RECEIVER_GENERATION],
+        message,
+        key,
+        offerer,
+      )
+    }
+  }
+
+  /**
+   * Passes an answer on to whoever made the offer. False when its sender has not been sent such an
+   * offer, or has answered it. An offerer that has left by now is no fault of the answer.
+   */
+  sendAnswer(answerer: Connection, request: Request, peerId: string, infoHash: string): boolean {
+    if (answerer.pendingOffers === null) return false
+    const wasFull = answerer.pendingOffers.full
+    if (!answerer.pendingOffers.take(this.keyOf(request.ids))) return false
+    if (wasFull) this.connections.publish(answerer)
+    const { text } = request
+    const answer = text.slice(request.answerText, request.answerTextEnd)
+    const offerId = text.slice(request.offerIdText, request.offerIdTextEnd)
+    const message = answerMessage(answer, offerId, peerId, infoHash)
+    this.deliverAnswer(taken.connection, taken.generation, message)
+    return true
+  }
+
+  private deliverOffer(
+    id: number,
+    generation: number,
+    message: string,
+    key: number,
+    offerer: Connection,
+  ): void {
+    if (id >>> SLOT_BITS !== this.worker) return
+    const connection = this.connections.find(id & SLOT_MASK, generation)
+    if (connection === null) return
+    this.counts[OFFERS_SENT]++
+    connection.pendingOffers ??= new PendingOffers(this.now)
+    connection.pendingOffers.add(key, offerer.id, offerer.generation)
+    if (connection.pendingOffers.full) this.connections.publish(connection)
+    this.sender.send(connection, message)
+  }
+
+  private deliverAnswer(id: number, generation: number, message: string): void {
+    if (id >>> SLOT_BITS !== this.worker) return
+    const connection = this.connections.find(id & SLOT_MASK, generation)
+    if (connection === null) return
+    this.counts[ANSWERS_SENT]++
+    this.sender.send(connection, message)
+  }
+
+  /** Stands for info hash, offerer, offer and receiver. Collisions are rarer than 1 in 2^53 pairs. */
+  private keyOf(ids: Int32Array): number {
+    const hash = hashWords(ids, 0, PEER_ID + ID_WORDS, this.keys.key0, this.keys.key1)
+    const low = ids[OFFER_ID] & ((1 << KEY_ID_BITS) - 1)
+    return (hash >>> 0) * (1 << KEY_ID_BITS) + low
+  }
+}
+
+/** An offer's description and id, as fields of a message. */
+function offerFields({ text, offers }: Request, at: number): string {
+  const item = offers[at + OFFER_ITEM]
+  // As it is, without its braces, when there is nothing else in it.
+  if (item !== 0) return text.slice(item + 1, offers[at + OFFER_ITEM_END] - 1)
+  const description = text.slice(offers[at + OFFER_TEXT], offers[at + OFFER_TEXT_END])
+  const id = text.slice(offers[at + OFFER_ID_TEXT], offers[at + OFFER_ID_TEXT_END])
+  return `"offer":${description},"offer_id":${id}`
+}

@@ -1,0 +1,235 @@
+// A socket worker: HTTP and WebSocket servers on one event loop, one per address, and what happens on
+// them. Runs in a thread of its own, started by main.ts; what it shares with others came in its start
+// message. Owns its connections.
+//
+// The runtime's server does HTTP, WebSocket frames and TLS. It checks that texts are UTF-8, limits a
+// message's size, and closes what does not get through a handshake in time.
+import { parentPort } from 'node:worker_threads'
+import type { Server } from 'bun'
+import { publish } from '../metrics/counters.ts'
+import { clockSeconds, readClock } from '../os/clock.ts'
+import {
+  beat,
+  provokeFault,
+  READY_MESSAGE,
+  STOP_MESSAGE,
+  type WorkerStart,
+} from '../process/workers.ts'
+import { Cleaner } from '../swarm/cleaner.ts'
+import { type ConnectionBuffers, ConnectionStates } from '../swarm/connections.ts'
+import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
+import { ProxyList } from './client-address.ts'
+import { type Connection, Connections, type Socket } from './connection.ts'
+import { ConnectionLimits } from './connection-limits.ts'
+import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTERS } from './counters.ts'
+import { Handler, type RequestSettings } from './handle.ts'
+import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts'
+import { Sender } from './send.ts'
+import { Signal, type SignalKeys } from './signal.ts'
+import type { TlsFiles } from './tls.ts'
+import { Upgrader } from './upgrade.ts'
+
+/**
+ * Seconds until a connection is closed that has not completed TLS and its handshake, however slowly it
+ * sends. The runtime looks every four seconds, so it may take up to that long more.
+ */
+const HANDSHAKE_SEC = 10
+
+/** The runtime's own limit for silence: a net below ours (housekeeping.ts), which ends them earlier. */
+const IDLE_SEC = 960
+
+/** Nothing that an HTTP request brings is used. */
+const REQUEST_BODY_BYTES_MAX = 1024
+
+/** Above what a flush can leave in the socket's own buffer, so that nothing is ever dropped there. */
+const SOCKET_BACKLOG_BYTES = 64 * 2 ** 20
+
+/** Clock, heartbeat, counters; what housekeeping does, it does once a second. */
+const TICK_MILLISECONDS = 250
+
+export interface SocketWorkerData extends WorkerStart {
+  readonly workers: number
+  readonly addresses: readonly ServerAddress[]
+  readonly tls: TlsFiles | null
+  readonly swarms: SwarmBuffers
+  readonly connections: ConnectionBuffers
+  readonly limits: SharedArrayBuffer
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
+  readonly trustedProxies: readonly string[]
+  readonly allowedOrigins: readonly string[]
+  readonly messageBytesMax: number
+  readonly backlogBytesMax: number
+  readonly countDownloads: boolean
+  readonly requests: RequestSettings
+  readonly housekeeping: HousekeepingSettings
+  readonly cleaningInterval: number
+  readonly maxPeerAge: number
+  readonly signalKeys: SignalKeys
+  readonly counters: SharedArrayBuffer
+  readonly counterWords: number
+  /** Tests only: throw once the first message has been served. */
+  readonly fault: boolean
+}
+
+export interface ServerAddress {
+  readonly hostname: string
+  readonly port: number
+  readonly ipv6Only: boolean
+}
+
+/** What main tells a worker while it runs. */
+export interface ReloadMessage {
+  readonly tls: TlsFiles
+}
+
+export function runSocketWorker(data: SocketWorkerData): void {
+  readClock()
+  const worker = new SocketWorker(data)
+  worker.listen()
+  parentPort?.on('message', (message: typeof STOP_MESSAGE | ReloadMessage) => {
+    if (message === STOP_MESSAGE) process.exit(0)
+    else worker.useCertificates(message.tls)
+  })
+  parentPort?.postMessage(READY_MESSAGE)
+}
+
+class SocketWorker {
+  private readonly data: SocketWorkerData
+  private readonly connections: Connections
+  private readonly limits: ConnectionLimits
+  private readonly handler: Handler
+  private readonly signal: Signal
+  private readonly sender: Sender
+  private readonly upgrader: Upgrader
+  private readonly housekeeping: Housekeeping
+  private readonly counts = new Int32Array(COUNTERS.length)
+  private readonly counters: Int32Array
+  private readonly heartbeat: Int32Array
+  private readonly decoder = new TextDecoder('utf-8', { fatal: true })
+  private servers: Server<Connection>[] = []
+  private tls: TlsFiles | null
+  private now = 0
+
+  constructor(data: SocketWorkerData) {
+    const { counts } = this
+    const states = new ConnectionStates(data.connections)
+    const swarms = attachSwarms(data.swarms, data.countDownloads, states)
+    const { maxConnections, maxConnectionsPerAddress } = data
+    this.data = data
+    this.tls = data.tls
+    this.counters = new Int32Array(data.counters)
+    this.heartbeat = new Int32Array(data.heartbeat)
+    this.limits = new ConnectionLimits(data.limits, maxConnections, maxConnectionsPerAddress)
+    this.connections = new Connections(data.index, states, data.housekeeping.pingInterval)
+    this.sender = new Sender(this.connections, data.backlogBytesMax, counts)
+    const { connections, sender } = this
+    this.signal = new Signal(data.index, connections, sender, data.signalKeys, counts)
+    this.handler = new Handler(swarms, connections, sender, this.signal, data.requests, counts)
+    const proxies = new ProxyList(data.trustedProxies)
+    const { allowedOrigins } = data
+    this.upgrader = new Upgrader(connections, this.limits, proxies, allowedOrigins, counts)
+    const tables = swarms.websocket.filter((_, i) => i % data.workers === data.index)
+    const shared = data.workers > 1
+    const { cleaningInterval, maxPeerAge } = data
+    const now = clockSeconds()
+    const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
+    this.housekeeping = new Housekeeping(connections, cleaner, data.housekeeping, counts)
+  }
+
+  listen(): void {
+    this.setTime()
+    this.servers = this.data.addresses.map((address) => this.serve(address))
+    setInterval(() => this.tick(), TICK_MILLISECONDS)
+  }
+
+  /**
+   * Further handshakes get the new certificates. The server can't change them: a second one is opened
+   * on the same port, and the first stops listening. Its connections go on.
+   */
+  useCertificates(tls: TlsFiles): void {
+    this.tls = tls
+    const before = this.servers
+    this.servers = this.data.addresses.map((address) => this.serve(address))
+    for (const server of before) server.stop(false)
+  }
+
+  private serve({ hostname, port, ipv6Only }: ServerAddress): Server<Connection> {
+    return Bun.serve<Connection>({
+      hostname,
+      port,
+      ipv6Only,
+      reusePort: true,
+      idleTimeout: HANDSHAKE_SEC,
+      maxRequestBodySize: REQUEST_BODY_BYTES_MAX,
+      ...(this.tls === null ? {} : { tls: this.tls }),
+      fetch: (request, server) => this.upgrader.answer(request, server, this.now),
+      websocket: {
+        maxPayloadLength: this.data.messageBytesMax,
+        backpressureLimit: SOCKET_BACKLOG_BYTES,
+        idleTimeout: IDLE_SEC,
+        sendPings: false,
+        perMessageDeflate: false,
+        open: (socket) => this.opened(socket),
+        message: (socket, message) => this.received(socket, message),
+        pong: (socket) => this.answeredPing(socket.data),
+        drain: (socket) => this.sender.drained(socket.data),
+        close: (socket) => this.closed(socket.data),
+      },
+    })
+  }
+
+  private opened(socket: Socket): void {
+    this.counts[CONNECTIONS_OPENED]++
+    socket.data.socket = socket
+  }
+
+  private received(socket: Socket, message: string | Uint8Array): void {
+    const connection = socket.data
+    if (connection.closed) return
+    if (connection.awaitsPong) this.answeredPing(connection)
+    const text = typeof message === 'string' ? message : this.decode(message)
+    this.handler.message(connection, text)
+    if (this.data.fault) provokeFault()
+  }
+
+  /** Some clients send binary messages. '' when it is no text: that is no JSON either. */
+  private decode(message: Uint8Array): string {
+    try {
+      return this.decoder.decode(message)
+    } catch {
+      return ''
+    }
+  }
+
+  private answeredPing(connection: Connection): void {
+    connection.awaitsPong = false
+    if (!connection.missedPing) return
+    connection.missedPing = false
+    this.connections.publish(connection)
+  }
+
+  private closed(connection: Connection): void {
+    this.counts[CONNECTIONS_CLOSED]++
+    connection.closed = true
+    this.handler.leaveAll(connection)
+    this.connections.close(connection)
+    this.limits.leave(connection.addressHigh, connection.addressLow)
+    connection.socket = null
+  }
+
+  private setTime(): void {
+    readClock()
+    this.now = clockSeconds()
+    this.handler.setTime(this.now)
+    this.signal.setTime(this.now)
+  }
+
+  private tick(): void {
+    const before = this.now
+    this.setTime()
+    beat(this.heartbeat)
+    if (this.now !== before) this.housekeeping.tick(this.now)
+    publish(this.counts, this.counters, this.data.index * this.data.counterWords)
+  }
+}

@@ -1,0 +1,102 @@
+// Answers HTTP requests: a WebSocket handshake becomes a connection, if limits and origin allow it;
+// `/health` says that the worker serves; everything else gets a page that says what this is. Called
+// by the socket worker's server for each request. Owns nothing; a refused handshake leaves no trace.
+import type { Server } from 'bun'
+import { type AddressKey, addressKey, type ProxyList } from './client-address.ts'
+import type { Connection, Connections } from './connection.ts'
+import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'
+import {
+  REFUSED_CONNECTIONS_FULL,
+  REFUSED_CONNECTIONS_PER_ADDRESS,
+  REFUSED_ORIGIN,
+} from './counters.ts'
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
+const HEALTH_PATH = '/health'
+const RETRY_AFTER_SEC = '60'
+
+const PAGE = `This is a WebTorrent tracker. It speaks WebSocket: give your client this address with
+ws:// or wss:// in place of http:// or https://.
+`
+
+export class Upgrader {
+  private readonly connections: Connections
+  private readonly limits: ConnectionLimits
+  private readonly proxies: ProxyList
+  /** Empty: all. */
+  private readonly origins: ReadonlySet<string>
+  private readonly counts: Int32Array
+
+  constructor(
+    connections: Connections,
+    limits: ConnectionLimits,
+    proxies: ProxyList,
+    origins: readonly string[],
+    counts: Int32Array,
+  ) {
+    this.connections = connections
+    this.limits = limits
+    this.proxies = proxies
+    this.origins = new Set(origins.map((origin) => origin.toLowerCase()))
+    this.counts = counts
+  }
+
+  /** Undefined when the request has become a WebSocket connection. */
+  answer(request: Request, server: Server<Connection>, now: number): Response | undefined {
+    const upgrade = request.headers.get('upgrade')
+    if (upgrade === null || upgrade.toLowerCase() !== 'websocket') return plainAnswer(request)
+    if (!this.isAllowedOrigin(request.headers.get('origin'))) {
+      this.counts[REFUSED_ORIGIN]++
+      return text(403, 'This origin is not allowed here.\n')
+    }
+    const socketAddress = server.requestIP(request)?.address ?? ''
+    const forwardedFor = request.headers.get('x-forwarded-for')
+    const key = addressKey(this.proxies.clientOf(socketAddress, forwardedFor))
+    const admission = this.limits.enter(key.high, key.low)
+    if (admission !== ADMITTED) return this.refuse(admission)
+    return this.upgrade(request, server, key, now)
+  }
+
+  private upgrade(
+    request: Request,
+    server: Server<Connection>,
+    key: AddressKey,
+    now: number,
+  ): Response | undefined {
+    const connection = this.connections.open(key.high, key.low, now)
+    if (server.upgrade(request, { data: connection })) return undefined
+    // No handshake after all, such as one without a key.
+    this.connections.close(connection)
+    this.limits.leave(key.high, key.low)
+    return text(400, 'This is no valid WebSocket handshake.\n')
+  }
+
+  private isAllowedOrigin(origin: string | null): boolean {
+    if (this.origins.size === 0) return true
+    // Programs send none; the list is about web pages, whose browser always sends it.
+    return origin === null || this.origins.has(origin.toLowerCase())
+  }
+
+  private refuse(admission: number): Response {
+    const full = admission === FULL
+    this.counts[full ? REFUSED_CONNECTIONS_FULL : REFUSED_CONNECTIONS_PER_ADDRESS]++
+    const whose = full ? '' : ' from your address'
+    return new Response(`Too many connections${whose}.\n`, {
+      status: 503,
+      headers: { ...TEXT, 'retry-after': RETRY_AFTER_SEC, connection: 'close' },
+    })
+  }
+}
+
+function plainAnswer(request: Request): Response {
+  const { pathname } = new URL(request.url)
+  if (pathname === HEALTH_PATH) return text(200, 'OK\n')
+  return new Response(PAGE, {
+    status: 426,
+    headers: { ...TEXT, upgrade: 'websocket', connection: 'upgrade' },
+  })
+}
+
+function text(status: number, body: string): Response {
+  return new Response(body, { status, headers: TEXT })
+}
