@@ -28,6 +28,12 @@ for (let words = 0, sizeClass = 0; words <= PAGE_WORDS; words++) {
   CLASS_OF_WORDS[words] = sizeClass
 }
 
+/**
+ * Swarms of a few peers come and go all the time: a table keeps its last page of their sizes when it
+ * is empty. For larger ones it would be memory that nobody uses, in every table.
+ */
+const KEPT_CLASS_MAX = CLASS_OF_WORDS[64]
+
 // HOT: no allocation below this line.
 
 /** The smallest class that holds `words`, or a class past the last one. */
@@ -78,8 +84,9 @@ export function giveBlock(table: Table, block: number): void {
   info[at + PAGE_USED]--
   table.words[block] = info[at + PAGE_FREE]
   info[at + PAGE_FREE] = block
-  // An empty page goes back, unless it is the only one with room: the next block would want it again.
-  if (info[at + PAGE_USED] === 0 && (table.control[room] !== page || info[at + PAGE_NEXT] !== 0)) {
+  const only = table.control[room] === page && info[at + PAGE_NEXT] === 0
+  // An empty page goes back, unless it is the only one with room and the next block may want it soon.
+  if (info[at + PAGE_USED] === 0 && (!only || sizeClass > KEPT_CLASS_MAX)) {
     unlinkPage(table, page, room)
     table.arena.givePage(page)
   }

@@ -25,7 +25,7 @@ import { Swarms, type SwarmTables } from './swarm.ts'
 import { Table } from './table.ts'
 
 /** Pages that each table may have begun, one per use and size. */
-const PAGES_PER_TABLE = 24
+const PAGES_PER_TABLE = 32
 
 /** Tables per address family: 16 make two workers meet rarely; more workers get more. */
 const TABLES_MIN = 16

@@ -1,13 +1,17 @@
 // Large swarms at the borders of their directories.
 import { describe, expect, test } from 'bun:test'
-import { classFor } from '../../src/swarm/blocks.ts'
+import { classFor, giveBlock, takeBlock } from '../../src/swarm/blocks.ts'
 import { SET_SPLIT_LOAD } from '../../src/swarm/large.ts'
-import { DIRECTORY_OWN_MAX, TABLE_ROOM } from '../../src/swarm/layout.ts'
+import { DIRECTORY_OWN_MAX, SEGMENT_MASK } from '../../src/swarm/layout.ts'
 import { ANNOUNCED } from '../../src/swarm/swarm.ts'
-import { FAMILIES, type Family, FamilyHarness, Harness, testBuffers } from './harness.ts'
+import type { Table } from '../../src/swarm/table.ts'
+import { FAMILIES, FamilyHarness, Harness, testBuffers } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 
 const LIMITS = { maxTorrents: 1000, maxPeers: 1_000_000, workers: 1 }
+
+/** A segment of a directory: its entries of two words. */
+const SEGMENT_WORDS = (SEGMENT_MASK + 1) * 2
 
 /** More peers of one role than this need segments. */
 const OWN_PEERS = DIRECTORY_OWN_MAX * SET_SPLIT_LOAD
@@ -43,35 +47,31 @@ describe.each(FAMILIES)('%s large swarms', (family) => {
 
   test('without memory for its first segment a directory keeps no list of segments', () => {
     const harness = new Harness(testBuffers(LIMITS, 600))
-    const torrents = torrentsOfOneTable(harness, family, 8)
-    const table = harness.tableOf(family, torrents[0])
-    // Eight directories of full size fill a page.
-    for (const torrent of torrents) {
-      for (let peer = 0; peer < OWN_PEERS - SET_SPLIT_LOAD; peer++) {
-        harness.announce(family, torrent, peer, { wanted: 0 })
-      }
+    const table = harness.tableOf(family, 0)
+    for (let peer = 0; peer < OWN_PEERS - SET_SPLIT_LOAD; peer++) {
+      harness.announce(family, 0, peer, { wanted: 0 })
     }
-    expect(table.control[table.header + TABLE_ROOM + classFor(512)]).toBe(0)
     let other = 0
     while (harness.tableOf(family, other) === table) other++
     let peers = 0
     while (harness.announce(family, other, peers, { wanted: 0 }).status === ANNOUNCED) peers++
+    const rest = takeAll(table, classFor(SEGMENT_WORDS))
     for (let i = 0; i < 2 * SET_SPLIT_LOAD; i++) {
-      harness.announce(family, torrents[0], OWN_PEERS - SET_SPLIT_LOAD + i, { wanted: 0 })
+      harness.announce(family, 0, OWN_PEERS - SET_SPLIT_LOAD + i, { wanted: 0 })
     }
+    for (const block of rest) giveBlock(table, block)
     checkInvariants(harness)
-    for (let peer = 0; peer < OWN_PEERS + SET_SPLIT_LOAD; peer++) {
-      harness.leave(family, torrents[0], peer)
-    }
-    expect(checkInvariants(harness).torrents).toBe(8)
+    for (let peer = 0; peer < OWN_PEERS + SET_SPLIT_LOAD; peer++) harness.leave(family, 0, peer)
+    expect(checkInvariants(harness).torrents).toBe(1)
   })
 })
 
-function torrentsOfOneTable(harness: Harness, family: Family, count: number): number[] {
-  const table = harness.tableOf(family, 0)
-  const torrents: number[] = []
-  for (let torrent = 0; torrents.length < count; torrent++) {
-    if (harness.tableOf(family, torrent) === table) torrents.push(torrent)
+/** Takes what is left of a size in the pages of a table, when the arena has no more pages. */
+function takeAll(table: Table, sizeClass: number): number[] {
+  const blocks: number[] = []
+  for (;;) {
+    const block = takeBlock(table, sizeClass)
+    if (block === 0) return blocks
+    blocks.push(block)
   }
-  return torrents
 }
