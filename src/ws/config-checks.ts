@@ -14,7 +14,6 @@ export function crossCheck(config: WsConfig): Finding[] {
     ...listenFindings(config.network),
     ...tlsFindings(config),
     ...timeFindings(config),
-    ...workerFindings(config),
     ...withoutEffect(config),
     ...privilegeFindings(config.privileges),
     ...reserveFindings(config.limits, WS_KINDS),
@@ -69,12 +68,6 @@ function timeFindings({ protocol, cleaning }: WsConfig): Finding[] {
     found.push(warning(['cleaning.interval', 'cleaning.max_peer_age'], text))
   }
   return found
-}
-
-function workerFindings({ socket_workers }: WsConfig): Finding[] {
-  if (socket_workers === 1) return []
-  const text = `socket_workers = ${socket_workers} is handled like 1 for now.`
-  return [warning(['socket_workers'], text)]
 }
 
 /** The only settings that do nothing; whoever changes one is told. */

@@ -35,6 +35,7 @@ export const COUNTERS = [
   'closed_backlog',
   'closed_silent',
   'closed_unreachable',
+  'dropped_between_workers',
 ] as const
 
 export type CounterName = (typeof COUNTERS)[number]
@@ -72,3 +73,4 @@ export const REFUSED_ORIGIN = 28
 export const CLOSED_BACKLOG = 29
 export const CLOSED_SILENT = 30
 export const CLOSED_UNREACHABLE = 31
+export const DROPPED_BETWEEN_WORKERS = 32

@@ -1,6 +1,7 @@
 // The WebTorrent tracker's life: certificate, memory, ports, workers, rights, signals, stop. Called
 // by bin/aquatic_ws.ts with valid settings. Runs in the main thread, which serves no connections.
 import { randomFillSync } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { addressText } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
@@ -19,6 +20,8 @@ import type { WsConfig } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
 import { COUNTERS } from './counters.ts'
+import type { ExchangeEnds } from './exchange.ts'
+import { createExchange, portsOf } from './exchange-rings.ts'
 import { findAddresses, type Listening } from './listen.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { readTlsFiles, TlsError, type TlsFiles } from './tls.ts'
@@ -31,7 +34,7 @@ const log = logFor('ws')
 
 export async function runWsTracker(config: WsConfig, version: string, entry: URL): Promise<void> {
   setLogLevel(config.log_level)
-  const workers = 1
+  const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
   const identity = identityFor(config.privileges)
   const tls = config.network.use_tls ? tlsForStart(config) : null
   const swarms = reserveSwarms(config.limits, workers, WS_KINDS)
@@ -84,7 +87,7 @@ class Tracker {
   private readonly config: WsConfig
   private readonly workerCount: number
   private readonly workers: Workers
-  private readonly shared: Omit<SocketWorkerData, 'index' | 'heartbeat' | 'fault'>
+  private readonly shared: Omit<SocketWorkerData, 'index' | 'heartbeat' | 'exchange' | 'fault'>
   private readonly watch: Watch
 
   constructor(
@@ -124,15 +127,21 @@ class Tracker {
   async start(): Promise<void> {
     this.workers.stopOnSignals()
     this.workers.onStop(() => this.watch.stop())
-    const indices = Array.from({ length: this.workerCount }, (_, index) => index)
-    await Promise.all(
-      indices.map((index) => {
-        const fault = faultAskedOf('socket', index)
-        return this.workers.start({ ...this.shared, index, heartbeat: newHeartbeat(), fault })
-      }),
-    )
+    const { messageBytesMax, requests } = this.shared
+    const limits = { messageBytesMax, maxOffers: requests.maxOffers }
+    const ends = createExchange(this.workerCount, limits)
+    await Promise.all(ends.map((exchange, index) => this.startWorker(index, exchange)))
     this.watch.start()
     process.on('SIGUSR1', () => this.reload())
+  }
+
+  private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {
+    const heartbeat = newHeartbeat()
+    const fault = faultAskedOf('socket', index)
+    return this.workers.start(
+      { ...this.shared, index, heartbeat, exchange, fault },
+      portsOf(exchange),
+    )
   }
 
   private reload(): void {

@@ -8,6 +8,7 @@ import { hashWords } from '../memory/half-sip-hash.ts'
 import { SLOT_BITS, SLOT_MASK } from '../swarm/connections.ts'
 import type { Connection, Connections } from './connection.ts'
 import { ANSWERS_SENT, OFFERS_SENT } from './counters.ts'
+import type { Exchange, ExchangeReceiver } from './exchange.ts'
 import { PendingOffers, taken } from './pending-offers.ts'
 import {
   ID_WORDS,
@@ -40,7 +41,7 @@ export interface SignalKeys {
   readonly key1: number
 }
 
-export class Signal {
+export class Signal implements ExchangeReceiver {
   private readonly worker: number
   private readonly connections: Connections
   private readonly sender: Sender
@@ -48,6 +49,7 @@ export class Signal {
   private readonly counts: Int32Array
   /** Laid out as the ids of an answer (request.ts). */
   private now = 0
+  private exchange: Exchange | null = null
   private readonly offerIds = new Int32Array(PEER_ID + ID_WORDS)
 
   constructor(
@@ -62,6 +64,11 @@ export class Signal {
     this.sender = sender
     this.keys = keys
     this.counts = counts
+  }
+
+  /** The way to the connections of other workers, when there are some. */
+  connect(exchange: Exchange): void {
+    this.exchange = exchange
   }
 
   /** Sets the time (seconds of the monotonic clock) for the offers that follow. */
@@ -91,17 +98,18 @@ export class Signal {
         this.offerIds[OFFER_ID + i] = request.offers[offer + i]
         this.offerIds[PEER_ID + i] = receivers[receiver + i]
       }
-      const message = offerMessage(offerFields(request, offer), tail)
       const key = this.keyOf(this.offerIds)
       const connection = receivers[receiver + RECEIVER_CONNECTION]
-      this.deliverOffer(
-        connection,
-        receivers[receiver + RECEIVER_GENERATION],
-        message,
-        key,
-        offerer,
-      )
+      const generation = receivers[receiver + RECEIVER_GENERATION]
+      const fields = offerFields(request, offer)
+      if (connection >>> SLOT_BITS === this.worker) {
+        const message = offerMessage(fields, tail)
+        this.receiveOffer(connection, generation, message, key, offerer.id, offerer.generation)
+      } else {
+        this.exchange?.addOffer(connection, generation, key, fields)
+      }
     }
+    this.exchange?.sendOffers(offerer.id, offerer.generation, tail)
   }
 
   /**
@@ -117,33 +125,41 @@ export class Signal {
     const answer = text.slice(request.answerText, request.answerTextEnd)
     const offerId = text.slice(request.offerIdText, request.offerIdTextEnd)
     const message = answerMessage(answer, offerId, peerId, infoHash)
-    this.deliverAnswer(taken.connection, taken.generation, message)
+    if (taken.connection >>> SLOT_BITS === this.worker) {
+      this.receiveAnswer(taken.connection, taken.generation, message)
+    } else {
+      this.exchange?.sendAnswer(taken.connection, taken.generation, message)
+    }
     return true
   }
 
-  private deliverOffer(
+  receiveOffer(
     id: number,
     generation: number,
     message: string,
     key: number,
-    offerer: Connection,
+    offerer: number,
+    offererGeneration: number,
   ): void {
-    if (id >>> SLOT_BITS !== this.worker) return
     const connection = this.connections.find(id & SLOT_MASK, generation)
+    // Gone since it was chosen. The offer is lost, as if the peer had left a moment later.
     if (connection === null) return
     this.counts[OFFERS_SENT]++
     connection.pendingOffers ??= new PendingOffers(this.now)
-    connection.pendingOffers.add(key, offerer.id, offerer.generation)
+    connection.pendingOffers.add(key, offerer, offererGeneration)
     if (connection.pendingOffers.full) this.connections.publish(connection)
     this.sender.send(connection, message)
   }
 
-  private deliverAnswer(id: number, generation: number, message: string): void {
-    if (id >>> SLOT_BITS !== this.worker) return
+  receiveAnswer(id: number, generation: number, message: string): void {
     const connection = this.connections.find(id & SLOT_MASK, generation)
     if (connection === null) return
     this.counts[ANSWERS_SENT]++
     this.sender.send(connection, message)
+  }
+
+  offerText(fields: string, tail: string): string {
+    return offerMessage(fields, tail)
   }
 
   /** Stands for info hash, offerer, offer and receiver. Collisions are rarer than 1 in 2^53 pairs. */

@@ -22,6 +22,7 @@ import { ProxyList } from './client-address.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTERS } from './counters.ts'
+import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { Handler, type RequestSettings } from './handle.ts'
 import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts'
 import { Sender } from './send.ts'
@@ -66,6 +67,8 @@ export interface SocketWorkerData extends WorkerStart {
   readonly cleaningInterval: number
   readonly maxPeerAge: number
   readonly signalKeys: SignalKeys
+  /** Null for the only worker. */
+  readonly exchange: ExchangeEnds | null
   readonly counters: SharedArrayBuffer
   readonly counterWords: number
   /** Tests only: throw once the first message has been served. */
@@ -126,6 +129,7 @@ class SocketWorker {
     const { connections, sender } = this
     this.signal = new Signal(data.index, connections, sender, data.signalKeys, counts)
     this.handler = new Handler(swarms, connections, sender, this.signal, data.requests, counts)
+    this.connectTo(data.exchange)
     const proxies = new ProxyList(data.trustedProxies)
     const { allowedOrigins } = data
     this.upgrader = new Upgrader(connections, this.limits, proxies, allowedOrigins, counts)
@@ -135,6 +139,13 @@ class SocketWorker {
     const now = clockSeconds()
     const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
     this.housekeeping = new Housekeeping(connections, cleaner, data.housekeeping, counts)
+  }
+
+  private connectTo(ends: ExchangeEnds | null): void {
+    if (ends === null) return
+    const { index, messageBytesMax, requests } = this.data
+    const limits = { messageBytesMax, maxOffers: requests.maxOffers }
+    this.signal.connect(new Exchange(index, ends, limits, this.signal, this.counts))
   }
 
   listen(): void {
