@@ -20,6 +20,8 @@ export interface Child {
 export interface StartOptions {
   readonly core?: number
   readonly cwd?: string
+  /** In place of this process's own. */
+  readonly env?: Record<string, string>
   /** Called with each piece of standard output as it arrives. */
   readonly onOutput?: (text: string) => void
 }
@@ -40,6 +42,7 @@ export function exitOnSignals(): void {
 export function startChild(name: string, command: string[], options: StartOptions = {}): Child {
   const child = Bun.spawn(pinned(command, options.core), {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
     stdin: 'ignore',
     stdout: options.onOutput === undefined ? 'ignore' : 'pipe',
     stderr: 'pipe',

@@ -5,13 +5,20 @@ import { release } from 'node:os'
 import { resolve } from 'node:path'
 
 export function describeMachine(): string[] {
+  return [
+    `date: ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    `commit: ${commit()}`,
+    ...describeHardware(),
+  ]
+}
+
+/** The part that an executable can tell, too. */
+export function describeHardware(): string[] {
   const cpuInfo = readFileSync('/proc/cpuinfo', 'utf8')
   const model = /^model name\s*: (.*)$/m.exec(cpuInfo)?.[1] ?? process.arch
   const cores = cpuInfo.match(/^processor\s*:/gm)?.length ?? 1
   const memory = /^MemTotal:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? '0'
   return [
-    `date: ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
-    `commit: ${commit()}`,
     `runtime: Bun ${Bun.version}`,
     `kernel: Linux ${release()}`,
     `CPU: ${model}, ${cores} cores, ${Math.round(Number(memory) / 2 ** 20)} GiB`,

@@ -16,6 +16,9 @@ const CPU_IDLE = 3
 const CPU_IOWAIT = 4
 const CPU_STEAL = 7
 
+/** Of a line of /proc/net/udp. */
+const UDP_DROPS = 12
+
 /** User and system time of all threads since the start, in seconds. */
 export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -61,6 +64,36 @@ export function udpPortBound(port: number): boolean {
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
   const table = readFileSync('/proc/net/udp', 'latin1')
   return table.includes(` 0100007F:${hexPort} `) || table.includes(` 00000000:${hexPort} `)
+}
+
+/** Packets that found the receive buffer of a UDP socket on one of these ports full, since its start. */
+export function udpDrops(ports: ReadonlySet<number>): number {
+  let drops = 0
+  for (const table of ['/proc/net/udp', '/proc/net/udp6']) {
+    for (const line of readTable(table).split('\n').slice(1)) {
+      const fields = line.trim().split(/\s+/)
+      const port = Number.parseInt((fields[1] ?? '').split(':')[1] ?? '', 16)
+      if (ports.has(port)) drops += Number(fields[UDP_DROPS])
+    }
+  }
+  return drops
+}
+
+function readTable(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return '' // a system without IPv6
+  }
+}
+
+/** Open file descriptors of a process, 0 where that may not be seen. */
+export function openFiles(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length
+  } catch {
+    return 0
+  }
 }
 
 /** True when the process holds an io_uring. */

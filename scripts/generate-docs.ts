@@ -4,6 +4,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { loadSettings } from '../load/udp/config.ts'
 import { type Manual, manualText } from '../src/config/manual.ts'
 import { udpSettings } from '../src/udp/config.ts'
 import { wsSettings } from '../src/ws/config.ts'
@@ -18,6 +19,11 @@ export const MANUALS: Readonly<Record<string, Manual>> = {
     name: 'aquatic_ws',
     source: 'src/ws/config.ts',
     schema: wsSettings.schema,
+  },
+  'docs/config-udp-load-test.md': {
+    name: 'aquatic_udp_load_test',
+    source: 'load/udp/config.ts',
+    schema: loadSettings.schema,
   },
 }
 

@@ -2,7 +2,7 @@
 // asked, or starts the program. Each file in bin/ calls runExecutable and nothing else.
 
 import { version as packageVersion } from '../../package.json'
-import { type CommandLine, FLAGS_HELP, parseCommandLine } from './flags.ts'
+import { type CommandLine, flagsHelp, type OwnFlag, parseCommandLine } from './flags.ts'
 import { type Environment, type Loaded, loadSettings } from './load.ts'
 import { writeStderr, writeStdout } from './output.ts'
 import type { ConfigOf, Schema, Settings } from './schema.ts'
@@ -19,12 +19,20 @@ export interface Executable<S extends Schema> {
   /** The package's, unless told otherwise. */
   version?: string
   settings: Settings<S>
+  /** Flags beyond the family's; `run` gets their values. */
+  flags?: readonly OwnFlag[]
+  /** What --help says of exit codes beyond the family's, such as `3 wrong answers`. */
+  exitCodes?: string
   /**
    * Starts the program. The warnings have already been written to standard error. A StartError
-   * thrown here ends the process with its message alone, any other error with its stack.
+   * thrown here ends the process with its message alone, any other error with its stack. A program
+   * that is done when this returns gives its exit code.
    */
-  run: (config: ConfigOf<S>, warnings: string[]) => void | Promise<void>
+  run: (config: ConfigOf<S>, warnings: string[], values: CommandLine['values']) => Outcome
 }
+
+/** A program that goes on returns nothing. */
+type Outcome = void | number | Promise<void> | Promise<number>
 
 /** A reason not to start that the operator can remove: its message is all they need to see. */
 export class StartError extends Error {
@@ -43,7 +51,7 @@ async function runCommand<S extends Schema>(
   environment: Environment,
 ): Promise<number | null> {
   const { name, settings } = executable
-  const line = parseCommandLine(args)
+  const line = parseCommandLine(args, executable.flags)
   if ('mistake' in line) {
     writeStderr(`${name}: ${line.mistake}\n\n${usage(executable)}`)
     return EXIT_USAGE
@@ -60,16 +68,17 @@ async function runCommand<S extends Schema>(
   }
   if (line.action === 'print-effective-config') return print(name, effectiveText(settings, loaded))
   if (line.action === 'check') return print(name, checkReport(line, loaded))
-  return start(executable, loaded)
+  return start(executable, loaded, line)
 }
 
 async function start<S extends Schema>(
   executable: Executable<S>,
   loaded: Loaded<S>,
+  { values }: CommandLine,
 ): Promise<number | null> {
   try {
-    await executable.run(loaded.config, loaded.warnings)
-    return null
+    const code = await executable.run(loaded.config, loaded.warnings, values)
+    return typeof code === 'number' ? code : null
   } catch (error) {
     writeStderr(`${executable.name}: ${failureText(error)}\n`)
     return EXIT_FAILED
@@ -83,12 +92,12 @@ function print(name: string, text: string): number {
   return EXIT_FAILED
 }
 
-function usage<S extends Schema>({ name }: Executable<S>): string {
-  return `Usage: ${name} [flags]\n\n${FLAGS_HELP}`
+function usage<S extends Schema>({ name, flags = [] }: Executable<S>): string {
+  return `Usage: ${name} [flags]\n\n${flagsHelp(flags)}`
 }
 
 function help<S extends Schema>(executable: Executable<S>): string {
-  const { name, description } = executable
+  const { name, description, exitCodes } = executable
   return `${name} ${versionOf(executable)}: ${description}
 
 Without flags it starts with the default settings. To change some:
@@ -98,7 +107,7 @@ Without flags it starts with the default settings. To change some:
 
 An environment variable overrides the file: AQUATIC_NETWORK_ADDRESS sets
 address in section [network], AQUATIC_LOG_LEVEL sets log_level.
-Exit codes: 0 done or stopped, 1 failed or settings wrong, 2 wrong flags.
+Exit codes: 0 done or stopped, 1 failed or settings wrong, 2 wrong flags${exitCodes === undefined ? '' : `, ${exitCodes}`}.
 `
 }
 

@@ -15,6 +15,18 @@ export type Action =
 export interface CommandLine {
   action: Action
   configPath: string | null
+  /** Values of the executable's own flags, by name without dashes. */
+  values: ReadonlyMap<string, string>
+}
+
+/** A flag that one executable has beyond the family's; it always takes a value. */
+export interface OwnFlag {
+  /** Without dashes. */
+  name: string
+  /** What stands for the value in the help, such as FILE. */
+  value: string
+  /** One or more lines for the help. */
+  help: readonly string[]
 }
 
 const OPTIONS = {
@@ -29,7 +41,7 @@ const OPTIONS = {
 // Where several are given, the first of these wins: it asks for the least.
 const ACTIONS = ['help', 'version', 'print-config', 'print-effective-config', 'check'] as const
 
-export const FLAGS_HELP = `  -c, --config-file PATH         read settings from this TOML file
+const FLAGS_HELP = `  -c, --config-file PATH         read settings from this TOML file
   -p, --print-config             print the default settings, explained, as TOML
   -P, --print-effective-config   print the settings in force (defaults, then file,
                                  then environment) and where each comes from
@@ -38,24 +50,46 @@ export const FLAGS_HELP = `  -c, --config-file PATH         read settings from t
   -v, --version                  print name and version
 `
 
+/** The family's flags and those of one executable, for its help. */
+export function flagsHelp(own: readonly OwnFlag[]): string {
+  const lines = own.flatMap(({ name, value, help }) =>
+    help.map((text, i) => `${(i === 0 ? `      --${name} ${value}` : '').padEnd(33)}${text}\n`),
+  )
+  return FLAGS_HELP + lines.join('')
+}
+
 /** What was asked for, or what is wrong with the line. */
-export function parseCommandLine(args: readonly string[]): CommandLine | { mistake: string } {
+export function parseCommandLine(
+  args: readonly string[],
+  own: readonly OwnFlag[] = [],
+): CommandLine | { mistake: string } {
+  const ownOptions = Object.fromEntries(own.map(({ name }) => [name, { type: 'string' } as const]))
+  const options = { ...OPTIONS, ...ownOptions }
   // Not strict: the mistakes are told below, in words of our own.
   const { tokens } = parseArgs({
     args: [...args],
-    options: OPTIONS,
+    options,
     strict: false,
     allowPositionals: true,
     tokens: true,
   })
   const given = new Set<string>()
+  const values = new Map<string, string>()
   let configPath: string | null = null
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue
     if (token.kind === 'positional') {
       return { mistake: `'${token.value}' is not a flag; a settings file is given with -c` }
     }
-    if (!Object.hasOwn(OPTIONS, token.name)) return { mistake: unknownFlag(token.rawName) }
+    if (!Object.hasOwn(options, token.name)) {
+      return { mistake: unknownFlag(token.rawName, Object.keys(options)) }
+    }
+    const flag = own.find(({ name }) => name === token.name)
+    if (flag !== undefined) {
+      const mistake = takeOwn(flag, token, values)
+      if (mistake !== null) return { mistake }
+      continue
+    }
     if (token.name !== 'config-file') {
       if (token.value !== undefined) return { mistake: `${token.rawName} takes no value` }
       given.add(token.name)
@@ -66,7 +100,23 @@ export function parseCommandLine(args: readonly string[]): CommandLine | { mista
     if (configPath !== null) return { mistake: 'a settings file is given twice' }
     configPath = path
   }
-  return { action: ACTIONS.find((action) => given.has(action)) ?? 'run', configPath }
+  return { action: ACTIONS.find((action) => given.has(action)) ?? 'run', configPath, values }
+}
+
+/** Notes the value of an executable's own flag; returns what is wrong with it, or null. */
+function takeOwn(
+  { name, value: wanted }: OwnFlag,
+  token: { value?: string | undefined; inlineValue?: boolean | undefined },
+  values: Map<string, string>,
+): string | null {
+  const value = token.value ?? ''
+  // As with -c: what looks like the next flag is no value.
+  if (value === '' || (token.inlineValue !== true && value.startsWith('-'))) {
+    return `--${name} needs a value: --${name} ${wanted}`
+  }
+  if (values.has(name)) return `--${name} is given twice`
+  values.set(name, value)
+  return null
 }
 
 /** Takes `-c=PATH` for `-c PATH`; a flag that follows `-c` is no path. */
@@ -76,10 +126,10 @@ function pathOf(rawName: string, value: string, inline: boolean): string | null 
   return path === '' ? null : path
 }
 
-function unknownFlag(rawName: string): string {
+function unknownFlag(rawName: string, known: readonly string[]): string {
   const near = nearest(
     rawName,
-    Object.keys(OPTIONS).map((name) => `--${name}`),
+    known.map((name) => `--${name}`),
   )
   const isWord = rawName.startsWith('--') && near !== null
   return `unknown flag ${rawName}${isWord ? `; did you mean ${near}?` : ''}`

@@ -53,6 +53,31 @@ export function bytes(defaultValue: number, range: Range, explanation: string): 
   return wholeNumber(defaultValue, range, 'a whole number of bytes', explanation)
 }
 
+/** A number that need not be whole. */
+export function decimal(defaultValue: number, range: Range, explanation: string): Setting<number> {
+  return {
+    defaultValue,
+    allowed: `a number from ${range.min} to ${range.max}`,
+    explanation,
+    secret: false,
+    check: (value) => {
+      if (typeof value !== 'number' && typeof value !== 'bigint') {
+        return { fault: isA(value), remedy: unquoted(value, 'Write a number') }
+      }
+      const number = Number(value)
+      if (Number.isNaN(number)) return { fault: 'is no number', remedy: 'Write it in digits' }
+      if (number < range.min) return { fault: 'is too small', remedy: 'Raise it' }
+      if (number > range.max) return { fault: 'is too large', remedy: 'Lower it' }
+      return { value: number }
+    },
+    fromText: (text) => {
+      const digits = text.trim()
+      if (/^[+-]?(\d+\.?\d*|\.\d+)$/.test(digits)) return { value: Number(digits) }
+      return { fault: 'is not a number', remedy: 'Write it in digits' }
+    },
+  }
+}
+
 export function boolean(defaultValue: boolean, explanation: string): Setting<boolean> {
   const remedy = 'Write true or false'
   return {

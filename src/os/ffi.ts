@@ -74,6 +74,7 @@ const SYMBOLS = {
   read: { args: [i32, pointer, u64], returns: i32 },
   write: { args: [i32, pointer, u64], returns: i32 },
   poll: { args: [pointer, u64, i32], returns: i32 },
+  ppoll: { args: [pointer, u64, pointer, pointer], returns: i32 },
   clock_gettime: { args: [i32, pointer], returns: i32 },
   getpagesize: { args: [], returns: i32 },
   madvise: { args: [pointer, u64, i32], returns: i32 },

@@ -4,22 +4,22 @@
 // memory with the other sockets of its worker: only one of them is served at a time.
 import { SystemError } from './error.ts'
 import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from './ffi.ts'
-
-// struct mmsghdr in words: 0–1 name │ 2 name length │ 4–5 iovec │ 6 iovec count │ 8–9 control
-// │ 10 control length │ 12 flags │ 14 message length
-const HEADER_WORDS = 16
-const HEADER_BYTES = HEADER_WORDS * 4
-const HEADER_NAME = 0
-const HEADER_NAME_LENGTH = 2
-const HEADER_IOVEC = 4
-const HEADER_IOVECS = 6
-const HEADER_CONTROL = 8
-const HEADER_CONTROL_LENGTH = 10
-const HEADER_LENGTH = 14
-
-// struct iovec in words: 0–1 base │ 2–3 length
-const IOVEC_WORDS = 4
-const IOVEC_LENGTH = 2
+import {
+  EAGAIN,
+  EINTR,
+  HEADER_BYTES,
+  HEADER_CONTROL,
+  HEADER_CONTROL_LENGTH,
+  HEADER_IOVEC,
+  HEADER_IOVECS,
+  HEADER_LENGTH,
+  HEADER_NAME,
+  HEADER_NAME_LENGTH,
+  HEADER_WORDS,
+  IOVEC_LENGTH,
+  IOVEC_WORDS,
+  MSG_DONTWAIT,
+} from './message.ts'
 
 /** A socket address in words: 0 family, port │ IPv4: 1 address │ IPv6: 1 flow, 2…5 address, 6 scope. */
 export const NAME_WORDS = 8
@@ -37,9 +37,7 @@ const SOL_IP = 0
 const LINK_LOCAL_MASK = 0xc0ff
 const LINK_LOCAL = 0x80fe
 
-const MSG_DONTWAIT = 0x40
-const EINTR = 4
-const EAGAIN = 11
+const ECONNREFUSED = 111
 
 /** Trouble passes: signals, want of memory. A socket that fails this often in a row is broken for good. */
 const RECEIVE_ERRORS_MAX = 10_000
@@ -82,13 +80,16 @@ export class PacketBatch {
   private readonly answersLow: number
   private queued = 0
   private errors = 0
+  private readonly connected: boolean
 
-  constructor(fd: number, memory: PacketMemory, packetInfo: boolean) {
+  /** `connected`: the socket has one remote address, so that packets carry none. */
+  constructor(fd: number, memory: PacketMemory, packetInfo: boolean, connected = false) {
     const slots = memory.slots
     this.fd = fd
     this.memory = memory
     this.packetInfo = packetInfo
-    this.names = nativeWords(slots * NAME_WORDS)
+    this.connected = connected
+    this.names = nativeWords(connected ? 1 : slots * NAME_WORDS)
     this.headers = nativeWords(slots * HEADER_WORDS)
     this.iovecs = nativeWords(slots * IOVEC_WORDS)
     this.controls = nativeWords(packetInfo ? slots * CONTROL_WORDS : 1)
@@ -104,8 +105,10 @@ export class PacketBatch {
     const { headers, iovecs, outHeaders, outIovecs, memory } = this
     const at = i * HEADER_WORDS
     const iovec = i * IOVEC_WORDS
-    writePointer(headers, at + HEADER_NAME, this.names, i * NAME_WORDS)
-    headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
+    if (!this.connected) {
+      writePointer(headers, at + HEADER_NAME, this.names, i * NAME_WORDS)
+      headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
+    }
     writePointer(headers, at + HEADER_IOVEC, iovecs, iovec)
     headers[at + HEADER_IOVECS] = 1
     writePointer(iovecs, iovec, memory.received, i * memory.slotWords)
@@ -134,6 +137,8 @@ export class PacketBatch {
       return received
     }
     const reason = errno()
+    // A connected socket hears of it when nobody listens at the other end, which may change.
+    if (reason === ECONNREFUSED && this.connected) return 0
     if (reason !== EAGAIN && ++this.errors > RECEIVE_ERRORS_MAX) receiveBug(reason)
     return 0
   }
@@ -146,7 +151,7 @@ export class PacketBatch {
   /** Makes slot i ready for the next `receive`. Its answer, if any, must be queued before. */
   release(i: number): void {
     const at = i * HEADER_WORDS
-    this.headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
+    if (!this.connected) this.headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
     if (this.packetInfo) this.headers[at + HEADER_CONTROL_LENGTH] = CONTROL_WORDS * 4
   }
 

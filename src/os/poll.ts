@@ -1,5 +1,6 @@
 // Waits until one of a worker's sockets has a packet, or a time has passed.
-// Used by udp/socket-worker.ts when all sockets were found empty. Owns the list that poll reads.
+// Used by udp/socket-worker.ts when all sockets were found empty, and by the load generators, which
+// count in microseconds. Owns the list that poll reads.
 import { addressOf, libc, nativeWords } from './ffi.ts'
 
 const POLLIN = 1
@@ -8,6 +9,9 @@ export class Poll {
   private readonly list: Int32Array<ArrayBuffer>
   private readonly address: number
   private readonly count: number
+  /** struct timespec: 0–1 seconds │ 2–3 nanoseconds. */
+  private readonly time = nativeWords(4)
+  private readonly timeAddress = addressOf(this.time)
 
   constructor(fds: readonly number[]) {
     // struct pollfd in words: 0 descriptor │ 1 events u16, returned events u16
@@ -25,5 +29,17 @@ export class Poll {
   /** Waits at most `milliseconds`. Returns early for a packet or a signal; the caller looks for itself. */
   wait(milliseconds: number): void {
     libc.poll(this.address as never, this.count as never, milliseconds)
+  }
+
+  /** The same for less than a second, without being rounded up to milliseconds. */
+  waitMicroseconds(microseconds: number): void {
+    this.time[2] = microseconds * 1000
+    libc.ppoll(this.address as never, this.count as never, this.timeAddress as never, null as never)
+  }
+
+  /** Sleeps for less than a second, whatever arrives meanwhile. */
+  pauseMicroseconds(microseconds: number): void {
+    this.time[2] = microseconds * 1000
+    libc.ppoll(null as never, 0 as never, this.timeAddress as never, null as never)
   }
 }

@@ -51,12 +51,17 @@ export function getOption(fd: number, option: number): number {
 }
 
 export function boundPort(fd: number): number {
+  const bytes = boundName(fd)
+  return bytes[2] * 256 + bytes[3]
+}
+
+/** The struct sockaddr of the socket's own end. */
+export function boundName(fd: number): Uint8Array {
   const words = nativeWords(9)
   words[8] = 32
   const at = addressOf(words)
   check('getsockname', libc.getsockname(fd, at as never, (at + 32) as never))
-  const bytes = new Uint8Array(words.buffer)
-  return bytes[2] * 256 + bytes[3]
+  return new Uint8Array(words.buffer)
 }
 
 export function check(call: string, result: number): number {

@@ -5,6 +5,7 @@ import {
   AF_INET,
   AF_INET6,
   bindSocket,
+  boundName,
   check,
   getOption,
   IPV6_V6ONLY,
@@ -13,6 +14,7 @@ import {
   SOL_IPV6,
   SOL_SOCKET,
   setOption,
+  socketAddress,
 } from './socket.ts'
 
 const SOCK_DGRAM = 2
@@ -65,6 +67,17 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
     libc.close(fd)
     throw error
   }
+}
+
+/** From now on the socket sends to this address and hears nobody else. Returns its own address, as bytes. */
+export function connectUdpSocket(
+  fd: number,
+  to: { family: 4 | 6; address: readonly number[]; port: number },
+): number[] {
+  const address = socketAddress(to)
+  check('connect', libc.connect(fd, addressOf(address) as never, to.family === 4 ? 16 : 28))
+  const bytes = boundName(fd)
+  return to.family === 4 ? [...bytes.slice(4, 8)] : [...bytes.slice(8, 24)]
 }
 
 export function closeSocket(fd: number): void {

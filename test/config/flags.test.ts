@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { parseCommandLine } from '../../src/config/flags.ts'
+import { flagsHelp, parseCommandLine } from '../../src/config/flags.ts'
 
 describe('flags', () => {
   test.each([
@@ -24,7 +24,7 @@ describe('flags', () => {
     [['--check', '-P'], 'print-effective-config', null],
     [['--'], 'run', null],
   ] as const)('%j', (args, action, configPath) => {
-    expect(parseCommandLine(args)).toEqual({ action, configPath })
+    expect(parseCommandLine(args)).toEqual({ action, configPath, values: new Map() })
   })
 })
 
@@ -49,5 +49,38 @@ describe('mistakes', () => {
     [[''], "'' is not a flag; a settings file is given with -c"],
   ])('%j', (args, mistake) => {
     expect(parseCommandLine(args)).toEqual({ mistake })
+  })
+})
+
+describe('flags of one executable', () => {
+  const own = [{ name: 'json', value: 'FILE', help: ['write the figures', 'to FILE'] }]
+
+  test.each([
+    [['--json', 'a.json'], 'a.json'],
+    [['--json=a=b', '-c', 'x.toml'], 'a=b'],
+    [['--json=-'], '-'],
+  ])('%j', (args, value) => {
+    expect(parseCommandLine(args, own)).toMatchObject({ values: new Map([['json', value]]) })
+  })
+
+  test.each([
+    [['--json'], '--json needs a value: --json FILE'],
+    [['--json='], '--json needs a value: --json FILE'],
+    [['--json', '--check'], '--json needs a value: --json FILE'],
+    [['--json', 'a', '--json', 'b'], '--json is given twice'],
+    [['--jsom', 'a'], 'unknown flag --jsom; did you mean --json?'],
+  ])('%j is a mistake', (args, mistake) => {
+    expect(parseCommandLine(args, own)).toEqual({ mistake })
+  })
+
+  test('are unknown to the others', () => {
+    expect(parseCommandLine(['--json', 'a'])).toEqual({ mistake: 'unknown flag --json' })
+  })
+
+  test('stand in the help below those of the family', () => {
+    const lines = flagsHelp(own).split('\n')
+    expect(lines.at(-3)).toBe('      --json FILE                write the figures')
+    expect(lines.at(-2)).toBe(`${' '.repeat(33)}to FILE`)
+    expect(flagsHelp([])).toBe(flagsHelp(own).split('\n').slice(0, -3).join('\n').concat('\n'))
   })
 })

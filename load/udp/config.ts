@@ -1,0 +1,356 @@
+// The settings of aquatic_udp_load_test: names, defaults, limits and their manual. The default file,
+// its checks, the environment variables and docs/config-udp-load-test.md are derived from this schema.
+// Keys that the original has keep their names.
+
+import { isIPv4, isIPv6 } from 'node:net'
+import { ADDRESS_FORMS, parseSocketAddress } from '../../src/config/address.ts'
+import {
+  type ConfigOf,
+  defineSettings,
+  type Finding,
+  problem,
+  section,
+  warning,
+} from '../../src/config/schema.ts'
+import {
+  boolean,
+  bytes,
+  choice,
+  decimal,
+  type Fault,
+  integer,
+  seconds,
+  string,
+  stringOrList,
+} from '../../src/config/setting.ts'
+import { SWARM_MAX } from './population.ts'
+import { retiredKeys } from './retired-keys.ts'
+import { RING_MAX } from './under-way.ts'
+
+const WORKERS_MAX = 64
+const SOCKETS_MAX = 256
+const DAY_SEC = 86400
+const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
+// 32 bytes each in one shared buffer, and an info hash that follows from a 32-bit number.
+const TORRENTS_MAX = 100_000_000
+// Two bits each, and a number that fits a word.
+const PEERS_MAX = 1_000_000_000
+const RATE_MAX = 10_000_000
+const IN_FLIGHT_MAX = 65536
+const PID_MAX = 4194304 // The kernel's own limit.
+// BEP 15 speaks of «about 74» torrents that fit a packet.
+const SCRAPE_TORRENTS_MAX = 74
+
+const network = section('Where requests come from.', {
+  multiple_client_ipv4s: boolean(
+    true,
+    `Give each socket a loopback address of its own (127.0.0.1, 127.0.0.2 and so on) when the tracker
+    is on IPv4 loopback. A tracker with several sockets on its port then gets its share on each.
+
+    With false, and towards other addresses, all sockets have the address that the system chooses.`,
+  ),
+  client_addresses: stringOrList(
+    '',
+    { allowed: "'' or an IP address", check: checkClientAddress },
+    `Send from these addresses, in turn, such as ['10.0.0.2', '10.0.0.3'] or ['::1', 'fd00::2'].
+    Each must be one of this machine, of the family of server_address. Empty leaves the choice to the
+    setting above.`,
+  ),
+  sockets_per_worker: integer(
+    4,
+    { min: 1, max: SOCKETS_MAX },
+    `Sockets that each worker opens. Each has a port and a connection id of its own, and a share of the
+    peers. With more of them, clients spread better over the sockets of a tracker; each batch of
+    requests gets smaller.`,
+  ),
+  recv_buffer: bytes(
+    8000000,
+    { min: 0, max: RECV_BUFFER_BYTES_MAX },
+    `Ask the system for a receive buffer of this size (bytes) for each socket. 0 leaves the system's
+    default. Answers that find it full are dropped, and counted in the summary. The system grants at
+    most net.core.rmem_max to users other than root. To allow 8 MB:
+
+    $ sudo sysctl -w net.core.rmem_max=8000000`,
+  ),
+  send_together: boolean(
+    true,
+    `Hand requests of the same size to the system in one piece, which it cuts into packets again
+    (UDP_SEGMENT). The tracker receives the same packets, and the load tester needs less than half the
+    processor time. The tracker's own time per packet is a little lower too, because its queue is
+    filled in larger steps; set it to false to have each packet sent by itself, as by clients.`,
+  ),
+})
+
+const requests = section('What is asked for.', {
+  number_of_torrents: integer(
+    1000000,
+    { min: 1, max: TORRENTS_MAX },
+    `Torrents to simulate. How many of them get peers depends on the popularity: of the default million
+    about 170,000. Each takes 32 bytes of the load tester's memory.`,
+  ),
+  number_of_peers: integer(
+    2000000,
+    { min: 1, max: PEERS_MAX },
+    `Peers to simulate, over all torrents. Each announces itself in one torrent, again and again. A
+    torrent gets at most ${SWARM_MAX} of them.`,
+  ),
+  torrent_gamma_shape: decimal(
+    0.05,
+    { min: 0.01, max: 1000 },
+    `How unequal torrents are: their popularity follows a gamma distribution of this shape. Smaller is
+    more unequal; with 1000 all torrents have nearly the same number of peers. The default makes half
+    of the peers members of swarms of more than 30, as under the original's default load.`,
+  ),
+  peer_seeder_probability: decimal(
+    0.75,
+    { min: 0, max: 1 },
+    'The probability that a peer is a seeder. It stays what it is.',
+  ),
+  announce_peers_wanted: integer(
+    30,
+    { min: 1, max: 500 },
+    'Ask for this many peers in announces. An answer with more of them counts as wrong.',
+  ),
+  scrape_max_torrents: integer(
+    10,
+    { min: 1, max: SCRAPE_TORRENTS_MAX },
+    `Ask for one to this many torrents in a scrape. Those of more popular torrents come more often.
+    About ${SCRAPE_TORRENTS_MAX} fit a packet.`,
+  ),
+  weight_connect: integer(
+    50,
+    { min: 0, max: 1000000 },
+    `How often a request is a connect, in proportion to the other two weights. With 0 each socket still
+    connects at the start and once a minute, as clients do.`,
+  ),
+  weight_announce: integer(
+    50,
+    { min: 0, max: 1000000 },
+    'How often a request is an announce, in proportion to the other two weights.',
+  ),
+  weight_scrape: integer(
+    1,
+    { min: 0, max: 1000000 },
+    'How often a request is a scrape, in proportion to the other two weights.',
+  ),
+  response_timeout_milliseconds: integer(
+    2000,
+    { min: 10, max: 60000 },
+    `Count a request as lost when its answer has not come for this long (milliseconds). An answer that
+    comes later still is counted as late.`,
+  ),
+})
+
+const closedLoop = section(
+  "Mode 'closed': a number of requests is under way, and each answer makes room for the next.",
+  {
+    in_flight: integer(
+      0,
+      { min: 0, max: IN_FLIGHT_MAX },
+      `Requests that each worker keeps under way. 0 finds the number by itself: more as long as that
+      brings more answers, less when answers stay out.
+
+      A larger number gives a tracker larger batches and answers that wait longer: at full speed,
+      latency is this number divided by the answers per second, whatever the tracker does.`,
+    ),
+  },
+)
+
+const openLoop = section(
+  "Mode 'open': requests leave on a schedule, whether answers come or not.",
+  {
+    rate: integer(
+      10000,
+      { min: 1, max: RATE_MAX },
+      `Requests per second of all workers together. Latency counts from the moment that the schedule
+      says, so that a tracker that stands still cannot hide it.`,
+    ),
+  },
+)
+
+const flood = section(
+  `Mode 'flood': packets that a tracker must not answer at length, to see what they cost it. For your
+  own trackers only.`,
+  {
+    flood_kind: choice(
+      'mixed',
+      ['garbage', 'expired_ids', 'mixed'],
+      `'garbage' sends random bytes of random length, 'expired_ids' announces and scrapes whose
+      connection id is not valid. 'mixed' sends half of each, and beside them the requests of mode
+      'closed', whose loss and latency tell what the flood does to clients.`,
+    ),
+    flood_rate: integer(
+      0,
+      { min: 0, max: RATE_MAX },
+      'Flood packets per second of all workers together. 0 sends as many as the system takes.',
+    ),
+    allow_other_targets: boolean(
+      false,
+      `Flood addresses other than loopback. Without it such a target is refused. Set it only for
+      addresses of your own, such as those of a network namespace.`,
+    ),
+  },
+)
+
+const checks = section('What answers are held to. Wrong ones are counted by kind; exit code 3.', {
+  own_peer: boolean(
+    true,
+    `An announcing peer must not be among the peers it gets. Some trackers return it; set false for
+    them.`,
+  ),
+  fresh_tracker: boolean(
+    true,
+    `The tracker holds no peers of an earlier run with the same seed, so that it can return only what
+    this run has announced. With false every simulated peer of the torrent is accepted.`,
+  ),
+  peers_kept: seconds(
+    600,
+    { min: 0, max: DAY_SEC },
+    `For this long (seconds) after the start, the counts in answers must include every peer whose
+    announce was answered. Set it to the time after which the tracker forgets silent peers, if that is
+    less.`,
+  ),
+})
+
+const tracker = section('The process that is measured beside the packets.', {
+  pid: integer(
+    0,
+    { min: 0, max: PID_MAX },
+    `Watch the processor time and memory of this process of the same machine. 0 watches none. The flag
+    --pid does the same.`,
+  ),
+  command: string(
+    '',
+    {},
+    `Start the tracker with this command line, watch it, and stop it at the end, such as
+    './dist/aquatic_udp -c tracker.toml'. It has to listen on server_address, and is started without
+    the environment variables that begin with AQUATIC_. Empty starts none.`,
+  ),
+  start_timeout: seconds(
+    10,
+    { min: 1, max: 3600 },
+    'Give up when the tracker has not answered a first connect request after this long (seconds).',
+  ),
+})
+
+const schema = {
+  server_address: string(
+    '127.0.0.1:3000',
+    { allowed: ADDRESS_FORMS, check: checkServer },
+    `Address and port of the tracker. An IPv6 address, such as '[::1]:3000', tests it over IPv6.`,
+  ),
+  workers: integer(
+    1,
+    { min: 1, max: WORKERS_MAX },
+    'Threads that send requests. Each fills one processor core at most; one can busy several trackers.',
+  ),
+  duration: seconds(
+    0,
+    { min: 0, max: DAY_SEC },
+    'End after this long (seconds). 0 goes on until Ctrl-C. Either way the summary is printed.',
+  ),
+  summarize_last: seconds(
+    0,
+    { min: 0, max: DAY_SEC },
+    `Let the summary tell only of the last so many seconds, so that the warm-up does not count. 0 takes
+    the whole run. Wrong answers count from the start in any case.`,
+  ),
+  mode: choice(
+    'closed',
+    ['closed', 'open', 'flood'],
+    `'closed' sends as fast as answers come, to find what a tracker can do. 'open' sends at a fixed rate
+    and measures latency honestly. 'flood' sends what a tracker must not be impressed by.`,
+  ),
+  seed: integer(
+    0,
+    { min: 0, max: 2147483647 },
+    `Torrents, peers and the order of requests follow from this number. 0 takes another one each time,
+    which the summary tells: a tracker that still holds the peers of an earlier run of the same seed
+    would return them, and they would count as wrong.`,
+  ),
+  network,
+  requests,
+  closed_loop: closedLoop,
+  open_loop: openLoop,
+  flood,
+  checks,
+  tracker,
+}
+
+export type LoadConfig = ConfigOf<typeof schema>
+
+export const loadSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
+
+function checkServer(text: string): Fault | null {
+  const address = parseSocketAddress(text)
+  if ('fault' in address) return address
+  if (address.port === 0) return { fault: 'has port 0', remedy: "Write the tracker's port" }
+  if (address.host !== '0.0.0.0' && address.host !== '::') return null
+  return { fault: 'is the wildcard address', remedy: 'Write one address of the tracker' }
+}
+
+function checkClientAddress(text: string): Fault | null {
+  if (text === '' || isIPv4(text) || isIPv6(text)) return null
+  return { fault: 'is no IP address', remedy: "Write it in numbers, such as '127.0.0.2'" }
+}
+
+function crossCheck(config: LoadConfig): Finding[] {
+  return [...requestFindings(config), ...addressFindings(config), ...floodFindings(config)]
+}
+
+function requestFindings({ requests, mode, open_loop, workers, ...config }: LoadConfig): Finding[] {
+  const findings: Finding[] = []
+  const { weight_connect, weight_announce, weight_scrape } = requests
+  if (weight_connect + weight_announce + weight_scrape === 0) {
+    const paths = ['requests.weight_connect', 'requests.weight_announce', 'requests.weight_scrape']
+    findings.push(problem(paths, '[requests] all three weights are 0: raise one of them.'))
+  }
+  const { number_of_torrents, number_of_peers, response_timeout_milliseconds } = requests
+  if (number_of_peers > number_of_torrents * SWARM_MAX) {
+    const text = `[requests] number_of_peers = ${number_of_peers} does not fit number_of_torrents =
+      ${number_of_torrents}: a torrent has room for ${SWARM_MAX} peers. Raise the second.`
+    findings.push(problem(['requests.number_of_peers', 'requests.number_of_torrents'], text))
+  }
+  const waiting = (open_loop.rate / workers) * (response_timeout_milliseconds / 1000)
+  if (mode === 'open' && waiting > RING_MAX) {
+    const text = `each worker would have to remember ${Math.ceil(waiting)} requests under way, and
+      ${RING_MAX} is the most: raise workers, or lower [open_loop] rate or [requests]
+      response_timeout_milliseconds.`
+    findings.push(problem(['open_loop.rate'], text))
+  }
+  if (config.duration > 0 && config.summarize_last >= config.duration) {
+    const text = `summarize_last = ${config.summarize_last} is not below duration =
+      ${config.duration}, so the whole run is summarised.`
+    findings.push(warning(['summarize_last', 'duration'], text))
+  }
+  return findings
+}
+
+function addressFindings({ server_address, network, tracker }: LoadConfig): Finding[] {
+  const findings: Finding[] = []
+  const isOther = server_address.startsWith('[') ? isIPv4 : isIPv6
+  const wrong = [network.client_addresses].flat().find(isOther)
+  if (wrong !== undefined) {
+    const text = `[network] client_addresses names ${wrong}, which is of the other address family than
+      server_address (${server_address}): write addresses of one family.`
+    findings.push(problem(['network.client_addresses', 'server_address'], text))
+  }
+  if (tracker.pid !== 0 && tracker.command !== '') {
+    const text = `[tracker] has both a pid and a command, so which process to watch is not clear: delete
+      one of them.`
+    findings.push(problem(['tracker.pid', 'tracker.command'], text))
+  }
+  return findings
+}
+
+function floodFindings({ mode, server_address, flood }: LoadConfig): Finding[] {
+  if (mode !== 'flood' || flood.allow_other_targets || isLoopback(server_address)) return []
+  const text = `mode 'flood' is for loopback, and server_address = '${server_address}' is not: choose
+    another address, or set [flood] allow_other_targets = true if the machine is your own.`
+  return [problem(['mode', 'server_address', 'flood.allow_other_targets'], text)]
+}
+
+/** `address` as settings have it. */
+export function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address.startsWith('[::1]')
+}

@@ -1,0 +1,101 @@
+// Opens the sockets of all workers, each connected to the tracker, and asks the tracker for a first
+// sign of life. Called once by main.ts. Every failure ends in one clear line.
+import { addressBytes, parseSocketAddress, type SocketAddress } from '../../src/config/address.ts'
+import { StartError } from '../../src/config/cli.ts'
+import { SystemError } from '../../src/os/error.ts'
+import { closeSocket, connectUdpSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
+import { isLoopback, type LoadConfig } from './config.ts'
+
+/** 127.0.0.1, and as many more as there are sockets. */
+const LOOPBACK_ADDRESSES_MAX = 250
+const WILDCARD: Readonly<Record<4 | 6, string>> = { 4: '0.0.0.0', 6: '::' }
+
+export interface LoadSockets {
+  readonly fds: readonly number[]
+  readonly ports: readonly number[]
+  /** The local address of each in four words as packets hold it; IPv4 uses the first. */
+  readonly addresses: Int32Array
+  readonly warnings: readonly string[]
+}
+
+export function serverOf(config: LoadConfig): SocketAddress {
+  const address = parseSocketAddress(config.server_address)
+  if ('fault' in address) throw new Error(`server_address was not checked: it ${address.fault}`)
+  return address
+}
+
+export function openSockets(config: LoadConfig, count: number): LoadSockets {
+  const server = serverOf(config)
+  const hosts = clientHosts(config, count)
+  const fds: number[] = []
+  const ports: number[] = []
+  const addresses = new Int32Array(count * 4)
+  let granted = Number.POSITIVE_INFINITY
+  for (let i = 0; i < count; i++) {
+    const socket = openConnected(server, hosts[i % hosts.length], config.network.recv_buffer)
+    fds.push(socket.fd)
+    ports.push(socket.port)
+    granted = Math.min(granted, socket.receiveBufferBytes)
+    addresses.set(new Int32Array(Uint8Array.from(socket.address).buffer), i * 4)
+  }
+  return { fds, ports, addresses, warnings: bufferWarnings(granted, config.network.recv_buffer) }
+}
+
+function clientHosts(config: LoadConfig, count: number): string[] {
+  const given = [config.network.client_addresses].flat().filter((text) => text !== '')
+  if (given.length > 0) return given
+  const server = serverOf(config)
+  if (server.family === 6 || !config.network.multiple_client_ipv4s) return [WILDCARD[server.family]]
+  if (!isLoopback(config.server_address)) return [WILDCARD[4]]
+  const addresses = Math.min(count, LOOPBACK_ADDRESSES_MAX)
+  return Array.from({ length: addresses }, (_, i) => `127.0.0.${i + 1}`)
+}
+
+interface ConnectedSocket {
+  readonly fd: number
+  readonly port: number
+  readonly address: readonly number[]
+  readonly receiveBufferBytes: number
+}
+
+function openConnected(server: SocketAddress, host: string, bufferBytes: number): ConnectedSocket {
+  const { family } = server
+  try {
+    const socket = openUdpSocket({
+      family,
+      address: addressBytes({ family, host, port: 0 }),
+      port: 0,
+      sharePort: false,
+      dualStack: false,
+      packetInfo: false,
+      receiveBufferBytes: bufferBytes,
+    })
+    const address = connectUdpSocket(socket.fd, { ...server, address: addressBytes(server) })
+    return { ...socket, address: [...address, ...Array(16 - address.length).fill(0)] }
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    throw new StartError(`cannot send from ${host}: ${remedyFor(error, host)}`)
+  }
+}
+
+function remedyFor(error: SystemError, host: string): string {
+  if (error.code === 'EADDRNOTAVAIL') return `it is no address of this machine (EADDRNOTAVAIL).`
+  if (error.code === 'EMFILE') {
+    return 'too many open files (EMFILE): raise the limit (ulimit -n) or use fewer sockets.'
+  }
+  if (error.code === 'ENETUNREACH')
+    return `no network reaches the tracker from ${host} (ENETUNREACH).`
+  return error.message
+}
+
+function bufferWarnings(granted: number, wanted: number): string[] {
+  if (wanted === 0 || granted >= wanted) return []
+  return [
+    `the system granted receive buffers of ${granted} bytes instead of ${wanted} ` +
+      `([network] recv_buffer): sudo sysctl -w net.core.rmem_max=${wanted}`,
+  ]
+}
+
+export function closeSockets({ fds }: LoadSockets): void {
+  for (const fd of fds) closeSocket(fd)
+}

@@ -1,0 +1,254 @@
+// The loop of a load worker: send requests, take answers, again. Runs in a thread of its own, started
+// by main.ts, until the flag says stop; then waits a moment for the answers under way.
+//
+// Closed loop: a number of requests is under way, and each answer makes room for the next. Open loop:
+// request n is due at start + n ÷ rate, whatever happened to those before, and its latency counts from
+// then, so that a tracker that stands still pays for all that became due meanwhile.
+
+import { publish, slotWords } from '../../src/metrics/counters.ts'
+import { nowMilliseconds } from '../../src/os/clock.ts'
+import { PacketMemory } from '../../src/os/packet-batch.ts'
+import { Poll } from '../../src/os/poll.ts'
+import { HISTOGRAM_BUCKETS } from '../histogram.ts'
+import { Random } from '../random.ts'
+import { finishWorker, isStopped, startWorker, type WorkerStart } from '../threads.ts'
+import { Answers, type CheckSettings, KINDS } from './check.ts'
+import { Conversation } from './conversation.ts'
+import { COUNTS, LOST, SEND_FAILURES } from './counts.ts'
+import { Flood, type FloodKind } from './flood.ts'
+import { type MixSettings, Requests } from './generate.ts'
+import { Population, type PopulationBuffers } from './population.ts'
+import { UnderWay } from './under-way.ts'
+import { Window } from './window.ts'
+
+export const BATCH = 256
+/** Answers longer than this are cut, and count as too long. An odd number of cache lines. */
+export const ANSWER_SLOT_BYTES = 65 * 64
+export const REQUEST_BYTES_MAX = 16 + 20 * 74
+
+/** More at once would hold answers up behind requests that are overdue. */
+const OPEN_BURST = 32
+/** An answer this late counts as lost for the number of requests under way, for now. */
+const OVERDUE_MS = 100
+const TICK_MS = 50
+/** How long an empty closed loop lets answers gather, and an open one waits for its schedule. */
+const PAUSE_MICROSECONDS = 50
+const SPIN_BELOW_MS = 0.15
+const IDLE_WAIT_MS_MAX = 20
+
+const STREAM_MIX = 0x10000
+const STREAM_FLOOD = 0x20000
+
+export interface LoadWorkerData extends WorkerStart {
+  readonly sockets: readonly number[]
+  /** Number of the first of them among all workers' sockets. */
+  readonly firstSocket: number
+  readonly population: PopulationBuffers
+  readonly mix: MixSettings
+  readonly checks: CheckSettings
+  readonly mode: 'closed' | 'open' | 'flood'
+  /** Mode 'flood'. */
+  readonly flood: FloodStart | null
+  readonly workers: number
+  /** Requests under way, 0 = adaptive; closed loop. */
+  readonly inFlight: number
+  /** Requests per second of this worker; open loop. */
+  readonly rate: number
+  /** Hand requests of equal size to the system together. */
+  readonly trains: boolean
+  readonly timeoutMs: number
+  /** Requests that can wait for their answers, a power of two. */
+  readonly ring: number
+  readonly counters: SharedArrayBuffer
+  readonly histograms: SharedArrayBuffer
+}
+
+export interface FloodStart {
+  readonly fd: number
+  readonly kind: FloodKind
+  /** Packets per second of this worker, 0 = as many as possible. */
+  readonly rate: number
+}
+
+export function runLoadWorker(data: LoadWorkerData): void {
+  const worker = new LoadWorker(data)
+  startWorker(data.state)
+  if (data.mode === 'open') worker.runOpen()
+  else if (data.mode === 'closed') worker.runClosed()
+  else worker.runFlood()
+  finishWorker()
+}
+
+class LoadWorker {
+  private readonly data: LoadWorkerData
+  private readonly state: Int32Array
+  private readonly conversations: readonly Conversation[]
+  private readonly requests: Requests
+  private readonly answers: Answers
+  private readonly underWay: UnderWay
+  private readonly window: Window
+  private readonly poll: Poll
+  private readonly flood: Flood | null
+  private readonly counts = new Int32Array(COUNTS.length)
+  private readonly shared: Int32Array
+  private nextTickMs = 0
+  private firstSocket = 0
+
+  constructor(data: LoadWorkerData) {
+    this.data = data
+    this.state = new Int32Array(data.state)
+    this.shared = new Int32Array(data.counters)
+    const population = new Population(data.population)
+    const memory = new PacketMemory(BATCH, ANSWER_SLOT_BYTES, REQUEST_BYTES_MAX)
+    this.conversations = data.sockets.map((fd, i) => {
+      const socket = data.firstSocket + i
+      return new Conversation(fd, memory, data.trains, i, socket, population.peersOf(socket))
+    })
+    this.underWay = new UnderWay(data.ring, data.sockets.length)
+    this.window = new Window(data.inFlight, data.workers)
+    this.poll = new Poll(data.sockets)
+    const random = new Random(data.population.seed, STREAM_MIX + data.index)
+    this.requests = new Requests(data.mix, population, this.underWay, random, this.counts)
+    this.answers = new Answers(
+      data.checks,
+      population,
+      this.underWay,
+      this.counts,
+      new Float64Array(data.histograms),
+      data.index * KINDS.length * HISTOGRAM_BUCKETS,
+    )
+    this.answers.setMemory(memory.received)
+    this.flood = data.flood && this.openFlood(data.flood)
+  }
+
+  private openFlood({ fd, kind, rate }: FloodStart): Flood {
+    const { population, index, trains } = this.data
+    const random = new Random(population.seed, STREAM_FLOOD + index)
+    return new Flood(fd, kind, rate, trains, random, this.counts)
+  }
+
+  // HOT: no allocation below this line.
+
+  runClosed(): void {
+    while (!isStopped(this.state)) {
+      const nowMs = nowMilliseconds()
+      const answered = this.closedTurn(nowMs)
+      this.tick(nowMs)
+      // Letting answers gather costs neither side a wake-up per packet.
+      if (answered < this.window.size >>> 3) this.poll.pauseMicroseconds(PAUSE_MICROSECONDS)
+    }
+    this.drain()
+  }
+
+  /** The closed loop, where the flood is mixed with it, and a burst of the flood in every turn. */
+  runFlood(): void {
+    const isMixed = this.data.flood?.kind === 'mixed'
+    while (!isStopped(this.state) && this.flood !== null) {
+      const nowMs = nowMilliseconds()
+      const answered = isMixed ? this.closedTurn(nowMs) : 0
+      const sent = this.flood.turn(nowMs)
+      this.tick(nowMs)
+      if (sent <= 0 && answered === 0) this.poll.pauseMicroseconds(PAUSE_MICROSECONDS)
+    }
+    this.drain()
+  }
+
+  private closedTurn(nowMs: number): number {
+    const { conversations, underWay } = this
+    const share = Math.ceil(this.window.size / conversations.length)
+    let answered = 0
+    for (let i = 0; i < conversations.length; i++) {
+      const conversation = conversations[i]
+      answered += this.receive(conversation)
+      let room = share - underWay.perSocket[i]
+      if (room > BATCH) room = BATCH
+      if (room > underWay.room()) room = underWay.room()
+      if (room <= 0) continue
+      this.requests.queue(conversation, room, nowMs, 0)
+      this.counts[SEND_FAILURES] += conversation.train.flush()
+    }
+    return answered
+  }
+
+  private receive(conversation: Conversation): number {
+    const received = conversation.batch.receive(BATCH)
+    if (received === 0) return 0
+    return this.answers.take(conversation, received, nowMilliseconds())
+  }
+
+  runOpen(): void {
+    const periodMs = 1000 / this.data.rate
+    const startMs = nowMilliseconds()
+    let sent = 0
+    while (!isStopped(this.state)) {
+      let nowMs = nowMilliseconds()
+      sent += this.sendDue(startMs, periodMs, sent, nowMs)
+      this.receiveAll()
+      this.tick(nowMs)
+      nowMs = nowMilliseconds()
+      const dueInMs = startMs + sent * periodMs - nowMs
+      if (dueInMs > SPIN_BELOW_MS) this.waitFor(dueInMs)
+    }
+    this.drain()
+  }
+
+  /** Sends what is due, a burst at most; sockets take turns. Returns how many. */
+  private sendDue(startMs: number, periodMs: number, first: number, nowMs: number): number {
+    const { conversations, underWay } = this
+    const dueNow = Math.floor((nowMs - startMs) / periodMs) + 1 - first
+    const total = dueNow < OPEN_BURST ? dueNow : OPEN_BURST
+    const share = Math.ceil(total / conversations.length)
+    let sent = 0
+    while (sent < total) {
+      const conversation = conversations[this.firstSocket]
+      this.firstSocket = (this.firstSocket + 1) % conversations.length
+      const count = share < total - sent ? share : total - sent
+      this.counts[LOST] += underWay.makeRoom(count)
+      this.requests.queue(conversation, count, startMs + (first + sent) * periodMs, periodMs)
+      this.counts[SEND_FAILURES] += conversation.train.flush()
+      sent += count
+    }
+    return sent
+  }
+
+  private receiveAll(): number {
+    let answered = 0
+    for (let i = 0; i < this.conversations.length; i++) {
+      answered += this.receive(this.conversations[i])
+    }
+    return answered
+  }
+
+  private waitFor(milliseconds: number): void {
+    const capped = milliseconds < IDLE_WAIT_MS_MAX ? milliseconds : IDLE_WAIT_MS_MAX
+    this.poll.waitMicroseconds(((capped - SPIN_BELOW_MS / 2) * 1000) | 0)
+  }
+
+  /** Now and then: gives up what is too old, publishes the counts, adapts the window. */
+  private tick(nowMs: number): void {
+    if (nowMs < this.nextTickMs) return
+    this.nextTickMs = nowMs + TICK_MS
+    const { underWay } = this
+    if (this.data.mode !== 'open') {
+      underWay.expireOverdue(nowMs - OVERDUE_MS)
+      this.window.adapt(this.counts, underWay.overdue)
+    }
+    this.counts[LOST] += underWay.expireLost(nowMs - this.data.timeoutMs)
+    this.publishCounts()
+  }
+
+  private publishCounts(): void {
+    publish(this.counts, this.shared, this.data.index * slotWords(COUNTS.length))
+  }
+
+  /** After the stop: answers under way are waited for, up to the time at which they count as lost. */
+  private drain(): void {
+    const endMs = nowMilliseconds() + this.data.timeoutMs
+    while (this.underWay.waiting() > 0 && nowMilliseconds() < endMs) {
+      if (this.receiveAll() === 0) this.poll.wait(1)
+      this.underWay.expireOverdue(nowMilliseconds() - this.data.timeoutMs)
+    }
+    this.counts[LOST] += this.underWay.expireLost(Number.POSITIVE_INFINITY)
+    this.publishCounts()
+  }
+}
