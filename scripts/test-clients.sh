@@ -1,8 +1,10 @@
 #!/bin/sh
-# Runs the tests with real BitTorrent clients: libtorrent, aria2, Transmission (test/clients/).
+# Runs the tests with real BitTorrent clients (test/clients/): libtorrent, aria2 and Transmission over
+# UDP; webtorrent in Node and in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket.
 # Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
-# where this is root on a Debian-like system. Elsewhere it says what is missing.
-# AQUATIC_UDP_EXECUTABLE, an absolute path, names another executable to test.
+# where this is root on a Debian-like system (elsewhere it says what is missing), and the WebTorrent
+# clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages.
+# AQUATIC_UDP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths, name other executables to test.
 # Usage: test-clients.sh [part of a file name…] [flag of «bun test»…]. Closing line: N passed, N failed.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
@@ -14,6 +16,9 @@ missing_clients() {
   command -v transmission-cli >/dev/null 2>&1 || echo transmission-cli
   command -v ip >/dev/null 2>&1 || echo iproute2
   command -v nsenter >/dev/null 2>&1 || echo util-linux
+  command -v chromium >/dev/null 2>&1 || echo chromium
+  command -v openssl >/dev/null 2>&1 || echo openssl
+  /usr/bin/python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
 }
 
 ensure_clients() {
@@ -30,6 +35,37 @@ ensure_clients() {
   } >&2 </dev/null || die "apt-get could not install: $missing"
   missing=$(missing_clients | tr '\n' ' ')
   [ -z "$missing" ] || die "installed, but not found where the tests look for it: $missing"
+}
+
+webtorrent=$root/test/clients/webtorrent
+
+# The stamp lies among what was installed, like that of the trackers' packages.
+webtorrent_is_fresh() {
+  [ -f "$webtorrent/node_modules/.aquatic-setup" ] && [ -d "$webtorrent/python_modules" ] &&
+    [ "$(webtorrent_wanted)" = "$(cat -- "$webtorrent/node_modules/.aquatic-setup")" ]
+}
+
+webtorrent_wanted() {
+  uname -m
+  /usr/bin/python3 --version
+  (cd -- "$webtorrent" && cat -- package.json package-lock.json .npmrc requirements.txt) | cksum
+}
+
+# No script of these packages is run: what they hold works without. Their WebRTC for Node is a
+# binary inside a package; libtorrent's wheel has the first libtorrent with WebTorrent, which
+# Debian's has not.
+install_webtorrent() {
+  ! webtorrent_is_fresh || return 0
+  say 'installing WebTorrent clients (npm ci, pip)'
+  rm -rf -- "$webtorrent/node_modules" "$webtorrent/python_modules"
+  (
+    cd -- "$webtorrent" &&
+      npm ci --ignore-scripts --include=optional --no-audit --no-fund --no-progress --loglevel=error
+  ) >&2 </dev/null || die 'npm ci failed, see above'
+  /usr/bin/python3 -m pip install --quiet --no-deps --only-binary=:all: --root-user-action=ignore \
+    --target "$webtorrent/python_modules" -r "$webtorrent/requirements.txt" >&2 </dev/null ||
+    die 'pip could not install libtorrent, see above'
+  webtorrent_wanted >"$webtorrent/node_modules/.aquatic-setup"
 }
 
 # Replaces this process by the tests. Each test makes a network namespace, which root may; anyone
@@ -50,7 +86,9 @@ trap 'echo "0 passed, 1 failed"' EXIT
 check_platform
 ensure_clients
 ensure_packages
+webtorrent_is_fresh || locked install_webtorrent
 [ -n "${AQUATIC_UDP_EXECUTABLE:-}" ] || ensure_executables aquatic_udp
+[ -n "${AQUATIC_WS_EXECUTABLE:-}" ] || ensure_executables aquatic_ws
 find_bun
 cd -- "$root"
 run_tests "$@"

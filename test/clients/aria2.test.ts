@@ -41,7 +41,7 @@ describe.concurrent('aria2', () => {
     'meets nobody without the tracker',
     async () => {
       await using lab = await Lab.open()
-      const torrent = await makeTorrent(lab, 'v1', `${IPV4.tracker}:${PORT}`)
+      const torrent = await makeTorrent(lab, 'v1', `udp://${IPV4.tracker}:${PORT}`)
       await startSeeder(lab, aria2, torrent, IPV4)
       await startLeecher(lab, aria2, torrent, IPV4)
       expect(await isTransferred(torrent, ALONE_MS)).toBe(false)

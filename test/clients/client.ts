@@ -1,13 +1,21 @@
 // The BitTorrent clients under test, each started with one torrent and every way to find peers but
 // the tracker turned off. The torrents are private besides, which turns DHT, local discovery and
-// peer exchange off for them. Used by transfer.ts.
+// peer exchange off for them. Used by transfer.ts; the WebTorrent clients are in webtorrent-client.ts.
 
 import { join } from 'node:path'
 import type { Lab } from './lab.ts'
 import type { TestProcess } from './process.ts'
 
+export interface TorrentFile {
+  path: string
+  /** The tracker's announce URL in it. */
+  url: string
+  /** What clients announce: one for v1 or v2, both for hybrid torrents. */
+  infoHashes: string[]
+}
+
 export interface ClientOptions {
-  torrent: string
+  torrent: TorrentFile
   /** Where the file is, or is to be. A complete one makes a seeder. */
   directory: string
   /** The client's own address. */
@@ -20,7 +28,7 @@ const PEER_PORT = 6881
 
 export const libtorrent: Client = async (lab, name, { torrent, directory, address }) => {
   const script = join(import.meta.dir, 'libtorrent_peer.py')
-  return lab.start(name, [PYTHON, script, torrent, directory, address, String(PEER_PORT)])
+  return lab.start(name, [PYTHON, script, torrent.path, directory, address, String(PEER_PORT)])
 }
 
 /** Debian's, the one python3-libtorrent is for. */
@@ -46,7 +54,7 @@ export const aria2: Client = async (lab, name, { torrent, directory, address }) 
     '--console-log-level=notice',
     '--log=-',
     '--log-level=info',
-    torrent,
+    torrent.path,
   ])
 
 export const transmission: Client = async (lab, name, { torrent, directory, address }) => {
@@ -64,5 +72,5 @@ export const transmission: Client = async (lab, name, { torrent, directory, addr
   }
   await Bun.write(join(settingsDirectory, 'settings.json'), JSON.stringify(settings))
   const options = ['--config-dir', settingsDirectory, '--download-dir', directory, '--no-portmap']
-  return lab.start(name, ['transmission-cli', ...options, '--verify', torrent])
+  return lab.start(name, ['transmission-cli', ...options, '--verify', torrent.path])
 }

@@ -34,11 +34,19 @@ export const IPV6: Hosts = {
 
 const READY_MS = 10_000
 
-export class Lab implements AsyncDisposable {
+/** Where a tracker can be started. */
+export interface Place {
+  readonly directory: string
+  start(name: string, command: string[]): TestProcess
+  trust(certificatePath: string): void
+}
+
+export class Lab implements Place, AsyncDisposable {
   readonly directory: string
   readonly #name: string
   readonly #keeper: TestProcess
   readonly #processes: TestProcess[] = []
+  readonly #environment: Record<string, string> = {}
 
   private constructor(name: string, directory: string, keeper: TestProcess) {
     this.#name = name
@@ -60,9 +68,16 @@ export class Lab implements AsyncDisposable {
   start(name: string, command: string[]): TestProcess {
     const inside = ['nsenter', `--net=/run/netns/${this.#name}`, '--', ...command]
     const home = { HOME: this.directory, XDG_CONFIG_HOME: this.directory }
-    const started = new TestProcess(name, inside, { ...cleanEnvironment(), ...home })
+    const environment = { ...cleanEnvironment(), ...home, ...this.#environment }
+    const started = new TestProcess(name, inside, environment)
     this.#processes.push(started)
     return started
+  }
+
+  /** Has what is started from now on trust a certificate: Node, Bun, and OpenSSL's other users. */
+  trust(certificatePath: string): void {
+    this.#environment.NODE_EXTRA_CA_CERTS = certificatePath
+    this.#environment.SSL_CERT_FILE = certificatePath
   }
 
   /** The last output of every process. */

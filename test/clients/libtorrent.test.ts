@@ -41,7 +41,7 @@ describe.concurrent('libtorrent', () => {
     'meets nobody without the tracker, and the other one once it runs',
     async () => {
       await using lab = await Lab.open()
-      const torrent = await makeTorrent(lab, 'v1', `${IPV4.tracker}:${PORT}`)
+      const torrent = await makeTorrent(lab, 'v1', `udp://${IPV4.tracker}:${PORT}`)
       const seeder = await startSeeder(lab, libtorrent, torrent, IPV4)
       const leecher = await startLeecher(lab, libtorrent, torrent, IPV4)
       await leecher.waitForOutput(/sending announce/, ANSWER_MS)
@@ -70,6 +70,6 @@ async function moveAndScrape(kind: TorrentKind, hosts: typeof IPV4): Promise<voi
 
   leecher.closeInput()
   await leecher.waitForEnd(2 * ANSWER_MS)
-  await expectSwarm(lab, hosts.tracker, tracker.port, torrent, { ...COMPLETED, seeders: 1 })
+  await expectSwarm(lab, torrent.url, torrent, { ...COMPLETED, seeders: 1 })
   expect(await tracker.stop()).toBe(0)
 }

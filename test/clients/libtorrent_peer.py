@@ -27,6 +27,7 @@ def main(torrent_path, directory, address, port):
     host = "[%s]" % address if ":" in address else address
     session = lt.session(
         {
+            **webtorrent_settings(),
             "listen_interfaces": "%s:%s" % (host, port),
             "enable_dht": False,
             "enable_lsd": False,
@@ -57,6 +58,12 @@ def main(torrent_path, directory, address, port):
             else:
                 break
     stop(session, handle)
+
+
+def webtorrent_settings():
+    """For a libtorrent that has WebTorrent: no STUN server, which would be waited for in vain."""
+    known = lt.default_settings()
+    return {"webtorrent_stun_server": ""} if "webtorrent_stun_server" in known else {}
 
 
 def stop(session, handle):

@@ -31,12 +31,12 @@ describe.concurrent('a tracker on a wildcard address', () => {
 
 async function moveOverSecondAddress(client: Client, hosts: Hosts): Promise<void> {
   await using lab = await Lab.open()
-  const { port } = await Tracker.start(lab, hostPort(hosts.wildcard, 0))
-  const torrent = await makeTorrent(lab, 'v1', hostPort(hosts.trackerSecond, port))
+  const tracker = await Tracker.start(lab, hostPort(hosts.wildcard, 0))
+  const torrent = await makeTorrent(lab, 'v1', tracker.url(hosts.trackerSecond))
   await startSeeder(lab, client, torrent, hosts)
-  await expectSwarm(lab, hosts.trackerSecond, port, torrent, SEEDED)
+  await expectSwarm(lab, torrent.url, torrent, SEEDED)
   await startLeecher(lab, client, torrent, hosts)
   await expectTransfer(lab, torrent)
-  await expectSwarm(lab, hosts.trackerSecond, port, torrent, COMPLETED)
-  await expectSwarm(lab, hosts.tracker, port, torrent, COMPLETED)
+  await expectSwarm(lab, torrent.url, torrent, COMPLETED)
+  await expectSwarm(lab, tracker.url(hosts.tracker), torrent, COMPLETED)
 }

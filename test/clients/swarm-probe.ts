@@ -1,16 +1,18 @@
-// A UDP tracker client of a few lines, independent of the tracker's code: scrapes one torrent again
-// and again until the numbers are the wanted ones or the time has passed, then prints the last ones.
+// A tracker client of a few lines, independent of the trackers' code: scrapes one torrent again and
+// again until the numbers are the wanted ones or the time has passed, then prints the last ones.
 // Run inside a lab by transfer.ts:
 //
-//   swarm-probe.ts HOST PORT INFO_HASH SEEDERS COMPLETED LEECHERS TIMEOUT_MS
+//   swarm-probe.ts URL INFO_HASH SEEDERS COMPLETED LEECHERS TIMEOUT_MS
 //
-// The socket is connected, so an answer from any address but HOST is not received.
+// The UDP socket is connected, so an answer from any address but the one asked is not received.
 //
 // https://www.bittorrent.org/beps/bep_0015.html
 //  connect request   0 protocol u64 │ 8 action u32 │ 12 transaction u32
 //  connect reply     0 action u32 │ 4 transaction u32 │ 8 connection id u64
 //  scrape request    0 connection id u64 │ 8 action u32 │ 12 transaction u32 │ 16 info hash 20
 //  scrape reply      0 action u32 │ 4 transaction u32 │ 8 seeders u32 │ 12 completed │ 16 leechers
+//
+// WebTorrent: {"action":"scrape","info_hash":H} → {"action":"scrape","files":{H:{"complete":…}}}
 
 import { waitUntil } from './process.ts'
 
@@ -26,11 +28,13 @@ export interface SwarmNumbers {
 }
 
 if (import.meta.main) {
-  const [host, port, infoHash, seeders, completed, leechers, timeoutMs] = Bun.argv.slice(2)
+  const [url, infoHash, seeders, completed, leechers, timeoutMs] = Bun.argv.slice(2)
+  const tracker = new URL(String(url))
+  const scrape = tracker.protocol === 'udp:' ? scrapeUdp : scrapeWebSocket
   const wanted = [seeders, completed, leechers].map(Number)
   let numbers: number[] = []
   await waitUntil(async () => {
-    numbers = await scrape(String(host), Number(port), String(infoHash))
+    numbers = await scrape(tracker, Buffer.from(String(infoHash), 'hex'))
     return wanted.every((value, index) => value === numbers[index])
   }, Number(timeoutMs))
   const result = { seeders: numbers[0], completed: numbers[1], leechers: numbers[2] }
@@ -38,18 +42,33 @@ if (import.meta.main) {
   process.exit(0)
 }
 
-async function scrape(host: string, port: number, infoHash: string): Promise<number[]> {
-  const connected = await exchange(host, port, CONNECT, PROTOCOL, Buffer.alloc(0))
+/** The first message that the tracker sends to a connection of its own is the answer. */
+async function scrapeWebSocket(tracker: URL, infoHash: Buffer): Promise<number[]> {
+  const key = infoHash.toString('latin1')
+  const answer = Promise.withResolvers<string>()
+  const socket = new WebSocket(tracker)
+  socket.onopen = () => socket.send(JSON.stringify({ action: 'scrape', info_hash: key }))
+  socket.onmessage = ({ data }) => answer.resolve(String(data))
+  socket.onclose = ({ code }) => answer.reject(new Error(`closed by ${tracker} (${code})`))
+  const text = await within(answer, `no answer from ${tracker}`)
+  socket.onclose = null
+  socket.close()
+  const numbers = JSON.parse(text).files?.[key]
+  if (numbers === undefined) throw new Error(`unexpected answer ${text}`)
+  return [numbers.complete, numbers.downloaded, numbers.incomplete]
+}
+
+async function scrapeUdp(tracker: URL, infoHash: Buffer): Promise<number[]> {
+  const connected = await exchange(tracker, CONNECT, PROTOCOL, Buffer.alloc(0))
   const connectionId = connected.readBigUInt64BE(8)
-  const reply = await exchange(host, port, SCRAPE, connectionId, Buffer.from(infoHash, 'hex'))
+  const reply = await exchange(tracker, SCRAPE, connectionId, infoHash)
   if (reply.length !== 20) throw new Error(`scrape reply of ${reply.length} bytes`)
   return [reply.readUInt32BE(8), reply.readUInt32BE(12), reply.readUInt32BE(16)]
 }
 
 /** Sends one request from a socket of its own and returns the answer to it. */
 async function exchange(
-  host: string,
-  port: number,
+  tracker: URL,
   action: number,
   connectionId: bigint,
   body: Buffer,
@@ -61,23 +80,22 @@ async function exchange(
   request.writeUInt32BE(transaction, 12)
   body.copy(request, 16)
 
+  const hostname = tracker.hostname.replace(/[[\]]/g, '')
   const answer = Promise.withResolvers<Buffer>()
   const socket = await Bun.udpSocket({
-    hostname: host.includes(':') ? '::' : '0.0.0.0',
-    connect: { hostname: host, port },
+    hostname: hostname.includes(':') ? '::' : '0.0.0.0',
+    connect: { hostname, port: Number(tracker.port) },
     socket: { data: (_socket, data) => answer.resolve(Buffer.from(data)) },
   })
-  const late = () => answer.reject(new Error(`no answer from ${host} port ${port}`))
-  const timer = setTimeout(late, ANSWER_MS)
-  try {
-    socket.send(request)
-    const reply = await answer.promise
-    if (reply.length < 8 || reply.readUInt32BE(0) !== action)
-      throw new Error(`unexpected answer ${reply.toString('hex')}`)
-    if (reply.readUInt32BE(4) !== transaction) throw new Error('answer to another request')
-    return reply
-  } finally {
-    clearTimeout(timer)
-    socket.close()
-  }
+  socket.send(request)
+  const reply = await within(answer, `no answer from ${tracker}`).finally(() => socket.close())
+  if (reply.length < 8 || reply.readUInt32BE(0) !== action)
+    throw new Error(`unexpected answer ${reply.toString('hex')}`)
+  if (reply.readUInt32BE(4) !== transaction) throw new Error('answer to another request')
+  return reply
+}
+
+function within<T>(answer: PromiseWithResolvers<T>, late: string): Promise<T> {
+  const timer = setTimeout(() => answer.reject(new Error(late)), ANSWER_MS)
+  return answer.promise.finally(() => clearTimeout(timer))
 }

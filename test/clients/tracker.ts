@@ -1,32 +1,65 @@
-// The tracker as its users run it: the built executable with a settings file. Used by every
+// The trackers as their users run them: the built executable with a settings file. Used by every
 // real-client test.
 
 import { join } from 'node:path'
-import type { Lab } from './lab.ts'
+import { hostPort, type Place } from './lab.ts'
 import type { TestProcess } from './process.ts'
 
 const READY_MS = 10_000
-/** AQUATIC_UDP_EXECUTABLE, an absolute path, names another executable to test. */
-const EXECUTABLE =
-  process.env.AQUATIC_UDP_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic_udp')
+const CERTIFICATE_MS = 10_000
+
+/** One of our executables, or what stands in for it, and the protocol that it speaks. */
+export interface TrackerKind {
+  name: string
+  /** A TypeScript file is run by this Bun. */
+  executable: string
+  scheme: 'udp' | 'ws' | 'wss'
+  /** webtorrent/reference-tracker.ts takes every seeder for a completed download. */
+  countsCompleted: boolean
+}
+
+export const UDP: TrackerKind = { ...executable('aquatic_udp'), scheme: 'udp' }
+export const WS: TrackerKind = { ...executable('aquatic_ws'), scheme: 'ws' }
+export const WSS: TrackerKind = { ...WS, scheme: 'wss' }
+
+/** AQUATIC_UDP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths, name others to test. */
+function executable(name: string): Omit<TrackerKind, 'scheme'> {
+  const other = process.env[`${name.toUpperCase()}_EXECUTABLE`]
+  const executable = other ?? join(import.meta.dir, '../../dist', name)
+  return { name, executable, countsCompleted: !executable.endsWith('reference-tracker.ts') }
+}
 
 export class Tracker {
+  readonly kind: TrackerKind
   readonly process: TestProcess
   /** As its start line says them: `10.77.0.1:3000`, `[fd77::1]:3000`. */
   readonly addresses: string[]
 
-  private constructor(process: TestProcess, addresses: string[]) {
+  private constructor(kind: TrackerKind, process: TestProcess, addresses: string[]) {
+    this.kind = kind
     this.process = process
     this.addresses = addresses
   }
 
   /** Starts it on `address` (`host:port`, port 0 for any free one) and waits until it listens. */
-  static async start(lab: Lab, address: string): Promise<Tracker> {
-    const settings = join(lab.directory, 'aquatic_udp.toml')
-    await Bun.write(settings, `[network]\naddress = '${address}'\n`)
-    const process = lab.start('aquatic_udp', [EXECUTABLE, '-c', settings])
-    const line = await process.waitForOutput(/listening on ([^(\n]+) \(/, READY_MS)
-    return new Tracker(process, (line[1] as string).split(', '))
+  static async start(
+    place: Place,
+    address: string,
+    kind = UDP,
+    settings: { announceIntervalSec?: number | undefined } = {},
+  ): Promise<Tracker> {
+    const path = join(place.directory, `${kind.name}.toml`)
+    const tls = kind.scheme === 'wss' ? await tlsSettings(place, address) : ''
+    const { announceIntervalSec } = settings
+    const protocol =
+      announceIntervalSec === undefined
+        ? ''
+        : `[protocol]\npeer_announce_interval = ${announceIntervalSec}\n`
+    await Bun.write(path, `[network]\naddress = '${address}'\n${tls}${protocol}`)
+    const run = kind.executable.endsWith('.ts') ? [process.execPath] : []
+    const started = place.start(kind.name, [...run, kind.executable, '-c', path])
+    const line = await started.waitForOutput(/listening on ([^(\n]+) \(/, READY_MS)
+    return new Tracker(kind, started, (line[1] as string).split(', '))
   }
 
   get port(): number {
@@ -35,8 +68,32 @@ export class Tracker {
     return Number(port)
   }
 
+  /** Where clients find it when they reach it as `host`. */
+  url(host: string): string {
+    return trackerUrl(this.kind, hostPort(host, this.port))
+  }
+
   /** Its exit code; 0 after a clean stop. */
   stop(): Promise<number | string> {
     return this.process.stop()
   }
+}
+
+export function trackerUrl(kind: TrackerKind, hostAndPort: string): string {
+  return `${kind.scheme}://${hostAndPort}`
+}
+
+/** Makes a certificate for the address, which what is started there from now on trusts. */
+async function tlsSettings(place: Place, address: string): Promise<string> {
+  const host = address.replace(/:\d+$/, '').replace(/[[\]]/g, '')
+  const certificate = join(place.directory, 'certificate.pem')
+  const key = join(place.directory, 'key.pem')
+  const newKey = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'.split(' ')
+  const subject = ['-subj', '/CN=aquatic test', '-addext', `subjectAltName=IP:${host}`]
+  const files = ['-keyout', key, '-out', certificate]
+  const command = ['openssl', 'req', '-x509', '-days', '2', ...newKey, ...subject, ...files]
+  const maker = place.start('openssl', command)
+  if ((await maker.waitForEnd(CERTIFICATE_MS)) !== 0) throw new Error(maker.report)
+  place.trust(certificate)
+  return `use_tls = true\ntls_certificate_path = '${certificate}'\ntls_private_key_path = '${key}'\n`
 }
