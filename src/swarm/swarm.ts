@@ -4,6 +4,8 @@
 //  leave     removes a peer; gives the counts of those who stay.
 //  scrape    gives the counts of a torrent, 0 for an unknown one, and never creates it.
 //  clean     (clean.ts) forgets peers that have been silent for too long, in bounded slices.
+//  export    (export.ts) copies everybody who stays exactly once, in bounded slices, while the rest goes on.
+//  restore   (restore.ts) puts back what was exported, with the ages of now.
 //
 // A peer is known by its address and port; nobody but that address can change it. A WebSocket peer
 // is known by its peer id, and belongs to a connection: while that lives, nobody else can change or

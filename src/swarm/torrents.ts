@@ -106,7 +106,7 @@ export function bucketOf(hash: number, buckets: number): number {
   return bucket < buckets ? bucket : bucket & ((power >>> 1) - 1)
 }
 
-function bucketAddress(table: Table, bucket: number): number {
+export function bucketAddress(table: Table, bucket: number): number {
   const page = table.directory[table.bucketPagesAt + (bucket >>> BUCKETS_PER_PAGE_SHIFT)]
   return (page << PAGE_SHIFT) + ((bucket * BUCKET_WORDS) & (PAGE_WORDS - 1))
 }

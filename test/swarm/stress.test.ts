@@ -3,6 +3,7 @@
 import { expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
 import { findTorrent, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
+import { Exporter } from './exporter.ts'
 import { FAMILIES, type Family, Harness, peerAt, testBuffers } from './harness.ts'
 import { checkInvariants, peersOfRow } from './invariants.ts'
 import {
@@ -18,7 +19,13 @@ const OPERATIONS = 250_000
 
 test('four threads on a few tables damage nothing and lose nobody', async () => {
   const harness = new Harness()
-  const reports = await stress(harness, torrentsOfTables(harness, 3, 40), OPERATIONS)
+  let running = true
+  const work = stress(harness, torrentsOfTables(harness, 3, 40), OPERATIONS).finally(() => {
+    running = false
+  })
+  const walks = await walkUntil(harness, () => !running)
+  const reports = await work
+  expect(walks).toBeGreaterThan(3)
   checkInvariants(harness)
   harness.clean(STRESS_NOW, STRESS_MAX_AGE, 1000)
   expectMembers(harness, reports)
@@ -34,6 +41,29 @@ test('four threads on one full arena damage nothing', async () => {
   harness.clean(STRESS_NOW + 10_000, STRESS_MAX_AGE, 1000)
   expect(checkInvariants(harness).torrents).toBe(0)
 }, 60_000)
+
+/** Copies all swarms again and again beside the threads: never anybody twice, never anybody invented. */
+async function walkUntil(harness: Harness, done: () => boolean): Promise<number> {
+  let walks = 0
+  while (!done()) {
+    for (const family of FAMILIES) {
+      const exporter = new Exporter(family, harness)
+      const found = new Set<string>()
+      for (let peers = exporter.slice(200); peers !== undefined; peers = exporter.slice(200)) {
+        for (const { torrent, peer } of peers) {
+          if (peer < 0) throw new Error('a walk copied a peer that nobody announced')
+          const member = `${torrent}:${peer}`
+          if (found.has(member)) throw new Error(`a walk copied ${family} peer ${member} twice`)
+          found.add(member)
+        }
+      }
+    }
+    walks++
+    // The threads' reports come as messages.
+    await new Promise(setImmediate)
+  }
+  return walks
+}
 
 /** `count` torrents that lie in as few as `tables` tables of each family. */
 function torrentsOfTables(harness: Harness, tables: number, count: number): number[] {
