@@ -60,6 +60,8 @@ export class Workers {
   private readonly stopListeners: (() => void)[] = []
   private running = 0
   private stopping = false
+  private ended = false
+  private finish: (() => Promise<void>) | null = null
 
   /** `program` begins every message; `entry` is the file that workers run. */
   constructor(program: string, entry: URL, log: Log) {
@@ -77,6 +79,11 @@ export class Workers {
   /** Calls `listener` when the stop begins. */
   onStop(listener: () => void): void {
     this.stopListeners.push(listener)
+  }
+
+  /** Calls `finish` when all workers have ended after a stop; the process ends when it is done. */
+  beforeExit(finish: () => Promise<void>): void {
+    this.finish = finish
   }
 
   /** Starts a worker; resolves once it serves. `ports`: those in `data`, which it gets for itself. */
@@ -119,13 +126,29 @@ export class Workers {
     for (const listener of this.stopListeners) listener()
     Atomics.store(new Int32Array(this.state), STATE_STOP, 1)
     this.tell(STOP_MESSAGE)
-    setTimeout(() => process.exit(0), STOP_MILLISECONDS)
+    setTimeout(() => this.giveUpWaiting(), STOP_MILLISECONDS)
+  }
+
+  private giveUpWaiting(): void {
+    if (this.ended) return
+    if (this.finish !== null)
+      this.log.error('a worker did not stop in time: nothing more is written')
+    process.exit(0)
+  }
+
+  private async end(): Promise<void> {
+    this.ended = true
+    // Who asks again does not want to wait for it.
+    process.on('SIGTERM', () => process.exit(0))
+    process.on('SIGINT', () => process.exit(0))
+    await this.finish?.()
+    process.exit(0)
   }
 
   private workerEnded(worker: WorkerStart, code: number): void {
     this.running--
     if (!this.stopping) this.die(worker, `it ended with code ${code}`)
-    if (this.running === 0) process.exit(0)
+    if (this.running === 0) void this.end()
   }
 
   private die(worker: WorkerStart, cause: string): void {

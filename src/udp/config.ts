@@ -15,6 +15,7 @@ import {
   stringOrList,
 } from '../config/setting.ts'
 import { LOG_LEVELS } from '../log/log.ts'
+import { persistenceFindings, persistenceSettings } from '../persistence/settings.ts'
 import { privilegeFindings, privilegeSettings } from '../process/privileges.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
 import { reserveFindings } from '../swarm/reserve.ts'
@@ -252,6 +253,7 @@ const schema = {
   cleaning,
   privileges: privilegeSettings,
   limits,
+  persistence: persistenceSettings,
 }
 
 export type UdpConfig = ConfigOf<typeof schema>
@@ -263,6 +265,7 @@ function crossCheck(config: UdpConfig): Finding[] {
     ...listenFindings(config.network),
     ...timeFindings(config),
     ...privilegeFindings(config.privileges),
+    ...persistenceFindings(config.persistence, config.privileges),
     ...workerFindings(config),
     ...reserveFindings(config.limits, UDP_KINDS),
   ]

@@ -7,12 +7,15 @@ import { addressText } from '../config/address.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
+import type { Identity } from '../os/privileges.ts'
+import { Folder } from '../persistence/folder.ts'
+import { Keeper } from '../persistence/keeper.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
 import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
-import type { SwarmBuffers } from '../swarm/memory.ts'
+import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import type { UdpConfig } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
@@ -29,18 +32,39 @@ export async function runUdpTracker(config: UdpConfig, version: string, entry: U
   const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
   const identity = identityFor(config.privileges)
   const swarms = reserveSwarms(config.limits, workers, UDP_KINDS)
+  const keeper = keeperFor(config, swarms, identity)
   const listening = openSockets(config, workers)
   for (const warning of listening.warnings) writeStderr(`aquatic_udp: warning: ${warning}\n`)
-  const tracker = new Tracker(config, workers, swarms, listening, entry)
+  const tracker = new Tracker(config, workers, swarms, listening, entry, keeper)
   prepareRunning()
   await tracker.start()
   releaseStartCode()
   giveUpRights(config.privileges, identity)
+  if (identity !== null) keeper?.rootChanged()
+  await keeper?.start()
   const addresses = listening.addresses.map(addressText).join(', ')
   const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
   const state = `listening on ${addresses} (${count})`
   writeStderr(`aquatic_udp ${version} ${state}\n`)
   tracker.service.ready(state)
+}
+
+/** Reads what was kept over the restart; null when nothing is. */
+function keeperFor(
+  config: UdpConfig,
+  buffers: SwarmBuffers,
+  identity: Identity | null,
+): Keeper | null {
+  const { persistence, privileges, cleaning, protocol } = config
+  if (persistence.path === '') return null
+  return new Keeper({
+    folder: new Folder(persistence.path, privileges, identity),
+    swarms: attachSwarms(buffers, protocol.count_downloads),
+    intervalMinutes: persistence.interval_minutes,
+    maxAge: cleaning.max_peer_age,
+    countDownloads: protocol.count_downloads,
+    log: logFor('persistence'),
+  })
 }
 
 class Tracker {
@@ -51,7 +75,7 @@ class Tracker {
   private readonly workerCount: number
   private readonly workers: Workers
   private readonly counters: SharedArrayBuffer
-  private readonly secret = randomBytes(SECRET_BYTES)
+  private readonly secret: Uint8Array
   private readonly watch: Watch
 
   constructor(
@@ -60,6 +84,7 @@ class Tracker {
     swarms: SwarmBuffers,
     listening: Listening,
     entry: URL,
+    keeper: Keeper | null,
   ) {
     this.config = config
     this.workerCount = workerCount
@@ -67,6 +92,8 @@ class Tracker {
     this.listening = listening
     this.workers = new Workers('aquatic_udp', entry, log)
     this.service = new ServiceManager('aquatic_udp', this.workers, log)
+    this.secret = keeper?.secret ?? randomBytes(SECRET_BYTES)
+    if (keeper !== null) this.workers.beforeExit(() => keeper.finish())
     this.counters = counterSlots(workerCount, COUNTER_WORDS)
     const sockets = listening.sockets.flat().map(({ fd }) => fd)
     this.watch = new Watch(config, this.counters, swarms, sockets, log)

@@ -138,7 +138,7 @@ export class Tracker {
     return new Response(this.child.stdout).text()
   }
 
-  signal(name: 'SIGTERM' | 'SIGINT'): void {
+  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGUSR2' | 'SIGKILL'): void {
     this.child.kill(name)
   }
 

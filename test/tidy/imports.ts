@@ -7,7 +7,7 @@ import { type Finding, finding, line, type Node, type Source, walk } from './sou
 const LEVELS: readonly (readonly string[])[] = [
   ['bin', 'load', 'bench', 'scripts'],
   ['src/udp', 'src/ws', 'src/http'],
-  ['src/swarm', 'src/access-list', 'src/metrics', 'src/process'],
+  ['src/swarm', 'src/access-list', 'src/metrics', 'src/process', 'src/persistence'],
   ['src/memory', 'src/channel', 'src/os'],
   ['src/config', 'src/log'],
 ]
@@ -67,7 +67,7 @@ export function importDirection(sources: readonly Source[]): Finding[] {
 
 const DIRECTION_REMEDY =
   'Move what both need into a level below: bin, load, bench → udp | ws → swarm, access-list, metrics,' +
-  ' process → memory, channel, os → config, log; protocols never import each other'
+  ' process, persistence → memory, channel, os → config, log; protocols never import each other'
 
 function folderOf(path: string): string {
   const parts = path.split('/')

@@ -1,0 +1,43 @@
+// Which start of the machine this is, and the two clocks by which a snapshot's age is reckoned.
+// Called by the main thread at its start. Owns nothing.
+//
+// The monotonic clock starts anew with the machine. Within one start it tells exactly how much time
+// has passed, whatever happens to the wall clock; across starts only the wall clock can.
+import { readFileSync } from 'node:fs'
+import { nowMilliseconds } from '../os/clock.ts'
+
+const BOOT_ID_BYTES = 16
+
+/** 16 bytes that name this start of the machine; zeros where the system does not tell. */
+export function readBootId(): Uint8Array {
+  try {
+    const text = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').replace(/[^0-9a-f]/g, '')
+    return new Uint8Array(Buffer.from(text.padEnd(BOOT_ID_BYTES * 2, '0'), 'hex'))
+  } catch {
+    return new Uint8Array(BOOT_ID_BYTES)
+  }
+}
+
+/** A moment, by both clocks, in seconds. */
+export interface Moment {
+  readonly bootId: Uint8Array
+  readonly monotonic: number
+  readonly wall: number
+}
+
+export function momentNow(bootId: Uint8Array): Moment {
+  return { bootId, monotonic: Math.floor(nowMilliseconds() / 1000), wall: Date.now() / 1000 }
+}
+
+/** True when two moments are certainly of the same start of the machine. */
+export function sameBoot(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0 && a.some((byte) => byte !== 0)
+}
+
+/** Whole seconds from one moment to another, never less than 0: a wall clock may have been set back. */
+export function secondsBetween(before: Moment, after: Moment): number {
+  const passed = sameBoot(before.bootId, after.bootId)
+    ? after.monotonic - before.monotonic
+    : after.wall - before.wall
+  return Math.max(0, Math.ceil(passed))
+}

@@ -1,0 +1,71 @@
+// The snapshot's file format: 32-bit words, little endian. Written by write.ts, read by read.ts.
+//
+//  head     0:8 «aquatics» │ 8:4 version │ 12:4 0 │ 16:16 start of the machine
+//  blocks   0:4 kind │ 4:4 words that follow │ … pieces, as swarm/export.ts copies them
+//  end      0:4 kind 0 │ 4:4 words that follow (6) │ 8:8 wall clock, seconds since 1970, f64
+//           │ 16:4 second of the monotonic clock │ 20:4 pieces │ 24:8 peers, f64
+//  sum      32 bytes: SHA-256 of all that is before
+//
+// Peers carry the second of their last announce in 15 bits of the monotonic clock; the end tells the
+// second at which the last of them was copied, so that every age is known.
+import { createHash, type Hash } from 'node:crypto'
+
+export const SNAPSHOT_VERSION = 1
+export const MAGIC = 'aquatics'
+
+export const HEAD_BYTES = 32
+export const HEAD_VERSION = 8
+export const HEAD_BOOT_ID = 16
+
+export const BLOCK_HEAD_WORDS = 2
+export const BLOCK_END = 0
+export const BLOCK_IPV4 = 1
+export const BLOCK_IPV6 = 2
+
+export const END_WORDS = 6
+export const END_BYTES = (BLOCK_HEAD_WORDS + END_WORDS) * 4
+export const SUM_BYTES = 32
+export const FILE_BYTES_MIN = HEAD_BYTES + END_BYTES + SUM_BYTES
+
+/** No writer makes longer blocks; a reader refuses them before it takes memory for one. */
+export const BLOCK_WORDS_MAX = 2 ** 24
+
+export function snapshotSum(): Hash {
+  return createHash('sha256')
+}
+
+export function headBytes(bootId: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(HEAD_BYTES)
+  bytes.write(MAGIC, 'latin1')
+  bytes.writeUInt32LE(SNAPSHOT_VERSION, HEAD_VERSION)
+  bytes.set(bootId, HEAD_BOOT_ID)
+  return bytes
+}
+
+export interface SnapshotEnd {
+  readonly wall: number
+  readonly monotonic: number
+  readonly pieces: number
+  readonly peers: number
+}
+
+export function endBytes({ wall, monotonic, pieces, peers }: SnapshotEnd): Uint8Array {
+  const bytes = Buffer.alloc(END_BYTES)
+  bytes.writeUInt32LE(BLOCK_END, 0)
+  bytes.writeUInt32LE(END_WORDS, 4)
+  bytes.writeDoubleLE(wall, 8)
+  bytes.writeUInt32LE(monotonic, 16)
+  bytes.writeUInt32LE(pieces, 20)
+  bytes.writeDoubleLE(peers, 24)
+  return bytes
+}
+
+/** `bytes`: of the end, head included. */
+export function readEnd(bytes: Buffer): SnapshotEnd {
+  return {
+    wall: bytes.readDoubleLE(8),
+    monotonic: bytes.readUInt32LE(16),
+    pieces: bytes.readUInt32LE(20),
+    peers: bytes.readDoubleLE(24),
+  }
+}

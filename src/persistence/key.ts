@@ -1,0 +1,55 @@
+// The secret of the connection ids, kept over a restart, so that clients need not connect anew.
+// Called by keeper.ts. Owns nothing: the secret is handed to the workers, and never logged.
+//
+//  0:8 «aquatick» │ 8:4 version │ 12:4 0 │ 16:16 start of the machine │ 32:32 secret │ 64:32 SHA-256 of all before
+//
+// Ids carry the second of the monotonic clock, which starts anew with the machine. A secret of another
+// start is not used again: ids that were given out then would become valid once more, at some time.
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { sameBoot } from './boot.ts'
+import { PRIVATE_MODE, replaceFile } from './files.ts'
+import { SnapshotRefused } from './read.ts'
+
+const MAGIC = 'aquatick'
+const VERSION = 1
+const VERSION_AT = 8
+const BOOT_ID_AT = 16
+const SECRET_AT = 32
+const SUM_AT = 64
+const FILE_BYTES = 96
+
+/** The secret kept in a file; null when there is none, or none of this start of the machine. */
+export function readKey(path: string, bootId: Uint8Array): Uint8Array | null {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(path)
+    if (bytes.length < FILE_BYTES) throw new SnapshotRefused('is too short')
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return null
+    throw error
+  }
+  if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) throw new SnapshotRefused('is no key')
+  const version = bytes.readUInt32LE(VERSION_AT)
+  if (version !== VERSION) {
+    throw new SnapshotRefused(`has version ${version}, and this program knows ${VERSION}`)
+  }
+  const right = bytes.length === FILE_BYTES && sumOf(bytes).equals(bytes.subarray(SUM_AT))
+  if (!right) throw new SnapshotRefused('is damaged: its checksum is wrong')
+  if (!sameBoot(bytes.subarray(BOOT_ID_AT, SECRET_AT), bootId)) return null
+  return Uint8Array.from(bytes.subarray(SECRET_AT, SUM_AT))
+}
+
+export async function writeKey(path: string, bootId: Uint8Array, secret: Uint8Array) {
+  const bytes = Buffer.alloc(FILE_BYTES)
+  bytes.write(MAGIC, 'latin1')
+  bytes.writeUInt32LE(VERSION, VERSION_AT)
+  bytes.set(bootId, BOOT_ID_AT)
+  bytes.set(secret, SECRET_AT)
+  bytes.set(sumOf(bytes), SUM_AT)
+  await replaceFile(path, PRIVATE_MODE, (write) => write(bytes))
+}
+
+function sumOf(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes.subarray(0, SUM_AT)).digest()
+}

@@ -1,0 +1,63 @@
+// The settings section [persistence], and its checks. Used by the trackers' configs. Owns nothing.
+import { isAbsolute, relative, resolve } from 'node:path'
+import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
+import { integer, string } from '../config/setting.ts'
+import type { PrivilegeConfig } from '../process/privileges.ts'
+
+const INTERVAL_MINUTES_MAX = 10_080
+
+export const persistenceSettings = section(
+  'What is kept over a restart, so that clients notice nothing of it.',
+  {
+    path: string(
+      '',
+      { allowed: "a folder, or ''", check: refuseNul },
+      `Keep the swarms and the key of the connection ids in this folder. '' keeps nothing: after a
+      restart the tracker knows no peer until it announces again.
+
+      At the stop, and every interval_minutes, the peers with their ages and the counts of completed
+      downloads are written to aquatic_udp.snapshot while the tracker goes on serving; the start
+      reads them back and leaves out who is too old by then. The key of the connection ids, in
+      aquatic_udp.key, stays valid until the machine restarts. Both files can be read by the tracker's
+      user only: who has the key can forge ids. A file that is damaged, or that a newer version has
+      written, is not used, but renamed to end in .refused, and the start says so.
+
+      The folder is made if it is missing. It serves one tracker. With [privileges] drop_privileges it
+      must lie below chroot_path, and the user there must be allowed to write to it: an open folder
+      outside would be a way out of the new root directory.`,
+    ),
+    interval_minutes: integer(
+      10,
+      { min: 0, max: INTERVAL_MINUTES_MAX },
+      `Write the swarms this often (minutes) while the tracker runs. 0 = only at the stop.
+
+      SIGUSR2 writes them at once, as before a copy is made. What has changed since the last time is lost when the process is killed or the machine fails. A million peers
+      take about 10 MB and some tenths of a second, of which no client notices anything.`,
+    ),
+  },
+)
+
+export type PersistenceConfig = ConfigOf<{ persistence: typeof persistenceSettings }>['persistence']
+
+/** What is wrong with the section as a whole. */
+export function persistenceFindings(
+  { path }: PersistenceConfig,
+  { drop_privileges, chroot_path }: PrivilegeConfig,
+): Finding[] {
+  if (path === '' || !drop_privileges || chroot_path === '') return []
+  if (pathBelow(chroot_path, path) !== null) return []
+  const text = `[persistence] path ('${path}') is not below [privileges] chroot_path ('${chroot_path}'),
+    so it cannot be reached once the root directory has changed: write a folder below it.`
+  return [problem(['persistence.path', 'privileges.chroot_path'], text)]
+}
+
+/** The path as it is called once `root` is the root directory; null when it is outside. */
+export function pathBelow(root: string, path: string): string | null {
+  const inside = relative(resolve(root), resolve(path))
+  if (inside === '..' || inside.startsWith('../') || isAbsolute(inside)) return null
+  return `/${inside}`
+}
+
+function refuseNul(text: string) {
+  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
+}

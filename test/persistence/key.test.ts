@@ -1,0 +1,43 @@
+import { afterAll, expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readKey, writeKey } from '../../src/persistence/key.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'aquatic-key-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const BOOT = new Uint8Array(16).fill(1)
+const SECRET = new Uint8Array(32).map((_, i) => i)
+const path = join(folder, 'key')
+
+test('a key comes back, readable by its owner only', async () => {
+  expect(readKey(path, BOOT)).toBeNull()
+  await writeKey(path, BOOT, SECRET)
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  expect(readKey(path, BOOT)).toEqual(SECRET)
+})
+
+test('a key of another start of the machine, or of an unknown one, is not used', async () => {
+  await writeKey(path, BOOT, SECRET)
+  expect(readKey(path, new Uint8Array(16).fill(2))).toBeNull()
+  await writeKey(path, new Uint8Array(16), SECRET)
+  expect(readKey(path, new Uint8Array(16))).toBeNull()
+})
+
+test('a damaged key is refused, whatever is damaged', async () => {
+  await writeKey(path, BOOT, SECRET)
+  const bytes = readFileSync(path)
+  for (let i = 0; i < bytes.length; i++) {
+    const damaged = Buffer.from(bytes)
+    damaged[i] ^= 1
+    writeFileSync(path, damaged)
+    expect(() => readKey(path, BOOT)).toThrow(/damaged|no key|version/)
+  }
+  for (const length of [0, 1, 64, 95]) {
+    writeFileSync(path, bytes.subarray(0, length))
+    expect(() => readKey(path, BOOT)).toThrow('is too short')
+  }
+  writeFileSync(path, Buffer.concat([bytes, bytes]))
+  expect(() => readKey(path, BOOT)).toThrow('damaged')
+})

@@ -1,0 +1,139 @@
+// Files that a killed process, a bad disk or a newer version has left: refused whole, never half-loaded.
+import { afterAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { momentNow } from '../../src/persistence/boot.ts'
+import {
+  BLOCK_HEAD_WORDS,
+  END_BYTES,
+  HEAD_BYTES,
+  SUM_BYTES,
+  snapshotSum,
+} from '../../src/persistence/format.ts'
+import { loadSnapshot, SnapshotRefused } from '../../src/persistence/read.ts'
+import { writeSnapshot } from '../../src/persistence/write.ts'
+import { PIECE_HEAD_WORDS } from '../../src/swarm/export.ts'
+import { Harness } from '../swarm/harness.ts'
+import { checkInvariants } from '../swarm/invariants.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'aquatic-damage-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+let files = 0
+const newPath = () => join(folder, `${files++}`)
+
+const BOOT = new Uint8Array(16).fill(3)
+
+function load(harness: Harness, path: string): void {
+  const { swarms } = harness
+  const now = momentNow(BOOT)
+  loadSnapshot({ path, swarms, now, maxAge: 1200, countDownloads: true })
+}
+
+describe('a file that cannot be right is refused, and loads nothing', () => {
+  const good = newPath()
+  let bytes = Buffer.alloc(0)
+
+  async function goodBytes(): Promise<Buffer> {
+    if (bytes.length > 0) return bytes
+    const harness = new Harness()
+    const { monotonic } = momentNow(BOOT)
+    for (let torrent = 0; torrent < 300; torrent++) {
+      for (let peer = 0; peer <= torrent % 60; peer++) {
+        harness.announce(peer % 4 === 0 ? 'ipv6' : 'ipv4', torrent, peer, { now: monotonic })
+      }
+    }
+    await writeSnapshot({ path: good, swarms: harness.swarms, bootId: BOOT, gently: false })
+    bytes = readFileSync(good)
+    return bytes
+  }
+
+  function expectRefused(damaged: Uint8Array, reason: RegExp): void {
+    const path = newPath()
+    writeFileSync(path, damaged)
+    const harness = new Harness()
+    let refused: unknown
+    try {
+      load(harness, path)
+    } catch (error) {
+      refused = error
+    }
+    expect(refused).toBeInstanceOf(SnapshotRefused)
+    expect((refused as Error).message).toMatch(reason)
+    expect(checkInvariants(harness).torrents).toBe(0)
+  }
+
+  const body = HEAD_BYTES + BLOCK_HEAD_WORDS * 4
+  const regions: [name: string, at: (size: number) => number, length: number][] = [
+    ['the magic', () => 0, 8],
+    ['the version', () => 8, 4],
+    ['the start of the machine', () => 16, 16],
+    ['a block’s kind', () => HEAD_BYTES, 4],
+    ['a block’s size', () => HEAD_BYTES + 4, 4],
+    ['an info hash', () => body, 20],
+    ['a count of downloads', () => body + 20, 4],
+    ['a count of peers', () => body + 24, 4],
+    ['a peer', () => body + PIECE_HEAD_WORDS * 4, 8],
+    ['the middle', (size) => size >> 1, 64],
+    ['the end', (size) => size - SUM_BYTES - END_BYTES, END_BYTES],
+    ['the checksum', (size) => size - SUM_BYTES, SUM_BYTES],
+  ]
+
+  test.each(regions)('a changed bit in %s', async (_, place, length) => {
+    const original = await goodBytes()
+    const at = place(original.length)
+    for (let i = 0; i < length; i++) {
+      const damaged = Buffer.from(original)
+      damaged[at + i] ^= 1 << (i % 8)
+      expectRefused(damaged, /damaged|no snapshot|version/)
+    }
+  })
+
+  test('every length but the right one', async () => {
+    const original = await goodBytes()
+    for (const length of [
+      0,
+      1,
+      31,
+      32,
+      95,
+      96,
+      97,
+      5000,
+      original.length - 32,
+      original.length - 1,
+    ]) {
+      expectRefused(original.subarray(0, length), /short|damaged/)
+    }
+    expectRefused(Buffer.concat([original, Buffer.from([0])]), /damaged/)
+  })
+
+  test('a newer version', async () => {
+    const newer = Buffer.from(await goodBytes())
+    newer.writeUInt32LE(2, 8)
+    expectRefused(newer, /has version 2, and this program knows up to 1/)
+  })
+
+  test('wrong contents under a right checksum', async () => {
+    const original = await goodBytes()
+    const sealed = (change: (bytes: Buffer) => void) => {
+      const copy = Buffer.from(original)
+      change(copy)
+      const front = copy.subarray(0, -SUM_BYTES)
+      return Buffer.concat([front, snapshotSum().update(front).digest()])
+    }
+    const end = original.length - SUM_BYTES - END_BYTES
+    const changes: ((copy: Buffer) => void)[] = [
+      (copy) => copy.writeUInt32LE(9, HEAD_BYTES),
+      (copy) => copy.writeUInt32LE(0, HEAD_BYTES),
+      (copy) => copy.writeUInt32LE(0xffffffff, HEAD_BYTES + 4),
+      (copy) => copy.writeUInt32LE(copy.readUInt32LE(HEAD_BYTES + 4) - 1, HEAD_BYTES + 4),
+      (copy) => copy.writeInt32LE(-1, body + 24),
+      (copy) => copy.writeUInt32LE(1_000_000, body + 24),
+      (copy) => copy.writeUInt32LE(1, end + 4),
+      (copy) => copy.writeUInt32LE(1, end + 20),
+      (copy) => copy.writeDoubleLE(1, end + 24),
+    ]
+    for (const change of changes) expectRefused(sealed(change), /damaged/)
+  })
+})
