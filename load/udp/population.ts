@@ -49,22 +49,38 @@ export function createPopulation(settings: PopulationSettings): PopulationBuffer
   const { torrents, peers } = settings
   const torrentWords = new SharedArrayBuffer((torrents << TORRENT_SHIFT) * 4)
   const words = new Int32Array(torrentWords)
+  let first = 0
+  for (const [torrent, count] of swarmSizes(settings).entries()) {
+    words[(torrent << TORRENT_SHIFT) + TORRENT_FIRST] = first
+    words[(torrent << TORRENT_SHIFT) + TORRENT_PEERS] = count
+    first += count
+  }
+  const peerBits = new SharedArrayBuffer((Math.ceil(peers / 16) + 1) * 4)
+  return { ...settings, torrentWords, peerBits }
+}
+
+/** Systematic sampling: each torrent gets its share, rounded so that the sum comes out. */
+function swarmSizes(settings: PopulationSettings): Int32Array {
+  const { torrents, peers } = settings
   const weights = popularity(settings)
   let sum = 0
   for (const weight of weights) sum += weight
-  // Systematic sampling: each torrent gets its share, rounded so that the sum comes out.
+  const sizes = new Int32Array(torrents)
   let passed = 0
   let given = 0
   for (let torrent = 0; torrent < torrents; torrent++) {
     passed += weights[torrent]
     const due = Math.floor((passed / sum) * peers + 0.5) - given
-    const count = Math.min(due, SWARM_MAX)
-    words[(torrent << TORRENT_SHIFT) + TORRENT_FIRST] = given
-    words[(torrent << TORRENT_SHIFT) + TORRENT_PEERS] = count
-    given += count
+    sizes[torrent] = Math.min(due, SWARM_MAX)
+    given += sizes[torrent]
   }
-  const peerBits = new SharedArrayBuffer((Math.ceil(peers / 16) + 1) * 4)
-  return { ...settings, torrentWords, peerBits }
+  // What the last and largest had no room for.
+  for (let torrent = 0; given < peers && torrent < torrents; torrent++) {
+    const more = Math.min(peers - given, SWARM_MAX - sizes[torrent])
+    sizes[torrent] += more
+    given += more
+  }
+  return sizes
 }
 
 function popularity({ torrents, gammaShape, seed }: PopulationSettings): Float64Array {

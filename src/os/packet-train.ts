@@ -23,6 +23,8 @@ const SOL_UDP = 17
 const UDP_SEGMENT = 103
 /** The kernel's own limit is 64 before Linux 6.9. */
 const SEGMENTS_MAX = 64
+/** Together they have to fit one IP packet, even if only for a moment. */
+const MESSAGE_BYTES_MAX = 65_000
 
 // struct cmsghdr and a u16, in words: 0–1 length │ 2 level │ 3 type │ 4 segment size u16
 const CONTROL_WORDS = 6
@@ -45,6 +47,7 @@ export class PacketTrain {
   /** Of the last message. */
   private size = 0
   private segments = 0
+  private room = 0
 
   /** `together` false sends each packet by itself, as most programs do. */
   constructor(fd: number, memory: PacketMemory, together: boolean) {
@@ -79,10 +82,10 @@ export class PacketTrain {
     const iovec = this.packets * IOVEC_WORDS
     iovecs[iovec] = (this.memoryLow + memory.end * 4) | 0
     iovecs[iovec + IOVEC_LENGTH] = bytes
-    if (bytes !== this.size || this.segments === this.segmentsMax || this.messages === 0) {
-      this.startMessage(bytes)
-    } else {
+    if (bytes !== this.size || this.room === 0) this.startMessage(bytes)
+    else {
       this.segments++
+      this.room--
       const at = (this.messages - 1) * HEADER_WORDS
       headers[at + HEADER_IOVECS] = this.segments
       headers[at + HEADER_CONTROL_LENGTH] = CONTROL_BYTES
@@ -101,7 +104,14 @@ export class PacketTrain {
     this.controls[this.messages * CONTROL_WORDS + CONTROL_SIZE] = bytes
     this.size = bytes
     this.segments = 1
+    this.room = bytes === 0 ? 0 : this.roomAfter(bytes)
     this.messages++
+  }
+
+  /** How many more packets of a size go with the first. */
+  private roomAfter(bytes: number): number {
+    const fit = Math.floor(MESSAGE_BYTES_MAX / bytes)
+    return (fit < this.segmentsMax ? fit : this.segmentsMax) - 1
   }
 
   /** Sends all that is queued without waiting; returns how many packets were not sent. */
@@ -127,7 +137,7 @@ export class PacketTrain {
     }
     this.packets = 0
     this.messages = 0
-    this.size = 0
+    this.room = 0
     this.memory.end = 0
     return failed
   }

@@ -10,6 +10,7 @@ export const SMALL = `
 [requests]
 number_of_torrents = 2000
 number_of_peers = 20000
+response_timeout_milliseconds = 500
 `
 
 export interface Finished {

@@ -51,4 +51,29 @@ describe('against our tracker', () => {
       expect(json.wrong_answers).toBe(0)
     })
   }, 30_000)
+
+  test('from several addresses, each packet by itself', async () => {
+    await withTracker({ settings: listenOn('127.0.0.1:0') }, async (tracker) => {
+      const { host, port } = tracker.at()
+      const settings = `server_address = '${host}:${port}'\nduration = 1\nseed = 5\n${SMALL}
+[network]
+client_addresses = ['127.0.0.5', '127.0.1.6', '127.9.9.9']
+sockets_per_worker = 5
+send_together = false
+`
+      const { code, json, stderr } = await runLoadTest(settings)
+      expect(stderr).toContain('seed 5')
+      expect(json.wrong).toMatchObject({ unknown_peer: 0, own_peer: 0 })
+      expect(json.summary.counts.returned_peers).toBeGreaterThan(1000)
+      expect(code).toBe(0)
+
+      // The same peers again: those of the first run are still there, and that is told apart.
+      const again = await runLoadTest(settings)
+      expect(again.json.wrong.count_high).toBeGreaterThan(0)
+      expect(again.code).toBe(3)
+      const accepted = await runLoadTest(`${settings}[checks]\nfresh_tracker = false\n`)
+      expect(accepted.json.wrong_answers).toBe(0)
+      expect(accepted.code).toBe(0)
+    })
+  }, 30_000)
 })

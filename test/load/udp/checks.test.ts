@@ -1,0 +1,228 @@
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { waitUntil } from '../../support/wait.ts'
+import { type Finished, runLoadTest } from './load-test.ts'
+import { type Announced, type Answer, type Fault, SmallTracker } from './small-tracker.ts'
+
+/** One thing that a tracker does wrong now and then, and as what it must be counted. */
+const FAULTS: Readonly<Record<string, { counted: string; fault: Fault }>> = {
+  'another transaction id': {
+    counted: 'transaction',
+    fault: { answer: ({ packet }) => packet.writeUInt32BE((packet.readUInt32BE(4) + 1) >>> 0, 4) },
+  },
+  'an answer that comes twice': {
+    counted: 'repeated_answer',
+    fault: {
+      answer: (answer) => {
+        answer.copies = 2
+      },
+    },
+  },
+  'a scrape answer to an announce': {
+    counted: 'kind',
+    fault: { answer: only('announce', (answer) => answer.packet.writeUInt32BE(2, 0)) },
+  },
+  'an announce answer of IPv6 peers on IPv4, cut in the middle of one': {
+    counted: 'length',
+    fault: { answer: only('announce', append(Buffer.alloc(16, 1))) },
+  },
+  'a connect answer with a byte more': {
+    counted: 'length',
+    fault: { answer: only('connect', append(Buffer.alloc(1))) },
+  },
+  'a scrape answer with an entry more': {
+    counted: 'length',
+    fault: { every: 1, answer: only('scrape', append(Buffer.alloc(12))) },
+  },
+  'an answer of four bytes': {
+    counted: 'length',
+    fault: {
+      answer: (answer) => {
+        answer.packet = answer.packet.subarray(0, 4)
+      },
+    },
+  },
+  'an interval of 0': {
+    counted: 'interval',
+    fault: {
+      announced: (answer) => {
+        answer.interval = 0
+      },
+    },
+  },
+  'more peers than were asked for': {
+    counted: 'too_many_peers',
+    fault: {
+      announced: (answer) => {
+        answer.peers = [...answer.swarm.values()]
+          .filter(({ key }) => key !== answer.own.key)
+          .map(({ bytes }) => bytes)
+      },
+    },
+  },
+  'the announcing peer among the peers': {
+    counted: 'own_peer',
+    fault: { announced: addPeer(({ own }) => own.bytes) },
+  },
+  'a peer twice': {
+    counted: 'repeated_peer',
+    fault: { announced: addPeer(({ peers }) => peers[0]) },
+  },
+  'a peer of another torrent': {
+    counted: 'unknown_peer',
+    fault: {
+      announced: addPeer(({ swarm, swarms }) => {
+        const other = [...swarms.values()].find((found) => found !== swarm && found.size > 0)
+        return [...(other?.values() ?? [])][0]?.bytes
+      }),
+    },
+  },
+  'a right port with an address of nobody': {
+    counted: 'unknown_peer',
+    fault: {
+      announced: addPeer(({ own }) => Buffer.from([10, 1, 2, 3, ...own.bytes.subarray(4)])),
+    },
+  },
+  'a peer with its port turned around': {
+    counted: 'unknown_peer',
+    fault: {
+      announced: addPeer(
+        ({ peers: [first] }) => first && Buffer.from([...first.subarray(0, 4), first[5], first[4]]),
+      ),
+    },
+  },
+  'more seeders than were announced': {
+    counted: 'count_high',
+    fault: {
+      announced: (answer) => {
+        answer.seeders += answer.swarm.size + 1
+      },
+    },
+  },
+  'seeders and leechers exchanged': {
+    counted: 'count_high',
+    fault: {
+      announced: (answer) => {
+        const { seeders, leechers } = answer
+        answer.seeders = leechers
+        answer.leechers = seeders
+      },
+    },
+  },
+  'a seeder forgotten': {
+    counted: 'count_low',
+    fault: {
+      announced: (answer) => {
+        answer.seeders = Math.max(0, answer.seeders - 1)
+      },
+    },
+  },
+  'an empty scrape': {
+    counted: 'count_low',
+    fault: { every: 1, answer: only('scrape', ({ packet }) => packet.fill(0, 8)) },
+  },
+  'a scrape of other torrents': {
+    counted: 'count_high',
+    fault: {
+      every: 1,
+      answer: only('scrape', (answer) => {
+        const { packet } = answer
+        const entries = packet.subarray(8)
+        // The first entry's counts stand in every entry.
+        for (let at = 12; at < entries.length; at += 12) entries.copy(entries, at, 0, 12)
+      }),
+    },
+  },
+}
+
+const NAMES = Object.keys(FAULTS)
+
+function only(kind: Answer['kind'], change: (answer: Answer) => void): (answer: Answer) => void {
+  return (answer) => {
+    if (answer.kind === kind) change(answer)
+  }
+}
+
+function append(bytes: Buffer): (answer: Answer) => void {
+  return (answer) => {
+    answer.packet = Buffer.concat([answer.packet, bytes])
+  }
+}
+
+/** Beside the others, or in place of the last one if there are as many as were asked for. */
+function addPeer(find: (answer: Announced) => Buffer | undefined): (answer: Announced) => void {
+  return (answer) => {
+    const peer = find(answer)
+    if (peer === undefined) return
+    answer.peers = [...answer.peers.slice(0, WANTED - 1), peer]
+  }
+}
+
+const WANTED = 10
+
+function settings(server: string): string {
+  return `server_address = '${server}'
+[network]
+sockets_per_worker = 2
+[closed_loop]
+in_flight = 16
+[requests]
+number_of_torrents = 40
+number_of_peers = 4000
+torrent_gamma_shape = 1
+announce_peers_wanted = ${WANTED}
+weight_connect = 10
+weight_announce = 80
+weight_scrape = 10
+`
+}
+
+/** Until Ctrl-C, which comes once the tracker has been wrong often enough, or right. */
+async function runAgainst(fault: Fault, host = '127.0.0.1'): Promise<Finished> {
+  const tracker = await SmallTracker.open(fault, host)
+  const isRight = Object.keys(fault).length === 0
+  const isEnough = () => (isRight ? tracker.answers > 5000 : tracker.faults > 50)
+  try {
+    const server = host.includes(':') ? `[${host}]:${tracker.port}` : `${host}:${tracker.port}`
+    return await runLoadTest(settings(server), [], async (child) => {
+      await waitUntil('enough answers were sent', () => isEnough() || child.exitCode !== null)
+      child.kill('SIGINT')
+    })
+  } finally {
+    tracker.close()
+  }
+}
+
+describe('a tracker that is right', () => {
+  test.each(['127.0.0.1', '::1'])(
+    'on %s has no wrong answer',
+    async (host) => {
+      const { code, json, stderr } = await runAgainst({}, host)
+      expect(json.wrong).toMatchObject({ transaction: 0, unknown_peer: 0, count_low: 0 })
+      expect(json.wrong_answers).toBe(0)
+      expect(stderr).not.toContain('wrong')
+      expect(code).toBe(0)
+      // It had something to check.
+      expect(json.summary.counts.returned_peers).toBeGreaterThan(1000)
+      expect(json.summary.counts.answered_scrape).toBeGreaterThan(10)
+    },
+    20_000,
+  )
+})
+
+describe('a tracker with a fault is caught', () => {
+  const results = new Map<string, Finished>()
+  beforeAll(async () => {
+    await Promise.all(
+      NAMES.map(async (name) => results.set(name, await runAgainst(FAULTS[name].fault))),
+    )
+  }, 60_000)
+
+  test.each(NAMES)('%s', (name) => {
+    const { code, json, stderr, stdout, html } = results.get(name) as Finished
+    expect(json.wrong[FAULTS[name].counted], JSON.stringify(json.wrong)).toBeGreaterThan(0)
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/\d+ wrong answers/)
+    expect(stdout).not.toContain('none')
+    expect(html).toContain('class="alarm"')
+  })
+})

@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'bun:test'
+import {
+  createPopulation,
+  Population,
+  type PopulationSettings,
+  portOf,
+  rankOf,
+  swapHalf,
+  TORRENT_FIRST,
+  TORRENT_KNOWN,
+  TORRENT_PEERS,
+  TORRENT_SENT,
+  torrentAt,
+} from '../../../load/udp/population.ts'
+
+const SETTINGS: PopulationSettings = {
+  torrents: 1000,
+  peers: 20_000,
+  gammaShape: 0.2,
+  seederProbability: 0.75,
+  seed: 42,
+  sockets: 6,
+}
+
+function population(settings: Partial<PopulationSettings> = {}): Population {
+  return new Population(createPopulation({ ...SETTINGS, ...settings }))
+}
+
+function swarms({ torrents, words }: Population): number[] {
+  return Array.from({ length: torrents }, (_, t) => words[torrentAt(t) + TORRENT_PEERS])
+}
+
+describe('a population', () => {
+  test('has as many peers as asked for, in a row without gaps', () => {
+    const { words, torrents } = population()
+    let first = 0
+    for (let torrent = 0; torrent < torrents; torrent++) {
+      expect(words[torrentAt(torrent) + TORRENT_FIRST]).toBe(first)
+      first += words[torrentAt(torrent) + TORRENT_PEERS]
+    }
+    expect(first).toBe(SETTINGS.peers)
+  })
+
+  test('follows from its seed', () => {
+    expect(swarms(population())).toEqual(swarms(population()))
+    expect(swarms(population())).not.toEqual(swarms(population({ seed: 43 })))
+    expect(population().infoHashLines()).toBe(population().infoHashLines())
+    expect(population().infoHashLines()).not.toBe(population({ seed: 43 }).infoHashLines())
+  })
+
+  test('is less equal the smaller the shape', () => {
+    const largest = (gammaShape: number) => Math.max(...swarms(population({ gammaShape })))
+    expect(largest(1000)).toBeLessThan(30)
+    expect(largest(1)).toBeGreaterThan(60)
+    expect(largest(0.05)).toBeGreaterThan(300)
+  })
+
+  test('a swarm has no more peers than ports', () => {
+    expect(swarms(population({ torrents: 2, peers: 131_070, gammaShape: 0.01 }))).toEqual([
+      65535, 65535,
+    ])
+  })
+
+  test('has different info hashes', () => {
+    const lines = population().infoHashLines().trimEnd().split('\n')
+    expect(new Set(lines).size).toBe(1000)
+    for (const line of lines) expect(line).toMatch(/^[0-9a-f]{40}$/)
+  })
+
+  test('gives every peer to exactly one socket, the one it says', () => {
+    const all = population()
+    const seen = new Set<string>()
+    for (let socket = 0; socket < SETTINGS.sockets; socket++) {
+      const list = all.peersOf(socket)
+      for (let i = 0; i < list.length; i += 2) {
+        expect(all.socketOf(list[i], list[i + 1])).toBe(socket)
+        seen.add(`${list[i]} ${list[i + 1]}`)
+      }
+    }
+    expect(seen.size).toBe(SETTINGS.peers)
+  })
+
+  test('has the share of seeders asked for', () => {
+    const all = population()
+    let seeders = 0
+    for (const [torrent, peers] of swarms(all).entries()) {
+      for (let rank = 0; rank < peers; rank++) if (all.isSeeder(torrent, rank)) seeders++
+    }
+    expect(seeders / SETTINGS.peers).toBeCloseTo(0.75, 1)
+    expect(population({ seederProbability: 0 }).isSeeder(0, 0)).toBe(false)
+    expect(population({ seederProbability: 1 }).isSeeder(0, 0)).toBe(true)
+  })
+})
+
+test('a port tells the rank that has it, for every rank and place of the torrent', () => {
+  for (const base of [0, 1, 255, 256, 40_000, 65_534]) {
+    const ports = new Set<number>()
+    for (let rank = 0; rank < 65535; rank++) {
+      const port = portOf(base, rank)
+      if (rankOf(base, port) !== rank) throw new Error(`base ${base}, rank ${rank}, port ${port}`)
+      ports.add(port)
+    }
+    expect(ports.size).toBe(65535)
+    expect(ports.has(0)).toBe(false)
+  }
+  expect(swapHalf(0x1234)).toBe(0x3412)
+})
+
+test('what is announced and known is counted once, by role', () => {
+  const all = population()
+  const torrent = swarms(all).findIndex((peers) => peers > 3)
+  const at = torrentAt(torrent)
+  for (let i = 0; i < 2; i++) {
+    all.markSent(torrent, 0, true)
+    all.markSent(torrent, 1, false)
+    all.markKnown(torrent, 1, false)
+  }
+  expect([...all.words.slice(at + TORRENT_SENT, at + TORRENT_SENT + 2)]).toEqual([1, 1])
+  expect([...all.words.slice(at + TORRENT_KNOWN, at + TORRENT_KNOWN + 2)]).toEqual([0, 1])
+  expect([0, 1, 2].map((rank) => all.wasSent(torrent, rank))).toEqual([true, true, false])
+  expect([0, 1, 2].map((rank) => all.isKnown(torrent, rank))).toEqual([false, true, false])
+})
