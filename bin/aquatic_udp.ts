@@ -3,15 +3,13 @@
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
-import { udpSettings } from '../src/udp/config.ts'
+import { udpProgram } from '../src/udp/config.ts'
 import { runUdpTracker } from '../src/udp/main.ts'
 import { runSocketWorker } from '../src/udp/socket-worker.ts'
 
 if (isMainThread) {
   await runExecutable({
-    name: 'aquatic_udp',
-    description: 'UDP BitTorrent tracker (BEP 15)',
-    settings: udpSettings,
+    ...udpProgram,
     run: (config) => runUdpTracker(config, version, new URL(import.meta.url)),
   })
 } else {

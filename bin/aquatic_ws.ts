@@ -3,15 +3,13 @@
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
-import { wsSettings } from '../src/ws/config.ts'
+import { wsProgram } from '../src/ws/config.ts'
 import { runWsTracker } from '../src/ws/main.ts'
 import { runSocketWorker } from '../src/ws/socket-worker.ts'
 
 if (isMainThread) {
   await runExecutable({
-    name: 'aquatic_ws',
-    description: 'WebTorrent tracker, over WebSocket',
-    settings: wsSettings,
+    ...wsProgram,
     run: (config) => runWsTracker(config, version, new URL(import.meta.url)),
   })
 } else {

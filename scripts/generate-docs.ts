@@ -1,35 +1,84 @@
-// Writes the manuals in docs/ that are derived from the settings. Run it after changing a setting:
+// Writes what is derived from the executables' settings and flags: the manuals in docs/, the manual
+// pages and the shells' completions in packaging/. Run it after changing a setting or a flag:
 //   node_modules/.bin/bun scripts/generate-docs.ts
-// The tests fail while a manual is stale.
+// The tests fail while any of it is stale.
 
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { loadSettings } from '../load/udp/config.ts'
-import { type Manual, manualText } from '../src/config/manual.ts'
-import { udpSettings } from '../src/udp/config.ts'
-import { wsSettings } from '../src/ws/config.ts'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { loadProgram } from '../load/udp/config.ts'
+import { version } from '../package.json'
+import type { Program } from '../src/config/cli.ts'
+import { completionFile, completionText, SHELLS } from '../src/config/completion.ts'
+import { commandPage, type ManPage, settingsPage } from '../src/config/man-page.ts'
+import { manualText } from '../src/config/manual.ts'
+import type { Schema } from '../src/config/schema.ts'
+import { udpProgram } from '../src/udp/config.ts'
+import { wsProgram } from '../src/ws/config.ts'
 
-export const MANUALS: Readonly<Record<string, Manual>> = {
-  'docs/config-udp.md': {
-    name: 'aquatic_udp',
+const STOP = { name: 'SIGTERM, SIGINT', effect: 'Stop, within a second.' }
+
+/** Every file of bin/ has an entry here. */
+const PROGRAMS: readonly {
+  readonly program: Program<Schema>
+  readonly manual: string
+  /** Where the settings stand: the file to edit instead of the manual. */
+  readonly source: string
+  readonly isService: boolean
+  readonly signals: ManPage['signals']
+}[] = [
+  {
+    program: programOf(udpProgram),
+    manual: 'docs/config-udp.md',
     source: 'src/udp/config.ts',
-    schema: udpSettings.schema,
+    isService: true,
+    signals: [STOP],
   },
-  'docs/config-ws.md': {
-    name: 'aquatic_ws',
+  {
+    program: programOf(wsProgram),
+    manual: 'docs/config-ws.md',
     source: 'src/ws/config.ts',
-    schema: wsSettings.schema,
+    isService: true,
+    signals: [
+      STOP,
+      { name: 'SIGUSR1', effect: 'Read the certificate again; new connections get it.' },
+    ],
   },
-  'docs/config-udp-load-test.md': {
-    name: 'aquatic_udp_load_test',
+  {
+    program: programOf(loadProgram),
+    manual: 'docs/config-udp-load-test.md',
     source: 'load/udp/config.ts',
-    schema: loadSettings.schema,
+    isService: false,
+    signals: [STOP],
   },
+]
+
+/** Here only settings and flags matter, not the type of the configuration that follows from them. */
+function programOf<S extends Schema>(program: Program<S>): Program<Schema> {
+  return program as unknown as Program<Schema>
+}
+
+/** The text of each derived file, by path. */
+export function generatedFiles(): Map<string, string> {
+  const files = new Map<string, string>()
+  for (const { program, manual, source, isService, signals } of PROGRAMS) {
+    const { name, settings } = program
+    const page = { version, isService, signals }
+    files.set(manual, manualText({ name, source, schema: settings.schema }))
+    files.set(`packaging/man/${name}.1`, commandPage(program, page))
+    files.set(`packaging/man/${name}.toml.5`, settingsPage(program, page))
+    for (const shell of SHELLS) {
+      const path = `packaging/completions/${shell}/${completionFile(shell, name)}`
+      files.set(path, completionText(shell, program))
+    }
+  }
+  return files
 }
 
 if (import.meta.main) {
-  for (const [path, manual] of Object.entries(MANUALS)) {
-    writeFileSync(join(import.meta.dir, '..', path), manualText(manual))
+  for (const [path, text] of generatedFiles()) {
+    const full = join(import.meta.dir, '..', path)
+    mkdirSync(dirname(full), { recursive: true })
+    writeFileSync(full, text)
     console.log(`written: ${path}`)
   }
 }

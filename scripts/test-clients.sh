@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the tests with real BitTorrent clients (test/clients/): libtorrent, aria2 and Transmission over
 # UDP; webtorrent in Node and in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket.
+# Besides, programs of the system read what we make for them: manual pages, completions, units.
 # Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
 # where this is root on a Debian-like system (elsewhere it says what is missing), and the WebTorrent
 # clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages.
@@ -16,6 +17,9 @@ missing_clients() {
   command -v transmission-cli >/dev/null 2>&1 || echo transmission-cli
   command -v ip >/dev/null 2>&1 || echo iproute2
   command -v nsenter >/dev/null 2>&1 || echo util-linux
+  for tool in man:man-db mandoc:mandoc zsh:zsh fish:fish systemd-analyze:systemd strace:strace; do
+    command -v "${tool%:*}" >/dev/null 2>&1 || echo "${tool#*:}"
+  done
   command -v chromium >/dev/null 2>&1 || echo chromium
   command -v openssl >/dev/null 2>&1 || echo openssl
   /usr/bin/python3 -m pip --version >/dev/null 2>&1 || echo python3-pip

@@ -281,6 +281,18 @@ export type LoadConfig = ConfigOf<typeof schema>
 
 export const loadSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
 
+export const loadProgram = {
+  name: 'aquatic_udp_load_test',
+  description: 'load tester for UDP BitTorrent trackers (BEP 15)',
+  settings: loadSettings,
+  flags: [
+    { name: 'json', value: 'FILE', help: ['write all figures to FILE as JSON'] },
+    { name: 'html', value: 'FILE', help: ['write a report with charts to FILE'] },
+    { name: 'pid', value: 'N', help: ["watch process N, the tracker's, as [tracker] pid does"] },
+  ],
+  exitCodes: '3 wrong answers',
+}
+
 function checkServer(text: string): Fault | null {
   const address = parseSocketAddress(text)
   if ('fault' in address) return address

@@ -12,17 +12,21 @@ const EXIT_OK = 0
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
 
-export interface Executable<S extends Schema> {
+/** What an executable is, for its command line, its manual pages and the shells' completions. */
+export interface Program<S extends Schema> {
   name: string
   /** One sentence for --help. */
   description: string
-  /** The package's, unless told otherwise. */
-  version?: string
   settings: Settings<S>
   /** Flags beyond the family's; `run` gets their values. */
   flags?: readonly OwnFlag[]
   /** What --help says of exit codes beyond the family's, such as `3 wrong answers`. */
   exitCodes?: string
+}
+
+export interface Executable<S extends Schema> extends Program<S> {
+  /** The package's, unless told otherwise. */
+  version?: string
   /**
    * Starts the program. The warnings have already been written to standard error. A StartError
    * thrown here ends the process with its message alone, any other error with its stack. A program

@@ -19,14 +19,20 @@ export interface CommandLine {
   values: ReadonlyMap<string, string>
 }
 
-/** A flag that one executable has beyond the family's; it always takes a value. */
-export interface OwnFlag {
+/** A flag as help, manual pages and shell completions show it. */
+export interface Flag {
   /** Without dashes. */
   name: string
-  /** What stands for the value in the help, such as FILE. */
-  value: string
+  short?: string
+  /** What stands for the value in the help, such as FILE; none for a flag without value. */
+  value?: string
   /** One or more lines for the help. */
   help: readonly string[]
+}
+
+/** A flag that one executable has beyond the family's; it always takes a value. */
+export interface OwnFlag extends Flag {
+  value: string
 }
 
 const OPTIONS = {
@@ -41,21 +47,40 @@ const OPTIONS = {
 // Where several are given, the first of these wins: it asks for the least.
 const ACTIONS = ['help', 'version', 'print-config', 'print-effective-config', 'check'] as const
 
-const FLAGS_HELP = `  -c, --config-file PATH         read settings from this TOML file
-  -p, --print-config             print the default settings, explained, as TOML
-  -P, --print-effective-config   print the settings in force (defaults, then file,
-                                 then environment) and where each comes from
-      --check                    say whether the settings are valid, start nothing
-  -h, --help                     print this text
-  -v, --version                  print name and version
-`
+const FAMILY_FLAGS: readonly Flag[] = [
+  { name: 'config-file', short: 'c', value: 'PATH', help: ['read settings from this TOML file'] },
+  {
+    name: 'print-config',
+    short: 'p',
+    help: ['print the default settings, explained, as TOML'],
+  },
+  {
+    name: 'print-effective-config',
+    short: 'P',
+    help: [
+      'print the settings in force (defaults, then file,',
+      'then environment) and where each comes from',
+    ],
+  },
+  { name: 'check', help: ['say whether the settings are valid, start nothing'] },
+  { name: 'help', short: 'h', help: ['print this text'] },
+  { name: 'version', short: 'v', help: ['print name and version'] },
+]
 
-/** The family's flags and those of one executable, for its help. */
+const HELP_COLUMN = 33
+
+/** The family's flags and those of one executable. */
+export function flagsOf(own: readonly OwnFlag[] = []): readonly Flag[] {
+  return [...FAMILY_FLAGS, ...own]
+}
+
 export function flagsHelp(own: readonly OwnFlag[]): string {
-  const lines = own.flatMap(({ name, value, help }) =>
-    help.map((text, i) => `${(i === 0 ? `      --${name} ${value}` : '').padEnd(33)}${text}\n`),
-  )
-  return FLAGS_HELP + lines.join('')
+  const lines = flagsOf(own).flatMap(({ name, short, value, help }) => {
+    const names = `${short === undefined ? '    ' : `-${short}, `}--${name}`
+    const left = `  ${names}${value === undefined ? '' : ` ${value}`}`
+    return help.map((text, i) => `${(i === 0 ? left : '').padEnd(HELP_COLUMN)}${text}\n`)
+  })
+  return lines.join('')
 }
 
 /** What was asked for, or what is wrong with the line. */

@@ -260,6 +260,12 @@ export type UdpConfig = ConfigOf<typeof schema>
 
 export const udpSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
 
+export const udpProgram = {
+  name: 'aquatic_udp',
+  description: 'UDP BitTorrent tracker (BEP 15)',
+  settings: udpSettings,
+}
+
 function crossCheck(config: UdpConfig): Finding[] {
   return [
     ...listenFindings(config.network),

@@ -301,6 +301,12 @@ export type WsConfig = ConfigOf<typeof schema>
 
 export const wsSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
 
+export const wsProgram = {
+  name: 'aquatic_ws',
+  description: 'WebTorrent tracker, over WebSocket',
+  settings: wsSettings,
+}
+
 function checkNetwork(text: string) {
   if (text === '' || parseNetwork(text) !== null) return null
   return { fault: 'is no address or network', remedy: "Write one such as '192.0.2.0/24'" }

@@ -1,17 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { MANUALS } from '../../scripts/generate-docs.ts'
 import { manualText } from '../../src/config/manual.ts'
 import { section } from '../../src/config/schema.ts'
 import { integer } from '../../src/config/setting.ts'
-
-test.each(Object.entries(MANUALS))('%s is what scripts/generate-docs.ts writes', (path, manual) => {
-  const written = readFileSync(join(import.meta.dir, '../..', path), 'utf8')
-  expect(written === manualText(manual), `${path} is stale: run scripts/generate-docs.ts`).toBe(
-    true,
-  )
-})
 
 describe('a manual', () => {
   const text = manualText({
