@@ -10,7 +10,8 @@ import { runSocketWorker } from '../src/udp/socket-worker.ts'
 if (isMainThread) {
   await runExecutable({
     ...udpProgram,
-    run: (config) => runUdpTracker(config, version, new URL(import.meta.url)),
+    run: (config, { settingsText }) =>
+      runUdpTracker(config, version, new URL(import.meta.url), settingsText),
   })
 } else {
   runSocketWorker(workerData)

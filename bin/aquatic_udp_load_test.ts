@@ -10,7 +10,7 @@ import { runExecutable } from '../src/config/cli.ts'
 if (isMainThread) {
   await runExecutable({
     ...loadProgram,
-    run: (config, _, values) => runUdpLoadTest(config, version, new URL(import.meta.url), values),
+    run: (config, { values }) => runUdpLoadTest(config, version, new URL(import.meta.url), values),
   })
 } else {
   runLoadWorker(workerData)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs the tests with real BitTorrent clients (test/clients/): libtorrent, aria2 and Transmission over
 # UDP; webtorrent in Node and in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket.
-# Besides, programs of the system read what we make for them: manual pages, completions, units.
+# Besides, programs of the system read what we make for them: manual pages, completions, units; a
+# browser and promtool look at the operations endpoint.
 # Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
 # where this is root on a Debian-like system (elsewhere it says what is missing), and the WebTorrent
 # clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages.
@@ -23,6 +24,7 @@ missing_clients() {
   command -v chromium >/dev/null 2>&1 || echo chromium
   command -v openssl >/dev/null 2>&1 || echo openssl
   /usr/bin/python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
+  command -v promtool >/dev/null 2>&1 || echo prometheus
 }
 
 ensure_clients() {

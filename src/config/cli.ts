@@ -28,11 +28,20 @@ export interface Executable<S extends Schema> extends Program<S> {
   /** The package's, unless told otherwise. */
   version?: string
   /**
-   * Starts the program. The warnings have already been written to standard error. A StartError
-   * thrown here ends the process with its message alone, any other error with its stack. A program
-   * that is done when this returns gives its exit code.
+   * Starts the program. A StartError thrown here ends the process with its message alone, any other
+   * error with its stack. A program that is done when this returns gives its exit code.
    */
-  run: (config: ConfigOf<S>, warnings: string[], values: CommandLine['values']) => Outcome
+  run: (config: ConfigOf<S>, context: RunContext) => Outcome
+}
+
+/** What a program may want beside its settings. */
+export interface RunContext {
+  /** Have already been written to standard error. */
+  readonly warnings: readonly string[]
+  /** Of its own flags. */
+  readonly values: CommandLine['values']
+  /** The effective settings as TOML, without secrets, each with where it comes from. */
+  readonly settingsText: string
 }
 
 /** A program that goes on returns nothing. */
@@ -81,7 +90,9 @@ async function start<S extends Schema>(
   { values }: CommandLine,
 ): Promise<number | null> {
   try {
-    const code = await executable.run(loaded.config, loaded.warnings, values)
+    const { config, warnings } = loaded
+    const settingsText = effectiveText(executable.settings, loaded)
+    const code = await executable.run(config, { warnings, values, settingsText })
     return typeof code === 'number' ? code : null
   } catch (error) {
     writeStderr(`${executable.name}: ${failureText(error)}\n`)

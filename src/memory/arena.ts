@@ -6,6 +6,7 @@
 // in use is dense, huge pages fit it, and no table needs room for the case that it gets everything.
 // The system gives memory only to pages that were touched.
 import { addressOf, libc } from '../os/ffi.ts'
+import { pageBytes } from '../os/memory.ts'
 import { lock, unlock } from './lock.ts'
 
 export const PAGE_WORDS = 4096
@@ -81,7 +82,7 @@ export class Arena {
     this.base = addressOf(this.words)
     // The system takes memory back in pages of its own: where they are larger than ours (64 KiB on
     // some arm64 kernels), giving one back would clear its neighbours.
-    const systemPage = libc.getpagesize()
+    const systemPage = pageBytes()
     this.returnsMemory = systemPage <= PAGE_BYTES && this.base % systemPage === 0
   }
 

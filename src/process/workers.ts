@@ -101,6 +101,11 @@ export class Workers {
     })
   }
 
+  /** All workers have said that they serve, and nobody has asked for the stop. */
+  areServing(): boolean {
+    return !this.stopping && this.pulses.length > 0 && this.pulses.length === this.threads.length
+  }
+
   /** Names of the workers that serve no more although their threads live. Ask again and again. */
   stalled(): string[] {
     const now = performance.now()

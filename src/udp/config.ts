@@ -15,6 +15,7 @@ import {
   stringOrList,
 } from '../config/setting.ts'
 import { LOG_LEVELS } from '../log/log.ts'
+import { operationsFindings, operationsSettings } from '../operations/settings.ts'
 import { persistenceFindings, persistenceSettings } from '../persistence/settings.ts'
 import { privilegeFindings, privilegeSettings } from '../process/privileges.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
@@ -250,6 +251,7 @@ const schema = {
   protocol,
   handlers,
   statistics,
+  operations: operationsSettings,
   cleaning,
   privileges: privilegeSettings,
   limits,
@@ -274,6 +276,7 @@ function crossCheck(config: UdpConfig): Finding[] {
     ...persistenceFindings(config.persistence, config.privileges),
     ...workerFindings(config),
     ...reserveFindings(config.limits, UDP_KINDS),
+    ...operationsFindings(config.operations),
   ]
 }
 

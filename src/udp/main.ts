@@ -7,9 +7,11 @@ import { addressText } from '../config/address.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
+import { OperationsServer } from '../operations/server.ts'
 import type { Identity } from '../os/privileges.ts'
 import { Folder } from '../persistence/folder.ts'
 import { Keeper } from '../persistence/keeper.ts'
+import { ProcessFigures } from '../process/figures.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
@@ -23,11 +25,17 @@ import { COUNTER_WORDS } from './counters.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { type Listening, openSockets } from './listen.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
+import { UdpView } from './view.ts'
 import { Watch } from './watch.ts'
 
 const log = logFor('udp')
 
-export async function runUdpTracker(config: UdpConfig, version: string, entry: URL): Promise<void> {
+export async function runUdpTracker(
+  config: UdpConfig,
+  version: string,
+  entry: URL,
+  settingsText: string,
+): Promise<void> {
   setLogLevel(config.log_level)
   const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
   const identity = identityFor(config.privileges)
@@ -38,6 +46,7 @@ export async function runUdpTracker(config: UdpConfig, version: string, entry: U
   const tracker = new Tracker(config, workers, swarms, listening, entry, keeper)
   prepareRunning()
   await tracker.start()
+  const operations = tracker.serveOperations(version, settingsText)
   releaseStartCode()
   giveUpRights(config.privileges, identity)
   if (identity !== null) keeper?.rootChanged()
@@ -46,6 +55,7 @@ export async function runUdpTracker(config: UdpConfig, version: string, entry: U
   const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
   const state = `listening on ${addresses} (${count})`
   writeStderr(`aquatic_udp ${version} ${state}\n`)
+  if (operations !== null) writeStderr(`aquatic_udp operations at http://${operations}/\n`)
   tracker.service.ready(state)
 }
 
@@ -96,7 +106,7 @@ class Tracker {
     if (keeper !== null) this.workers.beforeExit(() => keeper.finish())
     this.counters = counterSlots(workerCount, COUNTER_WORDS)
     const sockets = listening.sockets.flat().map(({ fd }) => fd)
-    this.watch = new Watch(config, this.counters, swarms, sockets, log)
+    this.watch = new Watch(config, workerCount, this.counters, swarms, sockets, log)
   }
 
   /** Returns once all workers serve. */
@@ -106,6 +116,16 @@ class Tracker {
     const indices = Array.from({ length: this.workerCount }, (_, index) => index)
     await Promise.all(indices.map((index) => this.workers.start(this.dataFor(index))))
     this.watch.start()
+  }
+
+  /** Opens the endpoint of [operations] address; returns where it is, null for none. */
+  serveOperations(version: string, settingsText: string): string | null {
+    const { address } = this.config.operations
+    if (address === '') return null
+    const view = new UdpView(version, this.watch, this.workers, new ProcessFigures(), settingsText)
+    const server = new OperationsServer(address, view)
+    this.workers.onStop(() => server.stop())
+    return addressText(server.address)
   }
 
   private dataFor(index: number): SocketWorkerData {

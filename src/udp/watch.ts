@@ -13,10 +13,11 @@ import { statisticsText } from './statistics.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
+const REQUESTS = COUNTERS.filter((name) => name.startsWith('requests_'))
 const LIMIT_LOG_MILLISECONDS = 60_000
 
 /** All there is to tell of one moment; counts are since the start. */
-interface Reading {
+export interface Reading {
   readonly at: number
   readonly counts: ReadonlyMap<CounterName, number>
   readonly responseTime: Distribution
@@ -25,6 +26,8 @@ interface Reading {
   readonly ipv6: SwarmCounts
   readonly lockWaits: number
   readonly receiveDrops: number
+  /** Valid requests of each worker. */
+  readonly workers: readonly number[]
 }
 
 export class Watch {
@@ -36,12 +39,14 @@ export class Watch {
   private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
+  private readonly workers: number
   private refused = 0
   private refusedLoggedAt = Number.NEGATIVE_INFINITY
 
   /** `sockets`: descriptors of all workers. */
   constructor(
     config: UdpConfig,
+    workers: number,
     counters: SharedArrayBuffer,
     swarms: SwarmBuffers,
     sockets: readonly number[],
@@ -53,6 +58,7 @@ export class Watch {
     this.statisticsInterval = config.statistics.interval * 1000
     this.limits = config.limits
     this.log = log
+    this.workers = workers
     this.before = this.read()
   }
 
@@ -65,8 +71,9 @@ export class Watch {
     clearInterval(this.timer)
   }
 
-  private read(): Reading {
+  read(): Reading {
     const counts = this.reader.read()
+    const workers = Array.from({ length: this.workers }, (_, i) => this.reader.ofWorker(i))
     const { ipv4, ipv6 } = countSwarms(this.swarms)
     return {
       at: performance.now(),
@@ -77,6 +84,7 @@ export class Watch {
       ipv6,
       lockWaits: ipv4.contendedLocks + ipv6.contendedLocks,
       receiveDrops: this.sockets.reduce((sum, fd) => sum + receiveDrops(fd), 0),
+      workers: workers.map((own) => REQUESTS.reduce((sum, name) => sum + (own.get(name) ?? 0), 0)),
     }
   }
 

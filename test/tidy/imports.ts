@@ -7,7 +7,14 @@ import { type Finding, finding, line, type Node, type Source, walk } from './sou
 const LEVELS: readonly (readonly string[])[] = [
   ['bin', 'load', 'bench', 'scripts'],
   ['src/udp', 'src/ws', 'src/http'],
-  ['src/swarm', 'src/access-list', 'src/metrics', 'src/process', 'src/persistence'],
+  [
+    'src/swarm',
+    'src/access-list',
+    'src/metrics',
+    'src/operations',
+    'src/process',
+    'src/persistence',
+  ],
   ['src/memory', 'src/channel', 'src/os'],
   ['src/config', 'src/log'],
 ]

@@ -1,0 +1,51 @@
+// Figures and texts as the page shows them. Used by page.ts and chart.ts. Owns nothing.
+import { duration, grouped } from '../metrics/text-table.ts'
+import type { Unit } from './view.ts'
+
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+const DASH = '–'
+
+export function valueText(value: number, unit: Unit): string {
+  if (!Number.isFinite(value)) return DASH
+  switch (unit) {
+    case 'seconds':
+      return duration(value * 1e9)
+    case 'bytes':
+      return bytesText(value)
+    case 'bytes per second':
+      return `${bytesText(value)}/s`
+    case 'per second':
+      return value > 0 && value < 10 ? value.toFixed(1) : grouped(value)
+    case 'count':
+      return grouped(value)
+  }
+}
+
+function bytesText(bytes: number): string {
+  let power = 0
+  let value = bytes
+  while (value >= 999.5 && power < BYTE_UNITS.length - 1) {
+    value /= 1000
+    power++
+  }
+  return `${power === 0 ? Math.round(value) : Number(value.toPrecision(3))} ${BYTE_UNITS[power]}`
+}
+
+/** How long something has lasted, in its two largest units. */
+export function agoText(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1000)
+  const days = Math.floor(seconds / 86400)
+  const hours = Math.floor(seconds / 3600) % 24
+  const minutes = Math.floor(seconds / 60) % 60
+  if (days > 0) return `${days} d ${hours} h`
+  if (hours > 0) return `${hours} h ${minutes} min`
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
+}
+
+export function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+}

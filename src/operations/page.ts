@@ -1,0 +1,121 @@
+// The page at /: what the tracker does now and did in the last hour. All of it is made here, in the
+// main thread; the browser only fetches the part that changes again (/live). It needs no network
+// beyond the endpoint: no fonts, no scripts from elsewhere. Called by server.ts. Owns nothing.
+import { createHash } from 'node:crypto'
+import { familyOf, rateOf } from '../metrics/families.ts'
+import { grouped } from '../metrics/text-table.ts'
+import { chartHtml } from './chart.ts'
+import { agoText, escapeHtml, valueText } from './format.ts'
+import { type Sampler, TICK_SECONDS } from './sampler.ts'
+import { STYLE } from './style.ts'
+import type { BreakdownSpec, TrackerView } from './view.ts'
+
+/** Replaces the changing part; a tracker that does not answer is said to be lost, not shown as still. */
+const SCRIPT = `
+const live = document.getElementById('live')
+const refresh = async () => {
+  if (document.hidden) return
+  try {
+    const response = await fetch('live', { cache: 'no-store' })
+    if (!response.ok) throw new Error(response.statusText)
+    live.innerHTML = await response.text()
+    document.body.classList.remove('lost')
+  } catch {
+    document.body.classList.add('lost')
+  }
+}
+setInterval(refresh, ${TICK_SECONDS * 1000})
+document.addEventListener('visibilitychange', refresh)
+`
+
+/** Nothing but what this file holds may run or be loaded. */
+export const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  `script-src '${hashOf(SCRIPT)}'`,
+  `style-src '${hashOf(STYLE)}'`,
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const ICON =
+  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath " +
+  "d='M8 1C5 5 3 8 3 10.500a5 4.500 0 0 0 10 0C13 8 11 5 8 1z' fill='%232563eb'/%3E%3C/svg%3E"
+
+export function pageHtml(view: TrackerView, sampler: Sampler, startedAt: number): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escapeHtml(view.name)}</title>
+<link rel="icon" href="${ICON}">
+<style>${STYLE}</style>
+</head>
+<body>
+<p id="lost" role="alert">No answer from the tracker: what you see is old.</p>
+<main id="live">${liveHtml(view, sampler, startedAt)}</main>
+<details class="card"><summary>Effective settings</summary>
+<pre>${escapeHtml(view.settings())}</pre></details>
+<footer>More: <a href="metrics">metrics</a> · <a href="stats.json">stats.json</a> · <a href="health">health</a> · <a href="ready">ready</a></footer>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`
+}
+
+/** The part of the page that changes. */
+export function liveHtml(view: TrackerView, sampler: Sampler, startedAt: number): string {
+  const troubles = view.troubles()
+  const state = troubles.length > 0 ? troubles.join(' ') : view.isReady() ? 'serving' : 'not ready'
+  const mark = troubles.length > 0 || !view.isReady() ? 'bad' : 'good'
+  return `<header data-tick="${sampler.ticks}">
+<h1>${escapeHtml(view.name)} <small>${escapeHtml(view.version)}</small></h1>
+<p><span class="state ${mark}">${escapeHtml(state)}</span> for ${agoText(sampler.now.at - startedAt)}</p>
+</header>
+<div class="grid">
+${view.charts.map((chart) => chartHtml(chart, sampler)).join('')}</div>
+<div class="grid tables">
+${view.breakdowns.map((spec) => breakdownHtml(spec, sampler)).join('')}</div>
+`
+}
+
+function breakdownHtml(spec: BreakdownSpec, sampler: Sampler): string {
+  const rows = breakdownRows(spec, sampler)
+  const cells = rows.map(
+    ({ label, total, rate }) =>
+      `<tr><th scope="row">${escapeHtml(label)}</th>` +
+      `<td>${valueText(rate, 'per second')}</td>` +
+      `<td data-breakdown="${escapeHtml(`${spec.metric}/${label}`)}" data-value="${total}">${grouped(total)}</td></tr>`,
+  )
+  const body = cells.length === 0 ? '<tr><td colspan="3">none so far</td></tr>' : cells.join('\n')
+  return `<section class="card">
+<h2>${escapeHtml(spec.title)}</h2>
+<table><thead><tr><th scope="col">${escapeHtml(spec.label)}</th><th scope="col">per second</th><th scope="col">since the start</th></tr></thead>
+<tbody>
+${body}
+</tbody></table>
+</section>
+`
+}
+
+function breakdownRows({ metric, label, nonZero }: BreakdownSpec, { now, before }: Sampler) {
+  const family = familyOf(now, metric)
+  if (family === undefined || family.kind === 'histogram') return []
+  const totals = new Map<string, number>()
+  for (const { labels, value } of family.samples) {
+    totals.set(labels[label], (totals.get(labels[label]) ?? 0) + value)
+  }
+  return [...totals]
+    .filter(([, total]) => !nonZero || total > 0)
+    .map(([name, total]) => {
+      return { label: name, total, rate: rateOf(now, before, metric, { [label]: name }) }
+    })
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`
+}

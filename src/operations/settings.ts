@@ -1,0 +1,39 @@
+// The settings section [operations], the same in every tracker. Used by the protocols' config.ts and
+// by server.ts. Owns nothing.
+import { ADDRESS_FORMS, checkSocketAddress, parseSocketAddress } from '../config/address.ts'
+import { type ConfigOf, type Finding, section, warning } from '../config/schema.ts'
+import { string } from '../config/setting.ts'
+
+export const operationsSettings = section(
+  'A web page and figures for the operator, on an address of their own.',
+  {
+    address: string(
+      '',
+      { allowed: `'' or ${ADDRESS_FORMS}`, check: checkAddress },
+      `Serve them on this address by HTTP, such as '127.0.0.1:9000'. '' serves none.
+
+      / is a page with charts of the last hour. /metrics are figures for Prometheus, /stats.json the
+      figures that the page shows. /health answers 200 as long as all workers are at work, /ready as
+      long as the tracker serves; both answer 503 otherwise.
+
+      There is no password and no encryption: keep it on an address that others cannot reach, and
+      use a reverse proxy to show it to more people.`,
+    ),
+  },
+)
+
+export type OperationsConfig = ConfigOf<{ operations: typeof operationsSettings }>['operations']
+
+/** What may be a mistake about the section. */
+export function operationsFindings({ address }: OperationsConfig): Finding[] {
+  if (address === '') return []
+  const parsed = parseSocketAddress(address)
+  if ('fault' in parsed || /^127\.|^::1$/.test(parsed.host)) return []
+  const text = `[operations] address = '${address}' is not an address of this machine alone: whoever
+    reaches it sees the figures and settings of the tracker, without a password.`
+  return [warning(['operations.address'], text)]
+}
+
+function checkAddress(text: string) {
+  return text === '' ? null : checkSocketAddress(text)
+}

@@ -1,0 +1,69 @@
+// How the page looks: light and dark by the reader's preference, one column when narrow. Used by
+// page.ts, which allows exactly this text to style the page.
+
+export const STYLE = `
+:root {
+  color-scheme: light dark;
+  --page: #f4f5f7; --card: #ffffff; --text: #1c2430; --soft: #5b6675; --edge: #dde1e7;
+  --s1: #1d5fd0; --s2: #b45309; --s3: #047857; --s4: #b91c1c; --s5: #6d28d9;
+  --good: #047857; --bad: #b91c1c;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #12161c; --card: #1a2029; --text: #e4e8ee; --soft: #9aa5b4; --edge: #2c3540;
+    --s1: #6ea8fe; --s2: #f5b14c; --s3: #4ecb9b; --s4: #f58383; --s5: #b79cf7;
+    --good: #4ecb9b; --bad: #f58383;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0 auto; padding: 1.25rem; max-width: 88rem;
+  background: var(--page); color: var(--text);
+  font: 15px/1.45 system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif;
+  font-variant-numeric: tabular-nums;
+}
+header { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: baseline; gap: 0 1rem; }
+h1 { margin: 0 0 .75rem; font-size: 1.4rem; }
+h1 small { color: var(--soft); font-weight: 400; font-size: 1rem; }
+h2 { margin: 0; font-size: 1rem; }
+header p { margin: 0 0 .75rem; color: var(--soft); }
+.state { font-weight: 600; }
+.state::before { content: '● '; }
+.good { color: var(--good); }
+.bad { color: var(--bad); }
+.grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); margin-bottom: 1rem; }
+.card { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: .9rem 1rem; min-width: 0; }
+.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .25rem 0 .6rem; padding: 0; list-style: none; color: var(--soft); font-size: .87rem; }
+.legend b { color: var(--text); font-weight: 600; }
+.swatch { display: inline-block; width: .7rem; height: .2rem; margin: 0 .4rem .22rem 0; border-radius: 1px; background: currentColor; }
+.legend .s1 .swatch { background: var(--s1); }
+.legend .s2 .swatch { background: var(--s2); }
+.legend .s3 .swatch { background: var(--s3); }
+.legend .s4 .swatch { background: var(--s4); }
+.legend .s5 .swatch { background: var(--s5); }
+.plot { position: relative; }
+.plot svg { display: block; width: 100%; height: 8.5rem; overflow: visible; }
+.plot .top { position: absolute; top: .1rem; left: .1rem; color: var(--soft); font-size: .75rem; background: var(--card); padding: 0 .25rem 0 0; z-index: 1; }
+path { vector-effect: non-scaling-stroke; fill: none; }
+path.grid { stroke: var(--edge); stroke-width: 1; }
+path.line { stroke-width: 1.75; stroke-linejoin: round; }
+path.s1 { stroke: var(--s1); }
+path.s2 { stroke: var(--s2); }
+path.s3 { stroke: var(--s3); }
+path.s4 { stroke: var(--s4); }
+path.s5 { stroke: var(--s5); }
+.column { fill: transparent; }
+.column:hover { fill: var(--soft); fill-opacity: .15; }
+.axis { display: flex; justify-content: space-between; margin: .2rem 0 0; color: var(--soft); font-size: .75rem; }
+table { width: 100%; margin-top: .5rem; border-collapse: collapse; font-size: .9rem; }
+th, td { padding: .28rem 0 .28rem .75rem; border-top: 1px solid var(--edge); text-align: right; font-weight: 400; }
+thead th { border-top: 0; color: var(--soft); font-size: .8rem; }
+th:first-child, td:first-child { padding-left: 0; text-align: left; overflow-wrap: anywhere; }
+summary { cursor: pointer; font-weight: 600; }
+pre { overflow-x: auto; margin: .75rem 0 0; font: .83rem/1.5 ui-monospace, 'Liberation Mono', Menlo, monospace; }
+footer { margin: 1rem 0 0; color: var(--soft); font-size: .87rem; }
+a { color: var(--s1); }
+#lost { display: none; margin: 0 0 1rem; padding: .6rem 1rem; border-radius: 10px; border: 1px solid var(--bad); color: var(--bad); background: var(--card); }
+.lost #lost { display: block; }
+.lost main { opacity: .5; }
+`

@@ -1,0 +1,45 @@
+// What a tracker gives to its operations endpoint: figures, and how the page shows them. Implemented
+// once per protocol (udp/view.ts and its sibling); read by the other files of this folder.
+import type { Labels, MetricFamily } from '../metrics/families.ts'
+
+export interface TrackerView {
+  /** Of the executable. */
+  readonly name: string
+  readonly version: string
+  /** Effective settings as TOML, without secrets. */
+  settings(): string
+  /** What keeps the tracker from being healthy, one sentence each; none if it is. */
+  troubles(): readonly string[]
+  /** Whether it serves: not before the start is done, nor once it stops. */
+  isReady(): boolean
+  /** All figures of this moment, in the order in which they are shown. */
+  families(): readonly MetricFamily[]
+  readonly charts: readonly ChartSpec[]
+  readonly breakdowns: readonly BreakdownSpec[]
+}
+
+export type Unit = 'per second' | 'bytes per second' | 'bytes' | 'seconds' | 'count'
+
+/** A chart of the last hour; its newest values stand above it. */
+export interface ChartSpec {
+  readonly title: string
+  readonly unit: Unit
+  readonly series: readonly SeriesSpec[]
+}
+
+export interface SeriesSpec {
+  readonly title: string
+  readonly metric: string
+  readonly labels?: Labels
+  /** A counter's growth per second, a gauge's value, or a histogram's quantile. */
+  readonly show: 'rate' | 'value' | { readonly quantile: number }
+}
+
+/** A table of one counter by one of its labels: total and per second. */
+export interface BreakdownSpec {
+  readonly title: string
+  readonly metric: string
+  readonly label: string
+  /** Leaves out what has not happened. */
+  readonly nonZero: boolean
+}

@@ -1,0 +1,83 @@
+// A tracker's view whose figures a test sets. Used by the tests of operations/.
+import type { MetricFamily } from '../../src/metrics/families.ts'
+import { distributionOf, histogramShape } from '../../src/metrics/histogram.ts'
+import type { BreakdownSpec, ChartSpec, TrackerView } from '../../src/operations/view.ts'
+
+const SHAPE = histogramShape(10, 20, 0)
+
+export class FakeView implements TrackerView {
+  readonly name = 'aquatic_test'
+  readonly version = '1.2.3'
+  requests = 0
+  errors = 0
+  torrents = 0
+  /** Values between 1024 and 1280. */
+  fast = 0
+  ready = true
+  trouble: string[] = []
+  readonly charts: readonly ChartSpec[] = [
+    {
+      title: 'Requests',
+      unit: 'per second',
+      series: [
+        { title: 'good', metric: 'test_total', labels: { type: 'good' }, show: 'rate' },
+        { title: 'all', metric: 'test_total', show: 'rate' },
+      ],
+    },
+    {
+      title: 'Torrents',
+      unit: 'count',
+      series: [{ title: 'all', metric: 'test_torrents', show: 'value' }],
+    },
+    {
+      title: 'Time',
+      unit: 'seconds',
+      series: [{ title: 'p50', metric: 'test_seconds', show: { quantile: 0.5 } }],
+    },
+  ]
+  readonly breakdowns: readonly BreakdownSpec[] = [
+    { title: 'By type', metric: 'test_total', label: 'type', nonZero: true },
+  ]
+
+  settings(): string {
+    return "name = '<b>&'\n"
+  }
+
+  troubles(): readonly string[] {
+    return this.trouble
+  }
+
+  isReady(): boolean {
+    return this.ready
+  }
+
+  families(): readonly MetricFamily[] {
+    const counts = Array.from({ length: SHAPE.buckets }, (_, i) => (i === 1 ? this.fast : 0))
+    return [
+      {
+        kind: 'counter',
+        name: 'test_total',
+        help: 'Requests\nby "type" \\.',
+        samples: [
+          { labels: { type: 'good' }, value: this.requests },
+          { labels: { type: 'bad "\\\n' }, value: this.errors },
+        ],
+      },
+      {
+        kind: 'gauge',
+        name: 'test_torrents',
+        help: 'Torrents.',
+        samples: [{ labels: {}, value: this.torrents }],
+      },
+      {
+        kind: 'histogram',
+        name: 'test_seconds',
+        help: 'Time.',
+        scale: 1e-9,
+        samples: [
+          { labels: {}, distribution: distributionOf(SHAPE, [...counts, this.fast * 1100]) },
+        ],
+      },
+    ]
+  }
+}

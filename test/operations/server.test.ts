@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'bun:test'
+import { createServer } from 'node:net'
+import { StartError } from '../../src/config/cli.ts'
+import { OperationsServer } from '../../src/operations/server.ts'
+import { FakeView } from './fake-view.ts'
+
+async function serving(
+  use: (get: (path: string, init?: RequestInit) => Promise<Response>, view: FakeView) => unknown,
+): Promise<void> {
+  const view = new FakeView()
+  const server = new OperationsServer('127.0.0.1:0', view)
+  const base = `http://127.0.0.1:${server.address.port}`
+  try {
+    await use((path, init) => fetch(base + path, init), view)
+  } finally {
+    server.stop()
+  }
+  expect(fetch(base)).rejects.toThrow()
+}
+
+describe('the operations endpoint', () => {
+  test.each([
+    ['/', 'text/html'],
+    ['/live', 'text/html'],
+    ['/metrics', 'text/plain; version=0.0.4'],
+    ['/stats.json', 'application/json'],
+    ['/health', 'text/plain'],
+    ['/ready', 'text/plain'],
+  ])('answers %s with %s, never to be stored or framed', (path, type) =>
+    serving(async (get) => {
+      const response = await get(path)
+      expect(response.status).toBe(200)
+      expect(response.headers.get('content-type')).toStartWith(type)
+      expect(response.headers.get('cache-control')).toBe('no-store')
+      expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+      const head = await get(path, { method: 'HEAD' })
+      expect(head.status).toBe(200)
+      expect(await head.text()).toBe('')
+    }),
+  )
+
+  test('metrics are of this moment, not of the last tick', () =>
+    serving(async (get, view) => {
+      view.requests = 123
+      expect(await (await get('/metrics')).text()).toContain('test_total{type="good"} 123\n')
+    }))
+
+  test('other paths are not found, other methods not allowed', () =>
+    serving(async (get) => {
+      for (const path of ['/x', '/metrics/', '/../etc/passwd', '/%00']) {
+        expect((await get(path)).status).toBe(404)
+      }
+      for (const method of ['POST', 'PUT', 'DELETE']) {
+        const response = await get('/', { method })
+        expect(response.status).toBe(405)
+        expect(response.headers.get('allow')).toBe('GET, HEAD')
+      }
+    }))
+
+  test('health and readiness are two things', () =>
+    serving(async (get, view) => {
+      view.ready = false
+      expect((await get('/ready')).status).toBe(503)
+      expect((await get('/health')).status).toBe(200)
+      view.ready = true
+      view.trouble = ['No progress in socket worker 2.']
+      const response = await get('/health')
+      expect(response.status).toBe(503)
+      expect(await response.text()).toBe('No progress in socket worker 2.\n')
+      expect((await get('/ready')).status).toBe(200)
+      expect(await (await get('/')).text()).toContain('No progress in socket worker 2.')
+    }))
+
+  test('the page shows the settings as text', () =>
+    serving(async (get) => {
+      const page = await (await get('/')).text()
+      expect(page).toContain('<pre>name = &#39;&lt;b&gt;&amp;&#39;'.replaceAll('&#39;', "'"))
+    }))
+
+  test('an address in use stops the start, with the name of the setting', async () => {
+    const other = createServer()
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const { port } = other.address() as { port: number }
+    const start = () => new OperationsServer(`127.0.0.1:${port}`, new FakeView())
+    expect(start).toThrow(StartError)
+    expect(start).toThrow(
+      /cannot listen on 127\.0\.0\.1:\d+ \(\[operations\] address\): EADDRINUSE/,
+    )
+    other.close()
+  })
+})
