@@ -6,7 +6,8 @@
 // latency counts from then. A tracker that stands still for a moment therefore pays for everything
 // that became due meanwhile, as it would with real clients.
 import { nowMilliseconds } from '../../src/os/clock.ts'
-import { NAME_WORDS, PacketBatch, PacketMemory } from '../../src/os/packet-batch.ts'
+import { NAME_WORDS } from '../../src/os/message.ts'
+import { PacketBatch, PacketMemory } from '../../src/os/packet-batch.ts'
 import { socketAddress } from '../../src/os/socket.ts'
 import { closeSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
 

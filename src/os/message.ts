@@ -1,5 +1,6 @@
-// The kernel's message headers as words in memory, for the batch calls. Used by packet-batch.ts and
-// packet-train.ts.
+// The kernel's message headers as words in memory, for the batch calls, and the reply address: what of a
+// received packet its answer needs, as words that can travel between threads. Used by packet-batch.ts,
+// packet-train.ts and send-batch.ts. Owns no memory.
 
 // struct mmsghdr in words: 0–1 name │ 2 name length │ 4–5 iovec │ 6 iovec count │ 8–9 control
 // │ 10 control length │ 12 flags │ 14 message length
@@ -16,6 +17,39 @@ export const HEADER_LENGTH = 14
 // struct iovec in words: 0–1 base │ 2–3 length
 export const IOVEC_WORDS = 4
 export const IOVEC_LENGTH = 2
+
+/** A socket address in words: 0 family, port │ IPv4: 1 address │ IPv6: 1 flow, 2…5 address, 6 scope. */
+export const NAME_WORDS = 8
+export const NAME_BYTES_IPV4 = 16
+export const NAME_BYTES = 28
+/** Of them, the words that mean something. */
+export const NAME_USED_IPV4 = 2
+export const NAME_USED_IPV6 = 7
+export const FAMILY_MASK = 0xffff
+export const AF_INET = 2
+
+// Packet info in words: 0–1 length │ 2 level │ 3 type │ IPv4: 4 interface, 5 local address, 6 destination
+//                                                     │ IPv6: 4…7 destination, 8 interface
+export const CONTROL_WORDS = 16
+export const CONTROL_LEVEL = 2
+export const CONTROL_TYPE = 3
+export const CONTROL_IPV4_INTERFACE = 4
+export const CONTROL_IPV4_LOCAL = 5
+export const CONTROL_IPV6_FIRST = 4
+export const CONTROL_IPV6_INTERFACE = 8
+export const SOL_IP = 0
+
+// ── Reply address ──────────────────────────────────────────────────────────────────────────────
+//  0: length in words (8 bits) │ packet info 8: 0 none, 1 IPv4, 2 IPv6
+//  1… source       IPv4: port and family, address │ IPv6: port and family, flow, 4 address, scope
+//  …  packet info  IPv4: local address │ IPv6: 4 destination, interface
+export const REPLY_LENGTH_MASK = 0xff
+export const REPLY_INFO_SHIFT = 8
+export const REPLY_INFO_IPV4 = 1
+export const REPLY_INFO_IPV6 = 2
+/** Where the source's words start. */
+export const REPLY_NAME = 1
+export const REPLY_WORDS_MAX = 1 + NAME_USED_IPV6 + 5
 
 export const MSG_DONTWAIT = 0x40
 export const EINTR = 4

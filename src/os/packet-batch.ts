@@ -3,11 +3,17 @@
 // Owns the message headers and control data that the kernel writes and reads. Shares the packet
 // memory with the other sockets of its worker: only one of them is served at a time.
 import { SystemError } from './error.ts'
-import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from './ffi.ts'
+import { addressLow, addressOf, errno, libc, nativeWords } from './ffi.ts'
 import {
+  AF_INET,
+  CONTROL_IPV4_INTERFACE,
+  CONTROL_IPV4_LOCAL,
+  CONTROL_IPV6_FIRST,
+  CONTROL_IPV6_INTERFACE,
+  CONTROL_LEVEL,
+  CONTROL_WORDS,
   EAGAIN,
-  EINTR,
-  HEADER_BYTES,
+  FAMILY_MASK,
   HEADER_CONTROL,
   HEADER_CONTROL_LENGTH,
   HEADER_IOVEC,
@@ -19,20 +25,18 @@ import {
   IOVEC_LENGTH,
   IOVEC_WORDS,
   MSG_DONTWAIT,
+  NAME_BYTES,
+  NAME_USED_IPV4,
+  NAME_USED_IPV6,
+  NAME_WORDS,
+  REPLY_INFO_IPV4,
+  REPLY_INFO_IPV6,
+  REPLY_INFO_SHIFT,
+  REPLY_NAME,
+  SOL_IP,
 } from './message.ts'
+import { sendAll, writePointer } from './send-batch.ts'
 
-/** A socket address in words: 0 family, port │ IPv4: 1 address │ IPv6: 1 flow, 2…5 address, 6 scope. */
-export const NAME_WORDS = 8
-const NAME_BYTES = 28
-
-// Packet info in words: 0–1 length │ 2 level │ 3 type │ IPv4: 4 interface, 5 local address, 6 destination
-//                                                     │ IPv6: 4…7 destination, 8 interface
-const CONTROL_WORDS = 16
-const CONTROL_LEVEL = 2
-const CONTROL_IPV4_INTERFACE = 4
-const CONTROL_IPV6_FIRST = 4
-const CONTROL_IPV6_INTERFACE = 8
-const SOL_IP = 0
 // fe80::/10, as it lies in the first word.
 const LINK_LOCAL_MASK = 0xc0ff
 const LINK_LOCAL = 0x80fe
@@ -68,6 +72,8 @@ export class PacketBatch {
   readonly memory: PacketMemory
   /** Sources of the received packets: slot i at word i × NAME_WORDS. */
   readonly names: Int32Array<ArrayBuffer>
+  /** The received packet in hand; its user sets it. */
+  current = 0
   private readonly fd: number
   private readonly packetInfo: boolean
   private readonly headers: Int32Array<ArrayBuffer>
@@ -178,34 +184,39 @@ export class PacketBatch {
     this.queued++
   }
 
-  /**
-   * Sends all queued answers without waiting; returns how many were not sent. One that the system
-   * refuses costs only itself. Without room in the socket's buffer the rest is dropped: that room
-   * comes when the network does, and until then other clients would wait.
-   */
+  /** Sends all queued answers without waiting; returns how many were not sent. */
   flush(): number {
     const count = this.queued
-    let sent = 0
-    let failed = 0
-    while (sent + failed < count) {
-      const at = sent + failed
-      const result = libc.sendmmsg(
-        this.fd,
-        (this.outHeadersAddress + at * HEADER_BYTES) as never,
-        count - at,
-        MSG_DONTWAIT,
-      )
-      // sendmmsg stops at a bad message and reports it only when it is the first of a call.
-      if (result > 0) sent += result
-      else {
-        const reason = errno()
-        if (reason === EAGAIN) failed = count - sent
-        else if (reason !== EINTR) failed++
-      }
-    }
     this.queued = 0
     this.memory.end = 0
-    return failed
+    return count === 0 ? 0 : sendAll(this.fd, this.outHeadersAddress, count)
+  }
+
+  /**
+   * Writes where an answer to packet i has to go, and from where, to `words[at]`; returns how many
+   * words that took (message.ts says which).
+   */
+  writeReplyAddress(i: number, words: Int32Array, at: number): number {
+    const names = this.names
+    const name = i * NAME_WORDS
+    const used = (names[name] & FAMILY_MASK) === AF_INET ? NAME_USED_IPV4 : NAME_USED_IPV6
+    for (let n = 0; n < used; n++) words[at + REPLY_NAME + n] = names[name + n]
+    const info = REPLY_NAME + used
+    if (!this.packetInfo || this.headers[i * HEADER_WORDS + HEADER_CONTROL_LENGTH] === 0) {
+      words[at] = info
+      return info
+    }
+    this.forgetInterface(i)
+    const controls = this.controls
+    const control = i * CONTROL_WORDS
+    if (controls[control + CONTROL_LEVEL] === SOL_IP) {
+      words[at] = (info + 1) | (REPLY_INFO_IPV4 << REPLY_INFO_SHIFT)
+      words[at + info] = controls[control + CONTROL_IPV4_LOCAL]
+      return info + 1
+    }
+    words[at] = (info + 5) | (REPLY_INFO_IPV6 << REPLY_INFO_SHIFT)
+    for (let n = 0; n < 5; n++) words[at + info + n] = controls[control + CONTROL_IPV6_FIRST + n]
+    return info + 5
   }
 
   // The route decides by which interface the answer leaves, not the one its request came by. Only a
@@ -222,9 +233,4 @@ export class PacketBatch {
 
 function receiveBug(reason: number): never {
   throw new SystemError('recvmmsg', reason)
-}
-
-function writePointer(at: Int32Array, index: number, view: Int32Array, word: number): void {
-  at[index] = (addressLow(view) + word * 4) | 0
-  at[index + 1] = addressHigh(view)
 }

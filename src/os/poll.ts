@@ -1,5 +1,5 @@
 // Waits until one of a worker's sockets has a packet, or a time has passed.
-// Used by udp/socket-worker.ts when all sockets were found empty, and by the load generators, which
+// Used by udp/schedule.ts when all sockets were found empty, and by the load generators, which
 // count in microseconds. Owns the list that poll reads.
 import { addressOf, libc, nativeWords } from './ffi.ts'
 
@@ -41,5 +41,10 @@ export class Poll {
   pauseMicroseconds(microseconds: number): void {
     this.time[2] = microseconds * 1000
     libc.ppoll(null as never, 0 as never, this.timeAddress as never, null as never)
+  }
+
+  /** Whether descriptor number `i` was readable when the last wait ended. */
+  isReady(i: number): boolean {
+    return this.list[i * 2 + 1] >>> 16 !== 0
   }
 }

@@ -1,7 +1,7 @@
 // Takes a batch of packets from a socket, has each handled, and sends the answers.
 // Called in a loop by socket-worker.ts, once per turn and socket.
 import type { PacketBatch } from '../os/packet-batch.ts'
-import { NAME_WORDS } from '../os/packet-batch.ts'
+import { NAME_WORDS } from '../os/message.ts'
 import {
   FAMILY_IPV4,
   FAMILY_IPV6,

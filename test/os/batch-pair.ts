@@ -1,5 +1,6 @@
 // Two batches on loopback sockets that send to each other. Used by the tests of os/.
-import { NAME_WORDS, PacketBatch, PacketMemory } from '../../src/os/packet-batch.ts'
+import { NAME_WORDS } from '../../src/os/message.ts'
+import { PacketBatch, PacketMemory } from '../../src/os/packet-batch.ts'
 import { Poll } from '../../src/os/poll.ts'
 import { socketAddress } from '../../src/os/socket.ts'
 import { closeSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
