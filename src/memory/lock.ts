@@ -14,21 +14,21 @@ const SLEEP_MILLISECONDS = 50
 
 // HOT: no allocation below this line.
 
-/** Takes the lock; returns 0 when it was free, else 1 (contended, for the statistics). */
+/** Takes the lock; returns 0 when it was free, 1 when it was not, 2 when this thread slept for it. */
 export function lock(words: Int32Array, at: number): number {
   if (Atomics.compareExchange(words, at, 0, 1) === 0) return 0
-  lockContended(words, at)
-  return 1
+  return lockContended(words, at)
 }
 
 export function unlock(words: Int32Array, at: number): void {
   if (Atomics.exchange(words, at, 0) === 2) Atomics.notify(words, at, 1)
 }
 
-function lockContended(words: Int32Array, at: number): void {
+function lockContended(words: Int32Array, at: number): number {
   for (let i = 0; i < SPINS; i++) {
-    if (Atomics.load(words, at) === 0 && Atomics.compareExchange(words, at, 0, 1) === 0) return
+    if (Atomics.load(words, at) === 0 && Atomics.compareExchange(words, at, 0, 1) === 0) return 1
   }
   // From here on the word says 2, because others may sleep beside us and nobody counts them.
   while (Atomics.exchange(words, at, 2) !== 0) Atomics.wait(words, at, 2, SLEEP_MILLISECONDS)
+  return 2
 }

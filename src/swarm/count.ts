@@ -5,6 +5,7 @@ import {
   TABLE_CONTENDED,
   TABLE_LEECHERS,
   TABLE_SEEDERS,
+  TABLE_SLEPT,
   TABLE_TORRENTS,
   TABLE_WORDS,
   TOTAL_WORDS,
@@ -17,6 +18,8 @@ export interface SwarmCounts {
   leechers: number
   /** How often a lock was not free at once. */
   contendedLocks: number
+  /** How often a thread slept for one. */
+  sleptLocks: number
 }
 
 export type CountsByKind = Readonly<Record<PeerKindName, SwarmCounts>>
@@ -34,11 +37,12 @@ export function countSwarms(buffers: SwarmBuffers): CountsByKind {
       counts.seeders += Atomics.load(control, header + TABLE_SEEDERS)
       counts.leechers += Atomics.load(control, header + TABLE_LEECHERS)
       counts.contendedLocks += Atomics.load(control, header + TABLE_CONTENDED)
+      counts.sleptLocks += Atomics.load(control, header + TABLE_SLEPT)
     }
   }
   return byKind
 }
 
 function nothing(): SwarmCounts {
-  return { torrents: 0, seeders: 0, leechers: 0, contendedLocks: 0 }
+  return { torrents: 0, seeders: 0, leechers: 0, contendedLocks: 0, sleptLocks: 0 }
 }

@@ -4,7 +4,7 @@ import { PAGE_WORDS } from '../memory/arena.ts'
 
 // ── Table header, in `control`, one per table (a shard of one address family) ──────────────────
 //  0 lock │ 1 torrents │ 2 buckets │ 3 seeders │ 4 leechers │ 5 clean cursor │ 6 clean bucket
-//  7 contended locks │ 8 clean swarm │ 32… per block size: first page with room
+//  7 contended locks │ 8 clean swarm │ 9 slept for │ 32… per block size: first page with room
 export const TABLE_LOCK = 0
 export const TABLE_TORRENTS = 1
 export const TABLE_BUCKETS = 2
@@ -17,6 +17,8 @@ export const TABLE_CLEAN_BUCKET = 6
 export const TABLE_CONTENDED = 7
 /** The row of the large swarm that a cleaning stopped inside of; 0 = it did not. */
 export const TABLE_CLEAN_SWARM = 8
+/** Of the contended locks, those that were slept for. */
+export const TABLE_SLEPT = 9
 export const TABLE_ROOM = 32
 export const TABLE_WORDS = 64
 

@@ -100,19 +100,21 @@ export function createSwarmMemory(limits: SwarmLimits): SwarmBuffers {
 
 /**
  * One thread's view of the swarms. `countDownloads`: see the setting of that name. `connections`:
- * whose peers are whose, for WebSocket peers.
+ * whose peers are whose, for WebSocket peers. `alone`: the tables that this thread uses are used by no
+ * other, so that it needs no locks.
  */
 export function attachSwarms(
   buffers: SwarmBuffers,
   countDownloads: boolean,
   connections: ConnectionStates | null = null,
+  alone = false,
 ): Swarms {
   const totals = new Int32Array(buffers.control)
   const seed = randomFillSync(new Int32Array(1))[0]
-  return new Swarms(attachTables(buffers), totals, countDownloads, seed, connections)
+  return new Swarms(attachTables(buffers, alone), totals, countDownloads, seed, connections)
 }
 
-export function attachTables(buffers: SwarmBuffers): SwarmTables {
+export function attachTables(buffers: SwarmBuffers, alone = false): SwarmTables {
   const arena = new Arena(buffers.arena)
   const control = new Int32Array(buffers.control)
   const directory = new Int32Array(buffers.directory)
@@ -131,6 +133,7 @@ export function attachTables(buffers: SwarmBuffers): SwarmTables {
         peerKindOf(name),
         buffers.key0,
         buffers.key1,
+        alone,
       )
     })
   }

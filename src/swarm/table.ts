@@ -5,7 +5,7 @@ import type { Arena } from '../memory/arena.ts'
 import { PAGE_SHIFT } from '../memory/arena.ts'
 import { lock, unlock } from '../memory/lock.ts'
 import type { PeerKind } from './layout.ts'
-import { ROW_ID_SLOT_BITS, TABLE_CONTENDED, TABLE_LOCK } from './layout.ts'
+import { ROW_ID_SLOT_BITS, TABLE_CONTENDED, TABLE_LOCK, TABLE_SLEPT } from './layout.ts'
 
 export class Table {
   readonly arena: Arena
@@ -29,6 +29,8 @@ export class Table {
   readonly owned: boolean
   readonly key0: number
   readonly key1: number
+  /** Only this thread ever touches the table: `lock` and `unlock` do nothing. */
+  private readonly alone: boolean
 
   constructor(
     arena: Arena,
@@ -41,6 +43,7 @@ export class Table {
     kind: PeerKind,
     key0: number,
     key1: number,
+    alone: boolean,
   ) {
     this.arena = arena
     this.words = arena.words
@@ -59,19 +62,22 @@ export class Table {
     this.owned = kind.owned
     this.key0 = key0
     this.key1 = key1
+    this.alone = alone
   }
 
   // HOT: no allocation below this line.
 
   lock(): void {
-    // Counted under the lock that it had to wait for, so a plain increment is enough.
-    if (lock(this.control, this.header + TABLE_LOCK) !== 0) {
-      this.control[this.header + TABLE_CONTENDED]++
-    }
+    if (this.alone) return
+    const waited = lock(this.control, this.header + TABLE_LOCK)
+    if (waited === 0) return
+    // Counted under the lock that it had to wait for, so plain increments are enough.
+    this.control[this.header + TABLE_CONTENDED]++
+    if (waited > 1) this.control[this.header + TABLE_SLEPT]++
   }
 
   unlock(): void {
-    unlock(this.control, this.header + TABLE_LOCK)
+    if (!this.alone) unlock(this.control, this.header + TABLE_LOCK)
   }
 
   /** The address of a row. */
