@@ -11,6 +11,7 @@ import { ConnectionIds } from '../src/udp/connection-id.ts'
 import { COUNTER_WORDS } from '../src/udp/counters.ts'
 import { Handler } from '../src/udp/handle.ts'
 import { swapBytes } from '../src/udp/parse.ts'
+import { Responder } from '../src/udp/respond.ts'
 
 const smoke = process.argv.includes('--smoke')
 const TORRENTS = smoke ? 1000 : 1_000_000
@@ -42,14 +43,17 @@ const out = nativeWords(1024)
 
 const ids = new ConnectionIds(new Uint8Array(32), 300)
 const limits = { maxTorrents: 2_000_000, maxPeers: 4_000_000, workers: 1 }
-const swarms = attachSwarms(createSwarmMemory(limits), true)
+const buffers = createSwarmMemory(limits)
+const swarms = attachSwarms(buffers, true)
 const settings = {
   maxScrapeTorrents: 255,
   maxResponsePeers: 30,
   announceInterval: 900,
   answerInvalidId: false,
 }
-const handler = new Handler(swarms, ids, settings, new Int32Array(COUNTER_WORDS))
+const counts = new Int32Array(COUNTER_WORDS)
+const responder = new Responder(swarms, settings.announceInterval, counts)
+const handler = new Handler(responder, ids, buffers, settings, counts)
 readClock()
 handler.setTime(NOW)
 

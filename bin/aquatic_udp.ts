@@ -5,6 +5,7 @@ import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
 import { udpProgram } from '../src/udp/config.ts'
 import { runUdpTracker } from '../src/udp/main.ts'
+import { runRequestWorker } from '../src/udp/request-worker.ts'
 import { runSocketWorker } from '../src/udp/socket-worker.ts'
 
 if (isMainThread) {
@@ -13,6 +14,8 @@ if (isMainThread) {
     run: (config, { settingsText }) =>
       runUdpTracker(config, version, new URL(import.meta.url), settingsText),
   })
+} else if (workerData.role === 'request') {
+  runRequestWorker(workerData)
 } else {
   runSocketWorker(workerData)
 }

@@ -23,11 +23,15 @@ export const TABLE_ROOM = 32
 export const TABLE_WORDS = 64
 
 // ── Totals over all tables, in front of the headers; touched by atomics only ───────────────────
-//  0 torrents │ 1 peers │ 2 max torrents │ 3 max peers
+//  0 torrents │ 1 peers │ 2 max torrents │ 3 max peers │ 4, 5 tables are used alone, or locked
 export const TOTAL_TORRENTS = 0
 export const TOTAL_PEERS = 1
 export const TOTAL_MAX_TORRENTS = 2
 export const TOTAL_MAX_PEERS = 3
+/** 1: some threads use tables without locks, which therefore nobody else may touch. */
+export const TOTAL_ALONE = 4
+/** 1: some threads use tables under their locks. */
+export const TOTAL_LOCKED = 5
 export const TOTAL_WORDS = 16
 
 // ── Torrent row ────────────────────────────────────────────────────────────────────────────────

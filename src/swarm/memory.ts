@@ -16,6 +16,8 @@ import {
   peerKindOf,
   ROW_PAGES_MAX,
   TABLE_WORDS,
+  TOTAL_ALONE,
+  TOTAL_LOCKED,
   TOTAL_MAX_PEERS,
   TOTAL_MAX_TORRENTS,
   TOTAL_WORDS,
@@ -117,6 +119,11 @@ export function attachSwarms(
 export function attachTables(buffers: SwarmBuffers, alone = false): SwarmTables {
   const arena = new Arena(buffers.arena)
   const control = new Int32Array(buffers.control)
+  // A thread without locks beside one with them would damage tables, rarely and silently.
+  Atomics.store(control, alone ? TOTAL_ALONE : TOTAL_LOCKED, 1)
+  if (Atomics.load(control, alone ? TOTAL_LOCKED : TOTAL_ALONE) === 1) {
+    throw new Error('tables are used both with and without locks')
+  }
   const directory = new Int32Array(buffers.directory)
   const tables: Record<PeerKindName, Table[]> = { ipv4: [], ipv6: [], websocket: [] }
   for (const [position, name] of buffers.kinds.entries()) {

@@ -142,15 +142,20 @@ const handlers = section(
     max_requests_per_iter: integer(
       10000,
       { min: 1, max: 1000000 },
-      `Handle at most this many requests before a request worker sends their answers back.
+      `Carry out at most this many requests in a row before the request worker looks after its other
+      duties: the clock, cleaning, its counters.
 
-      More gives fewer hand-overs between threads, and longer waits for the first of the requests.`,
+      The answers to a socket worker are passed to it as soon as all its waiting requests are through,
+      or this many are. Lower it to bound how long one socket worker's requests can keep others'
+      waiting.`,
     ),
     channel_recv_timeout_microseconds: integer(
       200,
       { min: 0, max: 1000000 },
       `A request worker that has found no request waits this long (microseconds) for one before it
-      looks after its other duties. 0 never waits, which keeps its core busy all the time.`,
+      looks after its other duties, and twice as long each time that there is none again, up to a
+      fifth of a second. A request ends the wait at once. 0 never waits, which keeps its core busy
+      all the time.`,
     ),
   },
 )
@@ -235,10 +240,12 @@ const schema = {
   request_workers: integer(
     0,
     { min: 0, max: WORKERS_MAX },
-    `Threads that handle requests which socket workers have received. 0 = socket workers handle
-    requests themselves, which takes the least processor time per request.
+    `Threads that carry out requests which socket workers have received, each for its own share of the
+    torrents. 0 = socket workers do it themselves, which takes the least processor time per request.
 
-    Other values are accepted but handled like 0 for now; the start says so.`,
+    With request workers, socket workers only receive, check and send; requests and answers travel
+    through channels in shared memory, and no torrent is ever locked. Whole threads more than one
+    are worth trying only where the statistics show many lock waits.`,
   ),
   log_level: choice(
     'error',
@@ -274,7 +281,6 @@ function crossCheck(config: UdpConfig): Finding[] {
     ...timeFindings(config),
     ...privilegeFindings(config.privileges),
     ...persistenceFindings(config.persistence, config.privileges),
-    ...workerFindings(config),
     ...reserveFindings(config.limits, UDP_KINDS),
     ...operationsFindings(config.operations),
   ]
@@ -301,11 +307,4 @@ function timeFindings({ protocol, cleaning }: UdpConfig): Finding[] {
     findings.push(warning(['cleaning.max_connection_age'], text))
   }
   return findings
-}
-
-function workerFindings({ request_workers }: UdpConfig): Finding[] {
-  if (request_workers === 0) return []
-  const text = `request_workers = ${request_workers} is handled like 0 for now: socket workers handle
-    requests themselves.`
-  return [warning(['request_workers'], text)]
 }

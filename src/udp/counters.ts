@@ -1,7 +1,8 @@
 // What a worker counts and measures, and where it stands in the worker's slot. How the counts get to
 // the main thread: src/metrics/counters.ts.
 //
-//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ SEND_FAILURES │ RESPONSE_TIME… │ BATCH_SIZE…
+//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no
+//  family │ RESPONSE_TIME… │ BATCH_SIZE…
 import { slotWords } from '../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../metrics/histogram.ts'
 
@@ -51,19 +52,42 @@ export const FAMILY_IPV4 = 0
 export const FAMILY_IPV6 = FAMILY_COUNTERS.length
 
 /** Counted per worker. */
-export const SEND_FAILURES = FAMILY_IPV6 + FAMILY_COUNTERS.length
+export const WORKER_COUNTERS = [
+  'send_failures',
+  'dropped_requests',
+  'dropped_responses',
+  'dropped_scrapes',
+  'response_waits',
+  'request_wakes',
+  'response_wakes',
+] as const
+
+const WORKER = FAMILY_IPV6 + FAMILY_COUNTERS.length
+export const SEND_FAILURES = WORKER
+/** Requests that found the ring to their request worker full. */
+export const DROPPED_REQUESTS = WORKER + 1
+/** Answers that found the ring back full for too long. */
+export const DROPPED_RESPONSES = WORKER + 2
+/** Scrapes over several request workers that found no place to be joined, or lost a part. */
+export const DROPPED_SCRAPES = WORKER + 3
+/** Times that a request worker waited for a full ring back. */
+export const RESPONSE_WAITS = WORKER + 4
+/** Times that a sleeping request worker, or socket worker, was woken. */
+export const REQUEST_WAKES = WORKER + 5
+export const RESPONSE_WAKES = WORKER + 6
 
 export type FamilyCounter = (typeof FAMILY_COUNTERS)[number]
-export type CounterName = `${FamilyCounter}_${'ipv4' | 'ipv6'}` | 'send_failures'
+export type WorkerCounter = (typeof WORKER_COUNTERS)[number]
+export type CounterName = `${FamilyCounter}_${'ipv4' | 'ipv6'}` | WorkerCounter
 
 /** All counters, in their order in memory. */
 export const COUNTERS: readonly CounterName[] = [
   ...FAMILY_COUNTERS.map((name) => `${name}_ipv4` as const),
   ...FAMILY_COUNTERS.map((name) => `${name}_ipv6` as const),
-  'send_failures',
+  ...WORKER_COUNTERS,
 ]
 
-/** Nanoseconds from having received a batch to having sent its answers, per packet: 1 µs to 1 s. */
+/** Nanoseconds from before a packet was received until its answer was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
 /** Packets per batch, per batch. */
 export const BATCH_SIZE_SHAPE = histogramShape(0, 8, 0)
@@ -73,7 +97,7 @@ export const HISTOGRAMS = {
   batch_size: BATCH_SIZE_SHAPE,
 } as const
 
-export const RESPONSE_TIME = SEND_FAILURES + 1
+export const RESPONSE_TIME = WORKER + WORKER_COUNTERS.length
 export const BATCH_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
 
 /** Words per worker. */

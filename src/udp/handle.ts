@@ -1,12 +1,10 @@
-// Answers one request: connect, announce or scrape. Called by receive.ts for each packet; knows
-// packets and addresses as words in memory, and nothing of sockets.
+// Takes one request: connect, announce or scrape. Called by receive.ts for each packet; knows packets
+// and addresses as words in memory, and nothing of sockets.
 //
-// Reads the packet in place, works on the swarms under their tables' locks, and writes the answer to
-// where it is sent from. Owns nothing but the counts of its worker.
-import type { Swarms } from '../swarm/swarm.ts'
-import { ANNOUNCED, PEERS_FULL, TORRENTS_FULL } from '../swarm/swarm.ts'
-import type { Table } from '../swarm/table.ts'
-import { hashInfoHash } from '../swarm/torrents.ts'
+// Reads the packet in place, answers what needs no swarm (connects, errors), and hands what is valid to
+// the next stage: respond.ts, which answers at once, or forward.ts, which passes it to another thread.
+// Owns nothing but the counts of its worker.
+import { hashWords } from '../memory/half-sip-hash.ts'
 import type { ConnectionIds } from './connection-id.ts'
 import {
   FAMILY_IPV4,
@@ -14,15 +12,12 @@ import {
   REJECTED_ACTION,
   REJECTED_CONNECTION_ID,
   REJECTED_NO_INFO_HASH,
-  REJECTED_PEERS_FULL,
   REJECTED_PORT,
   REJECTED_PROTOCOL_ID,
   REJECTED_TOO_SHORT,
-  REJECTED_TORRENTS_FULL,
   REQUESTS_ANNOUNCE,
   REQUESTS_CONNECT,
   REQUESTS_SCRAPE,
-  RESPONSES_ANNOUNCE,
   RESPONSES_CONNECT,
   RESPONSES_ERROR,
   RESPONSES_SCRAPE,
@@ -32,6 +27,7 @@ import {
   ANNOUNCE_INFO_HASH,
   ANNOUNCE_LEFT,
   ANNOUNCE_PORT,
+  ERROR_BYTES_MAX,
   EVENT_COMPLETED,
   EVENT_STOPPED,
   INFO_HASH_BYTES,
@@ -44,26 +40,9 @@ import {
   SCRAPE_MAX_IPV4,
   SCRAPE_MAX_IPV6,
 } from './layout.ts'
-import {
-  ANNOUNCE,
-  CONNECT,
-  numWant,
-  parse,
-  SCRAPE,
-  swapBytes,
-  TOO_SHORT,
-  WRONG_PROTOCOL_ID,
-} from './parse.ts'
-import {
-  type ErrorText,
-  errorText,
-  writeAnnounceIPv4,
-  writeAnnounceIPv6,
-  writeConnect,
-  writeError,
-  writeScrapeEntry,
-  writeScrapeHead,
-} from './serialize.ts'
+import { ANNOUNCE, CONNECT, numWant, parse, SCRAPE, TOO_SHORT, WRONG_PROTOCOL_ID } from './parse.ts'
+import { COMPLETED, type Requests, SEEDER, STOPPED } from './respond.ts'
+import { type ErrorText, errorText, writeConnect, writeError } from './serialize.ts'
 
 /** The settings that requests are answered by. */
 export interface RequestSettings {
@@ -77,42 +56,50 @@ export interface RequestSettings {
 const ERROR_CONNECTION_ID = errorText('Connection ID invalid or expired')
 const ERROR_PORT = errorText('Port must not be 0')
 const ERROR_NO_INFO_HASH = errorText('No info hash: full scrapes are not allowed')
-const ERROR_TORRENTS_FULL = errorText('Tracker is full: no new torrents')
-const ERROR_PEERS_FULL = errorText('Tracker is full: no new peers')
 
-/** Errors to an address that has proved itself fit any packet. */
-const ERROR_BYTES_MAX = 512
+/** What the torrent tables hash info hashes with. */
+export interface HashKeys {
+  readonly key0: number
+  readonly key1: number
+}
 
 export class Handler {
   readonly counts: Int32Array
-  private readonly swarms: Swarms
+  private readonly requests: Requests
   private readonly ids: ConnectionIds
+  private readonly key0: number
+  private readonly key1: number
   private readonly peersMaxIPv4: number
   private readonly peersMaxIPv6: number
   private readonly scrapeMaxIPv4: number
   private readonly scrapeMaxIPv6: number
-  private readonly interval: number
   private readonly answerInvalidId: boolean
   /** Where the counters of the packet's address family start. */
   family = 0
-  private now = 0
 
-  constructor(swarms: Swarms, ids: ConnectionIds, settings: RequestSettings, counts: Int32Array) {
-    this.swarms = swarms
+  constructor(
+    requests: Requests,
+    ids: ConnectionIds,
+    keys: HashKeys,
+    settings: RequestSettings,
+    counts: Int32Array,
+  ) {
+    this.requests = requests
     this.ids = ids
+    this.key0 = keys.key0
+    this.key1 = keys.key1
     this.counts = counts
     this.peersMaxIPv4 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV4)
     this.peersMaxIPv6 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV6)
     this.scrapeMaxIPv4 = Math.min(settings.maxScrapeTorrents, SCRAPE_MAX_IPV4)
     this.scrapeMaxIPv6 = Math.min(settings.maxScrapeTorrents, SCRAPE_MAX_IPV6)
-    this.interval = swapBytes(settings.announceInterval)
     this.answerInvalidId = settings.answerInvalidId
   }
 
   /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
   setTime(now: number): void {
-    this.now = now
     this.ids.setTime(now)
+    this.requests.setTime(now)
   }
 
   // HOT: no allocation below this line.
@@ -179,60 +166,29 @@ export class Handler {
       this.counts[this.family + REJECTED_PORT]++
       return this.error(out, to, transaction, ERROR_PORT, ERROR_BYTES_MAX)
     }
-    const swarms = this.swarms
     const infoHash = at + ANNOUNCE_INFO_HASH
-    const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)
-    const table = swarms.tableOf(ipv4, hash)
+    const hash = hashWords(words, infoHash, INFO_HASH_BYTES / 4, this.key0, this.key1)
     const event = words[at + ANNOUNCE_EVENT]
-    // Read outside the lock what can be.
     const wanted = numWant(words, at, ipv4 ? this.peersMaxIPv4 : this.peersMaxIPv6)
-    const seeder = (words[at + ANNOUNCE_LEFT] | words[at + ANNOUNCE_LEFT + 1]) === 0
-    const completed = event === EVENT_COMPLETED
-    const now = this.now
-    let status = ANNOUNCED
-    table.lock()
-    if (event === EVENT_STOPPED) {
-      swarms.leave(table, words, infoHash, hash, a0, a1, a2, a3, port)
-    } else {
-      status = swarms.announce(
-        table,
-        words,
-        infoHash,
-        hash,
-        a0,
-        a1,
-        a2,
-        a3,
-        port,
-        seeder,
-        completed,
-        wanted,
-        now,
-      )
-    }
-    const bytes = this.announced(status, table, ipv4, transaction, out, to)
-    table.unlock()
-    return bytes
-  }
-
-  /** The response to an announce. Under the lock: the chosen peers are read where they live. */
-  private announced(
-    status: number,
-    table: Table,
-    ipv4: boolean,
-    transaction: number,
-    out: Int32Array,
-    to: number,
-  ): number {
-    if (status !== ANNOUNCED) return this.full(status, out, to, transaction)
-    this.counts[this.family + RESPONSES_ANNOUNCE]++
-    const { seeders, leechers, choice } = this.swarms
-    const { interval } = this
-    const { runs, runCount } = choice
-    const memory = table.words
-    return ipv4
-      ? writeAnnounceIPv4(out, to, transaction, interval, leechers, seeders, memory, runs, runCount)
-      : writeAnnounceIPv6(out, to, transaction, interval, leechers, seeders, memory, runs, runCount)
+    let flags = (words[at + ANNOUNCE_LEFT] | words[at + ANNOUNCE_LEFT + 1]) === 0 ? SEEDER : 0
+    if (event === EVENT_COMPLETED) flags |= COMPLETED
+    else if (event === EVENT_STOPPED) flags |= STOPPED
+    return this.requests.announce(
+      words,
+      infoHash,
+      hash,
+      ipv4,
+      a0,
+      a1,
+      a2,
+      a3,
+      port,
+      flags,
+      wanted,
+      transaction,
+      out,
+      to,
+    )
   }
 
   private scrape(
@@ -245,34 +201,17 @@ export class Handler {
   ): number {
     this.counts[this.family + REQUESTS_SCRAPE]++
     const transaction = words[at + REQUEST_TRANSACTION]
-    let infoHashes = ((bytes - REQUEST_BYTES_MIN) / INFO_HASH_BYTES) | 0
-    if (infoHashes === 0) {
+    let count = ((bytes - REQUEST_BYTES_MIN) / INFO_HASH_BYTES) | 0
+    if (count === 0) {
       this.counts[this.family + REJECTED_NO_INFO_HASH]++
       return this.error(out, to, transaction, ERROR_NO_INFO_HASH, ERROR_BYTES_MAX)
     }
     const max = ipv4 ? this.scrapeMaxIPv4 : this.scrapeMaxIPv6
-    if (infoHashes > max) infoHashes = max
-    const swarms = this.swarms
-    let size = 0
-    writeScrapeHead(out, to, transaction)
-    for (let i = 0; i < infoHashes; i++) {
-      const infoHash = at + SCRAPE_INFO_HASHES + i * (INFO_HASH_BYTES / 4)
-      const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)
-      const table = swarms.tableOf(ipv4, hash)
-      table.lock()
-      swarms.scrape(table, words, infoHash, hash)
-      table.unlock()
-      size = writeScrapeEntry(out, to, i, swarms.seeders, swarms.completed, swarms.leechers)
-    }
-    this.counts[this.family + RESPONSES_SCRAPE]++
+    if (count > max) count = max
+    const infoHashes = at + SCRAPE_INFO_HASHES
+    const size = this.requests.scrape(words, infoHashes, count, ipv4, transaction, out, to)
+    if (size !== 0) this.counts[this.family + RESPONSES_SCRAPE]++
     return size
-  }
-
-  private full(status: number, out: Int32Array, to: number, transaction: number): number {
-    if (status === TORRENTS_FULL) this.counts[this.family + REJECTED_TORRENTS_FULL]++
-    if (status === PEERS_FULL) this.counts[this.family + REJECTED_PEERS_FULL]++
-    const text = status === TORRENTS_FULL ? ERROR_TORRENTS_FULL : ERROR_PEERS_FULL
-    return this.error(out, to, transaction, text, ERROR_BYTES_MAX)
   }
 
   private error(

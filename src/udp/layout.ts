@@ -77,3 +77,5 @@ export const SCRAPE_MAX_IPV6 = Math.floor(
 
 // ── Error response: 0:4 action │ 4:4 transaction id │ 8… text ──────────────────────────────────
 export const ERROR_RESPONSE_TEXT_BYTES = 8
+/** Errors to an address that has proved itself fit any packet. */
+export const ERROR_BYTES_MAX = 512

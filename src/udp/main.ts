@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { addressText } from '../config/address.ts'
+import { StartError } from '../config/cli.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
@@ -23,12 +24,20 @@ import type { UdpConfig } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
 import { COUNTER_WORDS } from './counters.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
+import { createLinks, type Links, PAIRS_MAX } from './links.ts'
 import { type Listening, openSockets } from './listen.ts'
+import type { RequestWorkerData } from './request-worker.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { UdpView } from './view.ts'
 import { Watch } from './watch.ts'
 
 const log = logFor('udp')
+
+/** How many threads there are of each role. */
+interface WorkerCounts {
+  readonly socket: number
+  readonly request: number
+}
 
 export async function runUdpTracker(
   config: UdpConfig,
@@ -37,11 +46,20 @@ export async function runUdpTracker(
   settingsText: string,
 ): Promise<void> {
   setLogLevel(config.log_level)
-  const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
+  const workers = {
+    socket: config.socket_workers === 0 ? availableParallelism() : config.socket_workers,
+    request: config.request_workers,
+  }
+  if (workers.socket * workers.request > PAIRS_MAX) {
+    throw new StartError(
+      `socket_workers = ${workers.socket} and request_workers = ${workers.request} make more than ` +
+        `${PAIRS_MAX} pairs, each of which needs channels: lower them`,
+    )
+  }
   const identity = identityFor(config.privileges)
-  const swarms = reserveSwarms(config.limits, workers, UDP_KINDS)
+  const swarms = reserveSwarms(config.limits, Math.max(workers.socket, workers.request), UDP_KINDS)
   const keeper = keeperFor(config, swarms, identity)
-  const listening = openSockets(config, workers)
+  const listening = openSockets(config, workers.socket)
   for (const warning of listening.warnings) writeStderr(`aquatic_udp: warning: ${warning}\n`)
   const tracker = new Tracker(config, workers, swarms, listening, entry, keeper)
   prepareRunning()
@@ -52,11 +70,16 @@ export async function runUdpTracker(
   if (identity !== null) keeper?.rootChanged()
   await keeper?.start()
   const addresses = listening.addresses.map(addressText).join(', ')
-  const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
-  const state = `listening on ${addresses} (${count})`
+  const state = `listening on ${addresses} (${workersText(workers)})`
   writeStderr(`aquatic_udp ${version} ${state}\n`)
   if (operations !== null) writeStderr(`aquatic_udp operations at http://${operations}/\n`)
   tracker.service.ready(state)
+}
+
+function workersText({ socket, request }: WorkerCounts): string {
+  const text = (count: number, role: string) => `${count} ${role} worker${count === 1 ? '' : 's'}`
+  const sockets = text(socket, 'socket')
+  return request === 0 ? sockets : `${sockets}, ${text(request, 'request')}`
 }
 
 /** Reads what was kept over the restart; null when nothing is. */
@@ -82,7 +105,8 @@ class Tracker {
   private readonly config: UdpConfig
   private readonly listening: Listening
   private readonly swarms: SwarmBuffers
-  private readonly workerCount: number
+  private readonly workerCounts: WorkerCounts
+  private readonly links: Links
   private readonly workers: Workers
   private readonly counters: SharedArrayBuffer
   private readonly secret: Uint8Array
@@ -90,31 +114,36 @@ class Tracker {
 
   constructor(
     config: UdpConfig,
-    workerCount: number,
+    workerCounts: WorkerCounts,
     swarms: SwarmBuffers,
     listening: Listening,
     entry: URL,
     keeper: Keeper | null,
   ) {
     this.config = config
-    this.workerCount = workerCount
+    this.workerCounts = workerCounts
     this.swarms = swarms
     this.listening = listening
+    this.links = createLinks(workerCounts.socket, workerCounts.request)
     this.workers = new Workers('aquatic_udp', entry, log)
     this.service = new ServiceManager('aquatic_udp', this.workers, log)
     this.secret = keeper?.secret ?? randomBytes(SECRET_BYTES)
     if (keeper !== null) this.workers.beforeExit(() => keeper.finish())
-    this.counters = counterSlots(workerCount, COUNTER_WORDS)
+    this.counters = counterSlots(workerCounts.socket + workerCounts.request, COUNTER_WORDS)
     const sockets = listening.sockets.flat().map(({ fd }) => fd)
-    this.watch = new Watch(config, workerCount, this.counters, swarms, sockets, log)
+    this.watch = new Watch(config, workerCounts.socket, this.counters, swarms, sockets, log)
   }
 
   /** Returns once all workers serve. */
   async start(): Promise<void> {
     this.workers.stopOnSignals()
     this.workers.onStop(() => this.watch.stop())
-    const indices = Array.from({ length: this.workerCount }, (_, index) => index)
-    await Promise.all(indices.map((index) => this.workers.start(this.dataFor(index))))
+    const { socket, request } = this.workerCounts
+    const data = [
+      ...Array.from({ length: request }, (_, index) => this.requestWorker(index)),
+      ...Array.from({ length: socket }, (_, index) => this.socketWorker(index)),
+    ]
+    await Promise.all(data.map((each) => this.workers.start(each)))
     this.watch.start()
   }
 
@@ -128,14 +157,15 @@ class Tracker {
     return addressText(server.address)
   }
 
-  private dataFor(index: number): SocketWorkerData {
+  private socketWorker(index: number): SocketWorkerData {
     const { protocol, cleaning, network } = this.config
     return {
       role: 'socket',
       index,
       state: this.workers.state,
       heartbeat: newHeartbeat(),
-      workers: this.workerCount,
+      workers: this.workerCounts.socket,
+      links: this.workerCounts.request === 0 ? null : this.links.socketWorkers[index],
       sockets: this.listening.sockets[index],
       batchPackets: Math.min(network.poll_event_capacity, MAX_BATCH_PACKETS),
       swarms: this.swarms,
@@ -152,6 +182,30 @@ class Tracker {
       maxPeerAge: cleaning.max_peer_age,
       counters: this.counters,
       fault: faultAskedOf('socket', index),
+    }
+  }
+
+  private requestWorker(index: number): RequestWorkerData {
+    const { protocol, cleaning, handlers, persistence } = this.config
+    return {
+      role: 'request',
+      index,
+      state: this.workers.state,
+      heartbeat: newHeartbeat(),
+      workers: this.workerCounts.request,
+      links: this.links.requestWorkers[index],
+      maxRequests: handlers.max_requests_per_iter,
+      waitMicroseconds: handlers.channel_recv_timeout_microseconds,
+      swarms: this.swarms,
+      // The keeper walks the tables in the main thread: then their owners lock them.
+      alone: persistence.path === '',
+      countDownloads: protocol.count_downloads,
+      announceInterval: protocol.peer_announce_interval,
+      cleaningInterval: cleaning.interval,
+      maxPeerAge: cleaning.max_peer_age,
+      counters: this.counters,
+      countersSlot: this.workerCounts.socket + index,
+      fault: faultAskedOf('request', index),
     }
   }
 }

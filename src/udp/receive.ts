@@ -1,7 +1,8 @@
 // Takes a batch of packets from a socket, has each handled, and sends the answers.
 // Called in a loop by socket-worker.ts, once per turn and socket.
+
+import { AF_INET, FAMILY_MASK, NAME_WORDS } from '../os/message.ts'
 import type { PacketBatch } from '../os/packet-batch.ts'
-import { NAME_WORDS } from '../os/message.ts'
 import {
   FAMILY_IPV4,
   FAMILY_IPV6,
@@ -12,9 +13,6 @@ import {
 } from './counters.ts'
 import type { Handler } from './handle.ts'
 
-// struct sockaddr in words: family in the low half, port in the high half of word 0.
-const FAMILY_MASK = 0xffff
-const AF_INET = 2
 // ::ffff:0:0/96, IPv4 addresses on an IPv6 socket: words 2 and 3 are 0, word 4 is this.
 const MAPPED_WORD = 0xffff0000 | 0
 
@@ -27,6 +25,7 @@ export function serveBatch(batch: PacketBatch, handler: Handler, max: number): n
   const counts = handler.counts
   for (let i = 0; i < received; i++) {
     const bytes = batch.length(i)
+    batch.current = i
     const answer = answerPacket(batch, handler, i, bytes)
     counts[handler.family + RECEIVED_BYTES] += bytes
     if (answer !== 0) {
@@ -58,12 +57,17 @@ function answerPacket(batch: PacketBatch, handler: Handler, i: number, bytes: nu
   if ((head & FAMILY_MASK) === AF_INET) {
     return handler.handle(words, at, bytes, true, names[name + 1], 0, 0, 0, out, to)
   }
+  const a3 = names[name + 5]
+  if (isMapped(names, name)) {
+    return handler.handle(words, at, bytes, true, a3, 0, 0, 0, out, to)
+  }
   const a0 = names[name + 2]
   const a1 = names[name + 3]
   const a2 = names[name + 4]
-  const a3 = names[name + 5]
-  if (a0 === 0 && a1 === 0 && a2 === MAPPED_WORD) {
-    return handler.handle(words, at, bytes, true, a3, 0, 0, 0, out, to)
-  }
   return handler.handle(words, at, bytes, false, a0, a1, a2, a3, out, to)
+}
+
+/** Whether an IPv6 source address stands for an IPv4 one. */
+export function isMapped(names: Int32Array, name: number): boolean {
+  return names[name + 2] === 0 && names[name + 3] === 0 && names[name + 4] === MAPPED_WORD
 }

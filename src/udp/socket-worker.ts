@@ -1,21 +1,19 @@
-// The loop of a socket worker: receive, answer, send; between batches, clean. Runs in a thread of
-// its own, started by main.ts. Everything it shares with others came in its start message.
+// The loop of a socket worker: receive, answer or pass on, send; then what its schedule has to do.
+// Runs in a thread of its own, started by main.ts. Everything it shares with others came in its start
+// message.
 //
 // Packets are taken without waiting as long as there are any. Only when all sockets are empty does
-// the worker sleep, in poll, and no longer than POLL_MILLISECONDS: so it notices stop and time.
+// the worker sleep, in poll (schedule.ts).
 import { parentPort } from 'node:worker_threads'
-import { publish } from '../metrics/counters.ts'
+import { Inbox } from '../channel/inbox.ts'
+import { RingReader, RingWriter } from '../channel/ring.ts'
+import { FutexWaker } from '../channel/waker.ts'
 import { observe } from '../metrics/histogram.ts'
 import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
 import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
 import { Poll } from '../os/poll.ts'
-import {
-  beat,
-  mustStop,
-  provokeFault,
-  READY_MESSAGE,
-  type WorkerStart,
-} from '../process/workers.ts'
+import { SendBatch } from '../os/send-batch.ts'
+import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { ConnectionIds } from './connection-id.ts'
@@ -26,14 +24,18 @@ import {
   RESPONSE_TIME,
   RESPONSE_TIME_SHAPE,
 } from './counters.ts'
+import { Deliverer } from './deliver.ts'
+import { Forwarder } from './forward.ts'
 import { Handler, type RequestSettings } from './handle.ts'
-import { ANSWER_BYTES_MAX_IPV4, RECEIVE_SLOT_BYTES } from './layout.ts'
+import { ScrapeJoiner } from './join.ts'
+import { ANSWER_BYTES_MAX_IPV4, MAX_BATCH_PACKETS, RECEIVE_SLOT_BYTES } from './layout.ts'
+import type { SocketLinks } from './links.ts'
+import { tablesOwnedBy } from './owners.ts'
 import { serveBatch } from './receive.ts'
-
-/** How long a worker without work sleeps at a time, */
-const POLL_MILLISECONDS = 200
-/** and between two slices of a cleaning. */
-const CLEANING_PAUSE_MILLISECONDS = 1
+import { REQUEST_RECORD_WORDS_MAX } from './record.ts'
+import { Reporter } from './reporter.ts'
+import { type Requests, Responder } from './respond.ts'
+import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
 
 /** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
 const TIME_MAX = 0x7fffffff
@@ -50,6 +52,8 @@ export interface SocketWorkerData extends WorkerStart {
   readonly maxConnectionAge: number
   readonly cleaningInterval: number
   readonly maxPeerAge: number
+  /** To the request workers; null when there are none. */
+  readonly links: SocketLinks | null
   readonly counters: SharedArrayBuffer
   /** Tests only: throw once the first packet has been served. */
   readonly fault: boolean
@@ -58,60 +62,85 @@ export interface SocketWorkerData extends WorkerStart {
 export function runSocketWorker(data: SocketWorkerData): void {
   readClock()
   const memory = new PacketMemory(data.batchPackets, RECEIVE_SLOT_BYTES, ANSWER_BYTES_MAX_IPV4)
-  const swarms = attachSwarms(data.swarms, data.countDownloads)
-  const tables = [...swarms.ipv4, ...swarms.ipv6].filter((_, i) => i % data.workers === data.index)
-  const worker = new SocketWorker(
-    data,
-    data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo)),
-    new Poll(data.sockets.map(({ fd }) => fd)),
-    new Handler(
-      swarms,
-      new ConnectionIds(data.secret, data.maxConnectionAge),
-      data.requests,
-      new Int32Array(COUNTER_WORDS),
-    ),
-    new Cleaner(
-      swarms,
-      tables,
-      data.cleaningInterval,
-      data.maxPeerAge,
-      data.workers > 1,
-      clockSeconds(),
-    ),
-  )
+  const batches = data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo))
+  const counts = new Int32Array(COUNTER_WORDS)
+  const { requests, schedule } =
+    data.links === null ? inline(data, counts) : pipeline(data, data.links, batches[0], counts)
+  const ids = new ConnectionIds(data.secret, data.maxConnectionAge)
+  const handler = new Handler(requests, ids, data.swarms, data.requests, counts)
+  const worker = new SocketWorker(data, batches, handler, schedule)
   parentPort?.postMessage(READY_MESSAGE)
   worker.run()
 }
 
+interface Stages {
+  readonly requests: Requests
+  readonly schedule: Schedule
+}
+
+function inline(data: SocketWorkerData, counts: Int32Array): Stages {
+  const { index, workers, cleaningInterval, maxPeerAge } = data
+  const swarms = attachSwarms(data.swarms, data.countDownloads)
+  const tables = tablesOwnedBy(swarms, index, workers)
+  const shared = workers > 1
+  const now = clockSeconds()
+  const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
+  return {
+    requests: new Responder(swarms, data.requests.announceInterval, counts),
+    schedule: new InlineSchedule(new Poll(data.sockets.map(({ fd }) => fd)), cleaner),
+  }
+}
+
+function pipeline(
+  data: SocketWorkerData,
+  links: SocketLinks,
+  batch: PacketBatch,
+  counts: Int32Array,
+): Stages {
+  const joiner = new ScrapeJoiner(counts)
+  const requestLinks = links.requests.map((ring, i) => ({
+    writer: new RingWriter(ring, REQUEST_RECORD_WORDS_MAX),
+    waker: new FutexWaker(links.requestSleepWords[i]),
+  }))
+  const { tablesPerKind } = data.swarms
+  const forwarder = new Forwarder(requestLinks, joiner, data.swarms, tablesPerKind, batch, counts)
+  const readers = links.responses.map((ring) => new RingReader(ring))
+  const sendBatches = data.sockets.map(({ fd }) => new SendBatch(fd, MAX_BATCH_PACKETS))
+  const fds = data.sockets.map(({ fd }) => fd)
+  return {
+    requests: forwarder,
+    schedule: new PipelineSchedule(
+      new Poll([...fds, links.event]),
+      forwarder,
+      new Deliverer(readers, sendBatches, joiner, counts),
+      new Inbox(readers, links.sleepWord),
+      links.event,
+      fds.length,
+    ),
+  }
+}
+
 class SocketWorker {
   private readonly batches: readonly PacketBatch[]
-  private readonly poll: Poll
   private readonly handler: Handler
-  private readonly cleaner: Cleaner
+  private readonly schedule: Schedule
   private readonly state: Int32Array
-  private readonly heartbeat: Int32Array
-  private readonly counters: Int32Array
-  private readonly countersAt: number
+  private readonly reporter: Reporter
   private readonly batchPackets: number
   private readonly fault: boolean
-  private published = 0
   private now = 0
 
   constructor(
     data: SocketWorkerData,
     batches: readonly PacketBatch[],
-    poll: Poll,
     handler: Handler,
-    cleaner: Cleaner,
+    schedule: Schedule,
   ) {
     this.batches = batches
-    this.poll = poll
     this.handler = handler
-    this.cleaner = cleaner
+    this.schedule = schedule
     this.state = new Int32Array(data.state)
-    this.heartbeat = new Int32Array(data.heartbeat)
-    this.counters = new Int32Array(data.counters)
-    this.countersAt = data.index * COUNTER_WORDS
+    this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
     this.batchPackets = data.batchPackets
     this.fault = data.fault
   }
@@ -121,12 +150,11 @@ class SocketWorker {
   run(): void {
     while (!mustStop(this.state)) {
       const served = this.turn()
-      const cleaning = this.cleaner.step(this.now)
-      // A cleaning goes on after a pause, in which other workers get at the table.
-      if (served === 0) this.poll.wait(cleaning ? CLEANING_PAUSE_MILLISECONDS : POLL_MILLISECONDS)
+      this.schedule.work(this.now)
+      if (served === 0) this.schedule.rest()
       else if (this.fault) provokeFault()
     }
-    publish(this.handler.counts, this.counters, this.countersAt)
+    this.reporter.report()
   }
 
   /** Serves one batch of each socket; returns the number of packets. */
@@ -137,16 +165,17 @@ class SocketWorker {
     this.handler.setTime(now)
     let served = 0
     for (let i = 0; i < this.batches.length; i++) {
+      this.schedule.begin(this.batches[i], i)
       const packets = serveBatch(this.batches[i], this.handler, this.batchPackets)
-      if (packets !== 0) this.measure(packets)
+      if (packets !== 0) this.measure(packets, packets - this.schedule.deferred())
       served += packets
     }
-    this.publishSometimes(now)
+    this.reporter.reportSometimes(now)
     return served
   }
 
-  /** How long the batch took, which all its packets have waited: since the clock was last read. */
-  private measure(packets: number): void {
+  /** How long the batch took, which all its answers have waited: since the clock was last read. */
+  private measure(packets: number, answered: number): void {
     const seconds = clockSeconds()
     const nanoseconds = clockNanoseconds()
     readClock()
@@ -154,17 +183,8 @@ class SocketWorker {
     const counts = this.handler.counts
     const { first, buckets, sumShift } = RESPONSE_TIME_SHAPE
     const time = took < TIME_MAX ? took : TIME_MAX
-    observe(counts, RESPONSE_TIME, first, buckets, sumShift, time, packets)
+    observe(counts, RESPONSE_TIME, first, buckets, sumShift, time, answered)
     const sizes = BATCH_SIZE_SHAPE
     observe(counts, BATCH_SIZE, sizes.first, sizes.buckets, sizes.sumShift, packets, 1)
-  }
-
-  /** About 15 times a second: atomic stores cost more than a packet's own counting. */
-  private publishSometimes(now: number): void {
-    const tick = (now << 4) | (clockNanoseconds() >>> 26)
-    if (tick === this.published) return
-    this.published = tick
-    beat(this.heartbeat)
-    publish(this.handler.counts, this.counters, this.countersAt)
   }
 }

@@ -14,6 +14,8 @@ export interface StatisticsInterval {
   readonly batchSize: Distribution
   /** Times that a lock was not free at once. */
   readonly lockWaits: number
+  /** Of those, the times that a thread slept for it. */
+  readonly lockSleeps: number
   /** Packets that the system dropped because a receive buffer was full. */
   readonly receiveDrops: number
   readonly swarms: { readonly ipv4: SwarmCounts; readonly ipv6: SwarmCounts }
@@ -83,15 +85,30 @@ function rejects(interval: StatisticsInterval): string {
 }
 
 function remarks(interval: StatisticsInterval): string {
-  const { counts, responseTime, batchSize, lockWaits, receiveDrops } = interval
+  const { counts, responseTime, batchSize, lockWaits, lockSleeps, receiveDrops } = interval
   const packets = countOf(responseTime)
   const times = [0.5, 0.99, 0.999].map((share) => duration(quantile(responseTime, share)))
   const batch = batchSize.sum / Math.max(1, countOf(batchSize))
   const served =
     `response time p50 ${times[0]}, p99 ${times[1]}, p99.9 ${times[2]}; ` +
     `packets per batch ${batch.toFixed(1)}; `
+  const slept = lockSleeps === 0 ? '' : `lock sleeps ${lockSleeps}, `
   return (
-    `${packets === 0 ? '' : served}receive drops ${receiveDrops}, ` +
-    `send failures ${counts.get('send_failures') ?? 0}, lock waits ${lockWaits}`
+    `${packets === 0 ? '' : served}${channels(counts)}receive drops ${receiveDrops}, ` +
+    `send failures ${counts.get('send_failures') ?? 0}, ${slept}lock waits ${lockWaits}`
   )
+}
+
+/** What became of requests between socket workers and request workers; '' where nothing has to. */
+function channels(counts: ReadonlyMap<CounterName, number>): string {
+  const of = (name: CounterName) => counts.get(name) ?? 0
+  const entries = [
+    ['dropped requests', of('dropped_requests')],
+    ['dropped responses', of('dropped_responses')],
+    ['dropped scrapes', of('dropped_scrapes')],
+    ['ring waits', of('response_waits')],
+    ['wakes', of('request_wakes') + of('response_wakes')],
+  ] as const
+  if (entries.every(([, count]) => count === 0)) return ''
+  return `channels: ${entries.map(([name, count]) => `${name} ${count}`).join(', ')}; `
 }

@@ -25,6 +25,7 @@ export interface Reading {
   readonly ipv4: SwarmCounts
   readonly ipv6: SwarmCounts
   readonly lockWaits: number
+  readonly lockSleeps: number
   readonly receiveDrops: number
   /** Valid requests of each worker. */
   readonly workers: readonly number[]
@@ -83,6 +84,7 @@ export class Watch {
       ipv4,
       ipv6,
       lockWaits: ipv4.contendedLocks + ipv6.contendedLocks,
+      lockSleeps: ipv4.sleptLocks + ipv6.sleptLocks,
       receiveDrops: this.sockets.reduce((sum, fd) => sum + receiveDrops(fd), 0),
       workers: workers.map((own) => REQUESTS.reduce((sum, name) => sum + (own.get(name) ?? 0), 0)),
     }
@@ -124,6 +126,7 @@ export class Watch {
       responseTime: since(now.responseTime, before.responseTime),
       batchSize: since(now.batchSize, before.batchSize),
       lockWaits: now.lockWaits - before.lockWaits,
+      lockSleeps: now.lockSleeps - before.lockSleeps,
       receiveDrops: now.receiveDrops - before.receiveDrops,
       swarms: now,
     }

@@ -3,6 +3,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { currentRequestWorkers, REQUEST_WORKERS } from './request-workers.ts'
 import { waitFor } from './wait.ts'
 
 /** AQUATIC_UDP_EXECUTABLE, an absolute path, names another executable to test. */
@@ -87,7 +88,7 @@ export class Tracker {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
-      env: { PATH: process.env.PATH ?? '', ...env },
+      env: { PATH: process.env.PATH ?? '', ...schedule(), ...env },
       cwd: cwd ?? this.folder,
     })
     this.outputEnd = this.collect(this.child.stderr)
@@ -163,4 +164,9 @@ export class Tracker {
       this.wake()
     }
   }
+}
+
+function schedule(): Record<string, string> {
+  const count = currentRequestWorkers()
+  return count === 0 ? {} : { [REQUEST_WORKERS]: String(count) }
 }

@@ -9,6 +9,7 @@ import {
   type FamilyCounter,
 } from '../../src/udp/counters.ts'
 import { Handler, type RequestSettings } from '../../src/udp/handle.ts'
+import { Responder } from '../../src/udp/respond.ts'
 import {
   type AnnounceAnswer,
   type AnnounceFields,
@@ -21,9 +22,13 @@ import {
   type ScrapeEntry,
   scrapeRequest,
 } from '../support/packets.ts'
+import { currentRequestWorkers } from '../support/request-workers.ts'
 import { Harness as SwarmHarness, testBuffers } from '../swarm/harness.ts'
+import { PipelineStages } from './pipeline-stages.ts'
 
 export interface HarnessOptions extends Partial<RequestSettings> {
+  /** As the block of tests says, unless it is given. */
+  readonly requestWorkers?: number
   readonly maxTorrents?: number
   readonly maxPeers?: number
   readonly countDownloads?: boolean
@@ -47,6 +52,8 @@ export class UdpHarness {
   readonly swarm: SwarmHarness
   readonly ids: ConnectionIds
   readonly handler: Handler
+  /** What is behind the handler where there are request workers. */
+  readonly stages: PipelineStages | null
   now: number
   /** Where packets are put before `handle`. */
   readonly received = new Int32Array(new ArrayBuffer(SLOT_BYTES))
@@ -68,14 +75,22 @@ export class UdpHarness {
       announceInterval: options.announceInterval ?? 900,
       answerInvalidId: options.answerInvalidId ?? false,
     }
-    this.handler = new Handler(this.swarm.swarms, this.ids, settings, new Int32Array(COUNTER_WORDS))
+    const counts = new Int32Array(COUNTER_WORDS)
+    const { swarm } = this
+    const requestWorkers = options.requestWorkers ?? currentRequestWorkers()
+    const interval = settings.announceInterval
+    this.stages =
+      requestWorkers === 0 ? null : new PipelineStages(swarm, requestWorkers, interval, counts)
+    const requests = this.stages?.forwarder ?? new Responder(swarm.swarms, interval, counts)
+    this.handler = new Handler(requests, this.ids, swarm.buffers, settings, counts)
     this.now = options.now ?? START
-    this.handler.setTime(this.now)
+    this.setTime(this.now)
   }
 
   setTime(now: number): void {
     this.now = now
     this.handler.setTime(now)
+    this.stages?.setTime(now)
   }
 
   /** The answer to a packet from an address; null for none. */
@@ -95,7 +110,8 @@ export class UdpHarness {
   /** Handles what is in `received`; returns the size of the answer. */
   handle(length: number, from: Uint8Array): number {
     const ipv4 = from.length === 4
-    const size = this.handler.handle(
+    this.stages?.setSource(from)
+    const atOnce = this.handler.handle(
       this.received,
       0,
       length,
@@ -107,8 +123,17 @@ export class UdpHarness {
       this.answers,
       GUARD_WORDS,
     )
+    const size = atOnce || this.answerOfStages()
     this.checkGuards()
     return size
+  }
+
+  /** Has what was passed on served and delivered; returns the size of the answer. */
+  private answerOfStages(): number {
+    const [sent] = this.stages?.run() ?? []
+    if (sent === undefined) return 0
+    this.answer(sent.packet.length).set(sent.packet)
+    return sent.packet.length
   }
 
   connect(from: string | Uint8Array): Buffer {
@@ -132,13 +157,15 @@ export class UdpHarness {
   get counts(): Partial<Record<FamilyCounter, number>> {
     const { counts } = this.handler
     const counted = FAMILY_COUNTERS.map((name, i) => {
-      return [name, counts[FAMILY_IPV4 + i] + counts[FAMILY_IPV6 + i]] as const
+      const count = counts[FAMILY_IPV4 + i] + counts[FAMILY_IPV6 + i]
+      return [name, count + (this.stages?.joined(name) ?? 0)] as const
     })
     return Object.fromEntries(counted.filter(([, count]) => count !== 0))
   }
 
   forgetCounts(): void {
     this.handler.counts.fill(0)
+    this.stages?.counts.fill(0)
   }
 
   private checkGuards(): void {

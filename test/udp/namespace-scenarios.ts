@@ -1,6 +1,13 @@
 // Scenarios that listen.test.ts runs in a network namespace. Prints «good», or fails.
 import { deepStrictEqual, match, ok } from 'node:assert/strict'
-import { connectRequest, infoHash, readScrape, scrapeRequest } from '../support/packets.ts'
+import {
+  announceRequest,
+  connectRequest,
+  infoHash,
+  readConnect,
+  readScrape,
+  scrapeRequest,
+} from '../support/packets.ts'
 import { RawSocket } from '../support/raw-socket.ts'
 import { STATISTICS, totalIn } from '../support/statistics.ts'
 import { listenOn, runTracker, withTracker } from '../support/tracker.ts'
@@ -20,8 +27,13 @@ async function manyIPv6Addresses(): Promise<void> {
     await withTracker({ settings: listenOn(address) }, (tracker) =>
       withClient('fd00::3', async (client) => {
         for (const host of hosts) {
-          const answer = await client.request(connectRequest(), tracker.at(host))
-          deepStrictEqual({ host: answer.host, port: answer.port }, tracker.at(host))
+          const to = tracker.at(host)
+          const connect = await client.request(connectRequest(), to)
+          const { connectionId } = readConnect(connect.packet)
+          const announce = await client.request(announceRequest(connectionId), to)
+          for (const answer of [connect, announce]) {
+            deepStrictEqual({ host: answer.host, port: answer.port }, to)
+          }
         }
       }),
     )

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { STATISTICS, TWO_STATISTICS } from '../support/statistics.ts'
 import {
   EXECUTABLE,
@@ -67,81 +68,85 @@ async function expectRefusal(options: StartOptions, ...parts: string[]): Promise
   expect(code).toBe(1)
 }
 
-describe.skipIf(!isRoot)(`a tracker that root starts with drop_privileges${needsRoot}`, () => {
-  test('is nobody, in all its threads, without groups and capabilities', () =>
-    // Root's own supplementary groups have to go, so it is given some.
-    withTracker(dropping({ prefix: ['setpriv', '--groups=4,24', '--'] }), async (tracker) => {
-      const { pid } = tracker
-      expect(ofThreads(pid, 'Uid')).toEqual(ids(65534))
-      expect(ofThreads(pid, 'Gid')).toEqual(ids(65534))
-      expect(ofThreads(pid, 'Groups')).toEqual(new Set(['']))
-      for (const set of ['CapPrm', 'CapEff', 'CapAmb']) {
-        expect(ofThreads(pid, set)).toEqual(new Set(['0000000000000000']))
-      }
-      await useAndStop(tracker)
-    }))
+describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
+  useRequestWorkers(requestWorkers)
 
-  test('has another root directory, in which it serves, counts and stops', () =>
-    inFolder((folder) => {
-      const privileges = `chroot_path = '${folder}'`
-      return withTracker(dropping({ privileges, more: STATISTICS }), async (tracker) => {
-        expect(readlinkSync(`/proc/${tracker.pid}/root`)).toBe(folder)
-        expect(readlinkSync(`/proc/${tracker.pid}/cwd`)).toBe(folder)
-        await tracker.waitForOutput(TWO_STATISTICS)
+  describe.skipIf(!isRoot)(`a tracker that root starts with drop_privileges${needsRoot}`, () => {
+    test('is nobody, in all its threads, without groups and capabilities', () =>
+      // Root's own supplementary groups have to go, so it is given some.
+      withTracker(dropping({ prefix: ['setpriv', '--groups=4,24', '--'] }), async (tracker) => {
+        const { pid } = tracker
+        expect(ofThreads(pid, 'Uid')).toEqual(ids(65534))
+        expect(ofThreads(pid, 'Gid')).toEqual(ids(65534))
+        expect(ofThreads(pid, 'Groups')).toEqual(new Set(['']))
+        for (const set of ['CapPrm', 'CapEff', 'CapAmb']) {
+          expect(ofThreads(pid, set)).toEqual(new Set(['0000000000000000']))
+        }
         await useAndStop(tracker)
-      })
-    }))
+      }))
 
-  test('finds a relative chroot_path in its working directory', () =>
-    inFolder((folder) => {
-      mkdirSync(join(folder, 'jail'))
-      const options = dropping({ privileges: "chroot_path = 'jail'", cwd: folder })
-      return withTracker(options, (tracker) => {
-        expect(readlinkSync(`/proc/${tracker.pid}/root`)).toBe(join(folder, 'jail'))
-      })
-    }))
+    test('has another root directory, in which it serves, counts and stops', () =>
+      inFolder((folder) => {
+        const privileges = `chroot_path = '${folder}'`
+        return withTracker(dropping({ privileges, more: STATISTICS }), async (tracker) => {
+          expect(readlinkSync(`/proc/${tracker.pid}/root`)).toBe(folder)
+          expect(readlinkSync(`/proc/${tracker.pid}/cwd`)).toBe(folder)
+          await tracker.waitForOutput(TWO_STATISTICS)
+          await useAndStop(tracker)
+        })
+      }))
 
-  test('is of the group that was set', () =>
-    withTracker(dropping({ privileges: "group = 'daemon'" }), ({ pid }) => {
-      const group = Number(readFileSync('/etc/group', 'utf8').match(/^daemon:[^:]*:(\d+)/m)?.[1])
-      expect(ofThreads(pid, 'Uid')).toEqual(ids(65534))
-      expect(ofThreads(pid, 'Gid')).toEqual(ids(group))
-    }))
+    test('finds a relative chroot_path in its working directory', () =>
+      inFolder((folder) => {
+        mkdirSync(join(folder, 'jail'))
+        const options = dropping({ privileges: "chroot_path = 'jail'", cwd: folder })
+        return withTracker(options, (tracker) => {
+          expect(readlinkSync(`/proc/${tracker.pid}/root`)).toBe(join(folder, 'jail'))
+        })
+      }))
 
-  test('has opened a port for which nobody has no right', () =>
-    withTracker(
-      { ...dropping(), env: { AQUATIC_NETWORK_ADDRESS: '127.0.0.77:1' } },
-      async (tracker) => {
-        await withClient('127.0.0.1', (client) => client.announce(tracker.at()))
-        expect(ofThreads(tracker.pid, 'Uid')).toEqual(ids(65534))
-      },
-    ))
+    test('is of the group that was set', () =>
+      withTracker(dropping({ privileges: "group = 'daemon'" }), ({ pid }) => {
+        const group = Number(readFileSync('/etc/group', 'utf8').match(/^daemon:[^:]*:(\d+)/m)?.[1])
+        expect(ofThreads(pid, 'Uid')).toEqual(ids(65534))
+        expect(ofThreads(pid, 'Gid')).toEqual(ids(group))
+      }))
 
-  test('does not start when the user does not exist', () =>
-    expectRefusal(dropping({ privileges: "user = 'no-such-user'" }), "user 'no-such-user'"))
+    test('has opened a port for which nobody has no right', () =>
+      withTracker(
+        { ...dropping(), env: { AQUATIC_NETWORK_ADDRESS: '127.0.0.77:1' } },
+        async (tracker) => {
+          await withClient('127.0.0.1', (client) => client.announce(tracker.at()))
+          expect(ofThreads(tracker.pid, 'Uid')).toEqual(ids(65534))
+        },
+      ))
 
-  test('does not start when the group does not exist', () =>
-    expectRefusal(dropping({ privileges: "group = 'no-such-group'" }), "group 'no-such-group'"))
+    test('does not start when the user does not exist', () =>
+      expectRefusal(dropping({ privileges: "user = 'no-such-user'" }), "user 'no-such-user'"))
 
-  test('does not start when the user is root by any name', () =>
-    expectRefusal(dropping({ privileges: "user = 'root'" }), "user 'root' is root itself"))
+    test('does not start when the group does not exist', () =>
+      expectRefusal(dropping({ privileges: "group = 'no-such-group'" }), "group 'no-such-group'"))
 
-  test('does not start when the new root directory does not exist', () =>
-    expectRefusal(
-      dropping({ privileges: "chroot_path = '/nonexistent/jail'" }),
-      "chroot_path '/nonexistent/jail'",
-      'ENOENT',
-    ))
-})
+    test('does not start when the user is root by any name', () =>
+      expectRefusal(dropping({ privileges: "user = 'root'" }), "user 'root' is root itself"))
 
-const canDrop = isRoot && Bun.spawnSync([...NOBODY, 'test', '-x', EXECUTABLE]).exitCode !== 0
-const whyNot = canDrop ? ' (skipped: nobody may not execute files in this checkout)' : ''
+    test('does not start when the new root directory does not exist', () =>
+      expectRefusal(
+        dropping({ privileges: "chroot_path = '/nonexistent/jail'" }),
+        "chroot_path '/nonexistent/jail'",
+        'ENOENT',
+      ))
+  })
 
-test.skipIf(canDrop)(`who is not root cannot start with drop_privileges${whyNot}`, () =>
-  expectRefusal(dropping({ prefix: isRoot ? NOBODY : [] }), 'drop_privileges = true', 'as root'),
-)
+  const canDrop = isRoot && Bun.spawnSync([...NOBODY, 'test', '-x', EXECUTABLE]).exitCode !== 0
+  const whyNot = canDrop ? ' (skipped: nobody may not execute files in this checkout)' : ''
 
-test('without drop_privileges the user, group and directory are not looked at', () => {
-  const privileges = "[privileges]\nuser = 'no-such-user'\nchroot_path = '/nonexistent'\n"
-  return withTracker({ settings: listenOn('0.0.0.0:0') + privileges }, useAndStop)
+  test.skipIf(canDrop)(`who is not root cannot start with drop_privileges${whyNot}`, () =>
+    expectRefusal(dropping({ prefix: isRoot ? NOBODY : [] }), 'drop_privileges = true', 'as root'),
+  )
+
+  test('without drop_privileges the user, group and directory are not looked at', () => {
+    const privileges = "[privileges]\nuser = 'no-such-user'\nchroot_path = '/nonexistent'\n"
+    return withTracker({ settings: listenOn('0.0.0.0:0') + privileges }, useAndStop)
+  })
 })

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { announceRequest, readAnnounce } from '../support/packets.ts'
+import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { listenOn, runTracker, type Tracker, withTracker } from '../support/tracker.ts'
 import { UdpClient, withClient } from '../support/udp-client.ts'
 import { randomFrom } from '../swarm/harness.ts'
@@ -49,194 +50,200 @@ async function stop(tracker: Tracker): Promise<string> {
   return stderr
 }
 
-describe('after a restart', () => {
-  test('peers, roles and completed downloads are there, and ids are still valid', () =>
-    inFolder(async (folder) => {
-      const client = await UdpClient.open()
-      const infoHash = hashOf(1)
-      const id = await withTracker(keeping(join(folder, 'state')), async (tracker) => {
-        await client.announce(tracker.at(), { infoHash, port: 1001, left: 1n })
-        await client.announce(tracker.at(), { infoHash, port: 1001, left: 0n, event: 1 })
-        await client.announce(tracker.at(), { infoHash, port: 1002, left: 1n })
-        const connectionId = await client.connect(tracker.at())
-        expect(await stop(tracker)).toContain('snapshot written: 2 peers')
-        return connectionId
-      })
-      const state = join(folder, 'state')
-      expect(statSync(state).mode & 0o777).toBe(0o700)
-      expect(readdirSync(state).sort()).toEqual(['aquatic_udp.key', 'aquatic_udp.snapshot'])
-      for (const name of readdirSync(state)) {
-        expect(statSync(join(state, name)).mode & 0o777).toBe(0o600)
-      }
-      await withTracker(keeping(state), async (tracker) => {
-        expect(tracker.stderr).toContain('restored 2 peers from a snapshot')
-        const request = announceRequest(id, { infoHash, port: 1003, left: 1n })
-        const { peers } = readAnnounce((await client.request(request, tracker.at())).packet, 4)
-        expect([...peers].sort()).toEqual(['127.0.0.1:1001', '127.0.0.1:1002'])
-        expect(await client.scrape(tracker.at(), infoHash)).toMatchObject({
-          seeders: 1,
-          completed: 1,
-          leechers: 2,
-        })
-      })
-      client.close()
-    }))
+describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
+  useRequestWorkers(requestWorkers)
 
-  test('peers that are too old by then are gone', () =>
-    inFolder(async (folder) => {
-      const young = '[cleaning]\nmax_peer_age = 1\n[protocol]\npeer_announce_interval = 1'
-      await withClient('127.0.0.1', async (client) => {
-        await withTracker(keeping(folder, young), async (tracker) => {
-          await client.announce(tracker.at(), { infoHash: hashOf(1) })
+  describe('after a restart', () => {
+    test('peers, roles and completed downloads are there, and ids are still valid', () =>
+      inFolder(async (folder) => {
+        const client = await UdpClient.open()
+        const infoHash = hashOf(1)
+        const id = await withTracker(keeping(join(folder, 'state')), async (tracker) => {
+          await client.announce(tracker.at(), { infoHash, port: 1001, left: 1n })
+          await client.announce(tracker.at(), { infoHash, port: 1001, left: 0n, event: 1 })
+          await client.announce(tracker.at(), { infoHash, port: 1002, left: 1n })
+          const connectionId = await client.connect(tracker.at())
+          expect(await stop(tracker)).toContain('snapshot written: 2 peers')
+          return connectionId
+        })
+        const state = join(folder, 'state')
+        expect(statSync(state).mode & 0o777).toBe(0o700)
+        expect(readdirSync(state).sort()).toEqual(['aquatic_udp.key', 'aquatic_udp.snapshot'])
+        for (const name of readdirSync(state)) {
+          expect(statSync(join(state, name)).mode & 0o777).toBe(0o600)
+        }
+        await withTracker(keeping(state), async (tracker) => {
+          expect(tracker.stderr).toContain('restored 2 peers from a snapshot')
+          const request = announceRequest(id, { infoHash, port: 1003, left: 1n })
+          const { peers } = readAnnounce((await client.request(request, tracker.at())).packet, 4)
+          expect([...peers].sort()).toEqual(['127.0.0.1:1001', '127.0.0.1:1002'])
+          expect(await client.scrape(tracker.at(), infoHash)).toMatchObject({
+            seeders: 1,
+            completed: 1,
+            leechers: 2,
+          })
+        })
+        client.close()
+      }))
+
+    test('peers that are too old by then are gone', () =>
+      inFolder(async (folder) => {
+        const young = '[cleaning]\nmax_peer_age = 1\n[protocol]\npeer_announce_interval = 1'
+        await withClient('127.0.0.1', async (client) => {
+          await withTracker(keeping(folder, young), async (tracker) => {
+            await client.announce(tracker.at(), { infoHash: hashOf(1) })
+            await stop(tracker)
+          })
+          const written = statSync(join(folder, 'aquatic_udp.snapshot')).mtimeMs
+          while (Date.now() < written + 3000) await new Promise(setImmediate)
+          await withTracker(keeping(folder, young), (tracker) => {
+            expect(tracker.stderr).toContain('restored 0 peers')
+            expect(tracker.stderr).toContain('(1 too old)')
+          })
+        })
+      }))
+
+    test('without a folder nothing is written and nothing known', () =>
+      inFolder(async (folder) => {
+        await withTracker({ settings: listenOn('127.0.0.1:0'), cwd: folder }, async (tracker) => {
+          await withClient('127.0.0.1', (client) => client.announce(tracker.at()))
           await stop(tracker)
         })
-        const written = statSync(join(folder, 'aquatic_udp.snapshot')).mtimeMs
-        while (Date.now() < written + 3000) await new Promise(setImmediate)
-        await withTracker(keeping(folder, young), (tracker) => {
-          expect(tracker.stderr).toContain('restored 0 peers')
-          expect(tracker.stderr).toContain('(1 too old)')
-        })
-      })
-    }))
+        expect(readdirSync(folder)).toEqual([])
+      }))
+  })
 
-  test('without a folder nothing is written and nothing known', () =>
-    inFolder(async (folder) => {
-      await withTracker({ settings: listenOn('127.0.0.1:0'), cwd: folder }, async (tracker) => {
-        await withClient('127.0.0.1', (client) => client.announce(tracker.at()))
-        await stop(tracker)
-      })
-      expect(readdirSync(folder)).toEqual([])
-    }))
-})
-
-describe('a file that cannot be used', () => {
-  test.each([
-    ['aquatic_udp.snapshot', 'is damaged: its checksum is wrong'],
-    ['aquatic_udp.key', 'is damaged: its checksum is wrong'],
-  ])('%s is set aside, with one line, and the tracker starts', (name, reason) =>
-    inFolder(async (folder) => {
-      await withTracker(keeping(folder), async (tracker) => {
-        await withClient('127.0.0.1', (client) => client.announce(tracker.at()))
-        await stop(tracker)
-      })
-      const path = join(folder, name)
-      const bytes = readFileSync(path)
-      bytes[40] ^= 1
-      writeFileSync(path, bytes)
-      await withTracker(keeping(folder), (tracker) => {
-        const lines = tracker.stderr.split('\n').filter((line) => line.includes('warning'))
-        expect(lines).toEqual([
-          `aquatic_udp: warning: ${path} ${reason}; it is not used, and was renamed to ${path}.refused`,
-        ])
-        expect(readFileSync(`${path}.refused`)).toEqual(bytes)
-      })
-    }),
-  )
-
-  test('of a folder that cannot be made stops the start', () =>
-    inFolder(async (folder) => {
-      writeFileSync(join(folder, 'file'), '')
-      const { code, stderr } = await runTracker(keeping(join(folder, 'file/state')))
-      expect(code).toBe(1)
-      expect(stderr).toMatch(/^aquatic_udp: cannot make the folder \[persistence\] path '.*state'/)
-    }))
-})
-
-describe.skipIf(!isRoot)('in a new root directory, without rights', () => {
-  const inJail = (folder: string) =>
-    `[privileges]\ndrop_privileges = true\nchroot_path = '${folder}'`
-
-  test('the state is kept as well', () =>
-    inFolder(async (folder) => {
-      const state = join(folder, 'state')
-      for (const known of [0, 1]) {
-        await withTracker(keeping(state, inJail(folder)), async (tracker) => {
-          const { seeders, leechers } = await withClient('127.0.0.1', (client) =>
-            client.announce(tracker.at(), { infoHash: hashOf(1), port: 1000 + known, left: 1n }),
-          )
-          expect([seeders, leechers]).toEqual([0, known])
-          tracker.signal('SIGUSR2')
-          await tracker.waitForOutput(/snapshot written: /)
-          await stop(tracker)
-        })
-      }
-      expect(statSync(join(state, 'aquatic_udp.snapshot')).uid).toBe(65534)
-    }))
-
-  test('a folder that the user may not write to stops the start', () =>
-    inFolder(async (folder) => {
-      mkdirSync(join(folder, 'state'), { mode: 0o755 })
-      const { code, stderr } = await runTracker(keeping(join(folder, 'state'), inJail(folder)))
-      expect(code).toBe(1)
-      expect(stderr).toContain('cannot write to the folder [persistence] path')
-      expect(stderr).toContain('It must be writable for the user')
-    }))
-
-  test('a folder outside of the root directory is a mistake in the settings', () =>
-    inFolder(async (folder) => {
-      const { code, stderr } = await runTracker(keeping('/var/lib/x', inJail(folder)))
-      expect(code).toBe(1)
-      expect(stderr).toContain('is not below [privileges] chroot_path')
-    }))
-})
-
-describe('kill -9', () => {
-  test('at random moments under load loses nothing that was written, and damages nothing', () =>
-    inFolder(async (folder) => {
-      const random = randomFrom(Number(process.env.TEST_SEED ?? Date.now()))
-      let safe = 0
-      let announced = 0
-      for (let round = 0; round < 12; round++) {
+  describe('a file that cannot be used', () => {
+    test.each([
+      ['aquatic_udp.snapshot', 'is damaged: its checksum is wrong'],
+      ['aquatic_udp.key', 'is damaged: its checksum is wrong'],
+    ])('%s is set aside, with one line, and the tracker starts', (name, reason) =>
+      inFolder(async (folder) => {
         await withTracker(keeping(folder), async (tracker) => {
-          expect(tracker.stderr).not.toContain('warning')
-          if (round > 0) {
-            const restored = Number(tracker.stderr.match(/restored (\d+) peers/)?.[1])
-            expect(restored).toBeGreaterThanOrEqual(safe)
-            expect(restored).toBeLessThanOrEqual(announced)
-          }
-          const client = await UdpClient.open()
-          const id = await client.connect(tracker.at())
-          // One snapshot that is known to be finished, then some that a kill may meet anywhere.
-          announced = await announceMany(client, tracker, id, announced, 3000)
-          safe = await peersOf(client, tracker)
-          tracker.signal('SIGUSR2')
-          await tracker.waitForOutput(/snapshot written/)
-          const killAt = performance.now() + random() * 150
-          while (performance.now() < killAt) {
-            tracker.signal('SIGUSR2')
-            announced = await announceMany(client, tracker, id, announced, 200)
-          }
-          tracker.signal('SIGKILL')
-          await tracker.waitForEnd()
-          client.close()
+          await withClient('127.0.0.1', (client) => client.announce(tracker.at()))
+          await stop(tracker)
         })
-      }
-      expect(existsSync(join(folder, 'aquatic_udp.snapshot.refused'))).toBe(false)
-      expect(safe).toBeGreaterThan(3000)
-    }))
-})
-
-const ONE_TORRENT = hashOf(9)
-
-/** Announces peers `first` and following, without waiting for the answers. */
-async function announceMany(
-  client: UdpClient,
-  tracker: Tracker,
-  id: Buffer,
-  first: number,
-  count: number,
-): Promise<number> {
-  for (let done = 0; done < count; done += 50) {
-    const packets = Array.from({ length: 50 }, (_, i) =>
-      announceRequest(id, { infoHash: ONE_TORRENT, port: 1 + ((first + done + i) % 65_000) }),
+        const path = join(folder, name)
+        const bytes = readFileSync(path)
+        bytes[40] ^= 1
+        writeFileSync(path, bytes)
+        await withTracker(keeping(folder), (tracker) => {
+          const lines = tracker.stderr.split('\n').filter((line) => line.includes('warning'))
+          expect(lines).toEqual([
+            `aquatic_udp: warning: ${path} ${reason}; it is not used, and was renamed to ${path}.refused`,
+          ])
+          expect(readFileSync(`${path}.refused`)).toEqual(bytes)
+        })
+      }),
     )
-    client.sendMany(packets, tracker.at())
-    await new Promise(setImmediate)
-  }
-  return first + count
-}
 
-async function peersOf(client: UdpClient, tracker: Tracker): Promise<number> {
-  const { seeders, leechers } = await client.scrape(tracker.at(), ONE_TORRENT)
-  return seeders + leechers
-}
+    test('of a folder that cannot be made stops the start', () =>
+      inFolder(async (folder) => {
+        writeFileSync(join(folder, 'file'), '')
+        const { code, stderr } = await runTracker(keeping(join(folder, 'file/state')))
+        expect(code).toBe(1)
+        expect(stderr).toMatch(
+          /^aquatic_udp: cannot make the folder \[persistence\] path '.*state'/,
+        )
+      }))
+  })
+
+  describe.skipIf(!isRoot)('in a new root directory, without rights', () => {
+    const inJail = (folder: string) =>
+      `[privileges]\ndrop_privileges = true\nchroot_path = '${folder}'`
+
+    test('the state is kept as well', () =>
+      inFolder(async (folder) => {
+        const state = join(folder, 'state')
+        for (const known of [0, 1]) {
+          await withTracker(keeping(state, inJail(folder)), async (tracker) => {
+            const { seeders, leechers } = await withClient('127.0.0.1', (client) =>
+              client.announce(tracker.at(), { infoHash: hashOf(1), port: 1000 + known, left: 1n }),
+            )
+            expect([seeders, leechers]).toEqual([0, known])
+            tracker.signal('SIGUSR2')
+            await tracker.waitForOutput(/snapshot written: /)
+            await stop(tracker)
+          })
+        }
+        expect(statSync(join(state, 'aquatic_udp.snapshot')).uid).toBe(65534)
+      }))
+
+    test('a folder that the user may not write to stops the start', () =>
+      inFolder(async (folder) => {
+        mkdirSync(join(folder, 'state'), { mode: 0o755 })
+        const { code, stderr } = await runTracker(keeping(join(folder, 'state'), inJail(folder)))
+        expect(code).toBe(1)
+        expect(stderr).toContain('cannot write to the folder [persistence] path')
+        expect(stderr).toContain('It must be writable for the user')
+      }))
+
+    test('a folder outside of the root directory is a mistake in the settings', () =>
+      inFolder(async (folder) => {
+        const { code, stderr } = await runTracker(keeping('/var/lib/x', inJail(folder)))
+        expect(code).toBe(1)
+        expect(stderr).toContain('is not below [privileges] chroot_path')
+      }))
+  })
+
+  describe('kill -9', () => {
+    test('at random moments under load loses nothing that was written, and damages nothing', () =>
+      inFolder(async (folder) => {
+        const random = randomFrom(Number(process.env.TEST_SEED ?? Date.now()))
+        let safe = 0
+        let announced = 0
+        for (let round = 0; round < 12; round++) {
+          await withTracker(keeping(folder), async (tracker) => {
+            expect(tracker.stderr).not.toContain('warning')
+            if (round > 0) {
+              const restored = Number(tracker.stderr.match(/restored (\d+) peers/)?.[1])
+              expect(restored).toBeGreaterThanOrEqual(safe)
+              expect(restored).toBeLessThanOrEqual(announced)
+            }
+            const client = await UdpClient.open()
+            const id = await client.connect(tracker.at())
+            // One snapshot that is known to be finished, then some that a kill may meet anywhere.
+            announced = await announceMany(client, tracker, id, announced, 3000)
+            safe = await peersOf(client, tracker)
+            tracker.signal('SIGUSR2')
+            await tracker.waitForOutput(/snapshot written/)
+            const killAt = performance.now() + random() * 150
+            while (performance.now() < killAt) {
+              tracker.signal('SIGUSR2')
+              announced = await announceMany(client, tracker, id, announced, 200)
+            }
+            tracker.signal('SIGKILL')
+            await tracker.waitForEnd()
+            client.close()
+          })
+        }
+        expect(existsSync(join(folder, 'aquatic_udp.snapshot.refused'))).toBe(false)
+        expect(safe).toBeGreaterThan(3000)
+      }))
+  })
+
+  const ONE_TORRENT = hashOf(9)
+
+  /** Announces peers `first` and following, without waiting for the answers. */
+  async function announceMany(
+    client: UdpClient,
+    tracker: Tracker,
+    id: Buffer,
+    first: number,
+    count: number,
+  ): Promise<number> {
+    for (let done = 0; done < count; done += 50) {
+      const packets = Array.from({ length: 50 }, (_, i) =>
+        announceRequest(id, { infoHash: ONE_TORRENT, port: 1 + ((first + done + i) % 65_000) }),
+      )
+      client.sendMany(packets, tracker.at())
+      await new Promise(setImmediate)
+    }
+    return first + count
+  }
+
+  async function peersOf(client: UdpClient, tracker: Tracker): Promise<number> {
+    const { seeders, leechers } = await client.scrape(tracker.at(), ONE_TORRENT)
+    return seeders + leechers
+  }
+})

@@ -63,7 +63,7 @@ describe('a start', () => {
       { file: FIXTURE_2020, env: { AQUATIC_NETWORK_ADDRESS: '127.0.0.1:0' } },
       (tracker) =>
         withClient('127.0.0.1', async (client) => {
-          expect(tracker.stderr).toContain('request_workers = 1 is handled like 0')
+          expect(tracker.stderr).toContain('(1 socket worker, 1 request worker)')
           const fields = { infoHash: infoHash(1), left: 0n }
           expect((await client.announce(tracker.at(), fields)).interval).toBe(900)
           const entry = await client.scrape(tracker.at(), infoHash(1))

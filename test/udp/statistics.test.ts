@@ -4,7 +4,7 @@ import { BATCH_SIZE_SHAPE, type CounterName, RESPONSE_TIME_SHAPE } from '../../s
 import { statisticsText } from '../../src/udp/statistics.ts'
 import { statisticsIn } from '../support/statistics.ts'
 
-const NOTHING = { torrents: 0, seeders: 0, leechers: 0, contendedLocks: 0 }
+const NOTHING = { torrents: 0, seeders: 0, leechers: 0, contendedLocks: 0, sleptLocks: 0 }
 const UNTIL = new Date('2026-11-24T22:45:10Z')
 
 /** So many values in the bucket that ends at `end`. */
@@ -22,6 +22,7 @@ function intervalOf(counts: readonly (readonly [CounterName, number])[], packets
     responseTime: all(RESPONSE_TIME_SHAPE, 20480, packets),
     batchSize: all(BATCH_SIZE_SHAPE, 2, packets / 2),
     lockWaits: 3,
+    lockSleeps: 0,
     receiveDrops: 1,
     swarms: { ipv4: { ...NOTHING, torrents: 1234 }, ipv6: { ...NOTHING, seeders: 5 } },
   }
@@ -60,6 +61,14 @@ test('the statistics are a table by type and family, rejects by reason, and what
 test('an interval without packets has no response time', () => {
   const text = statisticsText(intervalOf([], 0), UNTIL)
   expect(text).toContain('rejects/s: none\nreceive drops 1, send failures 0, lock waits 3\n')
+})
+
+test('locks that were slept for, and what happened in the channels, are told when there was any', () => {
+  const interval = { ...intervalOf([['dropped_requests', 7]], 0), lockSleeps: 2 }
+  expect(statisticsText(interval, UNTIL)).toContain(
+    'channels: dropped requests 7, dropped responses 0, dropped scrapes 0, ring waits 0, ' +
+      'wakes 0; receive drops 1, send failures 0, lock sleeps 2, lock waits 3\n',
+  )
 })
 
 test('what tests read is what the table says', () => {

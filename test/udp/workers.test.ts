@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { announceRequest, infoHash, readAnnounce } from '../support/packets.ts'
+import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { type Endpoint, listenOn, withTracker } from '../support/tracker.ts'
 import { UdpClient, withClient } from '../support/udp-client.ts'
 
@@ -19,59 +20,81 @@ async function withClients<T>(host: string, use: (clients: UdpClient[]) => Promi
   }
 }
 
-describe.each([
-  { address: '127.0.0.1:0', host: '127.0.0.1' },
-  { address: '0.0.0.0:0', host: '127.0.0.1' },
-  { address: '[::]:0', host: '127.0.0.1' },
-  { address: '[::]:0', host: '::1' },
-])('four workers on $address, clients on $host', ({ address, host }) => {
-  const settings = `socket_workers = ${WORKERS}\n${listenOn(address)}`
+describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
+  useRequestWorkers(requestWorkers)
 
-  test('take an id that one of them gave out, and share their swarms', () =>
-    withTracker({ settings }, (tracker) =>
-      withClients(host, async (clients) => {
-        const to = tracker.at(host)
-        const id = await clients[0].connect(to)
-        const family = host === '::1' ? 6 : 4
-        for (const [n, client] of clients.entries()) {
-          const request = announceRequest(id, { port: 1000 + n, numWant: 5 })
-          const answer = readAnnounce((await client.request(request, to)).packet, family)
-          expect(answer.leechers).toBe(n)
-          expect(answer.peers.length).toBe(Math.min(n, 5))
-        }
+  describe.each([
+    { address: '127.0.0.1:0', host: '127.0.0.1' },
+    { address: '0.0.0.0:0', host: '127.0.0.1' },
+    { address: '[::]:0', host: '127.0.0.1' },
+    { address: '[::]:0', host: '::1' },
+  ])('four workers on $address, clients on $host', ({ address, host }) => {
+    const settings = `socket_workers = ${WORKERS}\n${listenOn(address)}`
+
+    test('take an id that one of them gave out, and share their swarms', () =>
+      withTracker({ settings }, (tracker) =>
+        withClients(host, async (clients) => {
+          const to = tracker.at(host)
+          const id = await clients[0].connect(to)
+          const family = host === '::1' ? 6 : 4
+          for (const [n, client] of clients.entries()) {
+            const request = announceRequest(id, { port: 1000 + n, numWant: 5 })
+            const answer = readAnnounce((await client.request(request, to)).packet, family)
+            expect(answer.leechers).toBe(n)
+            expect(answer.peers.length).toBe(Math.min(n, 5))
+          }
+        }),
+      ))
+
+    test('serve many clients at once', () =>
+      withTracker({ settings }, (tracker) =>
+        withClients(host, async (clients) => {
+          const to = tracker.at(host)
+          await Promise.all(clients.map((client, n) => announceMany(client, to, 1000 + n)))
+          for (let torrent = 0; torrent < 20; torrent++) {
+            const { leechers } = await clients[0].scrape(to, infoHash(torrent))
+            expect(leechers).toBe(CLIENTS)
+          }
+        }),
+      ))
+  })
+
+  /** Twenty torrents, each entered, left, and entered again. */
+  async function announceMany(client: UdpClient, to: Endpoint, port: number): Promise<void> {
+    const id = await client.connect(to)
+    for (const event of [2, 3, 2]) {
+      const requests = Array.from({ length: 20 }, (_, torrent) =>
+        client.request(announceRequest(id, { infoHash: infoHash(torrent), port, event }), to),
+      )
+      await Promise.all(requests)
+    }
+  }
+
+  test('a single worker serves the sockets of all addresses', () =>
+    withTracker({ settings: listenOn('127.0.0.1:0', '127.0.0.2:0', '[::1]:0') }, (tracker) =>
+      withClient('::', async (client) => {
+        for (const to of tracker.endpoints) await client.connect(to)
+        await Promise.all(
+          Array.from({ length: 300 }, (_, i) => client.connect(tracker.endpoints[i % 3])),
+        )
       }),
     ))
 
-  test('serve many clients at once', () =>
-    withTracker({ settings }, (tracker) =>
-      withClients(host, async (clients) => {
-        const to = tracker.at(host)
-        await Promise.all(clients.map((client, n) => announceMany(client, to, 1000 + n)))
-        for (let torrent = 0; torrent < 20; torrent++) {
-          const { leechers } = await clients[0].scrape(to, infoHash(torrent))
-          expect(leechers).toBe(CLIENTS)
+  // Wake-ups that got lost would show as a poll's whole time, a fifth of a second.
+  test('an idle tracker answers at once', () =>
+    withTracker({}, (tracker) =>
+      withClient('127.0.0.1', async (client) => {
+        const to = tracker.at()
+        const id = await client.connect(to)
+        const times: number[] = []
+        for (let i = 0; i < 200; i++) {
+          const sentAt = performance.now()
+          await client.request(announceRequest(id, { infoHash: infoHash(i) }), to)
+          times.push(performance.now() - sentAt)
         }
+        times.sort((a, b) => a - b)
+        expect(times[100]).toBeLessThan(50)
+        expect(times[190]).toBeLessThan(150)
       }),
     ))
 })
-
-/** Twenty torrents, each entered, left, and entered again. */
-async function announceMany(client: UdpClient, to: Endpoint, port: number): Promise<void> {
-  const id = await client.connect(to)
-  for (const event of [2, 3, 2]) {
-    const requests = Array.from({ length: 20 }, (_, torrent) =>
-      client.request(announceRequest(id, { infoHash: infoHash(torrent), port, event }), to),
-    )
-    await Promise.all(requests)
-  }
-}
-
-test('a single worker serves the sockets of all addresses', () =>
-  withTracker({ settings: listenOn('127.0.0.1:0', '127.0.0.2:0', '[::1]:0') }, (tracker) =>
-    withClient('::', async (client) => {
-      for (const to of tracker.endpoints) await client.connect(to)
-      await Promise.all(
-        Array.from({ length: 300 }, (_, i) => client.connect(tracker.endpoints[i % 3])),
-      )
-    }),
-  ))

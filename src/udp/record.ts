@@ -1,0 +1,56 @@
+// The records that travel between socket workers and request workers, as words. Written by forward.ts
+// and request-worker.ts, read by request-worker.ts and deliver.ts. Owns no memory.
+//
+//  request: 0 head │ 1 transaction id │ 2… return │ then
+//             announce: hash, info hash (5)      scrape: info hashes (5 each)
+//    head:    kind 1 bit │ 1 IPv4 │ 2…4 flags of an announce │ 8–15 peers wanted
+//             │ 16–31 announce: port as on the wire, scrape: info hashes
+//  response: 0 bytes of the answer │ 1… return, as it came │ then the answer, ready to be sent
+//
+//  return: 0 words of it (8 bits) │ 8 part of a scrape │ 16–31 socket
+//    of a whole request:  1 time of receipt (nanoseconds modulo 2^32) │ 2… reply address
+//    of a part:           1 ticket (join.ts)
+//
+// A request carries what of the packet is needed, 52 bytes for an IPv4 announce. What only the answer
+// needs, the return, is nobody's business on the way: the request worker copies it. So nothing about
+// a request stays behind in the socket worker, and nothing has to be cleaned up when one is dropped.
+import { REPLY_WORDS_MAX } from '../os/message.ts'
+import {
+  ANSWER_BYTES_MAX_IPV4,
+  INFO_HASH_BYTES,
+  SCRAPE_MAX_IPV4,
+  SCRAPE_MAX_IPV6,
+} from './layout.ts'
+
+export const INFO_HASH_WORDS = INFO_HASH_BYTES / 4
+
+export const REQUEST_HEAD = 0
+export const REQUEST_TRANSACTION = 1
+export const REQUEST_RETURN = 2
+
+export const KIND_SCRAPE = 1
+export const IPV4 = 2
+export const FLAGS_SHIFT = 2
+export const FLAGS_MASK = 7
+export const WANTED_SHIFT = 8
+export const WANTED_MASK = 0xff
+export const PORT_SHIFT = 16
+
+export const RETURN_LENGTH_MASK = 0xff
+export const RETURN_PART = 1 << 8
+export const RETURN_SOCKET_SHIFT = 16
+/** From the return's start: time, or ticket; then the reply address. */
+export const RETURN_TIME = 1
+export const RETURN_TICKET = 1
+export const RETURN_REPLY = 2
+export const RETURN_PART_WORDS = 2
+const RETURN_WORDS_MAX = RETURN_REPLY + REPLY_WORDS_MAX
+
+export const RESPONSE_BYTES = 0
+export const RESPONSE_RETURN = 1
+
+export const ANNOUNCE_RECORD_WORDS_MAX = REQUEST_RETURN + RETURN_WORDS_MAX + 1 + INFO_HASH_WORDS
+export const REQUEST_RECORD_WORDS_MAX =
+  REQUEST_RETURN + RETURN_WORDS_MAX + Math.max(SCRAPE_MAX_IPV4, SCRAPE_MAX_IPV6) * INFO_HASH_WORDS
+export const RESPONSE_RECORD_WORDS_MAX =
+  RESPONSE_RETURN + RETURN_WORDS_MAX + Math.ceil(ANSWER_BYTES_MAX_IPV4 / 4)

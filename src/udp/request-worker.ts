@@ -1,0 +1,121 @@
+// The loop of a request worker: take requests from the rings of all socket workers, carry them out on
+// the tables it owns, write the answers into the rings back. Runs in a thread of its own, started by
+// main.ts. Owns its tables: nobody else touches them, so there are no locks on the way. (Where the
+// tracker keeps its swarms over a restart, the main thread walks through them under their locks: then
+// their owner takes these locks too, which are free but for those moments.)
+//
+// A turn takes up to [handlers] max_requests_per_iter requests. The answers to a socket worker are shown
+// to it as soon as its ring is through. Without requests the worker sleeps, from channel_recv_timeout
+// on, twice as long each time: a request wakes it at once, the time is only for its other duties.
+import { parentPort } from 'node:worker_threads'
+import { Inbox } from '../channel/inbox.ts'
+import { clockSeconds, readClock } from '../os/clock.ts'
+import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../process/workers.ts'
+import { Cleaner } from '../swarm/cleaner.ts'
+import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
+import { COUNTER_WORDS } from './counters.ts'
+import type { RequestLinks } from './links.ts'
+import { tablesOwnedBy } from './owners.ts'
+import { Reporter } from './reporter.ts'
+import { Responder } from './respond.ts'
+import { RequestServer } from './serve-requests.ts'
+
+/** The longest sleep at a time, so that stop and time are noticed, */
+const SLEEP_MILLISECONDS_MAX = 200
+/** and between two slices of a cleaning. */
+const CLEANING_PAUSE_MILLISECONDS = 1
+
+export interface RequestWorkerData extends WorkerStart {
+  readonly role: 'request'
+  readonly workers: number
+  readonly links: RequestLinks
+  readonly maxRequests: number
+  readonly waitMicroseconds: number
+  readonly swarms: SwarmBuffers
+  /** Nobody else walks through the tables of this worker. */
+  readonly alone: boolean
+  readonly countDownloads: boolean
+  readonly announceInterval: number
+  readonly cleaningInterval: number
+  readonly maxPeerAge: number
+  readonly counters: SharedArrayBuffer
+  /** Its slot among all workers' counters. */
+  readonly countersSlot: number
+  /** Tests only: throw once the first request has been served. */
+  readonly fault: boolean
+}
+
+export function runRequestWorker(data: RequestWorkerData): void {
+  readClock()
+  const swarms = attachSwarms(data.swarms, data.countDownloads, null, data.alone)
+  const worker = new RequestWorker(
+    data,
+    new Responder(swarms, data.announceInterval, new Int32Array(COUNTER_WORDS)),
+    new Cleaner(
+      swarms,
+      tablesOwnedBy(swarms, data.index, data.workers),
+      data.cleaningInterval,
+      data.maxPeerAge,
+      false,
+      clockSeconds(),
+    ),
+  )
+  parentPort?.postMessage(READY_MESSAGE)
+  worker.run()
+}
+
+class RequestWorker {
+  private readonly responder: Responder
+  private readonly server: RequestServer
+  private readonly cleaner: Cleaner
+  private readonly inbox: Inbox
+  private readonly maxRequests: number
+  private readonly waitMilliseconds: number
+  private readonly state: Int32Array
+  private readonly reporter: Reporter
+  private readonly fault: boolean
+  private sleepMilliseconds = 0
+
+  constructor(data: RequestWorkerData, responder: Responder, cleaner: Cleaner) {
+    this.responder = responder
+    this.server = new RequestServer(data.links, responder)
+    this.cleaner = cleaner
+    this.inbox = new Inbox(this.server.readers, data.links.sleepWord)
+    this.maxRequests = data.maxRequests
+    this.waitMilliseconds = data.waitMicroseconds / 1000
+    this.state = new Int32Array(data.state)
+    this.reporter = new Reporter(responder.counts, data.counters, data.countersSlot, data.heartbeat)
+    this.fault = data.fault
+    this.sleepMilliseconds = this.waitMilliseconds
+  }
+
+  // HOT: no allocation below this line.
+
+  run(): void {
+    while (!mustStop(this.state)) {
+      readClock()
+      const now = clockSeconds()
+      this.responder.setTime(now)
+      const served = this.server.serveAll(this.maxRequests)
+      const cleaning = this.cleaner.step(now)
+      this.reporter.reportSometimes(now)
+      if (served === 0) this.rest(cleaning)
+      else {
+        this.sleepMilliseconds = this.waitMilliseconds
+        if (this.fault) provokeFault()
+      }
+    }
+    this.reporter.report()
+  }
+
+  private rest(cleaning: boolean): void {
+    if (this.waitMilliseconds === 0) return
+    if (cleaning) {
+      this.inbox.sleep(CLEANING_PAUSE_MILLISECONDS)
+      return
+    }
+    this.inbox.sleep(this.sleepMilliseconds)
+    const longer = this.sleepMilliseconds * 2
+    this.sleepMilliseconds = longer < SLEEP_MILLISECONDS_MAX ? longer : SLEEP_MILLISECONDS_MAX
+  }
+}

@@ -1,0 +1,198 @@
+// Carries out valid requests on the swarms and writes their responses: the stage that owns, or locks,
+// the tables. Called by handle.ts in a socket worker that answers by itself, and by request-worker.ts
+// for requests that came through a channel. Owns nothing but what it counts.
+import { ANNOUNCED, PEERS_FULL, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
+import type { Table } from '../swarm/table.ts'
+import { hashInfoHash } from '../swarm/torrents.ts'
+import {
+  FAMILY_IPV4,
+  FAMILY_IPV6,
+  REJECTED_PEERS_FULL,
+  REJECTED_TORRENTS_FULL,
+  RESPONSES_ANNOUNCE,
+  RESPONSES_ERROR,
+} from './counters.ts'
+import { ERROR_BYTES_MAX, INFO_HASH_BYTES } from './layout.ts'
+import { swapBytes } from './parse.ts'
+import {
+  errorText,
+  writeAnnounceIPv4,
+  writeAnnounceIPv6,
+  writeError,
+  writeScrapeEntry,
+  writeScrapeHead,
+} from './serialize.ts'
+
+/** What a valid request becomes: answered at once (Responder), or passed to the owner (Forwarder). */
+export interface Requests {
+  /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
+  setTime(now: number): void
+  /**
+   * The peer at `port` (as on the wire) of an address (IPv4: `a0`) announces itself to the torrent
+   * `words[infoHash]`, whose keyed hash is `hash`. `flags` as below; up to `wanted` peers. Writes the
+   * response to `out[to]` and returns its bytes; 0 when there is none yet.
+   */
+  announce(
+    words: Int32Array,
+    infoHash: number,
+    hash: number,
+    ipv4: boolean,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    port: number,
+    flags: number,
+    wanted: number,
+    transaction: number,
+    out: Int32Array,
+    to: number,
+  ): number
+  /** The same for the counts of `count` torrents from `words[infoHashes]` on. The caller counts it. */
+  scrape(
+    words: Int32Array,
+    infoHashes: number,
+    count: number,
+    ipv4: boolean,
+    transaction: number,
+    out: Int32Array,
+    to: number,
+  ): number
+}
+
+// Flags of an announce.
+export const SEEDER = 1
+export const COMPLETED = 2
+export const STOPPED = 4
+
+const ERROR_TORRENTS_FULL = errorText('Tracker is full: no new torrents')
+const ERROR_PEERS_FULL = errorText('Tracker is full: no new peers')
+
+export class Responder implements Requests {
+  readonly counts: Int32Array
+  private readonly swarms: Swarms
+  private readonly interval: number
+  private now = 0
+
+  constructor(swarms: Swarms, announceInterval: number, counts: Int32Array) {
+    this.swarms = swarms
+    this.interval = swapBytes(announceInterval)
+    this.counts = counts
+  }
+
+  setTime(now: number): void {
+    this.now = now
+  }
+
+  // HOT: no allocation below this line.
+
+  announce(
+    words: Int32Array,
+    infoHash: number,
+    hash: number,
+    ipv4: boolean,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    port: number,
+    flags: number,
+    wanted: number,
+    transaction: number,
+    out: Int32Array,
+    to: number,
+  ): number {
+    const swarms = this.swarms
+    const table = swarms.tableOf(ipv4, hash)
+    const seeder = (flags & SEEDER) !== 0
+    const completed = (flags & COMPLETED) !== 0
+    let status = ANNOUNCED
+    table.lock()
+    if ((flags & STOPPED) !== 0) {
+      swarms.leave(table, words, infoHash, hash, a0, a1, a2, a3, port)
+    } else {
+      status = swarms.announce(
+        table,
+        words,
+        infoHash,
+        hash,
+        a0,
+        a1,
+        a2,
+        a3,
+        port,
+        seeder,
+        completed,
+        wanted,
+        this.now,
+      )
+    }
+    const bytes = this.announced(status, table, ipv4, transaction, out, to)
+    table.unlock()
+    return bytes
+  }
+
+  scrape(
+    words: Int32Array,
+    infoHashes: number,
+    count: number,
+    ipv4: boolean,
+    transaction: number,
+    out: Int32Array,
+    to: number,
+  ): number {
+    const swarms = this.swarms
+    let size = 0
+    writeScrapeHead(out, to, transaction)
+    for (let i = 0; i < count; i++) {
+      const infoHash = infoHashes + i * (INFO_HASH_BYTES / 4)
+      const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)
+      const table = swarms.tableOf(ipv4, hash)
+      table.lock()
+      swarms.scrape(table, words, infoHash, hash)
+      table.unlock()
+      size = writeScrapeEntry(out, to, i, swarms.seeders, swarms.completed, swarms.leechers)
+    }
+    return size
+  }
+
+  /** The response to an announce. Under the lock: the chosen peers are read where they live. */
+  private announced(
+    status: number,
+    table: Table,
+    ipv4: boolean,
+    transaction: number,
+    out: Int32Array,
+    to: number,
+  ): number {
+    if (status !== ANNOUNCED) return this.full(status, ipv4, transaction, out, to)
+    this.counts[familyOf(ipv4) + RESPONSES_ANNOUNCE]++
+    const { seeders, leechers, choice } = this.swarms
+    const { interval } = this
+    const { runs, runCount } = choice
+    const memory = table.words
+    return ipv4
+      ? writeAnnounceIPv4(out, to, transaction, interval, leechers, seeders, memory, runs, runCount)
+      : writeAnnounceIPv6(out, to, transaction, interval, leechers, seeders, memory, runs, runCount)
+  }
+
+  private full(
+    status: number,
+    ipv4: boolean,
+    transaction: number,
+    out: Int32Array,
+    to: number,
+  ): number {
+    const family = familyOf(ipv4)
+    if (status === TORRENTS_FULL) this.counts[family + REJECTED_TORRENTS_FULL]++
+    if (status === PEERS_FULL) this.counts[family + REJECTED_PEERS_FULL]++
+    this.counts[family + RESPONSES_ERROR]++
+    const text = status === TORRENTS_FULL ? ERROR_TORRENTS_FULL : ERROR_PEERS_FULL
+    return writeError(out, to, transaction, text, ERROR_BYTES_MAX)
+  }
+}
+
+/** Where the counters of an address family start. */
+export function familyOf(ipv4: boolean): number {
+  return ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
+}
