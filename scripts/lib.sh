@@ -166,11 +166,27 @@ check_node() {
 }
 
 # Sets `bun`. Bun's install script moves the executable into the package «bun»; where npm may not
-# run scripts, it stays in the package of the platform.
+# run scripts, it stays in the package of the platform. When this is itself a package of others, npm
+# may have put both into a folder further up.
 find_bun() {
   check_platform
-  for bun in "$root/node_modules/@oven/bun-linux-$cpu/bin/bun" "$root/node_modules/bun/bin/bun.exe"; do
-    if [ -x "$bun" ] && "$bun" --revision >/dev/null 2>&1; then return 0; fi
+  folder=$root
+  while :; do
+    for bun in "$folder/node_modules/@oven/bun-linux-$cpu/bin/bun" "$folder/node_modules/bun/bin/bun.exe"; do
+      if [ -x "$bun" ] && "$bun" --revision >/dev/null 2>&1; then return 0; fi
+    done
+    [ "$folder" != / ] || break
+    folder=$(dirname -- "$folder")
   done
-  die 'the package «bun» has no executable for this machine: remove node_modules and run this again'
+  die 'the package «bun» has no executable for this machine: remove node_modules and install again'
+}
+
+# Replaces this process by an executable of bin/, run from its source: what the npm package does. Files
+# of the working directory that Bun would read by itself are none of the tracker's business.
+# Usage: launch NAME [flag…]
+launch() {
+  name=$1
+  shift
+  find_bun
+  exec "$bun" --no-env-file --config=/dev/null --no-install "$root/bin/$name.ts" "$@"
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { bin, man } from '../../package.json'
 import { generatedFiles } from '../../scripts/generate-docs.ts'
 
 const ROOT = join(import.meta.dir, '../..')
@@ -17,6 +18,16 @@ test('every executable has its pages and completions', () => {
     const missing = `add ${name} to PROGRAMS in scripts/generate-docs.ts`
     expect(files.has(`packaging/man/${name}.1`), missing).toBe(true)
   }
+})
+
+test('the npm package has every executable as a command, and every page', () => {
+  const names = readdirSync(join(ROOT, 'bin')).map((file) => basename(file, '.ts'))
+  const scripts = names.map((name) => [name, `scripts/launch-${name.replaceAll('_', '-')}.sh`])
+  expect(bin).toEqual(Object.fromEntries(scripts))
+  for (const [name, script] of scripts) {
+    expect(readFileSync(join(ROOT, script), 'utf8')).toContain(`\nlaunch ${name} "$@"\n`)
+  }
+  expect(man).toEqual([...files.keys()].filter((path) => path.startsWith('packaging/man/')).sort())
 })
 
 test.each(['man', 'completions/bash', 'completions/zsh', 'completions/fish'])(
