@@ -7,8 +7,7 @@ import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { StartError } from '../config/cli.ts'
 import type { Identity } from '../os/privileges.ts'
-import type { PrivilegeConfig } from '../process/privileges.ts'
-import { pathBelow } from './settings.ts'
+import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 
 const FOLDER_MODE = 0o700
 

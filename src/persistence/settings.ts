@@ -1,8 +1,7 @@
 // The settings section [persistence], and its checks. Used by the trackers' configs. Owns nothing.
-import { isAbsolute, relative, resolve } from 'node:path'
 import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
 import { integer, string } from '../config/setting.ts'
-import type { PrivilegeConfig } from '../process/privileges.ts'
+import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 
 const INTERVAL_MINUTES_MAX = 10_080
 
@@ -49,13 +48,6 @@ export function persistenceFindings(
   const text = `[persistence] path ('${path}') is not below [privileges] chroot_path ('${chroot_path}'),
     so it cannot be reached once the root directory has changed: write a folder below it.`
   return [problem(['persistence.path', 'privileges.chroot_path'], text)]
-}
-
-/** The path as it is called once `root` is the root directory; null when it is outside. */
-export function pathBelow(root: string, path: string): string | null {
-  const inside = relative(resolve(root), resolve(path))
-  if (inside === '..' || inside.startsWith('../') || isAbsolute(inside)) return null
-  return `/${inside}`
 }
 
 function refuseNul(text: string) {

@@ -4,6 +4,7 @@
 // In two steps, because each is possible at one time only: the user is looked up before the start (no
 // user database inside the new root directory), rights are dropped once sockets are open and workers
 // run (later nobody could open them).
+import { isAbsolute, relative, resolve } from 'node:path'
 import { StartError } from '../config/cli.ts'
 import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
 import { boolean, string } from '../config/setting.ts'
@@ -89,4 +90,11 @@ export function giveUpRights(
 
 function refuseNul(text: string) {
   return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
+}
+
+/** The path as it is called once `root` is the root directory; null when it is outside. */
+export function pathBelow(root: string, path: string): string | null {
+  const inside = relative(resolve(root), resolve(path))
+  if (inside === '..' || inside.startsWith('../') || isAbsolute(inside)) return null
+  return `/${inside}`
 }

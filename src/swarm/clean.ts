@@ -20,11 +20,15 @@ import { closeSlot, closeSmall, isExpired, kindOf, openSmall, shrinkSmall, small
 import { reduceLarge } from './resize.ts'
 import type { Swarms } from './swarm.ts'
 import type { Table } from './table.ts'
+import { hashInfoHash } from './torrents.ts'
 
 // The bucket cursor: which role is under way, and how many of its buckets are still to visit.
 const SEEDERS = 1 << 29
 const LEECHERS = 1 << 30
 const BUCKETS_MASK = SEEDERS - 1
+
+/** Makes any peer too old, also one that another worker saw a moment later by its reading of the clock. */
+const PURGE_AHEAD_SEC = 2
 
 // HOT: no allocation below this line.
 
@@ -38,6 +42,7 @@ export function startCleaning(table: Table): void {
 
 /**
  * Visits about `peers` peers and removes those last seen more than `maxAge` seconds before `now`.
+ * With `purge`, of torrents that the access list forbids it removes all.
  * Takes the lock. Returns true when the table is done.
  */
 export function cleanSlice(
@@ -46,6 +51,7 @@ export function cleanSlice(
   now: number,
   maxAge: number,
   peers: number,
+  purge = false,
 ): boolean {
   table.lock()
   const control = table.control
@@ -60,17 +66,24 @@ export function cleanSlice(
     }
     // From the last row to the first: the row that fills a removed one's place has been visited.
     const row = table.rowAddress(table.rowId(control[cursorAt] - 1))
+    const forbidden = purge && isForbidden(swarms, table, row)
+    const time = forbidden ? now + PURGE_AHEAD_SEC : now
+    const age = forbidden ? 0 : maxAge
     if (kindOf(table.words[row + ROW_STATE]) === KIND_LARGE) {
-      budget -= cleanLarge(swarms, table, row, now, maxAge, budget)
+      budget -= cleanLarge(swarms, table, row, time, age, budget)
       if (control[table.header + TABLE_CLEAN_SWARM] !== 0) break
     } else {
-      budget -= cleanSmall(swarms, table, row, now, maxAge)
+      budget -= cleanSmall(swarms, table, row, time, age)
     }
     control[cursorAt]--
   }
   const done = control[cursorAt] === 0
   table.unlock()
   return done
+}
+
+function isForbidden(swarms: Swarms, table: Table, row: number): boolean {
+  return swarms.access.forbids(table.words, row, hashInfoHash(table, table.words, row))
 }
 
 function cleanSmall(

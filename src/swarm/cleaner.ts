@@ -12,6 +12,9 @@ const SLICE_PEERS_MAX = 8000
 /** Slices per second that a busy worker finds time for, at least. */
 const SLICES_PER_SECOND = 200
 
+/** A worker without work sees a new access list after 0.2 s. */
+const PURGE_DELAY_SEC = 2
+
 export class Cleaner {
   private readonly swarms: Swarms
   private readonly tables: readonly Table[]
@@ -21,6 +24,9 @@ export class Cleaner {
   private nextStart: number
   private current = -1
   private slicePeers = SLICE_PEERS_MIN
+  /** From when on a cleaning also forgets forbidden torrents; the end of time when there are none. */
+  private purgeFrom = 0
+  private purging = false
 
   /** Times in seconds. `tables` are this worker's alone to clean; `shared`: others answer from them too. */
   constructor(
@@ -39,6 +45,14 @@ export class Cleaner {
     this.nextStart = now + interval
   }
 
+  /**
+   * The access list has changed: the next cleaning that starts forgets the torrents it forbids. Not at
+   * once: another worker may still go by the list before it, for as long as it sleeps at most.
+   */
+  accessChanged(now: number): void {
+    this.purgeFrom = now + PURGE_DELAY_SEC
+  }
+
   // HOT: no allocation below this line.
 
   /** Does one slice when a cleaning is due or under way. Returns true while there is more to do. */
@@ -47,11 +61,13 @@ export class Cleaner {
       if (now < this.nextStart || this.tables.length === 0) return false
       this.nextStart = now + this.interval
       this.current = 0
+      this.choosePurge(now)
       this.chooseSlice()
       startCleaning(this.tables[0])
     }
     const table = this.tables[this.current]
-    if (!cleanSlice(this.swarms, table, now, this.maxAge, this.slicePeers)) return true
+    if (!cleanSlice(this.swarms, table, now, this.maxAge, this.slicePeers, this.purging))
+      return true
     this.current++
     if (this.current < this.tables.length) {
       startCleaning(this.tables[this.current])
@@ -59,6 +75,11 @@ export class Cleaner {
     }
     this.current = -1
     return false
+  }
+
+  private choosePurge(now: number): void {
+    this.purging = now >= this.purgeFrom && this.swarms.access.isOn()
+    if (now >= this.purgeFrom) this.purgeFrom = Number.MAX_SAFE_INTEGER
   }
 
   /** Large enough to be through before the next cleaning starts, if that is possible in bounded slices. */

@@ -15,6 +15,7 @@
 // All of it happens under the torrent's table lock, which the caller takes: the chosen peers are
 // read from shared memory while they are being written into the response, so the lock is given
 // back only after that. Called by udp/handle.ts and ws/handle.ts. Owns the choice of the moment.
+import { AccessList } from '../access-list/list.ts'
 import { Choice } from './choose.ts'
 import type { ConnectionStates } from './connections.ts'
 import { findInSet, found, hashPeer, insertIntoSet, removeFromSet } from './large.ts'
@@ -76,6 +77,8 @@ export class Swarms {
   readonly ipv6: readonly Table[]
   readonly websocket: readonly Table[]
   readonly choice: Choice
+  /** Which torrents are served; handlers ask it, announces here do not. */
+  readonly access = new AccessList()
   /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
   seeders = 0
   leechers = 0

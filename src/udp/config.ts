@@ -2,6 +2,7 @@
 // checks, the environment variables and docs/config-udp.md are derived from this schema.
 // Keys that aquatic has had keep their names.
 
+import { accessListFindings, accessListSettings } from '../access-list/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
 import { checkListenAddress, checkListenIPv6, listenFindings } from '../config/listen.ts'
 import { type ConfigOf, defineSettings, type Finding, section, warning } from '../config/schema.ts'
@@ -259,6 +260,7 @@ const schema = {
   handlers,
   statistics,
   operations: operationsSettings,
+  access_list: accessListSettings,
   cleaning,
   privileges: privilegeSettings,
   limits,
@@ -283,6 +285,7 @@ function crossCheck(config: UdpConfig): Finding[] {
     ...persistenceFindings(config.persistence, config.privileges),
     ...reserveFindings(config.limits, UDP_KINDS),
     ...operationsFindings(config.operations),
+    ...accessListFindings(config.access_list, config.privileges),
   ]
 }
 

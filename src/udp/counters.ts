@@ -26,6 +26,7 @@ export const FAMILY_COUNTERS = [
   'rejected_no_info_hash',
   'rejected_torrents_full',
   'rejected_peers_full',
+  'rejected_not_allowed',
 ] as const
 
 // The same as numbers, for the hot path: add FAMILY_IPV4 or FAMILY_IPV6.
@@ -47,6 +48,7 @@ export const REJECTED_PORT = 14
 export const REJECTED_NO_INFO_HASH = 15
 export const REJECTED_TORRENTS_FULL = 16
 export const REJECTED_PEERS_FULL = 17
+export const REJECTED_NOT_ALLOWED = 18
 
 export const FAMILY_IPV4 = 0
 export const FAMILY_IPV6 = FAMILY_COUNTERS.length

@@ -3,6 +3,7 @@
 // it owns the shared memory, hands it to the workers, and ends the process when one of them dies.
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { AccessListKeeper } from '../access-list/keeper.ts'
 import { addressText } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
@@ -16,6 +17,7 @@ import { ProcessFigures } from '../process/figures.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
+import { UpdateSender, type UpdateSource } from '../process/updates.ts'
 import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
@@ -26,6 +28,7 @@ import { COUNTER_WORDS } from './counters.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { createLinks, type Links, PAIRS_MAX } from './links.ts'
 import { type Listening, openSockets } from './listen.ts'
+import type { WorkerNews } from './news.ts'
 import type { RequestWorkerData } from './request-worker.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { UdpView } from './view.ts'
@@ -63,12 +66,17 @@ export async function runUdpTracker(
   for (const warning of listening.warnings) writeStderr(`aquatic_udp: warning: ${warning}\n`)
   const tracker = new Tracker(config, workers, swarms, listening, entry, keeper)
   prepareRunning()
+  await tracker.accessList.load()
   await tracker.start()
   const operations = tracker.serveOperations(version, settingsText)
   releaseStartCode()
   giveUpRights(config.privileges, identity)
-  if (identity !== null) keeper?.rootChanged()
+  if (identity !== null) {
+    keeper?.rootChanged()
+    tracker.accessList.rootChanged()
+  }
   await keeper?.start()
+  tracker.accessList.start()
   const addresses = listening.addresses.map(addressText).join(', ')
   const state = `listening on ${addresses} (${workersText(workers)})`
   writeStderr(`aquatic_udp ${version} ${state}\n`)
@@ -102,6 +110,7 @@ function keeperFor(
 
 class Tracker {
   readonly service: ServiceManager
+  readonly accessList: AccessListKeeper
   private readonly config: UdpConfig
   private readonly listening: Listening
   private readonly swarms: SwarmBuffers
@@ -111,6 +120,8 @@ class Tracker {
   private readonly counters: SharedArrayBuffer
   private readonly secret: Uint8Array
   private readonly watch: Watch
+  /** To each worker, of either kind. */
+  private readonly news: UpdateSender<WorkerNews>[] = []
 
   constructor(
     config: UdpConfig,
@@ -129,6 +140,10 @@ class Tracker {
     this.service = new ServiceManager('aquatic_udp', this.workers, log)
     this.secret = keeper?.secret ?? randomBytes(SECRET_BYTES)
     if (keeper !== null) this.workers.beforeExit(() => keeper.finish())
+    const { access_list, privileges } = config
+    this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (accessList) => {
+      for (const worker of this.news) worker.send({ accessList })
+    })
     this.counters = counterSlots(workerCounts.socket + workerCounts.request, COUNTER_WORDS)
     const sockets = listening.sockets.flat().map(({ fd }) => fd)
     this.watch = new Watch(config, workerCounts.socket, this.counters, swarms, sockets, log)
@@ -138,12 +153,13 @@ class Tracker {
   async start(): Promise<void> {
     this.workers.stopOnSignals()
     this.workers.onStop(() => this.watch.stop())
+    this.workers.onStop(() => this.accessList.stop())
     const { socket, request } = this.workerCounts
     const data = [
       ...Array.from({ length: request }, (_, index) => this.requestWorker(index)),
       ...Array.from({ length: socket }, (_, index) => this.socketWorker(index)),
     ]
-    await Promise.all(data.map((each) => this.workers.start(each)))
+    await Promise.all(data.map((each) => this.workers.start(each, [each.updates.port])))
     this.watch.start()
   }
 
@@ -155,6 +171,12 @@ class Tracker {
     const server = new OperationsServer(address, view)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
+  }
+
+  private newsSource(): UpdateSource {
+    const sender = new UpdateSender<WorkerNews>()
+    this.news.push(sender)
+    return sender.source
   }
 
   private socketWorker(index: number): SocketWorkerData {
@@ -180,6 +202,8 @@ class Tracker {
       maxConnectionAge: cleaning.max_connection_age,
       cleaningInterval: cleaning.interval,
       maxPeerAge: cleaning.max_peer_age,
+      accessList: this.accessList.list,
+      updates: this.newsSource(),
       counters: this.counters,
       fault: faultAskedOf('socket', index),
     }
@@ -203,6 +227,8 @@ class Tracker {
       announceInterval: protocol.peer_announce_interval,
       cleaningInterval: cleaning.interval,
       maxPeerAge: cleaning.max_peer_age,
+      accessList: this.accessList.list,
+      updates: this.newsSource(),
       counters: this.counters,
       countersSlot: this.workerCounts.socket + index,
       fault: faultAskedOf('request', index),

@@ -8,13 +8,16 @@
 // to it as soon as its ring is through. Without requests the worker sleeps, from channel_recv_timeout
 // on, twice as long each time: a request wakes it at once, the time is only for its other duties.
 import { parentPort } from 'node:worker_threads'
+import type { AccessListData } from '../access-list/list.ts'
 import { Inbox } from '../channel/inbox.ts'
 import { clockSeconds, readClock } from '../os/clock.ts'
+import type { UpdateSource } from '../process/updates.ts'
 import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { COUNTER_WORDS } from './counters.ts'
 import type { RequestLinks } from './links.ts'
+import { NewsReader } from './news.ts'
 import { tablesOwnedBy } from './owners.ts'
 import { Reporter } from './reporter.ts'
 import { Responder } from './respond.ts'
@@ -38,6 +41,8 @@ export interface RequestWorkerData extends WorkerStart {
   readonly announceInterval: number
   readonly cleaningInterval: number
   readonly maxPeerAge: number
+  readonly accessList: AccessListData
+  readonly updates: UpdateSource
   readonly counters: SharedArrayBuffer
   /** Its slot among all workers' counters. */
   readonly countersSlot: number
@@ -48,17 +53,20 @@ export interface RequestWorkerData extends WorkerStart {
 export function runRequestWorker(data: RequestWorkerData): void {
   readClock()
   const swarms = attachSwarms(data.swarms, data.countDownloads, null, data.alone)
+  swarms.access.replace(data.accessList)
+  const cleaner = new Cleaner(
+    swarms,
+    tablesOwnedBy(swarms, data.index, data.workers),
+    data.cleaningInterval,
+    data.maxPeerAge,
+    false,
+    clockSeconds(),
+  )
   const worker = new RequestWorker(
     data,
     new Responder(swarms, data.announceInterval, new Int32Array(COUNTER_WORDS)),
-    new Cleaner(
-      swarms,
-      tablesOwnedBy(swarms, data.index, data.workers),
-      data.cleaningInterval,
-      data.maxPeerAge,
-      false,
-      clockSeconds(),
-    ),
+    cleaner,
+    new NewsReader(data.updates, { swarms, cleaner }),
   )
   parentPort?.postMessage(READY_MESSAGE)
   worker.run()
@@ -68,6 +76,7 @@ class RequestWorker {
   private readonly responder: Responder
   private readonly server: RequestServer
   private readonly cleaner: Cleaner
+  private readonly news: NewsReader
   private readonly inbox: Inbox
   private readonly maxRequests: number
   private readonly waitMilliseconds: number
@@ -76,10 +85,11 @@ class RequestWorker {
   private readonly fault: boolean
   private sleepMilliseconds = 0
 
-  constructor(data: RequestWorkerData, responder: Responder, cleaner: Cleaner) {
+  constructor(data: RequestWorkerData, responder: Responder, cleaner: Cleaner, news: NewsReader) {
     this.responder = responder
     this.server = new RequestServer(data.links, responder)
     this.cleaner = cleaner
+    this.news = news
     this.inbox = new Inbox(this.server.readers, data.links.sleepWord)
     this.maxRequests = data.maxRequests
     this.waitMilliseconds = data.waitMicroseconds / 1000
@@ -96,6 +106,7 @@ class RequestWorker {
       readClock()
       const now = clockSeconds()
       this.responder.setTime(now)
+      this.news.look(now)
       const served = this.server.serveAll(this.maxRequests)
       const cleaning = this.cleaner.step(now)
       this.reporter.reportSometimes(now)

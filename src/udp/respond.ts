@@ -1,12 +1,13 @@
 // Carries out valid requests on the swarms and writes their responses: the stage that owns, or locks,
 // the tables. Called by handle.ts in a socket worker that answers by itself, and by request-worker.ts
 // for requests that came through a channel. Owns nothing but what it counts.
-import { ANNOUNCED, PEERS_FULL, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
+import { ANNOUNCED, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import {
   FAMILY_IPV4,
   FAMILY_IPV6,
+  REJECTED_NOT_ALLOWED,
   REJECTED_PEERS_FULL,
   REJECTED_TORRENTS_FULL,
   RESPONSES_ANNOUNCE,
@@ -15,6 +16,7 @@ import {
 import { ERROR_BYTES_MAX, INFO_HASH_BYTES } from './layout.ts'
 import { swapBytes } from './parse.ts'
 import {
+  type ErrorText,
   errorText,
   writeAnnounceIPv4,
   writeAnnounceIPv6,
@@ -65,6 +67,7 @@ export const SEEDER = 1
 export const COMPLETED = 2
 export const STOPPED = 4
 
+const ERROR_NOT_ALLOWED = errorText('Info hash not allowed')
 const ERROR_TORRENTS_FULL = errorText('Tracker is full: no new torrents')
 const ERROR_PEERS_FULL = errorText('Tracker is full: no new peers')
 
@@ -103,6 +106,9 @@ export class Responder implements Requests {
     to: number,
   ): number {
     const swarms = this.swarms
+    if (swarms.access.forbids(words, infoHash, hash)) {
+      return this.refuse(REJECTED_NOT_ALLOWED, ERROR_NOT_ALLOWED, ipv4, transaction, out, to)
+    }
     const table = swarms.tableOf(ipv4, hash)
     const seeder = (flags & SEEDER) !== 0
     const completed = (flags & COMPLETED) !== 0
@@ -147,6 +153,10 @@ export class Responder implements Requests {
     for (let i = 0; i < count; i++) {
       const infoHash = infoHashes + i * (INFO_HASH_BYTES / 4)
       const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)
+      if (swarms.access.forbids(words, infoHash, hash)) {
+        size = writeScrapeEntry(out, to, i, 0, 0, 0)
+        continue
+      }
       const table = swarms.tableOf(ipv4, hash)
       table.lock()
       swarms.scrape(table, words, infoHash, hash)
@@ -183,11 +193,22 @@ export class Responder implements Requests {
     out: Int32Array,
     to: number,
   ): number {
+    return status === TORRENTS_FULL
+      ? this.refuse(REJECTED_TORRENTS_FULL, ERROR_TORRENTS_FULL, ipv4, transaction, out, to)
+      : this.refuse(REJECTED_PEERS_FULL, ERROR_PEERS_FULL, ipv4, transaction, out, to)
+  }
+
+  private refuse(
+    reason: number,
+    text: ErrorText,
+    ipv4: boolean,
+    transaction: number,
+    out: Int32Array,
+    to: number,
+  ): number {
     const family = familyOf(ipv4)
-    if (status === TORRENTS_FULL) this.counts[family + REJECTED_TORRENTS_FULL]++
-    if (status === PEERS_FULL) this.counts[family + REJECTED_PEERS_FULL]++
+    this.counts[family + reason]++
     this.counts[family + RESPONSES_ERROR]++
-    const text = status === TORRENTS_FULL ? ERROR_TORRENTS_FULL : ERROR_PEERS_FULL
     return writeError(out, to, transaction, text, ERROR_BYTES_MAX)
   }
 }

@@ -7,7 +7,9 @@ const EVERY_WORKER =
 const CHANNELS = 'channels between threads have a fixed size; delete the line.'
 const STATISTICS =
   'statistics go to standard error when [statistics] interval is above 0; delete the line.'
-const NO_PROMETHEUS = 'there is no Prometheus endpoint in this version; delete the line.'
+const HTML = 'a page with statistics is served at [operations] address; delete the line.'
+const PROMETHEUS =
+  'metrics for Prometheus are served at /metrics of [operations] address; delete the line.'
 
 export const retiredKeys: Readonly<Record<string, string>> = {
   swarm_workers: 'it is called request_workers.',
@@ -17,7 +19,6 @@ export const retiredKeys: Readonly<Record<string, string>> = {
   request_channel_recv_timeout_ms:
     'it is called [handlers] channel_recv_timeout_microseconds, in microseconds.',
   cpu_pinning: EVERY_WORKER,
-  access_list: 'there are no access lists in this version; delete the section.',
 
   'network.address_ipv4': 'it is called [network] address.',
   'network.use_ipv4':
@@ -35,11 +36,12 @@ export const retiredKeys: Readonly<Record<string, string>> = {
   'statistics.torrent_peer_histograms': 'there are no histograms in this version; delete the line.',
   'statistics.peer_clients': 'clients are not counted in this version; delete the line.',
   'statistics.print_to_stdout': STATISTICS,
-  'statistics.write_html_to_file': STATISTICS,
-  'statistics.html_file_path': STATISTICS,
-  'statistics.run_prometheus_endpoint': NO_PROMETHEUS,
-  'statistics.prometheus_endpoint_address': NO_PROMETHEUS,
-  'statistics.prometheus_peer_id_prefixes': NO_PROMETHEUS,
+  'statistics.write_html_to_file': HTML,
+  'statistics.html_file_path': HTML,
+  'statistics.run_prometheus_endpoint': PROMETHEUS,
+  'statistics.prometheus_endpoint_address': 'it is called [operations] address.',
+  'statistics.prometheus_peer_id_prefixes':
+    'clients are not counted in this version; delete the line.',
 
   'cleaning.torrent_cleaning_interval': 'it is called [cleaning] interval.',
   'cleaning.connection_cleaning_interval': 'connections are not stored; delete the line.',

@@ -5,6 +5,7 @@
 // Packets are taken without waiting as long as there are any. Only when all sockets are empty does
 // the worker sleep, in poll (schedule.ts).
 import { parentPort } from 'node:worker_threads'
+import type { AccessListData } from '../access-list/list.ts'
 import { Inbox } from '../channel/inbox.ts'
 import { RingReader, RingWriter } from '../channel/ring.ts'
 import { FutexWaker } from '../channel/waker.ts'
@@ -13,6 +14,7 @@ import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
 import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
 import { Poll } from '../os/poll.ts'
 import { SendBatch } from '../os/send-batch.ts'
+import type { UpdateSource } from '../process/updates.ts'
 import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
@@ -30,6 +32,7 @@ import { Handler, type RequestSettings } from './handle.ts'
 import { ScrapeJoiner } from './join.ts'
 import { ANSWER_BYTES_MAX_IPV4, MAX_BATCH_PACKETS, RECEIVE_SLOT_BYTES } from './layout.ts'
 import type { SocketLinks } from './links.ts'
+import { NewsReader, type NewsTargets } from './news.ts'
 import { tablesOwnedBy } from './owners.ts'
 import { serveBatch } from './receive.ts'
 import { REQUEST_RECORD_WORDS_MAX } from './record.ts'
@@ -54,6 +57,8 @@ export interface SocketWorkerData extends WorkerStart {
   readonly maxPeerAge: number
   /** To the request workers; null when there are none. */
   readonly links: SocketLinks | null
+  readonly accessList: AccessListData
+  readonly updates: UpdateSource
   readonly counters: SharedArrayBuffer
   /** Tests only: throw once the first packet has been served. */
   readonly fault: boolean
@@ -64,16 +69,16 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const memory = new PacketMemory(data.batchPackets, RECEIVE_SLOT_BYTES, ANSWER_BYTES_MAX_IPV4)
   const batches = data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo))
   const counts = new Int32Array(COUNTER_WORDS)
-  const { requests, schedule } =
+  const stages =
     data.links === null ? inline(data, counts) : pipeline(data, data.links, batches[0], counts)
   const ids = new ConnectionIds(data.secret, data.maxConnectionAge)
-  const handler = new Handler(requests, ids, data.swarms, data.requests, counts)
-  const worker = new SocketWorker(data, batches, handler, schedule)
+  const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts)
+  const worker = new SocketWorker(data, batches, handler, stages)
   parentPort?.postMessage(READY_MESSAGE)
   worker.run()
 }
 
-interface Stages {
+interface Stages extends NewsTargets {
   readonly requests: Requests
   readonly schedule: Schedule
 }
@@ -81,11 +86,14 @@ interface Stages {
 function inline(data: SocketWorkerData, counts: Int32Array): Stages {
   const { index, workers, cleaningInterval, maxPeerAge } = data
   const swarms = attachSwarms(data.swarms, data.countDownloads)
+  swarms.access.replace(data.accessList)
   const tables = tablesOwnedBy(swarms, index, workers)
   const shared = workers > 1
   const now = clockSeconds()
   const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
   return {
+    swarms,
+    cleaner,
     requests: new Responder(swarms, data.requests.announceInterval, counts),
     schedule: new InlineSchedule(new Poll(data.sockets.map(({ fd }) => fd)), cleaner),
   }
@@ -108,6 +116,8 @@ function pipeline(
   const sendBatches = data.sockets.map(({ fd }) => new SendBatch(fd, MAX_BATCH_PACKETS))
   const fds = data.sockets.map(({ fd }) => fd)
   return {
+    swarms: null,
+    cleaner: null,
     requests: forwarder,
     schedule: new PipelineSchedule(
       new Poll([...fds, links.event]),
@@ -124,6 +134,7 @@ class SocketWorker {
   private readonly batches: readonly PacketBatch[]
   private readonly handler: Handler
   private readonly schedule: Schedule
+  private readonly news: NewsReader
   private readonly state: Int32Array
   private readonly reporter: Reporter
   private readonly batchPackets: number
@@ -134,11 +145,12 @@ class SocketWorker {
     data: SocketWorkerData,
     batches: readonly PacketBatch[],
     handler: Handler,
-    schedule: Schedule,
+    stages: Stages,
   ) {
     this.batches = batches
     this.handler = handler
-    this.schedule = schedule
+    this.schedule = stages.schedule
+    this.news = new NewsReader(data.updates, stages)
     this.state = new Int32Array(data.state)
     this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
     this.batchPackets = data.batchPackets
@@ -163,6 +175,7 @@ class SocketWorker {
     const now = clockSeconds()
     this.now = now
     this.handler.setTime(now)
+    this.news.look(now)
     let served = 0
     for (let i = 0; i < this.batches.length; i++) {
       this.schedule.begin(this.batches[i], i)

@@ -139,7 +139,7 @@ export class Tracker {
     return new Response(this.child.stdout).text()
   }
 
-  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGUSR2' | 'SIGKILL'): void {
+  signal(name: NodeJS.Signals): void {
     this.child.kill(name)
   }
 

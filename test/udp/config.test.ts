@@ -37,6 +37,7 @@ describe('the settings of aquatic_udp', () => {
       handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
       statistics: { interval: 0 },
       operations: { address: '' },
+      access_list: { mode: 'off', path: '' },
       cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },
       privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },
       limits: { max_torrents: 20000000, max_peers: 100000000 },

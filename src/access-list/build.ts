@@ -1,0 +1,57 @@
+// Fills the table of an access list (list.ts says how it looks). Called by read-file.ts, in the main
+// thread. Owns the table until it is handed to the workers.
+import { hashWords } from '../memory/half-sip-hash.ts'
+import { type AccessListData, findSlot, isSame, SLOT_WORDS } from './list.ts'
+
+/** Of three slots two are in use at most. */
+const SLOTS_PER_ENTRY = 1.5
+const SLOT_BYTES = SLOT_WORDS * 4
+/** A single shared buffer's size. */
+const TABLE_BYTES_MAX = 2 ** 32
+export const ENTRIES_MAX = Math.floor(TABLE_BYTES_MAX / SLOT_BYTES / SLOTS_PER_ENTRY) - 1
+
+/** The key that the swarms' tables hash info hashes with; workers then have the hash of each already. */
+export interface HashKey {
+  readonly key0: number
+  readonly key1: number
+}
+
+export class ListBuilder {
+  /** Different info hashes. */
+  entries = 0
+  private readonly key: HashKey
+  private readonly slots: SharedArrayBuffer
+  private readonly words: Int32Array
+  private readonly slotCount: number
+  private readonly entriesMax: number
+  private hasZeros = false
+
+  /** Throws RangeError when the system refuses the memory. */
+  constructor(entriesMax: number, key: HashKey) {
+    this.key = key
+    this.entriesMax = entriesMax
+    this.slotCount = Math.ceil((entriesMax + 1) * SLOTS_PER_ENTRY)
+    this.slots = new SharedArrayBuffer(this.slotCount * SLOT_BYTES)
+    this.words = new Int32Array(this.slots)
+  }
+
+  /** Adds the info hash at `source[0]`, if it is not there yet. */
+  add(source: Int32Array): void {
+    const { words } = this
+    const hash = hashWords(source, 0, SLOT_WORDS, this.key.key0, this.key.key1)
+    const slot = findSlot(words, this.slotCount, source, 0, hash)
+    if (slot < 0) {
+      if (!this.hasZeros) this.entries++
+      this.hasZeros = true
+      return
+    }
+    if (isSame(words, slot, source, 0)) return
+    if (this.entries >= this.entriesMax) throw new Error('more entries than there is room for')
+    for (let i = 0; i < SLOT_WORDS; i++) words[slot + i] = source[i]
+    this.entries++
+  }
+
+  finish(mode: number): AccessListData {
+    return { mode, slots: this.slots, slotCount: this.slotCount, hasZeros: this.hasZeros }
+  }
+}

@@ -1,0 +1,152 @@
+// Keeps the access list in step with its file: reads it at the start, again on SIGUSR1 and when it has
+// changed, and hands each new list to the workers. Made by each protocol's main, in the main thread.
+// Owns a timer and the signal's listener.
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { StartError } from '../config/cli.ts'
+import type { Log } from '../log/log.ts'
+import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
+import type { HashKey } from './build.ts'
+import { type AccessListData, ALL_ALLOWED, MODE_ALLOW, MODE_DENY, MODE_OFF } from './list.ts'
+import { ListFileError, readListFile } from './read-file.ts'
+import type { AccessListConfig } from './settings.ts'
+
+/** How often the file is looked at. Its state, not its content: that costs microseconds. */
+const WATCH_MILLISECONDS = 2000
+
+const MODES = { off: MODE_OFF, allow: MODE_ALLOW, deny: MODE_DENY }
+
+export class AccessListKeeper {
+  /** The list in force; workers start with it. */
+  list = ALL_ALLOWED
+  entries = 0
+  private config: AccessListConfig
+  /** Where relative paths start, and the root directory to come: both as of the start. */
+  private readonly folder = process.cwd()
+  private readonly root: string
+  private readonly key: HashKey
+  private readonly log: Log
+  private readonly send: (list: AccessListData) => void
+  private path: string
+  private rootHasChanged = false
+  private seen = ''
+  private reading: Promise<void> | null = null
+  private readAgain = false
+  private timer: ReturnType<typeof setInterval> | undefined
+
+  /** `send` gives a new list to all workers. */
+  constructor(
+    config: AccessListConfig,
+    privileges: PrivilegeConfig,
+    key: HashKey,
+    log: Log,
+    send: (list: AccessListData) => void,
+  ) {
+    this.config = config
+    this.root = resolve(privileges.chroot_path)
+    this.key = key
+    this.log = log
+    this.send = send
+    this.path = resolve(config.path)
+  }
+
+  /** Reads the list for the start. Throws StartError when that fails. */
+  async load(): Promise<void> {
+    if (this.config.mode === 'off') return
+    this.seen = this.state()
+    try {
+      await this.read()
+    } catch (error) {
+      if (!(error instanceof ListFileError)) throw error
+      throw new StartError(`[access_list] path '${this.config.path}' ${error.message}`)
+    }
+  }
+
+  /** Call it once the tracker serves, and after the root directory has changed, if it has. */
+  start(): void {
+    process.on('SIGUSR1', () => this.reload('SIGUSR1'))
+    this.timer = setInterval(() => this.look(), WATCH_MILLISECONDS)
+  }
+
+  stop(): void {
+    clearInterval(this.timer)
+  }
+
+  rootChanged(): void {
+    this.rootHasChanged = true
+    this.path = this.pathOf(this.config.path)
+  }
+
+  /** Other settings while the tracker runs. */
+  change(config: AccessListConfig): void {
+    this.config = config
+    this.path = this.pathOf(config.path)
+    this.reload('the settings')
+  }
+
+  /** Reads the list again, also when it looks unchanged. A wrong file is logged and changes nothing. */
+  reload(reason: string): void {
+    // One at a time: who asks meanwhile gets another reading after this one.
+    if (this.reading !== null) {
+      this.readAgain = true
+      return
+    }
+    this.reading = this.readAndSend(reason).finally(() => {
+      this.reading = null
+      if (this.readAgain) this.reload(reason)
+      this.readAgain = false
+    })
+  }
+
+  private async readAndSend(reason: string): Promise<void> {
+    const { mode, path } = this.config
+    this.seen = this.state()
+    try {
+      await this.read()
+    } catch (error) {
+      if (!(error instanceof ListFileError)) throw error
+      const stays = 'the list before it stays in force'
+      this.log.error(`access list '${path}' (${reason}) ${error.message}; ${stays}`)
+      return
+    }
+    this.log.info(`access list (${reason}): mode ${mode}, ${this.entries} info hashes`)
+    this.send(this.list)
+    // The list before it is garbage now, of a size that the collector does not see from its own heap.
+    Bun.gc(true)
+  }
+
+  private async read(): Promise<void> {
+    const { mode } = this.config
+    if (mode === 'off') {
+      this.list = ALL_ALLOWED
+      this.entries = 0
+      return
+    }
+    const { list, entries } = await readListFile(this.path, MODES[mode], this.key)
+    this.list = list
+    this.entries = entries
+  }
+
+  private look(): void {
+    if (this.config.mode === 'off' || this.reading !== null) return
+    const state = this.state()
+    // A file that is gone for a moment is about to be replaced.
+    if (state === this.seen || state === '') return
+    this.reload('it has changed')
+  }
+
+  /** What changes whenever the file does; '' when it is not there. */
+  private state(): string {
+    try {
+      const { ino, size, mtimeMs, ctimeMs } = statSync(this.path)
+      return `${ino} ${size} ${mtimeMs} ${ctimeMs}`
+    } catch {
+      return ''
+    }
+  }
+
+  private pathOf(path: string): string {
+    const full = resolve(this.folder, path)
+    return this.rootHasChanged ? (pathBelow(this.root, full) ?? full) : full
+  }
+}

@@ -1,0 +1,63 @@
+// News for a worker at work: settings that change while the tracker runs, a new access list.
+// The main thread sends (`UpdateSender`, one per worker); the worker looks once per turn of its loop
+// (`UpdateReceiver`). A worker that blocks in system calls never gets to its event loop, so the news
+// wait in a port that it can read at any time, and a word of shared memory says that there are any.
+// Owns the port and the word.
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+
+/** A cache line: it is read in every turn, and nothing beside it is written. */
+const WORDS = 16
+
+/** What a worker's start data hold of this; `port` also has to be in the list of transferred ports. */
+export interface UpdateSource {
+  readonly port: MessagePort
+  /** How many updates have been sent. */
+  readonly sent: SharedArrayBuffer
+}
+
+export class UpdateSender<T> {
+  readonly source: UpdateSource
+  private readonly port: MessagePort
+  private readonly sent: Int32Array
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel()
+    const sent = new SharedArrayBuffer(WORDS * 4)
+    this.port = port1
+    // It keeps no process alive.
+    this.port.unref()
+    this.sent = new Int32Array(sent)
+    this.source = { port: port2, sent }
+  }
+
+  send(update: T): void {
+    this.port.postMessage(update)
+    // After the message: whoever sees the number grow finds the message there.
+    Atomics.add(this.sent, 0, 1)
+  }
+}
+
+export class UpdateReceiver<T> {
+  private readonly port: MessagePort
+  private readonly sent: Int32Array
+  private taken = 0
+
+  constructor(source: UpdateSource) {
+    this.port = source.port
+    this.sent = new Int32Array(source.sent)
+  }
+
+  /** The next update, after `isDue`; null if it has not arrived yet: ask again in the next turn. */
+  take(): T | null {
+    const received = receiveMessageOnPort(this.port)
+    if (received === undefined) return null
+    this.taken = (this.taken + 1) | 0
+    return received.message as T
+  }
+
+  // HOT: no allocation below this line.
+
+  isDue(): boolean {
+    return Atomics.load(this.sent, 0) !== this.taken
+  }
+}

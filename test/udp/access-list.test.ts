@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { announceRequest, infoHash, readScrape, scrapeRequest } from '../support/packets.ts'
+import { STATISTICS, statisticsIn } from '../support/statistics.ts'
+import {
+  type Endpoint,
+  listenOn,
+  runTracker,
+  type Tracker,
+  withTracker,
+} from '../support/tracker.ts'
+import { type UdpClient, withClient } from '../support/udp-client.ts'
+import { waitUntil } from '../support/wait.ts'
+
+setDefaultTimeout(60_000)
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'aquatic-access-'))
+  chmodSync(folder, 0o755)
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const pathOf = () => join(folder, 'list.txt')
+
+/** Replaces the list, as a whole. */
+function writeList(...numbers: number[]): void {
+  const lines = numbers.map((n) => `${infoHash(n).toString('hex')}\n`)
+  writeFileSync(`${pathOf()}.new`, lines.join(''))
+  renameSync(`${pathOf()}.new`, pathOf())
+}
+
+const settingsOf = (mode: string, more = '') =>
+  `log_level = 'info'\n${listenOn('127.0.0.1:0')}${STATISTICS}[cleaning]\ninterval = 1\n` +
+  `[access_list]\nmode = '${mode}'\npath = '${pathOf()}'\n${more}`
+
+function serving(
+  settings: string,
+  use: (tracker: Tracker, client: UdpClient, to: Endpoint) => Promise<void>,
+): Promise<void> {
+  return withTracker({ settings }, (tracker) =>
+    withClient('127.0.0.1', (client) => use(tracker, client, tracker.at())),
+  )
+}
+
+/** The error to an announce of a torrent; '' when it is served. */
+async function refusal(client: UdpClient, to: Endpoint, n: number): Promise<string> {
+  const request = announceRequest(await client.connect(to), { infoHash: infoHash(n) })
+  const { packet } = await client.request(request, to)
+  return packet.readUInt32BE(0) === 3 ? packet.toString('utf8', 8) : ''
+}
+
+const NOT_ALLOWED = 'Info hash not allowed'
+
+describe('an access list', () => {
+  test.each([
+    ['allow', 0, ['', NOT_ALLOWED]],
+    ['deny', 0, [NOT_ALLOWED, '']],
+    ['off', 0, ['', '']],
+    ['allow', 2, ['', NOT_ALLOWED]],
+    ['deny', 2, [NOT_ALLOWED, '']],
+  ])(
+    'of mode %s, with %d request workers, answers torrents in and not in the list',
+    (mode, workers, [listed, other]) => {
+      writeList(1, 2)
+      return serving(`request_workers = ${workers}\n${settingsOf(mode)}`, async (_, client, to) => {
+        expect(await refusal(client, to, 1)).toBe(listed)
+        expect(await refusal(client, to, 2)).toBe(listed)
+        expect(await refusal(client, to, 3)).toBe(other)
+      })
+    },
+  )
+
+  test.each([0, 2])(
+    'is read again on SIGUSR1; a torrent it forbids scrapes as zeros and leaves (%d request workers)',
+    (workers) => {
+      writeList(7)
+      return serving(
+        `request_workers = ${workers}\n${settingsOf('deny')}`,
+        async (tracker, client, to) => {
+          const scrape = async () => {
+            const request = scrapeRequest(await client.connect(to), [infoHash(1), infoHash(2)])
+            return readScrape((await client.request(request, to)).packet).entries.map(
+              (e) => e.leechers,
+            )
+          }
+          expect(await refusal(client, to, 1)).toBe('')
+          expect(await refusal(client, to, 2)).toBe('')
+          expect(await scrape()).toEqual([1, 1])
+          writeList(1)
+          tracker.signal('SIGUSR1')
+          await waitUntil('it is forbidden', async () => {
+            return (await refusal(client, to, 1)) === NOT_ALLOWED
+          })
+          expect(await scrape()).toEqual([0, 1])
+          // Allowed again once it has been cleaned away, it has no peers any more.
+          await waitUntil('the cleaning has come by', () => {
+            return statisticsIn(tracker.stderr).at(-1)?.torrents === 1
+          })
+          writeList()
+          tracker.signal('SIGUSR1')
+          await tracker.waitForOutput(/access list \(SIGUSR1\): mode deny, 0 info hashes/)
+          expect(await scrape()).toEqual([0, 1])
+        },
+      )
+    },
+  )
+
+  test('is read again when the file changes', () => {
+    writeList(1)
+    return serving(settingsOf('allow'), async (tracker, client, to) => {
+      expect(await refusal(client, to, 2)).toBe(NOT_ALLOWED)
+      writeList(1, 2)
+      await tracker.waitForOutput(/access list \(it has changed\): mode allow, 2 info hashes/)
+      await waitUntil('it is allowed', async () => (await refusal(client, to, 2)) === '')
+    })
+  })
+
+  test('stays when the new file is wrong, which is logged', () => {
+    writeList(1)
+    return serving(settingsOf('allow'), async (tracker, client, to) => {
+      writeFileSync(pathOf(), 'nonsense\n')
+      tracker.signal('SIGUSR1')
+      await tracker.waitForOutput(
+        /error udp: access list .* line 1 has no hex digits.* stays in force/,
+      )
+      rmSync(pathOf())
+      tracker.signal('SIGUSR1')
+      await tracker.waitForOutput(/access list .* cannot be read: ENOENT; the list before it stays/)
+      expect(await refusal(client, to, 1)).toBe('')
+      expect(await refusal(client, to, 2)).toBe(NOT_ALLOWED)
+    })
+  })
+
+  test('that is wrong or missing stops the start', async () => {
+    const missing = await runTracker({ settings: settingsOf('deny') })
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('ENOENT') })
+    writeFileSync(pathOf(), `# fine\nabc\n`)
+    const { code, stderr } = await runTracker({ settings: settingsOf('deny') })
+    expect(code).toBe(1)
+    expect(stderr).toContain(`[access_list] path '${pathOf()}' line 2 has 3 hex digits`)
+    const { stderr: none } = await runTracker({
+      settings: `${listenOn('127.0.0.1:0')}[access_list]\nmode = 'allow'\n`,
+    })
+    expect(none).toContain("[access_list] mode = 'allow' needs a list")
+  })
+
+  test.skipIf(process.getuid?.() !== 0)('is read again in another root directory', () => {
+    writeList(1)
+    const privileges = `[privileges]\ndrop_privileges = true\nchroot_path = '${folder}'\n`
+    return serving(settingsOf('allow', privileges), async (tracker, client, to) => {
+      expect(await refusal(client, to, 2)).toBe(NOT_ALLOWED)
+      writeList(2)
+      tracker.signal('SIGUSR1')
+      await waitUntil('it is allowed', async () => (await refusal(client, to, 2)) === '')
+      expect(await refusal(client, to, 1)).toBe(NOT_ALLOWED)
+    })
+  })
+})
