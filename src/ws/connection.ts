@@ -6,6 +6,12 @@ import { type ConnectionStates, GENERATION_MASK, SLOT_BITS } from '../swarm/conn
 import type { Memberships } from './memberships.ts'
 import type { PendingOffers } from './pending-offers.ts'
 
+/**
+ * With so many messages waiting for the end of a turn, a connection gets no offers until they are sent.
+ * Clients that answer faster than they are flushed would otherwise pile offers up without bound.
+ */
+export const OUTBOX_OFFERS_MAX = 32
+
 export type Socket = ServerWebSocket<Connection>
 
 export class Connection {
@@ -53,6 +59,11 @@ export class Connection {
     this.lastMessage = now
     this.nextPing = nextPing
   }
+}
+
+/** Whether a connection has enough to do without further offers. */
+function isBusy({ backlog, outbox, pendingOffers }: Connection): boolean {
+  return backlog || outbox.length >= OUTBOX_OFFERS_MAX || (pendingOffers?.full ?? false)
 }
 
 /** The connections of one worker. */
@@ -114,8 +125,8 @@ export class Connections {
 
   /** Tells all workers what is true of a connection now. */
   publish(connection: Connection): void {
-    const busy = connection.backlog || (connection.pendingOffers?.full ?? false)
-    this.states.set(connection.id, connection.generation, connection.missedPing, busy)
+    const { id, generation, missedPing } = connection
+    this.states.set(id, generation, missedPing, isBusy(connection))
   }
 
   private takeSlot(): number {

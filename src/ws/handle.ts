@@ -5,7 +5,7 @@
 // answer that was passed on is not. Owns the request of the moment and the receivers of its offers.
 
 import { PEER_CONNECTION } from '../swarm/layout.ts'
-import { generationAt } from '../swarm/owner.ts'
+import { generationAt, ownsPeer } from '../swarm/owner.ts'
 import { member } from '../swarm/peers.ts'
 import { HELD, PEERS_FULL, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table.ts'
@@ -318,13 +318,50 @@ export class Handler {
     return count
   }
 
-  /** Whether an announce would be one torrent too many; forgets first what has aged out. */
-  private isOverLimit({ memberships }: Connection): boolean {
-    if (memberships === null || memberships.count < this.settings.maxTorrentsPerConnection) {
-      return false
-    }
+  /** Whether an announce would be one torrent too many. */
+  private isOverLimit(connection: Connection): boolean {
+    const { memberships } = connection
+    const max = this.settings.maxTorrentsPerConnection
+    if (memberships === null || memberships.count < max) return false
     const { ids } = this.request
-    return memberships.find(ids, INFO_HASH, ids, PEER_ID) < 0
+    if (memberships.find(ids, INFO_HASH, ids, PEER_ID) >= 0) return false
+    this.forgetAged(connection, memberships)
+    return memberships.count >= max
+  }
+
+  /** Takes what has aged out of the swarms off a connection's list, once per full list and second. */
+  private forgetAged(connection: Connection, memberships: Memberships): void {
+    if (memberships.sweptAt === this.now) return
+    memberships.sweptAt = this.now
+    const { words } = memberships
+    // Backwards: the entry that takes a removed one's place has been looked at.
+    for (let index = memberships.count - 1; index >= 0; index--) {
+      const at = index * MEMBER_WORDS
+      if (!this.isIn(connection, words, at)) memberships.removeAt(index)
+    }
+  }
+
+  /** Whether the peer at `words[at]` (memberships.ts) is still in its swarm. */
+  private isIn(connection: Connection, words: Int32Array, at: number): boolean {
+    const hash = hashInfoHash(this.swarms.websocket[0], words, at)
+    const table = this.swarms.websocketTableOf(hash)
+    const peer = at + MEMBER_PEER_ID
+    this.setMember(connection, words, peer)
+    table.lock()
+    const { generation } = connection
+    const isIn = ownsPeer(
+      table,
+      words,
+      at,
+      hash,
+      words[peer],
+      words[peer + 1],
+      words[peer + 2],
+      words[peer + 3],
+      generation,
+    )
+    table.unlock()
+    return isIn
   }
 
   private infoHashText(): string {

@@ -13,6 +13,8 @@ const FIRST_ENTRIES = 2
 
 export class Memberships {
   count = 0
+  /** Second of the last look for entries that have aged out. */
+  sweptAt = -1
   words = new Int32Array(FIRST_ENTRIES * MEMBER_WORDS)
 
   /** Adds a peer, unless it is there. */

@@ -5,7 +5,7 @@
 // sent to gets a backlog: what is in the queue then stays there until the socket has room again. In
 // the meantime it gets no offers (signal.ts chooses somebody else), and when the answers it has
 // caused are too much as well, the connection ends.
-import type { Connection, Connections, Socket } from './connection.ts'
+import { type Connection, type Connections, OUTBOX_OFFERS_MAX, type Socket } from './connection.ts'
 import { CLOSED_BACKLOG, SENT_BYTES, SENT_MESSAGES } from './counters.ts'
 
 export class Sender {
@@ -31,6 +31,7 @@ export class Sender {
       if (connection.outboxLength > this.backlogMax) this.giveUp(connection)
       return
     }
+    if (connection.outbox.length === OUTBOX_OFFERS_MAX) this.connections.publish(connection)
     if (connection.waitsForFlush) return
     connection.waitsForFlush = true
     this.waiting.push(connection)
@@ -63,10 +64,10 @@ export class Sender {
   private flushOne(connection: Connection): void {
     const { socket } = connection
     if (socket === null || connection.closed) return
+    const wasBusy = connection.outbox.length >= OUTBOX_OFFERS_MAX
     socket.cork(this.sendAll)
-    if (socket.getBufferedAmount() === 0) return
-    connection.backlog = true
-    this.connections.publish(connection)
+    if (socket.getBufferedAmount() > 0) connection.backlog = true
+    if (wasBusy || connection.backlog) this.connections.publish(connection)
   }
 
   private sendOutbox(socket: Socket): void {

@@ -24,6 +24,7 @@ import { ConnectionLimits } from './connection-limits.ts'
 import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTERS } from './counters.ts'
 import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { Handler, type RequestSettings } from './handle.ts'
+import { Heap } from './heap.ts'
 import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts'
 import { Sender } from './send.ts'
 import { Signal, type SignalKeys } from './signal.ts'
@@ -107,6 +108,7 @@ class SocketWorker {
   private readonly upgrader: Upgrader
   private readonly housekeeping: Housekeeping
   private readonly counts = new Int32Array(COUNTERS.length)
+  private readonly heap = new Heap(this.counts)
   private readonly counters: Int32Array
   private readonly heartbeat: Int32Array
   private readonly decoder = new TextDecoder('utf-8', { fatal: true })
@@ -240,6 +242,7 @@ class SocketWorker {
     const before = this.now
     this.setTime()
     beat(this.heartbeat)
+    this.heap.tend()
     if (this.now !== before) this.housekeeping.tick(this.now)
     publish(this.counts, this.counters, this.data.index * this.data.counterWords)
   }

@@ -10,6 +10,10 @@ import { waitFor } from './wait.ts'
 export const EXECUTABLE =
   process.env.AQUATIC_UDP_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic_udp')
 
+/** The same of aquatic_ws, with AQUATIC_WS_EXECUTABLE. */
+export const WS_EXECUTABLE =
+  process.env.AQUATIC_WS_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic_ws')
+
 /** Starts take a tenth of it on an idle machine; this one may be building something else. */
 const START_MS = 20_000
 const END_MS = 20_000
@@ -19,6 +23,8 @@ const LAST_OUTPUT_MS = 1000
 const SMALL = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
 
 export interface StartOptions {
+  /** aquatic_udp when not given. */
+  readonly executable?: string
   /** TOML; a part [limits] of its own replaces the small one. */
   readonly settings?: string
   /** A settings file, in place of `settings`. */
@@ -80,11 +86,12 @@ export class Tracker {
 
   constructor(options: StartOptions) {
     const { settings = listenOn('127.0.0.1:0'), env = {}, prefix = [], cwd } = options
-    const path = join(this.folder, 'aquatic_udp.toml')
+    const { executable = EXECUTABLE } = options
+    const path = join(this.folder, 'tracker.toml')
     writeFileSync(path, settings.includes('[limits]') ? settings : `${settings}${SMALL}`)
     // Others than the owner may read it too: some trackers run as nobody.
     chmodSync(this.folder, 0o755)
-    this.child = Bun.spawn([...prefix, EXECUTABLE, '-c', options.file ?? path], {
+    this.child = Bun.spawn([...prefix, executable, '-c', options.file ?? path], {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',

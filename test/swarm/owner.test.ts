@@ -1,8 +1,10 @@
 // Whose a WebSocket peer is: what other connections can do to it, in swarms of every form.
 import { describe, expect, test } from 'bun:test'
+import { ownsPeer } from '../../src/swarm/owner.ts'
 import { member } from '../../src/swarm/peers.ts'
 import { ANNOUNCED, HELD } from '../../src/swarm/swarm.ts'
-import { GENERATION, Harness } from './harness.ts'
+import { INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
+import { address, GENERATION, Harness } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 
 const T = 3
@@ -66,5 +68,26 @@ describe.each([2, 20, 500])('in a swarm of %d', (size) => {
     expect(member.joined).toBe(false)
     harness.announce(FAMILY, T, 9999, { connection: 2 })
     expect(member.joined).toBe(true)
+  })
+
+  test('whose a peer is can be asked', () => {
+    const harness = swarmOf(size)
+    const owns = (torrent: number, peer: number, connection: number) => {
+      const infoHash = new Int32Array(INFO_HASH_WORDS)
+      harness.writeInfoHash(torrent, infoHash)
+      const hash = harness.hashOf(torrent)
+      const [a0, a1, a2, a3] = [0, 1, 2, 3].map((i) => address(FAMILY, peer, i))
+      member.id4 = peer
+      member.connection = connection
+      const table = harness.tableFor(FAMILY, hash)
+      return ownsPeer(table, infoHash, 0, hash, a0, a1, a2, a3, GENERATION)
+    }
+    expect(owns(T, VICTIM, 2)).toBe(true)
+    expect(owns(T, VICTIM, 1)).toBe(false)
+    expect(owns(T, 1, 1)).toBe(true)
+    harness.announce(FAMILY, T, 1, { connection: 1, seeder: true })
+    expect(owns(T, 1, 1)).toBe(true)
+    expect(owns(T, size + 1, 1)).toBe(false)
+    expect(owns(T + 1, VICTIM, 2)).toBe(false)
   })
 })
