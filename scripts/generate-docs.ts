@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadProgram } from '../load/udp/config.ts'
+import { wsLoadProgram } from '../load/ws/config.ts'
 import { version } from '../package.json'
 import type { Program } from '../src/config/cli.ts'
 import { completionFile, completionText, SHELLS } from '../src/config/completion.ts'
@@ -47,6 +48,13 @@ const PROGRAMS: readonly {
     program: programOf(loadProgram),
     manual: 'docs/config-udp-load-test.md',
     source: 'load/udp/config.ts',
+    isService: false,
+    signals: [STOP],
+  },
+  {
+    program: programOf(wsLoadProgram),
+    manual: 'docs/config-ws-load-test.md',
+    source: 'load/ws/config.ts',
     isService: false,
     signals: [STOP],
   },

@@ -2,34 +2,32 @@
 // its checks, the environment variables and docs/config-udp-load-test.md are derived from this schema.
 // Keys that the original has keep their names.
 
-import { isIPv4, isIPv6 } from 'node:net'
-import { ADDRESS_FORMS, parseSocketAddress } from '../../src/config/address.ts'
 import {
   type ConfigOf,
   defineSettings,
   type Finding,
   problem,
   section,
-  warning,
 } from '../../src/config/schema.ts'
+import { boolean, bytes, choice, decimal, integer, seconds } from '../../src/config/setting.ts'
+import { LOAD_TEST_FLAGS } from '../run.ts'
 import {
-  boolean,
-  bytes,
-  choice,
-  decimal,
-  type Fault,
-  integer,
-  seconds,
-  string,
-  stringOrList,
-} from '../../src/config/setting.ts'
+  clientAddresses,
+  commonFindings,
+  DAY_SEC,
+  duration,
+  isLoopback,
+  seed,
+  serverAddress,
+  summarizeLast,
+  trackerSection,
+  workers,
+} from '../settings.ts'
 import { SWARM_MAX } from './population.ts'
 import { retiredKeys } from './retired-keys.ts'
 import { RING_MAX } from './under-way.ts'
 
-const WORKERS_MAX = 64
 const SOCKETS_MAX = 256
-const DAY_SEC = 86400
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
 // 32 bytes each in one shared buffer, and an info hash that follows from a 32-bit number.
 const TORRENTS_MAX = 100_000_000
@@ -37,7 +35,6 @@ const TORRENTS_MAX = 100_000_000
 const PEERS_MAX = 1_000_000_000
 const RATE_MAX = 10_000_000
 const IN_FLIGHT_MAX = 65536
-const PID_MAX = 4194304 // The kernel's own limit.
 // BEP 15 speaks of «about 74» torrents that fit a packet.
 const SCRAPE_TORRENTS_MAX = 74
 
@@ -49,13 +46,7 @@ const network = section('Where requests come from.', {
 
     With false, and towards other addresses, all sockets have the address that the system chooses.`,
   ),
-  client_addresses: stringOrList(
-    '',
-    { allowed: "'' or an IP address", check: checkClientAddress },
-    `Send from these addresses, in turn, such as ['10.0.0.2', '10.0.0.3'] or ['::1', 'fd00::2'].
-    Each must be one of this machine, of the family of server_address. Empty leaves the choice to the
-    setting above.`,
-  ),
+  client_addresses: clientAddresses,
   sockets_per_worker: integer(
     4,
     { min: 1, max: SOCKETS_MAX },
@@ -212,62 +203,20 @@ const checks = section('What answers are held to. Wrong ones are counted by kind
   ),
 })
 
-const tracker = section('The process that is measured beside the packets.', {
-  pid: integer(
-    0,
-    { min: 0, max: PID_MAX },
-    `Watch the processor time and memory of this process of the same machine. 0 watches none. The flag
-    --pid does the same.`,
-  ),
-  command: string(
-    '',
-    {},
-    `Start the tracker with this command line, watch it, and stop it at the end, such as
-    './dist/aquatic_udp -c tracker.toml'. It has to listen on server_address, and is started without
-    the environment variables that begin with AQUATIC_. Empty starts none.`,
-  ),
-  start_timeout: seconds(
-    10,
-    { min: 1, max: 3600 },
-    'Give up when the tracker has not answered a first connect request after this long (seconds).',
-  ),
-})
+const tracker = trackerSection('aquatic_udp', 'a first connect request')
 
 const schema = {
-  server_address: string(
-    '127.0.0.1:3000',
-    { allowed: ADDRESS_FORMS, check: checkServer },
-    `Address and port of the tracker. An IPv6 address, such as '[::1]:3000', tests it over IPv6.`,
-  ),
-  workers: integer(
-    1,
-    { min: 1, max: WORKERS_MAX },
-    'Threads that send requests. Each fills one processor core at most; one can busy several trackers.',
-  ),
-  duration: seconds(
-    0,
-    { min: 0, max: DAY_SEC },
-    'End after this long (seconds). 0 goes on until Ctrl-C. Either way the summary is printed.',
-  ),
-  summarize_last: seconds(
-    0,
-    { min: 0, max: DAY_SEC },
-    `Let the summary tell only of the last so many seconds, so that the warm-up does not count. 0 takes
-    the whole run. Wrong answers count from the start in any case.`,
-  ),
+  server_address: serverAddress,
+  workers,
+  duration,
+  summarize_last: summarizeLast,
   mode: choice(
     'closed',
     ['closed', 'open', 'flood'],
     `'closed' sends as fast as answers come, to find what a tracker can do. 'open' sends at a fixed rate
     and measures latency honestly. 'flood' sends what a tracker must not be impressed by.`,
   ),
-  seed: integer(
-    0,
-    { min: 0, max: 2147483647 },
-    `Torrents, peers and the order of requests follow from this number. 0 takes another one each time,
-    which the summary tells: a tracker that still holds the peers of an earlier run of the same seed
-    would return them, and they would count as wrong.`,
-  ),
+  seed,
   network,
   requests,
   closed_loop: closedLoop,
@@ -285,32 +234,15 @@ export const loadProgram = {
   name: 'aquatic_udp_load_test',
   description: 'load tester for UDP BitTorrent trackers (BEP 15)',
   settings: loadSettings,
-  flags: [
-    { name: 'json', value: 'FILE', help: ['write all figures to FILE as JSON'] },
-    { name: 'html', value: 'FILE', help: ['write a report with charts to FILE'] },
-    { name: 'pid', value: 'N', help: ["watch process N, the tracker's, as [tracker] pid does"] },
-  ],
+  flags: LOAD_TEST_FLAGS,
   exitCodes: '3 wrong answers',
 }
 
-function checkServer(text: string): Fault | null {
-  const address = parseSocketAddress(text)
-  if ('fault' in address) return address
-  if (address.port === 0) return { fault: 'has port 0', remedy: "Write the tracker's port" }
-  if (address.host !== '0.0.0.0' && address.host !== '::') return null
-  return { fault: 'is the wildcard address', remedy: 'Write one address of the tracker' }
-}
-
-function checkClientAddress(text: string): Fault | null {
-  if (text === '' || isIPv4(text) || isIPv6(text)) return null
-  return { fault: 'is no IP address', remedy: "Write it in numbers, such as '127.0.0.2'" }
-}
-
 function crossCheck(config: LoadConfig): Finding[] {
-  return [...requestFindings(config), ...addressFindings(config), ...floodFindings(config)]
+  return [...requestFindings(config), ...commonFindings(config), ...floodFindings(config)]
 }
 
-function requestFindings({ requests, mode, open_loop, workers, ...config }: LoadConfig): Finding[] {
+function requestFindings({ requests, mode, open_loop, workers }: LoadConfig): Finding[] {
   const findings: Finding[] = []
   const { weight_connect, weight_announce, weight_scrape } = requests
   if (weight_connect + weight_announce + weight_scrape === 0) {
@@ -330,28 +262,6 @@ function requestFindings({ requests, mode, open_loop, workers, ...config }: Load
       response_timeout_milliseconds.`
     findings.push(problem(['open_loop.rate'], text))
   }
-  if (config.duration > 0 && config.summarize_last >= config.duration) {
-    const text = `summarize_last = ${config.summarize_last} is not below duration =
-      ${config.duration}, so the whole run is summarised.`
-    findings.push(warning(['summarize_last', 'duration'], text))
-  }
-  return findings
-}
-
-function addressFindings({ server_address, network, tracker }: LoadConfig): Finding[] {
-  const findings: Finding[] = []
-  const isOther = server_address.startsWith('[') ? isIPv4 : isIPv6
-  const wrong = [network.client_addresses].flat().find(isOther)
-  if (wrong !== undefined) {
-    const text = `[network] client_addresses names ${wrong}, which is of the other address family than
-      server_address (${server_address}): write addresses of one family.`
-    findings.push(problem(['network.client_addresses', 'server_address'], text))
-  }
-  if (tracker.pid !== 0 && tracker.command !== '') {
-    const text = `[tracker] has both a pid and a command, so which process to watch is not clear: delete
-      one of them.`
-    findings.push(problem(['tracker.pid', 'tracker.command'], text))
-  }
   return findings
 }
 
@@ -360,9 +270,4 @@ function floodFindings({ mode, server_address, flood }: LoadConfig): Finding[] {
   const text = `mode 'flood' is for loopback, and server_address = '${server_address}' is not: choose
     another address, or set [flood] allow_other_targets = true if the machine is your own.`
   return [problem(['mode', 'server_address', 'flood.allow_other_targets'], text)]
-}
-
-/** `address` as settings have it. */
-export function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address.startsWith('[::1]')
 }

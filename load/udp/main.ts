@@ -1,35 +1,37 @@
 // A run of the UDP load tester: reach the tracker, simulate torrents and peers, start workers, watch,
 // stop, report. Called by bin/aquatic_udp_load_test.ts with valid settings; runs in the main thread,
 // which sends nothing. Owns the shared memory, the sockets and, when it has started one, the tracker.
-import { randomInt } from 'node:crypto'
-import { closeSync, openSync } from 'node:fs'
 import { addressText } from '../../src/config/address.ts'
-import { StartError } from '../../src/config/cli.ts'
 import { writeStderr } from '../../src/config/output.ts'
 import { counterSlots } from '../../src/metrics/counters.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
 import { histogramMemory } from '../histogram.ts'
 import { Progress } from '../progress.ts'
+import {
+  EXIT_FAILED,
+  EXIT_OK,
+  EXIT_WRONG_ANSWERS,
+  type OutputFiles,
+  onInterrupt,
+  outputFiles,
+  Sampling,
+  withSeedAndPid,
+} from '../run.ts'
+import { isLoopback, serverOf } from '../settings.ts'
 import { Threads } from '../threads.ts'
 import { TrackerWatch } from '../watch.ts'
 import { KINDS } from './check.ts'
-import { isLoopback, type LoadConfig } from './config.ts'
+import type { LoadConfig } from './config.ts'
 import { COUNTS } from './counts.ts'
 import { waitForTracker } from './first-contact.ts'
 import { between, Measure, type Period, type Snapshot, wrongOf } from './measure.ts'
 import { createPopulation, type PopulationBuffers } from './population.ts'
-import { type OutputFiles, progressParts, type Result, writeReports } from './reports.ts'
-import { closeSockets, type LoadSockets, openSockets, serverOf } from './sockets.ts'
+import { progressParts, type Result, writeReports } from './reports.ts'
+import { closeSockets, type LoadSockets, openSockets } from './sockets.ts'
 import { RING_MAX } from './under-way.ts'
 import type { FloodStart, LoadWorkerData } from './worker.ts'
 
-const EXIT_OK = 0
-const EXIT_FAILED = 1
-const EXIT_WRONG_ANSWERS = 3
-
 const NAME = 'aquatic_udp_load_test'
-const SAMPLE_MS = 1000
-const SEED_MAX = 2 ** 31 - 1
 /** Of the closed loop, whose requests under way are a few thousand at most. */
 const RING_CLOSED = 2 ** 17
 
@@ -40,9 +42,8 @@ export async function runUdpLoadTest(
   entry: URL,
   flags: ReadonlyMap<string, string>,
 ): Promise<number> {
-  const config = configOf(given, flags)
-  const files: OutputFiles = { json: flags.get('json'), html: flags.get('html') }
-  for (const path of [files.json, files.html]) if (path !== undefined) tryWrite(path)
+  const config = withSeedAndPid(given, flags)
+  const files = outputFiles(flags)
   const interrupt = onInterrupt()
   const { pid, command, start_timeout } = config.tracker
   const watch = TrackerWatch.open(pid, command)
@@ -59,41 +60,6 @@ export async function runUdpLoadTest(
   } finally {
     await watch?.stop()
   }
-}
-
-/** With a seed in any case, and with the pid of the command line. */
-function configOf(given: LoadConfig, flags: ReadonlyMap<string, string>): LoadConfig {
-  const seed = given.seed === 0 ? randomInt(1, SEED_MAX) : given.seed
-  const text = flags.get('pid')
-  if (text === undefined) return { ...given, seed }
-  if (!/^[1-9]\d*$/.test(text)) throw new StartError(`--pid ${text} is not the number of a process`)
-  if (given.tracker.command !== '') {
-    throw new StartError('--pid and [tracker] command exclude each other: give one of them')
-  }
-  return { ...given, seed, tracker: { ...given.tracker, pid: Number(text) } }
-}
-
-/** Before the run, so that its figures are not lost after it. */
-function tryWrite(path: string): void {
-  try {
-    closeSync(openSync(path, 'a'))
-  } catch (error) {
-    throw new StartError(`cannot write to ${path}: ${(error as Error).message}`)
-  }
-}
-
-/** The first signal ends the run, the second the process. */
-function onInterrupt(): { promise: Promise<void>; isThere: () => boolean } {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  let signals = 0
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      signals++
-      if (signals > 1) process.exit(EXIT_FAILED)
-      resolve()
-    })
-  }
-  return { promise, isThere: () => signals > 0 }
 }
 
 function planText(config: LoadConfig): string {
@@ -119,8 +85,7 @@ class Run {
   private readonly histograms: SharedArrayBuffer
   private readonly measure: Measure
   private readonly progress: Progress
-  private readonly snapshots: Snapshot[] = []
-  private readonly periods: Period[] = []
+  private readonly sampling: Sampling<Snapshot, Period>
 
   constructor(config: LoadConfig, entry: URL, tracker: TrackerWatch | null) {
     const { workers, network, requests, seed, duration } = config
@@ -145,6 +110,14 @@ class Run {
     const { ports } = this.sockets
     this.measure = new Measure(this.counters, this.histograms, tracker, port, ports)
     this.progress = new Progress(duration)
+    this.sampling = new Sampling({
+      take: () => this.measure.snapshot(),
+      between,
+      duration,
+      summarizeLast: config.summarize_last,
+      show: (elapsedSec, period, { counts }) =>
+        this.progress.show(elapsedSec, progressParts(period, wrongOf(counts))),
+    })
   }
 
   async start(): Promise<void> {
@@ -152,7 +125,7 @@ class Run {
     await Promise.all(
       Array.from({ length: workers }, (_, index) => this.threads.start(this.dataFor(index))),
     )
-    this.snapshots.push(this.measure.snapshot())
+    this.sampling.begin()
     this.threads.go()
   }
 
@@ -205,35 +178,9 @@ class Run {
   }
 
   /** Goes on until the end of the run; returns why it ended early, or null. */
-  async watch(interrupted: Promise<void>): Promise<string | null> {
-    const { duration } = this.config
-    const start = performance.now()
-    let stopped = false
-    const interruption = interrupted.then(() => {
-      stopped = true
-    })
-    for (let second = 1; duration === 0 || second <= duration; second++) {
-      const wait = Math.max(0, start + second * SAMPLE_MS - performance.now())
-      await Promise.race([Bun.sleep(wait), interruption, this.threads.failed])
-      if (stopped) break
-      this.sample()
-      const ended = this.tracker?.ended() ?? null
-      if (ended !== null) return ended
-    }
-    return null
-  }
-
-  private sample(): void {
-    const snapshot = this.measure.snapshot()
-    const period = between(this.snapshots[this.snapshots.length - 1], snapshot)
-    this.snapshots.push(snapshot)
-    this.periods.push(period)
-    // Those that no summary will start from are not kept: each has a few thousand numbers.
-    const last = this.config.summarize_last
-    const needed = last === 0 ? 1 : last + 1
-    if (this.snapshots.length > needed + 1) this.snapshots.splice(1, 1)
-    const elapsed = (snapshot.atMs - this.snapshots[0].atMs) / 1000
-    this.progress.show(elapsed, progressParts(period, wrongOf(snapshot.counts)))
+  watch(interrupted: Promise<void>): Promise<string | null> {
+    const ended = () => this.tracker?.ended() ?? null
+    return this.sampling.watch(interrupted, this.threads.failed, ended)
   }
 
   async finish(): Promise<Omit<Result, 'config' | 'version' | 'failure'>> {
@@ -244,15 +191,10 @@ class Run {
     const final = { ...this.measure.snapshot(), ownCpuSec: end.ownCpuSec, atMs: end.atMs }
     const tracker = end.tracker
     closeSockets(this.sockets)
-    const { summarize_last, duration } = this.config
-    const first = this.snapshots[0]
-    const wanted = end.atMs - summarize_last * 1000 - SAMPLE_MS / 2
-    const isPart = summarize_last > 0 && (duration === 0 || summarize_last < duration)
-    const from = (isPart && this.snapshots.find(({ atMs }) => atMs >= wanted)) || first
     return {
-      period: between(from, { ...final, tracker }),
-      whole: between(first, { ...final, tracker }),
-      periods: this.periods,
+      period: between(this.sampling.summaryStart(end), { ...final, tracker }),
+      whole: between(this.sampling.first, { ...final, tracker }),
+      periods: this.sampling.periods,
       population: this.population,
     }
   }

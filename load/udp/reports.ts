@@ -3,10 +3,20 @@
 import { writeFileSync } from 'node:fs'
 import { writeStdout } from '../../src/config/output.ts'
 import { effectiveFile } from '../../src/config/toml-text.ts'
-import type { Distribution } from '../histogram.ts'
 import { describeHardware } from '../machine.ts'
 import { byteText, figure, grouped, percent, type Section, sectionsText } from '../report.ts'
 import { type Chart, htmlReport } from '../report-html.ts'
+import {
+  cpuLines,
+  latencyJson,
+  latencySection,
+  lineOf,
+  memoryLines,
+  quantileMarks,
+  secondsOf,
+  trackerProgress,
+} from '../report-parts.ts'
+import type { OutputFiles } from '../run.ts'
 import { histogramChart, lineChart } from '../svg.ts'
 import { type LoadConfig, loadSettings } from './config.ts'
 import { COUNTS, type Counts, WRONG_TEXTS } from './counts.ts'
@@ -25,29 +35,17 @@ export interface Result {
   readonly population: PopulationBuffers
 }
 
-export interface OutputFiles {
-  readonly json: string | undefined
-  readonly html: string | undefined
-}
-
 const KIND_NAMES = ['connect', 'announce', 'scrape'] as const
-const QUANTILES = [0.5, 0.9, 0.99, 0.999, 1] as const
-const QUANTILE_NAMES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const
 
 export function progressParts(period: Period, wrong: number): string[] {
-  const { seconds, sent, answered, counts, all, tracker } = period
+  const { seconds, sent, answered, counts, all } = period
   const latency = [0.5, 0.99].map((share) => figure(all.quantile(share))).join('/')
   return [
     `${grouped(answered / seconds)} responses/s`,
     `lost ${percent(counts.lost, sent)}`,
     ...(wrong > 0 ? [`WRONG ${wrong}`] : []),
     `p50/p99 ${latency} ms`,
-    ...(tracker === null
-      ? []
-      : [
-          `tracker ${((tracker.cpuSec / seconds) * 100).toFixed(0)} % CPU ` +
-            `${(tracker.now.rssKb / 1024).toFixed(0)} MB`,
-        ]),
+    ...trackerProgress(period),
     ...(counts.flood_sent > 0 ? [`flood ${grouped(counts.flood_sent / seconds)}/s`] : []),
     `${grouped(sent / seconds)} requests/s`,
   ]
@@ -107,15 +105,8 @@ function traffic(period: Period, summarizeLast: number): Section {
 }
 
 function latency({ all, latencies }: Period): Section {
-  const row = (name: string, distribution: Distribution) => [
-    name,
-    ...QUANTILES.map((share) => figure(distribution.quantile(share))),
-  ]
-  return {
-    title: 'latency, ms',
-    head: ['', ...QUANTILE_NAMES],
-    rows: [...KIND_NAMES.map((name, i) => row(name, latencies[i])), row('all', all)],
-  }
+  const kinds = KIND_NAMES.map((name, i) => [name, latencies[i]] as const)
+  return latencySection([...kinds, ['all', all]])
 }
 
 function flood({ counts, seconds }: Period): Section[] {
@@ -222,13 +213,6 @@ function periodJson(period: Period): object {
   }
 }
 
-function latencyJson(distribution: Distribution): object {
-  return Object.fromEntries([
-    ...QUANTILES.map((share, i) => [QUANTILE_NAMES[i], distribution.quantile(share)]),
-    ['mean', distribution.mean()],
-  ])
-}
-
 function htmlOf(result: Result, sections: readonly Section[]): string {
   const { config, whole, version, failure } = result
   const wrong = wrongOf(whole.counts)
@@ -249,42 +233,25 @@ function htmlOf(result: Result, sections: readonly Section[]): string {
 }
 
 function charts({ periods, period }: Result): Chart[] {
-  let second = 0
-  const seconds = periods.map((sample) => {
-    second += sample.seconds
-    return second
-  })
-  const of = (name: string, read: (sample: Period) => number) => ({
-    name,
-    values: periods.map(read),
-  })
+  const seconds = secondsOf(periods)
   const rates = [
-    of('responses', ({ answered, seconds }) => answered / seconds),
-    of('requests', ({ sent, seconds }) => sent / seconds),
-    of('lost', ({ counts, seconds }) => counts.lost / seconds),
+    lineOf('responses', periods, ({ answered, seconds }) => answered / seconds),
+    lineOf('requests', periods, ({ sent, seconds }) => sent / seconds),
+    lineOf('lost', periods, ({ counts, seconds }) => counts.lost / seconds),
   ]
-  const latencies = [
-    of('p50', ({ all }) => all.quantile(0.5)),
-    of('p99', ({ all }) => all.quantile(0.99)),
-    of('p99.9', ({ all }) => all.quantile(0.999)),
-  ]
-  const marks = QUANTILES.slice(0, 4).map(
-    (share, i) => [QUANTILE_NAMES[i], period.all.quantile(share)] as const,
+  const latencies = [0.5, 0.99, 0.999].map((share) =>
+    lineOf(`p${share * 100}`, periods, ({ all }) => all.quantile(share)),
   )
-  const memory = [of('resident', ({ tracker }) => (tracker?.now.rssKb ?? Number.NaN) / 1024)]
+  const marks = quantileMarks(period.all)
   const found: Chart[] = [
     { title: 'Rate over time', svg: lineChart(seconds, rates, 'per second') },
     { title: 'Latency over time', svg: lineChart(seconds, latencies, 'ms') },
     { title: 'Latency', svg: histogramChart(period.all.bars(8), 'ms', marks) },
   ]
   if (period.tracker === null) return found
-  const cpu = [
-    of('tracker', ({ tracker, seconds }) => ((tracker?.cpuSec ?? 0) / seconds) * 100),
-    of('load tester', ({ ownCpuSec, seconds }) => (ownCpuSec / seconds) * 100),
-  ]
   return [
     ...found,
-    { title: 'Processor time', svg: lineChart(seconds, cpu, '% of a core') },
-    { title: "The tracker's memory", svg: lineChart(seconds, memory, 'MB') },
+    { title: 'Processor time', svg: lineChart(seconds, cpuLines(periods), '% of a core') },
+    { title: "The tracker's memory", svg: lineChart(seconds, memoryLines(periods), 'MB') },
   ]
 }

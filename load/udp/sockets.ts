@@ -1,13 +1,12 @@
 // Opens the sockets of all workers, each connected to the tracker, and asks the tracker for a first
 // sign of life. Called once by main.ts. Every failure ends in one clear line.
-import { addressBytes, parseSocketAddress, type SocketAddress } from '../../src/config/address.ts'
+import { addressBytes, type SocketAddress } from '../../src/config/address.ts'
 import { StartError } from '../../src/config/cli.ts'
 import { SystemError } from '../../src/os/error.ts'
 import { closeSocket, connectUdpSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
-import { isLoopback, type LoadConfig } from './config.ts'
+import { clientHosts, serverOf } from '../settings.ts'
+import type { LoadConfig } from './config.ts'
 
-/** 127.0.0.1, and as many more as there are sockets. */
-const LOOPBACK_ADDRESSES_MAX = 250
 const WILDCARD: Readonly<Record<4 | 6, string>> = { 4: '0.0.0.0', 6: '::' }
 
 export interface LoadSockets {
@@ -18,15 +17,9 @@ export interface LoadSockets {
   readonly warnings: readonly string[]
 }
 
-export function serverOf(config: LoadConfig): SocketAddress {
-  const address = parseSocketAddress(config.server_address)
-  if ('fault' in address) throw new Error(`server_address was not checked: it ${address.fault}`)
-  return address
-}
-
 export function openSockets(config: LoadConfig, count: number): LoadSockets {
   const server = serverOf(config)
-  const hosts = clientHosts(config, count)
+  const hosts = clientHosts(config, count, WILDCARD[server.family])
   const fds: number[] = []
   const ports: number[] = []
   const addresses = new Int32Array(count * 4)
@@ -39,16 +32,6 @@ export function openSockets(config: LoadConfig, count: number): LoadSockets {
     addresses.set(new Int32Array(Uint8Array.from(socket.address).buffer), i * 4)
   }
   return { fds, ports, addresses, warnings: bufferWarnings(granted, config.network.recv_buffer) }
-}
-
-function clientHosts(config: LoadConfig, count: number): string[] {
-  const given = [config.network.client_addresses].flat().filter((text) => text !== '')
-  if (given.length > 0) return given
-  const server = serverOf(config)
-  if (server.family === 6 || !config.network.multiple_client_ipv4s) return [WILDCARD[server.family]]
-  if (!isLoopback(config.server_address)) return [WILDCARD[4]]
-  const addresses = Math.min(count, LOOPBACK_ADDRESSES_MAX)
-  return Array.from({ length: addresses }, (_, i) => `127.0.0.${i + 1}`)
 }
 
 interface ConnectedSocket {

@@ -1,9 +1,7 @@
 // Runs aquatic_udp_load_test as its users do. Used by the tests of load/udp/.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { type Finished, runTester } from '../tester.ts'
 
-const EXECUTABLE = join(import.meta.dir, '../../../dist/aquatic_udp_load_test')
+export type { Finished }
 
 /** Small enough to start at once, with swarms large and small. */
 export const SMALL = `
@@ -13,57 +11,11 @@ number_of_peers = 20000
 response_timeout_milliseconds = 500
 `
 
-export interface Finished {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-  // biome-ignore lint/suspicious/noExplicitAny: the report file, read freely by tests
-  readonly json: any
-  readonly html: string
-}
-
 /** Runs it to its end. `settings` is TOML. */
-export async function runLoadTest(
+export function runLoadTest(
   settings: string,
   flags: readonly string[] = [],
   during: (child: Bun.Subprocess) => void | Promise<void> = () => {},
 ): Promise<Finished> {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-load-test-'))
-  try {
-    const path = (name: string) => join(folder, name)
-    writeFileSync(path('settings.toml'), settings)
-    const files = ['--json', path('report.json'), '--html', path('report.html')]
-    const child = Bun.spawn([EXECUTABLE, '-c', path('settings.toml'), ...files, ...flags], {
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-      env: { PATH: process.env.PATH ?? '' },
-    })
-    const output = [new Response(child.stdout).text(), new Response(child.stderr).text()]
-    await during(child)
-    const [stdout, stderr] = await Promise.all(output)
-    const code = await child.exited
-    return {
-      code,
-      stdout,
-      stderr,
-      json: readJson(path('report.json')),
-      html: read(path('report.html')),
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-function readJson(path: string): unknown {
-  const text = read(path)
-  return text === '' ? null : JSON.parse(text)
+  return runTester('aquatic_udp_load_test', settings, flags, during)
 }

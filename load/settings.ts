@@ -1,0 +1,153 @@
+// The settings that all load testers have, and what is checked about them. Used by the schema of
+// each tester.
+import { isIPv4, isIPv6 } from 'node:net'
+import { ADDRESS_FORMS, parseSocketAddress, type SocketAddress } from '../src/config/address.ts'
+import { type Finding, problem, section, warning } from '../src/config/schema.ts'
+import { type Fault, integer, seconds, string, stringOrList } from '../src/config/setting.ts'
+
+export const DAY_SEC = 86400
+const WORKERS_MAX = 64
+const SEED_MAX = 2147483647
+const PID_MAX = 4194304 // The kernel's own limit.
+
+/** 127.0.0.1, and as many more as there are sockets. */
+const LOOPBACK_ADDRESSES_MAX = 250
+
+export const serverAddress = string(
+  '127.0.0.1:3000',
+  { allowed: ADDRESS_FORMS, check: checkServer },
+  `Address and port of the tracker. An IPv6 address, such as '[::1]:3000', tests it over IPv6.`,
+)
+
+export const workers = integer(
+  1,
+  { min: 1, max: WORKERS_MAX },
+  'Threads that send requests. Each fills one processor core at most; one can busy several trackers.',
+)
+
+export const duration = seconds(
+  0,
+  { min: 0, max: DAY_SEC },
+  'End after this long (seconds). 0 goes on until Ctrl-C. Either way the summary is printed.',
+)
+
+export const summarizeLast = seconds(
+  0,
+  { min: 0, max: DAY_SEC },
+  `Let the summary tell only of the last so many seconds, so that the warm-up does not count. 0 takes
+    the whole run. Wrong answers count from the start in any case.`,
+)
+
+export const seed = integer(
+  0,
+  { min: 0, max: SEED_MAX },
+  `Torrents, peers and the order of requests follow from this number. 0 takes another one each time,
+    which the summary tells: a tracker that still holds the peers of an earlier run of the same seed
+    would return them, and they would count as wrong.`,
+)
+
+export const clientAddresses = stringOrList(
+  '',
+  { allowed: "'' or an IP address", check: checkClientAddress },
+  `Send from these addresses, in turn, such as ['10.0.0.2', '10.0.0.3'] or ['::1', 'fd00::2'].
+    Each must be one of this machine, of the family of server_address. Empty leaves the choice to the
+    setting above.`,
+)
+
+/** `executable`: the tracker, as an example; `contact`: what it has to answer at the start. */
+export function trackerSection(executable: string, contact: string) {
+  return section('The process that is measured beside the messages.', {
+    pid: integer(
+      0,
+      { min: 0, max: PID_MAX },
+      `Watch the processor time and memory of this process of the same machine. 0 watches none. The flag
+    --pid does the same.`,
+    ),
+    command: string(
+      '',
+      {},
+      `Start the tracker with this command line, watch it, and stop it at the end, such as
+    './dist/${executable} -c tracker.toml'. It has to listen on server_address, and is started without
+    the environment variables that begin with AQUATIC_. Empty starts none.`,
+    ),
+    start_timeout: seconds(
+      10,
+      { min: 1, max: 3600 },
+      `Give up when the tracker has not answered ${contact} after this long (seconds).`,
+    ),
+  })
+}
+
+function checkServer(text: string): Fault | null {
+  const address = parseSocketAddress(text)
+  if ('fault' in address) return address
+  if (address.port === 0) return { fault: 'has port 0', remedy: "Write the tracker's port" }
+  if (address.host !== '0.0.0.0' && address.host !== '::') return null
+  return { fault: 'is the wildcard address', remedy: 'Write one address of the tracker' }
+}
+
+function checkClientAddress(text: string): Fault | null {
+  if (text === '' || isIPv4(text) || isIPv6(text)) return null
+  return { fault: 'is no IP address', remedy: "Write it in numbers, such as '127.0.0.2'" }
+}
+
+interface CommonSettings {
+  readonly server_address: string
+  readonly duration: number
+  readonly summarize_last: number
+  readonly network: {
+    readonly client_addresses: string | readonly string[]
+    readonly multiple_client_ipv4s: boolean
+  }
+  readonly tracker: { readonly pid: number; readonly command: string }
+}
+
+/** What the common settings must not say together. */
+export function commonFindings(config: CommonSettings): Finding[] {
+  const { server_address, duration, summarize_last, network, tracker } = config
+  const findings: Finding[] = []
+  const isOther = server_address.startsWith('[') ? isIPv4 : isIPv6
+  const wrong = [network.client_addresses].flat().find(isOther)
+  if (wrong !== undefined) {
+    const text = `[network] client_addresses names ${wrong}, which is of the other address family than
+      server_address (${server_address}): write addresses of one family.`
+    findings.push(problem(['network.client_addresses', 'server_address'], text))
+  }
+  if (tracker.pid !== 0 && tracker.command !== '') {
+    const text = `[tracker] has both a pid and a command, so which process to watch is not clear: delete
+      one of them.`
+    findings.push(problem(['tracker.pid', 'tracker.command'], text))
+  }
+  if (duration > 0 && summarize_last >= duration) {
+    const text = `summarize_last = ${summarize_last} is not below duration =
+      ${duration}, so the whole run is summarised.`
+    findings.push(warning(['summarize_last', 'duration'], text))
+  }
+  return findings
+}
+
+export function serverOf({ server_address }: { readonly server_address: string }): SocketAddress {
+  const address = parseSocketAddress(server_address)
+  if ('fault' in address) throw new Error(`server_address was not checked: it ${address.fault}`)
+  return address
+}
+
+/** `address` as settings have it. */
+export function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address.startsWith('[::1]')
+}
+
+/** The addresses to send from, for so many sockets; one `other` when the system is to choose. */
+export function clientHosts(
+  config: Pick<CommonSettings, 'server_address' | 'network'>,
+  count: number,
+  other: string,
+): string[] {
+  const { server_address, network } = config
+  const given = [network.client_addresses].flat().filter((text) => text !== '')
+  if (given.length > 0) return given
+  const isIPv4Loopback = isLoopback(server_address) && serverOf(config).family === 4
+  if (!network.multiple_client_ipv4s || !isIPv4Loopback) return [other]
+  const addresses = Math.min(count, LOOPBACK_ADDRESSES_MAX)
+  return Array.from({ length: addresses }, (_, i) => `127.0.0.${i + 1}`)
+}

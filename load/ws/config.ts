@@ -1,0 +1,266 @@
+// The settings of aquatic_ws_load_test: names, defaults, limits and their manual. The default file,
+// its checks, the environment variables and docs/config-ws-load-test.md are derived from this schema.
+import {
+  type ConfigOf,
+  defineSettings,
+  type Finding,
+  problem,
+  section,
+} from '../../src/config/schema.ts'
+import {
+  boolean,
+  choice,
+  decimal,
+  type Fault,
+  integer,
+  seconds,
+  string,
+} from '../../src/config/setting.ts'
+import { LOAD_TEST_FLAGS } from '../run.ts'
+import {
+  clientAddresses,
+  commonFindings,
+  DAY_SEC,
+  duration,
+  seed,
+  serverAddress,
+  summarizeLast,
+  trackerSection,
+  workers,
+} from '../settings.ts'
+import { UNDER_WAY_MAX } from './client.ts'
+import { SDP_CHARACTERS_MIN } from './payload.ts'
+
+// Each takes a place in every worker's tables.
+const CONNECTIONS_MAX = 1_000_000
+const TORRENTS_MAX = 10_000_000
+const TORRENTS_PER_CONNECTION_MAX = 100_000
+const RATE_MAX = 10_000_000
+const OFFERS_MAX = 100
+const SCRAPE_TORRENTS_MAX = 1000
+// A message of ten such offers is what trackers refuse by default.
+const SDP_CHARACTERS_MAX = 16384
+/** Of all connections together: each offer under way has 16 bytes of shared memory. */
+const OFFER_PLACES_MAX = 100_000_000
+
+/** Of all connections together, and of each. */
+const REMEMBERED_ANNOUNCES = 65536
+const REMEMBERED_MIN = 15
+const REMEMBERED_MAX = 250
+
+const network = section('Where connections come from, and how they are made.', {
+  use_tls: boolean(
+    false,
+    `Speak wss:// in place of ws://. The tracker's certificate is not checked: it may be one that was
+    made for the test.`,
+  ),
+  path: string(
+    '/',
+    { check: checkPath },
+    'Path and query of the handshake. Trackers ignore it; a proxy in front of one may not.',
+  ),
+  connections: integer(
+    64,
+    { min: 1, max: CONNECTIONS_MAX },
+    `Connections of all workers together. Each is one client with a peer id of its own. One that fails
+    or is closed by the tracker is opened again a second later, and counted.`,
+  ),
+  connection_rate: integer(
+    0,
+    { min: 0, max: RATE_MAX },
+    `Open this many connections per second, of all workers together. 0 opens the next one as soon as
+    one of some dozens is ready.`,
+  ),
+  multiple_client_ipv4s: boolean(
+    true,
+    `Open connections from several loopback addresses (127.0.0.1, 127.0.0.2 and so on) when the tracker
+    is on IPv4 loopback, so that neither its limit per address nor the number of ports ends them.
+
+    With false, and towards other addresses, they have the address that the system chooses.`,
+  ),
+  client_addresses: clientAddresses,
+})
+
+const requests = section('What is asked for.', {
+  number_of_torrents: integer(1000, { min: 1, max: TORRENTS_MAX }, 'Torrents to simulate.'),
+  torrents_per_connection: integer(
+    100,
+    { min: 1, max: TORRENTS_PER_CONNECTION_MAX },
+    `Torrents that a client is in. It announces itself in them in turn. Popular ones are more likely, so
+    that the swarms have different sizes; a client is in fewer when hardly any others are popular.`,
+  ),
+  torrent_gamma_shape: decimal(
+    0.2,
+    { min: 0.01, max: 1000 },
+    `How unequal torrents are: their popularity follows a gamma distribution of this shape. Smaller is
+    more unequal; with 1000 all torrents have nearly the same number of peers.`,
+  ),
+  peer_seeder_probability: decimal(
+    0.25,
+    { min: 0, max: 1 },
+    'The probability that a client is a seeder of one of its torrents. It stays what it is.',
+  ),
+  offers_per_announce: integer(
+    10,
+    { min: 0, max: OFFERS_MAX },
+    'Send this many offers with each announce.',
+  ),
+  answer_probability: decimal(
+    1,
+    { min: 0, max: 1 },
+    'The share of the received offers that are answered. The others are checked and dropped.',
+  ),
+  session_description_size: integer(
+    650,
+    { min: SDP_CHARACTERS_MIN, max: SDP_CHARACTERS_MAX },
+    `Length of the session description in each offer and answer (characters). Browsers' have 600 to
+    3,000. It tells sender, torrent and number, and is compared character by character on arrival;
+    every 64th has characters outside of ASCII.`,
+  ),
+  scrape_max_torrents: integer(
+    10,
+    { min: 1, max: SCRAPE_TORRENTS_MAX },
+    'Ask for one to this many torrents in a scrape.',
+  ),
+  weight_announce: integer(
+    100,
+    { min: 0, max: 1000000 },
+    'How often a request is an announce, in proportion to the next weight.',
+  ),
+  weight_scrape: integer(
+    1,
+    { min: 0, max: 1000000 },
+    'How often a request is a scrape, in proportion to the weight above.',
+  ),
+  response_timeout_milliseconds: integer(
+    5000,
+    { min: 10, max: 60000 },
+    `Count a request as lost when its response has not come for this long (milliseconds). A response
+    that comes later still is counted as late.`,
+  ),
+})
+
+const closedLoop = section(
+  "Mode 'closed': some requests are under way, and each response makes room for the next.",
+  {
+    in_flight: integer(
+      1,
+      { min: 1, max: UNDER_WAY_MAX },
+      `Requests that each connection keeps under way. Offers and answers come on top. At full speed,
+      latency is this number times the connections divided by the responses per second, whatever the
+      tracker does.`,
+    ),
+  },
+)
+
+const openLoop = section(
+  "Mode 'open': requests leave on a schedule, whether responses come or not.",
+  {
+    rate: integer(
+      1000,
+      { min: 1, max: RATE_MAX },
+      `Announces and scrapes per second of all workers together, over the connections that are open in
+      turn. Latency counts from the moment that the schedule says, so that a tracker that stands still
+      cannot hide it. What finds no connection that could take it is counted as held back.`,
+    ),
+  },
+)
+
+const checks = section('What messages are held to. Wrong ones are counted by kind; exit code 3.', {
+  fresh_tracker: boolean(
+    true,
+    `The tracker holds no peers of others, so that counts in responses can be at most what this run has
+    announced.`,
+  ),
+  peers_kept: seconds(
+    120,
+    { min: 0, max: DAY_SEC },
+    `For this long (seconds) after the start, the counts in responses must include every peer whose
+    announce was answered and whose connection lives. Set it to the time after which the tracker
+    forgets silent peers, if that is less.`,
+  ),
+  roles_kept: boolean(
+    true,
+    `Seeders and leechers must be counted apart as they announced themselves. Some trackers, such as
+    aquatic_ws 0.9.0, take a seeder that answers an offer for a leecher: with false, only the sum of
+    both is checked.`,
+  ),
+  answers_answered: boolean(
+    false,
+    `The tracker responds to answers as it does to announces; without this such a response counts as
+    wrong, because no request asked for it. aquatic_ws 0.9.0 does.`,
+  ),
+})
+
+const schema = {
+  server_address: serverAddress,
+  workers,
+  duration,
+  summarize_last: summarizeLast,
+  mode: choice(
+    'closed',
+    ['closed', 'open'],
+    `'closed' sends as fast as responses come, to find what a tracker can do. 'open' sends at a fixed
+    rate and measures latency honestly.`,
+  ),
+  seed,
+  network,
+  requests,
+  closed_loop: closedLoop,
+  open_loop: openLoop,
+  checks,
+  tracker: trackerSection('aquatic_ws', 'a first handshake'),
+}
+
+export type LoadConfig = ConfigOf<typeof schema>
+
+export const loadSettings = defineSettings({ schema, retired: {}, crossCheck })
+
+export const wsLoadProgram = {
+  name: 'aquatic_ws_load_test',
+  description: 'load tester for WebTorrent trackers',
+  settings: loadSettings,
+  flags: LOAD_TEST_FLAGS,
+  exitCodes: '3 wrong messages',
+}
+
+function checkPath(text: string): Fault | null {
+  if (/^\/[!-~]*$/.test(text)) return null
+  return {
+    fault: 'is no path of a URL',
+    remedy: "Write it with a slash in front, such as '/announce'",
+  }
+}
+
+function crossCheck(config: LoadConfig): Finding[] {
+  const { network, requests, workers } = config
+  const findings = commonFindings(config)
+  if (requests.weight_announce + requests.weight_scrape === 0) {
+    const paths = ['requests.weight_announce', 'requests.weight_scrape']
+    findings.push(problem(paths, '[requests] both weights are 0: raise one of them.'))
+  }
+  if (network.connections < workers) {
+    const text = `[network] connections = ${network.connections} is less than workers = ${workers}: a worker
+      without a connection has nothing to do. Raise the first or lower the second.`
+    findings.push(problem(['network.connections', 'workers'], text))
+  }
+  if (network.connections * offerRing(config) > OFFER_PLACES_MAX) {
+    const text = `[network] connections = ${network.connections} with [requests] offers_per_announce =
+      ${requests.offers_per_announce} need more than ${OFFER_PLACES_MAX} places for offers under way:
+      lower one of them.`
+    findings.push(problem(['network.connections', 'requests.offers_per_announce'], text))
+  }
+  return findings
+}
+
+/**
+ * Offers of a connection that are remembered: those of its last announces. One that is delivered
+ * after so many further announces cannot be checked any more; with few connections, each announces
+ * often.
+ */
+export function offerRing({ requests, closed_loop, mode, network }: LoadConfig): number {
+  const underWay = mode === 'closed' ? closed_loop.in_flight : UNDER_WAY_MAX
+  const more = Math.round(REMEMBERED_ANNOUNCES / network.connections)
+  const announces = underWay + Math.min(REMEMBERED_MAX, Math.max(REMEMBERED_MIN, more))
+  return 2 ** Math.ceil(Math.log2(Math.max(2, requests.offers_per_announce * announces)))
+}

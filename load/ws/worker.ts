@@ -1,0 +1,257 @@
+// A load worker: opens its connections and lets their clients ask. Runs in a thread of its own with
+// the runtime's event loop, started by main.ts, until the flag says stop.
+//
+// Closed loop: each client has some requests under way, and each response makes room for the next.
+// Open loop: request n is due at start + n ÷ rate, whatever happened to those before, and its latency
+// counts from then, so that a tracker that stands still pays for all that became due meanwhile.
+import { publish, slotWords } from '../../src/metrics/counters.ts'
+import { nowMilliseconds } from '../../src/os/clock.ts'
+import { HISTOGRAM_BUCKETS, recordMs } from '../histogram.ts'
+import { Random } from '../random.ts'
+import { finishWorker, isStopped, startWorker, type WorkerStart } from '../threads.ts'
+import { Client, type RequestSettings, type Shared } from './client.ts'
+import type { Target } from './connection.ts'
+import { COUNTS, type CountName, LATENCIES, PLACE, type Tally } from './counts.ts'
+import { Outgoing } from './frames.ts'
+import { type CheckSettings, Judge } from './judge.ts'
+import { Messages } from './messages.ts'
+import { type OfferBuffers, Offers } from './offers.ts'
+import { Payload } from './payload.ts'
+import { Population, type PopulationBuffers } from './population.ts'
+
+const TICK_MS = 10
+const PUBLISH_MS = 50
+/** Without a connection rate: more at once would only wait in the tracker's queue. */
+const HANDSHAKES_MAX = 64
+/** A connection that failed or was lost is opened again after this long. */
+const AGAIN_MS = 1000
+/** More at once would hold up what has arrived. */
+const OPEN_BURST = 64
+/** Timers come up to a millisecond late: what is due sooner is waited for in the event loop. */
+const SPIN_BELOW_MS = 2
+/** At the end: when nothing has come for this long, nothing is under way any more. */
+const QUIET_MS = 200
+const CLOSE_MS = 500
+const STREAM_MIX = 0x10000
+
+export interface LoadWorkerData extends WorkerStart {
+  readonly targets: readonly Target[]
+  /** Its connections have the numbers from `firstConnection` on. */
+  readonly firstConnection: number
+  readonly connections: number
+  /** New connections per second of this worker, 0 = as fast as they open. */
+  readonly connectionRate: number
+  readonly population: PopulationBuffers
+  readonly offers: OfferBuffers
+  readonly sdpCharacters: number
+  readonly requests: RequestSettings
+  readonly checks: CheckSettings
+  readonly mode: 'closed' | 'open'
+  /** Requests under way per connection; closed loop. */
+  readonly inFlight: number
+  /** Requests per second of this worker; open loop. */
+  readonly rate: number
+  readonly timeoutMs: number
+  readonly outgoingBytes: number
+  readonly counters: SharedArrayBuffer
+  readonly histograms: SharedArrayBuffer
+}
+
+export function runLoadWorker(data: LoadWorkerData): void {
+  const worker = new LoadWorker(data)
+  startWorker(data.state)
+  worker.run()
+}
+
+class LoadWorker implements Tally {
+  private readonly data: LoadWorkerData
+  private readonly state: Int32Array
+  private readonly counts = new Int32Array(COUNTS.length)
+  private readonly shared: Int32Array
+  private readonly latencies: Float64Array
+  private readonly common: Omit<Shared, 'target'>
+  private readonly clients = new Set<Client>()
+  /** Numbers of the connections to open, and when the first may be opened. */
+  private readonly closed: { index: number; atMs: number }[] = []
+  private readonly open: Client[] = []
+  private startMs = 0
+  private handshakes = 0
+  private started = 0
+  private sent = 0
+  private turn = 0
+  private nextPublishMs = 0
+  private stopping = false
+
+  constructor(data: LoadWorkerData) {
+    this.data = data
+    this.state = new Int32Array(data.state)
+    this.shared = new Int32Array(data.counters)
+    this.latencies = new Float64Array(data.histograms)
+    const population = new Population(data.population)
+    const payload = new Payload(data.sdpCharacters, data.population.seed)
+    const offers = new Offers(data.offers)
+    this.common = {
+      outgoing: new Outgoing(data.outgoingBytes),
+      population,
+      messages: new Messages(population, payload, offers),
+      offers,
+      judge: new Judge(data.checks, population, payload, this),
+      random: new Random(data.population.seed, STREAM_MIX + data.index),
+      requests: data.requests,
+      checks: data.checks,
+      tally: this,
+    }
+    for (let i = 0; i < data.connections; i++) {
+      this.closed.push({ index: data.firstConnection + i, atMs: 0 })
+    }
+  }
+
+  run(): void {
+    this.startMs = nowMilliseconds()
+    const ticks = setInterval(() => {
+      if (!isStopped(this.state)) return this.tick(nowMilliseconds())
+      clearInterval(ticks)
+      this.stop()
+    }, TICK_MS)
+    this.tick(this.startMs)
+    if (this.data.mode === 'open') this.keepSchedule()
+  }
+
+  count(name: CountName, by = 1): void {
+    this.counts[PLACE[name]] += by
+  }
+
+  latency(kind: number, milliseconds: number): void {
+    const at = (this.data.index * LATENCIES.length + kind) * HISTOGRAM_BUCKETS
+    recordMs(this.latencies, at, milliseconds)
+  }
+
+  private tick(nowMs: number): void {
+    this.openSome(nowMs)
+    const { timeoutMs, mode } = this.data
+    for (const client of this.open) {
+      const expired = client.expire(nowMs - timeoutMs)
+      if (expired === 0) continue
+      this.count('lost', expired)
+      if (mode === 'closed') for (let i = 0; i < expired; i++) this.askNext(client)
+      client.flush()
+    }
+    if (nowMs < this.nextPublishMs) return
+    this.nextPublishMs = nowMs + PUBLISH_MS
+    this.publishCounts()
+  }
+
+  private openSome(nowMs: number): void {
+    const { connectionRate, targets } = this.data
+    const due = ((nowMs - this.startMs) / 1000) * connectionRate - this.started
+    let room = connectionRate === 0 ? HANDSHAKES_MAX - this.handshakes : Math.floor(due + 1)
+    while (room > 0 && this.closed.length > 0 && this.closed[0].atMs <= nowMs) {
+      const { index } = this.closed.shift() as { index: number }
+      const target = targets[index % targets.length]
+      this.handshakes++
+      this.started++
+      room--
+      const events = { open: this.onOpen, response: this.onResponse, gone: this.onGone }
+      this.clients.add(new Client(index, { ...this.common, target }, events))
+    }
+  }
+
+  private readonly onOpen = (client: Client): void => {
+    this.handshakes--
+    this.open.push(client)
+    if (this.data.mode === 'closed') {
+      for (let i = 0; i < this.data.inFlight; i++) client.ask(nowMilliseconds())
+    }
+    if (this.data.connectionRate === 0) this.openSome(nowMilliseconds())
+  }
+
+  private readonly onResponse = (client: Client): void => {
+    if (this.data.mode === 'closed') this.askNext(client)
+  }
+
+  /** A client that cannot ask now is asked again when something of its has come or been given up. */
+  private askNext(client: Client): void {
+    if (this.stopping || !client.isOpen) return
+    client.ask(nowMilliseconds())
+  }
+
+  private readonly onGone = (client: Client, why: string | null): void => {
+    const at = this.open.indexOf(client)
+    if (at === -1) this.handshakes--
+    else this.open.splice(at, 1)
+    this.clients.delete(client)
+    if (why === null || this.stopping) return
+    this.closed.push({ index: client.index, atMs: nowMilliseconds() + AGAIN_MS })
+  }
+
+  private keepSchedule(): void {
+    if (this.stopping) return
+    const periodMs = 1000 / this.data.rate
+    const nowMs = nowMilliseconds()
+    this.sendDue(periodMs, nowMs)
+    const dueInMs = this.startMs + this.sent * periodMs - nowMilliseconds()
+    if (dueInMs > SPIN_BELOW_MS) setTimeout(() => this.keepSchedule(), dueInMs - SPIN_BELOW_MS)
+    else setImmediate(() => this.keepSchedule())
+  }
+
+  /** Sends what is due, a burst at most; clients take turns. */
+  private sendDue(periodMs: number, nowMs: number): void {
+    const due = Math.floor((nowMs - this.startMs) / periodMs) + 1 - this.sent
+    for (let i = 0; i < Math.min(due, OPEN_BURST); i++) {
+      const client = this.nextClient()
+      if (client === null) this.count('held_back')
+      else {
+        client.ask(this.startMs + this.sent * periodMs)
+        client.flush()
+      }
+      this.sent++
+    }
+  }
+
+  private nextClient(): Client | null {
+    for (let i = 0; i < this.open.length; i++) {
+      this.turn = (this.turn + 1) % this.open.length
+      const client = this.open[this.turn]
+      if (client.canAsk) return client
+    }
+    return null
+  }
+
+  private publishCounts(): void {
+    publish(this.counts, this.shared, this.data.index * slotWords(COUNTS.length))
+  }
+
+  /** Waits for responses, offers and answers under way, then closes all connections, then is done. */
+  private stop(): void {
+    this.stopping = true
+    const giveUpMs = nowMilliseconds() + this.data.timeoutMs
+    let received = this.receivedBytes()
+    let quietSinceMs = nowMilliseconds()
+    const waiting = setInterval(() => {
+      const nowMs = nowMilliseconds()
+      const isWaiting =
+        this.common.offers.answersUnderWay() > 0 || this.open.some(({ underWay }) => underWay > 0)
+      if (isWaiting || received !== this.receivedBytes()) quietSinceMs = nowMs
+      received = this.receivedBytes()
+      if (nowMs < quietSinceMs + QUIET_MS && nowMs < giveUpMs) return
+      clearInterval(waiting)
+      this.closeAll()
+    }, TICK_MS)
+  }
+
+  private receivedBytes(): number {
+    return this.counts[PLACE.received_bytes]
+  }
+
+  private closeAll(): void {
+    for (const client of this.open) this.count('lost', client.expire(Number.POSITIVE_INFINITY))
+    this.publishCounts()
+    for (const client of [...this.clients]) client.leave()
+    const closing = setInterval(() => {
+      if (this.clients.size > 0 && --patience > 0) return
+      clearInterval(closing)
+      finishWorker()
+    }, TICK_MS)
+    let patience = CLOSE_MS / TICK_MS
+  }
+}

@@ -1,0 +1,61 @@
+// Runs a load tester as its users do. Used by the tests of load/.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface Finished {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+  // biome-ignore lint/suspicious/noExplicitAny: the report file, read freely by tests
+  readonly json: any
+  readonly html: string
+}
+
+/** Runs an executable of dist/ to its end. `settings` is TOML. */
+export async function runTester(
+  name: string,
+  settings: string,
+  flags: readonly string[] = [],
+  during: (child: Bun.Subprocess) => void | Promise<void> = () => {},
+): Promise<Finished> {
+  const executable = join(import.meta.dir, '../../dist', name)
+  const folder = mkdtempSync(join(tmpdir(), 'aquatic-load-test-'))
+  try {
+    const path = (name: string) => join(folder, name)
+    writeFileSync(path('settings.toml'), settings)
+    const files = ['--json', path('report.json'), '--html', path('report.html')]
+    const child = Bun.spawn([executable, '-c', path('settings.toml'), ...files, ...flags], {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: { PATH: process.env.PATH ?? '' },
+    })
+    const output = [new Response(child.stdout).text(), new Response(child.stderr).text()]
+    await during(child)
+    const [stdout, stderr] = await Promise.all(output)
+    const code = await child.exited
+    return {
+      code,
+      stdout,
+      stderr,
+      json: readJson(path('report.json')),
+      html: read(path('report.html')),
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function readJson(path: string): unknown {
+  const text = read(path)
+  return text === '' ? null : JSON.parse(text)
+}

@@ -1,0 +1,181 @@
+import { describe, expect, test } from 'bun:test'
+import type { ServerWebSocket } from 'bun'
+import type { Finished } from '../tester.ts'
+import { runLoadTest, SMALL } from './load-test.ts'
+import {
+  type Fault,
+  type Json,
+  type Kind,
+  type Out,
+  type Peer,
+  SmallTracker,
+} from './small-tracker.ts'
+
+const EVERY = 10
+/** More runs at once than this would only slow each other down. */
+const AT_ONCE = 4
+
+/** One thing that a tracker does wrong now and then, and as what it must be counted. */
+const FAULTS: readonly (readonly [what: string, counted: string, Fault])[] = [
+  ['no JSON', 'json', on('announce', (out) => cut(out))],
+  [
+    'an action that nobody knows',
+    'kind',
+    on('announce', ({ message }) => set(message, 'action', 'x')),
+  ],
+  ['a response to nobody', 'unasked', on('announce', sendTwice)],
+  ['no interval', 'fields', on('announce', ({ message }) => void delete message.interval)],
+  ['a count in quotes', 'fields', on('announce', ({ message }) => set(message, 'complete', '1'))],
+  [
+    'a seeder too many',
+    'count_high',
+    on('announce', ({ message }) => set(message, 'complete', 999)),
+  ],
+  ['nobody there', 'count_low', on('announce', ({ message }) => set(message, 'complete', 0))],
+  ['a leecher too many in a scrape', 'count_high', on('scrape', ({ message }) => tooMany(message))],
+  [
+    'no torrent in a scrape',
+    'scrape_torrents',
+    on('scrape', ({ message }) => set(message, 'files', {})),
+  ],
+  ['a changed character', 'offer_changed', on('offer', ({ message }) => change(message.offer))],
+  ['a description cut off', 'offer_changed', on('offer', ({ message }) => shorten(message.offer))],
+  [
+    'an answer for an offer',
+    'offer_changed',
+    on('offer', ({ message }) => set(message.offer, 'type', 'answer')),
+  ],
+  [
+    'another offer id',
+    'offer_changed',
+    on('offer', ({ message }) => set(message, 'offer_id', 'x'.repeat(20))),
+  ],
+  ['an offer to its sender', 'own_offer', on('offer', (out, tracker) => toSender(out, tracker))],
+  ['an offer of another torrent', 'torrent', on('offer', (out) => otherTorrent(out))],
+  [
+    "an offer with the receiver's peer id",
+    'offer_sender',
+    on('offer', ({ message, to }) => set(message, 'peer_id', to.data.id)),
+  ],
+  ['an offer twice', 'offer_repeated', on('offer', sendTwice)],
+  [
+    'an offer to another peer, too',
+    'offer_repeated',
+    on('offer', (out, tracker) => alsoTo(out, tracker)),
+  ],
+  ['a changed answer', 'answer_changed', on('answer', ({ message }) => change(message.answer))],
+  [
+    "an answer with the receiver's peer id",
+    'answer_sender',
+    on('answer', ({ message, to }) => set(message, 'peer_id', to.data.id)),
+  ],
+  [
+    'an answer to another peer',
+    'answer_receiver',
+    on('answer', (out, tracker) => toOther(out, tracker)),
+  ],
+  ['an answer twice', 'answer_repeated', on('answer', sendTwice)],
+]
+
+describe.concurrent('a tracker that sends now and then', () => {
+  test.each(FAULTS)('%s is caught (%s)', async (_, counted, fault) => {
+    const { tracker, run } = await runAgainst(fault)
+    const { code, stdout, stderr, json } = run
+    expect(stderr).toContain('wrong messages')
+    expect(stdout).toContain('wrong messages')
+    expect(code).toBe(3)
+    expect(tracker.changed).toBeGreaterThan(0)
+    // Nearly all: the last ones may be on their way at the end, and some faults do not show each time.
+    expect(json.wrong[counted]).toBeGreaterThan(tracker.changed / 4)
+  })
+
+  test('nothing wrong is not', async () => {
+    const { run } = await runAgainst(null)
+    const { code, json } = run
+    expect(json.wrong_messages).toBe(0)
+    expect(json.summary.counts.received_answer).toBeGreaterThan(100)
+    expect(code).toBe(0)
+  })
+})
+
+const places: Promise<unknown>[] = Array.from({ length: AT_ONCE }, () => Promise.resolve())
+let next = 0
+
+/** In one of a few places, behind the run that is there. */
+function runAgainst(fault: Fault | null): Promise<{ tracker: SmallTracker; run: Finished }> {
+  const place = next++ % AT_ONCE
+  const running = places[place].then(async () => {
+    const tracker = new SmallTracker(fault)
+    const run = await runLoadTest(`${tracker.settings}duration = 1\n${SMALL}`)
+    await tracker.stop()
+    return { tracker, run }
+  })
+  places[place] = running.catch(() => {})
+  return running
+}
+
+function on(kind: Kind, change: Fault['change']): Fault {
+  return { kind, every: EVERY, change }
+}
+
+function set(message: Json, key: string, value: unknown): void {
+  message[key] = value
+}
+
+function sendTwice(out: Out): void {
+  out.copies = 2
+}
+
+function cut(out: Out): void {
+  out.text = JSON.stringify(out.message).slice(0, -1)
+}
+
+function change(description: { sdp: string }): void {
+  description.sdp = `${description.sdp.slice(0, -20)}x${description.sdp.slice(-19)}`
+}
+
+function shorten(description: { sdp: string }): void {
+  description.sdp = description.sdp.slice(0, -1)
+}
+
+function tooMany(message: Json): void {
+  const [numbers] = Object.values<Json>(message.files)
+  numbers.incomplete = 999
+}
+
+function toSender(out: Out, tracker: SmallTracker): void {
+  out.to = socketOf(tracker, ({ data }) => data.id === out.message.peer_id) ?? out.to
+}
+
+/** The receiver is in both torrents, so that only the description tells. */
+function otherTorrent(out: Out): void {
+  out.message.info_hash = [...out.to.data.seeds.keys()].find(
+    (hash) => hash !== out.message.info_hash,
+  )
+}
+
+/** To somebody else of the swarm, beside the right one. */
+function alsoTo(out: Out, tracker: SmallTracker): void {
+  out.to.send(JSON.stringify(out.message))
+  toOther(out, tracker)
+}
+
+function toOther(out: Out, tracker: SmallTracker): void {
+  const { message, to } = out
+  const other = socketOf(
+    tracker,
+    (socket) =>
+      socket !== to &&
+      socket.data.id !== message.peer_id &&
+      socket.data.seeds.has(message.info_hash),
+  )
+  out.to = other ?? to
+}
+
+/** Undefined at the end of a run, when most have left. */
+function socketOf(
+  tracker: SmallTracker,
+  isWanted: (socket: ServerWebSocket<Peer>) => boolean,
+): ServerWebSocket<Peer> | undefined {
+  return [...tracker.sockets].find(isWanted)
+}

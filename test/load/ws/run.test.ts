@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { withTracker } from '../../support/tracker.ts'
+import { runLoadTest, SMALL } from './load-test.ts'
+
+const executable = join(import.meta.dir, '../../../dist/aquatic_ws')
+const LIMITS = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
+
+describe('against our tracker', () => {
+  test.each([
+    ['IPv4', '127.0.0.1:0', 1],
+    ['IPv6', '[::1]:0', 2],
+  ])(
+    'over %s, nothing is wrong and nothing lost (%s, %p socket workers)',
+    async (_, address, socketWorkers) => {
+      const own = `socket_workers = ${socketWorkers}\n[network]\naddress = '${address}'\n${LIMITS}`
+      await withTracker({ executable, settings: own }, async (tracker) => {
+        const { host, port } = tracker.at()
+        const server = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+        const settings = `server_address = '${server}'\nduration = 2\nworkers = 2\n${SMALL}`
+        const { code, stdout, stderr, json, html } = await runLoadTest(settings, [
+          '--pid',
+          `${tracker.pid}`,
+        ])
+        expect(stderr).not.toContain('wrong')
+        expect(code).toBe(0)
+        expect(stdout).toContain('announce → offer delivered')
+        expect(html).toContain('Offers delivered per announce')
+        expect(json.wrong_messages).toBe(0)
+        const { counts, latency_ms, connections } = json.summary
+        expect(connections).toBe(64)
+        expect(counts.received_announce).toBeGreaterThan(200)
+        expect(counts.received_scrape).toBeGreaterThan(20)
+        expect(counts.received_offer).toBeGreaterThan(counts.received_announce)
+        expect(counts.received_answer).toBe(counts.sent_answer)
+        expect(counts.lost).toBe(0)
+        expect(latency_ms.offer.p50).toBeGreaterThan(0)
+        expect(json.summary.tracker.open_files).toBeGreaterThan(64)
+      })
+    },
+    30_000,
+  )
+
+  test('over TLS, at a fixed rate, the schedule is kept', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'aquatic-certificate-'))
+    try {
+      const own = `[network]\naddress = '127.0.0.1:0'\nuse_tls = true\n${certificate(folder)}${LIMITS}`
+      await withTracker({ executable, settings: own }, async (tracker) => {
+        const { host, port } = tracker.at()
+        const settings = `server_address = '${host}:${port}'\nduration = 2\nmode = 'open'
+          [network]\nuse_tls = true\nconnections = 20\n[open_loop]\nrate = 500\n${SMALL}`
+        const { code, json } = await runLoadTest(settings)
+        expect(json.wrong_messages).toBe(0)
+        expect(code).toBe(0)
+        const { counts } = json.summary
+        // What is due before the first connection is open is held back.
+        const due = counts.sent_announce + counts.sent_scrape + counts.held_back
+        expect(due).toBeGreaterThan(900)
+        expect(due).toBeLessThan(1400)
+        expect(counts.received_announce + counts.received_scrape).toBeGreaterThan(500)
+      })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }, 30_000)
+
+  test('connections open at the rate that was asked for', async () => {
+    await withTracker(
+      { executable, settings: `[network]\naddress = '127.0.0.1:0'\n${LIMITS}` },
+      async (tracker) => {
+        const { host, port } = tracker.at()
+        const settings = `server_address = '${host}:${port}'\nduration = 2
+        [network]\nconnections = 1000\nconnection_rate = 100\n${SMALL}`
+        const { json } = await runLoadTest(settings)
+        expect(json.wrong_messages).toBe(0)
+        expect(Math.abs(json.summary.connections - 200)).toBeLessThan(60)
+      },
+    )
+  }, 30_000)
+})
+
+describe('a run that cannot begin tells why, exit code 1', () => {
+  test('when what is there is no WebSocket server', async () => {
+    const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('hello') })
+    const settings = `server_address = '127.0.0.1:${server.port}'\n[tracker]\nstart_timeout = 1\n`
+    const { code, stderr } = await runLoadTest(settings)
+    await server.stop(true)
+    expect(stderr).toContain('the handshake was answered with «HTTP/1.1 200 OK»')
+    expect(code).toBe(1)
+  }, 20_000)
+
+  test('when settings are wrong, all of them at once', async () => {
+    const { code, stderr } = await runLoadTest(`mode = 'flood'
+[network]
+path = 'announce'
+connections = 0
+[requests]
+weight_announce = 0
+weight_scrape = 0
+`)
+    expect(code).toBe(1)
+    expect(stderr).toContain('4 mistakes in the settings')
+    expect(stderr).toContain('both weights are 0')
+    expect(stderr).toContain('is no path of a URL')
+  })
+})
+
+/** Settings that name a certificate made just now. */
+function certificate(folder: string): string {
+  const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') }
+  const { status, stderr } = spawnSync('openssl', [
+    'req',
+    ...'-x509 -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=test'.split(
+      ' ',
+    ),
+    ...['-keyout', files.key, '-out', files.certificate],
+  ])
+  if (status !== 0) throw new Error(String(stderr))
+  return `tls_certificate_path = '${files.certificate}'\ntls_private_key_path = '${files.key}'\n`
+}
