@@ -1,5 +1,6 @@
-// Writes what is derived from the executables' settings and flags: the manuals in docs/, the manual
-// pages and the shells' completions in packaging/. Run it after changing a setting or a flag:
+// Writes what is derived from the executables' settings and flags, the manuals in docs/, the manual
+// pages and the shells' completions in packaging/, and docs/third-party.md from the lockfile. Run it
+// after changing a setting, a flag or a dependency:
 //   node_modules/.bin/bun scripts/generate-docs.ts
 // The tests fail while any of it is stale.
 
@@ -15,6 +16,7 @@ import { manualText } from '../src/config/manual.ts'
 import type { Schema } from '../src/config/schema.ts'
 import { udpProgram } from '../src/udp/config.ts'
 import { wsProgram } from '../src/ws/config.ts'
+import { thirdPartyText } from './third-party.ts'
 
 const STOP = { name: 'SIGTERM, SIGINT', effect: 'Stop, within a second.' }
 
@@ -67,7 +69,7 @@ function programOf<S extends Schema>(program: Program<S>): Program<Schema> {
 
 /** The text of each derived file, by path. */
 export function generatedFiles(): Map<string, string> {
-  const files = new Map<string, string>()
+  const files = new Map([['docs/third-party.md', thirdPartyText()]])
   for (const { program, manual, source, isService, signals } of PROGRAMS) {
     const { name, settings } = program
     const page = { version, isService, signals }

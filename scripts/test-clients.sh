@@ -21,6 +21,7 @@ missing_clients() {
   for tool in man:man-db mandoc:mandoc zsh:zsh fish:fish systemd-analyze:systemd strace:strace; do
     command -v "${tool%:*}" >/dev/null 2>&1 || echo "${tool#*:}"
   done
+  command -v qemu-x86_64 >/dev/null 2>&1 || command -v qemu-x86_64-static >/dev/null 2>&1 || echo qemu-user
   command -v chromium >/dev/null 2>&1 || echo chromium
   command -v openssl >/dev/null 2>&1 || echo openssl
   /usr/bin/python3 -m pip --version >/dev/null 2>&1 || echo python3-pip

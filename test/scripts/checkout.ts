@@ -24,6 +24,8 @@ echo 'noise of npm'
 rm -rf node_modules
 mkdir -p node_modules/bun/bin
 ln -s '${process.execPath}' node_modules/bun/bin/bun.exe
+mkdir -p node_modules/@oven/bun-linux-x64/bin
+ln -s '${process.execPath}' node_modules/@oven/bun-linux-x64/bin/bun
 `
 
 const STUB = `// Prints what it was given.
