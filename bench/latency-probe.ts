@@ -9,11 +9,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pinSelf } from '../load/children.ts'
+import {
+  type Candidate,
+  findCandidates,
+  startTracker,
+  withCleaning,
+} from '../load/compare/trackers.ts'
 import { describeMachine } from '../load/machine.ts'
 import { coreTicks, cpuSeconds, TICKS_PER_SECOND } from '../load/proc.ts'
 import { median, spread, table } from '../load/statistics.ts'
 import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './compare/flags.ts'
-import { type Candidate, findCandidates, startTracker, withCleaning } from './compare/trackers.ts'
 import { type OpenLoopResult, UdpClient } from './compare/udp-client.ts'
 
 const USAGE = `usage: bun bench/latency-probe.ts [flags]

@@ -9,17 +9,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pinSelf } from '../load/children.ts'
-import { describeMachine } from '../load/machine.ts'
-import { memoryOf } from '../load/proc.ts'
-import { table } from '../load/statistics.ts'
-import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './compare/flags.ts'
-import { Generator } from './compare/generator.ts'
+import { Generator } from '../load/compare/generator.ts'
 import {
   findCandidates,
   findLoadTest,
   type RunningTracker,
   startTracker,
-} from './compare/trackers.ts'
+} from '../load/compare/trackers.ts'
+import { describeMachine } from '../load/machine.ts'
+import { memoryOf } from '../load/proc.ts'
+import { table } from '../load/statistics.ts'
+import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './compare/flags.ts'
 import { UdpClient } from './compare/udp-client.ts'
 
 const USAGE = `usage: bun bench/soak.ts [flags]

@@ -1,6 +1,7 @@
 // The tables that udp.ts prints. Pure functions over its runs.
+
+import type { Candidate } from '../../load/compare/trackers.ts'
 import { median, spread, table } from '../../load/statistics.ts'
-import type { Candidate } from './trackers.ts'
 import type { Run } from './udp.ts'
 
 /** A tracker's core counts as full from here; below, its responses per second say little. */

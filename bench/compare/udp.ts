@@ -11,18 +11,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pinSelf } from '../../load/children.ts'
-import { describeMachine } from '../../load/machine.ts'
-import { type CoreTicks, coreTicks, cpuSeconds, memoryOf } from '../../load/proc.ts'
-import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './flags.ts'
-import { BLOCK_SECONDS, Generator } from './generator.ts'
-import { cpuReport, memoryReport } from './report.ts'
+import { BLOCK_SECONDS, Generator } from '../../load/compare/generator.ts'
 import {
   type Candidate,
   DEFAULT_NAMES,
   findCandidates,
   findLoadTest,
   startTracker,
-} from './trackers.ts'
+} from '../../load/compare/trackers.ts'
+import { describeMachine } from '../../load/machine.ts'
+import { type CoreTicks, coreTicks, cpuSeconds, memoryOf } from '../../load/proc.ts'
+import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './flags.ts'
+import { cpuReport, memoryReport } from './report.ts'
 
 const USAGE = `usage: bun bench/compare/udp.ts [flags]
   --trackers LIST         of ${DEFAULT_NAMES.join(',')} and ours-… (other builds of ours)

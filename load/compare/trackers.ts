@@ -7,8 +7,8 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Child, startChild } from '../../load/children.ts'
-import { cpuSeconds, udpPortBound, usesIoUring } from '../../load/proc.ts'
+import { type Child, startChild } from '../children.ts'
+import { cpuSeconds, udpPortBound, usesIoUring } from '../proc.ts'
 import { infoHashLines } from './info-hashes.ts'
 
 const READY_TIMEOUT_MS = 30_000

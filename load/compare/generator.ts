@@ -6,7 +6,7 @@
 // time cover the same window to a few milliseconds.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Child, startChild } from '../../load/children.ts'
+import { type Child, startChild } from '../children.ts'
 
 /** The generator's own reporting interval. */
 export const BLOCK_SECONDS = 5
