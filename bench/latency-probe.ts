@@ -9,12 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pinSelf } from '../load/children.ts'
-import {
-  type Candidate,
-  findCandidates,
-  startTracker,
-  withCleaning,
-} from '../load/compare/trackers.ts'
+import { type Candidate, findCandidates, withCleaning } from '../load/compare/candidates.ts'
+import { startTracker } from '../load/compare/start.ts'
 import { describeMachine } from '../load/machine.ts'
 import { coreTicks, cpuSeconds, TICKS_PER_SECOND } from '../load/proc.ts'
 import { median, spread, table } from '../load/statistics.ts'

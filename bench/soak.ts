@@ -9,13 +9,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pinSelf } from '../load/children.ts'
-import { Generator } from '../load/compare/generator.ts'
-import {
-  findCandidates,
-  findLoadTest,
-  type RunningTracker,
-  startTracker,
-} from '../load/compare/trackers.ts'
+import { findCandidates, findLoadTest } from '../load/compare/candidates.ts'
+import { Generator, udpGeneratorCommand } from '../load/compare/generator.ts'
+import { type RunningTracker, startTracker } from '../load/compare/start.ts'
 import { describeMachine } from '../load/machine.ts'
 import { memoryOf } from '../load/proc.ts'
 import { table } from '../load/statistics.ts'
@@ -116,7 +112,8 @@ interface Load {
 
 function startGenerator(executable: string, port: number, core: number, folder: string): Load {
   let blocks = 0
-  const generator = new Generator(executable, port, core, folder, () => {
+  const command = udpGeneratorCommand(executable, port, folder)
+  const generator = new Generator(command, core, () => {
     blocks++
   })
   return {

@@ -18,7 +18,8 @@ export interface Child {
 }
 
 export interface StartOptions {
-  readonly core?: number
+  /** One core, or several as taskset writes them. */
+  readonly core?: number | string
   readonly cwd?: string
   /** In place of this process's own. */
   readonly env?: Record<string, string>
@@ -66,11 +67,17 @@ export function startChild(name: string, command: string[], options: StartOption
   }
 }
 
+/** Without the variables of our own settings, which a program of the same family would take for its. */
+export function plainEnvironment(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('AQUATIC_'))
+  return Object.fromEntries(entries) as Record<string, string>
+}
+
 /**
  * taskset and sh replace themselves by the command, so the pid is the command's. Locked memory is
  * raised as far as the system lets us: io_uring needs it on older kernels.
  */
-function pinned(command: string[], core: number | undefined): string[] {
+function pinned(command: string[], core: number | string | undefined): string[] {
   const limits = 'ulimit -l unlimited 2>/dev/null || ulimit -l "$(ulimit -H -l)"; exec "$@"'
   const raised = ['sh', '-c', limits, 'sh', ...command]
   return core === undefined ? raised : ['taskset', '-c', String(core), ...raised]
@@ -89,6 +96,6 @@ async function stopChild(child: Bun.Subprocess): Promise<void> {
 }
 
 /** Moves this program's own threads to `core`, away from the tracker's. */
-export function pinSelf(core: number): void {
+export function pinSelf(core: number | string): void {
   spawnSync('taskset', ['-a', '-c', '-p', String(core), String(process.pid)])
 }

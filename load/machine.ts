@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 export function describeMachine(): string[] {
   return [
     `date: ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
-    `commit: ${commit()}`,
+    ...commit(),
     ...describeHardware(),
   ]
 }
@@ -25,10 +25,12 @@ export function describeHardware(): string[] {
   ]
 }
 
-function commit(): string {
+/** Nothing for an executable, which is not where its sources are. */
+function commit(): string[] {
   const cwd = resolve(import.meta.dirname, '..')
   const git = (...args: string[]) => spawnSync('git', args, { cwd }).stdout?.toString().trim() ?? ''
   const id = git('rev-parse', '--short=10', 'HEAD')
-  if (id === '') return 'unknown'
-  return git('status', '--porcelain', '--', 'src', 'bin') === '' ? id : `${id} and changes`
+  if (id === '') return []
+  const isClean = git('status', '--porcelain', '--', 'src', 'bin', 'load') === ''
+  return [`commit: ${isClean ? id : `${id} and changes`}`]
 }

@@ -96,6 +96,32 @@ export function openFiles(pid: number): number {
   }
 }
 
+/** True when a TCP socket listens on `port`, at any local address. */
+export function tcpPortListens(port: number): boolean {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
+  const listening = new RegExp(`^ *\\d+: [0-9A-F]+:${hexPort} [0-9A-F:]+ 0A `, 'm')
+  return listening.test(readTable('/proc/net/tcp')) || listening.test(readTable('/proc/net/tcp6'))
+}
+
+/** The cores that a text such as `0,2-3` names. */
+export function coreList(text: string): number[] {
+  return text.split(',').flatMap((part) => {
+    const [first, last = first] = part.split('-').map(Number)
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  })
+}
+
+/** Several cores together. */
+export function coresTicks(cores: readonly number[]): CoreTicks {
+  const all = cores.map(coreTicks)
+  const sum = (read: (ticks: CoreTicks) => number) => all.reduce((s, ticks) => s + read(ticks), 0)
+  return {
+    busy: sum(({ busy }) => busy),
+    stolen: sum(({ stolen }) => stolen),
+    all: sum((ticks) => ticks.all),
+  }
+}
+
 /** True when the process holds an io_uring. */
 export function usesIoUring(pid: number): boolean {
   const folder = `/proc/${pid}/fd`

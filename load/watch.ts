@@ -2,7 +2,7 @@
 // processor time, memory and the packets that its sockets have dropped. Used by the main function of
 // each tester. Owns the process it has started, which ends with the tester.
 import { StartError } from '../src/config/cli.ts'
-import { type Child, startChild } from './children.ts'
+import { type Child, plainEnvironment, startChild } from './children.ts'
 import { cpuSeconds, memoryOf, openFiles } from './proc.ts'
 
 export interface ProcessSample {
@@ -29,7 +29,7 @@ export class TrackerWatch {
   static open(pid: number, command: string): TrackerWatch | null {
     if (command !== '') {
       const child = startChild('tracker', ['sh', '-c', `exec ${command}`], {
-        env: environmentWithoutOurs(),
+        env: plainEnvironment(),
       })
       return new TrackerWatch(child.pid, child)
     }
@@ -62,10 +62,4 @@ export class TrackerWatch {
   async stop(): Promise<void> {
     await this.child?.stop()
   }
-}
-
-// Our own settings would be taken for the tracker's, which is of the same family.
-function environmentWithoutOurs(): Record<string, string> {
-  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('AQUATIC_'))
-  return Object.fromEntries(entries) as Record<string, string>
 }

@@ -6,6 +6,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { benchProgram } from '../load/compare/config.ts'
 import { loadProgram } from '../load/udp/config.ts'
 import { wsLoadProgram } from '../load/ws/config.ts'
 import { version } from '../package.json'
@@ -45,6 +46,13 @@ const PROGRAMS: readonly {
       STOP,
       { name: 'SIGUSR1', effect: 'Read the certificate again; new connections get it.' },
     ],
+  },
+  {
+    program: programOf(benchProgram),
+    manual: 'docs/config-bench.md',
+    source: 'load/compare/config.ts',
+    isService: false,
+    signals: [STOP],
   },
   {
     program: programOf(loadProgram),

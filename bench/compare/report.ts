@@ -1,6 +1,6 @@
 // The tables that udp.ts prints. Pure functions over its runs.
 
-import type { Candidate } from '../../load/compare/trackers.ts'
+import type { Candidate } from '../../load/compare/candidates.ts'
 import { median, spread, table } from '../../load/statistics.ts'
 import type { Run } from './udp.ts'
 

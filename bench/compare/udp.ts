@@ -11,14 +11,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pinSelf } from '../../load/children.ts'
-import { BLOCK_SECONDS, Generator } from '../../load/compare/generator.ts'
 import {
   type Candidate,
   DEFAULT_NAMES,
   findCandidates,
   findLoadTest,
-  startTracker,
-} from '../../load/compare/trackers.ts'
+} from '../../load/compare/candidates.ts'
+import { BLOCK_SECONDS, Generator, udpGeneratorCommand } from '../../load/compare/generator.ts'
+import { startTracker } from '../../load/compare/start.ts'
 import { describeMachine } from '../../load/machine.ts'
 import { type CoreTicks, coreTicks, cpuSeconds, memoryOf } from '../../load/proc.ts'
 import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './flags.ts'
@@ -146,13 +146,8 @@ async function measure(candidate: Candidate, plan: Plan): Promise<Run> {
     if (!tracker.child.alive()) return
     samples.push({ cpu: cpuSeconds(pid), core: coreTicks(plan.trackerCore) })
   }
-  const generator = new Generator(
-    plan.loadTest,
-    tracker.port,
-    plan.generatorCore,
-    plan.folder,
-    sample,
-  )
+  const command = udpGeneratorCommand(plan.loadTest, tracker.port, plan.folder)
+  const generator = new Generator(command, plan.generatorCore, sample)
   try {
     const from = plan.warmUpBlocks - 1
     const to = from + plan.measuredBlocks

@@ -1,5 +1,5 @@
-// Runs aquatic_udp_load_test and adds up what it prints. Used by the comparison and the soak test.
-// Owns the generator's process and its settings file while it runs.
+// Runs a load tester of aquatic 0.9 (aquatic_udp_load_test, aquatic_ws_load_test) and adds up what it
+// prints. Used by the comparison and the soak test. Owns the generator's process while it runs.
 //
 // The generator prints a block of rates every five seconds, about those five seconds alone. Our
 // clock and the tracker's CPU time are read when a block's first line arrives, so responses and CPU
@@ -12,6 +12,7 @@ import { type Child, startChild } from '../children.ts'
 export const BLOCK_SECONDS = 5
 
 const FIRST_LINE = 'Requests out:'
+const LAST_LINE = /^(Peers per announce|Active connections)/
 /** Creating two million peers takes seconds; a tracker that never answers must not hang us. */
 const SLACK_SECONDS = 60
 
@@ -19,9 +20,8 @@ const SLACK_SECONDS = 60
 interface Block {
   readonly endMs: number
   requests: number
-  connects: number
+  responses: number
   announces: number
-  scrapes: number
   errors: number
   peersPerAnnounce: number
 }
@@ -30,12 +30,18 @@ interface Block {
 export interface Traffic {
   readonly seconds: number
   readonly requests: number
-  readonly connects: number
-  readonly announces: number
-  readonly scrapes: number
-  readonly errors: number
+  /** Of every kind, errors included; for WebTorrent also the offers and answers of others. */
   readonly responses: number
+  readonly announces: number
+  readonly errors: number
   readonly peersPerAnnounce: number
+}
+
+/** The generator's command, with a settings file that names the tracker. */
+export function udpGeneratorCommand(executable: string, port: number, folder: string): string[] {
+  const settings = join(folder, `load-${port}.toml`)
+  writeFileSync(settings, `server_address = "127.0.0.1:${port}"\n`)
+  return [executable, '-c', settings]
 }
 
 export class Generator {
@@ -47,17 +53,13 @@ export class Generator {
 
   /** `onBlock` runs as each block's first line arrives, before anything is parsed. */
   constructor(
-    executable: string,
-    port: number,
-    core: number,
-    folder: string,
+    command: string[],
+    cores: string | number,
     onBlock: (index: number) => void = () => {},
   ) {
     this.onBlock = onBlock
-    const settings = join(folder, `load-${port}.toml`)
-    writeFileSync(settings, `server_address = "127.0.0.1:${port}"\n`)
-    this.child = startChild('generator', [executable, '-c', settings], {
-      core,
+    this.child = startChild('generator', command, {
+      core: cores,
       onOutput: (text) => this.read(text),
     })
   }
@@ -76,14 +78,13 @@ export class Generator {
 
   /** Traffic from the end of block `from` to the end of block `to`. Both must have ended. */
   traffic(from: number, to: number): Traffic {
-    const sums = { requests: 0, connects: 0, announces: 0, scrapes: 0, errors: 0, peers: 0 }
+    const sums = { requests: 0, responses: 0, announces: 0, errors: 0, peers: 0 }
     for (let i = from + 1; i <= to; i++) {
       const block = this.blocks[i]
       const seconds = (block.endMs - this.blocks[i - 1].endMs) / 1000
       sums.requests += block.requests * seconds
-      sums.connects += block.connects * seconds
+      sums.responses += block.responses * seconds
       sums.announces += block.announces * seconds
-      sums.scrapes += block.scrapes * seconds
       sums.errors += block.errors * seconds
       sums.peers += block.peersPerAnnounce * block.announces * seconds
     }
@@ -91,7 +92,6 @@ export class Generator {
     return {
       ...counts,
       seconds: (this.blocks[to].endMs - this.blocks[from].endMs) / 1000,
-      responses: sums.connects + sums.announces + sums.scrapes + sums.errors,
       peersPerAnnounce: peers / Math.max(sums.announces, 1),
     }
   }
@@ -111,7 +111,7 @@ export class Generator {
 
   // A block counts as ended when its last rate has been read.
   private wakeWaiting(lines: string[]): void {
-    if (!lines.some((line) => line.startsWith('Peers per announce'))) return
+    if (!lines.some((line) => LAST_LINE.test(line))) return
     for (const waiter of this.waiting) if (waiter.blocks <= this.blocks.length) waiter.wake()
   }
 }
@@ -120,9 +120,8 @@ function newBlock(): Block {
   return {
     endMs: performance.now(),
     requests: 0,
-    connects: 0,
+    responses: 0,
     announces: 0,
-    scrapes: 0,
     errors: 0,
     peersPerAnnounce: 0,
   }
@@ -131,9 +130,8 @@ function newBlock(): Block {
 function readLine(block: Block, line: string): void {
   const number = Number.parseFloat(line.slice(line.indexOf(':') + 1))
   if (line.startsWith(FIRST_LINE)) block.requests = number
-  else if (line.includes('Connect responses')) block.connects = number
+  else if (line.startsWith('Responses in:')) block.responses = number
   else if (line.includes('Announce responses:')) block.announces = number
-  else if (line.includes('Scrape responses')) block.scrapes = number
   else if (line.includes('Error responses')) block.errors = number
   // Without announce responses the generator divides by zero and prints NaN.
   else if (line.startsWith('Peers per announce')) block.peersPerAnnounce = number || 0

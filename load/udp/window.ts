@@ -1,8 +1,8 @@
 // How many requests a worker of the closed loop keeps under way. Owned by its worker.
 //
 // It grows as long as that brings more answers and shrinks when answers stay out: then a receive
-// buffer has overflowed. The most is a little less than what the default buffers of trackers hold, so
-// that an unlucky batch does not overflow them.
+// buffer has overflowed. After that it comes back to a little below where that happened, and tries
+// again only now and then. The most is a little less than what the default buffers of trackers hold.
 import { ANSWERED } from './counts.ts'
 
 const START = 64
@@ -12,10 +12,13 @@ const MAX = 768
 /** Without this gain in answers a larger window only makes them wait longer. */
 const GAIN_MIN = 1.03
 const SHRINK = 0.7
+/** Of the size at which answers stayed out, what is safe. */
+const SAFE = 0.85
 /** Ticks between two changes: the last one has to show first. */
 const SETTLE_TICKS = 2
-/** After so many ticks without a change it tries again to grow. */
-const RETRY_TICKS = 100
+/** After so many changes without news it tries a little more. */
+const RETRY_TICKS = 40
+const RETRY_GAIN = 1.1
 
 export class Window {
   size: number
@@ -26,12 +29,15 @@ export class Window {
   private bestPerTick = 0
   private ticks = 0
   private quiet = 0
+  /** Up to here it grows without being asked why. */
+  private ceiling: number
 
   /** `size` 0 means adaptive. `workers` share the tracker's buffers. */
   constructor(size: number, workers: number) {
     this.fixed = size > 0
     this.max = Math.max(MIN, Math.floor(MAX / workers))
     this.size = size > 0 ? size : Math.min(START, this.max)
+    this.ceiling = this.size
   }
 
   // HOT: no allocation below this line.
@@ -46,14 +52,19 @@ export class Window {
     this.answeredBefore = all
     this.overdueBefore = overdue
     if (missed > 0) {
+      this.ceiling = Math.max(MIN, Math.floor(this.size * SAFE))
       this.size = Math.max(MIN, Math.floor(this.size * SHRINK))
       this.quiet = 0
       return
     }
-    const grows = answered > this.bestPerTick * GAIN_MIN || ++this.quiet > RETRY_TICKS
-    if (!grows || this.size >= this.max) return
-    this.bestPerTick = answered
-    this.quiet = 0
-    this.size = Math.min(this.max, this.size * 2)
+    if (answered > this.bestPerTick * GAIN_MIN && this.size >= this.ceiling) {
+      this.bestPerTick = answered
+      this.ceiling = Math.min(this.max, this.size * 2)
+    } else if (++this.quiet > RETRY_TICKS) {
+      this.quiet = 0
+      this.ceiling = Math.min(this.max, Math.ceil(this.ceiling * RETRY_GAIN))
+    }
+    // By a quarter at a time: a burst of twice as many would overflow what is nearly full.
+    this.size = Math.min(this.ceiling, this.size + Math.max(1, this.size >>> 2))
   }
 }

@@ -148,13 +148,14 @@ export function string(
 
 /** One string or a list of them. In the environment, commas separate the items of a list. */
 export function stringOrList(
-  defaultValue: string,
+  defaultValue: string | string[],
   rules: StringRules,
   explanation: string,
 ): Setting<string | string[]> {
-  const single = string(defaultValue, rules, explanation)
+  const single = string('', rules, explanation)
   return {
     ...single,
+    defaultValue,
     allowed: `${single.allowed}, or a list of them`,
     check: (value) => (Array.isArray(value) ? checkList(value, single) : single.check(value)),
     fromText: (text) => {

@@ -1,0 +1,225 @@
+// The comparison runner: starts trackers in turn, puts the same load on each, several rounds, and
+// writes what came out. Called by bin/aquatic_bench.ts with valid settings. Owns the processes it
+// starts and a folder for their files, both gone at its end.
+//
+// The tracker has cores of its own, load tester and this program have others. What decides is the
+// tracker's processor time per response: responses per second say something only where its cores were
+// full. Trackers alternate, and ratios are taken within each round.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { StartError } from '../../src/config/cli.ts'
+import { writeStderr, writeStdout } from '../../src/config/output.ts'
+import { defaultsOf } from '../../src/config/schema.ts'
+import { exitOnSignals, pinSelf } from '../children.ts'
+import { coreList, memoryOf } from '../proc.ts'
+import { loadSettings } from '../udp/config.ts'
+import { createPopulation, Population } from '../udp/population.ts'
+import { type Candidate, findCandidates, findExecutable } from './candidates.ts'
+import type { BenchConfig } from './config.ts'
+import { ownExecutable, type StartPlan } from './entries.ts'
+import { type LoadPlan, type Measured, runAquatic, runOurs } from './load.ts'
+import { chartOf, reportOf } from './report.ts'
+import { startTracker } from './start.ts'
+
+const EXIT_OK = 0
+const EXIT_FAILED = 1
+
+/** One run of one tracker in one round: figures, or why there are none. */
+export interface Run {
+  readonly name: string
+  readonly remark: string
+  readonly idleKb: number
+  readonly measured: Measured | null
+  readonly failure: string
+}
+
+/** All that a report is made from. */
+export interface Comparison {
+  readonly config: BenchConfig
+  readonly candidates: readonly Candidate[]
+  readonly missing: readonly string[]
+  readonly generator: string
+  readonly rounds: readonly (readonly Run[])[]
+}
+
+/** `flags`: values of --trackers, --rounds and --report. Returns the exit code. */
+export async function runBench(
+  given: BenchConfig,
+  version: string,
+  flags: ReadonlyMap<string, string>,
+): Promise<number> {
+  exitOnSignals()
+  const config = withFlags(given, flags)
+  const folder = mkdtempSync(join(tmpdir(), 'aquatic-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const missing: string[] = []
+  const paths = pairs(config.paths)
+  const candidates = candidatesOf(config, paths, missing)
+  for (const name of missing) writeStderr(`skipped: ${name} is not on this machine\n`)
+  const plan = loadPlan(config, paths, folder)
+  pinSelf(config.generator_cores)
+  const rounds = await allRounds(config, candidates, plan, startOptions(config, folder))
+  const generator = `${config.generator === 'ours' ? `ours ${version}` : 'of aquatic 0.9'}`
+  const comparison = { config, candidates, missing, generator, rounds }
+  const report = flags.get('report')
+  const text = reportOf(comparison, report === undefined ? null : `${report}.svg`)
+  writeStdout(`${text}\n`)
+  if (report !== undefined) {
+    writeFileSync(report, `${text}\n`)
+    writeFileSync(`${report}.svg`, chartOf(comparison))
+  }
+  return rounds.flat().some(({ measured }) => measured === null) ? EXIT_FAILED : EXIT_OK
+}
+
+function withFlags(given: BenchConfig, flags: ReadonlyMap<string, string>): BenchConfig {
+  const trackers = flags.get('trackers')?.split(',') ?? given.trackers
+  const rounds = Number(flags.get('rounds') ?? given.rounds)
+  if (Number.isInteger(rounds) && rounds > 0) return { ...given, trackers, rounds }
+  throw new StartError(`--rounds ${flags.get('rounds')} is not a number of rounds`)
+}
+
+function pairs(setting: string | readonly string[]): Map<string, string> {
+  return new Map(
+    [setting].flat().map((text) => {
+      const [name, ...rest] = text.split('=')
+      return [name, rest.join('=')] as const
+    }),
+  )
+}
+
+function candidatesOf(
+  config: BenchConfig,
+  paths: ReadonlyMap<string, string>,
+  missing: string[],
+): Candidate[] {
+  const { trackers, tracker_settings, protocol } = config
+  try {
+    const names = [trackers].flat()
+    const tell = (name: string) => missing.push(name)
+    return findCandidates(names, paths, pairs(tracker_settings), protocol, tell)
+  } catch (error) {
+    throw new StartError((error as Error).message)
+  }
+}
+
+function loadPlan(
+  config: BenchConfig,
+  paths: ReadonlyMap<string, string>,
+  folder: string,
+): LoadPlan {
+  const { protocol, generator, load_settings } = config
+  const name = `aquatic_${protocol}_load_test`
+  const onPath = generator === 'ours' ? ownExecutable(name) : name
+  const executable = findExecutable('load-test', 'AQUATIC_COMPARE_LOAD_TEST', onPath, paths)
+  if (executable === null) {
+    const remedy =
+      generator === 'ours' ? './scripts/build.sh builds it' : `cargo install ${name}, or see paths`
+    throw new StartError(`there is no ${name} (${generator}): ${remedy}`)
+  }
+  return {
+    protocol,
+    executable,
+    settings: load_settings === '' ? '' : readFileSync(load_settings, 'utf8'),
+    warmUpSec: config.warm_up,
+    measuredSec: config.measured,
+    trackerCores: coreList(config.tracker_cores),
+    generatorCores: config.generator_cores,
+    folder,
+    seed: config.seed,
+  }
+}
+
+type StartExtras = Pick<StartPlan, 'certificate'> & { infoHashes?: StartPlan['infoHashes'] }
+
+function startOptions(config: BenchConfig, folder: string): StartExtras {
+  const certificate = config.protocol === 'ws' ? makeCertificate(folder) : null
+  return config.generator === 'ours'
+    ? { certificate, infoHashes: () => infoHashesOf(config) }
+    : { certificate }
+}
+
+/** Those of our load tester's default population. */
+function infoHashesOf({ seed }: BenchConfig): string {
+  const { requests } = defaultsOf(loadSettings.schema)
+  return new Population(
+    createPopulation({
+      torrents: requests.number_of_torrents,
+      peers: requests.number_of_peers,
+      gammaShape: requests.torrent_gamma_shape,
+      seederProbability: requests.peer_seeder_probability,
+      seed,
+      sockets: 1,
+    }),
+  ).infoHashLines()
+}
+
+function makeCertificate(folder: string): { certificate: string; key: string } {
+  const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') }
+  const made = spawnSync('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+    ...['-subj', '/CN=localhost', '-days', '2', '-keyout', files.key, '-out', files.certificate],
+  ])
+  if (made.status === 0) return files
+  throw new StartError('openssl could not make a certificate: is it installed?')
+}
+
+// Each round starts with another candidate, so none is always first on a cool machine.
+async function allRounds(
+  config: BenchConfig,
+  candidates: readonly Candidate[],
+  plan: LoadPlan,
+  extras: StartExtras,
+): Promise<Run[][]> {
+  const rounds: Run[][] = []
+  for (let round = 0; round < config.rounds; round++) {
+    const first = round % candidates.length
+    const row: Run[] = []
+    for (const candidate of [...candidates.slice(first), ...candidates.slice(0, first)]) {
+      const run = await oneRun(config, candidate, plan, extras)
+      row.push(run)
+      writeStderr(`round ${round + 1}/${config.rounds} ${progress(run)}\n`)
+    }
+    rounds.push(row)
+  }
+  return rounds
+}
+
+function progress({ name, measured, failure }: Run): string {
+  if (measured === null) return `${name} FAILED: ${failure}`
+  const micros = ((measured.cpuSec / measured.responses) * 1e6).toFixed(3)
+  const rate = Math.round(measured.responses / measured.seconds)
+  const wrong = measured.wrong ? `, ${measured.wrong} WRONG answers` : ''
+  return `${name}: ${micros} µs/response, ${rate}/s, ${(measured.rssKb / 1024).toFixed(1)} MB${wrong}`
+}
+
+/** A tracker that crashes, or does not start, costs only its own figures. */
+async function oneRun(
+  config: BenchConfig,
+  candidate: Candidate,
+  plan: LoadPlan,
+  extras: StartExtras,
+): Promise<Run> {
+  const { tracker_cores, tracker_workers, generator } = config
+  const { name } = candidate
+  let remark = ''
+  let idleKb = 0
+  try {
+    const options = { ...extras, workers: tracker_workers }
+    const tracker = await startTracker(candidate, tracker_cores, plan.folder, options)
+    remark = tracker.remark
+    try {
+      idleKb = memoryOf(tracker.child.pid).rssKb
+      const measured =
+        generator === 'ours'
+          ? await runOurs(plan, candidate, tracker)
+          : await runAquatic(plan, tracker)
+      return { name, remark, idleKb, measured, failure: '' }
+    } finally {
+      await tracker.child.stop()
+    }
+  } catch (error) {
+    return { name, remark, idleKb, measured: null, failure: (error as Error).message }
+  }
+}

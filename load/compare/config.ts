@@ -1,0 +1,146 @@
+// The settings of aquatic_bench: names, defaults, limits and their manual. The default file, its
+// checks, the environment variables and docs/config-bench.md are derived from this schema.
+import { type ConfigOf, defineSettings, type Finding, problem } from '../../src/config/schema.ts'
+import {
+  choice,
+  type Fault,
+  integer,
+  seconds,
+  string,
+  stringOrList,
+} from '../../src/config/setting.ts'
+import { entryOf, namesOf } from './entries.ts'
+
+const ROUNDS_MAX = 100
+const HOUR_SEC = 3600
+const WORKERS_MAX = 256
+
+const schema = {
+  protocol: choice(
+    'udp',
+    ['udp', 'ws'],
+    "What is compared: UDP trackers, or trackers for WebTorrent ('ws', over TLS).",
+  ),
+  trackers: stringOrList(
+    ['ours', 'aquatic', 'aquatic-uring', 'opentracker', 'bittorrent-tracker', 'chihaya', 'torrust'],
+    { allowed: 'the name of a tracker' },
+    `Run these trackers, in turn. A name that begins with 'ours-' is another build or other settings of
+    our own tracker, see paths and tracker_settings. Whatever is not on this machine is skipped by
+    name. The flag --trackers does the same, with commas.
+
+    UDP: ${namesOf('udp').join(', ')}. WebTorrent: ${namesOf('ws').join(', ')}. opentracker serves listed
+    torrents only, as Debian builds it; it gets a list of those that the load tester announces.`,
+  ),
+  paths: stringOrList(
+    [],
+    { allowed: 'NAME=FILE', check: checkPair },
+    `Where a tracker is, or the load tester ('load-test'). Without it the environment is asked
+    (AQUATIC_COMPARE_<NAME>), then the PATH; our own executables are looked for beside this one.`,
+  ),
+  tracker_settings: stringOrList(
+    [],
+    { allowed: 'NAME=FILE', check: checkPair },
+    `Settings (TOML) for a tracker of the aquatic family. Address and, unless they are in there,
+    workers are added.`,
+  ),
+  load_settings: string(
+    '',
+    {},
+    `Settings (TOML) for the load tester, a file. Address, duration and seed are added. Empty runs it
+    with its defaults.`,
+  ),
+  generator: choice(
+    'ours',
+    ['ours', 'aquatic'],
+    `Which load tester makes the load: our own, which checks answers and measures latency, or that of
+    aquatic 0.9 (cargo install aquatic_udp_load_test aquatic_ws_load_test).`,
+  ),
+  rounds: integer(
+    3,
+    { min: 1, max: ROUNDS_MAX },
+    `Run each tracker so often. Each round begins with another one, and ratios are taken within rounds,
+    so that a machine that gets slower meanwhile changes them little.`,
+  ),
+  warm_up: seconds(
+    20,
+    { min: 1, max: HOUR_SEC },
+    `Load before measuring (seconds). With the default million torrents and two million peers, a tracker
+    on one core has got all of them after 15 to 40 seconds.`,
+  ),
+  measured: seconds(
+    10,
+    { min: 1, max: HOUR_SEC },
+    'Measure for this long (seconds). aquatic’s load testers count in steps of 5.',
+  ),
+  tracker_workers: integer(
+    1,
+    { min: 1, max: WORKERS_MAX },
+    'Socket workers of each tracker that has such a setting. Give it as many cores.',
+  ),
+  tracker_cores: string(
+    '0',
+    { allowed: "cores such as '0' or '0,2-3'", check: checkCores },
+    'Processor cores for the tracker.',
+  ),
+  generator_cores: string(
+    '1',
+    { allowed: "cores such as '0' or '0,2-3'", check: checkCores },
+    'Processor cores for the load tester and this program. They must be others than the tracker’s.',
+  ),
+  seed: integer(
+    1,
+    { min: 1, max: 2147483647 },
+    'Our load tester simulates the torrents and peers of this seed.',
+  ),
+}
+
+export type BenchConfig = ConfigOf<typeof schema>
+
+export const benchSettings = defineSettings({ schema, retired: {}, crossCheck })
+
+/** What bin/aquatic_bench.ts runs, and what the manual pages are made from. */
+export const benchProgram = {
+  name: 'aquatic_bench',
+  description: 'compares BitTorrent trackers under one load',
+  settings: benchSettings,
+  flags: [
+    { name: 'trackers', value: 'LIST', help: ['run these trackers, such as ours,opentracker'] },
+    { name: 'rounds', value: 'N', help: ['run each of them N times'] },
+    {
+      name: 'report',
+      value: 'FILE',
+      help: ['write the report (Markdown) to FILE, and its', 'chart to FILE.svg'],
+    },
+  ],
+}
+
+function checkPair(text: string): Fault | null {
+  if (/^[^=]+=.+$/.test(text)) return null
+  return { fault: 'is not NAME=FILE', remedy: "Write it such as 'opentracker=/opt/opentracker'" }
+}
+
+function checkCores(text: string): Fault | null {
+  if (/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text)) return null
+  return { fault: 'names no cores', remedy: "Write them such as '0' or '0,2-3'" }
+}
+
+function crossCheck({
+  protocol,
+  trackers,
+  tracker_cores,
+  generator_cores,
+}: BenchConfig): Finding[] {
+  const findings: Finding[] = []
+  for (const name of [trackers].flat()) {
+    if (entryOf('udp', name) !== null || entryOf('ws', name) !== null) continue
+    const text = `'${name}' is no tracker that this program knows: known are
+      ${namesOf(protocol).join(', ')} and ours-… .`
+    findings.push(problem(['trackers'], text))
+  }
+  if (tracker_cores === generator_cores) {
+    const text = `tracker_cores and generator_cores are both '${tracker_cores}': the load tester would
+      take the tracker's time. Choose other cores for one of them.`
+    findings.push(problem(['tracker_cores', 'generator_cores'], text))
+  }
+  return findings
+}

@@ -1,0 +1,296 @@
+// The trackers that can be compared, one entry each: how it is found, configured and started, and what
+// a load tester has to know about it. Used by candidates.ts and start.ts. Owns nothing.
+//
+// Each runs with its own default settings; only the address, the number of workers and, for WebTorrent,
+// the certificate are given. To add one, add an entry.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+export type Protocol = 'udp' | 'ws'
+
+/** All that an entry needs for a start. */
+export interface StartPlan {
+  /** As the report calls it. */
+  readonly name: string
+  readonly executable: string
+  /** TOML of the user's, for trackers of the aquatic family; '' for none. */
+  readonly settings: string
+  readonly port: number
+  readonly workers: number
+  /** An empty folder of its own. */
+  readonly folder: string
+  /** One info hash per line: those that the generator announces. */
+  readonly infoHashes: () => string | Uint8Array
+  /** PEM files; WebTorrent only. */
+  readonly certificate: { readonly certificate: string; readonly key: string } | null
+}
+
+export interface Command {
+  readonly argv: string[]
+  readonly env?: Record<string, string>
+}
+
+export interface Entry {
+  readonly protocol: Protocol
+  /** Names its executable, in place of --path. */
+  readonly envName: string
+  /** Where it is otherwise: an absolute path, or a name in the PATH. */
+  readonly onPath: string
+  command(plan: StartPlan): Command
+  version(executable: string): string
+  /** Settings that make it look for old peers every `seconds`; '' where that cannot be set. */
+  cleaning(seconds: number): string
+  /** It returns an announcing peer to itself, which our load tester must not count as wrong then. */
+  readonly returnsOwnPeer: boolean
+  /** Whether it can be told how many workers to use. */
+  readonly hasWorkers: boolean
+}
+
+const OURS_UDP: Entry = {
+  protocol: 'udp',
+  envName: 'AQUATIC_COMPARE_OURS',
+  onPath: ownExecutable('aquatic_udp'),
+  command: (plan) => ({
+    argv: [
+      ...runner(plan.executable),
+      '-c',
+      familySettings(plan, { socket_workers: plan.workers }),
+    ],
+  }),
+  version: askVersion,
+  cleaning: (seconds) => `\n[cleaning]\ninterval = ${seconds}\n`,
+  returnsOwnPeer: false,
+  hasWorkers: true,
+}
+
+const AQUATIC_UDP: Entry = {
+  ...OURS_UDP,
+  envName: 'AQUATIC_COMPARE_AQUATIC',
+  onPath: 'aquatic_udp',
+  cleaning: (seconds) => `\n[cleaning]\ntorrent_cleaning_interval = ${seconds}\n`,
+}
+
+const AQUATIC_UDP_URING: Entry = {
+  ...AQUATIC_UDP,
+  envName: 'AQUATIC_COMPARE_AQUATIC_URING',
+  onPath: 'aquatic_udp_uring',
+}
+
+const OPENTRACKER: Entry = {
+  protocol: 'udp',
+  envName: 'AQUATIC_COMPARE_OPENTRACKER',
+  onPath: 'opentracker',
+  command: opentrackerCommand,
+  version: (executable) => debianVersion('opentracker', executable),
+  cleaning: () => '',
+  returnsOwnPeer: true,
+  hasWorkers: false,
+}
+
+const BITTORRENT_TRACKER_UDP: Entry = {
+  protocol: 'udp',
+  envName: 'AQUATIC_COMPARE_BITTORRENT_TRACKER',
+  onPath: 'bittorrent-tracker',
+  command: ({ executable, port }) => ({
+    argv: [executable, '--udp', '--port', String(port), '--silent'],
+  }),
+  version: npmVersion,
+  cleaning: () => '',
+  returnsOwnPeer: true,
+  hasWorkers: false,
+}
+
+const CHIHAYA: Entry = {
+  protocol: 'udp',
+  envName: 'AQUATIC_COMPARE_CHIHAYA',
+  onPath: 'chihaya',
+  command: chihayaCommand,
+  version: askVersion,
+  cleaning: () => '',
+  returnsOwnPeer: true,
+  hasWorkers: false,
+}
+
+const TORRUST: Entry = {
+  protocol: 'udp',
+  envName: 'AQUATIC_COMPARE_TORRUST',
+  onPath: 'torrust-tracker',
+  command: torrustCommand,
+  version: fingerprint,
+  cleaning: () => '',
+  returnsOwnPeer: false,
+  hasWorkers: false,
+}
+
+const OURS_WS: Entry = {
+  ...OURS_UDP,
+  protocol: 'ws',
+  envName: 'AQUATIC_COMPARE_OURS_WS',
+  onPath: ownExecutable('aquatic_ws'),
+  command: (plan) => webTorrentCommand(plan, 'use_tls'),
+}
+
+const AQUATIC_WS: Entry = {
+  ...OURS_WS,
+  envName: 'AQUATIC_COMPARE_AQUATIC_WS',
+  onPath: 'aquatic_ws',
+  command: (plan) => webTorrentCommand(plan, 'enable_tls'),
+}
+
+const ENTRIES: Readonly<Record<Protocol, Readonly<Record<string, Entry>>>> = {
+  udp: {
+    ours: OURS_UDP,
+    aquatic: AQUATIC_UDP,
+    'aquatic-uring': AQUATIC_UDP_URING,
+    opentracker: OPENTRACKER,
+    'bittorrent-tracker': BITTORRENT_TRACKER_UDP,
+    chihaya: CHIHAYA,
+    torrust: TORRUST,
+  },
+  ws: { ours: OURS_WS, aquatic: AQUATIC_WS },
+}
+
+/** Variants of ours with such a name listen on all addresses, as by default, and pay for packet info. */
+const WILDCARD_NAME = 'ours-wildcard'
+
+export function namesOf(protocol: Protocol): string[] {
+  return Object.keys(ENTRIES[protocol])
+}
+
+/** Any name that starts with «ours-» is another build or other settings of our own tracker; null for a name of nobody. */
+export function entryOf(protocol: Protocol, name: string): Entry | null {
+  const entries = ENTRIES[protocol]
+  return entries[name.startsWith('ours-') ? 'ours' : name] ?? null
+}
+
+/** Beside this program when it is an executable of its own, else where the build puts it. */
+export function ownExecutable(name: string): string {
+  const beside = join(dirname(process.execPath), name)
+  return existsSync(beside) ? beside : join(import.meta.dirname, '../../dist', name)
+}
+
+export function runner(executable: string): string[] {
+  return executable.endsWith('.ts') ? [process.execPath, executable] : [executable]
+}
+
+/** Writes the settings of a tracker of the family: the user's, with address and workers. */
+function familySettings(plan: StartPlan, top: Record<string, number>, network = ''): string {
+  const file = join(plan.folder, 'settings.toml')
+  const host = plan.name.startsWith(WILDCARD_NAME) ? '0.0.0.0' : '127.0.0.1'
+  const lines = `address = "${host}:${plan.port}"\n${network}`
+  // Keys outside of sections stand first, and the user's own come before ours.
+  const workers = Object.entries(top)
+    .filter(([key]) => !new RegExp(`^${key} *=`, 'm').test(plan.settings))
+    .map(([key, value]) => `${key} = ${value}\n`)
+  writeFileSync(file, `${workers.join('')}${withNetwork(plan.settings, lines)}`)
+  return file
+}
+
+/** Puts lines into the [network] table, which the given settings may already have. */
+function withNetwork(settings: string, lines: string): string {
+  const table = '[network]\n'
+  return settings.includes(table)
+    ? settings.replace(table, table + lines)
+    : `${settings}\n${table}${lines}`
+}
+
+function webTorrentCommand(plan: StartPlan, tlsKey: string): Command {
+  const { certificate, executable, workers } = plan
+  const tls =
+    certificate === null
+      ? ''
+      : `${tlsKey} = true\ntls_certificate_path = "${certificate.certificate}"\n` +
+        `tls_private_key_path = "${certificate.key}"\n`
+  return {
+    argv: [...runner(executable), '-c', familySettings(plan, { socket_workers: workers }, tls)],
+  }
+}
+
+// It changes into `folder` as its root and reads the list from there, as an unprivileged user.
+function opentrackerCommand({ executable, port, folder, infoHashes }: StartPlan): Command {
+  writeFileSync(join(folder, 'white-list'), infoHashes())
+  chmodSync(folder, 0o755)
+  const ports = ['-i', '127.0.0.1', '-p', String(port), '-P', String(port)]
+  return { argv: [executable, ...ports, '-u', 'nobody', '-d', folder, '-w', 'white-list'] }
+}
+
+function chihayaCommand({ executable, port, folder }: StartPlan): Command {
+  const file = join(folder, 'chihaya.yaml')
+  const text = `chihaya:
+  announce_interval: 30m
+  min_announce_interval: 15m
+  udp:
+    addr: "127.0.0.1:${port}"
+    max_clock_skew: 10s
+    private_key: "a key of the benchmark, as long as it has to be"
+    enable_request_timing: false
+    allow_ip_spoofing: false
+    max_numwant: 100
+    default_numwant: 50
+    max_scrape_infohashes: 50
+  storage:
+    name: memory
+    config:
+      gc_interval: 3m
+      peer_lifetime: 31m
+      shard_count: 1024
+      prometheus_reporting_interval: 1s
+`
+  writeFileSync(file, text)
+  return { argv: [executable, '--config', file] }
+}
+
+function torrustCommand({ executable, port, folder }: StartPlan): Command {
+  const file = join(folder, 'tracker.toml')
+  const text = `[metadata]
+app = "torrust-tracker"
+purpose = "configuration"
+schema_version = "2.0.0"
+
+[logging]
+threshold = "error"
+
+[core]
+listed = false
+private = false
+
+[core.database]
+path = "${join(folder, 'sqlite3.db')}"
+
+[[udp_trackers]]
+bind_address = "127.0.0.1:${port}"
+`
+  writeFileSync(file, text)
+  return { argv: [executable], env: { TORRUST_TRACKER_CONFIG_TOML_PATH: file } }
+}
+
+function askVersion(executable: string): string {
+  const [program, ...first] = runner(executable)
+  const { stdout } = spawnSync(program, [...first, '--version'], { timeout: 5000 })
+  const text = stdout?.toString().trim().split('\n')[0] ?? ''
+  return text === '' ? fingerprint(executable) : text
+}
+
+function debianVersion(name: string, executable: string): string {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholder
+  const answer = spawnSync('dpkg-query', ['-W', '-f', '${Version}', name])
+  const version = answer.stdout?.toString().trim() ?? ''
+  return version === '' ? fingerprint(executable) : `Debian ${version}`
+}
+
+/** Of the package that the executable, a link in node_modules/.bin, belongs to. */
+function npmVersion(executable: string): string {
+  const { stdout } = spawnSync('readlink', ['-f', executable])
+  for (let at = dirname(stdout.toString().trim()); at.length > 1; at = dirname(at)) {
+    const file = join(at, 'package.json')
+    if (existsSync(file)) return `${JSON.parse(readFileSync(file, 'utf8')).version} (npm)`
+  }
+  return fingerprint(executable)
+}
+
+function fingerprint(executable: string): string {
+  const hash = createHash('sha256').update(readFileSync(executable)).digest('hex')
+  return `sha256 ${hash.slice(0, 12)}`
+}

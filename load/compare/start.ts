@@ -1,0 +1,97 @@
+// Starts a tracker on its cores and returns when it is ready to be measured. Used by aquatic_bench, the
+// comparison, the soak test and the latency probe. Owns the folders it makes, inside the caller's.
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Child, plainEnvironment, startChild } from '../children.ts'
+import { cpuSeconds, tcpPortListens, udpPortBound, usesIoUring } from '../proc.ts'
+import type { Candidate } from './candidates.ts'
+import type { StartPlan } from './entries.ts'
+import { infoHashLines } from './info-hashes.ts'
+
+const READY_TIMEOUT_MS = 30_000
+const SETTLE_TIMEOUT_MS = 30_000
+const SETTLE_STEP_MS = 300
+/** Used less than this share of a core, it is at rest; some programs have a timer. */
+const REST_SHARE = 0.04
+
+export interface RunningTracker {
+  readonly child: Child
+  readonly port: number
+  /** What a reader of the table should know about this run, or ''. */
+  readonly remark: string
+}
+
+export interface StartOptions {
+  readonly workers?: number
+  /** Default: those of aquatic_udp_load_test 0.9. */
+  readonly infoHashes?: StartPlan['infoHashes']
+  readonly certificate?: StartPlan['certificate']
+}
+
+/** `cores` as taskset writes them. Returns when its port is bound and its start-up work is over. */
+export async function startTracker(
+  candidate: Candidate,
+  cores: string | number,
+  folder: string,
+  options: StartOptions = {},
+): Promise<RunningTracker> {
+  const { name, executable, settings, entry } = candidate
+  const own = mkdtempSync(join(folder, 'tracker-'))
+  const port = await freePort()
+  const { argv, env } = entry.command({
+    name,
+    executable,
+    settings,
+    port,
+    workers: options.workers ?? 1,
+    folder: own,
+    infoHashes: options.infoHashes ?? infoHashLines,
+    certificate: options.certificate ?? null,
+  })
+  const child = startChild(name, argv, {
+    core: cores,
+    cwd: own,
+    env: { ...plainEnvironment(), ...env },
+  })
+  const isOpen = () => (entry.protocol === 'udp' ? udpPortBound(port) : tcpPortListens(port))
+  try {
+    await until(READY_TIMEOUT_MS, child, 'did not open its port', isOpen)
+    await settle(child)
+    return { child, port, remark: remarkOf(candidate, child.pid) }
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+}
+
+// Reading a long white list or compiling code must not count as serving.
+async function settle(child: Child): Promise<void> {
+  let before = Number.NEGATIVE_INFINITY
+  await until(SETTLE_TIMEOUT_MS, child, 'stayed busy after its start', () => {
+    const now = cpuSeconds(child.pid)
+    const quiet = now - before <= (REST_SHARE * SETTLE_STEP_MS) / 1000
+    before = now
+    return quiet
+  })
+}
+
+async function until(timeoutMs: number, child: Child, failure: string, test: () => boolean) {
+  const end = performance.now() + timeoutMs
+  while (child.alive() && !test()) {
+    if (performance.now() > end) throw new Error(`${child.name} ${failure}: ${child.errors()}`)
+    await Bun.sleep(SETTLE_STEP_MS)
+  }
+  if (!child.alive()) throw new Error(`${child.name} ended at once: ${child.errors()}`)
+}
+
+function remarkOf({ name }: Candidate, pid: number): string {
+  if (name !== 'aquatic-uring') return ''
+  return usesIoUring(pid) ? '' : 'no io_uring here: it fell back to plain system calls'
+}
+
+async function freePort(): Promise<number> {
+  const socket = await Bun.udpSocket({ hostname: '127.0.0.1' })
+  const port = socket.port
+  socket.close()
+  return port
+}

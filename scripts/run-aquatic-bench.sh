@@ -1,0 +1,8 @@
+#!/bin/sh
+# Runs aquatic_bench with the flags given; installs and builds first what is missing or out of date.
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
+# It runs these, too.
+check_platform
+ensure_executables aquatic_udp aquatic_udp_load_test aquatic_ws
+run_executable aquatic_bench "$@"

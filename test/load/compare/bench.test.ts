@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const BENCH = join(import.meta.dir, '../../../dist/aquatic_bench')
+const OURS = join(import.meta.dir, '../../../dist/aquatic_udp')
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'aquatic-bench-test-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function write(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+function bench(settings: string, ...flags: string[]) {
+  const file = write('bench.toml', settings)
+  const { exitCode, stdout, stderr } = Bun.spawnSync([BENCH, '-c', file, ...flags], {
+    env: { PATH: '/usr/bin:/bin' },
+  })
+  return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
+}
+
+function shortRun(): string {
+  const load = write('load.toml', '[requests]\nnumber_of_torrents = 100\nnumber_of_peers = 2000\n')
+  return `rounds = 2\nwarm_up = 1\nmeasured = 1\nload_settings = '${load}'\n`
+}
+
+test('trackers run in alternation, and the report tells of each, of the missing and of the failed', () => {
+  const broken = write('broken.toml', 'socket_workers = "many"\n')
+  const small = write('small.toml', '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n')
+  const report = join(folder, 'report.md')
+  const settings = `${shortRun()}
+trackers = ['ours', 'ours-broken', 'ours-small', 'chihaya']
+paths = ['ours-broken=${OURS}', 'ours-small=${OURS}']
+tracker_settings = ['ours-broken=${broken}', 'ours-small=${small}']
+`
+  const { exitCode, stdout, stderr } = bench(settings, '--report', report)
+
+  const order = [...stderr.matchAll(/round (\d)\/2 (\S+?):? /g)].map((match) =>
+    match.slice(1, 3).join(' '),
+  )
+  expect(order).toEqual([
+    '1 ours',
+    '1 ours-broken',
+    '1 ours-small',
+    '2 ours-broken',
+    '2 ours-small',
+    '2 ours',
+  ])
+  expect(stderr).toContain('skipped: chihaya is not on this machine')
+  expect(stdout).toContain('- chihaya: not on this machine, skipped')
+  expect(stdout).toContain('- ours-broken FAILED in round 2: ours-broken ended at once: ')
+  expect(stdout).toContain('socket_workers = "many" is a string'.replaceAll('"', "'"))
+  expect(exitCode).toBe(1)
+
+  const row = (name: string) =>
+    stdout.match(new RegExp(`^\\| ${name} .*$`, 'm'))?.[0].split('|') ?? []
+  const [, , micros, ratio, rate] = row('ours-small').map((cell) => cell.trim())
+  expect(Number.parseFloat(micros)).toBeGreaterThan(0.1)
+  expect(Number.parseFloat(ratio)).toBeGreaterThan(0.1)
+  expect(Number.parseFloat(rate.replace('[', ''))).toBeGreaterThan(100)
+  // Two rounds: a median with its spread.
+  expect(micros).toMatch(/^[\d.]+ \([\d.]+–[\d.]+\)$/)
+  expect(row('ours')[3].trim()).toBe('1')
+  expect(row('ours')[8].trim()).toBe('0')
+  for (const part of [
+    'kernel: Linux',
+    'CPU: ',
+    "trackers = ['ours', 'ours-broken'",
+    'warm_up = 1',
+  ]) {
+    expect(stdout).toContain(part)
+  }
+
+  expect(readFileSync(report, 'utf8')).toBe(stdout)
+  expect(stdout).toContain('](report.md.svg)')
+  const chart = readFileSync(`${report}.svg`, 'utf8')
+  expect(chart).toContain('>ours<')
+  expect(chart).toContain('>ours-small<')
+  expect(chart).not.toContain('>ours-broken<')
+}, 60_000)
+
+describe('what cannot be run is told at once', () => {
+  test.each([
+    ["trackers = ['ours', 'opentraker']", "'opentraker' is no tracker that this program knows"],
+    ["tracker_cores = '1'", 'tracker_cores and generator_cores are both'],
+    ["tracker_cores = 'all'", 'names no cores'],
+    ["paths = ['ours']", 'is not NAME=FILE'],
+    ["trackers = ['chihaya']", 'no tracker to measure'],
+    ["generator = 'aquatic'\ntrackers = ['ours']", 'cargo install aquatic_udp_load_test'],
+    ["paths = ['ours=/nowhere']\ntrackers = ['ours']", 'the given executable does not exist'],
+  ])('%s', (settings, message) => {
+    const { exitCode, stderr } = bench(settings)
+    expect(stderr).toContain(message)
+    expect(exitCode).toBe(1)
+  })
+
+  test('--rounds nothing', () => {
+    const { exitCode, stderr } = bench('', '--rounds', 'many')
+    expect(stderr).toContain('--rounds many is not a number of rounds')
+    expect(exitCode).toBe(1)
+  })
+})

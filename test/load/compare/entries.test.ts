@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse } from 'smol-toml'
+import { entryOf, namesOf, type Protocol, type StartPlan } from '../../../load/compare/entries.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'aquatic-entries-test-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function command(protocol: Protocol, name: string, plan: Partial<StartPlan> = {}) {
+  const entry = entryOf(protocol, name)
+  if (entry === null) throw new Error(`no ${name}`)
+  return entry.command({
+    name,
+    executable: `/bin/${name}`,
+    settings: '',
+    port: 4321,
+    workers: 3,
+    folder,
+    infoHashes: () => 'aa\n',
+    certificate: null,
+    ...plan,
+  })
+}
+
+describe('every entry', () => {
+  const all = (['udp', 'ws'] as const).flatMap((protocol) =>
+    namesOf(protocol).map((name) => [protocol, name] as const),
+  )
+
+  test.each(all)('%s %s starts its executable on the port', (protocol, name) => {
+    const { argv, env } = command(protocol, name)
+    expect(argv[0]).toBe(`/bin/${name}`)
+    const file = argv.at(-1) ?? ''
+    const readable = [env?.TORRUST_TRACKER_CONFIG_TOML_PATH, file].find((path) =>
+      path?.startsWith(folder),
+    )
+    const told = `${argv.join(' ')} ${readable === undefined ? '' : readFileSync(readable, 'utf8')}`
+    expect(told).toContain('4321')
+  })
+
+  test('of nobody is none', () => {
+    expect(entryOf('udp', 'opentraker')).toBeNull()
+    expect(entryOf('udp', 'ours-today')).toBe(entryOf('udp', 'ours'))
+    expect(entryOf('ws', 'opentracker')).toBeNull()
+  })
+})
+
+describe('settings of the aquatic family', () => {
+  const settingsOf = (plan: Partial<StartPlan>, name = 'ours', protocol: Protocol = 'udp') =>
+    parse(readFileSync(command(protocol, name, plan).argv.at(-1) ?? '', 'utf8')) as Record<
+      string,
+      unknown
+    >
+
+  test('get address and workers beside the user’s own', () => {
+    expect(
+      settingsOf({ settings: 'log_level = "info"\n[network]\nx = 1\n[cleaning]\ny = 2\n' }),
+    ).toEqual({
+      socket_workers: 3,
+      log_level: 'info',
+      network: { address: '127.0.0.1:4321', x: 1 },
+      cleaning: { y: 2 },
+    })
+  })
+
+  test('keep workers that the user has chosen', () => {
+    expect(settingsOf({ settings: 'socket_workers = 7\n' }).socket_workers).toBe(7)
+  })
+
+  test('of a wildcard variant listen everywhere', () => {
+    expect(settingsOf({}, 'ours-wildcard').network).toEqual({ address: '0.0.0.0:4321' })
+  })
+
+  test('of WebTorrent name the certificate', () => {
+    const certificate = { certificate: '/a.pem', key: '/b.pem' }
+    expect(settingsOf({ certificate }, 'aquatic', 'ws').network).toMatchObject({ enable_tls: true })
+    expect(settingsOf({ certificate }, 'ours', 'ws').network).toMatchObject({
+      use_tls: true,
+      tls_certificate_path: '/a.pem',
+      tls_private_key_path: '/b.pem',
+    })
+  })
+})
+
+test('opentracker gets a list of what it serves', () => {
+  const { argv } = command('udp', 'opentracker')
+  expect(readFileSync(join(folder, 'white-list'), 'utf8')).toBe('aa\n')
+  expect(argv).toContain('white-list')
+})
