@@ -165,10 +165,11 @@ export function entryOf(protocol: Protocol, name: string): Entry | null {
   return entries[name.startsWith('ours-') ? 'ours' : name] ?? null
 }
 
-/** Beside this program when it is an executable of its own, else where the build puts it. */
+/** Beside this program when it is an executable of its own, else where the build puts it, else the source. */
 export function ownExecutable(name: string): string {
-  const beside = join(dirname(process.execPath), name)
-  return existsSync(beside) ? beside : join(import.meta.dirname, '../../dist', name)
+  const root = join(import.meta.dirname, '../..')
+  const places = [join(dirname(process.execPath), name), join(root, 'dist', name)]
+  return places.find((path) => existsSync(path)) ?? join(root, `bin/${name}.ts`)
 }
 
 export function runner(executable: string): string[] {
