@@ -10,7 +10,8 @@ import { runSocketWorker } from '../src/ws/socket-worker.ts'
 if (isMainThread) {
   await runExecutable({
     ...wsProgram,
-    run: (config) => runWsTracker(config, version, new URL(import.meta.url)),
+    run: (config, { settingsText }) =>
+      runWsTracker(config, version, new URL(import.meta.url), settingsText),
   })
 } else {
   runSocketWorker(workerData)

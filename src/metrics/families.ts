@@ -25,6 +25,26 @@ export interface HistogramFamily {
 
 export type MetricFamily = NumberFamily | HistogramFamily
 
+/** A sample, as the protocols write them down. */
+export type LabelledValue = readonly [labels: Labels, value: number]
+
+export function counterFamily(
+  name: string,
+  help: string,
+  values: readonly LabelledValue[],
+): NumberFamily {
+  const samples = values.map(([labels, value]) => ({ labels, value }))
+  return { kind: 'counter', name, help, samples }
+}
+
+export function gaugeFamily(
+  name: string,
+  help: string,
+  values: readonly LabelledValue[],
+): NumberFamily {
+  return { ...counterFamily(name, help, values), kind: 'gauge' }
+}
+
 /** One moment of all families; `families` are in the order in which they are shown. */
 export interface Snapshot {
   /** Milliseconds of the wall clock. */

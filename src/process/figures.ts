@@ -2,7 +2,7 @@
 // Made before a chroot, because there is no /proc inside; read by the views of both trackers.
 // Owns one open file, /proc/self/statm.
 import { openSync, readSync } from 'node:fs'
-import type { MetricFamily } from '../metrics/families.ts'
+import { counterFamily, gaugeFamily, type MetricFamily } from '../metrics/families.ts'
 import { pageBytes } from '../os/memory.ts'
 
 /** statm: sizes in pages, of which the second is what is resident. */
@@ -21,22 +21,17 @@ export class ProcessFigures {
     const { user, system } = process.cpuUsage()
     const cpu = (user + system) / 1e6
     return [
-      gauge(
-        'process_resident_memory_bytes',
-        'Memory of the process that is in RAM.',
-        this.residentBytes(),
+      gaugeFamily('process_resident_memory_bytes', 'Memory of the process that is in RAM.', [
+        [{}, this.residentBytes()],
+      ]),
+      counterFamily(
+        'process_cpu_seconds_total',
+        'Processor time that the process has used, in seconds.',
+        [[{}, cpu]],
       ),
-      {
-        kind: 'counter',
-        name: 'process_cpu_seconds_total',
-        help: 'Processor time that the process has used, in seconds.',
-        samples: [{ labels: {}, value: cpu }],
-      },
-      gauge(
-        'process_start_time_seconds',
-        'When it started, in seconds of Unix time.',
-        this.startedAt / 1000,
-      ),
+      gaugeFamily('process_start_time_seconds', 'When it started, in seconds of Unix time.', [
+        [{}, this.startedAt / 1000],
+      ]),
     ]
   }
 
@@ -47,10 +42,6 @@ export class ProcessFigures {
     const fields = this.buffer.toString('latin1', 0, length).split(' ')
     return Number(fields[RESIDENT_FIELD]) * pageBytes()
   }
-}
-
-function gauge(name: string, help: string, value: number): MetricFamily {
-  return { kind: 'gauge', name, help, samples: [{ labels: {}, value }] }
 }
 
 function openStatm(): number | null {

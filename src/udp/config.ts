@@ -16,6 +16,7 @@ import {
   stringOrList,
 } from '../config/setting.ts'
 import { LOG_LEVELS } from '../log/log.ts'
+import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsFindings, operationsSettings } from '../operations/settings.ts'
 import { persistenceFindings, persistenceSettings } from '../persistence/settings.ts'
 import { privilegeFindings, privilegeSettings } from '../process/privileges.ts'
@@ -161,19 +162,6 @@ const handlers = section(
   },
 )
 
-const statistics = section('Figures about the work done.', {
-  interval: seconds(
-    0,
-    { min: 0, max: DAY_SEC },
-    `Write a table of statistics to standard error this often (seconds). 0 = off.
-
-    It tells what was done since the one before it: requests and responses per second by type and
-    address family, bytes, refused packets by reason, the time that answers took inside the tracker,
-    packets that the system dropped before the tracker saw them; and how many torrents and peers
-    there are now.`,
-  ),
-})
-
 const cleaning = section('When peers, torrents and connection ids are forgotten.', {
   interval: seconds(
     30,
@@ -258,7 +246,7 @@ const schema = {
   network,
   protocol,
   handlers,
-  statistics,
+  statistics: statisticsSettings,
   operations: operationsSettings,
   access_list: accessListSettings,
   cleaning,

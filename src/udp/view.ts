@@ -1,6 +1,11 @@
 // What the UDP tracker shows its operator: its counters as metric families, and the page's charts and
 // tables. Made by main.ts for the operations endpoint; reads what watch.ts reads. Owns nothing.
-import type { Labels, MetricFamily, NumberFamily } from '../metrics/families.ts'
+import {
+  counterFamily,
+  gaugeFamily,
+  type LabelledValue,
+  type MetricFamily,
+} from '../metrics/families.ts'
 import type { BreakdownSpec, ChartSpec, TrackerView } from '../operations/view.ts'
 import type { ProcessFigures } from '../process/figures.ts'
 import type { Workers } from '../process/workers.ts'
@@ -52,7 +57,9 @@ export class UdpView implements TrackerView {
     const reading = this.watch.read()
     const labels = { name: this.name, version: this.version }
     return [
-      gauge('tracker_build_info', 'Name and version of the tracker; always 1.', [[labels, 1]]),
+      gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
+        [labels, 1],
+      ]),
       ...trafficFamilies(reading),
       ...timeFamilies(reading),
       ...swarmFamilies(reading),
@@ -64,39 +71,55 @@ export class UdpView implements TrackerView {
 function trafficFamilies(reading: Reading): MetricFamily[] {
   const { counts } = reading
   /** `kind` in front of the names of counters that differ in one label. */
-  const byLabel = (prefix: string, label: string): Sample[] => {
+  const byLabel = (prefix: string, label: string): LabelledValue[] => {
     const names = COUNTERS.filter((name) => name.startsWith(prefix))
     return names.map((name) => {
       const [, value, family] = name.slice(prefix.length).match(/^(.*)_(ipv4|ipv6)$/) ?? []
       return [{ [label]: value, ip_version: family === 'ipv4' ? '4' : '6' }, counts.get(name) ?? 0]
     })
   }
-  const byFamily = (counter: FamilyCounter): Sample[] =>
+  const byFamily = (counter: FamilyCounter): LabelledValue[] =>
     IP_VERSIONS.map(([family, version]) => {
       return [{ ip_version: version }, counts.get(`${counter}_${family}`) ?? 0]
     })
-  const byWorker: Sample[] = reading.workers.map((worker, i) => {
+  const byWorker: LabelledValue[] = reading.workers.map((worker, i) => {
     return [{ worker: String(i + 1) }, worker]
   })
   return [
-    counter('tracker_udp_requests_total', 'Valid requests by type.', byLabel('requests_', 'type')),
-    counter('tracker_udp_responses_total', 'Responses by type.', byLabel('responses_', 'type')),
-    counter(
+    counterFamily(
+      'tracker_udp_requests_total',
+      'Valid requests by type.',
+      byLabel('requests_', 'type'),
+    ),
+    counterFamily(
+      'tracker_udp_responses_total',
+      'Responses by type.',
+      byLabel('responses_', 'type'),
+    ),
+    counterFamily(
       'tracker_udp_rejected_total',
       'Packets that were refused, by reason.',
       byLabel('rejected_', 'reason'),
     ),
-    counter('tracker_udp_received_bytes_total', 'Payload received.', byFamily('received_bytes')),
-    counter('tracker_udp_sent_bytes_total', 'Payload sent.', byFamily('sent_bytes')),
-    counter('tracker_udp_send_failures_total', 'Responses that the system did not take.', [
+    counterFamily(
+      'tracker_udp_received_bytes_total',
+      'Payload received.',
+      byFamily('received_bytes'),
+    ),
+    counterFamily('tracker_udp_sent_bytes_total', 'Payload sent.', byFamily('sent_bytes')),
+    counterFamily('tracker_udp_send_failures_total', 'Responses that the system did not take.', [
       [{}, counts.get('send_failures') ?? 0],
     ]),
-    counter(
+    counterFamily(
       'tracker_udp_receive_drops_total',
       'Packets that the system dropped before the tracker saw them, as a full receive buffer does.',
       [[{}, reading.receiveDrops]],
     ),
-    counter('tracker_udp_worker_requests_total', 'Valid requests by socket worker.', byWorker),
+    counterFamily(
+      'tracker_udp_worker_requests_total',
+      'Valid requests by socket worker.',
+      byWorker,
+    ),
   ]
 }
 
@@ -116,39 +139,26 @@ function timeFamilies(reading: Reading): MetricFamily[] {
       scale: 1,
       samples: [{ labels: {}, distribution: reading.batchSize }],
     },
-    counter('tracker_udp_lock_waits_total', 'Times that a table was locked by another worker.', [
-      [{}, reading.lockWaits],
-    ]),
+    counterFamily(
+      'tracker_udp_lock_waits_total',
+      'Times that a table was locked by another worker.',
+      [[{}, reading.lockWaits]],
+    ),
   ]
 }
 
 function swarmFamilies(reading: Reading): MetricFamily[] {
-  const torrents: Sample[] = IP_VERSIONS.map(([family, version]) => {
+  const torrents: LabelledValue[] = IP_VERSIONS.map(([family, version]) => {
     return [{ ip_version: version }, reading[family].torrents]
   })
-  const peers: Sample[] = IP_VERSIONS.flatMap(([family, version]) => [
+  const peers: LabelledValue[] = IP_VERSIONS.flatMap(([family, version]) => [
     [{ ip_version: version, role: 'seeder' }, reading[family].seeders],
     [{ ip_version: version, role: 'leecher' }, reading[family].leechers],
   ])
   return [
-    gauge('tracker_udp_torrents', 'Torrents with at least one peer.', torrents),
-    gauge('tracker_udp_peers', 'Peers in all torrents.', peers),
+    gaugeFamily('tracker_udp_torrents', 'Torrents with at least one peer.', torrents),
+    gaugeFamily('tracker_udp_peers', 'Peers in all torrents.', peers),
   ]
-}
-
-type Sample = [labels: Labels, value: number]
-
-function counter(name: string, help: string, samples: readonly Sample[]): NumberFamily {
-  return {
-    kind: 'counter',
-    name,
-    help,
-    samples: samples.map(([labels, value]) => ({ labels, value })),
-  }
-}
-
-function gauge(name: string, help: string, samples: readonly Sample[]): NumberFamily {
-  return { ...counter(name, help, samples), kind: 'gauge' }
 }
 
 const REQUESTS = 'tracker_udp_requests_total'

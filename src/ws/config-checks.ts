@@ -1,7 +1,9 @@
 // What is wrong with the settings of aquatic_ws together, each being right by itself. Called by the
 // loader of settings (config/load.ts), through the schema. Owns nothing.
+import { accessListFindings } from '../access-list/settings.ts'
 import { listenFindings } from '../config/listen.ts'
 import { type Finding, problem, warning } from '../config/schema.ts'
+import { operationsFindings } from '../operations/settings.ts'
 import { privilegeFindings } from '../process/privileges.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { reserveFindings } from '../swarm/reserve.ts'
@@ -17,6 +19,8 @@ export function crossCheck(config: WsConfig): Finding[] {
     ...withoutEffect(config),
     ...privilegeFindings(config.privileges),
     ...reserveFindings(config.limits, WS_KINDS),
+    ...operationsFindings(config.operations),
+    ...accessListFindings(config.access_list, config.privileges),
   ]
 }
 

@@ -1,6 +1,7 @@
 // The settings of aquatic_ws: names, defaults, limits and their manual. The default file, its checks,
 // the environment variables and docs/config-ws.md are derived from this schema.
 // Keys that aquatic has had keep their names.
+import { accessListSettings } from '../access-list/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
 import { checkListenAddress, checkListenIPv6 } from '../config/listen.ts'
 import { type ConfigOf, defineSettings, section } from '../config/schema.ts'
@@ -14,6 +15,8 @@ import {
   stringOrList,
 } from '../config/setting.ts'
 import { LOG_LEVELS } from '../log/log.ts'
+import { statisticsSettings } from '../metrics/settings.ts'
+import { operationsSettings } from '../operations/settings.ts'
 import { privilegeSettings } from '../process/privileges.ts'
 import { parseNetwork } from './client-address.ts'
 import { crossCheck } from './config-checks.ts'
@@ -292,6 +295,9 @@ const schema = {
   network,
   protocol,
   handlers,
+  statistics: statisticsSettings,
+  operations: operationsSettings,
+  access_list: accessListSettings,
   cleaning,
   privileges: privilegeSettings,
   limits,

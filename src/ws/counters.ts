@@ -36,6 +36,7 @@ export const COUNTERS = [
   'closed_silent',
   'closed_unreachable',
   'dropped_between_workers',
+  'rejected_not_allowed',
 ] as const
 
 export type CounterName = (typeof COUNTERS)[number]
@@ -74,3 +75,4 @@ export const CLOSED_BACKLOG = 29
 export const CLOSED_SILENT = 30
 export const CLOSED_UNREACHABLE = 31
 export const DROPPED_BETWEEN_WORKERS = 32
+export const REJECTED_NOT_ALLOWED = 33

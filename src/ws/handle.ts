@@ -21,6 +21,7 @@ import {
   REJECTED_EVENT,
   REJECTED_INFO_HASH,
   REJECTED_JSON,
+  REJECTED_NOT_ALLOWED,
   REJECTED_PEER_ID,
   REJECTED_PEER_ID_HELD,
   REJECTED_PEERS_FULL,
@@ -148,6 +149,10 @@ export class Handler {
     }
     const { request } = this
     const hash = hashInfoHash(this.swarms.websocket[0], request.ids, INFO_HASH)
+    if (this.swarms.access.forbids(request.ids, INFO_HASH, hash)) {
+      this.refuse(connection, REJECTED_NOT_ALLOWED, 'Info hash not allowed')
+      return
+    }
     const table = this.swarms.websocketTableOf(hash)
     table.lock()
     const status = this.announceTo(table, hash, connection)
@@ -250,12 +255,13 @@ export class Handler {
   private scrapeOne(at: number): string {
     const { swarms } = this
     const { hashes, text } = this.request
+    const infoHash = text.slice(hashes[at + HASH_TEXT], hashes[at + HASH_TEXT_END])
     const hash = hashInfoHash(swarms.websocket[0], hashes, at)
+    if (swarms.access.forbids(hashes, at, hash)) return scrapeFile(infoHash, 0, 0, 0)
     const table = swarms.websocketTableOf(hash)
     table.lock()
     swarms.scrape(table, hashes, at, hash)
     table.unlock()
-    const infoHash = text.slice(hashes[at + HASH_TEXT], hashes[at + HASH_TEXT_END])
     return scrapeFile(infoHash, swarms.seeders, swarms.leechers, swarms.completed)
   }
 

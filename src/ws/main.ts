@@ -2,13 +2,16 @@
 // by bin/aquatic_ws.ts with valid settings. Runs in the main thread, which serves no connections.
 import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { AccessListKeeper } from '../access-list/keeper.ts'
 import { addressText } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots, slotWords } from '../metrics/counters.ts'
+import { OperationsServer } from '../operations/server.ts'
 import type { Identity } from '../os/privileges.ts'
 import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
+import { ProcessFigures } from '../process/figures.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
@@ -25,6 +28,7 @@ import { createExchange, portsOf } from './exchange-rings.ts'
 import { findAddresses, type Listening } from './listen.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { readTlsFiles, TlsError, type TlsFiles } from './tls.ts'
+import { WsView } from './view.ts'
 import { Watch } from './watch.ts'
 
 /** Descriptors beside connections: the runtime's own, listening sockets, files. */
@@ -32,7 +36,12 @@ const OTHER_DESCRIPTORS = 64
 
 const log = logFor('ws')
 
-export async function runWsTracker(config: WsConfig, version: string, entry: URL): Promise<void> {
+export async function runWsTracker(
+  config: WsConfig,
+  version: string,
+  entry: URL,
+  settingsText: string,
+): Promise<void> {
   setLogLevel(config.log_level)
   const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
   const identity = identityFor(config.privileges)
@@ -41,15 +50,22 @@ export async function runWsTracker(config: WsConfig, version: string, entry: URL
   const listening = findAddresses(config.network)
   const tracker = new Tracker(config, workers, swarms, listening, tls, entry)
   prepareRunning()
+  await tracker.accessList.load()
   await tracker.start()
+  const operations = tracker.serveOperations(version, settingsText)
   listening.release()
   releaseStartCode()
-  if (identity !== null) giveAll(config, listening, identity)
+  if (identity !== null) {
+    giveAll(config, listening, identity)
+    tracker.accessList.rootChanged()
+  }
+  tracker.accessList.start()
   const addresses = listening.addresses.map(addressText).join(', ')
   const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
   const scheme = tls === null ? 'ws' : 'wss'
   const state = `listening on ${addresses} (${scheme}, ${count})`
   writeStderr(`aquatic_ws ${version} ${state}\n`)
+  if (operations !== null) writeStderr(`aquatic_ws operations at http://${operations}/\n`)
   tracker.service.ready(state)
 }
 
@@ -84,10 +100,14 @@ function giveAll(config: WsConfig, listening: Listening, identity: Identity): vo
 
 class Tracker {
   readonly service: ServiceManager
+  readonly accessList: AccessListKeeper
   private readonly config: WsConfig
   private readonly workerCount: number
   private readonly workers: Workers
-  private readonly shared: Omit<SocketWorkerData, 'index' | 'heartbeat' | 'exchange' | 'fault'>
+  private readonly shared: Omit<
+    SocketWorkerData,
+    'index' | 'heartbeat' | 'exchange' | 'accessList' | 'fault'
+  >
   private readonly watch: Watch
 
   constructor(
@@ -105,7 +125,11 @@ class Tracker {
     const counters = counterSlots(workerCount, COUNTERS.length)
     const maxConnections = connectionLimit(config)
     const [key0, key1] = randomFillSync(new Int32Array(2))
-    this.watch = new Watch(config.limits, counters, log)
+    this.watch = new Watch(config, workerCount, counters, swarms, log)
+    const { access_list, privileges } = config
+    this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (accessList) => {
+      this.workers.tell({ accessList })
+    })
     this.shared = {
       role: 'socket',
       state: this.workers.state,
@@ -127,6 +151,7 @@ class Tracker {
   async start(): Promise<void> {
     this.workers.stopOnSignals()
     this.workers.onStop(() => this.watch.stop())
+    this.workers.onStop(() => this.accessList.stop())
     const { messageBytesMax, requests } = this.shared
     const limits = { messageBytesMax, maxOffers: requests.maxOffers }
     const ends = createExchange(this.workerCount, limits)
@@ -135,11 +160,21 @@ class Tracker {
     process.on('SIGUSR1', () => this.reload())
   }
 
+  /** Opens the endpoint of [operations] address; returns where it is, null for none. */
+  serveOperations(version: string, settingsText: string): string | null {
+    const { address } = this.config.operations
+    if (address === '') return null
+    const view = new WsView(version, this.watch, this.workers, new ProcessFigures(), settingsText)
+    const server = new OperationsServer(address, view)
+    this.workers.onStop(() => server.stop())
+    return addressText(server.address)
+  }
+
   private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {
     const heartbeat = newHeartbeat()
     const fault = faultAskedOf('socket', index)
     return this.workers.start(
-      { ...this.shared, index, heartbeat, exchange, fault },
+      { ...this.shared, index, heartbeat, exchange, accessList: this.accessList.list, fault },
       portsOf(exchange),
     )
   }

@@ -2,14 +2,14 @@
 // A file written for one of those gets these sentences; nothing of it is silently ignored.
 
 const GONE = 'there is nothing like it to set; delete the line.'
-const NO_PROMETHEUS = 'there is no Prometheus endpoint in this version; delete the line.'
+const PROMETHEUS =
+  'metrics for Prometheus are served at /metrics of [operations] address; delete the line.'
 
 export const retiredKeys: Readonly<Record<string, string>> = {
   swarm_workers: 'there are none: socket workers share the swarms; delete the line.',
   request_workers: 'there are none: socket workers share the swarms; delete the line.',
   cpu_pinning:
     'worker threads are not pinned to processors; use taskset, or CPUAffinity= of systemd.',
-  access_list: 'there are no access lists in this version; delete the section.',
 
   'network.only_ipv6': 'it is called [network] ipv6_only.',
   'network.enable_tls': 'it is called [network] use_tls.',
@@ -18,11 +18,12 @@ export const retiredKeys: Readonly<Record<string, string>> = {
     'GET /health is always answered, with TLS too; delete the line.',
   'network.websocket_write_buffer_size': 'the bound on what waits is [limits] max_backlog_bytes.',
 
-  'metrics.run_prometheus_endpoint': NO_PROMETHEUS,
-  'metrics.prometheus_endpoint_address': NO_PROMETHEUS,
-  'metrics.torrent_count_update_interval': NO_PROMETHEUS,
+  'metrics.run_prometheus_endpoint': PROMETHEUS,
+  'metrics.prometheus_endpoint_address': 'it is called [operations] address.',
+  'metrics.torrent_count_update_interval': PROMETHEUS,
   'metrics.peer_clients': 'clients are not counted in this version; delete the line.',
-  'metrics.prometheus_peer_id_prefixes': NO_PROMETHEUS,
+  'metrics.prometheus_peer_id_prefixes':
+    'clients are not counted in this version; delete the line.',
 
   'cleaning.torrent_cleaning_interval': 'it is called [cleaning] interval.',
   'cleaning.connection_cleaning_interval':

@@ -4,8 +4,10 @@
 //
 // The runtime's server does HTTP, WebSocket frames and TLS. It checks that texts are UTF-8, limits a
 // message's size, and closes what does not get through a handshake in time.
+
 import { parentPort } from 'node:worker_threads'
 import type { Server } from 'bun'
+import type { AccessListData } from '../access-list/list.ts'
 import { publish } from '../metrics/counters.ts'
 import { clockSeconds, readClock } from '../os/clock.ts'
 import {
@@ -18,6 +20,7 @@ import {
 import { Cleaner } from '../swarm/cleaner.ts'
 import { type ConnectionBuffers, ConnectionStates } from '../swarm/connections.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
+import type { Swarms } from '../swarm/swarm.ts'
 import { ProxyList } from './client-address.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
@@ -70,6 +73,7 @@ export interface SocketWorkerData extends WorkerStart {
   readonly signalKeys: SignalKeys
   /** Null for the only worker. */
   readonly exchange: ExchangeEnds | null
+  readonly accessList: AccessListData
   readonly counters: SharedArrayBuffer
   readonly counterWords: number
   /** Tests only: throw once the first message has been served. */
@@ -84,7 +88,8 @@ export interface ServerAddress {
 
 /** What main tells a worker while it runs. */
 export interface ReloadMessage {
-  readonly tls: TlsFiles
+  readonly tls?: TlsFiles
+  readonly accessList?: AccessListData
 }
 
 export function runSocketWorker(data: SocketWorkerData): void {
@@ -93,13 +98,15 @@ export function runSocketWorker(data: SocketWorkerData): void {
   worker.listen()
   parentPort?.on('message', (message: typeof STOP_MESSAGE | ReloadMessage) => {
     if (message === STOP_MESSAGE) process.exit(0)
-    else worker.useCertificates(message.tls)
+    else worker.reload(message)
   })
   parentPort?.postMessage(READY_MESSAGE)
 }
 
 class SocketWorker {
   private readonly data: SocketWorkerData
+  private readonly swarms: Swarms
+  private readonly cleaner: Cleaner
   private readonly connections: Connections
   private readonly limits: ConnectionLimits
   private readonly handler: Handler
@@ -121,7 +128,9 @@ class SocketWorker {
     const states = new ConnectionStates(data.connections)
     const swarms = attachSwarms(data.swarms, data.countDownloads, states)
     const { maxConnections, maxConnectionsPerAddress } = data
+    swarms.access.replace(data.accessList)
     this.data = data
+    this.swarms = swarms
     this.tls = data.tls
     this.counters = new Int32Array(data.counters)
     this.heartbeat = new Int32Array(data.heartbeat)
@@ -139,8 +148,8 @@ class SocketWorker {
     const shared = data.workers > 1
     const { cleaningInterval, maxPeerAge } = data
     const now = clockSeconds()
-    const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
-    this.housekeeping = new Housekeeping(connections, cleaner, data.housekeeping, counts)
+    this.cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
+    this.housekeeping = new Housekeeping(connections, this.cleaner, data.housekeeping, counts)
   }
 
   private connectTo(ends: ExchangeEnds | null): void {
@@ -156,11 +165,20 @@ class SocketWorker {
     setInterval(() => this.tick(), TICK_MILLISECONDS)
   }
 
+  reload({ tls, accessList }: ReloadMessage): void {
+    if (tls !== undefined) this.useCertificates(tls)
+    if (accessList === undefined) return
+    this.swarms.access.replace(accessList)
+    this.cleaner.accessChanged(this.now)
+    // The list before it is garbage now, of a size that the collector does not see from its own heap.
+    Bun.gc(true)
+  }
+
   /**
    * Further handshakes get the new certificates. The server can't change them: a second one is opened
    * on the same port, and the first stops listening. Its connections go on.
    */
-  useCertificates(tls: TlsFiles): void {
+  private useCertificates(tls: TlsFiles): void {
     this.tls = tls
     const before = this.servers
     this.servers = this.data.addresses.map((address) => this.serve(address))

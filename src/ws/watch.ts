@@ -1,12 +1,27 @@
-// What the main thread does while the workers serve: says when a limit turns clients away. Started
-// and stopped by main.ts. Owns its timer.
+// What the main thread does while the workers serve: reads their counters, writes the statistics, and
+// says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
+import { writeRunning } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
+import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
+import type { SwarmBuffers } from '../swarm/memory.ts'
 import { COUNTERS, type CounterName } from './counters.ts'
+import { statisticsText } from './statistics.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
 const LOG_MILLISECONDS = 60_000
+
+/** All there is to tell of one moment; counts are since the start. */
+export interface Reading {
+  readonly at: number
+  readonly counts: ReadonlyMap<CounterName, number>
+  readonly connections: number
+  readonly swarms: SwarmCounts
+  readonly lockWaits: number
+  /** Messages received by each worker. */
+  readonly workers: readonly number[]
+}
 
 interface Limits {
   readonly max_torrents: number
@@ -17,11 +32,26 @@ interface Limits {
 
 export class Watch {
   private readonly reader: CounterReader<CounterName>
+  private readonly workers: number
+  private readonly swarms: SwarmBuffers
+  private readonly statisticsInterval: number
   private readonly lines: readonly LimitLine[]
   private timer: ReturnType<typeof setInterval> | undefined
+  private before: Reading
 
-  constructor(limits: Limits, counters: SharedArrayBuffer, log: Log) {
+  constructor(
+    config: { limits: Limits; statistics: { interval: number } },
+    workers: number,
+    counters: SharedArrayBuffer,
+    swarms: SwarmBuffers,
+    log: Log,
+  ) {
+    const { limits } = config
     this.reader = new CounterReader(counters, COUNTERS)
+    this.workers = workers
+    this.swarms = swarms
+    this.statisticsInterval = config.statistics.interval * 1000
+    this.before = this.read()
     const line = (counter: CounterName, what: string, key: keyof Limits) =>
       new LimitLine(counter, `${what} ([limits] ${key} = ${limits[key]})`, log)
     this.lines = [
@@ -37,6 +67,7 @@ export class Watch {
   }
 
   start(): void {
+    this.before = this.read()
     this.timer = setInterval(() => this.look(), READ_MILLISECONDS)
   }
 
@@ -44,10 +75,44 @@ export class Watch {
     clearInterval(this.timer)
   }
 
-  private look(): void {
+  read(): Reading {
     const counts = this.reader.read()
-    const now = performance.now()
-    for (const line of this.lines) line.report(counts, now)
+    const count = (name: CounterName) => counts.get(name) ?? 0
+    const swarms = countSwarms(this.swarms).websocket
+    return {
+      at: performance.now(),
+      counts,
+      connections: count('connections_opened') - count('connections_closed'),
+      swarms,
+      lockWaits: swarms.contendedLocks,
+      workers: Array.from({ length: this.workers }, (_, i) => {
+        return this.reader.ofWorker(i).get('received_messages') ?? 0
+      }),
+    }
+  }
+
+  private look(): void {
+    const now = this.read()
+    for (const line of this.lines) line.report(now.counts, now.at)
+    // A timer fires a little early or late; half a period of slack keeps the interval right on average.
+    const due = now.at - this.before.at + READ_MILLISECONDS / 2 >= this.statisticsInterval
+    if (this.statisticsInterval > 0 && due) this.writeStatistics(now)
+  }
+
+  private writeStatistics(now: Reading): void {
+    const { before } = this
+    const more = COUNTERS.map((name) => {
+      return [name, (now.counts.get(name) ?? 0) - (before.counts.get(name) ?? 0)] as const
+    })
+    const interval = {
+      seconds: (now.at - before.at) / 1000,
+      counts: new Map(more),
+      lockWaits: now.lockWaits - before.lockWaits,
+      connections: now.connections,
+      swarms: now.swarms,
+    }
+    writeRunning(statisticsText(interval, new Date()))
+    this.before = now
   }
 }
 

@@ -51,6 +51,9 @@ describe('the settings of aquatic_ws', () => {
         count_downloads: true,
       },
       handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
+      statistics: { interval: 0 },
+      operations: { address: '' },
+      access_list: { mode: 'off', path: '' },
       cleaning: {
         interval: 30,
         max_peer_age: 180,

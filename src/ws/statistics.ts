@@ -1,0 +1,65 @@
+// The table of [statistics] interval: what was done since the table before it, per second, and what there
+// is now. Called by watch.ts. Owns nothing.
+import { grouped, textTable } from '../metrics/text-table.ts'
+import type { SwarmCounts } from '../swarm/count.ts'
+import { COUNTERS, type CounterName } from './counters.ts'
+
+export interface StatisticsInterval {
+  readonly seconds: number
+  /** Counts that were added in it. */
+  readonly counts: ReadonlyMap<CounterName, number>
+  /** Times that a lock was not free at once. */
+  readonly lockWaits: number
+  readonly connections: number
+  readonly swarms: SwarmCounts
+}
+
+const HEAD = ['', 'announce', 'scrape', 'offer', 'answer', 'error', 'messages', 'bytes']
+const RECEIVED: readonly (CounterName | null)[] = [
+  'requests_announce',
+  'requests_scrape',
+  'offers_received',
+  'requests_answer',
+  null,
+  'received_messages',
+  'received_bytes',
+]
+const SENT: readonly CounterName[] = [
+  'responses_announce',
+  'responses_scrape',
+  'offers_sent',
+  'answers_sent',
+  'responses_error',
+  'sent_messages',
+  'sent_bytes',
+]
+
+export function statisticsText(interval: StatisticsInterval, until: Date): string {
+  const { counts, connections, swarms, lockWaits } = interval
+  const row = (title: string, names: readonly (CounterName | null)[]) => [
+    title,
+    ...names.map((name) => (name === null ? '' : rate(interval, name))),
+  ]
+  const changed = (name: CounterName) => grouped(counts.get(name) ?? 0)
+  return (
+    `statistics of ${interval.seconds.toFixed(1)} s until ${until.toISOString()}\n` +
+    textTable([HEAD, row('received/s', RECEIVED), row('sent/s', SENT)]) +
+    `now: connections ${grouped(connections)} (${changed('connections_opened')} opened, ` +
+    `${changed('connections_closed')} closed), torrents ${grouped(swarms.torrents)}, ` +
+    `seeders ${grouped(swarms.seeders)}, leechers ${grouped(swarms.leechers)}\n` +
+    `rejects/s: ${troubles(interval)}\n` +
+    `messages lost between workers ${changed('dropped_between_workers')}, lock waits ${lockWaits}\n`
+  )
+}
+
+function rate({ counts, seconds }: StatisticsInterval, name: CounterName): string {
+  return grouped((counts.get(name) ?? 0) / seconds)
+}
+
+/** Reasons that turned up: messages and connections refused, connections closed by the tracker. */
+function troubles(interval: StatisticsInterval): string {
+  const found = COUNTERS.filter((name) => /^(rejected|refused|closed)_/.test(name))
+    .filter((name) => (interval.counts.get(name) ?? 0) > 0)
+    .map((name) => `${name.replace(/^rejected_/, '')} ${rate(interval, name)}`)
+  return found.length === 0 ? 'none' : found.join(', ')
+}

@@ -1,0 +1,236 @@
+// What the WebTorrent tracker shows its operator: its counters as metric families, and the page's charts
+// and tables. Made by main.ts for the operations endpoint; reads what watch.ts reads. Owns nothing.
+import {
+  counterFamily,
+  gaugeFamily,
+  type LabelledValue,
+  type MetricFamily,
+} from '../metrics/families.ts'
+import type { BreakdownSpec, ChartSpec, TrackerView } from '../operations/view.ts'
+import type { ProcessFigures } from '../process/figures.ts'
+import type { Workers } from '../process/workers.ts'
+import { COUNTERS, type CounterName } from './counters.ts'
+import type { Reading, Watch } from './watch.ts'
+
+export class WsView implements TrackerView {
+  readonly name = 'aquatic_ws'
+  readonly version: string
+  readonly charts = CHARTS
+  readonly breakdowns = BREAKDOWNS
+  private readonly watch: Watch
+  private readonly workers: Workers
+  private readonly figures: ProcessFigures
+  private readonly settingsText: string
+
+  constructor(
+    version: string,
+    watch: Watch,
+    workers: Workers,
+    figures: ProcessFigures,
+    settingsText: string,
+  ) {
+    this.version = version
+    this.watch = watch
+    this.workers = workers
+    this.figures = figures
+    this.settingsText = settingsText
+  }
+
+  settings(): string {
+    return this.settingsText
+  }
+
+  troubles(): readonly string[] {
+    return this.workers.stalled().map((name) => `No progress in ${name}.`)
+  }
+
+  isReady(): boolean {
+    return this.workers.areServing()
+  }
+
+  families(): readonly MetricFamily[] {
+    const reading = this.watch.read()
+    const labels = { name: this.name, version: this.version }
+    return [
+      gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
+        [labels, 1],
+      ]),
+      ...messageFamilies(reading),
+      ...connectionFamilies(reading),
+      ...swarmFamilies(reading),
+      ...this.figures.families(),
+    ]
+  }
+}
+
+function messageFamilies(reading: Reading): MetricFamily[] {
+  const byWorker = reading.workers.map((messages, i): LabelledValue => {
+    return [{ worker: String(i + 1) }, messages]
+  })
+  return [
+    counterFamily(
+      'tracker_ws_requests_total',
+      'Valid requests by type; an answer is one to an offer.',
+      byLabel(reading, 'requests_', 'type'),
+    ),
+    counterFamily(
+      'tracker_ws_responses_total',
+      'Responses by type.',
+      byLabel(reading, 'responses_', 'type'),
+    ),
+    counterFamily(
+      'tracker_ws_rejected_total',
+      'Messages that were refused, by reason.',
+      byLabel(reading, 'rejected_', 'reason'),
+    ),
+    plain(reading, 'offers_received', 'Offers that clients made.'),
+    plain(reading, 'offers_sent', 'Offers that were passed on to peers.'),
+    plain(reading, 'answers_sent', 'Answers that were passed on to who had made the offer.'),
+    plain(reading, 'received_messages', 'Messages received.'),
+    plain(reading, 'sent_messages', 'Messages sent.'),
+    plain(reading, 'received_bytes', 'Text received.'),
+    plain(reading, 'sent_bytes', 'Text sent.'),
+    plain(
+      reading,
+      'dropped_between_workers',
+      'Offers and answers that found the way to another worker full.',
+    ),
+    counterFamily('tracker_ws_worker_messages_total', 'Messages by socket worker.', byWorker),
+  ]
+}
+
+function connectionFamilies(reading: Reading): MetricFamily[] {
+  return [
+    gaugeFamily('tracker_ws_connections', 'Open connections.', [[{}, reading.connections]]),
+    plain(reading, 'connections_opened', 'Connections opened.'),
+    counterFamily(
+      'tracker_ws_refused_connections_total',
+      'Connections that were refused, by reason.',
+      byLabel(reading, 'refused_', 'reason'),
+    ),
+    counterFamily(
+      'tracker_ws_closed_connections_total',
+      'Connections that the tracker closed, by reason: backlog is a client too slow for its messages.',
+      byLabel(reading, 'closed_', 'reason'),
+    ),
+  ]
+}
+
+function swarmFamilies({ swarms, lockWaits }: Reading): MetricFamily[] {
+  return [
+    gaugeFamily('tracker_ws_torrents', 'Torrents with at least one peer.', [[{}, swarms.torrents]]),
+    gaugeFamily('tracker_ws_peers', 'Peers in all torrents.', [
+      [{ role: 'seeder' }, swarms.seeders],
+      [{ role: 'leecher' }, swarms.leechers],
+    ]),
+    counterFamily(
+      'tracker_ws_lock_waits_total',
+      'Times that a table was locked by another worker.',
+      [[{}, lockWaits]],
+    ),
+  ]
+}
+
+/** Counters that differ in one label. */
+function byLabel({ counts }: Reading, prefix: string, label: string): LabelledValue[] {
+  return COUNTERS.filter((name) => name.startsWith(prefix)).map((name) => {
+    return [{ [label]: name.slice(prefix.length) }, counts.get(name) ?? 0]
+  })
+}
+
+function plain({ counts }: Reading, name: CounterName, help: string): MetricFamily {
+  return counterFamily(`tracker_ws_${name}_total`, help, [[{}, counts.get(name) ?? 0]])
+}
+
+const PEERS = 'tracker_ws_peers'
+
+const CHARTS: readonly ChartSpec[] = [
+  {
+    title: 'Requests',
+    unit: 'per second',
+    series: ['announce', 'scrape'].map((type) => {
+      return { title: type, metric: 'tracker_ws_requests_total', labels: { type }, show: 'rate' }
+    }),
+  },
+  {
+    title: 'Offers and answers',
+    unit: 'per second',
+    series: [
+      { title: 'offers made', metric: 'tracker_ws_offers_received_total', show: 'rate' },
+      { title: 'passed on', metric: 'tracker_ws_offers_sent_total', show: 'rate' },
+      { title: 'answers', metric: 'tracker_ws_answers_sent_total', show: 'rate' },
+    ],
+  },
+  {
+    title: 'Connections',
+    unit: 'count',
+    series: [{ title: 'open', metric: 'tracker_ws_connections', show: 'value' }],
+  },
+  {
+    title: 'Torrents',
+    unit: 'count',
+    series: [{ title: 'torrents', metric: 'tracker_ws_torrents', show: 'value' }],
+  },
+  {
+    title: 'Peers',
+    unit: 'count',
+    series: [
+      { title: 'seeders', metric: PEERS, labels: { role: 'seeder' }, show: 'value' },
+      { title: 'leechers', metric: PEERS, labels: { role: 'leecher' }, show: 'value' },
+    ],
+  },
+  {
+    title: 'Refused and lost',
+    unit: 'per second',
+    series: [
+      { title: 'messages', metric: 'tracker_ws_rejected_total', show: 'rate' },
+      { title: 'connections', metric: 'tracker_ws_refused_connections_total', show: 'rate' },
+      {
+        title: 'between workers',
+        metric: 'tracker_ws_dropped_between_workers_total',
+        show: 'rate',
+      },
+    ],
+  },
+  {
+    title: 'Traffic',
+    unit: 'bytes per second',
+    series: [
+      { title: 'in', metric: 'tracker_ws_received_bytes_total', show: 'rate' },
+      { title: 'out', metric: 'tracker_ws_sent_bytes_total', show: 'rate' },
+    ],
+  },
+  {
+    title: 'Memory',
+    unit: 'bytes',
+    series: [{ title: 'resident', metric: 'process_resident_memory_bytes', show: 'value' }],
+  },
+  {
+    title: 'Processor cores in use',
+    unit: 'per second',
+    series: [{ title: 'cores', metric: 'process_cpu_seconds_total', show: 'rate' }],
+  },
+]
+
+const BREAKDOWNS: readonly BreakdownSpec[] = [
+  { title: 'Responses', metric: 'tracker_ws_responses_total', label: 'type', nonZero: false },
+  {
+    title: 'Refused messages',
+    metric: 'tracker_ws_rejected_total',
+    label: 'reason',
+    nonZero: true,
+  },
+  {
+    title: 'Refused connections',
+    metric: 'tracker_ws_refused_connections_total',
+    label: 'reason',
+    nonZero: true,
+  },
+  {
+    title: 'Closed connections',
+    metric: 'tracker_ws_closed_connections_total',
+    label: 'reason',
+    nonZero: true,
+  },
+  { title: 'Workers', metric: 'tracker_ws_worker_messages_total', label: 'worker', nonZero: false },
+]

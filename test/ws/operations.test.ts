@@ -1,0 +1,116 @@
+// What the operator of aquatic_ws gets: the endpoint, the statistics, access lists.
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
+import { waitUntil } from '../support/wait.ts'
+import { WsClient } from '../support/ws-client.ts'
+import { announce, newHash, offer } from './messages.ts'
+
+setDefaultTimeout(60_000)
+
+const SETTINGS =
+  `socket_workers = 2\nlog_level = 'info'\n${listenOn('127.0.0.1:0')}` +
+  "[operations]\naddress = '127.0.0.1:0'\n[statistics]\ninterval = 1\n"
+
+function serving(settings: string, use: (tracker: Tracker) => Promise<void>): Promise<void> {
+  return withTracker({ executable: WS_EXECUTABLE, settings }, use)
+}
+
+async function withClients(
+  tracker: Tracker,
+  count: number,
+  use: (...clients: WsClient[]) => Promise<void>,
+): Promise<void> {
+  const clients: WsClient[] = []
+  try {
+    for (let i = 0; i < count; i++) clients.push(await WsClient.connect(tracker.at()))
+    await use(...clients)
+  } finally {
+    for (const client of clients) client.destroy()
+  }
+}
+
+/** Two peers meet, one message is wrong; then the figures tell of it. */
+async function useAndSee(tracker: Tracker): Promise<void> {
+  const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
+  const hash = newHash()
+  await withClients(tracker, 2, async (a, b) => {
+    await a.ask(announce(hash, 1))
+    await b.ask(announce(hash, 2, { left: 0, offers: [offer(1)] }))
+    await a.ask('nonsense')
+    const figures = [
+      /^tracker_ws_connections 2$/m,
+      /^tracker_ws_requests_total\{type="announce"\} 2$/m,
+      /^tracker_ws_responses_total\{type="error"\} 1$/m,
+      /^tracker_ws_rejected_total\{reason="json"\} 1$/m,
+      /^tracker_ws_offers_sent_total 1$/m,
+      /^tracker_ws_torrents 1$/m,
+      /^tracker_ws_peers\{role="seeder"\} 1$/m,
+      /^process_resident_memory_bytes [1-9]\d+$/m,
+    ]
+    await waitUntil('all of it is told', async () => {
+      const metrics = await (await fetch(`${url}metrics`)).text()
+      return figures.every((figure) => figure.test(metrics))
+    })
+    await tracker.waitForOutput(/now: connections 2 .* torrents 1, seeders 1, leechers 1\n/)
+  })
+  expect((await fetch(`${url}ready`)).status).toBe(200)
+  expect((await fetch(`${url}health`)).status).toBe(200)
+  expect(await (await fetch(url)).text()).toContain('Offers and answers')
+}
+
+function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'aquatic-ws-ops-'))
+  chmodSync(folder, 0o755)
+  return use(folder).finally(() => rmSync(folder, { recursive: true, force: true }))
+}
+
+describe('the operations endpoint and the statistics', () => {
+  test('tell what the tracker has done', () => serving(SETTINGS, useAndSee))
+
+  test.skipIf(process.getuid?.() !== 0)('work in another root directory, as another user', () =>
+    inFolder((folder) =>
+      serving(
+        `${SETTINGS}[privileges]\ndrop_privileges = true\nchroot_path = '${folder}'\n`,
+        useAndSee,
+      ),
+    ),
+  )
+})
+
+test('an access list is asked for announces and scrapes, and read again on SIGUSR1', () =>
+  inFolder(async (folder) => {
+    const path = join(folder, 'list.txt')
+    const [first, second] = [newHash(), newHash()]
+    const write = (...hashes: string[]) => {
+      const lines = hashes.map((hash) => `${Buffer.from(hash, 'latin1').toString('hex')}\n`)
+      writeFileSync(`${path}.new`, lines.join(''))
+      renameSync(`${path}.new`, path)
+    }
+    write(second)
+    const settings =
+      `socket_workers = 2\n${listenOn('127.0.0.1:0')}[cleaning]\ninterval = 1\n` +
+      `[access_list]\nmode = 'deny'\npath = '${path}'\n`
+    await serving(settings, (tracker) =>
+      withClients(tracker, 1, async (client) => {
+        const scrape = async () => {
+          const { files } = await client.ask({ action: 'scrape', info_hash: [first, second] })
+          return [first, second].map((hash) => files?.[hash]?.incomplete)
+        }
+        expect(await client.ask(announce(first, 1))).toMatchObject({ incomplete: 1 })
+        const refusal = { 'failure reason': 'Info hash not allowed', info_hash: second }
+        expect(await client.ask(announce(second, 1))).toMatchObject(refusal)
+        expect(await scrape()).toEqual([1, 0])
+        write(first)
+        tracker.signal('SIGUSR1')
+        await waitUntil('the new list is in force', async () => {
+          return 'failure reason' in (await client.ask(announce(first, 1)))
+        })
+        expect(await scrape()).toEqual([0, 0])
+        expect(await client.ask(announce(second, 1))).toMatchObject({ incomplete: 1 })
+        expect(await scrape()).toEqual([0, 1])
+      }),
+    )
+  }))
