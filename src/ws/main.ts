@@ -26,6 +26,7 @@ import { COUNTERS } from './counters.ts'
 import type { ExchangeEnds } from './exchange.ts'
 import { createExchange, portsOf } from './exchange-rings.ts'
 import { findAddresses, type Listening } from './listen.ts'
+import { reloadProblems } from './reload-check.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { readTlsFiles, TlsError, type TlsFiles } from './tls.ts'
 import { WsView } from './view.ts'
@@ -91,10 +92,10 @@ function connectionLimit({ limits }: WsConfig): number {
 
 /** Becomes another user, with the sockets: only their owner can open the port again for new certificates. */
 function giveAll(config: WsConfig, listening: Listening, identity: Identity): void {
-  giveListeners(
-    listening.servers.map(({ port }) => port),
-    identity,
-  )
+  const ports = listening.servers.map(({ port }) => port)
+  const problems = config.network.use_tls ? reloadProblems(config, ports, identity) : []
+  for (const problem of problems) writeStderr(`aquatic_ws: warning: ${problem}\n`)
+  giveListeners(ports, identity)
   giveUpRights(config.privileges, identity)
 }
 

@@ -7,6 +7,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import forge from 'node-forge'
 
+/** Of the three parts of a PKCS#12 file, those before the check of the password. */
+const VERSION_AND_CONTENT = 2
+
 export interface TlsFiles {
   /** The certificate and its chain, in PEM. */
   readonly cert: string
@@ -104,13 +107,31 @@ function openPkcs12(path: string, bytes: Buffer, password: string): forge.pkcs12
     throw new TlsError(`[network] tls_pkcs12_path '${path}' is no PKCS#12 file`)
   }
   try {
-    return forge.pkcs12.pkcs12FromAsn1(asn1, false, password)
+    return decrypted(asn1, password)
   } catch (error) {
     const wrong = /invalid password|MAC could not be verified/i.test(String(error))
     const fault = wrong
       ? 'cannot be opened with tls_pkcs12_password: that is not its password'
       : `cannot be read: ${(error as Error).message}`
     throw new TlsError(`[network] tls_pkcs12_path '${path}' ${fault}`)
+  }
+}
+
+/**
+ * Newer files are encrypted with the password in UTF-8, while the check of the password takes it in
+ * UTF-16; the library uses the same text for both. So a password beyond ASCII needs a second try,
+ * without the check, which has been passed by then.
+ */
+function decrypted(asn1: forge.asn1.Asn1, password: string): forge.pkcs12.Pkcs12Pfx {
+  try {
+    return forge.pkcs12.pkcs12FromAsn1(asn1, false, password)
+  } catch (error) {
+    const utf8 = forge.util.encodeUtf8(password)
+    const parts = asn1.value
+    if (utf8 === password || !/decrypt/i.test(String(error)) || typeof parts === 'string')
+      throw error
+    const unchecked = { ...asn1, value: parts.slice(0, VERSION_AND_CONTENT) }
+    return forge.pkcs12.pkcs12FromAsn1(unchecked, false, utf8)
   }
 }
 

@@ -1,0 +1,62 @@
+// Certificates of every kind, made by openssl for the tests that need them. Owns the folder they are in.
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export class Certificates {
+  readonly folder = mkdtempSync(join(tmpdir(), 'aquatic-tls-'))
+
+  constructor() {
+    // Trackers that have become nobody read them too.
+    chmodSync(this.folder, 0o755)
+  }
+
+  path(name: string): string {
+    return join(this.folder, name)
+  }
+
+  read(name: string): string {
+    return readFileSync(this.path(name), 'latin1')
+  }
+
+  write(name: string, text: string): string {
+    writeFileSync(this.path(name), text, { mode: 0o644 })
+    return this.path(name)
+  }
+
+  /** Writes NAME.pem and NAME-key.pem (PKCS#8) for a self-signed certificate of that common name. */
+  make(name: string, algorithm: 'ec' | 'rsa'): void {
+    const kind = algorithm === 'ec' ? ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['rsa:2048']
+    this.openssl(
+      ...['req', '-x509', '-newkey', ...kind, '-nodes', '-days', '30', '-subj', `/CN=${name}`],
+      ...['-keyout', this.path(`${name}-key.pem`), '-out', this.path(`${name}.pem`)],
+    )
+    chmodSync(this.path(`${name}-key.pem`), 0o644)
+  }
+
+  /** The key of a certificate in the form that came before PKCS#8: SEC 1 or PKCS#1. */
+  makeTraditional(name: string): string {
+    const target = this.path(`${name}-traditional.pem`)
+    this.openssl('pkey', '-in', this.path(`${name}-key.pem`), '-traditional', '-out', target)
+    return target
+  }
+
+  /** A PKCS#12 file; `more`: further flags of openssl, such as -legacy. */
+  makePkcs12(name: string, password: string, ...more: string[]): string {
+    const target = this.path(`${name}${more.join('').replace(/[^a-z]/g, '')}.p12`)
+    this.openssl(
+      ...['pkcs12', '-export', '-inkey', this.path(`${name}-key.pem`)],
+      ...['-in', this.path(`${name}.pem`), '-out', target, '-passout', `pass:${password}`, ...more],
+    )
+    return target
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  private openssl(...args: string[]): void {
+    const { exitCode, stderr } = Bun.spawnSync(['openssl', ...args], { stderr: 'pipe' })
+    if (exitCode !== 0) throw new Error(`openssl ${args.join(' ')}: ${stderr.toString()}`)
+  }
+}

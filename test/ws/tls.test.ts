@@ -1,0 +1,240 @@
+// Certificates: every form of file, what is told about wrong ones, and the change while it runs.
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { X509Certificate } from 'node:crypto'
+import { connect } from 'node:tls'
+import { readTlsFiles, TlsError } from '../../src/ws/tls.ts'
+import { Certificates } from '../support/certificates.ts'
+import {
+  type Endpoint,
+  runTracker,
+  type Tracker,
+  WS_EXECUTABLE,
+  withTracker,
+} from '../support/tracker.ts'
+import { waitFor, waitUntil } from '../support/wait.ts'
+import { openSocket, WsClient } from '../support/ws-client.ts'
+
+const files = new Certificates()
+const PASSWORD = 'pass word \u00e9'
+
+beforeAll(() => {
+  files.make('ec', 'ec')
+  files.make('rsa', 'rsa')
+  files.make('other', 'ec')
+})
+afterAll(() => files.remove())
+
+const NONE = {
+  tls_certificate_path: '',
+  tls_private_key_path: '',
+  tls_pkcs12_path: '',
+  tls_pkcs12_password: '',
+}
+const pem = (cert: string, key: string) =>
+  readTlsFiles({ ...NONE, tls_certificate_path: cert, tls_private_key_path: key })
+const pkcs12 = (path: string, password: string) =>
+  readTlsFiles({ ...NONE, tls_pkcs12_path: path, tls_pkcs12_password: password })
+
+/** The common name of the first certificate, and how many there are. */
+function summary({ cert }: { cert: string }): [string, number] {
+  const all = cert.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  return [new X509Certificate(String(all[0])).subject, all.length]
+}
+
+function messageOf(read: () => unknown): string {
+  try {
+    read()
+  } catch (error) {
+    expect(error).toBeInstanceOf(TlsError)
+    return (error as TlsError).message
+  }
+  throw new Error('it was accepted')
+}
+
+describe('files in PEM', () => {
+  test.each(['ec', 'rsa'])('with an %s key, PKCS#8 or older, are read', (name) => {
+    const cert = files.path(`${name}.pem`)
+    for (const key of [files.path(`${name}-key.pem`), files.makeTraditional(name)]) {
+      expect(summary(pem(cert, key))).toEqual([`CN=${name}`, 1])
+    }
+  })
+
+  test('keep their chain', () => {
+    const chain = files.write('chain.pem', files.read('ec.pem') + files.read('other.pem'))
+    expect(summary(pem(chain, files.path('ec-key.pem')))).toEqual(['CN=ec', 2])
+  })
+
+  test('that are wrong are told apart', () => {
+    const [cert, key] = [files.path('ec.pem'), files.path('ec-key.pem')]
+    const junk = files.write('junk.pem', 'junk')
+    expect(messageOf(() => pem(files.path('none.pem'), key))).toMatch(
+      /none\.pem' cannot be read.*ENOENT/,
+    )
+    expect(messageOf(() => pem(cert, files.folder))).toContain('EISDIR')
+    expect(messageOf(() => pem(junk, key))).toContain("junk.pem' holds no certificate")
+    expect(messageOf(() => pem(cert, junk))).toContain("junk.pem' holds no private key")
+    expect(messageOf(() => pem(key, cert))).toContain('holds no certificate')
+    expect(messageOf(() => pem(cert, files.path('rsa-key.pem')))).toContain('is not that of')
+    expect(messageOf(() => pem(cert, files.path('other-key.pem')))).toContain('is not that of')
+  })
+})
+
+describe('a file in PKCS#12', () => {
+  test.each(['ec', 'rsa'])('with an %s key is read, modern and old', (name) => {
+    for (const more of [[], ['-legacy'], ['-keypbe', 'NONE', '-certpbe', 'NONE']]) {
+      const path = files.makePkcs12(name, PASSWORD, ...more)
+      expect(summary(pkcs12(path, PASSWORD))).toEqual([`CN=${name}`, 1])
+    }
+  })
+
+  test('has its own certificate first, whatever the order', () => {
+    const path = files.makePkcs12('ec', '', '-certfile', files.path('other.pem'))
+    expect(summary(pkcs12(path, ''))).toEqual(['CN=ec', 2])
+  })
+
+  test('that is wrong is told', () => {
+    const path = files.makePkcs12('rsa', PASSWORD)
+    expect(messageOf(() => pkcs12(path, 'another'))).toContain('that is not its password')
+    expect(messageOf(() => pkcs12(path, ''))).toContain('that is not its password')
+    expect(messageOf(() => pkcs12(files.path('ec.pem'), ''))).toContain('is no PKCS#12 file')
+    expect(messageOf(() => pkcs12(files.path('none.p12'), ''))).toContain('ENOENT')
+    const keyless = files.makePkcs12('rsa', PASSWORD, '-nokeys')
+    expect(messageOf(() => pkcs12(keyless, PASSWORD))).toContain('holds no private key')
+  })
+})
+
+/** The common name that a new connection is shown; '' when it is reset, as one is that a closing listener has not accepted yet. */
+function nameShown({ host, port }: Endpoint): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, rejectUnauthorized: false }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN))
+      socket.destroy()
+    })
+    socket.on('error', () => resolve(''))
+  })
+}
+
+function settings(cert: string, key: string, more = ''): string {
+  return `socket_workers = 2\nlog_level = 'info'\n[network]\naddress = '127.0.0.1:0'
+    use_tls = true\ntls_certificate_path = '${cert}'\ntls_private_key_path = '${key}'\n${more}`
+}
+
+async function serves(tracker: Tracker): Promise<void> {
+  const client = await WsClient.connect(tracker.at(), { tls: true })
+  const announce = { action: 'announce', info_hash: 'h'.repeat(20), peer_id: 'p'.repeat(20) }
+  expect(await client.ask(announce)).toMatchObject({ interval: 120 })
+  await client.close()
+}
+
+describe('a tracker with use_tls', () => {
+  test.each([
+    ['tls_certificate_path', '/none/cert.pem', 'ENOENT'],
+    ['tls_private_key_path', '/none/key.pem', 'ENOENT'],
+  ])('does not start without the file of %s', async (setting, path, code) => {
+    const of = (name: string, file: string) => (name === setting ? path : files.path(file))
+    const cert = of('tls_certificate_path', 'ec.pem')
+    const key = of('tls_private_key_path', 'ec-key.pem')
+    const options = { settings: settings(cert, key) }
+    const { code: exit, stderr } = await runTracker({ ...options, executable: WS_EXECUTABLE })
+    expect(exit).toBe(1)
+    expect(stderr).toBe(`aquatic_ws: [network] ${setting} '${path}' cannot be read (${code})\n`)
+  })
+
+  test('serves wss, and health by https', async () => {
+    const path = files.makePkcs12('rsa', PASSWORD)
+    const text = `[network]\naddress = '127.0.0.1:0'\nuse_tls = true\ntls_pkcs12_path = '${path}'\n`
+    const env = { AQUATIC_NETWORK_TLS_PKCS12_PASSWORD: PASSWORD }
+    await withTracker({ executable: WS_EXECUTABLE, settings: text, env }, async (tracker) => {
+      await serves(tracker)
+      expect(await nameShown(tracker.at())).toBe('rsa')
+      const { host, port } = tracker.at()
+      const options = { tls: { rejectUnauthorized: false } }
+      expect((await fetch(`https://${host}:${port}/health`, options)).status).toBe(200)
+      expect((await fetch(`https://${host}:${port}/`, options)).status).toBe(426)
+      expect(tracker.stderr).not.toContain(PASSWORD)
+    })
+  })
+
+  test('takes new certificates on SIGUSR1, keeps connections, and the old ones if they are wrong', async () => {
+    const cert = files.write('live.pem', files.read('ec.pem'))
+    const key = files.write('live-key.pem', files.read('ec-key.pem'))
+    const options = { executable: WS_EXECUTABLE, settings: settings(cert, key) }
+    await withTracker(options, async (tracker) => {
+      const old = await WsClient.connect(tracker.at(), { tls: true })
+      expect(await nameShown(tracker.at())).toBe('ec')
+      files.write('live.pem', files.read('other.pem'))
+      tracker.signal('SIGUSR1')
+      await tracker.waitForOutput(/the certificate stays as it was: the key .* is not that of/)
+      expect(await nameShown(tracker.at())).toBe('ec')
+      files.write('live-key.pem', files.read('other-key.pem'))
+      tracker.signal('SIGUSR1')
+      await waitUntil('the new certificate is shown', async () => {
+        const names = await Promise.all(Array.from({ length: 8 }, () => nameShown(tracker.at())))
+        return names.every((name) => name === 'other')
+      })
+      const announce = { action: 'announce', info_hash: 'h'.repeat(20), peer_id: 'q'.repeat(20) }
+      expect(await old.ask(announce)).toMatchObject({ interval: 120 })
+      await serves(tracker)
+      old.destroy()
+    })
+  }, 30_000)
+
+  test('closes a handshake that is not completed within 15 seconds, however slowly it goes on', async () => {
+    const text = settings(files.path('ec.pem'), files.path('ec-key.pem'))
+    await withTracker({ executable: WS_EXECUTABLE, settings: text }, async (tracker) => {
+      const hello = Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3)
+      await Promise.all(
+        [new Uint8Array(0), hello].flatMap((start) =>
+          [false, true].map(async (trickles) => {
+            const socket = openSocket(tracker.at())
+            const closed = new Promise((resolve) => socket.on('close', resolve))
+            socket.on('error', () => {})
+            if (start.length > 0) socket.write(start)
+            const timer = setInterval(() => trickles && socket.write('a'), 1000)
+            expect(await waitFor(closed, 15_500)).toBeDefined()
+            clearInterval(timer)
+          }),
+        ),
+      )
+      await serves(tracker)
+    })
+  }, 30_000)
+})
+
+const isRoot = process.getuid?.() === 0
+
+describe.skipIf(!isRoot)(
+  `a tracker that root starts with drop_privileges${isRoot ? '' : ' (skipped: needs root)'}`,
+  () => {
+    const drop = (root: string) => `[privileges]\ndrop_privileges = true\nchroot_path = '${root}'\n`
+
+    test('takes new certificates afterwards, when they are inside its root directory', async () => {
+      const cert = files.write('dropped.pem', files.read('ec.pem'))
+      const key = files.write('dropped-key.pem', files.read('ec-key.pem'))
+      // The same paths lead to the same files, from outside and inside.
+      const options = { executable: WS_EXECUTABLE, settings: settings(cert, key, drop('/')) }
+      await withTracker(options, async (tracker) => {
+        expect(tracker.stderr).not.toContain('warning')
+        await serves(tracker)
+        files.write('dropped.pem', files.read('other.pem'))
+        files.write('dropped-key.pem', files.read('other-key.pem'))
+        tracker.signal('SIGUSR1')
+        await waitUntil('the new certificate is shown', async () => {
+          return (await nameShown(tracker.at())) === 'other'
+        })
+        await serves(tracker)
+      })
+    }, 30_000)
+
+    test('says at the start what new certificates would need', async () => {
+      const text = settings(files.path('ec.pem'), files.path('ec-key.pem'), drop(files.folder))
+      await withTracker({ executable: WS_EXECUTABLE, settings: text }, async (tracker) => {
+        expect(tracker.stderr).toContain('warning: SIGUSR1 will not find new certificates')
+        await serves(tracker)
+        tracker.signal('SIGUSR1')
+        await tracker.waitForOutput(/the certificate stays as it was/)
+        await serves(tracker)
+      })
+    }, 30_000)
+  },
+)
