@@ -14,6 +14,12 @@ const BODY_BYTES_MAX = 1024
 /** A connection that says nothing for so long (seconds) is closed. */
 const IDLE_SECONDS = 30
 
+/**
+ * Whether another process may have the port at the same time: 'alone' no, 'first' not yet, 'beside'
+ * one has it now, whose place this one takes (persistence/hand-over.ts).
+ */
+export type PortSharing = 'alone' | 'first' | 'beside'
+
 const COMMON_HEADERS = {
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
@@ -30,13 +36,13 @@ export class OperationsServer {
   private readonly startedAt = Date.now()
 
   /** Opens the socket and starts to look at the tracker. Throws StartError when that cannot be. */
-  constructor(address: string, view: TrackerView) {
+  constructor(address: string, view: TrackerView, sharing: PortSharing = 'alone') {
     const wanted = parseSocketAddress(address)
     if ('fault' in wanted)
       throw new StartError(`[operations] address = '${address}' ${wanted.fault}`)
     this.view = view
     this.sampler = new Sampler(view)
-    this.server = this.listen(wanted)
+    this.server = this.listen(wanted, sharing)
     this.address = { ...wanted, port: this.server.port ?? wanted.port }
     this.sampler.start()
   }
@@ -47,18 +53,15 @@ export class OperationsServer {
     this.server.stop(true)
   }
 
-  private listen(wanted: SocketAddress): Bun.Server<undefined> {
+  private listen(wanted: SocketAddress, sharing: PortSharing): Bun.Server<undefined> {
     try {
-      return Bun.serve({
-        hostname: wanted.host,
-        port: wanted.port,
-        development: false,
-        // Said explicitly: without «development» it would be on, and a port in use no error.
-        reusePort: false,
-        idleTimeout: IDLE_SECONDS,
-        maxRequestBodySize: BODY_BYTES_MAX,
-        fetch: (request) => this.answer(request),
-      })
+      if (sharing === 'alone') return this.open(wanted, false)
+      if (sharing === 'beside') return this.open(wanted, true)
+      // With sharing from the start, a port in use would be no error.
+      const probe = this.open(wanted, false)
+      const port = probe.port ?? wanted.port
+      void probe.stop(true)
+      return this.open({ ...wanted, port }, true)
     } catch (error) {
       const { code, message } = error as { code?: string; message: string }
       const where = addressText(wanted)
@@ -67,6 +70,19 @@ export class OperationsServer {
           'Choose another port or address, or stop the program that uses it.',
       )
     }
+  }
+
+  private open({ host, port }: SocketAddress, reusePort: boolean): Bun.Server<undefined> {
+    return Bun.serve({
+      hostname: host,
+      port,
+      development: false,
+      // Said explicitly: without «development» it would be on.
+      reusePort,
+      idleTimeout: IDLE_SECONDS,
+      maxRequestBodySize: BODY_BYTES_MAX,
+      fetch: (request) => this.answer(request),
+    })
   }
 
   private answer(request: Request): Response {

@@ -8,14 +8,18 @@ import { writeStderr } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow, readBootId } from './boot.ts'
-import { setAside } from './files.ts'
+import { removeFile, setAside } from './files.ts'
 import type { Folder } from './folder.ts'
+import { HandOver } from './hand-over.ts'
 import { readKey, writeKey } from './key.ts'
 import { type LoadFigures, loadSnapshot, SnapshotRefused } from './read.ts'
+import { SOCKET_FILE, type TakeOver, takeOverFrom } from './take-over.ts'
 import { type SnapshotFigures, SnapshotStopped, writeSnapshot } from './write.ts'
 
 export const KEY_FILE = 'aquatic_udp.key'
 export const SNAPSHOT_FILE = 'aquatic_udp.snapshot'
+/** Who announced between a snapshot and a take-over. */
+export const REST_FILE = 'aquatic_udp.rest'
 
 const MINUTE_MILLISECONDS = 60_000
 const SECRET_BYTES = 32
@@ -27,6 +31,8 @@ export interface KeeperOptions {
   /** `[cleaning] max_peer_age`. */
   readonly maxAge: number
   readonly countDownloads: boolean
+  /** Take the place of a tracker that uses the folder. */
+  readonly takeOver: boolean
   readonly log: Log
 }
 
@@ -42,18 +48,34 @@ export class Keeper {
   /** The secret of the connection ids: the one that was kept, or a new one. */
   readonly secret: Uint8Array
   private readonly options: KeeperOptions
-  private readonly bootId = readBootId()
+  private readonly bootId: Uint8Array
+  private readonly takeOver: TakeOver | null
+  private handOver: HandOver | null = null
+  private handingOver = false
+  /** The second before the last snapshot was begun: who announced since may be missing in it. */
+  private snapshotSince = 0
   private timer: ReturnType<typeof setInterval> | undefined
   private underWay: Promise<void> | null = null
   private stopping = false
 
-  /** Reads what was kept. Nobody may serve from the swarms yet. */
-  constructor(options: KeeperOptions) {
+  /** Reads what was kept, or takes it from a running tracker. Nobody may serve from the swarms yet. */
+  static async open(options: KeeperOptions): Promise<Keeper> {
+    return new Keeper(options, await takeOverFrom(options.folder, options.takeOver))
+  }
+
+  private constructor(options: KeeperOptions, takeOver: TakeOver | null) {
     this.options = options
+    this.takeOver = takeOver
+    this.bootId = readBootId()
     const key = this.use(KEY_FILE, (path) => readKey(path, this.bootId))
     this.secret = key ?? randomBytes(SECRET_BYTES)
     const loaded = this.use(SNAPSHOT_FILE, (path) => this.load(path))
     if (loaded !== null) options.log.info(`restored ${describeLoaded(loaded)}`)
+  }
+
+  /** True when a tracker that serves now is to be replaced: its ports are shared with it. */
+  get takesOver(): boolean {
+    return this.takeOver !== null
   }
 
   /** Call it once the root directory has changed. */
@@ -61,9 +83,13 @@ export class Keeper {
     this.options.folder.rootChanged()
   }
 
-  /** Call it once the process is who it will be. Throws StartError when the folder cannot be written. */
-  async start(): Promise<void> {
-    const { folder, intervalMinutes } = this.options
+  /**
+   * Call it once the workers serve and the process is who it will be; `stop` ends the workers, when
+   * another process has this one's place. Throws StartError when the folder cannot be written: then a
+   * tracker that was to be replaced goes on.
+   */
+  async start(stop: () => void): Promise<void> {
+    const { folder, intervalMinutes, log } = this.options
     try {
       await writeKey(folder.fileOf(KEY_FILE), this.bootId, this.secret)
     } catch (error) {
@@ -72,39 +98,84 @@ export class Keeper {
           `${(error as Error).message}. It must be writable for the user that the tracker runs as.`,
       )
     }
+    if (this.takeOver !== null) await this.takeRest(this.takeOver)
+    const actions = { snapshot: () => this.handOverSnapshot(), stop, resume: () => this.resume() }
+    this.handOver = new HandOver(folder.fileOf(SOCKET_FILE), actions, log)
+    await this.handOver.listen()
     process.on('SIGUSR2', () => this.writeNow())
     if (intervalMinutes === 0) return
     this.timer = setInterval(() => this.writeNow(), intervalMinutes * MINUTE_MILLISECONDS)
   }
 
-  /** The last snapshot, when nobody serves any more. */
+  /** The last snapshot, when nobody serves any more. After a take-over only what the other has not got. */
   async finish(): Promise<void> {
     clearInterval(this.timer)
     this.stopping = true
     await this.underWay
-    await this.write(false)
+    const isGivenAway = this.handOver?.isGivenAway === true
+    const written = await this.write(isGivenAway ? REST_FILE : SNAPSHOT_FILE, false)
+    await this.handOver?.finish(written)
+  }
+
+  private async takeRest(takeOver: TakeOver): Promise<void> {
+    const { folder, log } = this.options
+    if (!(await takeOver.serving())) {
+      log.warn('the other process left nobody who announced while this one started')
+      return
+    }
+    try {
+      const rest = this.use(REST_FILE, (path) => this.load(path))
+      removeFile(folder.fileOf(REST_FILE))
+      if (rest !== null) log.info(`taken over, with ${rest.peers} peers that announced meanwhile`)
+    } catch (error) {
+      // The other has ended: without this one nobody would serve.
+      log.error(`who announced during the take-over is lost: ${(error as Error).message}`)
+    }
+  }
+
+  /** For a process that takes over: what is known now. From here on no snapshot of this process's own. */
+  private async handOverSnapshot(): Promise<boolean> {
+    this.handingOver = true
+    await this.underWay
+    return this.write(SNAPSHOT_FILE, true)
+  }
+
+  private resume(): void {
+    this.handingOver = false
   }
 
   private writeNow(): void {
-    if (this.underWay !== null) return
-    this.underWay = this.write(true).finally(() => {
+    if (this.underWay !== null || this.handingOver) return
+    this.underWay = this.write(SNAPSHOT_FILE, true).then(() => {
       this.underWay = null
     })
   }
 
-  private async write(gently: boolean): Promise<void> {
+  private async write(name: string, gently: boolean): Promise<boolean> {
     const { folder, swarms, log } = this.options
-    const path = folder.fileOf(SNAPSHOT_FILE)
+    const path = folder.fileOf(name)
     const mustStop = () => gently && this.stopping
+    const since = this.snapshotSince
+    const seenSince = name === REST_FILE ? { seenSince: since } : {}
+    this.snapshotSince = momentNow(this.bootId).monotonic - 1
     try {
-      const figures = await writeSnapshot({ path, swarms, bootId: this.bootId, gently, mustStop })
+      const figures = await writeSnapshot({
+        path,
+        swarms,
+        bootId: this.bootId,
+        gently,
+        mustStop,
+        ...seenSince,
+      })
       this.counts.written++
       this.counts.last = figures
       log.info(`snapshot written: ${describeWritten(figures)}`)
+      return true
     } catch (error) {
-      if (error instanceof SnapshotStopped) return
+      if (error instanceof SnapshotStopped) return false
       this.counts.failed++
       log.error(`the snapshot could not be written: ${(error as Error).message}`)
+      return false
     }
   }
 

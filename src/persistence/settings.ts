@@ -1,6 +1,6 @@
 // The settings section [persistence], and its checks. Used by the trackers' configs. Owns nothing.
 import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
-import { integer, string } from '../config/setting.ts'
+import { boolean, integer, string } from '../config/setting.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 
 const INTERVAL_MINUTES_MAX = 10_080
@@ -32,6 +32,14 @@ export const persistenceSettings = section(
 
       SIGUSR2 writes them at once, as before a copy is made. What has changed since the last time is lost when the process is killed or the machine fails. A million peers
       take about 10 MB and some tenths of a second, of which no client notices anything.`,
+    ),
+    take_over: boolean(
+      false,
+      `Take the place of a tracker that runs and uses the same folder, as for an upgrade without a gap:
+      it writes what it knows and goes on serving until this one serves, then it ends. Addresses,
+      user and settings may differ, but to share a port both must have been started by the same user.
+
+      When none runs, the start is an ordinary one. With false a folder in use stops the start.`,
     ),
   },
 )

@@ -4,7 +4,12 @@ import { addressBytes, addressText, isWildcard, type SocketAddress } from '../co
 import { StartError } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'
 import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
-import { closeSocket, openUdpSocket, type UdpSocket } from '../os/udp-socket.ts'
+import {
+  closeSocket,
+  openUdpSocket,
+  type UdpSocket,
+  type UdpSocketOptions,
+} from '../os/udp-socket.ts'
 import type { UdpConfig } from './config.ts'
 
 export interface Listening {
@@ -20,13 +25,14 @@ export interface WorkerSocket {
   readonly packetInfo: boolean
 }
 
-export function openSockets(config: UdpConfig, workers: number): Listening {
+/** `beside`: another tracker of ours serves on these ports until this one does. */
+export function openSockets(config: UdpConfig, workers: number, beside = false): Listening {
   const { address, address_ipv6, socket_recv_buffer_size } = config.network
   const opened: { address: SocketAddress; sockets: UdpSocket[] }[] = []
   const ports: number[] = []
   for (const item of listenAddresses(address, address_ipv6)) {
     const wanted = item.portFromIndex >= 0 ? ports[item.portFromIndex] : item.port
-    const sockets = openAddress({ ...item, port: wanted }, workers, socket_recv_buffer_size)
+    const sockets = openAddress({ ...item, port: wanted }, workers, socket_recv_buffer_size, beside)
     ports.push(sockets.length === 0 ? 0 : sockets[0].port)
     if (sockets.length > 0) opened.push({ address: { ...item, port: sockets[0].port }, sockets })
   }
@@ -47,7 +53,12 @@ export function openSockets(config: UdpConfig, workers: number): Listening {
 }
 
 /** One socket per worker; none for an optional address that this machine does not have. */
-function openAddress(item: ListenAddress, workers: number, bufferBytes: number): UdpSocket[] {
+function openAddress(
+  item: ListenAddress,
+  workers: number,
+  bufferBytes: number,
+  beside: boolean,
+): UdpSocket[] {
   const options = {
     family: item.family,
     address: addressBytes(item),
@@ -56,18 +67,25 @@ function openAddress(item: ListenAddress, workers: number, bufferBytes: number):
     receiveBufferBytes: bufferBytes,
   }
   try {
-    // Opened alone and closed again: with port sharing from the start, a second tracker on this port
-    // would not be told, but silently take a part of the clients.
-    const probe = openUdpSocket({ ...options, port: item.port, sharePort: false })
-    closeSocket(probe.fd)
+    const port = beside && item.port !== 0 ? item.port : freePort({ ...options, port: item.port })
     return Array.from({ length: workers }, () =>
-      openUdpSocket({ ...options, port: probe.port, sharePort: true }),
+      openUdpSocket({ ...options, port, sharePort: true }),
     )
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
     if (item.optional && isAbsentAddress(error)) return []
     throw new StartError(`cannot listen on ${addressText(item)}: ${listenRemedy(error)}`)
   }
+}
+
+/**
+ * The port, which nobody else has: opened alone and closed again. With port sharing from the start, a
+ * second tracker on this port would not be told, but silently take a part of the clients.
+ */
+function freePort(options: Omit<UdpSocketOptions, 'sharePort'>): number {
+  const probe = openUdpSocket({ ...options, sharePort: false })
+  closeSocket(probe.fd)
+  return probe.port
 }
 
 function bufferWarnings(sockets: readonly UdpSocket[], wanted: number): string[] {

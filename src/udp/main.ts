@@ -9,7 +9,7 @@ import { StartError } from '../config/cli.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
-import { OperationsServer } from '../operations/server.ts'
+import { OperationsServer, type PortSharing } from '../operations/server.ts'
 import type { Identity } from '../os/privileges.ts'
 import { Folder } from '../persistence/folder.ts'
 import { Keeper } from '../persistence/keeper.ts'
@@ -61,21 +61,22 @@ export async function runUdpTracker(
   }
   const identity = identityFor(config.privileges)
   const swarms = reserveSwarms(config.limits, Math.max(workers.socket, workers.request), UDP_KINDS)
-  const keeper = keeperFor(config, swarms, identity)
-  const listening = openSockets(config, workers.socket)
+  const keeper = await keeperFor(config, swarms, identity)
+  const listening = openSockets(config, workers.socket, keeper?.takesOver === true)
   for (const warning of listening.warnings) writeStderr(`aquatic_udp: warning: ${warning}\n`)
   const tracker = new Tracker(config, workers, swarms, listening, entry, keeper)
   prepareRunning()
   await tracker.accessList.load()
   await tracker.start()
-  const operations = tracker.serveOperations(version, settingsText)
+  const sharing = keeper === null ? 'alone' : keeper.takesOver ? 'beside' : 'first'
+  const operations = tracker.serveOperations(version, settingsText, sharing)
   releaseStartCode()
   giveUpRights(config.privileges, identity)
   if (identity !== null) {
     keeper?.rootChanged()
     tracker.accessList.rootChanged()
   }
-  await keeper?.start()
+  await keeper?.start(() => tracker.stop())
   tracker.accessList.start()
   const addresses = listening.addresses.map(addressText).join(', ')
   const state = `listening on ${addresses} (${workersText(workers)})`
@@ -91,19 +92,20 @@ function workersText({ socket, request }: WorkerCounts): string {
 }
 
 /** Reads what was kept over the restart; null when nothing is. */
-function keeperFor(
+async function keeperFor(
   config: UdpConfig,
   buffers: SwarmBuffers,
   identity: Identity | null,
-): Keeper | null {
+): Promise<Keeper | null> {
   const { persistence, privileges, cleaning, protocol } = config
   if (persistence.path === '') return null
-  return new Keeper({
+  return Keeper.open({
     folder: new Folder(persistence.path, privileges, identity),
     swarms: attachSwarms(buffers, protocol.count_downloads),
     intervalMinutes: persistence.interval_minutes,
     maxAge: cleaning.max_peer_age,
     countDownloads: protocol.count_downloads,
+    takeOver: persistence.take_over,
     log: logFor('persistence'),
   })
 }
@@ -163,12 +165,16 @@ class Tracker {
     this.watch.start()
   }
 
+  stop(): void {
+    this.workers.stop()
+  }
+
   /** Opens the endpoint of [operations] address; returns where it is, null for none. */
-  serveOperations(version: string, settingsText: string): string | null {
+  serveOperations(version: string, settingsText: string, sharing: PortSharing): string | null {
     const { address } = this.config.operations
     if (address === '') return null
     const view = new UdpView(version, this.watch, this.workers, new ProcessFigures(), settingsText)
-    const server = new OperationsServer(address, view)
+    const server = new OperationsServer(address, view, sharing)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
   }

@@ -14,6 +14,7 @@ import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
 import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
 import { Poll } from '../os/poll.ts'
 import { SendBatch } from '../os/send-batch.ts'
+import { closeSocket } from '../os/udp-socket.ts'
 import type { UpdateSource } from '../process/updates.ts'
 import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
@@ -42,6 +43,9 @@ import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
 
 /** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
 const TIME_MAX = 0x7fffffff
+
+/** Batches that a worker still serves when it is to stop: some milliseconds. */
+const LAST_TURNS_MAX = 16
 
 export interface SocketWorkerData extends WorkerStart {
   readonly role: 'socket'
@@ -76,6 +80,8 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const worker = new SocketWorker(data, batches, handler, stages)
   parentPort?.postMessage(READY_MESSAGE)
   worker.run()
+  // At once: as long as they are open, the system sends a share of the packets here.
+  for (const { fd } of data.sockets) closeSocket(fd)
 }
 
 interface Stages extends NewsTargets {
@@ -166,6 +172,8 @@ class SocketWorker {
       if (served === 0) this.schedule.rest()
       else if (this.fault) provokeFault()
     }
+    // What waits already gets its answer, unless more and more comes.
+    for (let i = 0; i < LAST_TURNS_MAX && this.turn() > 0; i++) this.schedule.work(this.now)
     this.reporter.report()
   }
 

@@ -24,7 +24,7 @@ const SMALL = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
 
 export interface StartOptions {
   /** aquatic_udp when not given. */
-  readonly executable?: string
+  readonly executable?: string | readonly string[]
   /** TOML; a part [limits] of its own replaces the small one. */
   readonly settings?: string
   /** A settings file, in place of `settings`. */
@@ -88,10 +88,11 @@ export class Tracker {
     const { settings = listenOn('127.0.0.1:0'), env = {}, prefix = [], cwd } = options
     const { executable = EXECUTABLE } = options
     const path = join(this.folder, 'tracker.toml')
+    const program = typeof executable === 'string' ? [executable] : executable
     writeFileSync(path, settings.includes('[limits]') ? settings : `${settings}${SMALL}`)
     // Others than the owner may read it too: some trackers run as nobody.
     chmodSync(this.folder, 0o755)
-    this.child = Bun.spawn([...prefix, executable, '-c', options.file ?? path], {
+    this.child = Bun.spawn([...prefix, ...program, '-c', options.file ?? path], {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',

@@ -41,7 +41,7 @@ describe('the settings of aquatic_udp', () => {
       cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },
       privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },
       limits: { max_torrents: 20000000, max_peers: 100000000 },
-      persistence: { path: '', interval_minutes: 10 },
+      persistence: { path: '', interval_minutes: 10, take_over: false },
     }
     expect(defaultsOf(udpSettings.schema)).toEqual(expected)
   })
