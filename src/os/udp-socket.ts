@@ -57,16 +57,31 @@ export interface UdpSocket {
 }
 
 export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
+  const socket = createUdpSocket(options)
+  try {
+    return { ...socket, port: bindUdpSocket(socket.fd, options) }
+  } catch (error) {
+    libc.close(socket.fd)
+    throw error
+  }
+}
+
+/** A socket that hears nothing until it is bound. */
+export function createUdpSocket(options: UdpSocketOptions): UdpSocket {
   const family = options.family === 4 ? AF_INET : AF_INET6
   const fd = check('socket', libc.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0))
   try {
     setOptions(fd, options)
-    const port = bindSocket(fd, options)
-    return { fd, port, receiveBufferBytes: getOption(fd, SO_RCVBUF) / 2 }
+    return { fd, port: options.port, receiveBufferBytes: getOption(fd, SO_RCVBUF) / 2 }
   } catch (error) {
     libc.close(fd)
     throw error
   }
+}
+
+/** Returns the port. */
+export function bindUdpSocket(fd: number, options: UdpSocketOptions): number {
+  return bindSocket(fd, options)
 }
 
 /** From now on the socket sends to this address and hears nobody else. Returns its own address, as bytes. */

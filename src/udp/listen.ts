@@ -5,7 +5,9 @@ import { StartError } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'
 import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
 import {
+  bindUdpSocket,
   closeSocket,
+  createUdpSocket,
   openUdpSocket,
   type UdpSocket,
   type UdpSocketOptions,
@@ -18,6 +20,8 @@ export interface Listening {
   /** For each worker, one socket per address. */
   readonly sockets: readonly (readonly WorkerSocket[])[]
   readonly warnings: readonly string[]
+  /** Call it once the workers serve: from then on every socket gets its packets. */
+  readonly begin: () => void
 }
 
 export interface WorkerSocket {
@@ -25,14 +29,19 @@ export interface WorkerSocket {
   readonly packetInfo: boolean
 }
 
-/** `beside`: another tracker of ours serves on these ports until this one does. */
+/**
+ * `beside`: another tracker of ours serves on these ports until this one does. Then our sockets are bound
+ * only by `begin`: packets that came to them before the workers run would fill their buffers.
+ */
 export function openSockets(config: UdpConfig, workers: number, beside = false): Listening {
+  const later: (() => void)[] = []
   const { address, address_ipv6, socket_recv_buffer_size } = config.network
   const opened: { address: SocketAddress; sockets: UdpSocket[] }[] = []
   const ports: number[] = []
   for (const item of listenAddresses(address, address_ipv6)) {
     const wanted = item.portFromIndex >= 0 ? ports[item.portFromIndex] : item.port
-    const sockets = openAddress({ ...item, port: wanted }, workers, socket_recv_buffer_size, beside)
+    const options = { workers, bufferBytes: socket_recv_buffer_size, later: beside ? later : null }
+    const sockets = openAddress({ ...item, port: wanted }, options)
     ports.push(sockets.length === 0 ? 0 : sockets[0].port)
     if (sockets.length > 0) opened.push({ address: { ...item, port: sockets[0].port }, sockets })
   }
@@ -49,15 +58,23 @@ export function openSockets(config: UdpConfig, workers: number, beside = false):
       opened.flatMap(({ sockets }) => sockets),
       socket_recv_buffer_size,
     ),
+    begin: () => {
+      for (const bind of later) bind()
+    },
   }
+}
+
+interface OpenOptions {
+  readonly workers: number
+  readonly bufferBytes: number
+  /** Gets what binds the sockets; null binds them at once. */
+  readonly later: (() => void)[] | null
 }
 
 /** One socket per worker; none for an optional address that this machine does not have. */
 function openAddress(
   item: ListenAddress,
-  workers: number,
-  bufferBytes: number,
-  beside: boolean,
+  { workers, bufferBytes, later }: OpenOptions,
 ): UdpSocket[] {
   const options = {
     family: item.family,
@@ -67,23 +84,38 @@ function openAddress(
     receiveBufferBytes: bufferBytes,
   }
   try {
-    const port = beside && item.port !== 0 ? item.port : freePort({ ...options, port: item.port })
-    return Array.from({ length: workers }, () =>
-      openUdpSocket({ ...options, port, sharePort: true }),
-    )
+    // Opened alone and closed again: with port sharing from the start, a second tracker on this port
+    // would not be told, but silently take a part of the clients.
+    const port = probePort({ ...options, port: item.port, sharePort: later !== null })
+    const shared = { ...options, port, sharePort: true }
+    return Array.from({ length: workers }, () => {
+      if (later === null) return openUdpSocket(shared)
+      const socket = createUdpSocket(shared)
+      later.push(() => bindLater(item, socket.fd, shared))
+      return socket
+    })
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
     if (item.optional && isAbsentAddress(error)) return []
-    throw new StartError(`cannot listen on ${addressText(item)}: ${listenRemedy(error)}`)
+    throw refusal(item, error)
   }
 }
 
-/**
- * The port, which nobody else has: opened alone and closed again. With port sharing from the start, a
- * second tracker on this port would not be told, but silently take a part of the clients.
- */
-function freePort(options: Omit<UdpSocketOptions, 'sharePort'>): number {
-  const probe = openUdpSocket({ ...options, sharePort: false })
+function bindLater(item: ListenAddress, fd: number, options: UdpSocketOptions): void {
+  try {
+    bindUdpSocket(fd, options)
+  } catch (error) {
+    throw error instanceof SystemError ? refusal(item, error) : error
+  }
+}
+
+function refusal(item: ListenAddress, error: SystemError): StartError {
+  return new StartError(`cannot listen on ${addressText(item)}: ${listenRemedy(error)}`)
+}
+
+/** Finds out whether an address can be had; returns its port. */
+function probePort(options: UdpSocketOptions): number {
+  const probe = openUdpSocket(options)
   closeSocket(probe.fd)
   return probe.port
 }

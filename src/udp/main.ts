@@ -68,6 +68,7 @@ export async function runUdpTracker(
   prepareRunning()
   await tracker.accessList.load()
   await tracker.start()
+  listening.begin()
   const sharing = keeper === null ? 'alone' : keeper.takesOver ? 'beside' : 'first'
   const operations = tracker.serveOperations(version, settingsText, sharing)
   releaseStartCode()
