@@ -35,7 +35,11 @@ const PROGRAMS: readonly {
     manual: 'docs/config-udp.md',
     source: 'src/udp/config.ts',
     isService: true,
-    signals: [STOP],
+    signals: [
+      STOP,
+      { name: 'SIGUSR1', effect: 'Read the access list again.' },
+      { name: 'SIGUSR2', effect: 'Write the swarms to [persistence] path at once.' },
+    ],
   },
   {
     program: programOf(wsProgram),
