@@ -20,6 +20,13 @@ import { wsProgram } from '../src/ws/config.ts'
 import { thirdPartyText } from './third-party.ts'
 
 const STOP = { name: 'SIGTERM, SIGINT', effect: 'Stop, within a second.' }
+const RELOAD = {
+  name: 'SIGHUP',
+  effect:
+    'Read the settings again. What can change while it runs does; what needs a restart is logged. ' +
+    'A mistake in the file is logged, and changes nothing.',
+}
+const ACCESS_LIST = { name: 'SIGUSR1', effect: 'Read the access list again.' }
 
 /** Every file of bin/ has an entry here. */
 const PROGRAMS: readonly {
@@ -37,8 +44,9 @@ const PROGRAMS: readonly {
     isService: true,
     signals: [
       STOP,
-      { name: 'SIGUSR1', effect: 'Read the access list again.' },
-      { name: 'SIGUSR2', effect: 'Write the swarms to [persistence] path at once.' },
+      RELOAD,
+      ACCESS_LIST,
+      { name: 'SIGUSR2', effect: 'Write the snapshot of [persistence] path now.' },
     ],
   },
   {
@@ -48,7 +56,11 @@ const PROGRAMS: readonly {
     isService: true,
     signals: [
       STOP,
-      { name: 'SIGUSR1', effect: 'Read the certificate again; new connections get it.' },
+      RELOAD,
+      {
+        name: 'SIGUSR1',
+        effect: 'Read the access list and the certificate again; new connections get the latter.',
+      },
     ],
   },
   {

@@ -31,17 +31,21 @@ export interface Executable<S extends Schema> extends Program<S> {
    * Starts the program. A StartError thrown here ends the process with its message alone, any other
    * error with its stack. A program that is done when this returns gives its exit code.
    */
-  run: (config: ConfigOf<S>, context: RunContext) => Outcome
+  run: (config: ConfigOf<S>, context: RunContext<S>) => Outcome
 }
 
 /** What a program may want beside its settings. */
-export interface RunContext {
+export interface RunContext<S extends Schema> {
   /** Have already been written to standard error. */
   readonly warnings: readonly string[]
   /** Of its own flags. */
   readonly values: CommandLine['values']
   /** The effective settings as TOML, without secrets, each with where it comes from. */
   readonly settingsText: string
+  /** The settings file, as it was given. */
+  readonly configPath: string | null
+  /** Reads the settings again, from this file and the environment of the start. */
+  readonly load: (path: string | null) => Loaded<S> & { readonly settingsText: string }
 }
 
 /** A program that goes on returns nothing. */
@@ -81,18 +85,25 @@ async function runCommand<S extends Schema>(
   }
   if (line.action === 'print-effective-config') return print(name, effectiveText(settings, loaded))
   if (line.action === 'check') return print(name, checkReport(line, loaded))
-  return start(executable, loaded, line)
+  return start(executable, loaded, line, environment)
 }
 
 async function start<S extends Schema>(
   executable: Executable<S>,
   loaded: Loaded<S>,
-  { values }: CommandLine,
+  { values, configPath }: CommandLine,
+  environment: Environment,
 ): Promise<number | null> {
+  const { settings } = executable
+  const load = (path: string | null) => {
+    const again = loadSettings(settings, path, environment)
+    return { ...again, settingsText: effectiveText(settings, again) }
+  }
   try {
     const { config, warnings } = loaded
-    const settingsText = effectiveText(executable.settings, loaded)
-    const code = await executable.run(config, { warnings, values, settingsText })
+    const settingsText = effectiveText(settings, loaded)
+    const context = { warnings, values, settingsText, configPath, load }
+    const code = await executable.run(config, context)
     return typeof code === 'number' ? code : null
   } catch (error) {
     writeStderr(`${executable.name}: ${failureText(error)}\n`)

@@ -18,8 +18,8 @@ const PURGE_DELAY_SEC = 2
 export class Cleaner {
   private readonly swarms: Swarms
   private readonly tables: readonly Table[]
-  private readonly interval: number
-  private readonly maxAge: number
+  private interval: number
+  private maxAge: number
   private readonly slicePeersMax: number
   private nextStart: number
   private current = -1
@@ -43,6 +43,13 @@ export class Cleaner {
     this.maxAge = maxAge
     this.slicePeersMax = shared ? SLICE_PEERS_MIN : SLICE_PEERS_MAX
     this.nextStart = now + interval
+  }
+
+  /** Other times (seconds); the next cleaning starts after the new interval at the latest. */
+  setTimes(interval: number, maxAge: number, now: number): void {
+    this.interval = interval
+    this.maxAge = maxAge
+    this.nextStart = Math.min(this.nextStart, now + interval)
   }
 
   /**

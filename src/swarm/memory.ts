@@ -155,3 +155,10 @@ function tablesFor(limits: SwarmLimits): number {
   )
   return Math.min(TABLES_MAX, 2 ** Math.ceil(Math.log2(wanted)))
 }
+
+/** Other limits while workers serve. They must not be above those that the memory was reserved for. */
+export function setLimits(buffers: SwarmBuffers, maxTorrents: number, maxPeers: number): void {
+  const totals = new Int32Array(buffers.control)
+  Atomics.store(totals, TOTAL_MAX_TORRENTS, maxTorrents)
+  Atomics.store(totals, TOTAL_MAX_PEERS, maxPeers)
+}

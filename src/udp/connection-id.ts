@@ -26,7 +26,7 @@ export class ConnectionIds {
   id0 = 0
   id1 = 0
   private readonly secret: Uint8Array
-  private readonly maxAge: number
+  private maxAge = 0
   private now = -1
   private epoch = -1
   /** Two words for each of four epochs: the last, this one, the next, and one unused. */
@@ -36,6 +36,11 @@ export class ConnectionIds {
 
   constructor(secret: Uint8Array, maxAge: number) {
     this.secret = secret.slice()
+    this.maxAge = maxAge
+  }
+
+  /** In seconds; also while it is at work. */
+  setMaxAge(maxAge: number): void {
     this.maxAge = maxAge
   }
 

@@ -69,11 +69,11 @@ export class Handler {
   private readonly ids: ConnectionIds
   private readonly key0: number
   private readonly key1: number
-  private readonly peersMaxIPv4: number
-  private readonly peersMaxIPv6: number
-  private readonly scrapeMaxIPv4: number
-  private readonly scrapeMaxIPv6: number
-  private readonly answerInvalidId: boolean
+  private peersMaxIPv4 = 0
+  private peersMaxIPv6 = 0
+  private scrapeMaxIPv4 = 0
+  private scrapeMaxIPv6 = 0
+  private answerInvalidId = false
   /** Where the counters of the packet's address family start. */
   family = 0
 
@@ -89,6 +89,11 @@ export class Handler {
     this.key0 = keys.key0
     this.key1 = keys.key1
     this.counts = counts
+    this.configure(settings)
+  }
+
+  /** Also while it is at work. */
+  configure(settings: RequestSettings): void {
     this.peersMaxIPv4 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV4)
     this.peersMaxIPv6 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV6)
     this.scrapeMaxIPv4 = Math.min(settings.maxScrapeTorrents, SCRAPE_MAX_IPV4)

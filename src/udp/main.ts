@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { AccessListKeeper } from '../access-list/keeper.ts'
 import { addressText } from '../config/address.ts'
-import { StartError } from '../config/cli.ts'
+import { type RunContext, StartError } from '../config/cli.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
@@ -15,20 +15,22 @@ import { Folder } from '../persistence/folder.ts'
 import { Keeper } from '../persistence/keeper.ts'
 import { ProcessFigures } from '../process/figures.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
+import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
 import { UpdateSender, type UpdateSource } from '../process/updates.ts'
 import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
-import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
+import { attachSwarms, type SwarmBuffers, setLimits } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
-import type { UdpConfig } from './config.ts'
+import { type UdpConfig, udpSettings } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
 import { COUNTER_WORDS } from './counters.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { createLinks, type Links, PAIRS_MAX } from './links.ts'
 import { type Listening, openSockets } from './listen.ts'
 import type { WorkerNews } from './news.ts'
+import { canApply, workerSettings } from './reload.ts'
 import type { RequestWorkerData } from './request-worker.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { UdpView } from './view.ts'
@@ -46,7 +48,7 @@ export async function runUdpTracker(
   config: UdpConfig,
   version: string,
   entry: URL,
-  settingsText: string,
+  context: RunContext<typeof udpSettings.schema>,
 ): Promise<void> {
   setLogLevel(config.log_level)
   const workers = {
@@ -70,7 +72,9 @@ export async function runUdpTracker(
   await tracker.start()
   listening.begin()
   const sharing = keeper === null ? 'alone' : keeper.takesOver ? 'beside' : 'first'
-  const operations = tracker.serveOperations(version, settingsText, sharing)
+  const reloader = tracker.reloader(context)
+  const settings = () => reloader.settingsText
+  const operations = tracker.serveOperations(version, settings, sharing)
   releaseStartCode()
   giveUpRights(config.privileges, identity)
   if (identity !== null) {
@@ -79,6 +83,7 @@ export async function runUdpTracker(
   }
   await keeper?.start(() => tracker.stop())
   tracker.accessList.start()
+  reloader.start(identity !== null)
   const addresses = listening.addresses.map(addressText).join(', ')
   const state = `listening on ${addresses} (${workersText(workers)})`
   writeStderr(`aquatic_udp ${version} ${state}\n`)
@@ -171,13 +176,33 @@ class Tracker {
   }
 
   /** Opens the endpoint of [operations] address; returns where it is, null for none. */
-  serveOperations(version: string, settingsText: string, sharing: PortSharing): string | null {
+  serveOperations(version: string, settings: () => string, sharing: PortSharing): string | null {
     const { address } = this.config.operations
     if (address === '') return null
-    const view = new UdpView(version, this.watch, this.workers, new ProcessFigures(), settingsText)
+    const view = new UdpView(version, this.watch, this.workers, new ProcessFigures(), settings)
     const server = new OperationsServer(address, view, sharing)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
+  }
+
+  /** Reads the settings again when told to, from the start's command line. */
+  reloader(context: RunContext<typeof udpSettings.schema>): Reloader<typeof udpSettings.schema> {
+    const { config } = this
+    const rules = {
+      schema: udpSettings.schema,
+      canApply: (path: string, after: UdpConfig) => canApply(config, path, after),
+      apply: (after: UdpConfig, paths: ReadonlySet<string>) => this.apply(after, paths),
+    }
+    return new Reloader(config, context, rules, config.privileges, log)
+  }
+
+  private apply(config: UdpConfig, paths: ReadonlySet<string>): void {
+    setLogLevel(config.log_level)
+    this.watch.configure(config)
+    setLimits(this.swarms, config.limits.max_torrents, config.limits.max_peers)
+    for (const worker of this.news) worker.send({ settings: workerSettings(config) })
+    const lists = ['access_list.mode', 'access_list.path']
+    if (lists.some((path) => paths.has(path))) this.accessList.change(config.access_list)
   }
 
   private newsSource(): UpdateSource {
@@ -187,7 +212,7 @@ class Tracker {
   }
 
   private socketWorker(index: number): SocketWorkerData {
-    const { protocol, cleaning, network } = this.config
+    const { protocol, network } = this.config
     return {
       role: 'socket',
       index,
@@ -199,16 +224,8 @@ class Tracker {
       batchPackets: Math.min(network.poll_event_capacity, MAX_BATCH_PACKETS),
       swarms: this.swarms,
       countDownloads: protocol.count_downloads,
-      requests: {
-        maxScrapeTorrents: protocol.max_scrape_torrents,
-        maxResponsePeers: protocol.max_response_peers,
-        announceInterval: protocol.peer_announce_interval,
-        answerInvalidId: protocol.invalid_connection_id === 'error',
-      },
+      ...workerSettings(this.config),
       secret: this.secret,
-      maxConnectionAge: cleaning.max_connection_age,
-      cleaningInterval: cleaning.interval,
-      maxPeerAge: cleaning.max_peer_age,
       accessList: this.accessList.list,
       updates: this.newsSource(),
       counters: this.counters,

@@ -4,15 +4,30 @@ import type { AccessListData } from '../access-list/list.ts'
 import { UpdateReceiver, type UpdateSource } from '../process/updates.ts'
 import type { Cleaner } from '../swarm/cleaner.ts'
 import type { Swarms } from '../swarm/swarm.ts'
+import type { ConnectionIds } from './connection-id.ts'
+import type { Handler, RequestSettings } from './handle.ts'
+import type { Responder } from './respond.ts'
 
 export interface WorkerNews {
   readonly accessList?: AccessListData
+  readonly settings?: WorkerSettings
 }
 
-/** What a worker has that news are about; a socket worker that passes requests on has no swarms. */
+/** The settings that can change. */
+export interface WorkerSettings {
+  readonly requests: RequestSettings
+  readonly maxConnectionAge: number
+  readonly cleaningInterval: number
+  readonly maxPeerAge: number
+}
+
+/** What a worker has that news are about: packets in a socket worker, swarms in who owns them. */
 export interface NewsTargets {
   readonly swarms: Swarms | null
   readonly cleaner: Cleaner | null
+  readonly responder: Responder | null
+  readonly handler: Handler | null
+  readonly ids: ConnectionIds | null
 }
 
 export class NewsReader {
@@ -26,11 +41,21 @@ export class NewsReader {
 
   private take(now: number): void {
     const news = this.receiver.take()
-    if (news?.accessList === undefined) return
-    this.targets.swarms?.access.replace(news.accessList)
-    this.targets.cleaner?.accessChanged(now)
-    // A worker allocates nothing, so it would never collect the list before it by itself.
+    if (news?.settings !== undefined) this.apply(news.settings, now)
+    if (news?.accessList !== undefined) {
+      this.targets.swarms?.access.replace(news.accessList)
+      this.targets.cleaner?.accessChanged(now)
+    }
+    // A worker allocates nothing, so it would never collect a list that was replaced by itself.
     Bun.gc(true)
+  }
+
+  private apply(settings: WorkerSettings, now: number): void {
+    const { handler, responder, ids, cleaner } = this.targets
+    handler?.configure(settings.requests)
+    responder?.setInterval(settings.requests.announceInterval)
+    ids?.setMaxAge(settings.maxConnectionAge)
+    cleaner?.setTimes(settings.cleaningInterval, settings.maxPeerAge, now)
   }
 
   // HOT: no allocation below this line.

@@ -62,11 +62,13 @@ export function runRequestWorker(data: RequestWorkerData): void {
     false,
     clockSeconds(),
   )
+  const counts = new Int32Array(COUNTER_WORDS)
+  const responder = new Responder(swarms, data.announceInterval, counts)
   const worker = new RequestWorker(
     data,
-    new Responder(swarms, data.announceInterval, new Int32Array(COUNTER_WORDS)),
+    responder,
     cleaner,
-    new NewsReader(data.updates, { swarms, cleaner }),
+    new NewsReader(data.updates, { swarms, cleaner, responder, handler: null, ids: null }),
   )
   parentPort?.postMessage(READY_MESSAGE)
   worker.run()

@@ -74,13 +74,18 @@ const ERROR_PEERS_FULL = errorText('Tracker is full: no new peers')
 export class Responder implements Requests {
   readonly counts: Int32Array
   private readonly swarms: Swarms
-  private readonly interval: number
+  private interval = 0
   private now = 0
 
   constructor(swarms: Swarms, announceInterval: number, counts: Int32Array) {
     this.swarms = swarms
-    this.interval = swapBytes(announceInterval)
     this.counts = counts
+    this.setInterval(announceInterval)
+  }
+
+  /** In seconds; also while it is at work. */
+  setInterval(announceInterval: number): void {
+    this.interval = swapBytes(announceInterval)
   }
 
   setTime(now: number): void {

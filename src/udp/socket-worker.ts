@@ -77,14 +77,18 @@ export function runSocketWorker(data: SocketWorkerData): void {
     data.links === null ? inline(data, counts) : pipeline(data, data.links, batches[0], counts)
   const ids = new ConnectionIds(data.secret, data.maxConnectionAge)
   const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts)
-  const worker = new SocketWorker(data, batches, handler, stages)
+  const worker = new SocketWorker(data, batches, handler, stages.schedule, {
+    ...stages,
+    handler,
+    ids,
+  })
   parentPort?.postMessage(READY_MESSAGE)
   worker.run()
   // At once: as long as they are open, the system sends a share of the packets here.
   for (const { fd } of data.sockets) closeSocket(fd)
 }
 
-interface Stages extends NewsTargets {
+interface Stages extends Pick<NewsTargets, 'swarms' | 'cleaner' | 'responder'> {
   readonly requests: Requests
   readonly schedule: Schedule
 }
@@ -97,10 +101,12 @@ function inline(data: SocketWorkerData, counts: Int32Array): Stages {
   const shared = workers > 1
   const now = clockSeconds()
   const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
+  const responder = new Responder(swarms, data.requests.announceInterval, counts)
   return {
     swarms,
     cleaner,
-    requests: new Responder(swarms, data.requests.announceInterval, counts),
+    responder,
+    requests: responder,
     schedule: new InlineSchedule(new Poll(data.sockets.map(({ fd }) => fd)), cleaner),
   }
 }
@@ -124,6 +130,7 @@ function pipeline(
   return {
     swarms: null,
     cleaner: null,
+    responder: null,
     requests: forwarder,
     schedule: new PipelineSchedule(
       new Poll([...fds, links.event]),
@@ -151,12 +158,13 @@ class SocketWorker {
     data: SocketWorkerData,
     batches: readonly PacketBatch[],
     handler: Handler,
-    stages: Stages,
+    schedule: Schedule,
+    targets: NewsTargets,
   ) {
     this.batches = batches
     this.handler = handler
-    this.schedule = stages.schedule
-    this.news = new NewsReader(data.updates, stages)
+    this.schedule = schedule
+    this.news = new NewsReader(data.updates, targets)
     this.state = new Int32Array(data.state)
     this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
     this.batchPackets = data.batchPackets

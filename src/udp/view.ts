@@ -24,7 +24,7 @@ export class UdpView implements TrackerView {
   readonly breakdowns = BREAKDOWNS
   private readonly watch: Watch
   private readonly figures: ProcessFigures
-  private readonly settingsText: string
+  readonly settings: () => string
   private readonly workers: Workers
 
   constructor(
@@ -32,17 +32,13 @@ export class UdpView implements TrackerView {
     watch: Watch,
     workers: Workers,
     figures: ProcessFigures,
-    settingsText: string,
+    settings: () => string,
   ) {
     this.version = version
     this.watch = watch
     this.figures = figures
-    this.settingsText = settingsText
+    this.settings = settings
     this.workers = workers
-  }
-
-  settings(): string {
-    return this.settingsText
   }
 
   troubles(): readonly string[] {

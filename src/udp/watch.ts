@@ -35,8 +35,8 @@ export class Watch {
   private readonly reader: CounterReader<CounterName, keyof typeof HISTOGRAMS>
   private readonly swarms: SwarmBuffers
   private readonly sockets: readonly number[]
-  private readonly statisticsInterval: number
-  private readonly limits: { max_torrents: number; max_peers: number }
+  private statisticsInterval = 0
+  private limits: { max_torrents: number; max_peers: number }
   private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
@@ -56,11 +56,17 @@ export class Watch {
     this.reader = new CounterReader(counters, COUNTERS, HISTOGRAMS)
     this.swarms = swarms
     this.sockets = sockets
-    this.statisticsInterval = config.statistics.interval * 1000
     this.limits = config.limits
+    this.configure(config)
     this.log = log
     this.workers = workers
     this.before = this.read()
+  }
+
+  /** Also while it is at work. */
+  configure(config: UdpConfig): void {
+    this.statisticsInterval = config.statistics.interval * 1000
+    this.limits = config.limits
   }
 
   start(): void {

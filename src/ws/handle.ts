@@ -72,7 +72,8 @@ export class Handler {
   private readonly connections: Connections
   private readonly sender: Sender
   private readonly signal: Signal
-  private readonly settings: RequestSettings
+  /** May be replaced while it is at work, but for the numbers that memory was made for. */
+  settings: RequestSettings
   private readonly counts: Int32Array
   private readonly request: Request
   private readonly receivers: Int32Array

@@ -3,6 +3,7 @@
 import type { Cleaner } from '../swarm/cleaner.ts'
 import type { Connection, Connections } from './connection.ts'
 import { CLOSED_SILENT, CLOSED_UNREACHABLE } from './counters.ts'
+import type { WorkerSettings } from './reload.ts'
 
 /** Between two slices of a cleaning, in which messages are served. */
 const CLEANING_PAUSE_MILLISECONDS = 1
@@ -17,7 +18,7 @@ export interface HousekeepingSettings {
 export class Housekeeping {
   private readonly connections: Connections
   private readonly cleaner: Cleaner
-  private readonly settings: HousekeepingSettings
+  private settings: HousekeepingSettings
   private readonly counts: Int32Array
   private cleaning = false
   private now = 0
@@ -32,6 +33,11 @@ export class Housekeeping {
     this.cleaner = cleaner
     this.settings = settings
     this.counts = counts
+  }
+
+  /** Other settings while it is at work. */
+  configure({ maxConnectionAge, maxOfferAge }: WorkerSettings): void {
+    this.settings = { ...this.settings, maxConnectionAge, maxOfferAge }
   }
 
   tick(now: number): void {

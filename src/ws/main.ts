@@ -4,7 +4,7 @@ import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { AccessListKeeper } from '../access-list/keeper.ts'
 import { addressText } from '../config/address.ts'
-import { StartError } from '../config/cli.ts'
+import { type RunContext, StartError } from '../config/cli.ts'
 import { prepareRunning, writeStderr } from '../config/output.ts'
 import { logFor, setLogLevel } from '../log/log.ts'
 import { counterSlots, slotWords } from '../metrics/counters.ts'
@@ -13,19 +13,21 @@ import type { Identity } from '../os/privileges.ts'
 import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
 import { ProcessFigures } from '../process/figures.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
+import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
 import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
 import { createConnectionStates } from '../swarm/connections.ts'
-import type { SwarmBuffers } from '../swarm/memory.ts'
+import { type SwarmBuffers, setLimits } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
-import type { WsConfig } from './config.ts'
+import { type WsConfig, wsSettings } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
 import { COUNTERS } from './counters.ts'
 import type { ExchangeEnds } from './exchange.ts'
 import { createExchange, portsOf } from './exchange-rings.ts'
 import { findAddresses, type Listening } from './listen.ts'
+import { canApply, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { readTlsFiles, TlsError, type TlsFiles } from './tls.ts'
@@ -41,7 +43,7 @@ export async function runWsTracker(
   config: WsConfig,
   version: string,
   entry: URL,
-  settingsText: string,
+  context: RunContext<typeof wsSettings.schema>,
 ): Promise<void> {
   setLogLevel(config.log_level)
   const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
@@ -53,7 +55,8 @@ export async function runWsTracker(
   prepareRunning()
   await tracker.accessList.load()
   await tracker.start()
-  const operations = tracker.serveOperations(version, settingsText)
+  const reloader = tracker.reloader(context)
+  const operations = tracker.serveOperations(version, () => reloader.settingsText)
   listening.release()
   releaseStartCode()
   if (identity !== null) {
@@ -61,6 +64,7 @@ export async function runWsTracker(
     tracker.accessList.rootChanged()
   }
   tracker.accessList.start()
+  reloader.start(identity !== null)
   const addresses = listening.addresses.map(addressText).join(', ')
   const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
   const scheme = tls === null ? 'ws' : 'wss'
@@ -158,17 +162,37 @@ class Tracker {
     const ends = createExchange(this.workerCount, limits)
     await Promise.all(ends.map((exchange, index) => this.startWorker(index, exchange)))
     this.watch.start()
-    process.on('SIGUSR1', () => this.reload())
+    process.on('SIGUSR1', () => this.reloadCertificate())
   }
 
   /** Opens the endpoint of [operations] address; returns where it is, null for none. */
-  serveOperations(version: string, settingsText: string): string | null {
+  serveOperations(version: string, settings: () => string): string | null {
     const { address } = this.config.operations
     if (address === '') return null
-    const view = new WsView(version, this.watch, this.workers, new ProcessFigures(), settingsText)
+    const view = new WsView(version, this.watch, this.workers, new ProcessFigures(), settings)
     const server = new OperationsServer(address, view)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
+  }
+
+  /** Reads the settings again when told to, from the start's command line. */
+  reloader(context: RunContext<typeof wsSettings.schema>): Reloader<typeof wsSettings.schema> {
+    const { config } = this
+    const rules = {
+      schema: wsSettings.schema,
+      canApply: (path: string, after: WsConfig) => canApply(config, path, after),
+      apply: (after: WsConfig, paths: ReadonlySet<string>) => this.apply(after, paths),
+    }
+    return new Reloader(config, context, rules, config.privileges, log)
+  }
+
+  private apply(config: WsConfig, paths: ReadonlySet<string>): void {
+    setLogLevel(config.log_level)
+    this.watch.configure(config)
+    setLimits(this.shared.swarms, config.limits.max_torrents, config.limits.max_peers)
+    this.workers.tell({ settings: workerSettings(config) })
+    const lists = ['access_list.mode', 'access_list.path']
+    if (lists.some((path) => paths.has(path))) this.accessList.change(config.access_list)
   }
 
   private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {
@@ -180,7 +204,7 @@ class Tracker {
     )
   }
 
-  private reload(): void {
+  private reloadCertificate(): void {
     const { network } = this.config
     if (!network.use_tls) return
     try {

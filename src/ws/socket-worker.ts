@@ -29,6 +29,7 @@ import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { Handler, type RequestSettings } from './handle.ts'
 import { Heap } from './heap.ts'
 import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts'
+import type { WorkerSettings } from './reload.ts'
 import { Sender } from './send.ts'
 import { Signal, type SignalKeys } from './signal.ts'
 import type { TlsFiles } from './tls.ts'
@@ -90,6 +91,7 @@ export interface ServerAddress {
 export interface ReloadMessage {
   readonly tls?: TlsFiles
   readonly accessList?: AccessListData
+  readonly settings?: WorkerSettings
 }
 
 export function runSocketWorker(data: SocketWorkerData): void {
@@ -165,8 +167,15 @@ class SocketWorker {
     setInterval(() => this.tick(), TICK_MILLISECONDS)
   }
 
-  reload({ tls, accessList }: ReloadMessage): void {
+  reload({ tls, accessList, settings }: ReloadMessage): void {
     if (tls !== undefined) this.useCertificates(tls)
+    if (settings !== undefined) {
+      const { announceInterval, maxTorrentsPerConnection } = settings
+      const { requests } = this.data
+      this.handler.settings = { ...requests, announceInterval, maxTorrentsPerConnection }
+      this.housekeeping.configure(settings)
+      this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)
+    }
     if (accessList === undefined) return
     this.swarms.access.replace(accessList)
     this.cleaner.accessChanged(this.now)

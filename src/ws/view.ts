@@ -20,24 +20,20 @@ export class WsView implements TrackerView {
   private readonly watch: Watch
   private readonly workers: Workers
   private readonly figures: ProcessFigures
-  private readonly settingsText: string
+  readonly settings: () => string
 
   constructor(
     version: string,
     watch: Watch,
     workers: Workers,
     figures: ProcessFigures,
-    settingsText: string,
+    settings: () => string,
   ) {
     this.version = version
     this.watch = watch
     this.workers = workers
     this.figures = figures
-    this.settingsText = settingsText
-  }
-
-  settings(): string {
-    return this.settingsText
+    this.settings = settings
   }
 
   troubles(): readonly string[] {

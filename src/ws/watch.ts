@@ -34,7 +34,8 @@ export class Watch {
   private readonly reader: CounterReader<CounterName>
   private readonly workers: number
   private readonly swarms: SwarmBuffers
-  private readonly statisticsInterval: number
+  private statisticsInterval = 0
+  private limits: Limits
   private readonly lines: readonly LimitLine[]
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
@@ -46,14 +47,14 @@ export class Watch {
     swarms: SwarmBuffers,
     log: Log,
   ) {
-    const { limits } = config
+    this.limits = config.limits
     this.reader = new CounterReader(counters, COUNTERS)
     this.workers = workers
     this.swarms = swarms
-    this.statisticsInterval = config.statistics.interval * 1000
+    this.configure(config)
     this.before = this.read()
     const line = (counter: CounterName, what: string, key: keyof Limits) =>
-      new LimitLine(counter, `${what} ([limits] ${key} = ${limits[key]})`, log)
+      new LimitLine(counter, () => `${what} ([limits] ${key} = ${this.limits[key]})`, log)
     this.lines = [
       line('rejected_torrents_full', 'announces of new torrents', 'max_torrents'),
       line('rejected_peers_full', 'announces of new peers', 'max_peers'),
@@ -64,6 +65,12 @@ export class Watch {
         'max_connections_per_ip',
       ),
     ]
+  }
+
+  /** Also while it is at work. */
+  configure(config: { limits: Limits; statistics: { interval: number } }): void {
+    this.limits = config.limits
+    this.statisticsInterval = config.statistics.interval * 1000
   }
 
   start(): void {
@@ -119,12 +126,12 @@ export class Watch {
 /** Tells of one limit, at most once a minute. */
 class LimitLine {
   private readonly counter: CounterName
-  private readonly text: string
+  private readonly text: () => string
   private readonly log: Log
   private told = 0
   private toldAt = Number.NEGATIVE_INFINITY
 
-  constructor(counter: CounterName, text: string, log: Log) {
+  constructor(counter: CounterName, text: () => string, log: Log) {
     this.counter = counter
     this.text = text
     this.log = log
@@ -135,6 +142,6 @@ class LimitLine {
     if (count === this.told || now - this.toldAt < LOG_MILLISECONDS) return
     this.told = count
     this.toldAt = now
-    this.log.error(`refused since the start: ${count} ${this.text}; what is known goes on`)
+    this.log.error(`refused since the start: ${count} ${this.text()}; what is known goes on`)
   }
 }

@@ -114,3 +114,31 @@ test('an access list is asked for announces and scrapes, and read again on SIGUS
       }),
     )
   }))
+
+test('SIGHUP changes what can change, and says what needs a restart', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'settings.toml')
+    const base = `log_level = 'warn'\n${listenOn('127.0.0.1:0')}[limits]\nmax_torrents = 100\nmax_peers = 1000\n`
+    writeFileSync(file, base)
+    await withTracker({ executable: WS_EXECUTABLE, file }, (tracker) =>
+      withClients(tracker, 1, async (client) => {
+        expect(await client.ask(announce(newHash(), 1))).toMatchObject({ interval: 120 })
+        const changed =
+          '[protocol]\npeer_announce_interval = 300\nmax_offers = 5\n[cleaning]\nmax_connection_age = 60\n'
+        writeFileSync(file, `${base}max_torrents_per_connection = 1\n${changed}`)
+        tracker.signal('SIGHUP')
+        await tracker.waitForOutput(
+          /settings changed: \[protocol\] peer_announce_interval = 300 .*max_torrents_per_connection = 1/,
+        )
+        await tracker.waitForOutput(/settings that need a restart: \[protocol\] max_offers = 5/)
+        await waitUntil('the worker has the new settings', async () => {
+          const { 'failure reason': failure } = await client.ask(announce(newHash(), 1))
+          return failure === 'Too many torrents on one connection'
+        })
+        const hash = newHash()
+        await withClients(tracker, 1, async (other) => {
+          expect(await other.ask(announce(hash, 2))).toMatchObject({ interval: 300 })
+        })
+      }),
+    )
+  }))

@@ -1,0 +1,91 @@
+// Reads the settings again on SIGHUP, and applies what can change while the tracker runs. Made by each
+// protocol's main, in the main thread. Owns the settings in force and the signal's listener.
+//
+// All or nothing: a file with a mistake changes nothing, and the log says what is wrong with it. What
+// needs a restart is told and left as it is; it is told again each time, until the restart.
+import { resolve } from 'node:path'
+import { changesBetween, withChanges } from '../config/changes.ts'
+import type { RunContext } from '../config/cli.ts'
+import type { ConfigOf, Schema } from '../config/schema.ts'
+import type { Log } from '../log/log.ts'
+import { type PrivilegeConfig, pathBelow } from './privileges.ts'
+
+export interface ReloadRules<S extends Schema> {
+  readonly schema: S
+  /** Whether the setting at `path` can take the value it has in `after` without a restart. */
+  readonly canApply: (path: string, after: ConfigOf<S>) => boolean
+  /** Puts settings in force, of which those at `paths` have changed. */
+  readonly apply: (config: ConfigOf<S>, paths: ReadonlySet<string>) => void
+}
+
+export class Reloader<S extends Schema> {
+  /** Effective settings as TOML, without secrets. */
+  settingsText: string
+  private config: ConfigOf<S>
+  private readonly context: RunContext<S>
+  private readonly rules: ReloadRules<S>
+  private readonly log: Log
+  private path: string | null
+  private readonly pathInside: string | null
+
+  constructor(
+    config: ConfigOf<S>,
+    context: RunContext<S>,
+    rules: ReloadRules<S>,
+    privileges: PrivilegeConfig,
+    log: Log,
+  ) {
+    const { configPath } = context
+    this.config = config
+    this.context = context
+    this.rules = rules
+    this.log = log
+    this.settingsText = context.settingsText
+    this.path = configPath === null ? null : resolve(configPath)
+    // Looked up now: relative paths mean something else once the root directory has changed.
+    this.pathInside = this.path === null ? null : pathBelow(privileges.chroot_path, this.path)
+  }
+
+  /** Call it once the tracker serves. `rootHasChanged`: the settings file is called otherwise now. */
+  start(rootHasChanged: boolean): void {
+    if (rootHasChanged) this.path = this.pathInside
+    process.on('SIGHUP', () => this.reload(rootHasChanged))
+  }
+
+  private reload(rootHasChanged: boolean): void {
+    const { context, log } = this
+    if (this.path === null && context.configPath !== null && rootHasChanged) {
+      log.error(
+        `settings stay as they are: ${context.configPath} is not below [privileges] chroot_path, so ` +
+          'it cannot be read again',
+      )
+      return
+    }
+    const loaded = context.load(this.path)
+    for (const warning of loaded.warnings) log.warn(warning)
+    if (loaded.problems.length > 0) {
+      for (const problem of loaded.problems) log.error(`settings stay as they are: ${problem}`)
+      return
+    }
+    this.change(loaded.config)
+    this.settingsText = loaded.settingsText
+  }
+
+  private change(wanted: ConfigOf<S>): void {
+    const { log, rules } = this
+    const changes = changesBetween(rules.schema, this.config, wanted)
+    const now = changes.filter(({ path }) => rules.canApply(path, wanted))
+    const later = changes.filter((change) => !now.includes(change))
+    const paths = new Set(now.map(({ path }) => path))
+    this.config = withChanges(rules.schema, this.config, wanted, paths)
+    rules.apply(this.config, paths)
+    // In `warn`, because an operator who has sent the signal wants to see what came of it.
+    if (changes.length === 0) log.warn('settings read again: nothing has changed')
+    if (now.length > 0) log.warn(`settings changed: ${listOf(now)}`)
+    if (later.length > 0) log.warn(`settings that need a restart: ${listOf(later)}`)
+  }
+}
+
+function listOf(changes: readonly { text: string }[]): string {
+  return changes.map(({ text }) => text).join(', ')
+}

@@ -1,0 +1,39 @@
+// Which settings of aquatic_udp can change while it runs, and in what form workers get them. Used by
+// main.ts. Owns nothing.
+import type { UdpConfig } from './config.ts'
+import type { WorkerSettings } from './news.ts'
+
+const LIVE: ReadonlySet<string> = new Set([
+  'log_level',
+  'protocol.max_scrape_torrents',
+  'protocol.max_response_peers',
+  'protocol.peer_announce_interval',
+  'protocol.invalid_connection_id',
+  'statistics.interval',
+  'access_list.mode',
+  'access_list.path',
+  'cleaning.interval',
+  'cleaning.max_peer_age',
+  'cleaning.max_connection_age',
+])
+
+/** `start`: the settings that memory was reserved for. */
+export function canApply(start: UdpConfig, path: string, after: UdpConfig): boolean {
+  if (path === 'limits.max_torrents') return after.limits.max_torrents <= start.limits.max_torrents
+  if (path === 'limits.max_peers') return after.limits.max_peers <= start.limits.max_peers
+  return LIVE.has(path)
+}
+
+export function workerSettings({ protocol, cleaning }: UdpConfig): WorkerSettings {
+  return {
+    requests: {
+      maxScrapeTorrents: protocol.max_scrape_torrents,
+      maxResponsePeers: protocol.max_response_peers,
+      announceInterval: protocol.peer_announce_interval,
+      answerInvalidId: protocol.invalid_connection_id === 'error',
+    },
+    maxConnectionAge: cleaning.max_connection_age,
+    cleaningInterval: cleaning.interval,
+    maxPeerAge: cleaning.max_peer_age,
+  }
+}
