@@ -3,7 +3,9 @@
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
+import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
 import { udpProgram } from '../src/udp/config.ts'
+import { askForConnectionId } from '../src/udp/health-check.ts'
 import { runUdpTracker } from '../src/udp/main.ts'
 import { runRequestWorker } from '../src/udp/request-worker.ts'
 import { runSocketWorker } from '../src/udp/socket-worker.ts'
@@ -11,7 +13,11 @@ import { runSocketWorker } from '../src/udp/socket-worker.ts'
 if (isMainThread) {
   await runExecutable({
     ...udpProgram,
-    run: (config, context) => runUdpTracker(config, version, new URL(import.meta.url), context),
+    run: (config, context) => {
+      const seconds = context.values.get(HEALTH_CHECK.name)
+      if (seconds !== undefined) return checkHealth(config.network, seconds, askForConnectionId)
+      return runUdpTracker(config, version, new URL(import.meta.url), context)
+    },
   })
 } else if (workerData.role === 'request') {
   runRequestWorker(workerData)

@@ -3,14 +3,23 @@
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
+import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
 import { wsProgram } from '../src/ws/config.ts'
+import { askForScrape } from '../src/ws/health-check.ts'
 import { runWsTracker } from '../src/ws/main.ts'
 import { runSocketWorker } from '../src/ws/socket-worker.ts'
 
 if (isMainThread) {
   await runExecutable({
     ...wsProgram,
-    run: (config, context) => runWsTracker(config, version, new URL(import.meta.url), context),
+    run: (config, context) => {
+      const seconds = context.values.get(HEALTH_CHECK.name)
+      const { network } = config
+      if (seconds !== undefined) {
+        return checkHealth(network, seconds, (address) => askForScrape(address, network.use_tls))
+      }
+      return runWsTracker(config, version, new URL(import.meta.url), context)
+    },
   })
 } else {
   runSocketWorker(workerData)

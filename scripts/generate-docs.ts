@@ -46,7 +46,7 @@ const PROGRAMS: readonly {
       STOP,
       RELOAD,
       ACCESS_LIST,
-      { name: 'SIGUSR2', effect: 'Write the snapshot of [persistence] path now.' },
+      { name: 'SIGUSR2', effect: 'Write the swarms to [persistence] path at once.' },
     ],
   },
   {

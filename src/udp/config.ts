@@ -19,6 +19,7 @@ import { LOG_LEVELS } from '../log/log.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsFindings, operationsSettings } from '../operations/settings.ts'
 import { persistenceFindings, persistenceSettings } from '../persistence/settings.ts'
+import { HEALTH_CHECK } from '../process/health-check.ts'
 import { privilegeFindings, privilegeSettings } from '../process/privileges.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
 import { reserveFindings } from '../swarm/reserve.ts'
@@ -263,6 +264,7 @@ export const udpProgram = {
   name: 'aquatic_udp',
   description: 'UDP BitTorrent tracker (BEP 15)',
   settings: udpSettings,
+  flags: [HEALTH_CHECK],
 }
 
 function crossCheck(config: UdpConfig): Finding[] {

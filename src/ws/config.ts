@@ -17,6 +17,7 @@ import {
 import { LOG_LEVELS } from '../log/log.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsSettings } from '../operations/settings.ts'
+import { HEALTH_CHECK } from '../process/health-check.ts'
 import { privilegeSettings } from '../process/privileges.ts'
 import { parseNetwork } from './client-address.ts'
 import { crossCheck } from './config-checks.ts'
@@ -311,6 +312,7 @@ export const wsProgram = {
   name: 'aquatic_ws',
   description: 'WebTorrent tracker, over WebSocket',
   settings: wsSettings,
+  flags: [HEALTH_CHECK],
 }
 
 function checkNetwork(text: string) {

@@ -6,3 +6,4 @@ complete -c aquatic_udp -s P -l print-effective-config -d 'print the settings in
 complete -c aquatic_udp -l check -d 'say whether the settings are valid, start nothing'
 complete -c aquatic_udp -s h -l help -d 'print this text'
 complete -c aquatic_udp -s v -l version -d 'print name and version'
+complete -c aquatic_udp -l health-check -x -d 'ask the tracker that runs with these settings: exit code 0 if it answers in time, else 1'

@@ -1,0 +1,54 @@
+// The flag --health-check of the trackers: asks the tracker that runs with the same settings, as a
+// client would. Used by bin/ with each protocol's question. For container engines and monitoring that
+// want an exit code; it needs nothing in the image but the executable itself.
+import { addressText, type SocketAddress } from '../config/address.ts'
+import { StartError } from '../config/cli.ts'
+import type { OwnFlag } from '../config/flags.ts'
+import { listenAddresses } from '../config/listen.ts'
+import { writeStderr } from '../config/output.ts'
+
+const SECONDS_MAX = 60
+
+export const HEALTH_CHECK: OwnFlag = {
+  name: 'health-check',
+  value: 'SECONDS',
+  help: [
+    'ask the tracker that runs with these settings: exit code',
+    '0 if it answers in time, else 1',
+  ],
+}
+
+/** Resolves with null once the tracker has answered, or with what is wrong. */
+export type Ask = (address: SocketAddress, milliseconds: number) => Promise<string | null>
+
+/** Asks on every address that the settings name; returns the exit code. */
+export async function checkHealth(
+  { address, address_ipv6 }: { address: string | readonly string[]; address_ipv6: string },
+  seconds: string,
+  ask: Ask,
+): Promise<number> {
+  const milliseconds = Number(seconds) * 1000
+  if (!(milliseconds > 0 && milliseconds <= SECONDS_MAX * 1000)) {
+    throw new StartError(`--health-check takes seconds, at most ${SECONDS_MAX}, not '${seconds}'`)
+  }
+  // Not the IPv6 wildcard that is there only where the system has IPv6: the same workers serve it.
+  const asked = listenAddresses(address, address_ipv6).filter(({ optional }) => !optional)
+  const faults = await Promise.all(asked.map((item) => faultOf(item, milliseconds, ask)))
+  const found = faults.filter((fault) => fault !== null)
+  for (const fault of found) writeStderr(`unhealthy: ${fault}\n`)
+  return found.length === 0 ? 0 : 1
+}
+
+async function faultOf(item: SocketAddress, ms: number, ask: Ask): Promise<string | null> {
+  if (item.port === 0) return `${addressText(item)} is a port that the system chose at the start`
+  const address = { ...item, host: reachable(item.host) }
+  const late = Bun.sleep(ms).then(() => `no answer in ${ms / 1000} s`)
+  const fault = await Promise.race([ask(address, ms), late]).catch((error) => String(error))
+  return fault === null ? null : `${addressText(address)}: ${fault}`
+}
+
+/** A wildcard is no address to send to; behind it this machine's own is as good as any. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  return host === '::' ? '::1' : host
+}

@@ -1,0 +1,20 @@
+// The question of `aquatic_ws --health-check`: a handshake and a scrape, which changes nothing.
+import { addressText, type SocketAddress } from '../config/address.ts'
+
+const INFO_HASH = '\u0000'.repeat(20)
+
+/** Null for an answer to the scrape. The certificate is not judged: it names the site, not this address. */
+export function askForScrape(address: SocketAddress, useTls: boolean): Promise<string | null> {
+  const { promise, resolve } = Promise.withResolvers<string | null>()
+  const url = `${useTls ? 'wss' : 'ws'}://${addressText(address)}/`
+  const socket = new WebSocket(url, { tls: { rejectUnauthorized: false } })
+  socket.onopen = () => socket.send(JSON.stringify({ action: 'scrape', info_hash: INFO_HASH }))
+  socket.onerror = () => resolve('no WebSocket connection')
+  socket.onclose = ({ code }) => resolve(`closed with code ${code}`)
+  socket.onmessage = ({ data }) => {
+    const isAnswer = /"action":"scrape"/.test(String(data))
+    resolve(isAnswer ? null : `another answer than to a scrape: ${String(data).slice(0, 100)}`)
+    socket.close()
+  }
+  return promise
+}

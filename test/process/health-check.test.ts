@@ -1,0 +1,87 @@
+// With the real executables, which ask themselves.
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { EXECUTABLE, listenOn, withTracker } from '../support/tracker.ts'
+import { withClient } from '../support/udp-client.ts'
+
+setDefaultTimeout(60_000)
+
+const WS_EXECUTABLE = EXECUTABLE.replace(/aquatic_udp$/, 'aquatic_ws')
+const SECONDS = '10'
+
+async function ask(executable: string, address: string, seconds = SECONDS) {
+  const env = { PATH: process.env.PATH ?? '', AQUATIC_NETWORK_ADDRESS: address }
+  const child = Bun.spawn([executable, '--health-check', seconds], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env,
+  })
+  const stderr = await new Response(child.stderr).text()
+  return { code: await child.exited, stderr }
+}
+
+describe('aquatic_udp', () => {
+  test('is healthy when it answers, also behind a wildcard address and on several', () =>
+    withTracker({ settings: listenOn('0.0.0.0:0', '127.0.0.1:0', '[::1]:0') }, async (tracker) => {
+      const [wildcard, ipv4, ipv6] = tracker.endpoints.map(({ port }) => port)
+      const list = `0.0.0.0:${wildcard}, 127.0.0.1:${ipv4}, [::1]:${ipv6}`
+      expect(await ask(EXECUTABLE, list)).toEqual({ code: 0, stderr: '' })
+    }))
+
+  test('is not when one of its addresses is silent', () =>
+    withTracker({}, (tracker) =>
+      withClient('127.0.0.1', async (silent) => {
+        const list = `127.0.0.1:${tracker.at().port}, 127.0.0.1:${silent.port}`
+        const stderr = `unhealthy: 127.0.0.1:${silent.port}: no answer in 0.5 s\n`
+        expect(await ask(EXECUTABLE, list, '0.5')).toEqual({ code: 1, stderr })
+      }),
+    ))
+
+  test.each(['0', '-1', 'soon', '61'])('refuses to wait for %p seconds', async (seconds) => {
+    const { code, stderr } = await ask(EXECUTABLE, '127.0.0.1:1', seconds)
+    expect(code).not.toBe(0)
+    expect(stderr).toContain('--health-check')
+  })
+
+  test('cannot be found on a port that the system chose', async () => {
+    const { code, stderr } = await ask(EXECUTABLE, '127.0.0.1:0')
+    expect(code).toBe(1)
+    expect(stderr).toContain('127.0.0.1:0 is a port that the system chose')
+  })
+})
+
+describe('aquatic_ws', () => {
+  test('is healthy when it answers a scrape', async () => {
+    const tracker = Bun.spawn([WS_EXECUTABLE], {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: { AQUATIC_NETWORK_ADDRESS: '127.0.0.1:0', AQUATIC_LIMITS_MAX_PEERS: '10000' },
+    })
+    try {
+      let stderr = ''
+      for await (const chunk of tracker.stderr) {
+        stderr += Buffer.from(chunk).toString()
+        if (stderr.includes('\n')) break
+      }
+      const port = Number(/127\.0\.0\.1:(\d+)/.exec(stderr)?.[1])
+      expect(await ask(WS_EXECUTABLE, `127.0.0.1:${port}`)).toEqual({ code: 0, stderr: '' })
+    } finally {
+      tracker.kill('SIGKILL')
+      await tracker.exited
+    }
+  })
+
+  test('is not when something else has its port', async () => {
+    const other = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('hello') })
+    try {
+      const { code, stderr } = await ask(WS_EXECUTABLE, `127.0.0.1:${other.port}`)
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: `unhealthy: 127.0.0.1:${other.port}: no WebSocket connection\n`,
+      })
+    } finally {
+      other.stop(true)
+    }
+  })
+})
