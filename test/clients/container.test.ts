@@ -1,0 +1,128 @@
+// The container image without a container engine: what the Containerfile copies is copied, what it runs
+// is run, and the tracker starts in the result, with that as its root directory, read-only, as the
+// image's user.
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { withClient } from '../support/udp-client.ts'
+
+setDefaultTimeout(120_000)
+
+const ROOT = join(import.meta.dir, '../..')
+const CONTAINERFILE = readFileSync(join(ROOT, 'packaging/container/Containerfile'), 'utf8')
+/** Of the image: the executable, and a little for glibc. */
+const IMAGE_BYTES_MAX = 125 * 2 ** 20
+const isRoot = readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295')
+const needsRoot = isRoot ? '' : ' (skipped: this needs root outside of user namespaces)'
+
+/** What stands behind an instruction, for each time it occurs. */
+function instructions(name: string): string[] {
+  const found = [...CONTAINERFILE.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))]
+  return found.map((match) => match[1])
+}
+
+function commandOf(name: string): string[] {
+  const [text] = instructions(name)
+  return JSON.parse(text.slice(text.indexOf('[')))
+}
+
+let folder = ''
+let context = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'aquatic-image-'))
+  context = join(folder, 'build')
+  mkdirSync(context)
+  for (const copy of instructions('COPY').filter((text) => !text.startsWith('--'))) {
+    const words = copy.split(' ')
+    const to = words.pop() ?? ''
+    for (const from of words) {
+      const target = to.endsWith('/') ? join(to, from.split('/').at(-1) ?? '') : to
+      cpSync(join(ROOT, from), join(context, target), { recursive: true })
+    }
+  }
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function buildImage(program: string): string {
+  const image = join(folder, program)
+  const [run] = instructions('RUN')
+  const { exitCode, stderr } = Bun.spawnSync(['sh', '-c', run.replace('/image', `"${image}"`)], {
+    cwd: context,
+    env: { ...process.env, PROGRAM: program },
+  })
+  if (exitCode !== 0) throw new Error(`${run} ended with ${exitCode}: ${stderr}`)
+  return image
+}
+
+/** As an engine starts it: the image mounted read-only, /proc inside, no rights, the user of USER. */
+const START = `set -e
+mount --bind "$1" "$1"
+mount -t proc proc "$1/proc"
+mount -o remount,bind,ro "$1"
+shift
+exec setpriv --no-new-privs -- "$@"`
+
+function inImage(image: string, command: string[], address: string) {
+  const chroot = ['chroot', `--userspec=${instructions('USER')[0]}`, image, ...command]
+  return Bun.spawn(['unshare', '--mount', '--', 'sh', '-c', START, 'sh', image, ...chroot], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: { PATH: process.env.PATH ?? '', AQUATIC_NETWORK_ADDRESS: address },
+  })
+}
+
+async function checkIn(image: string, address: string): Promise<number> {
+  const check = inImage(image, commandOf('HEALTHCHECK'), address)
+  return await check.exited
+}
+
+function bytesIn(image: string): number {
+  const { stdout } = Bun.spawnSync(['du', '-sb', image])
+  return Number(stdout.toString().split('\t')[0])
+}
+
+describe.skipIf(!isRoot).each(['aquatic_udp', 'aquatic_ws'])(
+  `an image of %s${needsRoot}`,
+  (name) => {
+    let image = ''
+    beforeAll(() => {
+      image = buildImage(name)
+    })
+
+    test('is little more than its executable', () => {
+      expect(bytesIn(image)).toBeLessThan(IMAGE_BYTES_MAX)
+      expect(statSync(join(image, 'data')).uid).toBe(65532)
+      expect(readFileSync(join(image, 'etc/aquatic.toml'), 'utf8')).toContain(`Settings of ${name}`)
+    })
+
+    test('serves, is healthy while it does, and stops at the signal of the engine', async () => {
+      // Its own address in 127/8, so that the port of the settings is free for it.
+      const address = name === 'aquatic_udp' ? '127.0.0.81:3000' : '127.0.0.82:3000'
+      expect(await checkIn(image, address)).toBe(1)
+      const tracker = inImage(image, commandOf('ENTRYPOINT'), address)
+      try {
+        let stderr = ''
+        for await (const chunk of tracker.stderr) {
+          stderr += Buffer.from(chunk).toString()
+          if (stderr.includes('\n')) break
+        }
+        expect(stderr).toContain(`listening on ${address}`)
+        const status = readFileSync(`/proc/${tracker.pid}/status`, 'utf8')
+        expect(status).toMatch(/^Uid:\t65532\t65532\t65532\t65532$/m)
+        expect(status).toMatch(/^CapEff:\t0+$/m)
+        expect(await checkIn(image, address)).toBe(0)
+        if (name === 'aquatic_udp') {
+          await withClient('127.0.0.1', (client) =>
+            client.announce({ host: '127.0.0.81', port: 3000 }),
+          )
+        }
+        tracker.kill(instructions('STOPSIGNAL')[0] as 'SIGTERM')
+        expect(await tracker.exited).toBe(0)
+      } finally {
+        tracker.kill('SIGKILL')
+      }
+    })
+  },
+)
