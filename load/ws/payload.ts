@@ -51,21 +51,26 @@ export class Payload {
 
   /** As it stands inside a JSON string. */
   json(kind: number, connection: number, torrent: number, number: number): string {
-    const fields = `${hex(connection)} ${hex(torrent)} ${hex(number)} ${hex(kind)} `
-    const check = hex(this.check(kind, connection, torrent, number))
-    return `v=0\\r\\no=- ${fields}${check} ${this.tail(number).json}`
+    return `v=0\\r\\no=- ${this.fields(kind, connection, torrent, number)}${this.tail(number).json}`
   }
 
   read(kind: number, sdp: string): Read {
     const connection = field(sdp, 0)
     const torrent = field(sdp, 1)
     const number = field(sdp, 2)
-    if (field(sdp, 3) !== kind) return BROKEN
-    if (field(sdp, 4) !== this.check(kind, connection, torrent, number)) return BROKEN
+    if (Number.isNaN(connection + torrent + number)) return BROKEN
     const { text } = this.tail(number)
     const isWhole =
-      sdp.length === HEAD + text.length && sdp.startsWith(PREFIX) && sdp.endsWith(text)
+      sdp.length === HEAD + text.length &&
+      sdp.startsWith(PREFIX) &&
+      sdp.startsWith(this.fields(kind, connection, torrent, number), PREFIX.length) &&
+      sdp.endsWith(text)
     return isWhole ? { isWhole, connection, torrent, number } : BROKEN
+  }
+
+  private fields(kind: number, connection: number, torrent: number, number: number): string {
+    const check = hex(this.check(kind, connection, torrent, number))
+    return `${hex(connection)} ${hex(torrent)} ${hex(number)} ${hex(kind)} ${check} `
   }
 
   private tail(number: number): Tail {
