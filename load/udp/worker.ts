@@ -31,8 +31,13 @@ const OPEN_BURST = 32
 /** An answer this late counts as lost for the number of requests under way, for now. */
 const OVERDUE_MS = 100
 const TICK_MS = 50
-/** How long an empty closed loop lets answers gather, and an open one waits for its schedule. */
-const PAUSE_MICROSECONDS = 50
+/**
+ * The closed loop lets answers gather for about a quarter of its window: that makes system calls few and
+ * batches large. A small window waits for the next packet instead, or its latency would be that pause.
+ */
+const PAUSE_MICROSECONDS_MIN = 20
+const PAUSE_MICROSECONDS_MAX = 1000
+const PAUSE_WINDOW_MIN = 64
 const SPIN_BELOW_MS = 0.15
 const IDLE_WAIT_MS_MAX = 20
 
@@ -93,6 +98,7 @@ class LoadWorker {
   private readonly shared: Int32Array
   private nextTickMs = 0
   private firstSocket = 0
+  private pauseMicroseconds = PAUSE_MICROSECONDS_MIN
 
   constructor(data: LoadWorkerData) {
     this.data = data
@@ -134,10 +140,24 @@ class LoadWorker {
       const nowMs = nowMilliseconds()
       const answered = this.closedTurn(nowMs)
       this.tick(nowMs)
-      // Letting answers gather costs neither side a wake-up per packet.
-      if (answered < this.window.size >>> 3) this.poll.pauseMicroseconds(PAUSE_MICROSECONDS)
+      this.pause(answered)
     }
     this.drain()
+  }
+
+  /** After a turn with so many answers. */
+  private pause(answered: number): void {
+    const { size } = this.window
+    if (size < PAUSE_WINDOW_MIN) {
+      if (answered === 0) this.poll.waitMicroseconds(PAUSE_MICROSECONDS_MAX)
+      return
+    }
+    const pause = this.pauseMicroseconds
+    const eighths = (answered << 3) / size
+    if (eighths < 1 && pause < PAUSE_MICROSECONDS_MAX) this.pauseMicroseconds = pause * 1.25
+    else if (eighths > 3) this.pauseMicroseconds = pause / 2
+    if (pause < PAUSE_MICROSECONDS_MIN) this.pauseMicroseconds = PAUSE_MICROSECONDS_MIN
+    if (eighths <= 3) this.poll.pauseMicroseconds(pause | 0)
   }
 
   /** The closed loop, where the flood is mixed with it, and a burst of the flood in every turn. */
@@ -148,7 +168,7 @@ class LoadWorker {
       const answered = isMixed ? this.closedTurn(nowMs) : 0
       const sent = this.flood.turn(nowMs)
       this.tick(nowMs)
-      if (sent <= 0 && answered === 0) this.poll.pauseMicroseconds(PAUSE_MICROSECONDS)
+      if (sent <= 0) this.pause(answered)
     }
     this.drain()
   }
