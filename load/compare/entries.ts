@@ -190,7 +190,7 @@ function familySettings(plan: StartPlan, top: Record<string, number>, network = 
 }
 
 /** Puts lines into the [network] table, which the given settings may already have. */
-function withNetwork(settings: string, lines: string): string {
+export function withNetwork(settings: string, lines: string): string {
   const table = '[network]\n'
   return settings.includes(table)
     ? settings.replace(table, table + lines)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { plainEnvironment, startChild } from '../children.ts'
 import { type CoreTicks, coresTicks, cpuSeconds, memoryOf } from '../proc.ts'
 import type { Candidate } from './candidates.ts'
-import { type Protocol, runner } from './entries.ts'
+import { type Protocol, runner, withNetwork } from './entries.ts'
 import { BLOCK_SECONDS, Generator } from './generator.ts'
 import type { RunningTracker } from './start.ts'
 
@@ -89,18 +89,23 @@ export async function runOurs(
 
 function ourSettings(plan: LoadPlan, { entry }: Candidate, port: number): string {
   const checks = entry.returnsOwnPeer ? '\n[checks]\nown_peer = false\n' : ''
+  const settings =
+    plan.protocol === 'ws' ? withNetwork(plan.settings, 'use_tls = true\n') : plan.settings
   return `server_address = '127.0.0.1:${port}'
 duration = ${plan.warmUpSec + plan.measuredSec}
 summarize_last = ${plan.measuredSec}
 seed = ${plan.seed}
-${plan.settings}${checks}`
+${settings}${checks}`
 }
 
+/** Of either load tester: that for WebTorrent counts messages, sent and received. */
 // biome-ignore lint/suspicious/noExplicitAny: the load tester's own JSON
 function fromReport(report: any, samples: readonly Sample[]): Measured {
-  const { summary, wrong_answers, date } = report
+  const { summary, wrong_answers, wrong_messages, date } = report
   const { seconds, counts, tracker, load_tester, latency_ms } = summary
-  const { all } = latency_ms
+  const received = summary.responses_per_second ?? summary.received_per_second
+  const sent = summary.requests_per_second ?? summary.sent_per_second
+  const all = latency_ms.all ?? latency_ms.announce
   // The report is written right after the last answers: its time tells which samples to take.
   const endMs = performance.now() - (Date.now() - Date.parse(date))
   const inTime = samples.filter(({ atMs }) => atMs >= endMs - seconds * 1000 && atMs <= endMs)
@@ -109,11 +114,11 @@ function fromReport(report: any, samples: readonly Sample[]): Measured {
   return {
     seconds,
     cpuSec: tracker.cpu_seconds,
-    responses: summary.responses_per_second.all * seconds,
-    requests: summary.requests_per_second.all * seconds,
+    responses: received.all * seconds,
+    requests: sent.all * seconds,
     lost: counts.lost ?? 0,
-    errors: counts.answered_error ?? 0,
-    wrong: wrong_answers,
+    errors: counts.answered_error ?? counts.received_error ?? 0,
+    wrong: wrong_answers ?? wrong_messages,
     wrongKinds: report.wrong,
     peersPerAnnounce: summary.peers_per_announce ?? Number.NaN,
     latency: { p50: all.p50, p99: all.p99, p999: all['p99.9'] },

@@ -39,6 +39,9 @@ export function reportOf(comparison: Comparison, chart: string | null): string {
     `response within each round; below 1, ours needs less. In brackets: responses/s of a tracker that`,
     `did not fill its cores (busy ${FULL_SHARE * 100} %, the tracker itself ${OWN_SHARE * 100} %).`,
     'Latency at full speed is mostly the length of the queue.',
+    ...(protocol === 'udp'
+      ? []
+      : ['Responses are all messages that clients received, offers and answers included.']),
     '',
     ...candidates.map((candidate) => candidateLine(candidate, comparison)),
     ...missing.map((name) => `- ${name}: not on this machine, skipped`),
