@@ -9,6 +9,7 @@ import type { RunContext } from '../config/cli.ts'
 import type { ConfigOf, Schema } from '../config/schema.ts'
 import type { Log } from '../log/log.ts'
 import { type PrivilegeConfig, pathBelow } from './privileges.ts'
+import type { ServiceManager } from './service-manager.ts'
 
 export interface ReloadRules<S extends Schema> {
   readonly schema: S
@@ -47,9 +48,9 @@ export class Reloader<S extends Schema> {
   }
 
   /** Call it once the tracker serves. `rootHasChanged`: the settings file is called otherwise now. */
-  start(rootHasChanged: boolean): void {
+  start(rootHasChanged: boolean, service: ServiceManager): void {
     if (rootHasChanged) this.path = this.pathInside
-    process.on('SIGHUP', () => this.reload(rootHasChanged))
+    process.on('SIGHUP', () => service.reload(() => this.reload(rootHasChanged)))
   }
 
   private reload(rootHasChanged: boolean): void {

@@ -1,5 +1,5 @@
 // Tells the service manager that started the tracker (systemd with Type=notify) how it is: ready,
-// stopping, and again and again that it is alive, when the unit has WatchdogSec. Used by each
+// reloading, stopping, and again and again that it is alive, when the unit has WatchdogSec. Used by each
 // protocol's main. The protocol is that of sd_notify(3): short texts to the socket that the
 // environment names. Without one, as outside of systemd, nothing happens. Owns a socket and a timer.
 //
@@ -7,6 +7,7 @@
 // makes the keep-alive stop, and the service manager ends and restarts the tracker.
 import { writeStderr } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
+import { nowMilliseconds } from '../os/clock.ts'
 import { SystemError } from '../os/error.ts'
 import { NotifySocket } from '../os/notify-socket.ts'
 import type { Workers } from './workers.ts'
@@ -36,6 +37,15 @@ export class ServiceManager {
     if (this.watchdogMs === 0) return
     // Half the time, as sd_watchdog_enabled(3) asks for: one late keep-alive does no harm.
     this.timer = setInterval(() => this.keepAlive(), this.watchdogMs / 2)
+  }
+
+  /** Does `work`, which puts new settings in force; the manager knows while it goes on. */
+  reload(work: () => void): void {
+    // The time tells the manager whether this answers its own signal or an earlier one.
+    const microseconds = Math.floor(nowMilliseconds() * 1000)
+    this.send(`RELOADING=1\nMONOTONIC_USEC=${microseconds}`)
+    work()
+    this.send('READY=1')
   }
 
   private stopping(): void {

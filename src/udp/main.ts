@@ -83,7 +83,7 @@ export async function runUdpTracker(
   }
   await keeper?.start(() => tracker.stop())
   tracker.accessList.start()
-  reloader.start(identity !== null)
+  reloader.start(identity !== null, tracker.service)
   const addresses = listening.addresses.map(addressText).join(', ')
   const state = `listening on ${addresses} (${workersText(workers)})`
   writeStderr(`aquatic_udp ${version} ${state}\n`)

@@ -64,7 +64,7 @@ export async function runWsTracker(
     tracker.accessList.rootChanged()
   }
   tracker.accessList.start()
-  reloader.start(identity !== null)
+  reloader.start(identity !== null, tracker.service)
   const addresses = listening.addresses.map(addressText).join(', ')
   const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
   const scheme = tls === null ? 'ws' : 'wss'

@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { nowMilliseconds } from '../../src/os/clock.ts'
 import { withNotifyListener } from '../support/notify-listener.ts'
 import { listenOn, type StartOptions, withTracker } from '../support/tracker.ts'
 
@@ -20,6 +21,11 @@ function expectReports(options: StartOptions): Promise<void> {
       expect(ready).toContain(`\nSTATUS=listening on ${host}:${port} (`)
       // Longer than the time after which a worker without a beat counts as hanging.
       await listener.waitFor('WATCHDOG=1', 12)
+      tracker.signal('SIGHUP')
+      const reloading = await listener.waitFor('RELOADING=1')
+      const [, microseconds] = /^RELOADING=1\nMONOTONIC_USEC=(\d+)$/.exec(reloading) ?? []
+      expect(Math.abs(Number(microseconds) / 1000 - nowMilliseconds())).toBeLessThan(10_000)
+      expect(await listener.waitFor('READY=1', 2)).toBe('READY=1')
       tracker.signal('SIGTERM')
       await listener.waitFor('STOPPING=1')
       const { code, stderr } = await tracker.waitForEnd()
