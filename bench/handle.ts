@@ -5,7 +5,7 @@
 // The load is that of a busy tracker: a million torrents, two million peers, most of them in a few
 // thousand swarms of 60 to 700; connects and announces in turn, a scrape now and then.
 import { readClock } from '../src/os/clock.ts'
-import { nativeWords } from '../src/os/ffi.ts'
+import { permanentWords } from '../src/os/ffi.ts'
 import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
 import { ConnectionIds } from '../src/udp/connection-id.ts'
 import { COUNTER_WORDS } from '../src/udp/counters.ts'
@@ -38,8 +38,8 @@ function pickTorrent(): number {
 
 const torrents = Int32Array.from({ length: PEERS }, pickTorrent)
 const ports = Int32Array.from({ length: PEERS }, () => 1 + Math.floor(random() * 65535))
-const slots = nativeWords(BATCH * SLOT_WORDS)
-const out = nativeWords(1024)
+const slots = permanentWords(BATCH * SLOT_WORDS)
+const out = permanentWords(1024)
 
 const ids = new ConnectionIds(new Uint8Array(32), 300)
 const limits = { maxTorrents: 2_000_000, maxPeers: 4_000_000, workers: 1 }

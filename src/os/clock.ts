@@ -1,10 +1,10 @@
 // The monotonic clock that all threads and processes of a machine agree on.
 // Used by the workers, once per batch. The engine's own clocks start anew in each thread.
-import { addressOf, libc, nativeWords } from './ffi.ts'
+import { addressOf, libc, permanentWords } from './ffi.ts'
 
 const CLOCK_MONOTONIC = 1
 
-const time = nativeWords(4)
+const time = permanentWords(4)
 const timeAddress = addressOf(time)
 
 // HOT: no allocation below this line.

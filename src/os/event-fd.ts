@@ -1,17 +1,17 @@
 // Wakes a thread that sleeps in poll: an eventfd is a counter that is readable while it is not 0.
 // Opened by main before a worker starts, signalled by other threads, cleared by the one that polls.
 import { SystemError } from './error.ts'
-import { addressOf, errno, libc, nativeWords } from './ffi.ts'
+import { addressOf, errno, libc, permanentWords } from './ffi.ts'
 
 const EFD_NONBLOCK = 0o4000
 const EFD_CLOEXEC = 0o2000000
 
 const COUNTER_BYTES = 8
 
-const one = nativeWords(2)
+const one = permanentWords(2)
 one[0] = 1
 const oneAddress = addressOf(one)
-const cleared = nativeWords(2)
+const cleared = permanentWords(2)
 const clearedAddress = addressOf(cleared)
 
 export function openEvent(): number {

@@ -4,7 +4,9 @@
 // Rule: `ptr` of a typed array that brought its own small buffer goes stale when the engine moves
 // that buffer, and native code then writes to freed memory without any error. So all memory that
 // the kernel sees comes from `nativeWords`, which puts it on an explicit ArrayBuffer, and the view
-// must stay referenced for as long as the kernel may use it.
+// must stay referenced for as long as the kernel may use it. A constant of a module does not count
+// as a reference: if no function of the module mentions it, the engine drops it once the module has
+// run, however long its address is used. So what a module keeps comes from `permanentWords`.
 import { dlopen, FFIType, ptr, read } from 'bun:ffi'
 
 // All supported machines are little endian: of a pointer in memory the low half comes first.
@@ -29,6 +31,15 @@ export function nativeWords(count: number): Int32Array<ArrayBuffer> {
     if (Math.floor(address / TWO_32) === Math.floor((address + bytes - 1) / TWO_32)) return words
     straddlers.push(words)
   }
+}
+
+const permanent: Int32Array[] = []
+
+/** The same, never given back: for the constants of a module. */
+export function permanentWords(count: number): Int32Array<ArrayBuffer> {
+  const words = nativeWords(count)
+  permanent.push(words)
+  return words
 }
 
 /** The low and high half of an address, as native code wants pointers in memory. */

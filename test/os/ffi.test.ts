@@ -9,6 +9,7 @@ import {
   cString,
   libc,
   nativeWords,
+  permanentWords,
   readWord,
 } from '../../src/os/ffi.ts'
 
@@ -63,6 +64,20 @@ test('native memory of every size is zeroed and apart from all other', () => {
     kept.push(words)
   }
   for (const words of kept) expect(words.every((word) => word === words.length)).toBe(true)
+})
+
+test("a module's memory outlives every reference to it", () => {
+  const addresses = Array.from({ length: 100 }, () => {
+    const words = permanentWords(4)
+    words[0] = 0x600d
+    return addressOf(words)
+  })
+  for (let round = 0; round < 20; round++) {
+    Bun.gc(true)
+    // Freed pages would be handed out again, and overwritten.
+    for (let i = 0; i < 100; i++) nativeWords(1024).fill(0xbad)
+  }
+  expect(addresses.map((address) => readWord(address, 0))).toEqual(addresses.map(() => 0x600d))
 })
 
 test('shared memory has an address as well', () => {

@@ -110,8 +110,12 @@ const CLOSURE = 'Write a plain function at module level with numbers as argument
 export function staleAddresses(sources: readonly Source[]): Finding[] {
   const found: Finding[] = []
   for (const source of sources) {
-    walk(source.program, (node) => {
-      if (node.type !== 'CallExpression' || !/^(ptr|addressOf)$/.test(calleeName(node))) return
+    walk(source.program, (node, parents) => {
+      if (node.type !== 'CallExpression') return
+      if (calleeName(node) === 'nativeWords' && isOfModule(parents)) {
+        found.push(finding(source, line(node), "a module's own native memory", PERMANENT))
+      }
+      if (!/^(ptr|addressOf)$/.test(calleeName(node))) return
       const view = (node.arguments as Node[])[0]
       if (view?.type !== 'NewExpression' || !/Array$/.test(calleeName(view))) return
       const buffer = (view.arguments as Node[])[0]
@@ -122,4 +126,10 @@ export function staleAddresses(sources: readonly Source[]): Finding[] {
   return found
 }
 
+/** The engine drops a constant that no function mentions, whatever still uses its address. */
+function isOfModule(parents: readonly Node[]): boolean {
+  return !parents.some((parent) => isFunction(parent) || parent.type === 'ClassBody')
+}
+
+const PERMANENT = 'Take it from permanentWords (src/os/ffi.ts)'
 const ADDRESS = 'Take memory from nativeWords (src/os/ffi.ts) and keep the view referenced'

@@ -131,6 +131,10 @@ describe('hot code', () => {
     expect(check('addressOf(new Int32Array([1]))')).toHaveLength(1)
     expect(check('addressOf(new Int32Array(buffers.words))')).toEqual([])
     expect(check('ptr(words)')).toEqual([])
+    expect(check('const words = nativeWords(4)')).toHaveLength(1)
+    expect(check('function f() { return nativeWords(4) }')).toEqual([])
+    expect(check('class A { words = nativeWords(4) }')).toEqual([])
+    expect(check('const words = permanentWords(4)')).toEqual([])
   })
 })
 
