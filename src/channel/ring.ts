@@ -42,6 +42,14 @@ export function createRing(words: number): SharedArrayBuffer {
   return new SharedArrayBuffer((RECORDS + capacity) * 4)
 }
 
+/** How much of a ring is in use, from 0 to 1. For statistics: both ends go on meanwhile. */
+export function ringFill(ring: SharedArrayBuffer): number {
+  const words = new Int32Array(ring)
+  const tail = Atomics.load(words, TAIL)
+  const used = (Atomics.load(words, HEAD) - tail) | 0
+  return Math.min(1, Math.max(0, used / (words.length - RECORDS)))
+}
+
 export class RingWriter {
   /** All of the ring: `room` gives places in it. */
   readonly words: Int32Array<SharedArrayBuffer>

@@ -154,7 +154,8 @@ class Tracker {
     })
     this.counters = counterSlots(workerCounts.socket + workerCounts.request, COUNTER_WORDS)
     const sockets = listening.sockets.flat().map(({ fd }) => fd)
-    this.watch = new Watch(config, workerCounts.socket, this.counters, swarms, sockets, log)
+    const { counters, links } = this
+    this.watch = new Watch(config, workerCounts.socket, counters, swarms, sockets, links, log)
   }
 
   /** Returns once all workers serve. */

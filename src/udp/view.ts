@@ -9,7 +9,7 @@ import {
 import type { BreakdownSpec, ChartSpec, TrackerView } from '../operations/view.ts'
 import type { ProcessFigures } from '../process/figures.ts'
 import type { Workers } from '../process/workers.ts'
-import { COUNTERS, type FamilyCounter } from './counters.ts'
+import { COUNTERS, type FamilyCounter, type WorkerCounter } from './counters.ts'
 import type { Reading, Watch } from './watch.ts'
 
 const IP_VERSIONS = [
@@ -58,6 +58,7 @@ export class UdpView implements TrackerView {
       ]),
       ...trafficFamilies(reading),
       ...timeFamilies(reading),
+      ...channelFamilies(reading),
       ...swarmFamilies(reading),
       ...this.figures.families(),
     ]
@@ -124,7 +125,7 @@ function timeFamilies(reading: Reading): MetricFamily[] {
     {
       kind: 'histogram',
       name: 'tracker_udp_response_time_seconds',
-      help: 'From having received a batch of packets to having sent its responses, per packet.',
+      help: 'From before a packet was received until its response was sent.',
       scale: 1e-9,
       samples: [{ labels: {}, distribution: reading.responseTime }],
     },
@@ -140,6 +141,40 @@ function timeFamilies(reading: Reading): MetricFamily[] {
       'Times that a table was locked by another worker.',
       [[{}, reading.lockWaits]],
     ),
+    counterFamily(
+      'tracker_udp_lock_sleeps_total',
+      'Lock waits that took so long that the worker slept.',
+      [[{}, reading.lockSleeps]],
+    ),
+  ]
+}
+
+/** Between socket workers and request workers; all 0 without the latter. */
+function channelFamilies({ counts, requestFill, responseFill }: Reading): MetricFamily[] {
+  const of = (name: WorkerCounter) => counts.get(name) ?? 0
+  return [
+    counterFamily(
+      'tracker_udp_channel_dropped_total',
+      'What found a channel between workers full: clients ask again.',
+      [
+        [{ what: 'requests' }, of('dropped_requests')],
+        [{ what: 'responses' }, of('dropped_responses')],
+        [{ what: 'scrapes' }, of('dropped_scrapes')],
+      ],
+    ),
+    counterFamily(
+      'tracker_udp_channel_waits_total',
+      'Times that a request worker waited for room on the way back.',
+      [[{}, of('response_waits')]],
+    ),
+    counterFamily('tracker_udp_channel_wakes_total', 'Times that a sleeping worker was woken.', [
+      [{ role: 'request' }, of('request_wakes')],
+      [{ role: 'socket' }, of('response_wakes')],
+    ]),
+    gaugeFamily('tracker_udp_channel_fill_ratio', 'The fullest channel, from 0 to 1.', [
+      [{ direction: 'requests' }, requestFill],
+      [{ direction: 'responses' }, responseFill],
+    ]),
   ]
 }
 
@@ -198,6 +233,7 @@ const CHARTS: readonly ChartSpec[] = [
     series: [
       { title: 'refused', metric: 'tracker_udp_rejected_total', show: 'rate' },
       { title: 'dropped before', metric: 'tracker_udp_receive_drops_total', show: 'rate' },
+      { title: 'dropped inside', metric: 'tracker_udp_channel_dropped_total', show: 'rate' },
       { title: 'not sent', metric: 'tracker_udp_send_failures_total', show: 'rate' },
     ],
   },

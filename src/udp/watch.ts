@@ -1,5 +1,6 @@
 // What the main thread does while the workers serve: reads their counters, writes the statistics, and
 // says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
+import { ringFill } from '../channel/ring.ts'
 import { writeRunning } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
@@ -9,6 +10,7 @@ import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
 import { COUNTERS, type CounterName, HISTOGRAMS } from './counters.ts'
+import type { Links, SocketLinks } from './links.ts'
 import { statisticsText } from './statistics.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
@@ -27,8 +29,11 @@ export interface Reading {
   readonly lockWaits: number
   readonly lockSleeps: number
   readonly receiveDrops: number
-  /** Valid requests of each worker. */
+  /** Valid requests of each socket worker. */
   readonly workers: readonly number[]
+  /** The fullest channel of each direction, from 0 to 1. */
+  readonly requestFill: number
+  readonly responseFill: number
 }
 
 export class Watch {
@@ -37,6 +42,7 @@ export class Watch {
   private readonly sockets: readonly number[]
   private statisticsInterval = 0
   private limits: { max_torrents: number; max_peers: number }
+  private readonly links: Links
   private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
@@ -51,6 +57,7 @@ export class Watch {
     counters: SharedArrayBuffer,
     swarms: SwarmBuffers,
     sockets: readonly number[],
+    links: Links,
     log: Log,
   ) {
     this.reader = new CounterReader(counters, COUNTERS, HISTOGRAMS)
@@ -59,6 +66,7 @@ export class Watch {
     this.limits = config.limits
     this.configure(config)
     this.log = log
+    this.links = links
     this.workers = workers
     this.before = this.read()
   }
@@ -92,8 +100,14 @@ export class Watch {
       lockWaits: ipv4.contendedLocks + ipv6.contendedLocks,
       lockSleeps: ipv4.sleptLocks + ipv6.sleptLocks,
       receiveDrops: this.sockets.reduce((sum, fd) => sum + receiveDrops(fd), 0),
+      requestFill: this.fill(({ requests }) => requests),
+      responseFill: this.fill(({ responses }) => responses),
       workers: workers.map((own) => REQUESTS.reduce((sum, name) => sum + (own.get(name) ?? 0), 0)),
     }
+  }
+
+  private fill(rings: (links: SocketLinks) => readonly SharedArrayBuffer[]): number {
+    return Math.max(0, ...this.links.socketWorkers.flatMap(rings).map(ringFill))
   }
 
   private look(): void {

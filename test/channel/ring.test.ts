@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createRing, RingReader, RingWriter } from '../../src/channel/ring.ts'
+import { createRing, RingReader, RingWriter, ringFill } from '../../src/channel/ring.ts'
 import { randomWords } from '../support/random.ts'
 
 const HEAD = 0
@@ -44,6 +44,18 @@ describe('a ring', () => {
     expect(ends.writer.publish()).toBe(true)
     expect(readAll(ends)).toEqual(records)
     expect(readAll(ends)).toEqual([])
+  })
+
+  test.each([0, -5])('tells how full it is, also where 32 bits end (index %d)', (start) => {
+    const ends = pair(64, 10, start)
+    const fill = () => ringFill(ends.view.buffer)
+    expect(fill()).toBe(0)
+    for (let i = 0; i < 4; i++) write(ends, [1, 2, 3])
+    ends.writer.publish()
+    expect(fill()).toBeGreaterThanOrEqual(16 / 64)
+    expect(fill()).toBeLessThanOrEqual(20 / 64)
+    readAll(ends)
+    expect(fill()).toBe(0)
   })
 
   test('shows nothing before it is published, and a batch at once', () => {
