@@ -1,0 +1,45 @@
+// What docs/operations.md tells an operator to write must exist.
+import { expect, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { entriesOf, titleOf } from '../../src/config/schema.ts'
+import { udpProgram } from '../../src/udp/config.ts'
+import { wsProgram } from '../../src/ws/config.ts'
+
+const ROOT = join(import.meta.dir, '../..')
+const text = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
+
+test('every setting that is named exists', () => {
+  const entries = [udpProgram, wsProgram].flatMap(({ settings }) => entriesOf(settings.schema))
+  const known = new Set(entries.map(titleOf))
+  const named = [...text.matchAll(/`(\[[a-z_]+\] [a-z_0-9]+)/g)].map((match) => match[1])
+  expect(named.length).toBeGreaterThan(20)
+  expect([...new Set(named)].filter((name) => !known.has(name))).toEqual([])
+})
+
+test('every key of aquatic 0.9 that is named is retired, or still there', () => {
+  for (const [title, { settings }] of [
+    ['aquatic_udp 0.9', udpProgram],
+    ['aquatic_ws 0.9', wsProgram],
+  ] as const) {
+    const [, table] = new RegExp(`^\\| ${title} .*\\n((?:\\|.*\\n)+)`, 'm').exec(text) ?? []
+    const old = table.split('\n').map((line) => line.split('|')[1] ?? '')
+    const keys = old.flatMap((cell) => cell.match(/(?<=`)[a-z_]+\.[a-z_0-9]+/g) ?? [])
+    expect(keys.length).toBeGreaterThan(4)
+    const known = new Set(entriesOf(settings.schema).map(({ path }) => path))
+    const unknown = keys.filter((key) => !known.has(key) && !Object.hasOwn(settings.retired, key))
+    expect(unknown).toEqual([])
+  }
+})
+
+test('every file that is named exists', () => {
+  const inCode = [...text.matchAll(/\b(?:packaging|scripts)\/[\w@./*-]*[\w*]/g)].map(
+    ([path]) => path,
+  )
+  const links = [...text.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map((match) => `docs/${match[1]}`)
+  expect(inCode.length).toBeGreaterThan(5)
+  const missing = [...inCode, ...links].filter(
+    (path) => !existsSync(join(ROOT, path.replace(/\/[^/]*\*.*$/, ''))),
+  )
+  expect(missing).toEqual([])
+})
