@@ -6,8 +6,8 @@ export type { Finished }
 /** Small enough to start at once, with swarms large and small. */
 export const SMALL = `
 [requests]
-number_of_torrents = 2000
-number_of_peers = 20000
+number_of_torrents = 400
+number_of_peers = 4000
 response_timeout_milliseconds = 500
 `
 

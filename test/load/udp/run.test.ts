@@ -12,7 +12,7 @@ describe('against our tracker', () => {
       await withTracker({ settings: listenOn(address) }, async (tracker) => {
         const { host, port } = tracker.at()
         const server = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-        const settings = `server_address = '${server}'\nduration = 2\nworkers = 2\n${SMALL}`
+        const settings = `server_address = '${server}'\nduration = 1\nworkers = 2\n${SMALL}`
         const { code, stdout, stderr, json } = await runLoadTest(settings, [
           '--pid',
           `${tracker.pid}`,
@@ -23,9 +23,9 @@ describe('against our tracker', () => {
         expect(json.wrong_answers).toBe(0)
         const { counts } = json.summary
         // All peers have been announced, and again, so that the counts of full swarms were checked.
-        expect(counts.answered_announce).toBeGreaterThan(20_000)
-        expect(counts.answered_connect).toBeGreaterThan(1000)
-        expect(counts.answered_scrape).toBeGreaterThan(100)
+        expect(counts.answered_announce).toBeGreaterThan(4000)
+        expect(counts.answered_connect).toBeGreaterThan(100)
+        expect(counts.answered_scrape).toBeGreaterThan(10)
         expect(counts.returned_peers).toBeGreaterThan(counts.answered_announce)
         // On a busy machine a batch may find the tracker's buffer full.
         expect(counts.lost / counts.sent_announce).toBeLessThan(0.05)
@@ -40,14 +40,14 @@ describe('against our tracker', () => {
   test('at a fixed rate, the schedule is kept', async () => {
     await withTracker({}, async (tracker) => {
       const { host, port } = tracker.at()
-      const settings = `server_address = '${host}:${port}'\nduration = 2\nmode = 'open'\n${SMALL}
+      const settings = `server_address = '${host}:${port}'\nduration = 1\nmode = 'open'\n${SMALL}
         [open_loop]\nrate = 5000\n`
       const { code, json } = await runLoadTest(settings)
       expect(code).toBe(0)
       const { counts } = json.summary
       const sent = counts.sent_connect + counts.sent_announce + counts.sent_scrape
       // Behind schedule it would be less; the last burst may be more.
-      expect(Math.abs(sent - 10_000)).toBeLessThan(600)
+      expect(Math.abs(sent - 5000)).toBeLessThan(600)
       expect(json.wrong_answers).toBe(0)
     })
   }, 30_000)
