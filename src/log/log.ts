@@ -3,12 +3,18 @@
 // so that the last line before an exit is written too.
 
 import { configureSync, getLogger, type LogRecord } from '@logtape/logtape'
-import { printable, writeRunning } from '../config/output.ts'
+import { printable, writeRunning, writeStderr } from '../config/output.ts'
 
 export const LOG_LEVELS = ['off', 'error', 'warn', 'info', 'debug', 'trace'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
+export const LOG_FORMATS = ['text', 'json'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
 const PROGRAM = 'aquatic'
+
+/** Of the whole process, like the level. */
+let currentFormat: LogFormat = 'text'
 
 export interface Log {
   error(text: string): void
@@ -18,8 +24,9 @@ export interface Log {
   trace(text: string): void
 }
 
-/** Sets the level for the whole process; call it again to change it. Before that nothing is logged. */
-export function setLogLevel(level: LogLevel): void {
+/** Sets level and form for the whole process; call it again to change it. Before that nothing is logged. */
+export function setLog(level: LogLevel, format: LogFormat): void {
+  currentFormat = format
   configureSync({
     reset: true,
     sinks: { stderr: (record) => writeRunning(lineOf(record)) },
@@ -47,11 +54,32 @@ export function logFor(part: string): Log {
   }
 }
 
+/**
+ * Writes what an operator always wants to know, whatever the level: that the tracker has started, or why
+ * it ends. As text it is a line of its own.
+ */
+export function writeNotice(level: 'info' | 'warn' | 'error', text: string): void {
+  if (currentFormat === 'text') writeStderr(`${text}\n`)
+  else writeStderr(jsonLine(new Date(), level, 'tracker', { message: text }))
+}
+
+/** Writes figures that were asked for: as text a table, else one line of JSON. */
+export function writeFigures(part: string, table: string, figures: object): void {
+  if (currentFormat === 'text') writeRunning(table)
+  else writeRunning(jsonLine(new Date(), 'info', part, figures))
+}
+
 function lineOf(record: LogRecord): string {
-  const time = new Date(record.timestamp).toISOString()
-  const level = (record.level === 'warning' ? 'warn' : record.level).padEnd(5)
+  const level = record.level === 'warning' ? 'warn' : record.level
   const part = record.category.slice(1).join('.')
   const text = record.message.map(String).join('')
+  const time = new Date(record.timestamp)
+  if (currentFormat === 'json') return jsonLine(time, level, part, { message: text })
   // One event is one line, and bytes from outside cannot drive the reader's terminal.
-  return `${time} ${level} ${part}: ${printable(text.replace(/\s*\n\s*/g, ' | '))}\n`
+  const line = printable(text.replace(/\s*\n\s*/g, ' | '))
+  return `${time.toISOString()} ${level.padEnd(5)} ${part}: ${line}\n`
+}
+
+function jsonLine(time: Date, level: string, part: string, more: object): string {
+  return `${JSON.stringify({ time: time.toISOString(), level, part, ...more })}\n`
 }

@@ -4,8 +4,7 @@
 // A failed write is no reason to stop serving: it is logged as an error, counted, and tried again.
 import { randomBytes } from 'node:crypto'
 import { StartError } from '../config/cli.ts'
-import { writeStderr } from '../config/output.ts'
-import type { Log } from '../log/log.ts'
+import { type Log, writeNotice } from '../log/log.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow, readBootId } from './boot.ts'
 import { removeFile, setAside } from './files.ts'
@@ -196,7 +195,7 @@ export class Keeper {
       }
       const aside = setAside(path)
       const text = `${path} ${error.message}; it is not used, and was renamed to ${aside}`
-      writeStderr(`aquatic_udp: warning: ${text}\n`)
+      writeNotice('warn', `aquatic_udp: warning: ${text}`)
       return null
     }
   }

@@ -10,8 +10,7 @@
 // Two ways to be told of the stop, for two kinds of loop: a worker that blocks in system calls reads
 // the flag between them (`mustStop`), one that lives on an event loop gets the message STOP_MESSAGE.
 import { type MessagePort, Worker } from 'node:worker_threads'
-import { writeStderr } from '../config/output.ts'
-import type { Log } from '../log/log.ts'
+import { type Log, writeNotice } from '../log/log.ts'
 
 /** A worker that does not stop within this time does not keep the process. */
 const STOP_MILLISECONDS = 900
@@ -158,7 +157,7 @@ export class Workers {
 
   private die(worker: WorkerStart, cause: string): void {
     const who = nameOf(worker)
-    writeStderr(`${this.program}: ${who} failed, so the tracker ends: ${cause}\n`)
+    writeNotice('error', `${this.program}: ${who} failed, so the tracker ends: ${cause}`)
     process.exit(1)
   }
 }

@@ -16,6 +16,7 @@ import {
   stringOrList,
 } from '../config/setting.ts'
 import { LOG_LEVELS } from '../log/log.ts'
+import { logFormat } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsFindings, operationsSettings } from '../operations/settings.ts'
 import { persistenceFindings, persistenceSettings } from '../persistence/settings.ts'
@@ -244,6 +245,7 @@ const schema = {
     what may, info what changes rarely, debug and trace are for finding faults. off writes none. The
     line that tells of the start is always written.`,
   ),
+  log_format: logFormat,
   network,
   protocol,
   handlers,

@@ -6,8 +6,8 @@ import { availableParallelism } from 'node:os'
 import { AccessListKeeper } from '../access-list/keeper.ts'
 import { addressText } from '../config/address.ts'
 import { type RunContext, StartError } from '../config/cli.ts'
-import { prepareRunning, writeStderr } from '../config/output.ts'
-import { logFor, setLogLevel } from '../log/log.ts'
+import { prepareRunning } from '../config/output.ts'
+import { logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import { OperationsServer, type PortSharing } from '../operations/server.ts'
 import type { Identity } from '../os/privileges.ts'
@@ -50,7 +50,7 @@ export async function runUdpTracker(
   entry: URL,
   context: RunContext<typeof udpSettings.schema>,
 ): Promise<void> {
-  setLogLevel(config.log_level)
+  setLog(config.log_level, config.log_format)
   const workers = {
     socket: config.socket_workers === 0 ? availableParallelism() : config.socket_workers,
     request: config.request_workers,
@@ -65,7 +65,9 @@ export async function runUdpTracker(
   const swarms = reserveSwarms(config.limits, Math.max(workers.socket, workers.request), UDP_KINDS)
   const keeper = await keeperFor(config, swarms, identity)
   const listening = openSockets(config, workers.socket, keeper?.takesOver === true)
-  for (const warning of listening.warnings) writeStderr(`aquatic_udp: warning: ${warning}\n`)
+  for (const warning of listening.warnings) {
+    writeNotice('warn', `aquatic_udp: warning: ${warning}`)
+  }
   const tracker = new Tracker(config, workers, swarms, listening, entry, keeper)
   prepareRunning()
   await tracker.accessList.load()
@@ -86,8 +88,10 @@ export async function runUdpTracker(
   reloader.start(identity !== null, tracker.service)
   const addresses = listening.addresses.map(addressText).join(', ')
   const state = `listening on ${addresses} (${workersText(workers)})`
-  writeStderr(`aquatic_udp ${version} ${state}\n`)
-  if (operations !== null) writeStderr(`aquatic_udp operations at http://${operations}/\n`)
+  writeNotice('info', `aquatic_udp ${version} ${state}`)
+  if (operations !== null) {
+    writeNotice('info', `aquatic_udp operations at http://${operations}/`)
+  }
   tracker.service.ready(state)
 }
 
@@ -198,7 +202,7 @@ class Tracker {
   }
 
   private apply(config: UdpConfig, paths: ReadonlySet<string>): void {
-    setLogLevel(config.log_level)
+    setLog(config.log_level, config.log_format)
     this.watch.configure(config)
     setLimits(this.swarms, config.limits.max_torrents, config.limits.max_peers)
     for (const worker of this.news) worker.send({ settings: workerSettings(config) })

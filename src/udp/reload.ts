@@ -5,6 +5,7 @@ import type { WorkerSettings } from './news.ts'
 
 const LIVE: ReadonlySet<string> = new Set([
   'log_level',
+  'log_format',
   'protocol.max_scrape_torrents',
   'protocol.max_response_peers',
   'protocol.peer_announce_interval',

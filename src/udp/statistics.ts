@@ -59,6 +59,27 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
   return `${title}${textTable(rows)}rejects/s: ${rejects(interval)}\n${remarks(interval)}\n`
 }
 
+/** The same for programs: counts of the interval, not rates; times in seconds. */
+export function statisticsFigures(interval: StatisticsInterval): object {
+  const { counts, responseTime, batchSize, swarms, lockWaits, lockSleeps, receiveDrops } = interval
+  const times = [0.5, 0.99, 0.999].map((share) => quantile(responseTime, share) / 1e9)
+  return {
+    seconds: interval.seconds,
+    counts: Object.fromEntries(counts),
+    response_time_seconds: { p50: times[0], p99: times[1], p999: times[2] },
+    batches: countOf(batchSize),
+    batched_packets: batchSize.sum,
+    receive_drops: receiveDrops,
+    lock_waits: lockWaits,
+    lock_sleeps: lockSleeps,
+    now: { ipv4: present(swarms.ipv4), ipv6: present(swarms.ipv6) },
+  }
+}
+
+function present({ torrents, seeders, leechers }: SwarmCounts): object {
+  return { torrents, seeders, leechers }
+}
+
 function familyRows(interval: StatisticsInterval, family: Family, title: string): string[][] {
   const { torrents, seeders, leechers } = interval.swarms[family]
   const row = (names: readonly (FamilyCounter | null)[]) =>

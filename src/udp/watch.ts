@@ -1,8 +1,7 @@
 // What the main thread does while the workers serve: reads their counters, writes the statistics, and
 // says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
 import { ringFill } from '../channel/ring.ts'
-import { writeRunning } from '../config/output.ts'
-import type { Log } from '../log/log.ts'
+import { type Log, writeFigures } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
 import { type Distribution, since } from '../metrics/histogram.ts'
 import { receiveDrops } from '../os/udp-socket.ts'
@@ -11,7 +10,7 @@ import type { SwarmBuffers } from '../swarm/memory.ts'
 import type { UdpConfig } from './config.ts'
 import { COUNTERS, type CounterName, HISTOGRAMS } from './counters.ts'
 import type { Links, SocketLinks } from './links.ts'
-import { statisticsText } from './statistics.ts'
+import { statisticsFigures, statisticsText } from './statistics.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
@@ -150,7 +149,7 @@ export class Watch {
       receiveDrops: now.receiveDrops - before.receiveDrops,
       swarms: now,
     }
-    writeRunning(statisticsText(interval, new Date()))
+    writeFigures('statistics', statisticsText(interval, new Date()), statisticsFigures(interval))
     this.before = now
   }
 }

@@ -5,8 +5,8 @@ import { availableParallelism } from 'node:os'
 import { AccessListKeeper } from '../access-list/keeper.ts'
 import { addressText } from '../config/address.ts'
 import { type RunContext, StartError } from '../config/cli.ts'
-import { prepareRunning, writeStderr } from '../config/output.ts'
-import { logFor, setLogLevel } from '../log/log.ts'
+import { prepareRunning } from '../config/output.ts'
+import { logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots, slotWords } from '../metrics/counters.ts'
 import { OperationsServer } from '../operations/server.ts'
 import type { Identity } from '../os/privileges.ts'
@@ -45,7 +45,7 @@ export async function runWsTracker(
   entry: URL,
   context: RunContext<typeof wsSettings.schema>,
 ): Promise<void> {
-  setLogLevel(config.log_level)
+  setLog(config.log_level, config.log_format)
   const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
   const identity = identityFor(config.privileges)
   const tls = config.network.use_tls ? tlsForStart(config) : null
@@ -69,8 +69,10 @@ export async function runWsTracker(
   const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
   const scheme = tls === null ? 'ws' : 'wss'
   const state = `listening on ${addresses} (${scheme}, ${count})`
-  writeStderr(`aquatic_ws ${version} ${state}\n`)
-  if (operations !== null) writeStderr(`aquatic_ws operations at http://${operations}/\n`)
+  writeNotice('info', `aquatic_ws ${version} ${state}`)
+  if (operations !== null) {
+    writeNotice('info', `aquatic_ws operations at http://${operations}/`)
+  }
   tracker.service.ready(state)
 }
 
@@ -98,7 +100,7 @@ function connectionLimit({ limits }: WsConfig): number {
 function giveAll(config: WsConfig, listening: Listening, identity: Identity): void {
   const ports = listening.servers.map(({ port }) => port)
   const problems = config.network.use_tls ? reloadProblems(config, ports, identity) : []
-  for (const problem of problems) writeStderr(`aquatic_ws: warning: ${problem}\n`)
+  for (const problem of problems) writeNotice('warn', `aquatic_ws: warning: ${problem}`)
   giveListeners(ports, identity)
   giveUpRights(config.privileges, identity)
 }
@@ -187,7 +189,7 @@ class Tracker {
   }
 
   private apply(config: WsConfig, paths: ReadonlySet<string>): void {
-    setLogLevel(config.log_level)
+    setLog(config.log_level, config.log_format)
     this.watch.configure(config)
     setLimits(this.shared.swarms, config.limits.max_torrents, config.limits.max_peers)
     this.workers.tell({ settings: workerSettings(config) })

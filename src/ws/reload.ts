@@ -4,6 +4,7 @@ import type { WsConfig } from './config.ts'
 
 const LIVE: ReadonlySet<string> = new Set([
   'log_level',
+  'log_format',
   'protocol.peer_announce_interval',
   'statistics.interval',
   'access_list.mode',

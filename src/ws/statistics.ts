@@ -52,6 +52,14 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
   )
 }
 
+/** The same for programs: counts of the interval, not rates. */
+export function statisticsFigures(interval: StatisticsInterval): object {
+  const { seconds, counts, connections, swarms, lockWaits } = interval
+  const { torrents, seeders, leechers } = swarms
+  const now = { connections, torrents, seeders, leechers }
+  return { seconds, counts: Object.fromEntries(counts), lock_waits: lockWaits, now }
+}
+
 function rate({ counts, seconds }: StatisticsInterval, name: CounterName): string {
   return grouped((counts.get(name) ?? 0) / seconds)
 }

@@ -1,12 +1,11 @@
 // What the main thread does while the workers serve: reads their counters, writes the statistics, and
 // says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
-import { writeRunning } from '../config/output.ts'
-import type { Log } from '../log/log.ts'
+import { type Log, writeFigures } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
 import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import { COUNTERS, type CounterName } from './counters.ts'
-import { statisticsText } from './statistics.ts'
+import { statisticsFigures, statisticsText } from './statistics.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
@@ -118,7 +117,7 @@ export class Watch {
       connections: now.connections,
       swarms: now.swarms,
     }
-    writeRunning(statisticsText(interval, new Date()))
+    writeFigures('statistics', statisticsText(interval, new Date()), statisticsFigures(interval))
     this.before = now
   }
 }

@@ -2,7 +2,7 @@
 // Usage: bun workers-program.ts none|waiting|blocking|ending|hanging, what the second workers do: fail,
 // end unasked, or hang, which is their loop going on without a beat.
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { logFor, setLogLevel } from '../../src/log/log.ts'
+import { logFor, setLog } from '../../src/log/log.ts'
 import { ServiceManager } from '../../src/process/service-manager.ts'
 import {
   beat,
@@ -20,7 +20,7 @@ const BEAT_MS = 10
 
 if (isMainThread) {
   const [, , wrong] = process.argv
-  setLogLevel('error')
+  setLog('error', 'text')
   const log = logFor('program')
   const workers = new Workers('program', new URL(import.meta.url), log)
   const service = new ServiceManager('program', workers, log)

@@ -21,6 +21,7 @@ describe('the settings of aquatic_udp', () => {
       socket_workers: 1,
       request_workers: 0,
       log_level: 'error',
+      log_format: 'text',
       network: {
         address: '0.0.0.0:3000',
         address_ipv6: 'auto',

@@ -28,6 +28,7 @@ describe('the settings of aquatic_ws', () => {
     const expected: WsConfig = {
       socket_workers: 1,
       log_level: 'error',
+      log_format: 'text',
       network: {
         address: '0.0.0.0:3000',
         address_ipv6: 'auto',
