@@ -50,11 +50,13 @@ export interface Pending {
   readonly torrent: number
   readonly timeMs: number
   readonly known: Numbers
-  /** Of a scrape. */
+  /** Of a scrape; and those of them that had peers, which the tracker must list. */
   readonly torrents: readonly number[]
+  readonly populated: readonly number[]
 }
 
 const NOBODY: Numbers = { seeders: 0, leechers: 0 }
+const NO_TORRENTS = { torrents: [], populated: [] }
 
 export class Client implements ConnectionEvents {
   readonly index: number
@@ -118,8 +120,8 @@ export class Client implements ConnectionEvents {
     let expired = 0
     while (this.pending.length > 0 && this.pending[0].timeMs < timeMs) {
       if (this.pending.shift()?.kind !== ANSWER) expired++
+      this.givenUp++
     }
-    this.givenUp += expired
     return expired
   }
 
@@ -177,19 +179,21 @@ export class Client implements ConnectionEvents {
     const what = { seeder, started, offers: requests.offers, firstOffer: this.nextOffer, timeMs }
     const text = messages.announce(this.index, torrent, what)
     for (let i = 0; i < requests.offers; i++) this.nextOffer = offers.next(this.nextOffer)
-    this.pending.push({ kind: ANNOUNCE, torrent, timeMs, known, torrents: [] })
+    this.pending.push({ ...NO_TORRENTS, kind: ANNOUNCE, torrent, timeMs, known })
     tally.count('sent_announce')
     tally.count('sent_offer', requests.offers)
     this.send(text)
   }
 
   private scrape(timeMs: number): void {
-    const { messages, random, requests, tally } = this.shared
+    const { messages, random, requests, population, tally } = this.shared
     const wanted = 1 + random.below(requests.scrapeTorrents)
-    const torrents = new Set<number>()
-    for (let i = 0; i < wanted; i++) torrents.add(this.torrents[random.below(this.torrents.length)])
-    const list = [...torrents]
-    this.pending.push({ kind: SCRAPE, torrent: -1, timeMs, known: NOBODY, torrents: list })
+    const picked = new Set<number>()
+    for (let i = 0; i < wanted; i++) picked.add(this.torrents[random.below(this.torrents.length)])
+    const list = [...picked]
+    const populated = list.filter((torrent) => population.isPopulated(torrent))
+    const torrents = { torrents: list, populated }
+    this.pending.push({ ...torrents, kind: SCRAPE, torrent: -1, timeMs, known: NOBODY })
     tally.count('sent_scrape')
     this.send(messages.scrape(list))
   }
@@ -267,8 +271,7 @@ export class Client implements ConnectionEvents {
     if (requests.answerShare < 1 && random.unit() >= requests.answerShare) return
     offers.sendAnswer(connection, number, nowMs)
     if (checks.answersAnswered) {
-      const known = NOBODY
-      this.pending.push({ kind: ANSWER, torrent, timeMs: nowMs, known, torrents: [] })
+      this.pending.push({ ...NO_TORRENTS, kind: ANSWER, torrent, timeMs: nowMs, known: NOBODY })
     }
     tally.count('sent_answer')
     this.send(messages.answer(this.index, torrent, connection, number))

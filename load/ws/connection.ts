@@ -112,6 +112,8 @@ export class Connection implements MessageHandler {
 
   private connected(socket: Socket): void {
     this.socket = socket
+    // As browsers do: with Nagle's algorithm, requests wait for a tracker's delayed acknowledgements.
+    socket.setNoDelay(true)
     if (!this.target.tls) this.askForUpgrade()
   }
 

@@ -90,8 +90,12 @@ export class Judge {
     }
     const entries = Object.entries(files)
     const torrents = new Set(entries.map(([hash]) => this.population.torrentOf(hash)))
-    const isSame = torrents.size === request.torrents.length && entries.length === torrents.size
-    if (!isSame || !request.torrents.every((torrent) => torrents.has(torrent))) {
+    const hasOthers = [...torrents].some((torrent) => !request.torrents.includes(torrent))
+    // Some trackers leave out torrents without peers.
+    const lacks = request.populated.some(
+      (torrent) => !torrents.has(torrent) && this.population.isPopulated(torrent),
+    )
+    if (hasOthers || lacks) {
       this.wrong('wrong_scrape_torrents')
       return
     }

@@ -181,6 +181,11 @@ export class Population {
     return this.numbers(torrent * TORRENT_WORDS + KNOWN)
   }
 
+  isPopulated(torrent: number): boolean {
+    const { seeders, leechers } = this.known(torrent)
+    return seeders + leechers > 0
+  }
+
   private numbers(at: number): Numbers {
     return { seeders: Atomics.load(this.words, at), leechers: Atomics.load(this.words, at + 1) }
   }
