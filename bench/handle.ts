@@ -1,5 +1,5 @@
 // What answering a request costs apart from the system: parse, connection id, swarm, response.
-// Run: bun bench/handle.ts [--smoke]. Seeded; prints nanoseconds per request as minimum, mean and
+// Run: bun bench/handle.ts [--limits] [--smoke]. Seeded; prints nanoseconds per request as minimum, mean and
 // deviation over rounds, and a checksum of all answers' sizes.
 //
 // The load is that of a busy tracker: a million torrents, two million peers, most of them in a few
@@ -12,6 +12,8 @@ import { COUNTER_WORDS } from '../src/udp/counters.ts'
 import { Handler } from '../src/udp/handle.ts'
 import { swapBytes } from '../src/udp/parse.ts'
 import { Responder } from '../src/udp/respond.ts'
+import { createSourceLimits } from '../src/udp/source-limit-settings.ts'
+import { SourceLimits } from '../src/udp/source-limits.ts'
 
 const smoke = process.argv.includes('--smoke')
 const TORRENTS = smoke ? 1000 : 1_000_000
@@ -19,7 +21,9 @@ const PEERS = smoke ? 2000 : 2_000_000
 const ROUNDS = smoke ? 2 : 4
 const BATCH = 256
 const SLOT_WORDS = 32
-const ADDRESS = 0x0100007f
+/** A million addresses in 4,000 networks, none of this machine, which would be exempt from limits. */
+const ADDRESS = 0x0000000a
+const ADDRESSES = 1 << 20
 const NOW = 5000
 
 let state = 0x2545f491
@@ -39,6 +43,7 @@ function pickTorrent(): number {
 const torrents = Int32Array.from({ length: PEERS }, pickTorrent)
 const ports = Int32Array.from({ length: PEERS }, () => 1 + Math.floor(random() * 65535))
 const slots = permanentWords(BATCH * SLOT_WORDS)
+const addresses = new Int32Array(BATCH)
 const out = permanentWords(1024)
 
 const ids = new ConnectionIds(new Uint8Array(32), 300)
@@ -53,9 +58,23 @@ const settings = {
 }
 const counts = new Int32Array(COUNTER_WORDS)
 const responder = new Responder(swarms, settings.announceInterval, counts)
-const handler = new Handler(responder, ids, buffers, settings, counts)
+/** With `--limits`, what a source may ask for is limited as by default. */
+const rates = {
+  connects_per_second: 2000,
+  requests_per_second: 3000,
+  new_torrents_per_second: 500,
+  ban_seconds: 60,
+}
+const sources = process.argv.includes('--limits') ? createSourceLimits(rates) : null
+const gate = sources === null ? null : new SourceLimits(sources, counts)
+swarms.gate = gate
+const handler = new Handler(responder, ids, buffers, settings, counts, gate)
 readClock()
 handler.setTime(NOW)
+
+function addressOf(peer: number): number {
+  return ADDRESS | ((peer & (ADDRESSES - 1)) << 8)
+}
 
 function writeInfoHash(at: number, torrent: number): void {
   for (let i = 0; i < 5; i++) slots[at + i] = Math.imul(torrent + 1, 0x9e3779b1 + i * 2)
@@ -80,7 +99,7 @@ function handleBatch(bytes: number): number {
   for (let i = 0; i < BATCH; i++) {
     checksum =
       (checksum * 31 +
-        handler.handle(slots, i * SLOT_WORDS, bytes, true, ADDRESS, 0, 0, 0, out, 0)) |
+        handler.handle(slots, i * SLOT_WORDS, bytes, true, addresses[i], 0, 0, 0, out, 0)) |
       0
   }
   return Bun.nanoseconds() - start
@@ -99,7 +118,8 @@ function benchAnnounce(name: string): void {
     let time = 0
     for (let peer = 0; peer + BATCH <= PEERS; peer += BATCH) {
       for (let i = 0; i < BATCH; i++) {
-        ids.issue(true, ADDRESS, 0, 0, 0)
+        addresses[i] = addressOf(peer + i)
+        ids.issue(true, addresses[i], 0, 0, 0)
         slots[i * SLOT_WORDS] = ids.id0
         slots[i * SLOT_WORDS + 1] = ids.id1
         writeAnnounce(i * SLOT_WORDS, peer + i)
@@ -115,7 +135,10 @@ function benchAnnounce(name: string): void {
 function benchOther(name: string, bytes: number, fill: (at: number) => void): void {
   const times: number[] = []
   for (let round = 0; round < ROUNDS * 50; round++) {
-    for (let i = 0; i < BATCH; i++) fill(i * SLOT_WORDS)
+    for (let i = 0; i < BATCH; i++) {
+      addresses[i] = addressOf((round * BATCH + i) * 7919)
+      fill(i * SLOT_WORDS)
+    }
     times.push(handleBatch(bytes) / BATCH)
   }
   report(name, times.slice(times.length / 2))
@@ -128,7 +151,7 @@ benchOther('connect', 16, (at) => {
   slots[at + 2] = 0
 })
 benchOther('scrape of 5', 116, (at) => {
-  ids.issue(true, ADDRESS, 0, 0, 0)
+  ids.issue(true, addresses[at / SLOT_WORDS], 0, 0, 0)
   slots[at] = ids.id0
   slots[at + 1] = ids.id1
   slots[at + 2] = 2 << 24

@@ -23,8 +23,8 @@ import {
   TOTAL_WORDS,
   UDP_KINDS,
 } from './layout.ts'
-import { Swarms, type SwarmTables } from './swarm.ts'
-import { Table } from './table.ts'
+import { Swarms } from './swarm.ts'
+import { type SwarmTables, Table } from './table.ts'
 
 /** Pages that each table may have begun, one per use and size. */
 const PAGES_PER_TABLE = 32

@@ -33,6 +33,7 @@ import {
   ROW_SEEDERS,
   ROW_STATE,
   STATE_COMPLETED_MAX,
+  STRIDE_IPV4,
   TABLE_LEECHERS,
   TABLE_SEEDERS,
   TOTAL_MAX_PEERS,
@@ -55,7 +56,7 @@ import {
   writePeer,
 } from './peers.ts'
 import { enlarge, reduceLarge } from './resize.ts'
-import type { Table } from './table.ts'
+import type { SwarmTables, Table, TorrentGate } from './table.ts'
 import { findTorrent, insertTorrent, removeTorrent } from './torrents.ts'
 
 export const ANNOUNCED = 0
@@ -65,12 +66,8 @@ export const TORRENTS_FULL = 1
 export const PEERS_FULL = 2
 /** The peer id belongs to another connection that lives. The counts are filled, nobody is chosen. */
 export const HELD = 3
-
-export interface SwarmTables {
-  readonly ipv4: readonly Table[]
-  readonly ipv6: readonly Table[]
-  readonly websocket: readonly Table[]
-}
+/** The gate does not let this address bring a new torrent. */
+export const GATED = 4
 
 export class Swarms {
   readonly ipv4: readonly Table[]
@@ -79,6 +76,8 @@ export class Swarms {
   readonly choice: Choice
   /** Which torrents are served; handlers ask it, announces here do not. */
   readonly access = new AccessList()
+  /** Asked before a UDP peer makes a torrent; null lets everybody. */
+  gate: TorrentGate | null = null
   /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
   seeders = 0
   leechers = 0
@@ -141,8 +140,12 @@ export class Swarms {
     now: number,
   ): number {
     this.choice.clear()
-    const row = findTorrent(table, source, at, hash) || this.addTorrent(table, source, at, hash)
-    if (row === 0) return TORRENTS_FULL
+    let row = findTorrent(table, source, at, hash)
+    if (row === 0) {
+      if (this.gate?.newTorrent(table.stride === STRIDE_IPV4, a0, a1) === false) return GATED
+      row = this.addTorrent(table, source, at, hash)
+      if (row === 0) return TORRENTS_FULL
+    }
     const last = port | ((now & PEER_SEEN_MASK) << PEER_SEEN_SHIFT) | (seeder ? PEER_SEEDER_BIT : 0)
     const large = kindOf(table.words[row + ROW_STATE]) === KIND_LARGE
     const status = large

@@ -7,6 +7,18 @@ import { lock, unlock } from '../memory/lock.ts'
 import type { PeerKind } from './layout.ts'
 import { ROW_ID_SLOT_BITS, TABLE_CONTENDED, TABLE_LOCK, TABLE_SLEPT } from './layout.ts'
 
+export interface SwarmTables {
+  readonly ipv4: readonly Table[]
+  readonly ipv6: readonly Table[]
+  readonly websocket: readonly Table[]
+}
+
+/** Decides who may bring new torrents; it is told the time before announces. */
+export interface TorrentGate {
+  setTime(second: number): void
+  newTorrent(ipv4: boolean, a0: number, a1: number): boolean
+}
+
 export class Table {
   readonly arena: Arena
   /** All pages. */

@@ -26,6 +26,7 @@ import { UDP_KINDS } from '../swarm/layout.ts'
 import { reserveFindings } from '../swarm/reserve.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { retiredKeys } from './retired-keys.ts'
+import { sourceLimitSettings } from './source-limit-settings.ts'
 
 const WORKERS_MAX = 256
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
@@ -255,6 +256,7 @@ const schema = {
   cleaning,
   privileges: privilegeSettings,
   limits,
+  source_limits: sourceLimitSettings,
   persistence: persistenceSettings,
 }
 

@@ -27,6 +27,10 @@ export const FAMILY_COUNTERS = [
   'rejected_torrents_full',
   'rejected_peers_full',
   'rejected_not_allowed',
+  'rejected_connect_rate',
+  'rejected_request_rate',
+  'rejected_new_torrent_rate',
+  'rejected_banned',
 ] as const
 
 // The same as numbers, for the hot path: add FAMILY_IPV4 or FAMILY_IPV6.
@@ -49,6 +53,10 @@ export const REJECTED_NO_INFO_HASH = 15
 export const REJECTED_TORRENTS_FULL = 16
 export const REJECTED_PEERS_FULL = 17
 export const REJECTED_NOT_ALLOWED = 18
+export const REJECTED_CONNECT_RATE = 19
+export const REJECTED_REQUEST_RATE = 20
+export const REJECTED_NEW_TORRENT_RATE = 21
+export const REJECTED_BANNED = 22
 
 export const FAMILY_IPV4 = 0
 export const FAMILY_IPV6 = FAMILY_COUNTERS.length
@@ -62,6 +70,7 @@ export const WORKER_COUNTERS = [
   'response_waits',
   'request_wakes',
   'response_wakes',
+  'bans',
 ] as const
 
 const WORKER = FAMILY_IPV6 + FAMILY_COUNTERS.length
@@ -77,6 +86,8 @@ export const RESPONSE_WAITS = WORKER + 4
 /** Times that a sleeping request worker, or socket worker, was woken. */
 export const REQUEST_WAKES = WORKER + 5
 export const RESPONSE_WAKES = WORKER + 6
+/** Addresses that were banned for a while; the same one each time that it begins anew. */
+export const BANS = WORKER + 7
 
 export type FamilyCounter = (typeof FAMILY_COUNTERS)[number]
 export type WorkerCounter = (typeof WORKER_COUNTERS)[number]

@@ -10,10 +10,13 @@ import {
   FAMILY_IPV4,
   FAMILY_IPV6,
   REJECTED_ACTION,
+  REJECTED_BANNED,
+  REJECTED_CONNECT_RATE,
   REJECTED_CONNECTION_ID,
   REJECTED_NO_INFO_HASH,
   REJECTED_PORT,
   REJECTED_PROTOCOL_ID,
+  REJECTED_REQUEST_RATE,
   REJECTED_TOO_SHORT,
   REQUESTS_ANNOUNCE,
   REQUESTS_CONNECT,
@@ -43,6 +46,7 @@ import {
 import { ANNOUNCE, CONNECT, numWant, parse, SCRAPE, TOO_SHORT, WRONG_PROTOCOL_ID } from './parse.ts'
 import { COMPLETED, type Requests, SEEDER, STOPPED } from './respond.ts'
 import { type ErrorText, errorText, writeConnect, writeError } from './serialize.ts'
+import { ADMITTED, BANNED, type SourceLimits } from './source-limits.ts'
 
 /** The settings that requests are answered by. */
 export interface RequestSettings {
@@ -65,6 +69,7 @@ export interface HashKeys {
 
 export class Handler {
   readonly counts: Int32Array
+  private readonly limits: SourceLimits | null
   private readonly requests: Requests
   private readonly ids: ConnectionIds
   private readonly key0: number
@@ -83,7 +88,9 @@ export class Handler {
     keys: HashKeys,
     settings: RequestSettings,
     counts: Int32Array,
+    limits: SourceLimits | null = null,
   ) {
+    this.limits = limits
     this.requests = requests
     this.ids = ids
     this.key0 = keys.key0
@@ -105,6 +112,7 @@ export class Handler {
   setTime(now: number): void {
     this.ids.setTime(now)
     this.requests.setTime(now)
+    this.limits?.setTime(now)
   }
 
   // HOT: no allocation below this line.
@@ -131,6 +139,10 @@ export class Handler {
     const transaction = words[at + REQUEST_TRANSACTION]
     if (kind === CONNECT) {
       this.counts[this.family + REQUESTS_CONNECT]++
+      if (this.limits !== null && !this.limits.connect(ipv4, a0, a1)) {
+        this.counts[this.family + REJECTED_CONNECT_RATE]++
+        return 0
+      }
       this.counts[this.family + RESPONSES_CONNECT]++
       this.ids.issue(ipv4, a0, a1, a2, a3)
       return writeConnect(out, to, transaction, this.ids.id0, this.ids.id1)
@@ -142,8 +154,16 @@ export class Handler {
       if (!this.answerInvalidId) return 0
       return this.error(out, to, transaction, ERROR_CONNECTION_ID, bytes)
     }
+    if (this.limits !== null && this.isOver(this.limits.request(ipv4, a0, a1))) return 0
     if (kind === ANNOUNCE) return this.announce(words, at, ipv4, a0, a1, a2, a3, out, to)
     return this.scrape(words, at, bytes, ipv4, out, to)
+  }
+
+  /** No answer: an error would be one more packet for a source that has too many already. */
+  private isOver(status: number): boolean {
+    if (status === ADMITTED) return false
+    this.counts[this.family + (status === BANNED ? REJECTED_BANNED : REJECTED_REQUEST_RATE)]++
+    return true
   }
 
   private reject(kind: number): number {

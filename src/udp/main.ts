@@ -33,6 +33,8 @@ import type { WorkerNews } from './news.ts'
 import { canApply, workerSettings } from './reload.ts'
 import type { RequestWorkerData } from './request-worker.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
+import { createSourceLimits } from './source-limit-settings.ts'
+import type { SourceLimitData } from './source-limits.ts'
 import { UdpView } from './view.ts'
 import { Watch } from './watch.ts'
 
@@ -131,6 +133,7 @@ class Tracker {
   private readonly workers: Workers
   private readonly counters: SharedArrayBuffer
   private readonly secret: Uint8Array
+  private readonly limits: SourceLimitData | null
   private readonly watch: Watch
   /** To each worker, of either kind. */
   private readonly news: UpdateSender<WorkerNews>[] = []
@@ -152,6 +155,7 @@ class Tracker {
     this.service = new ServiceManager('aquatic_udp', this.workers, log)
     this.secret = keeper?.secret ?? randomBytes(SECRET_BYTES)
     if (keeper !== null) this.workers.beforeExit(() => keeper.finish())
+    this.limits = createSourceLimits(config.source_limits)
     const { access_list, privileges } = config
     this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (accessList) => {
       for (const worker of this.news) worker.send({ accessList })
@@ -231,6 +235,7 @@ class Tracker {
       countDownloads: protocol.count_downloads,
       ...workerSettings(this.config),
       secret: this.secret,
+      limits: this.limits,
       accessList: this.accessList.list,
       updates: this.newsSource(),
       counters: this.counters,
@@ -247,6 +252,7 @@ class Tracker {
       heartbeat: newHeartbeat(),
       workers: this.workerCounts.request,
       links: this.links.requestWorkers[index],
+      limits: this.limits,
       maxRequests: handlers.max_requests_per_iter,
       waitMicroseconds: handlers.channel_recv_timeout_microseconds,
       swarms: this.swarms,

@@ -22,6 +22,7 @@ import { tablesOwnedBy } from './owners.ts'
 import { Reporter } from './reporter.ts'
 import { Responder } from './respond.ts'
 import { RequestServer } from './serve-requests.ts'
+import { type SourceLimitData, SourceLimits } from './source-limits.ts'
 
 /** The longest sleep at a time, so that stop and time are noticed, */
 const SLEEP_MILLISECONDS_MAX = 200
@@ -38,6 +39,7 @@ export interface RequestWorkerData extends WorkerStart {
   /** Nobody else walks through the tables of this worker. */
   readonly alone: boolean
   readonly countDownloads: boolean
+  readonly limits: SourceLimitData | null
   readonly announceInterval: number
   readonly cleaningInterval: number
   readonly maxPeerAge: number
@@ -63,6 +65,7 @@ export function runRequestWorker(data: RequestWorkerData): void {
     clockSeconds(),
   )
   const counts = new Int32Array(COUNTER_WORDS)
+  swarms.gate = data.limits === null ? null : new SourceLimits(data.limits, counts)
   const responder = new Responder(swarms, data.announceInterval, counts)
   const worker = new RequestWorker(
     data,

@@ -1,12 +1,13 @@
 // Carries out valid requests on the swarms and writes their responses: the stage that owns, or locks,
 // the tables. Called by handle.ts in a socket worker that answers by itself, and by request-worker.ts
 // for requests that came through a channel. Owns nothing but what it counts.
-import { ANNOUNCED, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
+import { ANNOUNCED, GATED, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import {
   FAMILY_IPV4,
   FAMILY_IPV6,
+  REJECTED_NEW_TORRENT_RATE,
   REJECTED_NOT_ALLOWED,
   REJECTED_PEERS_FULL,
   REJECTED_TORRENTS_FULL,
@@ -68,6 +69,7 @@ export const COMPLETED = 2
 export const STOPPED = 4
 
 const ERROR_NOT_ALLOWED = errorText('Info hash not allowed')
+const ERROR_NEW_TORRENTS = errorText('Too many new torrents from this address: try again later')
 const ERROR_TORRENTS_FULL = errorText('Tracker is full: no new torrents')
 const ERROR_PEERS_FULL = errorText('Tracker is full: no new peers')
 
@@ -90,6 +92,7 @@ export class Responder implements Requests {
 
   setTime(now: number): void {
     this.now = now
+    this.swarms.gate?.setTime(now)
   }
 
   // HOT: no allocation below this line.
@@ -198,6 +201,9 @@ export class Responder implements Requests {
     out: Int32Array,
     to: number,
   ): number {
+    if (status === GATED) {
+      return this.refuse(REJECTED_NEW_TORRENT_RATE, ERROR_NEW_TORRENTS, ipv4, transaction, out, to)
+    }
     return status === TORRENTS_FULL
       ? this.refuse(REJECTED_TORRENTS_FULL, ERROR_TORRENTS_FULL, ipv4, transaction, out, to)
       : this.refuse(REJECTED_PEERS_FULL, ERROR_PEERS_FULL, ipv4, transaction, out, to)

@@ -40,6 +40,7 @@ import { REQUEST_RECORD_WORDS_MAX } from './record.ts'
 import { Reporter } from './reporter.ts'
 import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
+import { type SourceLimitData, SourceLimits } from './source-limits.ts'
 
 /** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
 const TIME_MAX = 0x7fffffff
@@ -56,6 +57,8 @@ export interface SocketWorkerData extends WorkerStart {
   readonly countDownloads: boolean
   readonly requests: RequestSettings
   readonly secret: Uint8Array
+  /** Null when nothing is limited. */
+  readonly limits: SourceLimitData | null
   readonly maxConnectionAge: number
   readonly cleaningInterval: number
   readonly maxPeerAge: number
@@ -73,10 +76,13 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const memory = new PacketMemory(data.batchPackets, RECEIVE_SLOT_BYTES, ANSWER_BYTES_MAX_IPV4)
   const batches = data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo))
   const counts = new Int32Array(COUNTER_WORDS)
+  const limits = data.limits === null ? null : new SourceLimits(data.limits, counts)
   const stages =
-    data.links === null ? inline(data, counts) : pipeline(data, data.links, batches[0], counts)
+    data.links === null
+      ? inline(data, counts, limits)
+      : pipeline(data, data.links, batches[0], counts)
   const ids = new ConnectionIds(data.secret, data.maxConnectionAge)
-  const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts)
+  const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts, limits)
   const worker = new SocketWorker(data, batches, handler, stages.schedule, {
     ...stages,
     handler,
@@ -93,9 +99,10 @@ interface Stages extends Pick<NewsTargets, 'swarms' | 'cleaner' | 'responder'> {
   readonly schedule: Schedule
 }
 
-function inline(data: SocketWorkerData, counts: Int32Array): Stages {
+function inline(data: SocketWorkerData, counts: Int32Array, limits: SourceLimits | null): Stages {
   const { index, workers, cleaningInterval, maxPeerAge } = data
   const swarms = attachSwarms(data.swarms, data.countDownloads)
+  swarms.gate = limits
   swarms.access.replace(data.accessList)
   const tables = tablesOwnedBy(swarms, index, workers)
   const shared = workers > 1

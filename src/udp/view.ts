@@ -108,6 +108,11 @@ function trafficFamilies(reading: Reading): MetricFamily[] {
       [{}, counts.get('send_failures') ?? 0],
     ]),
     counterFamily(
+      'tracker_udp_bans_total',
+      'Bans of addresses that went on to exceed their limits.',
+      [[{}, counts.get('bans') ?? 0]],
+    ),
+    counterFamily(
       'tracker_udp_receive_drops_total',
       'Packets that the system dropped before the tracker saw them, as a full receive buffer does.',
       [[{}, reading.receiveDrops]],

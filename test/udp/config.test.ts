@@ -42,6 +42,12 @@ describe('the settings of aquatic_udp', () => {
       cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },
       privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },
       limits: { max_torrents: 20000000, max_peers: 100000000 },
+      source_limits: {
+        connects_per_second: 2000,
+        requests_per_second: 3000,
+        new_torrents_per_second: 500,
+        ban_seconds: 60,
+      },
       persistence: { path: '', interval_minutes: 10, take_over: false },
     }
     expect(defaultsOf(udpSettings.schema)).toEqual(expected)

@@ -10,6 +10,7 @@ import {
 } from '../../src/udp/counters.ts'
 import { Handler, type RequestSettings } from '../../src/udp/handle.ts'
 import { Responder } from '../../src/udp/respond.ts'
+import { SOURCE_LIMIT_BYTES, SourceLimits, type SourceRates } from '../../src/udp/source-limits.ts'
 import {
   type AnnounceAnswer,
   type AnnounceFields,
@@ -35,6 +36,8 @@ export interface HarnessOptions extends Partial<RequestSettings> {
   readonly maxConnectionAge?: number
   readonly secret?: Uint8Array
   readonly now?: number
+  /** What a source may ask for; nothing is limited without. */
+  readonly rates?: SourceRates
 }
 
 /** A packet slot of the receive buffer, and what an answer may take at most. */
@@ -82,7 +85,9 @@ export class UdpHarness {
     this.stages =
       requestWorkers === 0 ? null : new PipelineStages(swarm, requestWorkers, interval, counts)
     const requests = this.stages?.forwarder ?? new Responder(swarm.swarms, interval, counts)
-    this.handler = new Handler(requests, this.ids, swarm.buffers, settings, counts)
+    const sources = options.rates === undefined ? null : sourceLimits(options.rates, counts)
+    swarm.swarms.gate = sources
+    this.handler = new Handler(requests, this.ids, swarm.buffers, settings, counts, sources)
     this.now = options.now ?? START
     this.setTime(this.now)
   }
@@ -176,6 +181,11 @@ export class UdpHarness {
       }
     }
   }
+}
+
+function sourceLimits(rates: SourceRates, counts: Int32Array): SourceLimits {
+  const words = new SharedArrayBuffer(SOURCE_LIMIT_BYTES)
+  return new SourceLimits({ rates, words, key0: 0x1234567, key1: 0x89abcde }, counts)
 }
 
 /** Four bytes of an address as a word in memory. */

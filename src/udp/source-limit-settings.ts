@@ -1,0 +1,68 @@
+// The settings section [source_limits]: what one source may ask for. Used by config.ts and main.ts, which
+// makes the memory for the workers from it. The deed is done in source-limits.ts.
+import { randomFillSync } from 'node:crypto'
+import { type ConfigOf, section } from '../config/schema.ts'
+import { integer, seconds } from '../config/setting.ts'
+import { SOURCE_LIMIT_BYTES, type SourceLimitData } from './source-limits.ts'
+
+// Costs are in 2^18ths of a second: above this they would be too coarse.
+const RATE_MAX = 100_000
+const BAN_SEC_MAX = 3600
+
+export const sourceLimitSettings = section(
+  `What one source may ask for, so that no single one can use the tracker up. Packets from this machine
+  (127.0.0.0/8, ::1) are never limited.`,
+  {
+    connects_per_second: integer(
+      2000,
+      { min: 0, max: RATE_MAX },
+      `Answer at most this many connects per second to one network, which is an IPv4 /24 or an IPv6 /56.
+      0 = no limit. Up to ten times as many at once are answered after a pause.
+
+      The senders of connects can be forged, so this bounds what can be sent to a network that never
+      asked; a forger can use up the share of a network, but ban nobody. 100,000 households behind one
+      such network of a carrier, with one torrent here each, send 110 per second.`,
+    ),
+    requests_per_second: integer(
+      3000,
+      { min: 0, max: RATE_MAX },
+      `Answer at most this many announces and scrapes per second to one address, which is an IPv4 address
+      or an IPv6 /64. 0 = no limit. Up to ten times as many at once are answered after a pause.
+
+      A client with 10,000 torrents sends 11 per second, and 10,000 at once when it starts. Only requests
+      with a valid connection id count.`,
+    ),
+    new_torrents_per_second: integer(
+      500,
+      { min: 0, max: RATE_MAX },
+      `Let one address bring at most this many torrents per second that the tracker does not know. 0 = no
+      limit. Up to sixty times as many at once are accepted after a pause.
+
+      Beyond, such announces get an error. Torrents that somebody is in are not affected.`,
+    ),
+    ban_seconds: seconds(
+      60,
+      { min: 0, max: BAN_SEC_MAX },
+      `Do not answer an address for this long (seconds) that goes on to exceed its requests or new torrents:
+      ten seconds at twice what it may. 0 bans nobody.
+
+      Only what an address does with its own connection id counts, so nobody can have another one banned.
+      Its connects are still answered.`,
+    ),
+  },
+)
+
+type SourceLimitConfig = ConfigOf<{ source_limits: typeof sourceLimitSettings }>['source_limits']
+
+/** Memory for all workers; null when nothing is limited. */
+export function createSourceLimits(config: SourceLimitConfig): SourceLimitData | null {
+  const rates = {
+    connects: config.connects_per_second,
+    requests: config.requests_per_second,
+    newTorrents: config.new_torrents_per_second,
+    banSeconds: config.ban_seconds,
+  }
+  if (rates.connects + rates.requests + rates.newTorrents === 0) return null
+  const [key0, key1] = randomFillSync(new Int32Array(2))
+  return { rates, words: new SharedArrayBuffer(SOURCE_LIMIT_BYTES), key0, key1 }
+}
