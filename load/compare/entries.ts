@@ -86,7 +86,7 @@ const OPENTRACKER: Entry = {
   version: (executable) => debianVersion('opentracker', executable),
   cleaning: () => '',
   returnsOwnPeer: true,
-  hasWorkers: false,
+  hasWorkers: true,
 }
 
 const BITTORRENT_TRACKER_UDP: Entry = {
@@ -209,10 +209,22 @@ function webTorrentCommand(plan: StartPlan, tlsKey: string): Command {
   }
 }
 
-// It changes into `folder` as its root and reads the list from there, as an unprivileged user.
-function opentrackerCommand({ executable, port, folder, infoHashes }: StartPlan): Command {
+// It changes into `folder` as its root and reads the list from there, as an unprivileged user. One worker
+// is its main loop, as by default.
+function opentrackerCommand({ executable, port, folder, workers, infoHashes }: StartPlan): Command {
   writeFileSync(join(folder, 'white-list'), infoHashes())
   chmodSync(folder, 0o755)
+  if (workers > 1) {
+    const file = join(folder, 'opentracker.conf')
+    const text = `listen.udp.workers ${workers}
+listen.udp 127.0.0.1:${port}
+access.whitelist white-list
+tracker.rootdir ${folder}
+tracker.user nobody
+`
+    writeFileSync(file, text)
+    return { argv: [executable, '-f', file] }
+  }
   const ports = ['-i', '127.0.0.1', '-p', String(port), '-P', String(port)]
   return { argv: [executable, ...ports, '-u', 'nobody', '-d', folder, '-w', 'white-list'] }
 }

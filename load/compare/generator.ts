@@ -37,10 +37,23 @@ export interface Traffic {
   readonly peersPerAnnounce: number
 }
 
+/** What the generator pretends to be; these are its own defaults. */
+const LOAD = { threads: 1, peers: 2_000_000 }
+
 /** The generator's command, with a settings file that names the tracker. */
-export function udpGeneratorCommand(executable: string, port: number, folder: string): string[] {
+export function udpGeneratorCommand(
+  executable: string,
+  port: number,
+  folder: string,
+  { threads, peers } = LOAD,
+): string[] {
   const settings = join(folder, `load-${port}.toml`)
-  writeFileSync(settings, `server_address = "127.0.0.1:${port}"\n`)
+  const text = `server_address = "127.0.0.1:${port}"
+workers = ${threads}
+[requests]
+number_of_peers = ${peers}
+`
+  writeFileSync(settings, text)
   return [executable, '-c', settings]
 }
 

@@ -13,7 +13,7 @@ const RING_WORDS_TOTAL = 2 ** 24
 const RING_WORDS_MIN = 2 ** 12
 
 /** More would take more memory for rings than for everything else. */
-export const PAIRS_MAX = 4096
+export const PAIRS_MAX = 2048
 
 /** The ends of a socket worker; lists are in the order of the request workers. */
 export interface SocketLinks {
@@ -43,7 +43,7 @@ export function createLinks(socketWorkers: number, requestWorkers: number): Link
   const list = <T>(count: number, make: (i: number) => T) =>
     Array.from({ length: count }, (_, i) => make(i))
   const pairs = Math.max(1, socketWorkers * requestWorkers)
-  const share = RING_WORDS_TOTAL / pairs
+  const share = RING_WORDS_TOTAL / (pairs * 2)
   const rings = (words: number) => {
     const ringWords = Math.max(RING_WORDS_MIN, Math.min(words, 2 ** Math.floor(Math.log2(share))))
     return list(socketWorkers, () => list(requestWorkers, () => createRing(ringWords)))

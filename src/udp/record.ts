@@ -11,7 +11,7 @@
 //    of a whole request:  1 time of receipt (nanoseconds modulo 2^32) │ 2… reply address
 //    of a part:           1 ticket (join.ts)
 //
-// A request carries what of the packet is needed, 52 bytes for an IPv4 announce. What only the answer
+// A request carries what of the packet is needed, 56 bytes for an IPv4 announce. What only the answer
 // needs, the return, is nobody's business on the way: the request worker copies it. So nothing about
 // a request stays behind in the socket worker, and nothing has to be cleaned up when one is dropped.
 import { REPLY_WORDS_MAX } from '../os/message.ts'
