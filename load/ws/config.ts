@@ -68,8 +68,8 @@ const network = section('Where connections come from, and how they are made.', {
   connection_rate: integer(
     0,
     { min: 0, max: RATE_MAX },
-    `Open this many connections per second, of all workers together. 0 opens the next one as soon as
-    one of some dozens is ready.`,
+    `Open this many connections per second, of all workers together, each asking at once. 0 opens the
+    next one as soon as one of some dozens is ready, and mode 'closed' begins when all have been opened.`,
   ),
   multiple_client_ipv4s: boolean(
     true,

@@ -80,6 +80,7 @@ class LoadWorker implements Tally {
   private sent = 0
   private turn = 0
   private nextPublishMs = 0
+  private asking = false
   private stopping = false
 
   constructor(data: LoadWorkerData) {
@@ -128,6 +129,7 @@ class LoadWorker implements Tally {
 
   private tick(nowMs: number): void {
     this.openSome(nowMs)
+    this.startAsking()
     const { timeoutMs, mode } = this.data
     for (const client of this.open) {
       const expired = client.expire(nowMs - timeoutMs)
@@ -143,6 +145,7 @@ class LoadWorker implements Tally {
 
   private openSome(nowMs: number): void {
     const { connectionRate, targets } = this.data
+    if (this.stopping) return
     const due = ((nowMs - this.startMs) / 1000) * connectionRate - this.started
     let room = connectionRate === 0 ? HANDSHAKES_MAX - this.handshakes : Math.floor(due + 1)
     while (room > 0 && this.closed.length > 0 && this.closed[0].atMs <= nowMs) {
@@ -159,10 +162,27 @@ class LoadWorker implements Tally {
   private readonly onOpen = (client: Client): void => {
     this.handshakes--
     this.open.push(client)
-    if (this.data.mode === 'closed') {
-      for (let i = 0; i < this.data.inFlight; i++) client.ask(nowMilliseconds())
-    }
+    if (this.asking) this.beginToAsk(client)
     if (this.data.connectionRate === 0) this.openSome(nowMilliseconds())
+  }
+
+  /**
+   * The closed loop begins once every connection has been tried: under its load the last ones would
+   * take long to open. At a given rate of connections it begins with the first.
+   */
+  private startAsking(): void {
+    const { connectionRate, connections, mode } = this.data
+    const isReady = connectionRate > 0 || (this.started >= connections && this.handshakes === 0)
+    if (this.asking || !isReady || mode !== 'closed') return
+    this.asking = true
+    for (const client of this.open) {
+      this.beginToAsk(client)
+      client.flush()
+    }
+  }
+
+  private beginToAsk(client: Client): void {
+    for (let i = 0; i < this.data.inFlight; i++) client.ask(nowMilliseconds())
   }
 
   private readonly onResponse = (client: Client): void => {
