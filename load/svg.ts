@@ -37,9 +37,10 @@ export function lineChart(
   })
   const label = `${lines.map(({ name }) => name).join(', ')} over time, ${unit}`
   const axes = [yAxis(top, y, unit), xAxis(niceTicks(end).map((s) => [x(s), text(s)])), xTitle('s')]
+  // The first line is the one that matters: it is drawn last, above the others.
   return frame(
     label,
-    [...axes, ...drawn],
+    [...axes, ...drawn.toReversed()],
     lines.map(({ name }) => name),
   )
 }
