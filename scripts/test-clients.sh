@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs the tests with real BitTorrent clients (test/clients/): libtorrent, aria2 and Transmission over
 # UDP; webtorrent in Node and in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket.
-# Besides, programs of the system read what we make for them: manual pages, completions, units; a
+# Besides, programs of the system read what we make for them: manual pages, scripts, units, rules; a
 # browser and promtool look at the operations endpoint.
 # Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
-# where this is root on a Debian-like system (elsewhere it says what is missing), and the WebTorrent
+# where this is root on a Debian-like system (elsewhere it says what is missing), promtool, and the WebTorrent
 # clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages.
 # AQUATIC_UDP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths, name other executables to test.
 # Usage: test-clients.sh [part of a file name…] [flag of «bun test»…]. Closing line: N passed, N failed.
@@ -25,7 +25,7 @@ missing_clients() {
   command -v chromium >/dev/null 2>&1 || echo chromium
   command -v openssl >/dev/null 2>&1 || echo openssl
   /usr/bin/python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
-  command -v promtool >/dev/null 2>&1 || echo prometheus
+  command -v shellcheck >/dev/null 2>&1 || echo shellcheck
 }
 
 ensure_clients() {
@@ -42,6 +42,27 @@ ensure_clients() {
   } >&2 </dev/null || die "apt-get could not install: $missing"
   missing=$(missing_clients | tr '\n' ' ')
   [ -z "$missing" ] || die "installed, but not found where the tests look for it: $missing"
+}
+
+# Unpacked, not installed: Debian's package would start a Prometheus server on this machine.
+ensure_promtool() {
+  ! command -v promtool >/dev/null 2>&1 || return 0
+  PATH=$PATH:$root/dist/.promtool/usr/bin
+  export PATH
+  command -v promtool >/dev/null 2>&1 || locked unpack_promtool
+}
+
+unpack_promtool() {
+  command -v apt-get >/dev/null 2>&1 || die 'promtool is missing (Debian: package prometheus)'
+  say 'fetching promtool (apt-get download)'
+  rm -rf -- "$root/dist/.promtool"
+  mkdir -p -- "$root/dist/.promtool"
+  (
+    cd -- "$root/dist/.promtool"
+    [ "$(id -u)" != 0 ] || apt-get update -qq
+    apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm -- prometheus_*.deb
+    rm -f -- usr/bin/prometheus
+  ) >&2 </dev/null || die 'promtool could not be fetched, see above'
 }
 
 webtorrent=$root/test/clients/webtorrent
@@ -92,6 +113,7 @@ run_tests() {
 trap 'echo "0 passed, 1 failed"' EXIT
 check_platform
 ensure_clients
+ensure_promtool
 ensure_packages
 webtorrent_is_fresh || locked install_webtorrent
 [ -n "${AQUATIC_UDP_EXECUTABLE:-}" ] || ensure_executables aquatic_udp
