@@ -2,10 +2,13 @@ import { expect, test } from 'bun:test'
 import { resolve } from 'node:path'
 
 // Benchmarks that nobody runs rot. Tiny, they take a second, and their checksum shows that they worked.
-test.each(['channel', 'handle', 'snapshot', 'swarm', 'ws-client'])('bench/%s.ts runs', (name) => {
-  const file = resolve(import.meta.dir, `../bench/${name}.ts`)
-  const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, file, '--smoke'])
-  expect(stderr.toString()).toBe('')
-  expect(stdout.toString()).toMatch(/checksum -?\w+/)
-  expect(exitCode).toBe(0)
-})
+test.each(['channel', 'handle', 'snapshot', 'swarm', 'ws-client', 'ws-message'])(
+  'bench/%s.ts runs',
+  (name) => {
+    const file = resolve(import.meta.dir, `../bench/${name}.ts`)
+    const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, file, '--smoke'])
+    expect(stderr.toString()).toBe('')
+    expect(stdout.toString()).toMatch(/checksum -?\w+/)
+    expect(exitCode).toBe(0)
+  },
+)

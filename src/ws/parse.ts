@@ -33,7 +33,7 @@ import {
   TO_PEER_ID,
   VALID,
 } from './request.ts'
-import { JsonScanner, OPEN_BRACE, OPEN_BRACKET, QUOTE } from './scan.ts'
+import { JsonScanner, MINUS, NINE, OPEN_BRACE, OPEN_BRACKET, QUOTE, ZERO } from './scan.ts'
 
 const scanner = new JsonScanner()
 let stringEnd = 0
@@ -50,14 +50,13 @@ export function parse(request: Request, text: string): boolean {
   request.clear(text)
   scanner.open(text)
   if (scanner.peek() !== OPEN_BRACE) return false
-  scanner.broken = false
   if (scanner.enterObject()) {
     do {
       if (!readField(request)) return false
     } while (scanner.hasNext(true))
     if (scanner.broken) return false
   }
-  return scanner.peek() === -1
+  return scanner.atEnd()
 }
 
 function readField(request: Request): boolean {
@@ -129,7 +128,7 @@ function isNull(): boolean {
 function readLeft(request: Request): boolean {
   const code = scanner.peek()
   request.seeder = false
-  if (code !== 45 && (code < 48 || code > 57)) return scanner.skipValue()
+  if (code !== MINUS && (code < ZERO || code > NINE)) return scanner.skipValue()
   if (!scanner.skipNumber()) return false
   request.seeder = scanner.zero
   return true

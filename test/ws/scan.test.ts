@@ -6,7 +6,7 @@ import { JsonScanner, NESTING_MAX } from '../../src/ws/scan.ts'
 function accepts(text: string): boolean {
   const scanner = new JsonScanner()
   scanner.open(text)
-  return scanner.skipValue() && scanner.peek() === -1
+  return scanner.skipValue() && scanner.atEnd()
 }
 
 function isJson(text: string): boolean {
