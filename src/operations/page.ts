@@ -8,7 +8,7 @@ import { chartHtml } from './chart.ts'
 import { agoText, escapeHtml, valueText } from './format.ts'
 import { type Sampler, TICK_SECONDS } from './sampler.ts'
 import { STYLE } from './style.ts'
-import type { BreakdownSpec, TrackerView } from './view.ts'
+import type { BreakdownSpec, TextTable, TrackerView } from './view.ts'
 
 /** Replaces the changing part; a tracker that does not answer is said to be lost, not shown as still. */
 const SCRIPT = `
@@ -80,21 +80,41 @@ export function liveHtml(view: TrackerView, sampler: Sampler, startedAt: number)
 ${view.charts.map((chart) => chartHtml(chart, sampler)).join('')}</div>
 <div class="grid tables">
 ${view.breakdowns.map((spec) => breakdownHtml(spec, sampler)).join('')}</div>
+${view.tables().map(tableHtml).join('')}
+`
+}
+
+function tableHtml({ title, head, rows }: TextTable): string {
+  const cells = (row: readonly (string | number)[]) =>
+    row.map((cell) => {
+      const text = typeof cell === 'number' ? grouped(cell) : escapeHtml(cell)
+      return `<td>${text}</td>`
+    })
+  const heads = head.map((text) => `<th scope="col">${escapeHtml(text)}</th>`)
+  return `<section class="card wide">
+<h2>${escapeHtml(title)}</h2>
+<table><thead><tr>${heads.join('')}</tr></thead>
+<tbody>
+${rows.map((row) => `<tr>${cells(row).join('')}</tr>`).join('\n')}
+</tbody></table>
+</section>
 `
 }
 
 function breakdownHtml(spec: BreakdownSpec, sampler: Sampler): string {
   const rows = breakdownRows(spec, sampler)
+  // A gauge is what is now: it has no rate, and no beginning.
+  const isGauge = familyOf(sampler.now, spec.metric)?.kind === 'gauge'
   const cells = rows.map(
     ({ label, total, rate }) =>
       `<tr><th scope="row">${escapeHtml(label)}</th>` +
-      `<td>${valueText(rate, 'per second')}</td>` +
+      `${isGauge ? '' : `<td>${valueText(rate, 'per second')}</td>`}` +
       `<td data-breakdown="${escapeHtml(`${spec.metric}/${label}`)}" data-value="${total}">${grouped(total)}</td></tr>`,
   )
   const body = cells.length === 0 ? '<tr><td colspan="3">none so far</td></tr>' : cells.join('\n')
   return `<section class="card">
 <h2>${escapeHtml(spec.title)}</h2>
-<table><thead><tr><th scope="col">${escapeHtml(spec.label)}</th><th scope="col">per second</th><th scope="col">since the start</th></tr></thead>
+<table><thead><tr><th scope="col">${escapeHtml(spec.label)}</th>${isGauge ? '<th scope="col">now</th>' : '<th scope="col">per second</th><th scope="col">since the start</th>'}</tr></thead>
 <tbody>
 ${body}
 </tbody></table>

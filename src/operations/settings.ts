@@ -2,7 +2,7 @@
 // by server.ts. Owns nothing.
 import { ADDRESS_FORMS, checkSocketAddress, parseSocketAddress } from '../config/address.ts'
 import { type ConfigOf, type Finding, section, warning } from '../config/schema.ts'
-import { string } from '../config/setting.ts'
+import { boolean, string } from '../config/setting.ts'
 
 export const operationsSettings = section(
   'A web page and figures for the operator, on an address of their own.',
@@ -18,6 +18,12 @@ export const operationsSettings = section(
 
       There is no password and no encryption: keep it on an address that others cannot reach, and
       use a reverse proxy to show it to more people.`,
+    ),
+    show_info_hashes: boolean(
+      false,
+      `Show the twenty largest torrents with their info hashes on the page and in /stats.json.
+
+      They are looked for once a minute, at the cost of [statistics] torrent_peer_histograms.`,
     ),
   },
 )

@@ -24,6 +24,7 @@ export function statsOf(view: TrackerView, sampler: Sampler, startedAt: number):
         value: numberOrNull(sampler.newestOf(spec)),
       })),
     })),
+    tables: view.tables(),
     metrics: Object.fromEntries(
       now.families.map((family) => [family.name, metricOf(family, now, before)]),
     ),

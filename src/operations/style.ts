@@ -59,6 +59,7 @@ table { width: 100%; margin-top: .5rem; border-collapse: collapse; font-size: .9
 th, td { padding: .28rem 0 .28rem .75rem; border-top: 1px solid var(--edge); text-align: right; font-weight: 400; }
 thead th { border-top: 0; color: var(--soft); font-size: .8rem; }
 th:first-child, td:first-child { padding-left: 0; text-align: left; overflow-wrap: anywhere; }
+.wide { margin-bottom: 1rem; overflow-x: auto; }
 summary { cursor: pointer; font-weight: 600; }
 pre { overflow-x: auto; margin: .75rem 0 0; font: .83rem/1.5 ui-monospace, 'Liberation Mono', Menlo, monospace; }
 footer { margin: 1rem 0 0; color: var(--soft); font-size: .87rem; }

@@ -14,8 +14,17 @@ export interface TrackerView {
   isReady(): boolean
   /** All figures of this moment, in the order in which they are shown. */
   families(): readonly MetricFamily[]
+  /** Tables that are shown as they are. */
+  tables(): readonly TextTable[]
   readonly charts: readonly ChartSpec[]
   readonly breakdowns: readonly BreakdownSpec[]
+}
+
+export interface TextTable {
+  readonly title: string
+  readonly head: readonly string[]
+  /** Texts, and numbers, which are aligned to the right. */
+  readonly rows: readonly (readonly (string | number)[])[]
 }
 
 export type Unit = 'per second' | 'bytes per second' | 'bytes' | 'seconds' | 'count'

@@ -10,6 +10,7 @@ import { prepareRunning } from '../config/output.ts'
 import { logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import { OperationsServer, type PortSharing } from '../operations/server.ts'
+import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
 import { Folder } from '../persistence/folder.ts'
 import { Keeper } from '../persistence/keeper.ts'
@@ -23,6 +24,7 @@ import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
 import { attachSwarms, type SwarmBuffers, setLimits } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
+import { Survey } from '../swarm/survey.ts'
 import { type UdpConfig, udpSettings } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
 import { COUNTER_WORDS } from './counters.ts'
@@ -188,10 +190,26 @@ class Tracker {
   serveOperations(version: string, settings: () => string, sharing: PortSharing): string | null {
     const { address } = this.config.operations
     if (address === '') return null
-    const view = new UdpView(version, this.watch, this.workers, new ProcessFigures(), settings)
+    const view = new UdpView(
+      version,
+      this.watch,
+      this.workers,
+      new ProcessFigures(),
+      settings,
+      this.surveyView(),
+    )
     const server = new OperationsServer(address, view, sharing)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
+  }
+
+  private surveyView(): SurveyView | null {
+    const { config } = this
+    if (!isSurveyWanted(config)) return null
+    const survey = new Survey(attachSwarms(this.swarms, config.protocol.count_downloads))
+    survey.start()
+    this.workers.onStop(() => survey.stop())
+    return new SurveyView(survey, config)
   }
 
   /** Reads the settings again when told to, from the start's command line. */
@@ -256,8 +274,8 @@ class Tracker {
       maxRequests: handlers.max_requests_per_iter,
       waitMicroseconds: handlers.channel_recv_timeout_microseconds,
       swarms: this.swarms,
-      // The keeper walks the tables in the main thread: then their owners lock them.
-      alone: persistence.path === '',
+      // The keeper and the survey walk the tables in the main thread: then their owners lock them.
+      alone: persistence.path === '' && !isSurveyWanted(this.config),
       countDownloads: protocol.count_downloads,
       announceInterval: protocol.peer_announce_interval,
       cleaningInterval: cleaning.interval,

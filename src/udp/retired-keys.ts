@@ -33,7 +33,6 @@ export const retiredKeys: Readonly<Record<string, string>> = {
   'network.use_io_uring': 'packets are received and sent in batches without it; delete the line.',
   'network.ring_size': 'there is no ring; [network] poll_event_capacity bounds a batch of packets.',
 
-  'statistics.torrent_peer_histograms': 'there are no histograms in this version; delete the line.',
   'statistics.peer_clients': 'clients are not counted in this version; delete the line.',
   'statistics.print_to_stdout': STATISTICS,
   'statistics.write_html_to_file': HTML,

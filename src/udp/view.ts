@@ -6,7 +6,8 @@ import {
   type LabelledValue,
   type MetricFamily,
 } from '../metrics/families.ts'
-import type { BreakdownSpec, ChartSpec, TrackerView } from '../operations/view.ts'
+import type { SurveyView } from '../operations/survey-view.ts'
+import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../operations/view.ts'
 import type { ProcessFigures } from '../process/figures.ts'
 import type { Workers } from '../process/workers.ts'
 import { COUNTERS, type FamilyCounter, type WorkerCounter } from './counters.ts'
@@ -21,10 +22,11 @@ export class UdpView implements TrackerView {
   readonly name = 'aquatic_udp'
   readonly version: string
   readonly charts = CHARTS
-  readonly breakdowns = BREAKDOWNS
+  readonly breakdowns: readonly BreakdownSpec[]
   private readonly watch: Watch
   private readonly figures: ProcessFigures
   readonly settings: () => string
+  private readonly survey: SurveyView | null
   private readonly workers: Workers
 
   constructor(
@@ -33,12 +35,19 @@ export class UdpView implements TrackerView {
     workers: Workers,
     figures: ProcessFigures,
     settings: () => string,
+    survey: SurveyView | null,
   ) {
     this.version = version
     this.watch = watch
     this.figures = figures
     this.settings = settings
+    this.survey = survey
+    this.breakdowns = [...BREAKDOWNS, ...(survey?.breakdowns('tracker_udp') ?? [])]
     this.workers = workers
+  }
+
+  tables(): readonly TextTable[] {
+    return this.survey?.tables() ?? []
   }
 
   troubles(): readonly string[] {
@@ -60,6 +69,7 @@ export class UdpView implements TrackerView {
       ...timeFamilies(reading),
       ...channelFamilies(reading),
       ...swarmFamilies(reading),
+      ...(this.survey?.families('tracker_udp') ?? []),
       ...this.figures.families(),
     ]
   }

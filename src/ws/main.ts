@@ -9,6 +9,7 @@ import { prepareRunning } from '../config/output.ts'
 import { logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots, slotWords } from '../metrics/counters.ts'
 import { OperationsServer } from '../operations/server.ts'
+import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
 import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
 import { ProcessFigures } from '../process/figures.ts'
@@ -18,8 +19,9 @@ import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
 import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
 import { createConnectionStates } from '../swarm/connections.ts'
-import { type SwarmBuffers, setLimits } from '../swarm/memory.ts'
+import { attachSwarms, type SwarmBuffers, setLimits } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
+import { Survey } from '../swarm/survey.ts'
 import { type WsConfig, wsSettings } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
@@ -171,10 +173,26 @@ class Tracker {
   serveOperations(version: string, settings: () => string): string | null {
     const { address } = this.config.operations
     if (address === '') return null
-    const view = new WsView(version, this.watch, this.workers, new ProcessFigures(), settings)
+    const view = new WsView(
+      version,
+      this.watch,
+      this.workers,
+      new ProcessFigures(),
+      settings,
+      this.surveyView(),
+    )
     const server = new OperationsServer(address, view)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
+  }
+
+  private surveyView(): SurveyView | null {
+    const { config } = this
+    if (!isSurveyWanted(config)) return null
+    const survey = new Survey(attachSwarms(this.shared.swarms, config.protocol.count_downloads))
+    survey.start()
+    this.workers.onStop(() => survey.stop())
+    return new SurveyView(survey, config)
   }
 
   /** Reads the settings again when told to, from the start's command line. */

@@ -6,7 +6,8 @@ import {
   type LabelledValue,
   type MetricFamily,
 } from '../metrics/families.ts'
-import type { BreakdownSpec, ChartSpec, TrackerView } from '../operations/view.ts'
+import type { SurveyView } from '../operations/survey-view.ts'
+import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../operations/view.ts'
 import type { ProcessFigures } from '../process/figures.ts'
 import type { Workers } from '../process/workers.ts'
 import { COUNTERS, type CounterName } from './counters.ts'
@@ -16,11 +17,12 @@ export class WsView implements TrackerView {
   readonly name = 'aquatic_ws'
   readonly version: string
   readonly charts = CHARTS
-  readonly breakdowns = BREAKDOWNS
+  readonly breakdowns: readonly BreakdownSpec[]
   private readonly watch: Watch
   private readonly workers: Workers
   private readonly figures: ProcessFigures
   readonly settings: () => string
+  private readonly survey: SurveyView | null
 
   constructor(
     version: string,
@@ -28,12 +30,19 @@ export class WsView implements TrackerView {
     workers: Workers,
     figures: ProcessFigures,
     settings: () => string,
+    survey: SurveyView | null,
   ) {
     this.version = version
     this.watch = watch
     this.workers = workers
     this.figures = figures
     this.settings = settings
+    this.survey = survey
+    this.breakdowns = [...BREAKDOWNS, ...(survey?.breakdowns('tracker_ws') ?? [])]
+  }
+
+  tables(): readonly TextTable[] {
+    return this.survey?.tables() ?? []
   }
 
   troubles(): readonly string[] {
@@ -54,6 +63,7 @@ export class WsView implements TrackerView {
       ...messageFamilies(reading),
       ...connectionFamilies(reading),
       ...swarmFamilies(reading),
+      ...(this.survey?.families('tracker_ws') ?? []),
       ...this.figures.families(),
     ]
   }

@@ -1,7 +1,7 @@
 // A tracker's view whose figures a test sets. Used by the tests of operations/.
 import type { MetricFamily } from '../../src/metrics/families.ts'
 import { distributionOf, histogramShape } from '../../src/metrics/histogram.ts'
-import type { BreakdownSpec, ChartSpec, TrackerView } from '../../src/operations/view.ts'
+import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../../src/operations/view.ts'
 
 const SHAPE = histogramShape(10, 20, 0)
 
@@ -41,6 +41,11 @@ export class FakeView implements TrackerView {
 
   settings(): string {
     return "name = '<b>&'\n"
+  }
+
+  tables(): readonly TextTable[] {
+    const rows = [['<i>', 12_345]]
+    return [{ title: 'Largest', head: ['info hash', 'peers'], rows }]
   }
 
   troubles(): readonly string[] {

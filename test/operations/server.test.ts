@@ -77,6 +77,15 @@ describe('the operations endpoint', () => {
       expect(page).toContain('<pre>name = &#39;&lt;b&gt;&amp;&#39;'.replaceAll('&#39;', "'"))
     }))
 
+  test('tables are shown as they are, as text', () =>
+    serving(async (get) => {
+      expect(await (await get('/live')).text()).toContain('<td>&lt;i&gt;</td><td>12,345</td>')
+      const { tables } = (await (await get('/stats.json')).json()) as { tables: unknown }
+      expect(tables).toEqual([
+        { title: 'Largest', head: ['info hash', 'peers'], rows: [['<i>', 12_345]] },
+      ])
+    }))
+
   test('an address in use stops the start, with the name of the setting', async () => {
     const other = createServer()
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { announceRequest } from '../support/packets.ts'
+import { announceRequest, infoHash } from '../support/packets.ts'
 import { listenOn, runTracker, type Tracker, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -96,3 +96,37 @@ test('an address that is taken stops the start; one for others to reach is warne
       expect(other.stderr).toContain('is not an address of this machine alone')
     })
   }))
+
+test.each([
+  [0, true],
+  [2, true],
+  [0, false],
+])(
+  'with %d request workers, the largest torrents are shown with info hashes: %p',
+  (workers, shown) => {
+    const settings =
+      `request_workers = ${workers}\n${listenOn('127.0.0.1:0')}[operations]\n` +
+      `address = '127.0.0.1:0'\nshow_info_hashes = ${shown}\n` +
+      '[statistics]\ntorrent_peer_histograms = true\n'
+    return withTracker({ settings }, async (tracker) => {
+      const url = await urlOf(tracker)
+      await withClient('127.0.0.1', async (client) => {
+        for (let port = 1; port <= 5; port++) {
+          await client.announce(tracker.at(), { port, infoHash: infoHash(1) })
+        }
+        await client.announce(tracker.at(), { port: 1, infoHash: infoHash(2) })
+      })
+      const hash = infoHash(1).toString('hex')
+      await waitUntil('the survey has found them', async () => {
+        const metrics = await textAt(`${url}/metrics`)
+        return (
+          metrics.includes('tracker_udp_torrents_by_peers{peers="4-7",swarm="ipv4"} 1\n') &&
+          metrics.includes('tracker_udp_torrents_by_peers{peers="1",swarm="ipv4"} 1\n')
+        )
+      })
+      expect((await textAt(`${url}/metrics`)).includes(hash)).toBe(false)
+      expect((await textAt(`${url}/stats.json`)).includes(hash)).toBe(shown)
+      expect((await textAt(`${url}/`)).includes(hash)).toBe(shown)
+    })
+  },
+)

@@ -21,7 +21,7 @@ function viewOf(slots: SharedArrayBuffer): UdpView {
   const config = defaultsOf(udpSettings.schema)
   const watch = new Watch(config, 1, slots, swarms, [], createLinks(1, 0), log)
   const workers = new Workers('test', new URL('file:///none'), log)
-  return new UdpView('1', watch, workers, new ProcessFigures(), () => '')
+  return new UdpView('1', watch, workers, new ProcessFigures(), () => '', null)
 }
 
 function valuesOf(view: UdpView): number[] {

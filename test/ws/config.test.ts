@@ -52,8 +52,8 @@ describe('the settings of aquatic_ws', () => {
         count_downloads: true,
       },
       handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
-      statistics: { interval: 0 },
-      operations: { address: '' },
+      statistics: { interval: 0, torrent_peer_histograms: false },
+      operations: { address: '', show_info_hashes: false },
       access_list: { mode: 'off', path: '' },
       cleaning: {
         interval: 30,

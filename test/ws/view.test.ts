@@ -18,7 +18,7 @@ function viewOf(slots: SharedArrayBuffer): WsView {
   const limits = { maxTorrents: 100, maxPeers: 100, workers: 1, kinds: ['websocket'] as const }
   const watch = new Watch(defaultsOf(wsSettings.schema), 1, slots, createSwarmMemory(limits), log)
   const workers = new Workers('test', new URL('file:///none'), log)
-  return new WsView('1', watch, workers, new ProcessFigures(), () => '')
+  return new WsView('1', watch, workers, new ProcessFigures(), () => '', null)
 }
 
 function valuesOf(families: readonly MetricFamily[]): number[] {
