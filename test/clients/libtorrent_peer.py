@@ -67,11 +67,17 @@ def webtorrent_settings():
 
 
 def stop(session, handle):
+    # The session would resume it at once, and announce it again.
+    handle.unset_flags(lt.torrent_flags.auto_managed)
     handle.pause()
     deadline = time.monotonic() + STOP_SECONDS
+    told = False
     while time.monotonic() < deadline:
         for alert in print_alerts(session):
-            if isinstance(alert, lt.tracker_reply_alert):
+            # A reply to an earlier announce may still be on its way.
+            if isinstance(alert, lt.tracker_announce_alert) and "(stopped)" in alert.message():
+                told = True
+            elif told and isinstance(alert, lt.tracker_reply_alert):
                 return
         time.sleep(0.02)
 
