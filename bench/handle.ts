@@ -54,6 +54,7 @@ const settings = {
   maxScrapeTorrents: 255,
   maxResponsePeers: 30,
   announceInterval: 900,
+  intervalJitter: 5,
   answerInvalidId: false,
 }
 const counts = new Int32Array(COUNTER_WORDS)

@@ -130,6 +130,7 @@ function measureHandler(kind: string, texts: readonly string[]): Promise<void> {
     maxScrapeTorrents: 255,
     maxOffers: OFFERS,
     announceInterval: 120,
+    intervalJitter: 5,
     maxTorrentsPerConnection: 10_000,
   }
   const swarms = attachSwarms(memory, true, states)

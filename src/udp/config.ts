@@ -4,6 +4,7 @@
 
 import { accessListFindings, accessListSettings } from '../access-list/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
+import { intervalFindings, intervalJitter } from '../config/announce-interval.ts'
 import { checkListenAddress, checkListenIPv6, listenFindings } from '../config/listen.ts'
 import { type ConfigOf, defineSettings, type Finding, section, warning } from '../config/schema.ts'
 import {
@@ -38,6 +39,7 @@ const TORRENTS_MAX = 71000000
 const PEERS_MAX = 143000000
 const CONNECTION_AGE_SEC_MAX = 4000
 const DAY_SEC = 86400
+const ANNOUNCE_INTERVAL_SEC = 900
 // BEP 15: a client may use an id for a minute, a tracker should accept it for two.
 const CONNECTION_AGE_BEP15_SEC = 120
 
@@ -113,7 +115,7 @@ const protocol = section('What clients are told.', {
     over IPv4 and 18 over IPv6. Lower it to save bandwidth.`,
   ),
   peer_announce_interval: seconds(
-    900,
+    ANNOUNCE_INTERVAL_SEC,
     { min: 1, max: DAY_SEC },
     `Ask clients to announce again after this long (seconds).
 
@@ -121,6 +123,7 @@ const protocol = section('What clients are told.', {
     Clients learn of new peers later in return. Keep [cleaning] max_peer_age well above it, or peers
     vanish between two announces.`,
   ),
+  interval_jitter: intervalJitter(5),
   invalid_connection_id: choice(
     'silent',
     ['silent', 'error'],
@@ -287,6 +290,7 @@ function timeFindings({ protocol, cleaning }: UdpConfig): Finding[] {
   const findings: Finding[] = []
   const { peer_announce_interval } = protocol
   const { interval, max_peer_age, max_connection_age } = cleaning
+  findings.push(...intervalFindings(peer_announce_interval, ANNOUNCE_INTERVAL_SEC))
   if (peer_announce_interval >= max_peer_age) {
     const text = `peers would be forgotten between two announces, because [protocol]
       peer_announce_interval (${peer_announce_interval}) is not below [cleaning] max_peer_age

@@ -53,6 +53,8 @@ export interface RequestSettings {
   readonly maxScrapeTorrents: number
   readonly maxResponsePeers: number
   readonly announceInterval: number
+  /** Percent. */
+  readonly intervalJitter: number
   /** Answer an invalid connection id with an error no longer than its request. */
   readonly answerInvalidId: boolean
 }

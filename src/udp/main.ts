@@ -278,6 +278,7 @@ class Tracker {
       alone: persistence.path === '' && !isSurveyWanted(this.config),
       countDownloads: protocol.count_downloads,
       announceInterval: protocol.peer_announce_interval,
+      intervalJitter: protocol.interval_jitter,
       cleaningInterval: cleaning.interval,
       maxPeerAge: cleaning.max_peer_age,
       accessList: this.accessList.list,

@@ -53,7 +53,8 @@ export class NewsReader {
   private apply(settings: WorkerSettings, now: number): void {
     const { handler, responder, ids, cleaner } = this.targets
     handler?.configure(settings.requests)
-    responder?.setInterval(settings.requests.announceInterval)
+    const { announceInterval, intervalJitter } = settings.requests
+    responder?.setInterval(announceInterval, intervalJitter)
     ids?.setMaxAge(settings.maxConnectionAge)
     cleaner?.setTimes(settings.cleaningInterval, settings.maxPeerAge, now)
   }

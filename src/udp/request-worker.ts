@@ -41,6 +41,7 @@ export interface RequestWorkerData extends WorkerStart {
   readonly countDownloads: boolean
   readonly limits: SourceLimitData | null
   readonly announceInterval: number
+  readonly intervalJitter: number
   readonly cleaningInterval: number
   readonly maxPeerAge: number
   readonly accessList: AccessListData
@@ -67,6 +68,7 @@ export function runRequestWorker(data: RequestWorkerData): void {
   const counts = new Int32Array(COUNTER_WORDS)
   swarms.gate = data.limits === null ? null : new SourceLimits(data.limits, counts)
   const responder = new Responder(swarms, data.announceInterval, counts)
+  responder.setInterval(data.announceInterval, data.intervalJitter)
   const worker = new RequestWorker(
     data,
     responder,

@@ -1,6 +1,7 @@
 // Carries out valid requests on the swarms and writes their responses: the stage that owns, or locks,
 // the tables. Called by handle.ts in a socket worker that answers by itself, and by request-worker.ts
 // for requests that came through a channel. Owns nothing but what it counts.
+import { jittered } from '../config/announce-interval.ts'
 import { ANNOUNCED, GATED, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
@@ -77,6 +78,8 @@ export class Responder implements Requests {
   readonly counts: Int32Array
   private readonly swarms: Swarms
   private interval = 0
+  /** Percent. */
+  private jitter = 0
   private now = 0
 
   constructor(swarms: Swarms, announceInterval: number, counts: Int32Array) {
@@ -86,8 +89,9 @@ export class Responder implements Requests {
   }
 
   /** In seconds; also while it is at work. */
-  setInterval(announceInterval: number): void {
-    this.interval = swapBytes(announceInterval)
+  setInterval(announceInterval: number, jitterPercent = 0): void {
+    this.interval = announceInterval
+    this.jitter = jitterPercent
   }
 
   setTime(now: number): void {
@@ -186,7 +190,7 @@ export class Responder implements Requests {
     if (status !== ANNOUNCED) return this.full(status, ipv4, transaction, out, to)
     this.counts[familyOf(ipv4) + RESPONSES_ANNOUNCE]++
     const { seeders, leechers, choice } = this.swarms
-    const { interval } = this
+    const interval = swapBytes(jittered(this.interval, this.jitter, this.swarms.choice.random()))
     const { runs, runCount } = choice
     const memory = table.words
     return ipv4

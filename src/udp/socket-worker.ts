@@ -109,6 +109,7 @@ function inline(data: SocketWorkerData, counts: Int32Array, limits: SourceLimits
   const now = clockSeconds()
   const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
   const responder = new Responder(swarms, data.requests.announceInterval, counts)
+  responder.setInterval(data.requests.announceInterval, data.requests.intervalJitter)
   return {
     swarms,
     cleaner,

@@ -1,6 +1,8 @@
 // What is wrong with the settings of aquatic_ws together, each being right by itself. Called by the
 // loader of settings (config/load.ts), through the schema. Owns nothing.
+
 import { accessListFindings } from '../access-list/settings.ts'
+import { intervalFindings } from '../config/announce-interval.ts'
 import { listenFindings } from '../config/listen.ts'
 import { type Finding, problem, warning } from '../config/schema.ts'
 import { operationsFindings } from '../operations/settings.ts'
@@ -8,6 +10,9 @@ import { privilegeFindings } from '../process/privileges.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { reserveFindings } from '../swarm/reserve.ts'
 import type { WsConfig } from './config.ts'
+
+/** The default: two minutes, as browsers come and go; lists of WebTorrent trackers know that. */
+const USUAL_INTERVAL_SEC = 120
 
 export const WS_KINDS: readonly PeerKindName[] = ['websocket']
 
@@ -55,8 +60,8 @@ function tlsFindings({ network }: WsConfig): Finding[] {
 }
 
 function timeFindings({ protocol, cleaning }: WsConfig): Finding[] {
-  const found: Finding[] = []
   const { peer_announce_interval } = protocol
+  const found = intervalFindings(peer_announce_interval, USUAL_INTERVAL_SEC)
   for (const key of ['max_peer_age', 'max_connection_age'] as const) {
     if (peer_announce_interval < cleaning[key]) continue
     const what = key === 'max_peer_age' ? 'peers would be forgotten' : 'connections would be closed'

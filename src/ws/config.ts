@@ -1,8 +1,10 @@
 // The settings of aquatic_ws: names, defaults, limits and their manual. The default file, its checks,
 // the environment variables and docs/config-ws.md are derived from this schema.
 // Keys that aquatic has had keep their names.
+
 import { accessListSettings } from '../access-list/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
+import { intervalJitter } from '../config/announce-interval.ts'
 import { checkListenAddress, checkListenIPv6 } from '../config/listen.ts'
 import { type ConfigOf, defineSettings, section } from '../config/schema.ts'
 import {
@@ -164,6 +166,7 @@ const protocol = section('What clients are told.', {
     Clients learn of new peers by their own announces and by those of others. Keep [cleaning]
     max_peer_age well above it, or peers vanish between two announces.`,
   ),
+  interval_jitter: intervalJitter(5),
   count_downloads: boolean(
     true,
     `Count completed downloads of each torrent and report them in scrapes.

@@ -53,7 +53,7 @@ import {
   VALID,
 } from './request.ts'
 import type { Sender } from './send.ts'
-import { announceResponse, failure, scrapeFile, scrapeResponse } from './serialize.ts'
+import { announceResponse, failure, scrapeFile, scrapeResponse, toldInterval } from './serialize.ts'
 import { RECEIVER_CONNECTION, RECEIVER_GENERATION, RECEIVER_WORDS, type Signal } from './signal.ts'
 
 /** The settings that requests are answered by. */
@@ -61,6 +61,7 @@ export interface RequestSettings {
   readonly maxScrapeTorrents: number
   readonly maxOffers: number
   readonly announceInterval: number
+  readonly intervalJitter: number
   readonly maxTorrentsPerConnection: number
 }
 
@@ -205,7 +206,7 @@ export class Handler {
     const complete = seeders + (seeder && !held ? 1 : 0)
     const incomplete = leechers + (seeder || held ? 0 : 1)
     this.counts[RESPONSES_ANNOUNCE]++
-    const interval = this.settings.announceInterval
+    const interval = toldInterval(this.settings, this.swarms.choice.random())
     const response = announceResponse(interval, complete, incomplete, this.infoHashText())
     this.sender.send(connection, response)
   }
@@ -217,7 +218,7 @@ export class Handler {
     connection.memberships?.remove(ids, INFO_HASH, ids, PEER_ID)
     this.counts[RESPONSES_ANNOUNCE]++
     const { seeders, leechers } = swarms
-    const interval = this.settings.announceInterval
+    const interval = toldInterval(this.settings, this.swarms.choice.random())
     this.sender.send(connection, announceResponse(interval, seeders, leechers, this.infoHashText()))
   }
 

@@ -251,6 +251,7 @@ function settingsFor({ network, protocol, cleaning, limits }: WsConfig) {
       maxScrapeTorrents: protocol.max_scrape_torrents,
       maxOffers: protocol.max_offers,
       announceInterval: protocol.peer_announce_interval,
+      intervalJitter: protocol.interval_jitter,
       maxTorrentsPerConnection: limits.max_torrents_per_connection,
     },
     housekeeping: {

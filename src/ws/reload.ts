@@ -6,6 +6,7 @@ const LIVE: ReadonlySet<string> = new Set([
   'log_level',
   'log_format',
   'protocol.peer_announce_interval',
+  'protocol.interval_jitter',
   'statistics.interval',
   'access_list.mode',
   'access_list.path',
@@ -19,6 +20,7 @@ const LIVE: ReadonlySet<string> = new Set([
 /** What a worker takes over while it runs. */
 export interface WorkerSettings {
   readonly announceInterval: number
+  readonly intervalJitter: number
   readonly maxTorrentsPerConnection: number
   readonly maxConnectionAge: number
   readonly maxOfferAge: number
@@ -36,6 +38,7 @@ export function canApply(start: WsConfig, path: string, after: WsConfig): boolea
 export function workerSettings({ protocol, cleaning, limits }: WsConfig): WorkerSettings {
   return {
     announceInterval: protocol.peer_announce_interval,
+    intervalJitter: protocol.interval_jitter,
     maxTorrentsPerConnection: limits.max_torrents_per_connection,
     maxConnectionAge: cleaning.max_connection_age,
     maxOfferAge: cleaning.max_offer_age,

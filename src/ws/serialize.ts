@@ -4,6 +4,15 @@
 // which stands in ours as it is. What clients need to make sense of a message is in every one: the
 // action (without it they take the connection for broken) and the info hash where it is known
 // (without it they do not see whom it is for).
+import { jittered } from '../config/announce-interval.ts'
+
+/** The interval to tell one client. `random`: in [0, 1). */
+export function toldInterval(
+  settings: { readonly announceInterval: number; readonly intervalJitter: number },
+  random: number,
+): number {
+  return jittered(settings.announceInterval, settings.intervalJitter, random)
+}
 
 /** `complete` and `incomplete` count the announcing peer too, as the protocol's clients expect. */
 export function announceResponse(

@@ -170,9 +170,10 @@ class SocketWorker {
   reload({ tls, accessList, settings }: ReloadMessage): void {
     if (tls !== undefined) this.useCertificates(tls)
     if (settings !== undefined) {
-      const { announceInterval, maxTorrentsPerConnection } = settings
+      const { announceInterval, intervalJitter, maxTorrentsPerConnection } = settings
       const { requests } = this.data
-      this.handler.settings = { ...requests, announceInterval, maxTorrentsPerConnection }
+      const changed = { announceInterval, intervalJitter, maxTorrentsPerConnection }
+      this.handler.settings = { ...requests, ...changed }
       this.housekeeping.configure(settings)
       this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)
     }

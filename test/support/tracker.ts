@@ -22,6 +22,9 @@ const LAST_OUTPUT_MS = 1000
 /** Small enough that many trackers at once reserve little. */
 const SMALL = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
 
+/** What clients are told can then be compared with the settings. */
+const EXACT_INTERVALS = { AQUATIC_PROTOCOL_INTERVAL_JITTER: '0' }
+
 export interface StartOptions {
   /** aquatic_udp when not given. */
   readonly executable?: string | readonly string[]
@@ -96,7 +99,7 @@ export class Tracker {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
-      env: { PATH: process.env.PATH ?? '', ...schedule(), ...env },
+      env: { PATH: process.env.PATH ?? '', ...EXACT_INTERVALS, ...schedule(), ...env },
       cwd: cwd ?? this.folder,
     })
     this.outputEnd = this.collect(this.child.stderr)

@@ -32,6 +32,7 @@ describe('the settings of aquatic_udp', () => {
         max_scrape_torrents: 255,
         max_response_peers: 255,
         peer_announce_interval: 900,
+        interval_jitter: 5,
         invalid_connection_id: 'silent',
         count_downloads: true,
       },

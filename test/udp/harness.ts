@@ -76,6 +76,7 @@ export class UdpHarness {
       maxScrapeTorrents: options.maxScrapeTorrents ?? 255,
       maxResponsePeers: options.maxResponsePeers ?? 255,
       announceInterval: options.announceInterval ?? 900,
+      intervalJitter: options.intervalJitter ?? 0,
       answerInvalidId: options.answerInvalidId ?? false,
     }
     const counts = new Int32Array(COUNTER_WORDS)

@@ -49,6 +49,7 @@ describe('the settings of aquatic_ws', () => {
         max_scrape_torrents: 255,
         max_offers: 10,
         peer_announce_interval: 120,
+        interval_jitter: 5,
         count_downloads: true,
       },
       handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
