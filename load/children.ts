@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly cwd?: string
   /** In place of this process's own. */
   readonly env?: Record<string, string>
+  /** In a session of its own: Ctrl-C in a terminal is for this program, which ends the child later. */
+  readonly ownSession?: boolean
   /** Called with each piece of standard output as it arrives. */
   readonly onOutput?: (text: string) => void
 }
@@ -44,6 +46,7 @@ export function startChild(name: string, command: string[], options: StartOption
   const child = Bun.spawn(pinned(command, options.core), {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
+    detached: options.ownSession === true,
     stdin: 'ignore',
     stdout: options.onOutput === undefined ? 'ignore' : 'pipe',
     stderr: 'pipe',

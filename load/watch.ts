@@ -30,6 +30,7 @@ export class TrackerWatch {
     if (command !== '') {
       const child = startChild('tracker', ['sh', '-c', `exec ${command}`], {
         env: plainEnvironment(),
+        ownSession: true,
       })
       return new TrackerWatch(child.pid, child)
     }
