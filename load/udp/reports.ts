@@ -69,7 +69,7 @@ export function writeReports(result: Result, files: OutputFiles): string | null 
 export function sectionsOf(result: Result): Section[] {
   const { period } = result
   return [
-    traffic(period, result.config.summarize_last),
+    traffic(period, period.seconds < result.whole.seconds),
     latency(period),
     ...flood(period),
     processes(period),
@@ -77,7 +77,7 @@ export function sectionsOf(result: Result): Section[] {
   ]
 }
 
-function traffic(period: Period, summarizeLast: number): Section {
+function traffic(period: Period, isPart: boolean): Section {
   const { seconds, counts, sent, answered } = period
   const kinds = KIND_NAMES.map((name) => [
     name,
@@ -85,7 +85,7 @@ function traffic(period: Period, summarizeLast: number): Section {
     rate(counts[`answered_${name}`], seconds),
   ])
   const peers = counts.returned_peers / Math.max(1, counts.answered_announce)
-  const part = summarizeLast > 0 ? ', the last of the run' : ''
+  const part = isPart ? ', the last of the run' : ''
   return {
     title: `per second (${figure(seconds)} s${part})`,
     head: ['', 'requests', 'responses'],

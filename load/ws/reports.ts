@@ -72,9 +72,9 @@ export function writeReports(result: Result, files: OutputFiles): string | null 
   }
 }
 
-export function sectionsOf({ period, whole, config }: Result): Section[] {
+export function sectionsOf({ period, whole }: Result): Section[] {
   return [
-    traffic(period, config.summarize_last),
+    traffic(period, period.seconds < whole.seconds),
     signalling(period.counts),
     latencySection(LATENCIES.map((name, i) => [LATENCY_TEXTS[name], period.latencies[i]])),
     connections(period, whole.counts),
@@ -83,14 +83,14 @@ export function sectionsOf({ period, whole, config }: Result): Section[] {
   ]
 }
 
-function traffic(period: Period, summarizeLast: number): Section {
+function traffic(period: Period, isPart: boolean): Section {
   const { seconds, counts, sent, received } = period
   const row = (name: string, to: number, from: number) => [
     name,
     rate(to, seconds),
     rate(from, seconds),
   ]
-  const part = summarizeLast > 0 ? ', the last of the run' : ''
+  const part = isPart ? ', the last of the run' : ''
   const asked = counts.sent_announce + counts.sent_scrape
   return {
     title: `messages per second (${figure(seconds)} s${part})`,
