@@ -20,6 +20,7 @@ import { LOG_LEVELS } from '../log/log.ts'
 import { logFormat } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsFindings, operationsSettings } from '../operations/settings.ts'
+import { scrapeExportFindings, scrapeExportSettings } from '../persistence/scrape-export.ts'
 import { persistenceFindings, persistenceSettings } from '../persistence/settings.ts'
 import { HEALTH_CHECK } from '../process/health-check.ts'
 import { privilegeFindings, privilegeSettings } from '../process/privileges.ts'
@@ -261,6 +262,7 @@ const schema = {
   limits,
   source_limits: sourceLimitSettings,
   persistence: persistenceSettings,
+  scrape_export: scrapeExportSettings,
 }
 
 export type UdpConfig = ConfigOf<typeof schema>
@@ -280,6 +282,7 @@ function crossCheck(config: UdpConfig): Finding[] {
     ...timeFindings(config),
     ...privilegeFindings(config.privileges),
     ...persistenceFindings(config.persistence, config.privileges),
+    ...scrapeExportFindings(config.scrape_export, config.privileges),
     ...reserveFindings(config.limits, UDP_KINDS),
     ...operationsFindings(config.operations),
     ...accessListFindings(config.access_list, config.privileges),

@@ -14,8 +14,9 @@ import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
 import { Folder } from '../persistence/folder.ts'
 import { Keeper } from '../persistence/keeper.ts'
+import { ScrapeExport } from '../persistence/scrape-export.ts'
 import { ProcessFigures } from '../process/figures.ts'
-import { giveUpRights, identityFor } from '../process/privileges.ts'
+import { giveUpRights, identityFor, pathBelow } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
@@ -89,6 +90,7 @@ export async function runUdpTracker(
   }
   await keeper?.start(() => tracker.stop())
   tracker.accessList.start()
+  tracker.startExport(identity !== null)
   reloader.start(identity !== null, tracker.service)
   const addresses = listening.addresses.map(addressText).join(', ')
   const state = `listening on ${addresses} (${workersText(workers)})`
@@ -186,6 +188,18 @@ class Tracker {
     this.workers.stop()
   }
 
+  /** `rootChanged`: paths begin at the new root directory. */
+  startExport(rootChanged: boolean): void {
+    const { scrape_export, privileges, cleaning, protocol } = this.config
+    const { path, cleanings } = scrape_export
+    if (path === '') return
+    const inside = rootChanged ? (pathBelow(privileges.chroot_path, path) ?? path) : path
+    const swarms = attachSwarms(this.swarms, protocol.count_downloads)
+    const scrapeExport = new ScrapeExport(inside, swarms, logFor('export'))
+    this.workers.onStop(() => scrapeExport.stop())
+    scrapeExport.start(cleanings * cleaning.interval)
+  }
+
   /** Opens the endpoint of [operations] address; returns where it is, null for none. */
   serveOperations(version: string, settings: () => string, sharing: PortSharing): string | null {
     const { address } = this.config.operations
@@ -262,7 +276,7 @@ class Tracker {
   }
 
   private requestWorker(index: number): RequestWorkerData {
-    const { protocol, cleaning, handlers, persistence } = this.config
+    const { protocol, cleaning, handlers, persistence, scrape_export } = this.config
     return {
       role: 'request',
       index,
@@ -274,8 +288,8 @@ class Tracker {
       maxRequests: handlers.max_requests_per_iter,
       waitMicroseconds: handlers.channel_recv_timeout_microseconds,
       swarms: this.swarms,
-      // The keeper and the survey walk the tables in the main thread: then their owners lock them.
-      alone: persistence.path === '' && !isSurveyWanted(this.config),
+      // The keeper, the export and the survey walk the tables in the main thread: then their owners lock them.
+      alone: persistence.path === '' && scrape_export.path === '' && !isSurveyWanted(this.config),
       countDownloads: protocol.count_downloads,
       announceInterval: protocol.peer_announce_interval,
       intervalJitter: protocol.interval_jitter,

@@ -49,6 +49,7 @@ describe('the settings of aquatic_udp', () => {
         new_torrents_per_second: 500,
         ban_seconds: 60,
       },
+      scrape_export: { path: '', cleanings: 10 },
       persistence: { path: '', interval_minutes: 10, take_over: false },
     }
     expect(defaultsOf(udpSettings.schema)).toEqual(expected)

@@ -1,0 +1,67 @@
+import { afterAll, expect, test } from 'bun:test'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { logFor } from '../../src/log/log.ts'
+import { ScrapeExport } from '../../src/persistence/scrape-export.ts'
+import { listenOn, withTracker } from '../support/tracker.ts'
+import { withClient } from '../support/udp-client.ts'
+import { waitUntil } from '../support/wait.ts'
+import { Harness } from '../swarm/harness.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'aquatic-export-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('has each torrent once, with the counts of both families together', async () => {
+  const harness = new Harness()
+  const expected = new Map<string, string>()
+  for (let torrent = 0; torrent < 500; torrent++) {
+    const ipv4 = torrent % 3 === 1 ? 0 : 1 + (torrent % 60)
+    const ipv6 = torrent % 3 === 2 ? 0 : 1 + (torrent % 7)
+    for (let peer = 0; peer < ipv4; peer++) {
+      harness.announce('ipv4', torrent, peer, { seeder: peer % 2 === 0, wanted: 0 })
+    }
+    for (let peer = 0; peer < ipv6; peer++) harness.announce('ipv6', torrent, peer, { wanted: 0 })
+    harness.announce('ipv6', torrent, 0, { seeder: true, completed: ipv6 > 0 })
+    const seeders = Math.ceil(ipv4 / 2) + 1
+    const leechers = Math.floor(ipv4 / 2) + Math.max(0, ipv6 - 1)
+    const words = new Int32Array(5)
+    harness.writeInfoHash(torrent, words)
+    const hex = Buffer.from(words.buffer).toString('hex')
+    expected.set(hex, `${seeders} ${leechers} ${ipv6 > 0 ? 1 : 0}`)
+  }
+  const path = join(folder, 'scrape.txt')
+  await new ScrapeExport(path, harness.swarms, logFor('test')).writeNow()
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+  expect(lines.length).toBe(expected.size)
+  for (const line of lines) expect(line.slice(41)).toBe(expected.get(line.slice(0, 40)) ?? 'none')
+  expect(readdirSync(folder)).toEqual(['scrape.txt'])
+  expect(statSync(path).mode & 0o777).toBe(0o644)
+})
+
+test.each([0, 1])(
+  'the tracker writes it every so many cleanings (%d request workers)',
+  (requestWorkers) => {
+    const path = join(folder, `tracker-${requestWorkers}.txt`)
+    const settings = `request_workers = ${requestWorkers}\n${listenOn('127.0.0.1:0')}
+      [cleaning]\ninterval = 1\n[scrape_export]\npath = '${path}'\ncleanings = 1\n`
+    return withTracker({ settings }, (tracker) =>
+      withClient('127.0.0.1', async (client) => {
+        const infoHash = new Uint8Array(20).fill(0xab)
+        await client.announce(tracker.at(), { infoHash, port: 1, left: 0n })
+        await client.announce(tracker.at(), { infoHash, port: 2, left: 1n })
+        const line = `${'ab'.repeat(20)} 1 1 0\n`
+        await waitUntil('the file is written', () => contentsOf(path) === line)
+      }),
+    )
+  },
+  60_000,
+)
+
+function contentsOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
