@@ -237,11 +237,11 @@ const schema = {
     0,
     { min: 0, max: WORKERS_MAX },
     `Threads that carry out requests which socket workers have received, each for its own share of the
-    torrents. 0 = socket workers do it themselves, which takes the least processor time per request.
+    torrents. 0 = socket workers do it themselves, which serves more with the same number of threads.
 
     With request workers, socket workers only receive, check and send; requests and answers travel
-    through channels in shared memory, and no torrent is ever locked. That costs about a tenth more
-    processor time. Try it on a machine of many cores where the statistics show many lock waits.`,
+    through channels in shared memory, and no torrent is ever locked. Try it on a machine of many
+    cores where the statistics show many lock waits, with one for every three socket workers.`,
   ),
   log_level: choice(
     'error',
