@@ -1,8 +1,8 @@
 // The loop of a request worker: take requests from the rings of all socket workers, carry them out on
 // the tables it owns, write the answers into the rings back. Runs in a thread of its own, started by
 // main.ts. Owns its tables: nobody else touches them, so there are no locks on the way. (Where the
-// tracker keeps its swarms over a restart, the main thread walks through them under their locks: then
-// their owner takes these locks too, which are free but for those moments.)
+// main thread walks through them, for a restart, an export or a survey, it does so under their locks:
+// then their owner takes these locks too, which are free but for those moments.)
 //
 // A turn takes up to [handlers] max_requests_per_iter requests. The answers to a socket worker are shown
 // to it as soon as its ring is through. Without requests the worker sleeps, from channel_recv_timeout
