@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { announceRequest } from '../support/packets.ts'
-import { listenOn, type Tracker, withTracker } from '../support/tracker.ts'
+import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 import { type Page, withChromium } from './chromium.ts'
@@ -23,13 +23,29 @@ async function used(tracker: Tracker): Promise<string> {
   return url
 }
 
-test('promtool finds nothing wrong with /metrics', () =>
-  withTracker({ settings: SETTINGS }, async (tracker) => {
-    const text = await (await fetch(`${await used(tracker)}metrics`)).text()
-    expect(text).toContain('tracker_udp_requests_total')
-    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text })
-    expect(String(stdout) + String(stderr)).toBe('')
-    expect(status).toBe(0)
+async function expectGoodMetrics(url: string, name: string): Promise<void> {
+  const text = await (await fetch(`${url}metrics`)).text()
+  expect(text).toContain(name)
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text })
+  expect(String(stdout) + String(stderr)).toBe('')
+  expect(status).toBe(0)
+}
+
+const SURVEY = 'show_info_hashes = true\n[statistics]\ntorrent_peer_histograms = true\n'
+
+test('promtool finds nothing wrong with the metrics of aquatic_udp', () =>
+  withTracker({ settings: SETTINGS + SURVEY }, async (tracker) => {
+    const url = await used(tracker)
+    await waitUntil('the survey has been made', async () => {
+      return (await (await fetch(`${url}metrics`)).text()).includes('_torrents_by_peers{')
+    })
+    await expectGoodMetrics(url, 'tracker_udp_requests_total')
+  }))
+
+test('promtool finds nothing wrong with the metrics of aquatic_ws', () =>
+  withTracker({ executable: WS_EXECUTABLE, settings: SETTINGS + SURVEY }, async (tracker) => {
+    const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
+    await expectGoodMetrics(url, 'tracker_ws_requests_total')
   }))
 
 interface Shown {
