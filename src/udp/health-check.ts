@@ -30,7 +30,8 @@ export async function askForConnectionId(address: SocketAddress): Promise<string
       data: (_, packet) => {
         if (isAnswer(packet, request)) resolve(null)
       },
-      error: (_, error) => resolve(error.message),
+      // The runtime gives the error alone, its types say that the socket comes before it.
+      error: (...given: unknown[]) => resolve(textOf(given.at(-1))),
     },
   })
   const send = () => socket.send(new Uint8Array(request.buffer))
@@ -40,6 +41,13 @@ export async function askForConnectionId(address: SocketAddress): Promise<string
     clearInterval(timer)
     socket.close()
   })
+}
+
+function textOf(error: unknown): string {
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED') {
+    return 'connection refused: nothing listens there'
+  }
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** The action and the transaction id of the request, and an id behind them. */

@@ -37,6 +37,14 @@ describe('aquatic_udp', () => {
       }),
     ))
 
+  test('is told at once where nothing listens, in one line', async () => {
+    const port = await withClient('127.0.0.1', async (gone) => gone.port)
+    const startedMs = performance.now()
+    const stderr = `unhealthy: 127.0.0.1:${port}: connection refused: nothing listens there\n`
+    expect(await ask(EXECUTABLE, `127.0.0.1:${port}`)).toEqual({ code: 1, stderr })
+    expect(performance.now() - startedMs).toBeLessThan(5000)
+  })
+
   test.each(['0', '-1', 'soon', '61'])('refuses to wait for %p seconds', async (seconds) => {
     const { code, stderr } = await ask(EXECUTABLE, '127.0.0.1:1', seconds)
     expect(code).not.toBe(0)
