@@ -21,6 +21,19 @@ run_executable() {
   exec "$root/dist/$name" "$@"
 }
 
+# With -h or --help among the arguments, prints the calling script's own comment and ends.
+# Usage: help_or_go_on "$@"
+help_or_go_on() {
+  for argument in "$@"; do
+    case $argument in
+      -h | --help)
+        sed -n -e '1d' -e '/^# shellcheck/q' -e 's/^# //p' "$0"
+        exit 0
+        ;;
+    esac
+  done
+}
+
 say() {
   printf 'aquatic: %s\n' "$*" >&2
 }

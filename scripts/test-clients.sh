@@ -7,7 +7,8 @@
 # where this is root on a Debian-like system (elsewhere it says what is missing), promtool, and the WebTorrent
 # clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages.
 # AQUATIC_UDP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths, name other executables to test.
-# Usage: test-clients.sh [part of a file name…] [flag of «bun test»…]. Closing line: N passed, N failed.
+# Usage: test-clients.sh [part of a file name…] [--jobs=N] [flag of «bun test», such as -t NAME]…
+# Closing line: N passed, N failed.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
 
@@ -110,6 +111,7 @@ run_tests() {
     sh -c 'mount -t tmpfs tmpfs /run && exec "$@"' sh "$@" </dev/null
 }
 
+help_or_go_on "$@"
 trap 'echo "0 passed, 1 failed"' EXIT
 check_platform
 ensure_clients

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Runs every test that needs no third-party client, after installing and building what is missing.
-# Usage: test.sh [part of a file name…] [flag of «bun test»…]. Closing line: N passed, N failed.
+# Usage: test.sh [part of a file name…] [--jobs=N] [flag of «bun test», such as -t NAME]…
+# Closing line: N passed, N failed.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
 
+help_or_go_on "$@"
 trap 'echo "0 passed, 1 failed"' EXIT
 check_platform
 ensure_packages

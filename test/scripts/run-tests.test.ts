@@ -30,6 +30,19 @@ function runOver(files: Record<string, string>, ...args: string[]): [string, num
 
 const GOOD = `test('good', () => {})\n`
 
+test.each(['test.sh', 'test-clients.sh'])(
+  '%s says with --help how it is used, and runs nothing',
+  (name) => {
+    for (const flag of ['--help', '-h']) {
+      const options = { encoding: 'utf8' } as const
+      const { stdout, status } = spawnSync(join(dirname(SCRIPT), name), [flag], options)
+      expect(status).toBe(0)
+      expect(stdout).toContain(`\nUsage: ${name} [part of a file name…]`)
+      expect(stdout).not.toContain('0 passed')
+    }
+  },
+)
+
 describe('a run', () => {
   test('counts passed, failed and skipped tests of all files', () => {
     const bad = `test('bad', () => expect(1).toBe(2)); test.skip('later', () => {})`
