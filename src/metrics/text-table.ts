@@ -21,6 +21,11 @@ export function grouped(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
+/** A number per second: whole, with one decimal below 10, so that little does not look like nothing. */
+export function rateText(value: number): string {
+  return value > 0 && value < 9.95 ? value.toFixed(1) : grouped(value)
+}
+
 /** A time with a fitting unit, to three digits. */
 export function duration(nanoseconds: number): string {
   if (nanoseconds < 999_500) return `${Number((nanoseconds / 1e3).toPrecision(3))} µs`

@@ -1,5 +1,5 @@
 // Figures and texts as the page shows them. Used by page.ts and chart.ts. Owns nothing.
-import { duration, grouped } from '../metrics/text-table.ts'
+import { duration, grouped, rateText } from '../metrics/text-table.ts'
 import type { Unit } from './view.ts'
 
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
@@ -15,7 +15,7 @@ export function valueText(value: number, unit: Unit): string {
     case 'bytes per second':
       return `${bytesText(value)}/s`
     case 'per second':
-      return value > 0 && value < 10 ? value.toFixed(1) : grouped(value)
+      return rateText(value)
     case 'count':
       return grouped(value)
   }

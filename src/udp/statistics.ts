@@ -1,7 +1,7 @@
 // The table of [statistics] interval: what was done since the table before it, per second and address
 // family, and what there is now. Called by watch.ts. Owns nothing.
 import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
-import { duration, grouped, textTable } from '../metrics/text-table.ts'
+import { duration, grouped, rateText, textTable } from '../metrics/text-table.ts'
 import type { SwarmCounts } from '../swarm/count.ts'
 import type { CounterName, FamilyCounter } from './counters.ts'
 import { COUNTERS } from './counters.ts'
@@ -91,7 +91,7 @@ function familyRows(interval: StatisticsInterval, family: Family, title: string)
 }
 
 function rate({ counts, seconds }: StatisticsInterval, ...names: CounterName[]): string {
-  return grouped(names.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0) / seconds)
+  return rateText(names.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0) / seconds)
 }
 
 /** Reasons that turned up, both families together. */

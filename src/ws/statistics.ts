@@ -1,6 +1,6 @@
 // The table of [statistics] interval: what was done since the table before it, per second, and what there
 // is now. Called by watch.ts. Owns nothing.
-import { grouped, textTable } from '../metrics/text-table.ts'
+import { grouped, rateText, textTable } from '../metrics/text-table.ts'
 import type { SwarmCounts } from '../swarm/count.ts'
 import { COUNTERS, type CounterName } from './counters.ts'
 
@@ -61,7 +61,7 @@ export function statisticsFigures(interval: StatisticsInterval): object {
 }
 
 function rate({ counts, seconds }: StatisticsInterval, name: CounterName): string {
-  return grouped((counts.get(name) ?? 0) / seconds)
+  return rateText((counts.get(name) ?? 0) / seconds)
 }
 
 /** Reasons that turned up: messages and connections refused, connections closed by the tracker. */

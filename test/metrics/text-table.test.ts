@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { duration, grouped, textTable } from '../../src/metrics/text-table.ts'
+import { duration, grouped, rateText, textTable } from '../../src/metrics/text-table.ts'
 
 test('columns are aligned, the first to the left, and no line ends with spaces', () => {
   const rows = [
@@ -23,6 +23,15 @@ test.each([
   [1000, '1,000'],
   [1234567.6, '1,234,568'],
 ])('%d is written as %s', (value, text) => expect(grouped(value)).toBe(text))
+
+test.each([
+  [0, '0'],
+  [0.2, '0.2'],
+  [1, '1.0'],
+  [9.94, '9.9'],
+  [9.96, '10'],
+  [1234.5, '1,235'],
+])('a rate of %d is written as %s', (value, text) => expect(rateText(value)).toBe(text))
 
 test.each([
   [0, '0 µs'],

@@ -18,7 +18,7 @@ export function statisticsIn(log: string): Figures[] {
 function figuresOf(table: string): Figures {
   const figures: Record<string, number> = {}
   const add = (name: string, text: string) => {
-    figures[name] = (figures[name] ?? 0) + Number(text.replaceAll(',', ''))
+    figures[name] = (figures[name] ?? 0) + Math.round(Number(text.replaceAll(',', '')))
   }
   for (const [, text] of table.matchAll(/requests\/s +(.*)$/gm)) {
     const names = ['connect', 'announce', 'scrape', 'in']
@@ -29,7 +29,8 @@ function figuresOf(table: string): Figures {
     for (const [i, cell] of text.split(/ +/).entries()) add(names[i], cell)
   }
   const [, rejects] = table.match(/^rejects\/s: (.*)$/m) ?? ['', '']
-  for (const [, name, text] of rejects.matchAll(/(\w+) ([\d,]+)/g)) add(`rejected_${name}`, text)
+  for (const [, name, text] of rejects.matchAll(/(\w+) ([\d,.]+)(?:, |$)/g))
+    add(`rejected_${name}`, text)
   add('send_failures', table.match(/send failures (\d+)/)?.[1] ?? '')
   return figures
 }

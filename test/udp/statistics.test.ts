@@ -50,7 +50,7 @@ test('the statistics are a table by type and family, rejects by reason, and what
     'IPv4 requests/s         0    12,346       0             0',
     'IPv4 responses/s        0    12,300       0      0      0     1,234        0         0',
     'IPv6 requests/s         0         0       0           980',
-    'IPv6 responses/s        0         0       0      5      0         0        5         0',
+    'IPv6 responses/s        0         0       0    5.0      0         0        5         0',
     'rejects/s: action 25',
     'response time p50 18.4 µs, p99 20.4 µs, p99.9 20.5 µs; packets per batch 2.0; ' +
       'receive drops 1, send failures 2, lock waits 3',

@@ -28,7 +28,7 @@ test('the statistics are a table by type, what there is now, and what was refuse
     'received/s     1,234       0  5,000       0                0      0',
     'sent/s         1,230       0  4,000     900      0         0      0',
     'now: connections 77 (30 opened, 0 closed), torrents 1,234, seeders 5, leechers 6',
-    'rejects/s: json 10, closed_backlog 2',
+    'rejects/s: json 10, closed_backlog 2.0',
     'messages lost between workers 4, lock waits 3',
     '',
   ])
