@@ -129,9 +129,9 @@ export class Handler {
   private announce(connection: Connection): void {
     const { request } = this
     if (request.infoHash !== VALID) {
-      this.refuse(connection, REJECTED_INFO_HASH, 'Invalid info_hash: it has 20 bytes')
+      this.refuse(connection, REJECTED_INFO_HASH, 'Invalid info_hash: it must have 20 bytes')
     } else if (request.peerId !== VALID) {
-      this.refuse(connection, REJECTED_PEER_ID, 'Invalid peer_id: it has 20 bytes')
+      this.refuse(connection, REJECTED_PEER_ID, 'Invalid peer_id: it must have 20 bytes')
     } else if (request.answer !== ABSENT) {
       this.answer(connection)
     } else {

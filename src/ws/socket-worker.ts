@@ -53,6 +53,12 @@ const SOCKET_BACKLOG_BYTES = 64 * 2 ** 20
 /** Clock, heartbeat, counters; what housekeeping does, it does once a second. */
 const TICK_MILLISECONDS = 250
 
+/** «Going away»: clients come back by themselves, as after a connection that broke. */
+const CLOSE_CODE_STOP = 1001
+
+/** How long a stop waits for clients to answer the close frame; the process ends within a second. */
+const STOP_WAIT_MILLISECONDS = 150
+
 export interface SocketWorkerData extends WorkerStart {
   readonly workers: number
   readonly addresses: readonly ServerAddress[]
@@ -99,7 +105,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const worker = new SocketWorker(data)
   worker.listen()
   parentPort?.on('message', (message: typeof STOP_MESSAGE | ReloadMessage) => {
-    if (message === STOP_MESSAGE) process.exit(0)
+    if (message === STOP_MESSAGE) worker.stop()
     else worker.reload(message)
   })
   parentPort?.postMessage(READY_MESSAGE)
@@ -124,6 +130,7 @@ class SocketWorker {
   private servers: Server<Connection>[] = []
   private tls: TlsFiles | null
   private now = 0
+  private stopping = false
 
   constructor(data: SocketWorkerData) {
     const { counts } = this
@@ -182,6 +189,21 @@ class SocketWorker {
     this.cleaner.accessChanged(this.now)
     // The list before it is garbage now, of a size that the collector does not see from its own heap.
     Bun.gc(true)
+  }
+
+  /** Says goodbye to all clients, and ends the thread. Swarms end with the process, so nobody leaves them. */
+  stop(): void {
+    this.stopping = true
+    for (const server of this.servers) server.stop(false)
+    const { slotCount } = this.connections
+    let told = 0
+    for (let slot = 0; slot < slotCount; slot++) {
+      const socket = this.connections.at(slot)?.socket
+      if (socket === null || socket === undefined) continue
+      socket.close(CLOSE_CODE_STOP, 'the tracker stops')
+      told++
+    }
+    setTimeout(() => process.exit(0), told === 0 ? 0 : STOP_WAIT_MILLISECONDS)
   }
 
   /**
@@ -253,6 +275,7 @@ class SocketWorker {
   private closed(connection: Connection): void {
     this.counts[CONNECTIONS_CLOSED]++
     connection.closed = true
+    if (this.stopping) return
     this.handler.leaveAll(connection)
     this.connections.close(connection)
     this.limits.leave(connection.addressHigh, connection.addressLow)

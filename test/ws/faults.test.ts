@@ -30,6 +30,21 @@ function withWs<T>(settings: string, use: (tracker: Tracker) => Promise<T>): Pro
   return withTracker({ executable: WS_EXECUTABLE, settings }, use)
 }
 
+test.each([1, 2])('a stop says goodbye with 1001 to all clients of %d workers', (workers) =>
+  withWs(`socket_workers = ${workers}\n[network]\n${ADDRESS}\n`, async (tracker) => {
+    const clients = await Promise.all(
+      Array.from({ length: 16 }, () => WsClient.connect(tracker.at())),
+    )
+    for (const [i, client] of clients.entries()) await client.ask(announce(i))
+    const startedMs = performance.now()
+    tracker.signal('SIGTERM')
+    const ends = await Promise.all(clients.map(({ closed }) => closed))
+    expect(new Set(ends.map(({ code }) => code))).toEqual(new Set([1001]))
+    expect((await tracker.waitForEnd()).code).toBe(0)
+    expect(performance.now() - startedMs).toBeLessThan(2000)
+  }),
+)
+
 describe('a tracker', () => {
   let tracker: Tracker
   beforeAll(async () => {
