@@ -2,6 +2,7 @@
 // each worker: that works from source as well as in the single-file executable.
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
+import { accessListFaults } from '../src/access-list/keeper.ts'
 import { runExecutable } from '../src/config/cli.ts'
 import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
 import { udpProgram } from '../src/udp/config.ts'
@@ -13,6 +14,7 @@ import { runSocketWorker } from '../src/udp/socket-worker.ts'
 if (isMainThread) {
   await runExecutable({
     ...udpProgram,
+    check: ({ access_list }) => accessListFaults(access_list),
     run: (config, context) => {
       const seconds = context.values.get(HEALTH_CHECK.name)
       if (seconds !== undefined) return checkHealth(config.network, seconds, askForConnectionId)

@@ -2,16 +2,22 @@
 // worker: that works from source as well as in the single-file executable.
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
+import { accessListFaults } from '../src/access-list/keeper.ts'
 import { runExecutable } from '../src/config/cli.ts'
 import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
 import { wsProgram } from '../src/ws/config.ts'
 import { askForScrape } from '../src/ws/health-check.ts'
 import { runWsTracker } from '../src/ws/main.ts'
 import { runSocketWorker } from '../src/ws/socket-worker.ts'
+import { tlsFaults } from '../src/ws/tls.ts'
 
 if (isMainThread) {
   await runExecutable({
     ...wsProgram,
+    check: async ({ network, access_list }) => [
+      ...tlsFaults(network),
+      ...(await accessListFaults(access_list)),
+    ],
     run: (config, context) => {
       const seconds = context.values.get(HEALTH_CHECK.name)
       const { network } = config

@@ -16,6 +16,22 @@ const WATCH_MILLISECONDS = 2000
 
 const MODES = { off: MODE_OFF, allow: MODE_ALLOW, deny: MODE_DENY }
 
+/** What a start would find wrong with the file, for --check. The table that it makes is let go. */
+export async function accessListFaults({ mode, path }: AccessListConfig): Promise<string[]> {
+  if (mode === 'off' || path === '') return []
+  try {
+    await readListFile(resolve(path), MODES[mode], { key0: 0, key1: 0 })
+    return []
+  } catch (error) {
+    return [faultText(path, error)]
+  }
+}
+
+function faultText(path: string, error: unknown): string {
+  if (!(error instanceof ListFileError)) throw error
+  return `[access_list] path '${path}' ${error.message}`
+}
+
 export class AccessListKeeper {
   /** The list in force; workers start with it. */
   list = ALL_ALLOWED
@@ -57,8 +73,7 @@ export class AccessListKeeper {
     try {
       await this.read()
     } catch (error) {
-      if (!(error instanceof ListFileError)) throw error
-      throw new StartError(`[access_list] path '${this.config.path}' ${error.message}`)
+      throw new StartError(faultText(this.config.path, error))
     }
   }
 
@@ -100,6 +115,7 @@ export class AccessListKeeper {
 
   private async readAndSend(reason: string): Promise<void> {
     const { mode, path } = this.config
+    const wasOff = this.list.mode === MODE_OFF
     this.seen = this.state()
     try {
       await this.read()
@@ -109,7 +125,9 @@ export class AccessListKeeper {
       this.log.error(`access list '${path}' (${reason}) ${error.message}; ${stays}`)
       return
     }
-    this.log.info(`access list (${reason}): mode ${mode}, ${this.entries} info hashes`)
+    // Without a list the signal is for something else, such as new certificates.
+    if (mode === 'off' && wasOff) return
+    this.log.info(`access list (${reason}): mode ${mode}${this.size()}`)
     this.send(this.list)
     // The list before it is garbage now, of a size that the collector does not see from its own heap.
     Bun.gc(true)
@@ -125,6 +143,11 @@ export class AccessListKeeper {
     const { list, entries } = await readListFile(this.path, MODES[mode], this.key)
     this.list = list
     this.entries = entries
+  }
+
+  private size(): string {
+    if (this.config.mode === 'off') return ''
+    return this.entries === 1 ? ', 1 info hash' : `, ${this.entries} info hashes`
   }
 
   private look(): void {

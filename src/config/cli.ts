@@ -28,6 +28,11 @@ export interface Executable<S extends Schema> extends Program<S> {
   /** The package's, unless told otherwise. */
   version?: string
   /**
+   * For --check: tries what a start would need beside its settings, such as the files that they name;
+   * one line for each mistake. Settings with a mistake of their own come with their default values.
+   */
+  check?: (config: ConfigOf<S>) => Promise<string[]>
+  /**
    * Starts the program. A StartError thrown here ends the process with its message alone, any other
    * error with its stack. A program that is done when this returns gives its exit code.
    */
@@ -79,12 +84,15 @@ async function runCommand<S extends Schema>(
 
   const loaded = loadSettings(settings, line.configPath, environment)
   for (const warning of loaded.warnings) writeStderr(`${name}: warning: ${warning}\n`)
-  if (loaded.problems.length > 0) {
-    writeStderr(problemReport(name, loaded.problems))
+  const isCheck = line.action === 'check'
+  const found = isCheck ? ((await executable.check?.(loaded.config)) ?? []) : []
+  const problems = [...loaded.problems, ...found]
+  if (problems.length > 0) {
+    writeStderr(problemReport(name, problems))
     return EXIT_FAILED
   }
   if (line.action === 'print-effective-config') return print(name, effectiveText(settings, loaded))
-  if (line.action === 'check') return print(name, checkReport(line, loaded))
+  if (isCheck) return print(name, checkReport(line, loaded))
   return start(executable, loaded, line, environment)
 }
 

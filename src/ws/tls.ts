@@ -1,5 +1,5 @@
 // Certificate and key, from the files that the settings name: PEM, or PKCS#12 turned into PEM (the
-// server reads no PKCS#12). Read by main.ts at the start and again on SIGUSR1. Owns nothing.
+// server reads no PKCS#12). Read by main.ts at the start and again on SIGUSR1, by --check as well. Owns nothing.
 //
 // All mistakes show here, in words: an unreadable file, a wrong password, a key of another
 // certificate. The server would say as much as «BoringSSL error».
@@ -9,6 +9,9 @@ import forge from 'node-forge'
 
 /** Of the three parts of a PKCS#12 file, those before the check of the password. */
 const VERSION_AND_CONTENT = 2
+
+/** In PKCS#8, and in the older forms. */
+const ENCRYPTED_KEY = /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m
 
 export interface TlsFiles {
   /** The certificate and its chain, in PEM. */
@@ -37,6 +40,21 @@ export function readTlsFiles(settings: TlsSettings): TlsFiles {
   return { cert, key }
 }
 
+/** What a start would find wrong with the files, for --check. */
+export function tlsFaults(settings: TlsSettings & { readonly use_tls: boolean }): string[] {
+  const { use_tls, tls_pkcs12_path, tls_certificate_path, tls_private_key_path } = settings
+  const isNamed =
+    tls_pkcs12_path !== '' || (tls_certificate_path !== '' && tls_private_key_path !== '')
+  if (!use_tls || !isNamed) return []
+  try {
+    readTlsFiles(settings)
+    return []
+  } catch (error) {
+    if (error instanceof TlsError) return [error.message]
+    throw error
+  }
+}
+
 function readFile(setting: string, path: string): Buffer {
   try {
     return readFileSync(path)
@@ -50,6 +68,12 @@ function checkPair({ cert, key }: TlsFiles, certPath: string, keyPath: string): 
   const certificate = parsed(`'${certPath}' holds no certificate in PEM`, () => {
     return new X509Certificate(firstCertificate(cert))
   })
+  if (ENCRYPTED_KEY.test(key)) {
+    throw new TlsError(
+      `the key in '${keyPath}' is encrypted, and no setting takes its passphrase: remove that with ` +
+        `«openssl pkey -in '${keyPath}' -out NEW_FILE», and name the new file`,
+    )
+  }
   const privateKey = parsed(`'${keyPath}' holds no private key in PEM that can be used`, () => {
     return createPrivateKey(key)
   })

@@ -6,6 +6,7 @@ import { announceRequest, infoHash, readScrape, scrapeRequest } from '../support
 import { STATISTICS, statisticsIn } from '../support/statistics.ts'
 import {
   type Endpoint,
+  EXECUTABLE,
   listenOn,
   runTracker,
   type Tracker,
@@ -53,6 +54,16 @@ async function refusal(client: UdpClient, to: Endpoint, n: number): Promise<stri
 }
 
 const NOT_ALLOWED = 'Info hash not allowed'
+
+test('without an access list, SIGUSR1 is not answered in the log', () => {
+  writeList(1)
+  return serving(settingsOf('off'), async (tracker) => {
+    tracker.signal('SIGUSR1')
+    tracker.signal('SIGHUP')
+    await tracker.waitForOutput(/settings read again/)
+    expect(tracker.stderr).not.toContain('access list')
+  })
+})
 
 describe('an access list', () => {
   test.each([
@@ -145,6 +156,19 @@ describe('an access list', () => {
       settings: `${listenOn('127.0.0.1:0')}[access_list]\nmode = 'allow'\n`,
     })
     expect(none).toContain("[access_list] mode = 'allow' needs a list")
+  })
+
+  test('that is wrong or missing is told by --check too, with the other mistakes', async () => {
+    const executable = [EXECUTABLE, '--check']
+    const settings = `${settingsOf('deny')}[cleaning2]\n`
+    const { code, stderr } = await runTracker({ executable, settings })
+    expect(code).toBe(1)
+    expect(stderr).toContain('2 mistakes in the settings')
+    expect(stderr).toContain(`[access_list] path '${pathOf()}' cannot be read: ENOENT`)
+    writeList(1)
+    expect(await runTracker({ executable, settings: settingsOf('deny') })).toMatchObject({
+      code: 0,
+    })
   })
 
   test.skipIf(process.getuid?.() !== 0)('is read again in another root directory', () => {

@@ -73,10 +73,29 @@ describe('files in PEM', () => {
     expect(messageOf(() => pem(cert, files.folder))).toContain('EISDIR')
     expect(messageOf(() => pem(junk, key))).toContain("junk.pem' holds no certificate")
     expect(messageOf(() => pem(cert, junk))).toContain("junk.pem' holds no private key")
+    const locked = [
+      '-----BEGIN ENCRYPTED PRIVATE KEY-----\nMII=\n',
+      '-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n',
+    ]
+    for (const text of locked) {
+      const path = files.write('locked.pem', text)
+      const message = messageOf(() => pem(cert, path))
+      expect(message).toMatch(/^the key in '.*locked\.pem' is encrypted, .*openssl pkey -in/)
+    }
     expect(messageOf(() => pem(key, cert))).toContain('holds no certificate')
     expect(messageOf(() => pem(cert, files.path('rsa-key.pem')))).toContain('is not that of')
     expect(messageOf(() => pem(cert, files.path('other-key.pem')))).toContain('is not that of')
   })
+})
+
+test('--check tries the files as a start does', async () => {
+  const executable = [WS_EXECUTABLE, '--check']
+  const good = settings(files.path('ec.pem'), files.path('ec-key.pem'))
+  const wrong = settings(files.path('ec.pem'), files.path('other-key.pem'))
+  expect(await runTracker({ executable, settings: good })).toMatchObject({ code: 0, stderr: '' })
+  const { code, stderr } = await runTracker({ executable, settings: wrong })
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/1 mistake in the settings:\n.*is not that of the certificate/)
 })
 
 describe('a file in PKCS#12', () => {
