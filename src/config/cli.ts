@@ -5,12 +5,14 @@ import { version as packageVersion } from '../../package.json'
 import { type CommandLine, flagsHelp, type OwnFlag, parseCommandLine } from './flags.ts'
 import { type Environment, type Loaded, loadSettings } from './load.ts'
 import { writeStderr, writeStdout } from './output.ts'
-import type { ConfigOf, Schema, Settings } from './schema.ts'
-import { defaultFile, effectiveFile } from './toml-text.ts'
+import { type ConfigOf, exampleEntries, type Schema, type Settings } from './schema.ts'
+import { defaultFile, effectiveFile, wrap } from './toml-text.ts'
 
 const EXIT_OK = 0
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
+
+const HELP_COLUMNS = 78
 
 /** What an executable is, for its command line, its manual pages and the shells' completions. */
 export interface Program<S extends Schema> {
@@ -59,6 +61,11 @@ type Outcome = void | number | Promise<void> | Promise<number>
 /** A reason not to start that the operator can remove: its message is all they need to see. */
 export class StartError extends Error {
   override name = 'StartError'
+}
+
+/** The value of a flag is wrong, which parseCommandLine could not know. */
+export class FlagError extends StartError {
+  override name = 'FlagError'
 }
 
 export async function runExecutable<S extends Schema>(executable: Executable<S>): Promise<void> {
@@ -115,7 +122,7 @@ async function start<S extends Schema>(
     return typeof code === 'number' ? code : null
   } catch (error) {
     writeStderr(`${executable.name}: ${failureText(error)}\n`)
-    return EXIT_FAILED
+    return error instanceof FlagError ? EXIT_USAGE : EXIT_FAILED
   }
 }
 
@@ -131,7 +138,7 @@ function usage<S extends Schema>({ name, flags = [] }: Executable<S>): string {
 }
 
 function help<S extends Schema>(executable: Executable<S>): string {
-  const { name, description, exitCodes } = executable
+  const { name, description, exitCodes, settings } = executable
   return `${name} ${versionOf(executable)}: ${description}
 
 Without flags it starts with the default settings. To change some:
@@ -139,10 +146,17 @@ Without flags it starts with the default settings. To change some:
   ${name} --check -c ${name}.toml
   ${name} -c ${name}.toml
 
-An environment variable overrides the file: AQUATIC_NETWORK_ADDRESS sets
-address in section [network], AQUATIC_LOG_LEVEL sets log_level.
+${variablesHelp(settings.schema)}
 Exit codes: 0 done or stopped, 1 failed or settings wrong, 2 wrong flags${exitCodes === undefined ? '' : `, ${exitCodes}`}.
 `
+}
+
+function variablesHelp(schema: Schema): string {
+  const examples = exampleEntries(schema).map(({ section, key, variable }) =>
+    section === '' ? `${variable} sets ${key}` : `${variable} sets ${key} in section [${section}]`,
+  )
+  const text = `An environment variable overrides the file: ${examples.join(', ')}.`
+  return wrap(text, HELP_COLUMNS).join('\n')
 }
 
 function problemReport(name: string, problems: readonly string[]): string {

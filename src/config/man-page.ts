@@ -3,7 +3,7 @@
 // mandoc both read, and in ASCII: other characters are written by name.
 import type { Program } from './cli.ts'
 import { type Flag, flagsOf } from './flags.ts'
-import { type Entry, entriesOf, isSection, type Schema } from './schema.ts'
+import { type Entry, entriesOf, exampleEntries, isSection, type Schema } from './schema.ts'
 import type { TomlValue } from './setting.ts'
 import { isCommand, paragraphsOf, tomlText, wrap } from './toml-text.ts'
 
@@ -21,7 +21,14 @@ export interface ManPage {
 
 /** Section 1: how to call it. */
 export function commandPage<S extends Schema>(program: Program<S>, page: ManPage): string {
-  const { name, description } = program
+  const { name, description, settings } = program
+  const variables = exampleEntries(settings.schema)
+    .map(({ section, key, variable }) =>
+      section === ''
+        ? `${variable} for ${key}, which is in no section`
+        : `${variable} for ${key} in section [${section}]`,
+    )
+    .join(', or ')
   const lines = [
     ...head(`${name}`, 1, page.version),
     ...nameSection(name, description),
@@ -42,9 +49,7 @@ export function commandPage<S extends Schema>(program: Program<S>, page: ManPage
     ...flagsOf(program.flags).flatMap(flagLines),
     '.SH ENVIRONMENT',
     ...filled(
-      'An environment variable overrides the file: AQUATIC_ with section and key in capitals, such as ' +
-        'AQUATIC_NETWORK_ADDRESS for address in section [network], or AQUATIC_LOG_LEVEL for a key ' +
-        `that is in no section. All are listed in ${name}.toml(5).`,
+      `An environment variable overrides the file: AQUATIC_ with section and key in capitals, such as ${variables}. All are listed in ${name}.toml(5).`,
     ),
     ...(page.isService ? serviceLines() : []),
     '.SH "EXIT STATUS"',

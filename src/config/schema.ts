@@ -95,6 +95,14 @@ export function entriesOf(schema: Schema): Entry[] {
   return [...top, ...inSections]
 }
 
+/** A setting in a section and one outside of any, to explain the names of variables with. */
+export function exampleEntries(schema: Schema): Entry[] {
+  const entries = entriesOf(schema)
+  const inSection = entries.find(({ section }) => section !== '')
+  const outside = entries.find(({ section }) => section === '')
+  return [inSection, outside].filter((item) => item !== undefined)
+}
+
 function entry(sectionName: string, key: string, setting: Setting<unknown>): Entry {
   const path = sectionName === '' ? key : `${sectionName}.${key}`
   return { section: sectionName, key, path, variable: variableOf(path), setting }
