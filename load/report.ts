@@ -57,6 +57,11 @@ export function percent(part: number, whole: number): string {
   return `${share >= 0.01 ? share.toFixed(2) : share.toExponential(1)} %`
 }
 
+/** Never above all of them: what a period has lost may have been asked before it. */
+export function lostShare(lost: number, asked: number): number {
+  return lost === 0 ? 0 : Math.min(1, lost / asked)
+}
+
 export function byteText(bytes: number): string {
   if (bytes < 1000) return `${bytes.toFixed(0)} B`
   const power = Math.min(4, Math.floor(Math.log10(bytes) / 3))

@@ -2,8 +2,9 @@
 // each second, and the part of the run that the summary is about. Used by the main function of each
 // tester, in its main thread.
 import { randomInt } from 'node:crypto'
-import { closeSync, openSync } from 'node:fs'
-import { StartError } from '../src/config/cli.ts'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { FlagError, StartError } from '../src/config/cli.ts'
 import type { OwnFlag } from '../src/config/flags.ts'
 
 export const EXIT_OK = 0
@@ -11,6 +12,8 @@ export const EXIT_FAILED = 1
 export const EXIT_WRONG_ANSWERS = 3
 
 export const SAMPLE_MS = 1000
+/** A tracker that stands still for some seconds is measured; after this long it counts as gone. */
+const SILENCE_MS = 10_000
 const SEED_MAX = 2 ** 31 - 1
 
 /** Beside those of all executables. */
@@ -25,19 +28,35 @@ export interface OutputFiles {
   readonly html: string | undefined
 }
 
-/** Tried before the run, so that its figures are not lost after it. */
+/** Looked at before the run, so that its figures are not lost after it. */
 export function outputFiles(flags: ReadonlyMap<string, string>): OutputFiles {
   const files = { json: flags.get('json'), html: flags.get('html') }
-  for (const path of [files.json, files.html]) if (path !== undefined) tryWrite(path)
+  for (const path of [files.json, files.html]) if (path !== undefined) expectWritable(path)
   return files
 }
 
-function tryWrite(path: string): void {
+/** Writes nothing: a run that cannot begin leaves no empty file. Throws StartError. */
+export function expectWritable(path: string): void {
   try {
-    closeSync(openSync(path, 'a'))
+    if (existsSync(path) && statSync(path).isDirectory()) {
+      throw new StartError(`cannot write to ${path}: this is a folder`)
+    }
+    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK)
   } catch (error) {
-    throw new StartError(`cannot write to ${path}: ${(error as Error).message}`)
+    if (error instanceof StartError) throw error
+    throw new StartError(`cannot write to ${path}: ${writeFailure(error)}`)
   }
+}
+
+/** In plain words. */
+export function writeFailure(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string }
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such folder'
+  if (code === 'EISDIR') return 'this is a folder'
+  if (code === 'EACCES' || code === 'EPERM') return 'this user may not write there'
+  if (code === 'EROFS') return 'the file system is read-only'
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'there is no room left'
+  return message
 }
 
 interface CommonSettings {
@@ -53,7 +72,7 @@ export function withSeedAndPid<C extends CommonSettings>(
   const seed = given.seed === 0 ? randomInt(1, SEED_MAX) : given.seed
   const text = flags.get('pid')
   if (text === undefined) return { ...given, seed }
-  if (!/^[1-9]\d*$/.test(text)) throw new StartError(`--pid ${text} is not the number of a process`)
+  if (!/^[1-9]\d*$/.test(text)) throw new FlagError(`--pid ${text} is not the number of a process`)
   if (given.tracker.command !== '') {
     throw new StartError('--pid and [tracker] command exclude each other: give one of them')
   }
@@ -83,22 +102,28 @@ interface Moment {
   readonly atMs: number
 }
 
-export interface SamplingSettings<Snapshot extends Moment, Period> {
+export interface SamplingSettings<Snapshot, Period> {
   readonly take: () => Snapshot
   readonly between: (from: Snapshot, to: Snapshot) => Period
   /** Seconds, 0 = until told to stop. */
   readonly duration: number
   /** Seconds, 0 = the whole run. */
   readonly summarizeLast: number
+  /** What was asked in a period, tried connections included, and what came of it. */
+  readonly traffic: (period: Period) => { readonly asked: number; readonly heard: number }
+  /** A request is lost after this long, so a silence must last at least as long. */
+  readonly timeoutMs: number
   /** Called once a second. */
   readonly show: (elapsedSec: number, period: Period, snapshot: Snapshot) => void
 }
 
 /** Snapshots of a run, once a second. */
-export class Sampling<Snapshot extends Moment, Period> {
+export class Sampling<Snapshot extends Moment, Period extends { readonly seconds: number }> {
   readonly periods: Period[] = []
   private readonly settings: SamplingSettings<Snapshot, Period>
   private readonly snapshots: Snapshot[] = []
+  /** Since when the tracker has been asked and has said nothing, or null. */
+  private silentSinceMs: number | null = null
 
   constructor(settings: SamplingSettings<Snapshot, Period>) {
     this.settings = settings
@@ -130,10 +155,19 @@ export class Sampling<Snapshot extends Moment, Period> {
       await Promise.race([Bun.sleep(wait), interruption, failed])
       if (stopped) break
       this.sample()
-      const why = ended()
+      const why = ended() ?? this.silence()
       if (why !== null) return why
     }
     return null
+  }
+
+  /** Why the tracker counts as gone, or null. */
+  private silence(): string | null {
+    if (this.silentSinceMs === null) return null
+    const silentMs = this.snapshots[this.snapshots.length - 1].atMs - this.silentSinceMs
+    if (silentMs < Math.max(SILENCE_MS, this.settings.timeoutMs)) return null
+    const seconds = Math.round(silentMs / 1000)
+    return `no answer for ${seconds} s: the tracker has ended or cannot be reached`
   }
 
   private sample(): void {
@@ -142,6 +176,9 @@ export class Sampling<Snapshot extends Moment, Period> {
     const period = between(this.snapshots[this.snapshots.length - 1], snapshot)
     this.snapshots.push(snapshot)
     this.periods.push(period)
+    const { asked, heard } = this.settings.traffic(period)
+    if (heard > 0) this.silentSinceMs = null
+    else if (asked > 0) this.silentSinceMs ??= snapshot.atMs - period.seconds * 1000
     // Those that no summary will start from are not kept: each has a few thousand numbers.
     const needed = summarizeLast === 0 ? 1 : summarizeLast + 1
     if (this.snapshots.length > needed + 1) this.snapshots.splice(1, 1)

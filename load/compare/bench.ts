@@ -9,11 +9,12 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { StartError } from '../../src/config/cli.ts'
+import { FlagError, StartError } from '../../src/config/cli.ts'
 import { writeStderr, writeStdout } from '../../src/config/output.ts'
 import { defaultsOf } from '../../src/config/schema.ts'
 import { exitOnSignals, pinSelf } from '../children.ts'
 import { coreList, memoryOf } from '../proc.ts'
+import { expectWritable } from '../run.ts'
 import { loadSettings } from '../udp/config.ts'
 import { createPopulation, Population } from '../udp/population.ts'
 import { type Candidate, findCandidates, findExecutable } from './candidates.ts'
@@ -52,18 +53,19 @@ export async function runBench(
 ): Promise<number> {
   exitOnSignals()
   const config = withFlags(given, flags)
+  const report = flags.get('report')
+  if (report !== undefined) expectWritable(report)
   const folder = mkdtempSync(join(tmpdir(), 'aquatic-bench-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const missing: string[] = []
   const paths = pairs(config.paths)
-  const candidates = candidatesOf(config, paths, missing)
+  const candidates = candidatesOf(config, paths, missing, flags.has('trackers'))
   for (const name of missing) writeStderr(`skipped: ${name} is not on this machine\n`)
   const plan = loadPlan(config, paths, folder)
   pinSelf(config.generator_cores)
   const rounds = await allRounds(config, candidates, plan, startOptions(config, folder))
   const generator = `${config.generator === 'ours' ? `ours ${version}` : 'of aquatic 0.9'}`
   const comparison = { config, candidates, missing, generator, rounds }
-  const report = flags.get('report')
   const text = reportOf(comparison, report === undefined ? null : `${report}.svg`)
   writeStdout(`${text}\n`)
   if (report !== undefined) {
@@ -77,7 +79,7 @@ function withFlags(given: BenchConfig, flags: ReadonlyMap<string, string>): Benc
   const trackers = flags.get('trackers')?.split(',') ?? given.trackers
   const rounds = Number(flags.get('rounds') ?? given.rounds)
   if (Number.isInteger(rounds) && rounds > 0) return { ...given, trackers, rounds }
-  throw new StartError(`--rounds ${flags.get('rounds')} is not a number of rounds`)
+  throw new FlagError(`--rounds ${flags.get('rounds')} is not a number of rounds`)
 }
 
 function pairs(setting: string | readonly string[]): Map<string, string> {
@@ -93,6 +95,7 @@ function candidatesOf(
   config: BenchConfig,
   paths: ReadonlyMap<string, string>,
   missing: string[],
+  isFlag: boolean,
 ): Candidate[] {
   const { trackers, tracker_settings, protocol } = config
   try {
@@ -100,7 +103,8 @@ function candidatesOf(
     const tell = (name: string) => missing.push(name)
     return findCandidates(names, paths, pairs(tracker_settings), protocol, tell)
   } catch (error) {
-    throw new StartError((error as Error).message)
+    const { message } = error as Error
+    throw isFlag ? new FlagError(`--trackers: ${message}`) : new StartError(message)
   }
 }
 

@@ -115,6 +115,11 @@ class Run {
       between,
       duration,
       summarizeLast: config.summarize_last,
+      traffic: ({ sent, answered, counts }) => ({
+        asked: sent + counts.send_failures,
+        heard: answered,
+      }),
+      timeoutMs: requests.response_timeout_milliseconds,
       show: (elapsedSec, period, { counts }) =>
         this.progress.show(elapsedSec, progressParts(period, wrongOf(counts))),
     })

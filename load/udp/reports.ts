@@ -4,7 +4,15 @@ import { writeFileSync } from 'node:fs'
 import { writeStdout } from '../../src/config/output.ts'
 import { effectiveFile } from '../../src/config/toml-text.ts'
 import { describeHardware } from '../machine.ts'
-import { byteText, figure, grouped, percent, type Section, sectionsText } from '../report.ts'
+import {
+  byteText,
+  figure,
+  grouped,
+  lostShare,
+  percent,
+  type Section,
+  sectionsText,
+} from '../report.ts'
 import { type Chart, htmlReport } from '../report-html.ts'
 import {
   cpuLines,
@@ -16,7 +24,7 @@ import {
   secondsOf,
   trackerProgress,
 } from '../report-parts.ts'
-import type { OutputFiles } from '../run.ts'
+import { type OutputFiles, writeFailure } from '../run.ts'
 import { histogramChart, lineChart } from '../svg.ts'
 import { type LoadConfig, loadSettings } from './config.ts'
 import { COUNTS, type Counts, WRONG_TEXTS } from './counts.ts'
@@ -42,7 +50,7 @@ export function progressParts(period: Period, wrong: number): string[] {
   const latency = [0.5, 0.99].map((share) => figure(all.quantile(share))).join('/')
   return [
     `${grouped(answered / seconds)} responses/s`,
-    `lost ${percent(counts.lost, sent)}`,
+    `lost ${percent(lostShare(counts.lost, sent), 1)}`,
     ...(wrong > 0 ? [`WRONG ${wrong}`] : []),
     `p50/p99 ${latency} ms`,
     ...trackerProgress(period),
@@ -62,7 +70,7 @@ export function writeReports(result: Result, files: OutputFiles): string | null 
     if (files.html !== undefined) writeFileSync(files.html, htmlOf(result, sections))
     return null
   } catch (error) {
-    return `the report could not be written: ${(error as Error).message}`
+    return `the report could not be written: ${writeFailure(error)}`
   }
 }
 
@@ -96,7 +104,7 @@ function traffic(period: Period, isPart: boolean): Section {
       ['bytes', byteText(counts.sent_bytes / seconds), byteText(counts.received_bytes / seconds)],
     ],
     notes: [
-      `lost ${grouped(counts.lost)} (${percent(counts.lost, sent)}), late ${grouped(counts.late)}, ` +
+      `lost ${grouped(counts.lost)} (${percent(lostShare(counts.lost, sent), 1)}), late ${grouped(counts.late)}, ` +
         `not sent ${grouped(counts.send_failures)}, peers per announce ${figure(peers)}`,
       `dropped at full receive buffers: tracker ${grouped(period.trackerDrops)}, ` +
         `load tester ${grouped(period.ownDrops)}`,
@@ -195,7 +203,7 @@ function periodJson(period: Period): object {
       ...Object.fromEntries(kinds('answered')),
       error: perSecond(counts.answered_error),
     },
-    lost_share: sent === 0 ? 0 : counts.lost / sent,
+    lost_share: lostShare(counts.lost, sent),
     latency_ms: {
       all: latencyJson(period.all),
       ...Object.fromEntries(KIND_NAMES.map((name, i) => [name, latencyJson(period.latencies[i])])),

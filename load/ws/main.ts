@@ -125,6 +125,11 @@ class Run {
       between,
       duration,
       summarizeLast: config.summarize_last,
+      traffic: ({ sent, received, counts }) => ({
+        asked: sent + counts.connections_lost + counts.connections_failed,
+        heard: received + counts.connections_opened,
+      }),
+      timeoutMs: requests.response_timeout_milliseconds,
       show: (elapsedSec, period, { counts }) =>
         this.progress.show(elapsedSec, progressParts(period, wrongOf(counts))),
     })

@@ -4,7 +4,15 @@ import { writeFileSync } from 'node:fs'
 import { writeStdout } from '../../src/config/output.ts'
 import { effectiveFile } from '../../src/config/toml-text.ts'
 import { describeHardware } from '../machine.ts'
-import { byteText, figure, grouped, percent, type Section, sectionsText } from '../report.ts'
+import {
+  byteText,
+  figure,
+  grouped,
+  lostShare,
+  percent,
+  type Section,
+  sectionsText,
+} from '../report.ts'
 import { type Chart, htmlReport } from '../report-html.ts'
 import {
   cpuLines,
@@ -16,7 +24,7 @@ import {
   secondsOf,
   trackerProgress,
 } from '../report-parts.ts'
-import type { OutputFiles } from '../run.ts'
+import { type OutputFiles, writeFailure } from '../run.ts'
 import { histogramChart, lineChart } from '../svg.ts'
 import { type LoadConfig, loadSettings } from './config.ts'
 import { type Counts, LATENCIES, OFFER, WRONG_NAMES, WRONG_TEXTS, wrongOf } from './counts.ts'
@@ -47,7 +55,7 @@ export function progressParts(period: Period, wrong: number): string[] {
   return [
     `${grouped(received / seconds)} messages/s`,
     `${grouped(counts.received_announce / seconds)} announces/s`,
-    `lost ${percent(counts.lost, asked)}`,
+    `lost ${percent(lostShare(counts.lost, asked), 1)}`,
     ...(wrong > 0 ? [`WRONG ${wrong}`] : []),
     `p50/p99 ${figure(responses.quantile(0.5))}/${figure(responses.quantile(0.99))} ms`,
     ...trackerProgress(period),
@@ -68,7 +76,7 @@ export function writeReports(result: Result, files: OutputFiles): string | null 
     if (files.html !== undefined) writeFileSync(files.html, htmlOf(result, sections))
     return null
   } catch (error) {
-    return `the report could not be written: ${(error as Error).message}`
+    return `the report could not be written: ${writeFailure(error)}`
   }
 }
 
@@ -105,7 +113,7 @@ function traffic(period: Period, isPart: boolean): Section {
       ['bytes', byteText(counts.sent_bytes / seconds), byteText(counts.received_bytes / seconds)],
     ],
     notes: [
-      `lost ${grouped(counts.lost)} (${percent(counts.lost, asked)}), late ${grouped(counts.late)}, ` +
+      `lost ${grouped(counts.lost)} (${percent(lostShare(counts.lost, asked), 1)}), late ${grouped(counts.late)}, ` +
         `held back ${grouped(counts.held_back)}; offers travel in announces`,
     ],
   }
@@ -225,7 +233,7 @@ function periodJson(period: Period): object {
       answer: perSecond(counts.received_answer),
       error: perSecond(counts.received_error),
     },
-    lost_share: share(counts.lost, counts.sent_announce + counts.sent_scrape),
+    lost_share: lostShare(counts.lost, counts.sent_announce + counts.sent_scrape),
     offers_delivered_per_announce: share(counts.received_offer, counts.received_announce),
     answers_delivered_per_answer: share(counts.received_answer, counts.sent_answer),
     latency_ms: Object.fromEntries(

@@ -2,7 +2,7 @@
 // client would. Used by bin/ with each protocol's question. For container engines and monitoring that
 // want an exit code; it needs nothing in the image but the executable itself.
 import { addressText, type SocketAddress } from '../config/address.ts'
-import { StartError } from '../config/cli.ts'
+import { FlagError } from '../config/cli.ts'
 import type { OwnFlag } from '../config/flags.ts'
 import { listenAddresses } from '../config/listen.ts'
 import { writeStderr } from '../config/output.ts'
@@ -29,7 +29,7 @@ export async function checkHealth(
 ): Promise<number> {
   const milliseconds = Number(seconds) * 1000
   if (!(milliseconds > 0 && milliseconds <= SECONDS_MAX * 1000)) {
-    throw new StartError(`--health-check takes seconds, at most ${SECONDS_MAX}, not '${seconds}'`)
+    throw new FlagError(`--health-check takes seconds, at most ${SECONDS_MAX}, not '${seconds}'`)
   }
   // Not the IPv6 wildcard that is there only where the system has IPv6: the same workers serve it.
   const asked = listenAddresses(address, address_ipv6).filter(({ optional }) => !optional)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { byteText, figure, grouped, percent, sectionsText } from '../../load/report.ts'
+import { byteText, figure, grouped, lostShare, percent, sectionsText } from '../../load/report.ts'
 import { htmlReport } from '../../load/report-html.ts'
 import { barChart, histogramChart, lineChart, standalone } from '../../load/svg.ts'
 
@@ -20,6 +20,10 @@ describe('figures', () => {
     expect(percent(0, 10)).toBe('0 %')
     expect(percent(1, 3)).toBe('33.33 %')
     expect(percent(1, 1e6)).toBe('1.0e-4 %')
+    expect(lostShare(0, 0)).toBe(0)
+    expect(lostShare(1, 4)).toBe(0.25)
+    // A period in which more got lost than was asked, and one in which nothing was asked.
+    expect([lostShare(8, 7), lostShare(1, 0)]).toEqual([1, 1])
     expect(byteText(999)).toBe('999 B')
     expect(byteText(13_600_000)).toBe('13.6 MB')
   })

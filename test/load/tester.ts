@@ -1,5 +1,5 @@
 // Runs a load tester as its users do. Used by the tests of load/.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -10,6 +10,8 @@ export interface Finished {
   // biome-ignore lint/suspicious/noExplicitAny: the report file, read freely by tests
   readonly json: any
   readonly html: string
+  /** What it left in its folder, and its settings. */
+  readonly files: readonly string[]
 }
 
 /** Runs an executable of dist/ to its end. `settings` is TOML. */
@@ -41,6 +43,7 @@ export async function runTester(
       stderr,
       json: readJson(path('report.json')),
       html: read(path('report.html')),
+      files: readdirSync(folder),
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })

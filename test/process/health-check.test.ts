@@ -47,7 +47,7 @@ describe('aquatic_udp', () => {
 
   test.each(['0', '-1', 'soon', '61'])('refuses to wait for %p seconds', async (seconds) => {
     const { code, stderr } = await ask(EXECUTABLE, '127.0.0.1:1', seconds)
-    expect(code).not.toBe(0)
+    expect(code).toBe(2)
     expect(stderr).toContain('--health-check')
   })
 

@@ -101,9 +101,13 @@ describe('what cannot be run is told at once', () => {
     expect(exitCode).toBe(1)
   })
 
-  test('--rounds nothing', () => {
-    const { exitCode, stderr } = bench('', '--rounds', 'many')
-    expect(stderr).toContain('--rounds many is not a number of rounds')
-    expect(exitCode).toBe(1)
+  test.each([
+    ['--rounds', 'many', '--rounds many is not a number of rounds', 2],
+    ['--trackers', 'nope', '--trackers: unknown tracker «nope»', 2],
+    ['--report', '/nowhere/x.md', 'cannot write to /nowhere/x.md: there is no such folder', 1],
+  ])('%s %s', (flag, value, message, code) => {
+    const { exitCode, stderr } = bench('', flag, value)
+    expect(stderr).toContain(message)
+    expect(exitCode).toBe(code)
   })
 })

@@ -16,7 +16,8 @@ describe('a run that cannot begin tells why, exit code 1', () => {
   test('when nothing listens', async () => {
     const port = await unusedPort()
     const settings = `server_address = '127.0.0.1:${port}'\n[tracker]\nstart_timeout = 1\n`
-    const { code, stderr, stdout } = await runLoadTest(settings)
+    const { code, stderr, stdout, files } = await runLoadTest(settings)
+    expect(files).toEqual(['settings.toml'])
     expect(stderr).toBe(
       `aquatic_udp_load_test: cannot reach the tracker at 127.0.0.1:${port} within 1 s: nothing ` +
         'listens there. Start it, or set server_address.\n',
@@ -48,7 +49,9 @@ peer_seeder_probability = 1.5
     expect(stderr).toContain('--json is given twice')
     expect(code).toBe(2)
     const child = Bun.spawnSync([LOAD_TEST, '--html', '/nowhere/at-all.html'])
-    expect(child.stderr.toString()).toContain('cannot write to /nowhere/at-all.html: ENOENT')
+    expect(child.stderr.toString()).toBe(
+      'aquatic_udp_load_test: cannot write to /nowhere/at-all.html: there is no such folder\n',
+    )
     expect(child.exitCode).toBe(1)
   })
 
@@ -57,6 +60,7 @@ peer_seeder_probability = 1.5
     expect(run('4194304').stderr.toString()).toContain('there is no process 4194304')
     expect(run('x').stderr.toString()).toContain('--pid x is not the number of a process')
     expect(run('4194304').exitCode).toBe(1)
+    expect(run('x').exitCode).toBe(2)
   })
 
   test('when the tracker it starts ends at once', async () => {
@@ -98,6 +102,29 @@ command = "env AQUATIC_NETWORK_ADDRESS=127.0.0.1:${port} _AQUATIC_TEST_FAULT=soc
     if (stderr.includes('seed')) expect(stdout).toContain('latency, ms')
   }, 20_000)
 })
+
+test('a tracker that falls silent for ten seconds ends the run, with its summary, exit code 1', async () => {
+  const tracker = await SmallTracker.open({})
+  try {
+    const settings = `server_address = '127.0.0.1:${tracker.port}'\nmode = 'open'\n${SMALL}
+[open_loop]
+rate = 100
+`
+    const { code, stdout, stderr, json } = await runLoadTest(settings, [], async () => {
+      await waitUntil('requests flow', () => tracker.answers > 100)
+      tracker.close()
+    })
+    const why = 'no answer for 10 s: the tracker has ended or cannot be reached'
+    expect(stderr).toEndWith(`aquatic_udp_load_test: ${why}\n`)
+    expect(stderr).not.toMatch(/lost (?!100)\d{3}/)
+    expect(code).toBe(1)
+    expect(stdout).toContain('latency, ms')
+    expect(json.failure).toBe(why)
+    expect(json.summary.responses_per_second.all).toBeGreaterThan(0)
+  } finally {
+    tracker.close()
+  }
+}, 40_000)
 
 test('Ctrl-C prints the summary so far, exit code 0', async () => {
   await withTracker({}, async (tracker) => {

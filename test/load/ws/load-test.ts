@@ -10,6 +10,10 @@ weight_scrape = 20
 `
 
 /** Runs it to its end. `settings` is TOML. */
-export function runLoadTest(settings: string, flags: readonly string[] = []): Promise<Finished> {
-  return runTester('aquatic_ws_load_test', settings, flags)
+export function runLoadTest(
+  settings: string,
+  flags: readonly string[] = [],
+  during: (child: Bun.Subprocess) => void | Promise<void> = () => {},
+): Promise<Finished> {
+  return runTester('aquatic_ws_load_test', settings, flags, during)
 }

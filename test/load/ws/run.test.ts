@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { withTracker } from '../../support/tracker.ts'
+import { waitUntil } from '../../support/wait.ts'
 import { runLoadTest, SMALL } from './load-test.ts'
+import { SmallTracker } from './small-tracker.ts'
 
 const executable = join(import.meta.dir, '../../../dist/aquatic_ws')
 const LIMITS = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
@@ -84,6 +86,24 @@ describe('against our tracker', () => {
     )
   }, 30_000)
 })
+
+test('a tracker that is gone for ten seconds ends the run, with its summary, exit code 1', async () => {
+  const tracker = new SmallTracker(null)
+  const { code, stdout, stderr, json } = await runLoadTest(
+    `${tracker.settings}[network]\nconnections = 8\n${SMALL}`,
+    [],
+    async () => {
+      // The first one only looks whether there is a tracker.
+      await waitUntil('clients are there', () => tracker.sockets.size > 4)
+      await tracker.stop()
+    },
+  )
+  const why = 'no answer for 10 s: the tracker has ended or cannot be reached'
+  expect(stderr).toEndWith(`aquatic_ws_load_test: ${why}\n`)
+  expect(code).toBe(1)
+  expect(stdout).toContain('announce → offer delivered')
+  expect(json.failure).toBe(why)
+}, 40_000)
 
 describe('a run that cannot begin tells why, exit code 1', () => {
   test('when what is there is no WebSocket server', async () => {
