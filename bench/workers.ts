@@ -4,7 +4,7 @@
 //
 // Nobody has a core alone: the tracker's threads and as many generator threads run on all cores that
 // --cores names, for every candidate alike. So a figure is good beside the others of its run, not
-// beside that of a tracker with a core for itself (bench/compare/udp.ts). Candidates alternate.
+// beside that of a tracker with a core for itself (aquatic_bench). Candidates alternate.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Finds the trackers and load testers of this machine. Used by aquatic_bench, the comparison, the soak
-// test and the latency probe. Owns nothing.
+// Finds the trackers and load testers of this machine. Used by aquatic_bench, the soak test
+// and the latency probe. Owns nothing.
 //
 // Locations come from --path, from the environment or from PATH; none of them is part of this
 // repository but our own.
@@ -15,9 +15,6 @@ export interface Candidate {
   readonly settings: string
   readonly entry: Entry
 }
-
-/** Those that the comparison runs when nothing is said. */
-export const DEFAULT_NAMES = ['ours', 'aquatic', 'aquatic-uring', 'opentracker']
 
 /** A tracker, null when this machine has none. Throws for a name of nobody. */
 function findCandidate(

@@ -1,5 +1,6 @@
 // Runs a load tester of aquatic 0.9 (aquatic_udp_load_test, aquatic_ws_load_test) and adds up what it
-// prints. Used by the comparison and the soak test. Owns the generator's process while it runs.
+// prints. Used by aquatic_bench, the soak test and bench/workers.ts. Owns the generator's process
+// while it runs.
 //
 // The generator prints a block of rates every five seconds, about those five seconds alone. Our
 // clock and the tracker's CPU time are read when a block's first line arrives, so responses and CPU

@@ -1,5 +1,5 @@
 // Starts a tracker on its cores and returns when it is ready to be measured. Used by aquatic_bench, the
-// comparison, the soak test and the latency probe. Owns the folders it makes, inside the caller's.
+// soak test and the latency probe. Owns the folders it makes, inside the caller's.
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Child, plainEnvironment, startChild } from '../children.ts'
