@@ -165,7 +165,8 @@ export class Sampling<Snapshot extends Moment, Period extends { readonly seconds
   private silence(): string | null {
     if (this.silentSinceMs === null) return null
     const silentMs = this.snapshots[this.snapshots.length - 1].atMs - this.silentSinceMs
-    if (silentMs < Math.max(SILENCE_MS, this.settings.timeoutMs)) return null
+    // The samples are a second apart, give or take some milliseconds.
+    if (silentMs + SAMPLE_MS / 2 < Math.max(SILENCE_MS, this.settings.timeoutMs)) return null
     const seconds = Math.round(silentMs / 1000)
     return `no answer for ${seconds} s: the tracker has ended or cannot be reached`
   }
