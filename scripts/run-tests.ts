@@ -22,6 +22,10 @@ const PATIENCE_SECONDS = 60
 /** More processes at once would make the timing of tests that run servers depend on each other. */
 const JOBS_MAX = 4
 
+/** Those of «bun test» that make sense here. It takes any other flag too, and does nothing with it. */
+const BUN_FLAGS =
+  /^(-t|-u|--(test-name-pattern|update-snapshots|timeout|rerun-each|retry|todo|only|bail|randomize|seed|concurrent|max-concurrency|coverage|coverage-reporter|coverage-dir|preload))(=.*)?$/
+
 interface Counts {
   passed: number
   failed: number
@@ -46,6 +50,11 @@ if (import.meta.main) process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<number> {
   const { filters, flags, jobs, clients } = readArguments(args)
+  const unknown = unknownFlag(flags)
+  if (unknown !== undefined) {
+    console.log(`unknown flag ${unknown}: see --help\n0 passed, 1 failed`)
+    return 1
+  }
   const files = selectFiles(listTestFiles(clients), filters)
   const total: Counts = { passed: 0, failed: 0, skipped: 0 }
   if (files.length === 0) console.log(`no test file matches «${filters.join(' ')}»`)
@@ -99,6 +108,14 @@ function readArguments(args: string[]): {
   const firstFlag = rest.findIndex((arg) => arg.startsWith('-'))
   const split = firstFlag === -1 ? rest.length : firstFlag
   return { filters: rest.slice(0, split), flags: rest.slice(split), jobs, clients }
+}
+
+/** The value behind a flag such as -t may begin with a dash as well. */
+function unknownFlag(flags: string[]): string | undefined {
+  return flags.find((flag, i) => {
+    const isValue = i > 0 && BUN_FLAGS.test(flags[i - 1]) && !flags[i - 1].includes('=')
+    return flag.startsWith('-') && !isValue && !BUN_FLAGS.test(flag)
+  })
 }
 
 function listTestFiles(clients: boolean): string[] {

@@ -67,6 +67,11 @@ describe('a run', () => {
     expect(code).toBe(1)
   })
 
+  test('fails for an unknown flag, which bun would pass over', () => {
+    expect(runOver({ 'a.test.ts': GOOD }, '--job=2')).toEqual(['0 passed, 1 failed', 1])
+    expect(runOver({ 'a.test.ts': GOOD }, 'a', '--bail', '-t', 'good')[1]).toBe(0)
+  })
+
   test('fails when no test ran', () => {
     expect(runOver({})).toEqual(['0 passed, 1 failed', 1])
     expect(runOver({ 'a.test.ts': GOOD }, 'unknown')).toEqual(['0 passed, 1 failed', 1])
