@@ -87,8 +87,10 @@ describe('settings of the aquatic family', () => {
   })
 })
 
-test('opentracker gets a list of what it serves', () => {
-  const { argv } = command('udp', 'opentracker')
+test('opentracker gets a list of what it serves, with several workers in its settings file', () => {
+  const one = command('udp', 'opentracker', { workers: 1 })
   expect(readFileSync(join(folder, 'white-list'), 'utf8')).toBe('aa\n')
-  expect(argv).toContain('white-list')
+  expect(one.argv).toContain('white-list')
+  const several = command('udp', 'opentracker')
+  expect(readFileSync(several.argv.at(-1) ?? '', 'utf8')).toContain('access.whitelist white-list')
 })
