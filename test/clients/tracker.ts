@@ -51,10 +51,10 @@ export class Tracker {
     const path = join(place.directory, `${kind.name}.toml`)
     const tls = kind.scheme === 'wss' ? await tlsSettings(place, address) : ''
     const { announceIntervalSec } = settings
-    const protocol =
-      announceIntervalSec === undefined
-        ? ''
-        : `[protocol]\npeer_announce_interval = ${announceIntervalSec}\n`
+    const interval =
+      announceIntervalSec === undefined ? '' : `peer_announce_interval = ${announceIntervalSec}\n`
+    // What clients are told is then exactly the interval.
+    const protocol = `[protocol]\ninterval_jitter = 0\n${interval}`
     await Bun.write(path, `[network]\naddress = '${address}'\n${tls}${protocol}`)
     const run = kind.executable.endsWith('.ts') ? [process.execPath] : []
     const started = place.start(kind.name, [...run, kind.executable, '-c', path])
