@@ -136,7 +136,7 @@ function openPkcs12(path: string, bytes: Buffer, password: string): forge.pkcs12
     const wrong = /invalid password|MAC could not be verified/i.test(String(error))
     const fault = wrong
       ? 'cannot be opened with tls_pkcs12_password: that is not its password'
-      : `cannot be read: ${(error as Error).message}`
+      : `cannot be read: ${(error as Error).message}. Export it again, or use PEM`
     throw new TlsError(`[network] tls_pkcs12_path '${path}' ${fault}`)
   }
 }
