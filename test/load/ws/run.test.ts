@@ -37,7 +37,8 @@ describe('against our tracker', () => {
         expect(counts.received_announce).toBeGreaterThan(200)
         expect(counts.received_scrape).toBeGreaterThan(20)
         expect(counts.received_offer).toBeGreaterThan(counts.received_announce)
-        // Of one worker all arrive; between two, a bound drops those that pile up on a busy machine.
+        // Of one worker all arrive. Of two, 1.3 % were missing once, in a whole run of the tests: perhaps
+        // the bound of what waits between workers (src/ws/exchange.ts). That has not been shown.
         const arrived = counts.received_answer / counts.sent_answer
         if (socketWorkers === 1) expect(arrived).toBe(1)
         else expect(arrived).toBeGreaterThan(0.9)
