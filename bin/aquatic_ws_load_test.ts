@@ -1,8 +1,9 @@
 // aquatic_ws_load_test: puts load on a WebTorrent tracker, measures it and checks what it passes on.
 // The same file is the main thread and, started anew by it, each worker.
 import { isMainThread, workerData } from 'node:worker_threads'
+import { runLoadTest } from '../load/run.ts'
 import { wsLoadProgram } from '../load/ws/config.ts'
-import { runWsLoadTest } from '../load/ws/main.ts'
+import { wsTester } from '../load/ws/main.ts'
 import { runLoadWorker } from '../load/ws/worker.ts'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
@@ -10,7 +11,8 @@ import { runExecutable } from '../src/config/cli.ts'
 if (isMainThread) {
   await runExecutable({
     ...wsLoadProgram,
-    run: (config, { values }) => runWsLoadTest(config, version, new URL(import.meta.url), values),
+    run: (config, { values }) =>
+      runLoadTest(wsTester, config, version, new URL(import.meta.url), values),
   })
 } else {
   runLoadWorker(workerData)

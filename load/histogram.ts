@@ -64,10 +64,6 @@ export class Distribution {
     return Number.NaN
   }
 
-  max(): number {
-    return this.quantile(1)
-  }
-
   mean(): number {
     let sum = 0
     for (const [bucket, count] of this.counts.entries()) {

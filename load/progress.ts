@@ -43,12 +43,6 @@ export class Progress {
     this.write(`${this.time(second)}: ${parts.join(', ')}\n`)
   }
 
-  /** A line that stays, such as a warning. */
-  say(text: string): void {
-    this.end()
-    this.write(`${text}\n`)
-  }
-
   /** Leaves the line to others. */
   end(): void {
     if (this.drawn) this.write('\r\x1b[K')

@@ -1,12 +1,14 @@
-// Parts of the reports that all load testers have: quantiles, processes, charts over time. Used by the
-// reports of each tester. Pure functions.
+// Parts of the reports that all load testers have: rates, quantiles, processes, charts over time. Used
+// by the reports.ts of each tester. Pure functions.
 import type { Distribution } from './histogram.ts'
-import { figure, type Section } from './report.ts'
-import type { Line } from './svg.ts'
+import type { Period, Timed } from './measure.ts'
+import { figure, grouped, type Section } from './report.ts'
+import type { Chart } from './report-html.ts'
+import { histogramChart, type Line, lineChart } from './svg.ts'
 import type { ProcessSample } from './watch.ts'
 
-export const QUANTILES = [0.5, 0.9, 0.99, 0.999, 1] as const
-export const QUANTILE_NAMES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const
+const QUANTILES = [0.5, 0.9, 0.99, 0.999, 1] as const
+const QUANTILE_NAMES = ['p50', 'p90', 'p99', 'p99.9', 'max'] as const
 
 export function latencySection(
   latencies: readonly (readonly [name: string, Distribution])[],
@@ -28,45 +30,96 @@ export function latencyJson(distribution: Distribution): object {
   ])
 }
 
-/** Places of a latency chart that are named: up to p99.9. */
-export function quantileMarks(distribution: Distribution): [string, number][] {
-  return QUANTILES.slice(0, 4).map((share, i) => [QUANTILE_NAMES[i], distribution.quantile(share)])
+export function latencyChart(title: string, distribution: Distribution): Chart {
+  // The longest one has no mark: it is where the chart ends.
+  const marks = QUANTILES.slice(0, 4).map((share, i): [string, number] => [
+    QUANTILE_NAMES[i],
+    distribution.quantile(share),
+  ])
+  return { title, svg: histogramChart(distribution.bars(8), 'ms', marks) }
 }
 
-/** What the charts and the progress line need of a period. */
-export interface ProcessPeriod {
-  readonly seconds: number
-  readonly ownCpuSec: number
-  readonly tracker: { readonly cpuSec: number; readonly now: ProcessSample } | null
+export function rate(count: number, seconds: number): string {
+  return grouped(count / seconds)
 }
 
-export function trackerProgress({ tracker, seconds }: ProcessPeriod): string[] {
+/** What a table of rates is called. */
+export function ratesTitle(what: string, period: Timed, whole: Timed): string {
+  const part = period.seconds < whole.seconds ? ', the last of the run' : ''
+  return `${what} (${figure(period.seconds)} s${part})`
+}
+
+/** What is shown of the tracker's process, beside its processor time. */
+type ProcessColumn = readonly [head: string, text: (now: ProcessSample) => string]
+const MEMORY_COLUMNS: readonly ProcessColumn[] = [
+  ['resident MB', ({ rssKb }) => (rssKb / 1024).toFixed(1)],
+  ['peak MB', ({ peakKb }) => (peakKb / 1024).toFixed(1)],
+]
+export const DESCRIPTORS: ProcessColumn = ['descriptors', ({ openFiles }) => grouped(openFiles)]
+
+/** `counts`: what the processor time of each is divided by, as the note says. */
+export function processSection(
+  { seconds, ownCpuSec, tracker }: Period,
+  counts: { readonly own: number; readonly tracker: number },
+  note: string,
+  more: readonly ProcessColumn[] = [],
+): Section {
+  const columns = [...MEMORY_COLUMNS, ...more]
+  const cpu = (cpuSec: number, count: number) => [
+    `${((cpuSec / seconds) * 100).toFixed(0)} %`,
+    figure((cpuSec / count) * 1e6),
+  ]
+  const rows = [['load tester', ...cpu(ownCpuSec, counts.own), ...columns.map(() => '')]]
+  if (tracker !== null) {
+    const texts = columns.map(([, text]) => text(tracker.now))
+    rows.push(['tracker', ...cpu(tracker.cpuSec, counts.tracker), ...texts])
+  }
+  const head = ['', 'of a core', 'CPU µs', ...columns.map(([name]) => name)]
+  return { title: 'processes', head, rows, notes: [note] }
+}
+
+export function cpuJson(cpuSec: number, unit: string, count: number): object {
+  return { cpu_seconds: cpuSec, [`cpu_micros_per_${unit}`]: (cpuSec / count) * 1e6 }
+}
+
+export function memoryJson({ rssKb, peakKb }: ProcessSample): object {
+  return { resident_kb: rssKb, peak_kb: peakKb }
+}
+
+export function trackerProgress({ tracker, seconds }: Period): string[] {
   if (tracker === null) return []
   const share = ((tracker.cpuSec / seconds) * 100).toFixed(0)
   return [`tracker ${share} % CPU ${(tracker.now.rssKb / 1024).toFixed(0)} MB`]
 }
 
-/** The seconds at which samples ended, from the start. */
-export function secondsOf(periods: readonly { readonly seconds: number }[]): number[] {
+/** A chart of the whole run, with a value of each period in each of its lines. */
+export function chartOver<P extends Timed>(
+  title: string,
+  periods: readonly P[],
+  unit: string,
+  lines: Readonly<Record<string, (period: P) => number>>,
+): Chart {
   let second = 0
-  return periods.map((sample) => {
-    second += sample.seconds
+  const seconds = periods.map((period) => {
+    second += period.seconds
     return second
   })
+  const all = Object.entries(lines).map(
+    ([name, read]): Line => ({ name, values: periods.map(read) }),
+  )
+  return { title, svg: lineChart(seconds, all, unit) }
 }
 
-export function lineOf<P>(name: string, periods: readonly P[], read: (period: P) => number): Line {
-  return { name, values: periods.map(read) }
-}
-
-export function cpuLines(periods: readonly ProcessPeriod[]): Line[] {
-  const share = (cpuSec: number, seconds: number) => (cpuSec / seconds) * 100
+/** None without a tracker to watch. */
+export function processCharts(periods: readonly Period[]): Chart[] {
+  if (periods.every(({ tracker }) => tracker === null)) return []
   return [
-    lineOf('tracker', periods, ({ tracker, seconds }) => share(tracker?.cpuSec ?? 0, seconds)),
-    lineOf('load tester', periods, ({ ownCpuSec, seconds }) => share(ownCpuSec, seconds)),
+    chartOver('Processor time', periods, '% of a core', {
+      tracker: ({ tracker, seconds }) => ((tracker?.cpuSec ?? 0) / seconds) * 100,
+      'load tester': ({ ownCpuSec, seconds }) => (ownCpuSec / seconds) * 100,
+    }),
+    chartOver("The tracker's memory", periods, 'MB', {
+      resident: ({ tracker }) => (tracker?.now.rssKb ?? Number.NaN) / 1024,
+    }),
   ]
-}
-
-export function memoryLines(periods: readonly ProcessPeriod[]): Line[] {
-  return [lineOf('resident', periods, ({ tracker }) => (tracker?.now.rssKb ?? Number.NaN) / 1024)]
 }

@@ -3,40 +3,50 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { ADDRESS_FORMS, parseSocketAddress, type SocketAddress } from '../src/config/address.ts'
 import { type Finding, problem, section, warning } from '../src/config/schema.ts'
-import { type Fault, integer, seconds, string, stringOrList } from '../src/config/setting.ts'
+import {
+  decimal,
+  type Fault,
+  integer,
+  seconds,
+  string,
+  stringOrList,
+} from '../src/config/setting.ts'
 
 export const DAY_SEC = 86400
 const WORKERS_MAX = 64
-const SEED_MAX = 2147483647
+export const SEED_MAX = 2147483647
 const PID_MAX = 4194304 // The kernel's own limit.
 
 /** 127.0.0.1, and as many more as there are sockets. */
 const LOOPBACK_ADDRESSES_MAX = 250
 
-export const serverAddress = string(
-  '127.0.0.1:3000',
-  { allowed: ADDRESS_FORMS, check: checkServer },
-  `Address and port of the tracker. An IPv6 address, such as '[::1]:3000', tests it over IPv6.`,
-)
+/** Of requests, connections, packets: more than any machine sends. */
+export const RATE_MAX = 10_000_000
 
-export const workers = integer(
-  1,
-  { min: 1, max: WORKERS_MAX },
-  'Threads that send requests. Each fills one processor core at most; one can busy several trackers.',
-)
-
-export const duration = seconds(
-  0,
-  { min: 0, max: DAY_SEC },
-  'End after this long (seconds). 0 goes on until Ctrl-C. Either way the summary is printed.',
-)
-
-export const summarizeLast = seconds(
-  0,
-  { min: 0, max: DAY_SEC },
-  `Let the summary tell only of the last so many seconds, so that the warm-up does not count. 0 takes
+/** The first settings of every load tester. */
+export const firstSettings = {
+  server_address: string(
+    '127.0.0.1:3000',
+    { allowed: ADDRESS_FORMS, check: checkServer },
+    `Address and port of the tracker. An IPv6 address, such as '[::1]:3000', tests it over IPv6.`,
+  ),
+  workers: integer(
+    1,
+    { min: 1, max: WORKERS_MAX },
+    'Threads that send requests. Each fills one processor core at most; one can busy several trackers.',
+  ),
+  duration: seconds(
+    0,
+    { min: 0, max: DAY_SEC },
+    'End after this long (seconds). 0 goes on until Ctrl-C. Either way the summary is printed.',
+  ),
+  summarize_last: seconds(
+    0,
+    { min: 0, max: DAY_SEC },
+    `Let the summary tell only of the last so many seconds, so that the warm-up does not count. 0 takes
     the whole run. Wrong answers count from the start in any case.`,
-)
+  ),
+}
 
 export const seed = integer(
   0,
@@ -53,6 +63,40 @@ export const clientAddresses = stringOrList(
     Each must be one of this machine, of the family of server_address. Empty leaves the choice to the
     setting above.`,
 )
+
+/** `effect`: of the default, in a sentence; '' for none. */
+export function gammaShape(defaultValue: number, effect: string) {
+  return decimal(
+    defaultValue,
+    { min: 0.01, max: 1000 },
+    `How unequal torrents are: their popularity follows a gamma distribution of this shape. Smaller is
+    more unequal; with 1000 all torrents have nearly the same number of peers. ${effect}`.trim(),
+  )
+}
+
+/** `event`: what is probable. */
+export function seederProbability(defaultValue: number, event: string) {
+  return decimal(
+    defaultValue,
+    { min: 0, max: 1 },
+    `The probability that ${event}. It stays what it is.`,
+  )
+}
+
+/** `text`: what is weighed against what. */
+export function weight(defaultValue: number, text: string) {
+  return integer(defaultValue, { min: 0, max: 1000000 }, text)
+}
+
+/** `answer`: what the protocol calls it. */
+export function responseTimeout(defaultValue: number, answer: string) {
+  return integer(
+    defaultValue,
+    { min: 10, max: 60000 },
+    `Count a request as lost when its ${answer} has not come for this long (milliseconds). One that
+    comes later still is counted as late.`,
+  )
+}
 
 /** `executable`: the tracker, as an example; `contact`: what it has to answer at the start. */
 export function trackerSection(executable: string, contact: string) {
@@ -91,14 +135,19 @@ function checkClientAddress(text: string): Fault | null {
   return { fault: 'is no IP address', remedy: "Write it in numbers, such as '127.0.0.2'" }
 }
 
-interface CommonSettings {
+/** What the settings of every load tester have. */
+export interface CommonSettings {
   readonly server_address: string
+  readonly workers: number
   readonly duration: number
   readonly summarize_last: number
+  readonly mode: string
+  readonly seed: number
   readonly network: {
     readonly client_addresses: string | readonly string[]
     readonly multiple_client_ipv4s: boolean
   }
+  readonly requests: { readonly response_timeout_milliseconds: number }
   readonly tracker: { readonly pid: number; readonly command: string }
 }
 

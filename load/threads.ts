@@ -20,7 +20,7 @@ export interface WorkerStart {
 }
 
 export class Threads {
-  readonly state = new SharedArrayBuffer(STATE_WORDS * 4)
+  private readonly state = new SharedArrayBuffer(STATE_WORDS * 4)
   /** Rejects when a worker fails. Never resolves. */
   readonly failed: Promise<never>
   private readonly entry: URL
@@ -36,8 +36,15 @@ export class Threads {
     this.fail = reject
   }
 
-  /** Starts a worker; resolves once it is ready to run. */
-  start<T extends WorkerStart>(data: T): Promise<void> {
+  /** Starts workers, each with data of its own beside WorkerStart; resolves once all are ready to run. */
+  async start(workers: number, dataFor: (index: number) => object): Promise<void> {
+    const indexes = Array.from({ length: workers }, (_, index) => index)
+    await Promise.all(
+      indexes.map((index) => this.startOne({ ...dataFor(index), index, state: this.state })),
+    )
+  }
+
+  private startOne(data: WorkerStart): Promise<void> {
     const worker = new Worker(this.entry, { workerData: data })
     let done = false
     const name = `load worker ${data.index + 1}`

@@ -7,7 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { benchProgram } from '../load/compare/config.ts'
-import { loadProgram } from '../load/udp/config.ts'
+import { udpLoadProgram } from '../load/udp/config.ts'
 import { wsLoadProgram } from '../load/ws/config.ts'
 import { version } from '../package.json'
 import type { Program } from '../src/config/cli.ts'
@@ -71,7 +71,7 @@ const PROGRAMS: readonly {
     signals: [STOP],
   },
   {
-    program: programOf(loadProgram),
+    program: programOf(udpLoadProgram),
     manual: 'docs/config-udp-load-test.md',
     source: 'load/udp/config.ts',
     isService: false,

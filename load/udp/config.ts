@@ -9,19 +9,21 @@ import {
   problem,
   section,
 } from '../../src/config/schema.ts'
-import { boolean, bytes, choice, decimal, integer, seconds } from '../../src/config/setting.ts'
-import { LOAD_TEST_FLAGS } from '../run.ts'
+import { boolean, bytes, choice, integer, seconds } from '../../src/config/setting.ts'
+import { LOAD_TEST_FLAGS } from '../flags.ts'
 import {
   clientAddresses,
   commonFindings,
   DAY_SEC,
-  duration,
+  firstSettings,
+  gammaShape,
   isLoopback,
+  RATE_MAX,
+  responseTimeout,
   seed,
-  serverAddress,
-  summarizeLast,
+  seederProbability,
   trackerSection,
-  workers,
+  weight,
 } from '../settings.ts'
 import { SWARM_MAX } from './population.ts'
 import { retiredKeys } from './retired-keys.ts'
@@ -33,7 +35,6 @@ const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in
 const TORRENTS_MAX = 100_000_000
 // Two bits each, and a number that fits a word.
 const PEERS_MAX = 1_000_000_000
-const RATE_MAX = 10_000_000
 const IN_FLIGHT_MAX = 65536
 // BEP 15 speaks of «about 74» torrents that fit a packet.
 const SCRAPE_TORRENTS_MAX = 74
@@ -85,18 +86,12 @@ const requests = section('What is asked for.', {
     `Peers to simulate, over all torrents. Each announces itself in one torrent, again and again. A
     torrent gets at most ${SWARM_MAX} of them.`,
   ),
-  torrent_gamma_shape: decimal(
+  torrent_gamma_shape: gammaShape(
     0.05,
-    { min: 0.01, max: 1000 },
-    `How unequal torrents are: their popularity follows a gamma distribution of this shape. Smaller is
-    more unequal; with 1000 all torrents have nearly the same number of peers. The default makes half
-    of the peers members of swarms of more than 30, as under the original's default load.`,
+    `The default makes half of the peers members of swarms of more than 30, as under the original's
+    default load.`,
   ),
-  peer_seeder_probability: decimal(
-    0.75,
-    { min: 0, max: 1 },
-    'The probability that a peer is a seeder. It stays what it is.',
-  ),
+  peer_seeder_probability: seederProbability(0.75, 'a peer is a seeder'),
   announce_peers_wanted: integer(
     30,
     { min: 1, max: 500 },
@@ -108,28 +103,20 @@ const requests = section('What is asked for.', {
     `Ask for one to this many torrents in a scrape. Those of more popular torrents come more often.
     About ${SCRAPE_TORRENTS_MAX} fit a packet.`,
   ),
-  weight_connect: integer(
+  weight_connect: weight(
     50,
-    { min: 0, max: 1000000 },
     `How often a request is a connect, in proportion to the other two weights. With 0 each socket still
     connects at the start and once a minute, as clients do.`,
   ),
-  weight_announce: integer(
+  weight_announce: weight(
     50,
-    { min: 0, max: 1000000 },
     'How often a request is an announce, in proportion to the other two weights.',
   ),
-  weight_scrape: integer(
+  weight_scrape: weight(
     1,
-    { min: 0, max: 1000000 },
     'How often a request is a scrape, in proportion to the other two weights.',
   ),
-  response_timeout_milliseconds: integer(
-    2000,
-    { min: 10, max: 60000 },
-    `Count a request as lost when its answer has not come for this long (milliseconds). An answer that
-    comes later still is counted as late.`,
-  ),
+  response_timeout_milliseconds: responseTimeout(2000, 'answer'),
 })
 
 const closedLoop = section(
@@ -206,10 +193,7 @@ const checks = section('What answers are held to. Wrong ones are counted by kind
 const tracker = trackerSection('aquatic_udp', 'a first connect request')
 
 const schema = {
-  server_address: serverAddress,
-  workers,
-  duration,
-  summarize_last: summarizeLast,
+  ...firstSettings,
   mode: choice(
     'closed',
     ['closed', 'open', 'flood'],
@@ -230,7 +214,7 @@ export type LoadConfig = ConfigOf<typeof schema>
 
 export const loadSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
 
-export const loadProgram = {
+export const udpLoadProgram = {
   name: 'aquatic_udp_load_test',
   description: 'load tester for UDP BitTorrent trackers (BEP 15)',
   settings: loadSettings,

@@ -1,5 +1,5 @@
 // What a load worker counts. Names are those of the JSON report; the numbers are for the hot path.
-// Workers publish their counts through src/metrics/counters.ts; main.ts reads them.
+// Workers publish their counts through src/metrics/counters.ts; measure.ts reads them.
 
 /** In this order in memory. */
 export const COUNTS = [
@@ -35,7 +35,7 @@ export const COUNTS = [
 ] as const
 
 export type CountName = (typeof COUNTS)[number]
-export type Counts = Readonly<Record<CountName, number>>
+type WrongName = Extract<CountName, `wrong_${string}`>
 
 export const SENT = 0
 export const ANSWERED = 3
@@ -64,7 +64,7 @@ export const WRONG_COUNT_LOW = 27
 export const WRONG_FLOOD_ANSWER = 28
 
 /** What each wrong answer means, for people. */
-export const WRONG_TEXTS: Readonly<Partial<Record<CountName, string>>> = {
+export const WRONG_TEXTS: Readonly<Record<WrongName, string>> = {
   wrong_transaction: 'the transaction id is of no request',
   wrong_repeated_answer: 'a request was answered twice',
   wrong_kind: 'the answer is of another kind than the request',
@@ -79,5 +79,3 @@ export const WRONG_TEXTS: Readonly<Partial<Record<CountName, string>>> = {
     'fewer seeders or leechers than were announced and answered, or than peers given',
   wrong_flood_answer: 'a packet without a valid connection id was answered at greater length',
 }
-
-export const WRONG_NAMES = COUNTS.filter((name) => name.startsWith('wrong_'))

@@ -44,7 +44,8 @@ const IDLE_WAIT_MS_MAX = 20
 const STREAM_MIX = 0x10000
 const STREAM_FLOOD = 0x20000
 
-export interface LoadWorkerData extends WorkerStart {
+/** What main.ts tells each worker. */
+export interface WorkerSettings {
   readonly sockets: readonly number[]
   /** Number of the first of them among all workers' sockets. */
   readonly firstSocket: number
@@ -75,7 +76,7 @@ export interface FloodStart {
   readonly rate: number
 }
 
-export function runLoadWorker(data: LoadWorkerData): void {
+export function runLoadWorker(data: WorkerSettings & WorkerStart): void {
   const worker = new LoadWorker(data)
   startWorker(data.state)
   if (data.mode === 'open') worker.runOpen()
@@ -85,7 +86,7 @@ export function runLoadWorker(data: LoadWorkerData): void {
 }
 
 class LoadWorker {
-  private readonly data: LoadWorkerData
+  private readonly data: WorkerSettings & WorkerStart
   private readonly state: Int32Array
   private readonly conversations: readonly Conversation[]
   private readonly requests: Requests
@@ -100,7 +101,7 @@ class LoadWorker {
   private firstSocket = 0
   private pauseMicroseconds = PAUSE_MICROSECONDS_MIN
 
-  constructor(data: LoadWorkerData) {
+  constructor(data: WorkerSettings & WorkerStart) {
     this.data = data
     this.state = new Int32Array(data.state)
     this.shared = new Int32Array(data.counters)

@@ -140,8 +140,7 @@ export class Client implements ConnectionEvents {
 
   closed(why: string | null): void {
     const { tally } = this.shared
-    if (why === null) tally.count('connections_closed')
-    else tally.count(this.isOpen ? 'connections_lost' : 'connections_failed')
+    if (why !== null) tally.count(this.isOpen ? 'connections_lost' : 'connections_failed')
     this.forget()
     tally.count('lost', this.pending.filter(({ kind }) => kind !== ANSWER).length)
     this.pending.length = 0

@@ -16,17 +16,19 @@ import {
   seconds,
   string,
 } from '../../src/config/setting.ts'
-import { LOAD_TEST_FLAGS } from '../run.ts'
+import { LOAD_TEST_FLAGS } from '../flags.ts'
 import {
   clientAddresses,
   commonFindings,
   DAY_SEC,
-  duration,
+  firstSettings,
+  gammaShape,
+  RATE_MAX,
+  responseTimeout,
   seed,
-  serverAddress,
-  summarizeLast,
+  seederProbability,
   trackerSection,
-  workers,
+  weight,
 } from '../settings.ts'
 import { UNDER_WAY_MAX } from './client.ts'
 import { SDP_CHARACTERS_MIN } from './payload.ts'
@@ -35,7 +37,6 @@ import { SDP_CHARACTERS_MIN } from './payload.ts'
 const CONNECTIONS_MAX = 1_000_000
 const TORRENTS_MAX = 10_000_000
 const TORRENTS_PER_CONNECTION_MAX = 100_000
-const RATE_MAX = 10_000_000
 const OFFERS_MAX = 100
 const SCRAPE_TORRENTS_MAX = 1000
 // A message of ten such offers is what trackers refuse by default.
@@ -89,17 +90,8 @@ const requests = section('What is asked for.', {
     `Torrents that a client is in. It announces itself in them in turn. Popular ones are more likely, so
     that the swarms have different sizes; a client is in fewer when hardly any others are popular.`,
   ),
-  torrent_gamma_shape: decimal(
-    0.2,
-    { min: 0.01, max: 1000 },
-    `How unequal torrents are: their popularity follows a gamma distribution of this shape. Smaller is
-    more unequal; with 1000 all torrents have nearly the same number of peers.`,
-  ),
-  peer_seeder_probability: decimal(
-    0.25,
-    { min: 0, max: 1 },
-    'The probability that a client is a seeder of one of its torrents. It stays what it is.',
-  ),
+  torrent_gamma_shape: gammaShape(0.2, ''),
+  peer_seeder_probability: seederProbability(0.25, 'a client is a seeder of one of its torrents'),
   offers_per_announce: integer(
     10,
     { min: 0, max: OFFERS_MAX },
@@ -122,22 +114,12 @@ const requests = section('What is asked for.', {
     { min: 1, max: SCRAPE_TORRENTS_MAX },
     'Ask for one to this many torrents in a scrape.',
   ),
-  weight_announce: integer(
+  weight_announce: weight(
     100,
-    { min: 0, max: 1000000 },
     'How often a request is an announce, in proportion to the next weight.',
   ),
-  weight_scrape: integer(
-    1,
-    { min: 0, max: 1000000 },
-    'How often a request is a scrape, in proportion to the weight above.',
-  ),
-  response_timeout_milliseconds: integer(
-    5000,
-    { min: 10, max: 60000 },
-    `Count a request as lost when its response has not come for this long (milliseconds). A response
-    that comes later still is counted as late.`,
-  ),
+  weight_scrape: weight(1, 'How often a request is a scrape, in proportion to the weight above.'),
+  response_timeout_milliseconds: responseTimeout(5000, 'response'),
 })
 
 const closedLoop = section(
@@ -193,10 +175,7 @@ const checks = section('What messages are held to. Wrong ones are counted by kin
 })
 
 const schema = {
-  server_address: serverAddress,
-  workers,
-  duration,
-  summarize_last: summarizeLast,
+  ...firstSettings,
   mode: choice(
     'closed',
     ['closed', 'open'],

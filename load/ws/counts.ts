@@ -1,5 +1,5 @@
 // What a load worker counts. Names are those of the JSON report; the numbers are for the workers.
-// Workers publish their counts through src/metrics/counters.ts; main.ts reads them.
+// Workers publish their counts through src/metrics/counters.ts; measure.ts reads them.
 
 /** In this order in memory. */
 export const COUNTS = [
@@ -20,7 +20,6 @@ export const COUNTS = [
   'connections_opened',
   'connections_failed',
   'connections_lost',
-  'connections_closed',
   'wrong_json',
   'wrong_kind',
   'wrong_unasked',
@@ -40,6 +39,7 @@ export const COUNTS = [
 ] as const
 
 export type CountName = (typeof COUNTS)[number]
+type WrongName = Extract<CountName, `wrong_${string}`>
 export type Counts = Readonly<Record<CountName, number>>
 
 /** The place of each name. */
@@ -48,7 +48,7 @@ export const PLACE = Object.fromEntries(COUNTS.map((name, i) => [name, i])) as R
 >
 
 /** What each wrong message means, for people. */
-export const WRONG_TEXTS: Readonly<Partial<Record<CountName, string>>> = {
+export const WRONG_TEXTS: Readonly<Record<WrongName, string>> = {
   wrong_json: 'the message is no JSON object',
   wrong_kind: 'the action is neither announce nor scrape',
   wrong_unasked: 'a response to no request of this connection',
@@ -66,13 +66,6 @@ export const WRONG_TEXTS: Readonly<Partial<Record<CountName, string>>> = {
   wrong_answer_receiver:
     'an answer to an offer of another peer, or from a peer that did not get it',
   wrong_answer_repeated: 'an answer was delivered twice',
-}
-
-export const WRONG_NAMES = COUNTS.filter((name) => name.startsWith('wrong_'))
-
-/** Wrong messages of all kinds. */
-export function wrongOf(counts: Counts): number {
-  return WRONG_NAMES.reduce((sum, name) => sum + counts[name], 0)
 }
 
 // Latencies, in the order of their histograms.

@@ -1,36 +1,22 @@
-// A run of the WebTorrent load tester: reach the tracker, simulate torrents and clients, start workers,
-// watch, stop, report. Called by bin/aquatic_ws_load_test.ts with valid settings; runs in the main
-// thread, which sends nothing. Owns the shared memory and, when it has started one, the tracker.
+// What a run of the WebTorrent load tester has of its own: the first contact, the simulated torrents
+// and clients, and what each worker is told of them. Used by load/run.ts, in the main thread. Owns the
+// shared memory; the connections are the workers'.
 import { addressText } from '../../src/config/address.ts'
-import { writeStderr } from '../../src/config/output.ts'
-import { counterSlots } from '../../src/metrics/counters.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
-import { histogramMemory } from '../histogram.ts'
-import { Progress } from '../progress.ts'
-import {
-  EXIT_FAILED,
-  EXIT_OK,
-  EXIT_WRONG_ANSWERS,
-  type OutputFiles,
-  onInterrupt,
-  outputFiles,
-  Sampling,
-  withSeedAndPid,
-} from '../run.ts'
+import { Measure, type Snapshot } from '../measure.ts'
+import type { Load, Tester } from '../run.ts'
 import { clientHosts, serverOf } from '../settings.ts'
-import { Threads } from '../threads.ts'
-import { TrackerWatch } from '../watch.ts'
+import type { TrackerWatch } from '../watch.ts'
 import { type LoadConfig, offerRing } from './config.ts'
 import type { Target } from './connection.ts'
-import { COUNTS, LATENCIES, wrongOf } from './counts.ts'
+import { COUNTS, type CountName, LATENCIES } from './counts.ts'
 import { waitForTracker } from './first-contact.ts'
-import { between, Measure, type Period, type Snapshot } from './measure.ts'
+import { type WsPeriod, wsPeriod } from './measure.ts'
 import { createOffers, type OfferBuffers } from './offers.ts'
 import { createPopulation, type PopulationBuffers } from './population.ts'
-import { progressParts, type Result, writeReports } from './reports.ts'
-import type { LoadWorkerData } from './worker.ts'
+import { reports } from './reports.ts'
+import type { WorkerSettings } from './worker.ts'
 
-const NAME = 'aquatic_ws_load_test'
 /** Room for a few announces, whatever they hold. */
 const OUTGOING_BYTES_MIN = 262_144
 /** Of a message, beside its offers. */
@@ -39,40 +25,21 @@ const MESSAGE_BYTES = 65_536
 const OFFER_BYTES = 256
 const BYTES_PER_CHARACTER = 3
 
-/** `flags`: values of --json, --html and --pid. Returns the exit code. */
-export async function runWsLoadTest(
-  given: LoadConfig,
-  version: string,
-  entry: URL,
-  flags: ReadonlyMap<string, string>,
-): Promise<number> {
-  const config = withSeedAndPid(given, flags)
-  const files = outputFiles(flags)
-  const interrupt = onInterrupt()
-  const { pid, command, start_timeout } = config.tracker
-  const watch = TrackerWatch.open(pid, command)
-  try {
-    const ended = () => watch?.ended() ?? (interrupt.isThere() ? 'interrupted' : null)
-    await waitForTracker(targetsOf(config)[0], start_timeout, ended)
-    const run = new Run(config, entry, watch)
-    await run.start()
-    writeStderr(`${NAME} ${version}: ${planText(config)}\n`)
-    const failure = await run.watch(interrupt.promise)
-    const result = await run.finish()
-    return report({ ...result, config, version, failure }, files)
-  } finally {
-    await watch?.stop()
-  }
-}
-
-function planText(config: LoadConfig): string {
-  const { mode, workers, duration, open_loop, seed, network } = config
-  const how = mode === 'open' ? `${open_loop.rate} requests/s` : 'as fast as responses come'
-  const length = duration === 0 ? 'until Ctrl-C' : `for ${duration} s`
-  const threads = workers === 1 ? '1 worker' : `${workers} workers`
-  const scheme = network.use_tls ? 'wss' : 'ws'
-  const url = `${scheme}://${addressText(serverOf(config))}`
-  return `${how}, ${network.connections} connections, ${threads}, ${length}, to ${url}, seed ${seed}`
+export const wsTester: Tester<LoadConfig, Snapshot<CountName>, WsPeriod> = {
+  reports,
+  reach: (config, ended) =>
+    waitForTracker(targetsOf(config)[0], config.tracker.start_timeout, ended),
+  plan: (config) => {
+    const { mode, open_loop, network } = config
+    const how = mode === 'open' ? `${open_loop.rate} requests/s` : 'as fast as responses come'
+    const scheme = network.use_tls ? 'wss' : 'ws'
+    return {
+      how: `${how}, ${network.connections} connections`,
+      target: `${scheme}://${addressText(serverOf(config))}`,
+    }
+  },
+  prepare: (config, tracker) => new WsLoad(config, tracker),
+  heardNothing: ({ whole: { counts } }) => counts.received_announce + counts.received_scrape === 0,
 }
 
 /** One for each address to connect from. */
@@ -88,24 +55,17 @@ function targetsOf(config: LoadConfig): Target[] {
   }))
 }
 
-class Run {
+class WsLoad implements Load<Snapshot<CountName>, WsPeriod> {
+  readonly between = wsPeriod
   private readonly config: LoadConfig
-  private readonly tracker: TrackerWatch | null
-  private readonly threads: Threads
   private readonly targets: readonly Target[]
   private readonly population: PopulationBuffers
   private readonly offers: OfferBuffers
-  private readonly counters: SharedArrayBuffer
-  private readonly histograms: SharedArrayBuffer
-  private readonly measure: Measure
-  private readonly progress: Progress
-  private readonly sampling: Sampling<Snapshot, Period>
+  private readonly measure: Measure<CountName>
 
-  constructor(config: LoadConfig, entry: URL, tracker: TrackerWatch | null) {
-    const { workers, network, requests, seed, duration } = config
+  constructor(config: LoadConfig, tracker: TrackerWatch | null) {
+    const { workers, network, requests, seed } = config
     this.config = config
-    this.tracker = tracker
-    this.threads = new Threads(entry)
     this.targets = targetsOf(config)
     this.population = createPopulation({
       torrents: requests.number_of_torrents,
@@ -116,43 +76,30 @@ class Run {
       seed,
     })
     this.offers = createOffers(network.connections, offerRing(config))
-    this.counters = counterSlots(workers, COUNTS.length)
-    this.histograms = histogramMemory(workers * LATENCIES.length)
-    this.measure = new Measure(this.counters, this.histograms, tracker)
-    this.progress = new Progress(duration)
-    this.sampling = new Sampling({
-      take: () => this.measure.snapshot(),
-      between,
-      duration,
-      summarizeLast: config.summarize_last,
-      traffic: ({ sent, received, counts }) => ({
-        asked: sent + counts.connections_lost + counts.connections_failed,
-        heard: received + counts.connections_opened,
-      }),
-      timeoutMs: requests.response_timeout_milliseconds,
-      show: (elapsedSec, period, { counts }) =>
-        this.progress.show(elapsedSec, progressParts(period, wrongOf(counts))),
-    })
+    this.measure = new Measure(workers, COUNTS, LATENCIES.length, tracker)
   }
 
-  async start(): Promise<void> {
-    const { workers } = this.config
-    await Promise.all(
-      Array.from({ length: workers }, (_, index) => this.threads.start(this.dataFor(index))),
-    )
-    this.sampling.begin()
-    this.threads.go()
+  snapshot(): Snapshot<CountName> {
+    return this.measure.snapshot()
   }
 
-  private dataFor(index: number): LoadWorkerData {
+  traffic({ sent, received, counts }: WsPeriod): { asked: number; heard: number } {
+    return {
+      asked: sent + counts.connections_lost + counts.connections_failed,
+      heard: received + counts.connections_opened,
+    }
+  }
+
+  /** The workers have closed their connections. */
+  close(): void {}
+
+  workerData(index: number): WorkerSettings {
     const { requests, network, closed_loop, open_loop, checks, workers, mode } = this.config
     const { connections } = network
     const first = Math.floor((connections * index) / workers)
     const { weight_announce, weight_scrape, offers_per_announce } = requests
     const offerBytes = OFFER_BYTES + BYTES_PER_CHARACTER * requests.session_description_size
     return {
-      index,
-      state: this.threads.state,
       targets: this.targets,
       firstConnection: first,
       connections: Math.floor((connections * (index + 1)) / workers) - first,
@@ -177,43 +124,8 @@ class Run {
       rate: open_loop.rate / workers,
       timeoutMs: requests.response_timeout_milliseconds,
       outgoingBytes: Math.max(OUTGOING_BYTES_MIN, MESSAGE_BYTES + offers_per_announce * offerBytes),
-      counters: this.counters,
-      histograms: this.histograms,
+      counters: this.measure.counters,
+      histograms: this.measure.histograms,
     }
   }
-
-  /** Goes on until the end of the run; returns why it ended early, or null. */
-  watch(interrupted: Promise<void>): Promise<string | null> {
-    const ended = () => this.tracker?.ended() ?? null
-    return this.sampling.watch(interrupted, this.threads.failed, ended)
-  }
-
-  async finish(): Promise<Omit<Result, 'config' | 'version' | 'failure'>> {
-    const end = this.measure.snapshot()
-    this.progress.end()
-    await this.threads.stop()
-    // What was under way at the end has been waited for; rates are those up to the end.
-    const { ownCpuSec, atMs, tracker } = end
-    const final = { ...this.measure.snapshot(), ownCpuSec, atMs, tracker }
-    const { connections } = between(this.sampling.first, end)
-    return {
-      period: { ...between(this.sampling.summaryStart(end), final), connections },
-      whole: { ...between(this.sampling.first, final), connections },
-      periods: this.sampling.periods,
-    }
-  }
-}
-
-function report(result: Result, files: OutputFiles): number {
-  const failure = writeReports(result, files)
-  if (failure !== null) writeStderr(`${NAME}: ${failure}\n`)
-  const wrong = wrongOf(result.whole.counts)
-  if (result.failure !== null) writeStderr(`${NAME}: ${result.failure}\n`)
-  if (wrong > 0) writeStderr(`${NAME}: ${wrong} wrong messages\n`)
-  if (result.failure !== null || failure !== null) return EXIT_FAILED
-  if (wrong > 0) return EXIT_WRONG_ANSWERS
-  const { received_announce, received_scrape } = result.whole.counts
-  if (received_announce + received_scrape > 0) return EXIT_OK
-  writeStderr(`${NAME}: the tracker answered nothing\n`)
-  return EXIT_FAILED
 }

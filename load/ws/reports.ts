@@ -1,45 +1,25 @@
-// The figures of a run as people and programs read them: the progress line, the final tables, the
-// JSON file, the HTML report. Called by main.ts. Pure but for writing the files.
-import { writeFileSync } from 'node:fs'
-import { writeStdout } from '../../src/config/output.ts'
-import { effectiveFile } from '../../src/config/toml-text.ts'
-import { describeHardware } from '../machine.ts'
+// What the reports of the WebTorrent load tester have of their own: the progress line, rows, figures
+// and charts. Used by run.ts and reports.ts of load/. Pure functions.
+import { byteText, figure, grouped, lostShare, percent, type Section } from '../report.ts'
+import type { Chart } from '../report-html.ts'
 import {
-  byteText,
-  figure,
-  grouped,
-  lostShare,
-  percent,
-  type Section,
-  sectionsText,
-} from '../report.ts'
-import { type Chart, htmlReport } from '../report-html.ts'
-import {
-  cpuLines,
+  chartOver,
+  cpuJson,
+  DESCRIPTORS,
+  latencyChart,
   latencyJson,
   latencySection,
-  lineOf,
-  memoryLines,
-  quantileMarks,
-  secondsOf,
+  memoryJson,
+  processCharts,
+  processSection,
+  rate,
+  ratesTitle,
   trackerProgress,
 } from '../report-parts.ts'
-import { type OutputFiles, writeFailure } from '../run.ts'
-import { histogramChart, lineChart } from '../svg.ts'
+import type { Reports, Result } from '../reports.ts'
 import { type LoadConfig, loadSettings } from './config.ts'
-import { type Counts, LATENCIES, OFFER, WRONG_NAMES, WRONG_TEXTS, wrongOf } from './counts.ts'
-import type { Period } from './measure.ts'
-
-export interface Result {
-  readonly config: LoadConfig
-  readonly version: string
-  /** Why the run ended early, or null. */
-  readonly failure: string | null
-  /** What the summary is about, the whole run, and each second of it. */
-  readonly period: Period
-  readonly whole: Period
-  readonly periods: readonly Period[]
-}
+import { type Counts, LATENCIES, OFFER, WRONG_TEXTS } from './counts.ts'
+import type { WsPeriod } from './measure.ts'
 
 const LATENCY_TEXTS: Readonly<Record<(typeof LATENCIES)[number], string>> = {
   announce: 'announce → response',
@@ -49,13 +29,30 @@ const LATENCY_TEXTS: Readonly<Record<(typeof LATENCIES)[number], string>> = {
   handshake: 'connect → open',
 }
 
-export function progressParts(period: Period, wrong: number): string[] {
+export const reports: Reports<LoadConfig, WsPeriod> = {
+  program: 'aquatic_ws_load_test',
+  protocol: 'WebTorrent',
+  schema: loadSettings.schema,
+  answers: 'messages',
+  wrongTexts: WRONG_TEXTS,
+  progress,
+  sections: ({ period, whole }) => [
+    traffic(period, whole),
+    signalling(period.counts),
+    latencySection(LATENCIES.map((name, i) => [LATENCY_TEXTS[name], period.latencies[i]])),
+    connections(period, whole.counts),
+    processes(period),
+  ],
+  json,
+  charts,
+}
+
+function progress(period: WsPeriod, wrong: number): string[] {
   const { seconds, received, counts, responses, connections, latencies } = period
-  const asked = counts.sent_announce + counts.sent_scrape
   return [
-    `${grouped(received / seconds)} messages/s`,
-    `${grouped(counts.received_announce / seconds)} announces/s`,
-    `lost ${percent(lostShare(counts.lost, asked), 1)}`,
+    `${rate(received, seconds)} messages/s`,
+    `${rate(counts.received_announce, seconds)} announces/s`,
+    `lost ${percent(lostShare(counts.lost, askedOf(counts)), 1)}`,
     ...(wrong > 0 ? [`WRONG ${wrong}`] : []),
     `p50/p99 ${figure(responses.quantile(0.5))}/${figure(responses.quantile(0.99))} ms`,
     ...trackerProgress(period),
@@ -65,43 +62,24 @@ export function progressParts(period: Period, wrong: number): string[] {
   ]
 }
 
-/** Returns what went wrong with a file, or null. */
-export function writeReports(result: Result, files: OutputFiles): string | null {
-  const sections = sectionsOf(result)
-  writeStdout(`${sectionsText(sections)}\n`)
-  try {
-    if (files.json !== undefined) {
-      writeFileSync(files.json, `${JSON.stringify(jsonOf(result), null, 2)}\n`)
-    }
-    if (files.html !== undefined) writeFileSync(files.html, htmlOf(result, sections))
-    return null
-  } catch (error) {
-    return `the report could not be written: ${writeFailure(error)}`
-  }
+/** Requests, which can be lost. */
+function askedOf({ sent_announce, sent_scrape }: Counts): number {
+  return sent_announce + sent_scrape
 }
 
-export function sectionsOf({ period, whole }: Result): Section[] {
-  return [
-    traffic(period, period.seconds < whole.seconds),
-    signalling(period.counts),
-    latencySection(LATENCIES.map((name, i) => [LATENCY_TEXTS[name], period.latencies[i]])),
-    connections(period, whole.counts),
-    processes(period),
-    wrongMessages(whole.counts),
-  ]
+function offersPerAnnounce({ received_offer, received_announce }: Counts): number {
+  return received_offer / received_announce
 }
 
-function traffic(period: Period, isPart: boolean): Section {
+function traffic(period: WsPeriod, whole: WsPeriod): Section {
   const { seconds, counts, sent, received } = period
   const row = (name: string, to: number, from: number) => [
     name,
     rate(to, seconds),
     rate(from, seconds),
   ]
-  const part = isPart ? ', the last of the run' : ''
-  const asked = counts.sent_announce + counts.sent_scrape
   return {
-    title: `messages per second (${figure(seconds)} s${part})`,
+    title: ratesTitle('messages per second', period, whole),
     head: ['', 'to tracker', 'from tracker'],
     rows: [
       row('announces', counts.sent_announce, counts.received_announce),
@@ -113,8 +91,8 @@ function traffic(period: Period, isPart: boolean): Section {
       ['bytes', byteText(counts.sent_bytes / seconds), byteText(counts.received_bytes / seconds)],
     ],
     notes: [
-      `lost ${grouped(counts.lost)} (${percent(lostShare(counts.lost, asked), 1)}), late ${grouped(counts.late)}, ` +
-        `held back ${grouped(counts.held_back)}; offers travel in announces`,
+      `lost ${grouped(counts.lost)} (${percent(lostShare(counts.lost, askedOf(counts)), 1)}), ` +
+        `late ${grouped(counts.late)}, held back ${grouped(counts.held_back)}; offers travel in announces`,
     ],
   }
 }
@@ -140,11 +118,7 @@ function signalling(counts: Counts): Section {
   }
 }
 
-function offersPerAnnounce(counts: Counts): number {
-  return counts.received_offer / counts.received_announce
-}
-
-function connections(period: Period, all: Counts): Section {
+function connections(period: WsPeriod, all: Counts): Section {
   return {
     title: 'connections',
     head: ['', ''],
@@ -157,62 +131,13 @@ function connections(period: Period, all: Counts): Section {
   }
 }
 
-function processes(period: Period): Section {
-  const { seconds, sent, received, ownCpuSec, tracker } = period
-  const core = (cpuSec: number) => `${((cpuSec / seconds) * 100).toFixed(0)} %`
-  const micros = (cpuSec: number) => figure((cpuSec / (sent + received)) * 1e6)
-  const rows = [['load tester', core(ownCpuSec), micros(ownCpuSec), '', '', '']]
-  if (tracker !== null) {
-    const { rssKb, peakKb, openFiles } = tracker.now
-    rows.push([
-      'tracker',
-      core(tracker.cpuSec),
-      micros(tracker.cpuSec),
-      (rssKb / 1024).toFixed(1),
-      (peakKb / 1024).toFixed(1),
-      grouped(openFiles),
-    ])
-  }
-  return {
-    title: 'processes',
-    head: ['', 'of a core', 'CPU µs', 'resident MB', 'peak MB', 'descriptors'],
-    rows,
-    notes: ['CPU µs: per message, both directions together'],
-  }
+function processes(period: WsPeriod): Section {
+  const messages = period.sent + period.received
+  const note = 'CPU µs: per message, both directions together'
+  return processSection(period, { own: messages, tracker: messages }, note, [DESCRIPTORS])
 }
 
-function wrongMessages(counts: Counts): Section {
-  const rows = WRONG_NAMES.filter((name) => counts[name] > 0).map((name) => [
-    WRONG_TEXTS[name] ?? name,
-    grouped(counts[name]),
-  ])
-  if (rows.length === 0) return { title: 'wrong messages', head: ['', ''], rows: [['none', '0']] }
-  return { title: 'wrong messages', head: ['', 'messages'], rows }
-}
-
-function rate(count: number, seconds: number): string {
-  return grouped(count / seconds)
-}
-
-/** What programs read. Names are stable; new ones may come. */
-export function jsonOf(result: Result): object {
-  const { config, version, failure, period, whole, periods } = result
-  return {
-    program: 'aquatic_ws_load_test',
-    version,
-    date: new Date().toISOString(),
-    failure,
-    seed: config.seed,
-    settings: config,
-    machine: describeHardware(),
-    wrong_messages: wrongOf(whole.counts),
-    wrong: Object.fromEntries(WRONG_NAMES.map((name) => [name.slice(6), whole.counts[name]])),
-    summary: periodJson(period),
-    samples: periods.map(periodJson),
-  }
-}
-
-function periodJson(period: Period): object {
+function json(period: WsPeriod): object {
   const { seconds, counts, sent, received, tracker, ownCpuSec } = period
   const perSecond = (count: number) => Number((count / seconds).toFixed(2))
   const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole)
@@ -233,7 +158,7 @@ function periodJson(period: Period): object {
       answer: perSecond(counts.received_answer),
       error: perSecond(counts.received_error),
     },
-    lost_share: lostShare(counts.lost, counts.sent_announce + counts.sent_scrape),
+    lost_share: lostShare(counts.lost, askedOf(counts)),
     offers_delivered_per_announce: share(counts.received_offer, counts.received_announce),
     answers_delivered_per_answer: share(counts.received_answer, counts.sent_answer),
     latency_ms: Object.fromEntries(
@@ -241,72 +166,38 @@ function periodJson(period: Period): object {
     ),
     connections: period.connections,
     counts,
-    load_tester: {
-      cpu_seconds: ownCpuSec,
-      cpu_micros_per_message: (ownCpuSec / (sent + received)) * 1e6,
-    },
+    load_tester: cpuJson(ownCpuSec, 'message', sent + received),
     tracker: tracker && {
-      cpu_seconds: tracker.cpuSec,
-      cpu_micros_per_message: (tracker.cpuSec / (sent + received)) * 1e6,
-      resident_kb: tracker.now.rssKb,
-      peak_kb: tracker.now.peakKb,
+      ...cpuJson(tracker.cpuSec, 'message', sent + received),
+      ...memoryJson(tracker.now),
       open_files: tracker.now.openFiles,
     },
   }
 }
 
-function htmlOf(result: Result, sections: readonly Section[]): string {
-  const { config, whole, version, failure } = result
-  const wrong = wrongOf(whole.counts)
-  const alarms = [
-    ...(failure === null ? [] : [`The run ended early: ${failure}.`]),
-    ...(wrong === 0 ? [] : [`${grouped(wrong)} wrong messages: see the last table.`]),
-  ]
-  const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
-  return htmlReport({
-    title: `WebTorrent load test of ${config.server_address}`,
-    subtitle: `mode '${config.mode}', ${figure(whole.seconds)} s, ${date} UTC, aquatic_ws_load_test ${version}`,
-    alarm: alarms.join(' '),
-    charts: charts(result),
-    sections,
-    settings: effectiveFile(loadSettings.schema, config, () => ''),
-    machine: describeHardware(),
-  })
-}
-
-function charts({ periods, period }: Result): Chart[] {
-  const seconds = secondsOf(periods)
-  const rates = [
-    lineOf('from tracker', periods, ({ received, seconds }) => received / seconds),
-    lineOf('offers', periods, ({ counts, seconds }) => counts.received_offer / seconds),
-    lineOf('answers', periods, ({ counts, seconds }) => counts.received_answer / seconds),
-    lineOf('announces', periods, ({ counts, seconds }) => counts.received_announce / seconds),
-    lineOf('lost', periods, ({ counts, seconds }) => counts.lost / seconds),
-  ]
-  const offers = [lineOf('delivered', periods, ({ counts }) => offersPerAnnounce(counts))]
-  const latencies = [
-    lineOf('response p50', periods, ({ responses }) => responses.quantile(0.5)),
-    lineOf('response p99', periods, ({ responses }) => responses.quantile(0.99)),
-    lineOf('offer p50', periods, ({ latencies }) => latencies[OFFER].quantile(0.5)),
-    lineOf('offer p99', periods, ({ latencies }) => latencies[OFFER].quantile(0.99)),
-  ]
-  const histogram = (distribution: typeof period.responses) =>
-    histogramChart(distribution.bars(8), 'ms', quantileMarks(distribution))
-  const found: Chart[] = [
-    { title: 'Messages over time', svg: lineChart(seconds, rates, 'per second') },
-    { title: 'Offers delivered per announce', svg: lineChart(seconds, offers, 'offers') },
-    { title: 'Latency over time', svg: lineChart(seconds, latencies, 'ms') },
-    { title: 'Latency of responses', svg: histogram(period.responses) },
-    { title: 'Latency of offers', svg: histogram(period.latencies[OFFER]) },
+function charts({ periods, period }: Result<LoadConfig, WsPeriod>): Chart[] {
+  const found = [
+    chartOver('Messages over time', periods, 'per second', {
+      'from tracker': ({ received, seconds }) => received / seconds,
+      offers: ({ counts, seconds }) => counts.received_offer / seconds,
+      answers: ({ counts, seconds }) => counts.received_answer / seconds,
+      announces: ({ counts, seconds }) => counts.received_announce / seconds,
+      lost: ({ counts, seconds }) => counts.lost / seconds,
+    }),
+    chartOver('Offers delivered per announce', periods, 'offers', {
+      delivered: ({ counts }) => offersPerAnnounce(counts),
+    }),
+    chartOver('Latency over time', periods, 'ms', {
+      'response p50': ({ responses }) => responses.quantile(0.5),
+      'response p99': ({ responses }) => responses.quantile(0.99),
+      'offer p50': ({ latencies }) => latencies[OFFER].quantile(0.5),
+      'offer p99': ({ latencies }) => latencies[OFFER].quantile(0.99),
+    }),
+    latencyChart('Latency of responses', period.responses),
+    latencyChart('Latency of offers', period.latencies[OFFER]),
+    ...processCharts(periods),
   ]
   if (period.tracker === null) return found
-  const files = [
-    lineOf('descriptors', periods, ({ tracker }) => tracker?.now.openFiles ?? Number.NaN),
-  ]
-  return [
-    ...found,
-    { title: 'Processor time', svg: lineChart(seconds, cpuLines(periods), '% of a core') },
-    { title: "The tracker's memory", svg: lineChart(seconds, memoryLines(periods), 'MB') },
-    { title: "The tracker's open descriptors", svg: lineChart(seconds, files, '') },
-  ]
+  const descriptors = ({ tracker }: WsPeriod) => tracker?.now.openFiles ?? Number.NaN
+  return [...found, chartOver("The tracker's open descriptors", periods, '', { descriptors })]
 }

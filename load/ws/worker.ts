@@ -34,7 +34,8 @@ const QUIET_MS = 200
 const CLOSE_MS = 500
 const STREAM_MIX = 0x10000
 
-export interface LoadWorkerData extends WorkerStart {
+/** What main.ts tells each worker. */
+export interface WorkerSettings {
   readonly targets: readonly Target[]
   /** Its connections have the numbers from `firstConnection` on. */
   readonly firstConnection: number
@@ -57,14 +58,14 @@ export interface LoadWorkerData extends WorkerStart {
   readonly histograms: SharedArrayBuffer
 }
 
-export function runLoadWorker(data: LoadWorkerData): void {
+export function runLoadWorker(data: WorkerSettings & WorkerStart): void {
   const worker = new LoadWorker(data)
   startWorker(data.state)
   worker.run()
 }
 
 class LoadWorker implements Tally {
-  private readonly data: LoadWorkerData
+  private readonly data: WorkerSettings & WorkerStart
   private readonly state: Int32Array
   private readonly counts = new Int32Array(COUNTS.length)
   private readonly shared: Int32Array
@@ -83,7 +84,7 @@ class LoadWorker implements Tally {
   private asking = false
   private stopping = false
 
-  constructor(data: LoadWorkerData) {
+  constructor(data: WorkerSettings & WorkerStart) {
     this.data = data
     this.state = new Int32Array(data.state)
     this.shared = new Int32Array(data.counters)

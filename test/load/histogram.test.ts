@@ -18,7 +18,7 @@ describe('a histogram', () => {
     const found = recorded(-1, 0, Number.MAX_VALUE)
     expect(found.count()).toBe(3)
     expect(found.quantile(0.5)).toBeLessThan(0.001)
-    expect(found.max()).toBeGreaterThan(100_000)
+    expect(found.quantile(1)).toBeGreaterThan(100_000)
   })
 
   test('has buckets without gaps, each at most 1/64 wider than its start', () => {
