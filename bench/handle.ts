@@ -60,14 +60,9 @@ const settings = {
 const counts = new Int32Array(COUNTER_WORDS)
 const responder = new Responder(swarms, settings.announceInterval, counts)
 /** With `--limits`, what a source may ask for is limited as by default. */
-const rates = {
-  connects_per_second: 2000,
-  requests_per_second: 3000,
-  new_torrents_per_second: 500,
-  ban_seconds: 60,
-}
-const sources = process.argv.includes('--limits') ? createSourceLimits(rates) : null
-const gate = sources === null ? null : new SourceLimits(sources, counts)
+const rates = { connects: 2000, requests: 3000, newTorrents: 500, banSeconds: 60 }
+const limited = process.argv.includes('--limits')
+const gate = limited ? new SourceLimits(createSourceLimits(), rates, counts) : null
 swarms.gate = gate
 const handler = new Handler(responder, ids, buffers, settings, counts, gate)
 readClock()

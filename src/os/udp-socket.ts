@@ -52,7 +52,6 @@ export interface UdpSocketOptions {
 export interface UdpSocket {
   readonly fd: number
   readonly port: number
-  /** What the kernel granted. It reports twice what it counts for payload; this is halved. */
   readonly receiveBufferBytes: number
 }
 
@@ -72,7 +71,7 @@ export function createUdpSocket(options: UdpSocketOptions): UdpSocket {
   const fd = check('socket', libc.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0))
   try {
     setOptions(fd, options)
-    return { fd, port: options.port, receiveBufferBytes: getOption(fd, SO_RCVBUF) / 2 }
+    return { fd, port: options.port, receiveBufferBytes: receiveBuffer(fd) }
   } catch (error) {
     libc.close(fd)
     throw error
@@ -132,11 +131,18 @@ function allowFragments(fd: number, { family, dualStack }: UdpSocketOptions): vo
   if (family === 4 || dualStack) setOption(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
 }
 
-/** Beyond the system's maximum if we have the right to, else up to it. */
-function setReceiveBuffer(fd: number, bytes: number): void {
+/** Beyond the system's maximum if we have the right to, else up to it. Returns what was granted. */
+export function setReceiveBuffer(fd: number, bytes: number): number {
   const words = nativeWords(1)
   words[0] = bytes
   const at = addressOf(words)
-  if (libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, at as never, 4) === 0) return
-  setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes)
+  if (libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, at as never, 4) !== 0) {
+    setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes)
+  }
+  return receiveBuffer(fd)
+}
+
+/** What the kernel granted. It reports twice what it counts for payload. */
+function receiveBuffer(fd: number): number {
+  return getOption(fd, SO_RCVBUF) / 2
 }

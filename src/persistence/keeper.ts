@@ -56,6 +56,7 @@ export class Keeper {
   private timer: ReturnType<typeof setInterval> | undefined
   private underWay: Promise<void> | null = null
   private stopping = false
+  private intervalMinutes: number
 
   /** Reads what was kept, or takes it from a running tracker. Nobody may serve from the swarms yet. */
   static async open(options: KeeperOptions): Promise<Keeper> {
@@ -64,6 +65,7 @@ export class Keeper {
 
   private constructor(options: KeeperOptions, takeOver: TakeOver | null) {
     this.options = options
+    this.intervalMinutes = options.intervalMinutes
     this.takeOver = takeOver
     this.bootId = readBootId()
     const key = this.use(KEY_FILE, (path) => readKey(path, this.bootId))
@@ -88,7 +90,7 @@ export class Keeper {
    * tracker that was to be replaced goes on.
    */
   async start(stop: () => void): Promise<void> {
-    const { folder, intervalMinutes, log } = this.options
+    const { folder, log } = this.options
     try {
       await writeKey(folder.fileOf(KEY_FILE), this.bootId, this.secret)
     } catch (error) {
@@ -102,8 +104,20 @@ export class Keeper {
     this.handOver = new HandOver(folder.fileOf(SOCKET_FILE), actions, log)
     await this.handOver.listen()
     process.on('SIGUSR2', () => this.writeNow())
-    if (intervalMinutes === 0) return
-    this.timer = setInterval(() => this.writeNow(), intervalMinutes * MINUTE_MILLISECONDS)
+    this.setTimer()
+  }
+
+  /** Also while it is at work; 0 = no snapshots but the last. Nothing changes where it is the same. */
+  setInterval(minutes: number): void {
+    if (minutes === this.intervalMinutes || this.stopping) return
+    this.intervalMinutes = minutes
+    this.setTimer()
+  }
+
+  private setTimer(): void {
+    clearInterval(this.timer)
+    if (this.intervalMinutes === 0) return
+    this.timer = setInterval(() => this.writeNow(), this.intervalMinutes * MINUTE_MILLISECONDS)
   }
 
   /** The last snapshot, when nobody serves any more. After a take-over only what the other has not got. */

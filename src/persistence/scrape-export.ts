@@ -71,6 +71,7 @@ export class ScrapeExport {
   private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
   private underWay = false
+  private seconds = 0
 
   /** `path`: as it is called now that the process is who it will be. */
   constructor(path: string, swarms: Swarms, log: Log) {
@@ -79,7 +80,11 @@ export class ScrapeExport {
     this.log = log
   }
 
-  start(seconds: number): void {
+  /** From now on a file every so many seconds. Nothing changes where they are the same. */
+  setInterval(seconds: number): void {
+    if (seconds === this.seconds) return
+    this.seconds = seconds
+    clearInterval(this.timer)
     this.timer = setInterval(() => void this.writeNow(), seconds * 1000)
   }
 

@@ -9,6 +9,7 @@ import {
   closeSocket,
   createUdpSocket,
   openUdpSocket,
+  setReceiveBuffer,
   type UdpSocket,
   type UdpSocketOptions,
 } from '../os/udp-socket.ts'
@@ -22,6 +23,8 @@ export interface Listening {
   readonly warnings: readonly string[]
   /** Call it once the workers serve: from then on every socket gets its packets. */
   readonly begin: () => void
+  /** Asks the system for other receive buffers; returns what it does not grant, for the log. */
+  readonly setReceiveBuffers: (bytes: number) => string[]
 }
 
 export interface WorkerSocket {
@@ -46,6 +49,7 @@ export function openSockets(config: UdpConfig, workers: number, beside = false):
     if (sockets.length > 0) opened.push({ address: { ...item, port: sockets[0].port }, sockets })
   }
   if (opened.length === 0) throw new StartError('this machine has no address to listen on')
+  const all = opened.flatMap(({ sockets }) => sockets)
   return {
     addresses: opened.map(({ address }) => address),
     sockets: Array.from({ length: workers }, (_, worker) =>
@@ -55,9 +59,14 @@ export function openSockets(config: UdpConfig, workers: number, beside = false):
       })),
     ),
     warnings: bufferWarnings(
-      opened.flatMap(({ sockets }) => sockets),
+      all.map(({ receiveBufferBytes }) => receiveBufferBytes),
       socket_recv_buffer_size,
     ),
+    setReceiveBuffers: (bytes) =>
+      bufferWarnings(
+        all.map(({ fd }) => setReceiveBuffer(fd, bytes)),
+        bytes,
+      ),
     begin: () => {
       for (const bind of later) bind()
     },
@@ -120,8 +129,8 @@ function probePort(options: UdpSocketOptions): number {
   return probe.port
 }
 
-function bufferWarnings(sockets: readonly UdpSocket[], wanted: number): string[] {
-  const granted = Math.min(...sockets.map(({ receiveBufferBytes }) => receiveBufferBytes))
+function bufferWarnings(grants: readonly number[], wanted: number): string[] {
+  const granted = Math.min(...grants)
   if (wanted === 0 || granted >= wanted) return []
   return [
     `the system granted receive buffers of ${granted} bytes instead of ${wanted} ` +

@@ -36,8 +36,7 @@ import type { WorkerNews } from './news.ts'
 import { canApply, workerSettings } from './reload.ts'
 import type { RequestWorkerData } from './request-worker.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
-import { createSourceLimits } from './source-limit-settings.ts'
-import type { SourceLimitData } from './source-limits.ts'
+import { createSourceLimits, sourceRates } from './source-limit-settings.ts'
 import { UdpView } from './view.ts'
 import { Watch } from './watch.ts'
 
@@ -126,6 +125,10 @@ async function keeperFor(
   })
 }
 
+function exportSeconds({ scrape_export, cleaning }: UdpConfig): number {
+  return scrape_export.cleanings * cleaning.interval
+}
+
 class Tracker {
   readonly service: ServiceManager
   readonly accessList: AccessListKeeper
@@ -136,9 +139,11 @@ class Tracker {
   private readonly links: Links
   private readonly workers: Workers
   private readonly counters: SharedArrayBuffer
+  private readonly keeper: Keeper | null
+  private readonly limits = createSourceLimits()
   private readonly secret: Uint8Array
-  private readonly limits: SourceLimitData | null
   private readonly watch: Watch
+  private scrapeExport: ScrapeExport | null = null
   /** To each worker, of either kind. */
   private readonly news: UpdateSender<WorkerNews>[] = []
 
@@ -157,9 +162,9 @@ class Tracker {
     this.links = createLinks(workerCounts.socket, workerCounts.request)
     this.workers = new Workers('aquatic_udp', entry, log)
     this.service = new ServiceManager('aquatic_udp', this.workers, log)
+    this.keeper = keeper
     this.secret = keeper?.secret ?? randomBytes(SECRET_BYTES)
     if (keeper !== null) this.workers.beforeExit(() => keeper.finish())
-    this.limits = createSourceLimits(config.source_limits)
     const { access_list, privileges } = config
     this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (accessList) => {
       for (const worker of this.news) worker.send({ accessList })
@@ -190,14 +195,15 @@ class Tracker {
 
   /** `rootChanged`: paths begin at the new root directory. */
   startExport(rootChanged: boolean): void {
-    const { scrape_export, privileges, cleaning, protocol } = this.config
-    const { path, cleanings } = scrape_export
+    const { scrape_export, privileges, protocol } = this.config
+    const { path } = scrape_export
     if (path === '') return
     const inside = rootChanged ? (pathBelow(privileges.chroot_path, path) ?? path) : path
     const swarms = attachSwarms(this.swarms, protocol.count_downloads)
     const scrapeExport = new ScrapeExport(inside, swarms, logFor('export'))
     this.workers.onStop(() => scrapeExport.stop())
-    scrapeExport.start(cleanings * cleaning.interval)
+    scrapeExport.setInterval(exportSeconds(this.config))
+    this.scrapeExport = scrapeExport
   }
 
   /** Opens the endpoint of [operations] address; returns where it is, null for none. */
@@ -242,6 +248,14 @@ class Tracker {
     this.watch.configure(config)
     setLimits(this.swarms, config.limits.max_torrents, config.limits.max_peers)
     for (const worker of this.news) worker.send({ settings: workerSettings(config) })
+    this.keeper?.setInterval(config.persistence.interval_minutes)
+    this.scrapeExport?.setInterval(exportSeconds(config))
+    const { socket_recv_buffer_size } = config.network
+    // A worker that stops closes its sockets.
+    if (paths.has('network.socket_recv_buffer_size') && this.workers.areServing()) {
+      const warnings = this.listening.setReceiveBuffers(socket_recv_buffer_size)
+      for (const warning of warnings) log.warn(warning)
+    }
     const lists = ['access_list.mode', 'access_list.path']
     if (lists.some((path) => paths.has(path))) this.accessList.change(config.access_list)
   }
@@ -276,7 +290,8 @@ class Tracker {
   }
 
   private requestWorker(index: number): RequestWorkerData {
-    const { protocol, cleaning, handlers, persistence, scrape_export } = this.config
+    const { handlers, persistence, scrape_export } = this.config
+    const { protocol, cleaning, source_limits } = this.config
     return {
       role: 'request',
       index,
@@ -285,6 +300,7 @@ class Tracker {
       workers: this.workerCounts.request,
       links: this.links.requestWorkers[index],
       limits: this.limits,
+      rates: sourceRates(source_limits),
       maxRequests: handlers.max_requests_per_iter,
       waitMicroseconds: handlers.channel_recv_timeout_microseconds,
       swarms: this.swarms,

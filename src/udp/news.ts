@@ -7,6 +7,7 @@ import type { Swarms } from '../swarm/swarm.ts'
 import type { ConnectionIds } from './connection-id.ts'
 import type { Handler, RequestSettings } from './handle.ts'
 import type { Responder } from './respond.ts'
+import type { SourceLimits, SourceRates } from './source-limits.ts'
 
 export interface WorkerNews {
   readonly accessList?: AccessListData
@@ -16,6 +17,7 @@ export interface WorkerNews {
 /** The settings that can change. */
 export interface WorkerSettings {
   readonly requests: RequestSettings
+  readonly rates: SourceRates
   readonly maxConnectionAge: number
   readonly cleaningInterval: number
   readonly maxPeerAge: number
@@ -28,6 +30,7 @@ export interface NewsTargets {
   readonly responder: Responder | null
   readonly handler: Handler | null
   readonly ids: ConnectionIds | null
+  readonly limits: SourceLimits | null
 }
 
 export class NewsReader {
@@ -51,10 +54,11 @@ export class NewsReader {
   }
 
   private apply(settings: WorkerSettings, now: number): void {
-    const { handler, responder, ids, cleaner } = this.targets
+    const { handler, responder, ids, cleaner, limits } = this.targets
     handler?.configure(settings.requests)
     const { announceInterval, intervalJitter } = settings.requests
     responder?.setInterval(announceInterval, intervalJitter)
+    limits?.setRates(settings.rates)
     ids?.setMaxAge(settings.maxConnectionAge)
     cleaner?.setTimes(settings.cleaningInterval, settings.maxPeerAge, now)
   }

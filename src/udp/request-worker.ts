@@ -22,7 +22,7 @@ import { tablesOwnedBy } from './owners.ts'
 import { Reporter } from './reporter.ts'
 import { Responder } from './respond.ts'
 import { RequestServer } from './serve-requests.ts'
-import { type SourceLimitData, SourceLimits } from './source-limits.ts'
+import { type SourceLimitData, SourceLimits, type SourceRates } from './source-limits.ts'
 
 /** The longest sleep at a time, so that stop and time are noticed, */
 const SLEEP_MILLISECONDS_MAX = 200
@@ -39,7 +39,8 @@ export interface RequestWorkerData extends WorkerStart {
   /** Nobody else walks through the tables of this worker. */
   readonly alone: boolean
   readonly countDownloads: boolean
-  readonly limits: SourceLimitData | null
+  readonly limits: SourceLimitData
+  readonly rates: SourceRates
   readonly announceInterval: number
   readonly intervalJitter: number
   readonly cleaningInterval: number
@@ -66,14 +67,15 @@ export function runRequestWorker(data: RequestWorkerData): void {
     clockSeconds(),
   )
   const counts = new Int32Array(COUNTER_WORDS)
-  swarms.gate = data.limits === null ? null : new SourceLimits(data.limits, counts)
+  const limits = new SourceLimits(data.limits, data.rates, counts)
+  swarms.gate = limits
   const responder = new Responder(swarms, data.announceInterval, counts)
   responder.setInterval(data.announceInterval, data.intervalJitter)
   const worker = new RequestWorker(
     data,
     responder,
     cleaner,
-    new NewsReader(data.updates, { swarms, cleaner, responder, handler: null, ids: null }),
+    new NewsReader(data.updates, { swarms, cleaner, responder, limits, handler: null, ids: null }),
   )
   parentPort?.postMessage(READY_MESSAGE)
   worker.run()

@@ -40,7 +40,7 @@ import { REQUEST_RECORD_WORDS_MAX } from './record.ts'
 import { Reporter } from './reporter.ts'
 import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
-import { type SourceLimitData, SourceLimits } from './source-limits.ts'
+import { type SourceLimitData, SourceLimits, type SourceRates } from './source-limits.ts'
 
 /** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
 const TIME_MAX = 0x7fffffff
@@ -57,8 +57,8 @@ export interface SocketWorkerData extends WorkerStart {
   readonly countDownloads: boolean
   readonly requests: RequestSettings
   readonly secret: Uint8Array
-  /** Null when nothing is limited. */
-  readonly limits: SourceLimitData | null
+  readonly limits: SourceLimitData
+  readonly rates: SourceRates
   readonly maxConnectionAge: number
   readonly cleaningInterval: number
   readonly maxPeerAge: number
@@ -76,7 +76,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const memory = new PacketMemory(data.batchPackets, RECEIVE_SLOT_BYTES, ANSWER_BYTES_MAX_IPV4)
   const batches = data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo))
   const counts = new Int32Array(COUNTER_WORDS)
-  const limits = data.limits === null ? null : new SourceLimits(data.limits, counts)
+  const limits = new SourceLimits(data.limits, data.rates, counts)
   const stages =
     data.links === null
       ? inline(data, counts, limits)
@@ -87,6 +87,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
     ...stages,
     handler,
     ids,
+    limits,
   })
   parentPort?.postMessage(READY_MESSAGE)
   worker.run()
@@ -99,7 +100,7 @@ interface Stages extends Pick<NewsTargets, 'swarms' | 'cleaner' | 'responder'> {
   readonly schedule: Schedule
 }
 
-function inline(data: SocketWorkerData, counts: Int32Array, limits: SourceLimits | null): Stages {
+function inline(data: SocketWorkerData, counts: Int32Array, limits: SourceLimits): Stages {
   const { index, workers, cleaningInterval, maxPeerAge } = data
   const swarms = attachSwarms(data.swarms, data.countDownloads)
   swarms.gate = limits

@@ -3,7 +3,7 @@
 import { randomFillSync } from 'node:crypto'
 import { type ConfigOf, section } from '../config/schema.ts'
 import { integer, seconds } from '../config/setting.ts'
-import { SOURCE_LIMIT_BYTES, type SourceLimitData } from './source-limits.ts'
+import { SOURCE_LIMIT_BYTES, type SourceLimitData, type SourceRates } from './source-limits.ts'
 
 // Costs are in 2^18ths of a second: above this they would be too coarse.
 const RATE_MAX = 100_000
@@ -54,15 +54,17 @@ export const sourceLimitSettings = section(
 
 type SourceLimitConfig = ConfigOf<{ source_limits: typeof sourceLimitSettings }>['source_limits']
 
-/** Memory for all workers; null when nothing is limited. */
-export function createSourceLimits(config: SourceLimitConfig): SourceLimitData | null {
-  const rates = {
+export function sourceRates(config: SourceLimitConfig): SourceRates {
+  return {
     connects: config.connects_per_second,
     requests: config.requests_per_second,
     newTorrents: config.new_torrents_per_second,
     banSeconds: config.ban_seconds,
   }
-  if (rates.connects + rates.requests + rates.newTorrents === 0) return null
+}
+
+/** Memory for all workers; also when nothing is limited, which may change. It is spent as it is touched. */
+export function createSourceLimits(): SourceLimitData {
   const [key0, key1] = randomFillSync(new Int32Array(2))
-  return { rates, words: new SharedArrayBuffer(SOURCE_LIMIT_BYTES), key0, key1 }
+  return { words: new SharedArrayBuffer(SOURCE_LIMIT_BYTES), key0, key1 }
 }

@@ -11,6 +11,7 @@
 // A counter is one word: the time up to which what was let through is paid for, each request costing
 // 1 ÷ rate seconds (GCRA). It may be ahead of the clock by a burst. Words are read and written without
 // atomics or lock, each alone; when two workers meet, one charge is lost, and the limit is a hair higher.
+// A counter holds time, not a number of requests, so it stays right when the rates change.
 //
 //  connects   row 0: 65,536 words │ row 1
 //  addresses  row 0: 65,536 × (0 requests │ 1 new torrents │ 2 refused │ 3 banned until, second) │ row 1
@@ -21,7 +22,7 @@
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { BANS } from './counters.ts'
 
-/** Settings, per second; 0 = no limit. */
+/** Settings, per second; 0 = no limit. They may change while the workers serve. */
 export interface SourceRates {
   readonly connects: number
   readonly requests: number
@@ -31,7 +32,6 @@ export interface SourceRates {
 
 /** What all workers share. */
 export interface SourceLimitData {
-  readonly rates: SourceRates
   readonly words: SharedArrayBuffer
   readonly key0: number
   readonly key1: number
@@ -71,20 +71,25 @@ export class SourceLimits {
   private readonly counts: Int32Array
   private readonly key0: number
   private readonly key1: number
-  private readonly connectCost: number
-  private readonly requestCost: number
-  private readonly newTorrentCost: number
-  private readonly banSeconds: number
+  private connectCost = 0
+  private requestCost = 0
+  private newTorrentCost = 0
+  private banSeconds = 0
   private readonly source = new Int32Array(2)
   private second = 0
   private now = 0
 
   /** `counts`: of the worker, for the bans. */
-  constructor({ rates, words, key0, key1 }: SourceLimitData, counts: Int32Array) {
+  constructor({ words, key0, key1 }: SourceLimitData, rates: SourceRates, counts: Int32Array) {
     this.words = new Int32Array(words)
     this.counts = counts
     this.key0 = key0
     this.key1 = key1
+    this.setRates(rates)
+  }
+
+  /** Also while it is at work. A ban that would last longer than new ones is lifted. */
+  setRates(rates: SourceRates): void {
     this.connectCost = costOf(rates.connects)
     this.requestCost = costOf(rates.requests)
     this.newTorrentCost = costOf(rates.newTorrents)
@@ -173,7 +178,10 @@ export class SourceLimits {
 
   private isBanned(slot: number): boolean {
     const left = (this.words[slot + BANNED_UNTIL] - this.second) | 0
-    return left > 0 && left <= this.banSeconds
+    if (left <= this.banSeconds) return left > 0
+    // Not left to run down to what is allowed now: it would come into force again.
+    this.words[slot + BANNED_UNTIL] = this.second
+    return false
   }
 }
 

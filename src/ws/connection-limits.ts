@@ -31,14 +31,18 @@ export function createConnectionLimits(maxConnections: number): SharedArrayBuffe
 export class ConnectionLimits {
   private readonly words: Int32Array
   private readonly mask: number
-  private readonly max: number
-  private readonly maxPerAddress: number
+  private max = 0
+  private maxPerAddress = 0
   private readonly address = new Int32Array(2)
 
-  /** `maxPerAddress`: 0 = no limit. */
   constructor(buffer: SharedArrayBuffer, max: number, maxPerAddress: number) {
     this.words = new Int32Array(buffer)
     this.mask = (this.words.length - ENTRIES) / ENTRY_WORDS - 1
+    this.configure(max, maxPerAddress)
+  }
+
+  /** At most as many as there is room for. Who is here stays. `maxPerAddress`: 0 = no limit. */
+  configure(max: number, maxPerAddress: number): void {
     this.max = max
     this.maxPerAddress = maxPerAddress === 0 ? max : maxPerAddress
   }

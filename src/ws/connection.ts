@@ -70,8 +70,9 @@ function isBusy({ backlog, outbox, pendingOffers }: Connection): boolean {
 export class Connections {
   readonly states: ConnectionStates
   count = 0
+  /** For the first ping of new connections. */
+  pingInterval: number
   private readonly worker: number
-  private readonly pingInterval: number
   private readonly slots: (Connection | null)[] = []
   private readonly generations: number[] = []
   /** Free slots, used again oldest first, so that a generation lasts. */

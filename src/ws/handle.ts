@@ -73,10 +73,10 @@ export class Handler {
   private readonly connections: Connections
   private readonly sender: Sender
   private readonly signal: Signal
-  /** May be replaced while it is at work, but for the numbers that memory was made for. */
+  /** May be replaced while it is at work; the limits of `request` beside it. */
   settings: RequestSettings
   private readonly counts: Int32Array
-  private readonly request: Request
+  readonly request: Request
   private readonly receivers: Int32Array
   private now = 0
 

@@ -3,7 +3,6 @@
 import type { Cleaner } from '../swarm/cleaner.ts'
 import type { Connection, Connections } from './connection.ts'
 import { CLOSED_SILENT, CLOSED_UNREACHABLE } from './counters.ts'
-import type { WorkerSettings } from './reload.ts'
 
 /** Between two slices of a cleaning, in which messages are served. */
 const CLEANING_PAUSE_MILLISECONDS = 1
@@ -35,9 +34,10 @@ export class Housekeeping {
     this.counts = counts
   }
 
-  /** Other settings while it is at work. */
-  configure({ maxConnectionAge, maxOfferAge }: WorkerSettings): void {
-    this.settings = { ...this.settings, maxConnectionAge, maxOfferAge }
+  /** Other settings while it is at work; a ping that is planned comes as planned. */
+  configure(settings: HousekeepingSettings): void {
+    this.settings = settings
+    this.connections.pingInterval = settings.pingInterval
   }
 
   tick(now: number): void {

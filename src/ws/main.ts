@@ -148,11 +148,12 @@ class Tracker {
       swarms,
       connections: createConnectionStates(workerCount, maxConnections),
       limits: createConnectionLimits(maxConnections),
-      maxConnections,
       counters,
       counterWords: slotWords(COUNTERS.length),
       signalKeys: { key0, key1 },
-      ...settingsFor(config),
+      messageBytesMax: config.network.websocket_max_message_size,
+      countDownloads: config.protocol.count_downloads,
+      ...workerSettings(config, maxConnections),
     }
   }
 
@@ -210,7 +211,7 @@ class Tracker {
     setLog(config.log_level, config.log_format)
     this.watch.configure(config)
     setLimits(this.shared.swarms, config.limits.max_torrents, config.limits.max_peers)
-    this.workers.tell({ settings: workerSettings(config) })
+    this.workers.tell({ settings: workerSettings(config, this.shared.maxConnections) })
     const lists = ['access_list.mode', 'access_list.path']
     if (lists.some((path) => paths.has(path))) this.accessList.change(config.access_list)
   }
@@ -234,32 +235,5 @@ class Tracker {
       if (!(error instanceof TlsError)) throw error
       log.error(`the certificate stays as it was: ${error.message}`)
     }
-  }
-}
-
-function settingsFor({ network, protocol, cleaning, limits }: WsConfig) {
-  const list = (setting: string | readonly string[]) =>
-    [setting].flat().filter((text) => text !== '')
-  return {
-    trustedProxies: list(network.trusted_proxies),
-    allowedOrigins: list(network.allowed_origins),
-    messageBytesMax: network.websocket_max_message_size,
-    backlogBytesMax: limits.max_backlog_bytes,
-    maxConnectionsPerAddress: limits.max_connections_per_ip,
-    countDownloads: protocol.count_downloads,
-    requests: {
-      maxScrapeTorrents: protocol.max_scrape_torrents,
-      maxOffers: protocol.max_offers,
-      announceInterval: protocol.peer_announce_interval,
-      intervalJitter: protocol.interval_jitter,
-      maxTorrentsPerConnection: limits.max_torrents_per_connection,
-    },
-    housekeeping: {
-      maxConnectionAge: cleaning.max_connection_age,
-      pingInterval: cleaning.ping_interval_seconds,
-      maxOfferAge: cleaning.max_offer_age,
-    },
-    cleaningInterval: cleaning.interval,
-    maxPeerAge: cleaning.max_peer_age,
   }
 }

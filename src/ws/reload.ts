@@ -1,6 +1,8 @@
 // Which settings of aquatic_ws can change while it runs, and in what form workers get them. Used by
 // main.ts. Owns nothing.
 import type { WsConfig } from './config.ts'
+import type { RequestSettings } from './handle.ts'
+import type { HousekeepingSettings } from './housekeeping.ts'
 
 const LIVE: ReadonlySet<string> = new Set([
   'log_level',
@@ -14,35 +16,70 @@ const LIVE: ReadonlySet<string> = new Set([
   'cleaning.max_peer_age',
   'cleaning.max_connection_age',
   'cleaning.max_offer_age',
+  'cleaning.ping_interval_seconds',
   'limits.max_torrents_per_connection',
+  'limits.max_connections_per_ip',
+  'limits.max_backlog_bytes',
+  'network.trusted_proxies',
+  'network.allowed_origins',
+])
+
+/** Memory was made for the values of the start: these may be lowered, and raised again up to there. */
+const BOUNDED_BY_START: ReadonlyMap<string, (config: WsConfig) => number> = new Map([
+  ['limits.max_torrents', ({ limits }) => limits.max_torrents],
+  ['limits.max_peers', ({ limits }) => limits.max_peers],
+  ['limits.max_connections', ({ limits }) => limits.max_connections],
+  ['protocol.max_offers', ({ protocol }) => protocol.max_offers],
+  ['protocol.max_scrape_torrents', ({ protocol }) => protocol.max_scrape_torrents],
 ])
 
 /** What a worker takes over while it runs. */
 export interface WorkerSettings {
-  readonly announceInterval: number
-  readonly intervalJitter: number
-  readonly maxTorrentsPerConnection: number
-  readonly maxConnectionAge: number
-  readonly maxOfferAge: number
+  readonly requests: RequestSettings
+  readonly housekeeping: HousekeepingSettings
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
+  readonly backlogBytesMax: number
+  readonly trustedProxies: readonly string[]
+  readonly allowedOrigins: readonly string[]
   readonly cleaningInterval: number
   readonly maxPeerAge: number
 }
 
 /** `start`: the settings that memory was reserved for. */
 export function canApply(start: WsConfig, path: string, after: WsConfig): boolean {
-  if (path === 'limits.max_torrents') return after.limits.max_torrents <= start.limits.max_torrents
-  if (path === 'limits.max_peers') return after.limits.max_peers <= start.limits.max_peers
-  return LIVE.has(path)
+  const bound = BOUNDED_BY_START.get(path)
+  return bound === undefined ? LIVE.has(path) : bound(after) <= bound(start)
 }
 
-export function workerSettings({ protocol, cleaning, limits }: WsConfig): WorkerSettings {
+/** `maxConnections`: as many as there is memory for. */
+export function workerSettings(
+  { network, protocol, cleaning, limits }: WsConfig,
+  maxConnections: number,
+): WorkerSettings {
   return {
-    announceInterval: protocol.peer_announce_interval,
-    intervalJitter: protocol.interval_jitter,
-    maxTorrentsPerConnection: limits.max_torrents_per_connection,
-    maxConnectionAge: cleaning.max_connection_age,
-    maxOfferAge: cleaning.max_offer_age,
+    requests: {
+      maxScrapeTorrents: protocol.max_scrape_torrents,
+      maxOffers: protocol.max_offers,
+      announceInterval: protocol.peer_announce_interval,
+      intervalJitter: protocol.interval_jitter,
+      maxTorrentsPerConnection: limits.max_torrents_per_connection,
+    },
+    housekeeping: {
+      maxConnectionAge: cleaning.max_connection_age,
+      pingInterval: cleaning.ping_interval_seconds,
+      maxOfferAge: cleaning.max_offer_age,
+    },
+    maxConnections: Math.min(limits.max_connections, maxConnections),
+    maxConnectionsPerAddress: limits.max_connections_per_ip,
+    backlogBytesMax: limits.max_backlog_bytes,
+    trustedProxies: listOf(network.trusted_proxies),
+    allowedOrigins: listOf(network.allowed_origins),
     cleaningInterval: cleaning.interval,
     maxPeerAge: cleaning.max_peer_age,
   }
+}
+
+function listOf(setting: string | readonly string[]): string[] {
+  return [setting].flat().filter((text) => text !== '')
 }

@@ -68,19 +68,25 @@ export class Request {
   /** Valid offers, up to the limit. */
   offerCount = 0
   readonly offers: Int32Array
-  readonly offersMax: number
+  offersMax: number
   /** Info hashes, up to the limit; one that is no list is the first. */
   hashCount = 0
   /** The info hashes came as a list. */
   hashList = false
   readonly hashes: Int32Array
-  readonly hashesMax: number
+  hashesMax: number
 
   constructor(offersMax: number, hashesMax: number) {
     this.offersMax = offersMax
     this.hashesMax = hashesMax
     this.offers = new Int32Array(Math.max(1, offersMax) * OFFER_WORDS)
     this.hashes = new Int32Array(hashesMax * HASH_WORDS)
+  }
+
+  /** Other limits, at most those of the start. */
+  limitTo(offersMax: number, hashesMax: number): void {
+    this.offersMax = offersMax
+    this.hashesMax = hashesMax
   }
 
   // HOT: no allocation below this line.

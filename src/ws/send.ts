@@ -10,7 +10,8 @@ import { CLOSED_BACKLOG, SENT_BYTES, SENT_MESSAGES } from './counters.ts'
 
 export class Sender {
   private readonly connections: Connections
-  private readonly backlogMax: number
+  /** May be replaced while it is at work. */
+  backlogMax: number
   private readonly counts: Int32Array
   private waiting: Connection[] = []
   private flushed: Connection[] = []

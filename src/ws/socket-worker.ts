@@ -21,14 +21,13 @@ import { Cleaner } from '../swarm/cleaner.ts'
 import { type ConnectionBuffers, ConnectionStates } from '../swarm/connections.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import type { Swarms } from '../swarm/swarm.ts'
-import { ProxyList } from './client-address.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTERS } from './counters.ts'
 import { Exchange, type ExchangeEnds } from './exchange.ts'
-import { Handler, type RequestSettings } from './handle.ts'
+import { Handler } from './handle.ts'
 import { Heap } from './heap.ts'
-import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts'
+import { Housekeeping } from './housekeeping.ts'
 import type { WorkerSettings } from './reload.ts'
 import { Sender } from './send.ts'
 import { Signal, type SignalKeys } from './signal.ts'
@@ -59,24 +58,15 @@ const CLOSE_CODE_STOP = 1001
 /** How long a stop waits for clients to answer the close frame; the process ends within a second. */
 const STOP_WAIT_MILLISECONDS = 150
 
-export interface SocketWorkerData extends WorkerStart {
+export interface SocketWorkerData extends WorkerStart, WorkerSettings {
   readonly workers: number
   readonly addresses: readonly ServerAddress[]
   readonly tls: TlsFiles | null
   readonly swarms: SwarmBuffers
   readonly connections: ConnectionBuffers
   readonly limits: SharedArrayBuffer
-  readonly maxConnections: number
-  readonly maxConnectionsPerAddress: number
-  readonly trustedProxies: readonly string[]
-  readonly allowedOrigins: readonly string[]
   readonly messageBytesMax: number
-  readonly backlogBytesMax: number
   readonly countDownloads: boolean
-  readonly requests: RequestSettings
-  readonly housekeeping: HousekeepingSettings
-  readonly cleaningInterval: number
-  readonly maxPeerAge: number
   readonly signalKeys: SignalKeys
   /** Null for the only worker. */
   readonly exchange: ExchangeEnds | null
@@ -136,13 +126,13 @@ class SocketWorker {
     const { counts } = this
     const states = new ConnectionStates(data.connections)
     const swarms = attachSwarms(data.swarms, data.countDownloads, states)
-    const { maxConnections, maxConnectionsPerAddress } = data
     swarms.access.replace(data.accessList)
     this.data = data
     this.swarms = swarms
     this.tls = data.tls
     this.counters = new Int32Array(data.counters)
     this.heartbeat = new Int32Array(data.heartbeat)
+    const { maxConnections, maxConnectionsPerAddress } = data
     this.limits = new ConnectionLimits(data.limits, maxConnections, maxConnectionsPerAddress)
     this.connections = new Connections(data.index, states, data.housekeeping.pingInterval)
     this.sender = new Sender(this.connections, data.backlogBytesMax, counts)
@@ -150,9 +140,8 @@ class SocketWorker {
     this.signal = new Signal(data.index, connections, sender, data.signalKeys, counts)
     this.handler = new Handler(swarms, connections, sender, this.signal, data.requests, counts)
     this.connectTo(data.exchange)
-    const proxies = new ProxyList(data.trustedProxies)
-    const { allowedOrigins } = data
-    this.upgrader = new Upgrader(connections, this.limits, proxies, allowedOrigins, counts)
+    this.upgrader = new Upgrader(connections, this.limits, counts)
+    this.upgrader.configure(data.trustedProxies, data.allowedOrigins)
     const tables = swarms.websocket.filter((_, i) => i % data.workers === data.index)
     const shared = data.workers > 1
     const { cleaningInterval, maxPeerAge } = data
@@ -176,19 +165,23 @@ class SocketWorker {
 
   reload({ tls, accessList, settings }: ReloadMessage): void {
     if (tls !== undefined) this.useCertificates(tls)
-    if (settings !== undefined) {
-      const { announceInterval, intervalJitter, maxTorrentsPerConnection } = settings
-      const { requests } = this.data
-      const changed = { announceInterval, intervalJitter, maxTorrentsPerConnection }
-      this.handler.settings = { ...requests, ...changed }
-      this.housekeeping.configure(settings)
-      this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)
-    }
+    if (settings !== undefined) this.configure(settings)
     if (accessList === undefined) return
     this.swarms.access.replace(accessList)
     this.cleaner.accessChanged(this.now)
     // The list before it is garbage now, of a size that the collector does not see from its own heap.
     Bun.gc(true)
+  }
+
+  private configure(settings: WorkerSettings): void {
+    const { requests } = settings
+    this.handler.settings = requests
+    this.handler.request.limitTo(requests.maxOffers, requests.maxScrapeTorrents)
+    this.housekeeping.configure(settings.housekeeping)
+    this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)
+    this.limits.configure(settings.maxConnections, settings.maxConnectionsPerAddress)
+    this.sender.backlogMax = settings.backlogBytesMax
+    this.upgrader.configure(settings.trustedProxies, settings.allowedOrigins)
   }
 
   /** Says goodbye to all clients, and ends the thread. Swarms end with the process, so nobody leaves them. */

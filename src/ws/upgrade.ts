@@ -2,7 +2,7 @@
 // `/health` says that the worker serves; everything else gets a page that says what this is. Called
 // by the socket worker's server for each request. Owns nothing; a refused handshake leaves no trace.
 import type { Server } from 'bun'
-import { type AddressKey, addressKey, type ProxyList } from './client-address.ts'
+import { type AddressKey, addressKey, ProxyList } from './client-address.ts'
 import type { Connection, Connections } from './connection.ts'
 import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'
 import {
@@ -22,23 +22,20 @@ ws:// or wss:// in place of http:// or https://.
 export class Upgrader {
   private readonly connections: Connections
   private readonly limits: ConnectionLimits
-  private readonly proxies: ProxyList
+  private proxies = new ProxyList([])
   /** Empty: all. */
-  private readonly origins: ReadonlySet<string>
+  private origins: ReadonlySet<string> = new Set()
   private readonly counts: Int32Array
 
-  constructor(
-    connections: Connections,
-    limits: ConnectionLimits,
-    proxies: ProxyList,
-    origins: readonly string[],
-    counts: Int32Array,
-  ) {
+  constructor(connections: Connections, limits: ConnectionLimits, counts: Int32Array) {
     this.connections = connections
     this.limits = limits
-    this.proxies = proxies
-    this.origins = new Set(origins.map((origin) => origin.toLowerCase()))
     this.counts = counts
+  }
+
+  configure(trustedProxies: readonly string[], allowedOrigins: readonly string[]): void {
+    this.proxies = new ProxyList(trustedProxies)
+    this.origins = new Set(allowedOrigins.map((origin) => origin.toLowerCase()))
   }
 
   /** Undefined when the request has become a WebSocket connection. */

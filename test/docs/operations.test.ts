@@ -2,11 +2,15 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { entriesOf, titleOf } from '../../src/config/schema.ts'
-import { udpProgram } from '../../src/udp/config.ts'
-import { wsProgram } from '../../src/ws/config.ts'
+import { defaultsOf, entriesOf, titleOf } from '../../src/config/schema.ts'
+import { udpProgram, udpSettings } from '../../src/udp/config.ts'
+import { canApply as canApplyUdp } from '../../src/udp/reload.ts'
+import { wsProgram, wsSettings } from '../../src/ws/config.ts'
+import { canApply as canApplyWs } from '../../src/ws/reload.ts'
 
 const ROOT = join(import.meta.dir, '../..')
+const udp = defaultsOf(udpSettings.schema)
+const ws = defaultsOf(wsSettings.schema)
 const text = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
 
 test('every setting that is named exists', () => {
@@ -15,6 +19,23 @@ test('every setting that is named exists', () => {
   const named = [...text.matchAll(/`(\[[a-z_]+\] [a-z_0-9]+)/g)].map((match) => match[1])
   expect(named.length).toBeGreaterThan(20)
   expect([...new Set(named)].filter((name) => !known.has(name))).toEqual([])
+})
+
+test('what changes while a tracker runs, and what needs a restart, is what the tables say', () => {
+  const tables = /\| changes at once .*\n([^#]*)\| needs a restart .*\n([^#]*?)\n\n/.exec(text)
+  const [, live, restart] = tables ?? []
+  const wrong = [
+    ...entriesOf(udpSettings.schema).map(({ path }) => ({
+      path,
+      now: canApplyUdp(udp, path, udp),
+    })),
+    ...entriesOf(wsSettings.schema).map(({ path }) => ({ path, now: canApplyWs(ws, path, ws) })),
+  ].filter(({ path, now }) => {
+    const table = now ? live : restart
+    const [section, name = section] = path.split('.')
+    return ![`\`${name}\``, `] ${name}\``, `\`[${section}]\``].some((text) => table.includes(text))
+  })
+  expect(wrong).toEqual([])
 })
 
 test('every key of aquatic 0.9 that is named is retired, or still there', () => {

@@ -6,6 +6,7 @@ import {
   closeSocket,
   openUdpSocket,
   receiveDrops,
+  setReceiveBuffer,
   type UdpSocket,
   type UdpSocketOptions,
 } from '../../src/os/udp-socket.ts'
@@ -81,7 +82,9 @@ describe('a socket', () => {
   })
 
   test('reports the receive buffer that it was granted, as asked for', () => {
-    expect(open('127.0.0.1', { receiveBufferBytes: 100_000 }).receiveBufferBytes).toBe(100_000)
+    const { fd, receiveBufferBytes } = open('127.0.0.1', { receiveBufferBytes: 100_000 })
+    expect(receiveBufferBytes).toBe(100_000)
+    expect(setReceiveBuffer(fd, 150_000)).toBe(150_000)
     expect(open('127.0.0.1').receiveBufferBytes).toBeGreaterThan(0)
   })
 

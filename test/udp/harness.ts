@@ -186,7 +186,7 @@ export class UdpHarness {
 
 function sourceLimits(rates: SourceRates, counts: Int32Array): SourceLimits {
   const words = new SharedArrayBuffer(SOURCE_LIMIT_BYTES)
-  return new SourceLimits({ rates, words, key0: 0x1234567, key1: 0x89abcde }, counts)
+  return new SourceLimits({ words, key0: 0x1234567, key1: 0x89abcde }, rates, counts)
 }
 
 /** Four bytes of an address as a word in memory. */

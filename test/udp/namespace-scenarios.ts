@@ -1,5 +1,8 @@
-// Scenarios that listen.test.ts runs in a network namespace. Prints «good», or fails.
+// Scenarios that listen.test.ts and source-limits.test.ts run in a network namespace. Prints «good», or fails.
 import { deepStrictEqual, match, ok } from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   announceRequest,
   connectRequest,
@@ -11,14 +14,18 @@ import {
 import { RawSocket } from '../support/raw-socket.ts'
 import { STATISTICS, totalIn } from '../support/statistics.ts'
 import { listenOn, runTracker, withTracker } from '../support/tracker.ts'
-import { withClient } from '../support/udp-client.ts'
+import { UdpClient, withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
+
+/** An address that is no loopback address, which the test has given to the namespace. */
+const HERE = '198.18.0.1'
 
 const scenarios: Record<string, () => Promise<void>> = {
   'many-ipv6-addresses': manyIPv6Addresses,
   'no-ipv6': noIPv6,
   'bad-sources': badSources,
   fragments,
+  'other-source-limits': otherSourceLimits,
 }
 
 async function manyIPv6Addresses(): Promise<void> {
@@ -101,6 +108,40 @@ async function badSources(): Promise<void> {
       })
     }),
   )
+}
+
+/** SIGHUP with other limits, in force in all workers. Not over loopback, which has none. */
+async function otherSourceLimits(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'aquatic-limits-'))
+  const file = join(folder, 'settings.toml')
+  const write = (requestsPerSecond: number) => {
+    const limits = `[source_limits]\nrequests_per_second = ${requestsPerSecond}\nban_seconds = 0\n`
+    writeFileSync(file, `log_level = 'warn'\nsocket_workers = 3\n${listenOn(`${HERE}:0`)}${limits}`)
+  }
+  write(0)
+  await withTracker({ file }, async (tracker) => {
+    const clients = await Promise.all(Array.from({ length: 24 }, () => UdpClient.open(HERE)))
+    const ids = await Promise.all(clients.map((client) => client.connect(tracker.at())))
+    const silent = async () => {
+      const packets = ids.map((id) => announceRequest(id))
+      const asked = clients.map((client, i) => client.isSilent(packets[i], tracker.at()))
+      return (await Promise.all(asked)).filter((isSilent) => isSilent).length
+    }
+    deepStrictEqual(await silent(), 0)
+    write(1)
+    tracker.signal('SIGHUP')
+    await tracker.waitForOutput(
+      /settings changed: \[source_limits\] requests_per_second = 1 \(it was 0\)/,
+    )
+    // One per second may pass, of all workers together.
+    await waitUntil('no worker answers that address', async () => (await silent()) >= 22)
+    write(0)
+    tracker.signal('SIGHUP')
+    await tracker.waitForOutput(/requests_per_second = 0 \(it was 1\)/)
+    await waitUntil('all workers answer it again', async () => (await silent()) === 0)
+    for (const client of clients) client.close()
+  })
+  rmSync(folder, { recursive: true, force: true })
 }
 
 await scenarios[process.argv[2]]()

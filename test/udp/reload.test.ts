@@ -1,6 +1,6 @@
 // SIGHUP: settings that change while the tracker serves.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { announceRequest, infoHash } from '../support/packets.ts'
@@ -66,17 +66,25 @@ describe('SIGHUP', () => {
     },
   )
 
-  test('changes ages, the cleaning, limits, statistics and the log level', () => {
-    write("log_level = 'error'")
+  test('changes ages, the cleaning, limits, exports, statistics and the log level', () => {
+    const exported = join(folder, 'scrapes.txt')
+    const toExport = `[scrape_export]\npath = '${exported}'\n`
+    write("log_level = 'error'", toExport)
     return serving(async (tracker, client, to) => {
       await client.announce(to, { port: 1 })
       const changed = '[cleaning]\ninterval = 1\nmax_peer_age = 1\n[statistics]\ninterval = 1\n'
-      write("log_level = 'info'", changed, '[limits]\nmax_torrents = 2\nmax_peers = 10000\n')
+      const exports = `${toExport}cleanings = 2\n`
+      write(
+        "log_level = 'info'",
+        changed + exports,
+        '[limits]\nmax_torrents = 2\nmax_peers = 10000\n',
+      )
       await reload(tracker, /settings changed: log_level = 'info'.*max_torrents = 2 .*\n/)
       await tracker.waitForOutput(/^statistics of /m)
       await waitUntil('the peer is forgotten, though it came before the change', async () => {
         return (await client.scrape(to, infoHash(1))).leechers === 0
       })
+      await waitUntil('the export comes as often as it should now', () => existsSync(exported))
       const id = await client.connect(to)
       await waitUntil('of three new torrents at once, one is too many', async () => {
         const packets = await Promise.all(

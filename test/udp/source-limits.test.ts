@@ -1,5 +1,6 @@
 // What one source may ask for: at the handler, with real packets, and the counters by themselves.
 import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import { BANS, COUNTER_WORDS } from '../../src/udp/counters.ts'
 import {
   ADMITTED,
@@ -8,6 +9,7 @@ import {
   SourceLimits,
   type SourceRates,
 } from '../../src/udp/source-limits.ts'
+import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
 import { addressBytes, announceRequest, connectRequest, scrapeRequest } from '../support/packets.ts'
 import { randomFrom } from '../swarm/harness.ts'
 import { START, UdpHarness, wordOf } from './harness.ts'
@@ -17,12 +19,11 @@ const OFF: SourceRates = { connects: 0, requests: 0, newTorrents: 0, banSeconds:
 
 function limitsFor(rates: Partial<SourceRates> = {}, words?: SharedArrayBuffer): SourceLimits {
   const data = {
-    rates: { ...RATES, ...rates },
     words: words ?? new SharedArrayBuffer(SOURCE_LIMIT_BYTES),
     key0: 0x1234567,
     key1: 0x89abcde,
   }
-  const limits = new SourceLimits(data, new Int32Array(COUNTER_WORDS))
+  const limits = new SourceLimits(data, { ...RATES, ...rates }, new Int32Array(COUNTER_WORDS))
   limits.setTime(START)
   return limits
 }
@@ -134,6 +135,49 @@ describe('requests', () => {
     expect(countAdmitted(99_999, () => limits.connect(true, A, 0))).toBe(99_999)
     expect(countAdmitted(99_999, () => limits.newTorrent(true, A, 0))).toBe(99_999)
   })
+})
+
+describe('other rates', () => {
+  test('hold at once, and what was asked for before still counts', () => {
+    const limits = limitsFor({ banSeconds: 0 })
+    const ask = () => limits.request(true, A, 0) === ADMITTED
+    expect(countAdmitted(500, ask)).toBe(500)
+    limits.setRates({ ...RATES, requests: 10, banSeconds: 0 })
+    // Half of the ten seconds' burst is left.
+    expect(countAdmitted(500, ask)).toBe(50)
+    limits.setRates(OFF)
+    expect(countAdmitted(5000, ask)).toBe(5000)
+    limits.setRates({ ...RATES, banSeconds: 0 })
+    expect(ask()).toBe(false)
+    limits.setTime(START + 5)
+    expect(countAdmitted(5000, ask)).toBe(500)
+  })
+
+  test('lift a ban that is longer than those to come, for good', () => {
+    const limits = limitsFor({ requests: 10, banSeconds: 1000 })
+    countAdmitted(500, () => limits.request(true, A, 0) === ADMITTED)
+    expect(limits.request(true, A, 0)).toBe(BANNED)
+    limits.setRates({ ...RATES, banSeconds: 1000 })
+    expect(limits.request(true, A, 0)).toBe(BANNED)
+    limits.setTime(START + 20)
+    limits.setRates(RATES)
+    for (let second = 20; second < 1000; second += 10) {
+      limits.setTime(START + second)
+      expect(limits.request(true, A, 0)).toBe(ADMITTED)
+    }
+  })
+
+  test.skipIf(WHY_NO_NAMESPACE !== '')(
+    `come by SIGHUP to all workers${WHY_NO_NAMESPACE}`,
+    async () => {
+      const script = join(import.meta.dir, 'namespace-scenarios.ts')
+      const setup = 'ip address add 198.18.0.1/32 dev lo'
+      const { code, stderr } = await inNamespace(setup, script, ['other-source-limits'])
+      expect(stderr).toBe('')
+      expect(code).toBe(0)
+    },
+    60_000,
+  )
 })
 
 describe('counters', () => {

@@ -124,13 +124,14 @@ test('SIGHUP changes what can change, and says what needs a restart', () =>
       withClients(tracker, 1, async (client) => {
         expect(await client.ask(announce(newHash(), 1))).toMatchObject({ interval: 120 })
         const changed =
-          '[protocol]\npeer_announce_interval = 300\nmax_offers = 5\n[cleaning]\nmax_connection_age = 60\n'
-        writeFileSync(file, `${base}max_torrents_per_connection = 1\n${changed}`)
+          '[protocol]\npeer_announce_interval = 300\nmax_offers = 11\n[cleaning]\nmax_connection_age = 60\n'
+        const limits = 'max_torrents_per_connection = 1\nmax_connections_per_ip = 2\n'
+        writeFileSync(file, `${base}${limits}${changed}`)
         tracker.signal('SIGHUP')
         await tracker.waitForOutput(
-          /settings changed: \[protocol\] peer_announce_interval = 300 .*max_torrents_per_connection = 1/,
+          /settings changed: \[protocol\] peer_announce_interval = 300 .*max_connections_per_ip = 2 .*max_torrents_per_connection = 1/,
         )
-        await tracker.waitForOutput(/settings that need a restart: \[protocol\] max_offers = 5/)
+        await tracker.waitForOutput(/settings that need a restart: \[protocol\] max_offers = 11/)
         await waitUntil('the worker has the new settings', async () => {
           const { 'failure reason': failure } = await client.ask(announce(newHash(), 1))
           return failure === 'Too many torrents on one connection'
@@ -138,6 +139,9 @@ test('SIGHUP changes what can change, and says what needs a restart', () =>
         const hash = newHash()
         await withClients(tracker, 1, async (other) => {
           expect(await other.ask(announce(hash, 2))).toMatchObject({ interval: 300 })
+          const { host, port } = tracker.at()
+          const third = new WebSocket(`ws://${host}:${port}`)
+          await new Promise((resolve) => third.addEventListener('error', resolve))
         })
       }),
     )
