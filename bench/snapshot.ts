@@ -11,7 +11,6 @@ import { parseArgs } from 'node:util'
 import { describeMachine } from '../load/machine.ts'
 import { median, table } from '../load/statistics.ts'
 import { momentNow, readBootId } from '../src/persistence/boot.ts'
-import { SNAPSHOT_FILE } from '../src/persistence/keeper.ts'
 import { loadSnapshot } from '../src/persistence/read.ts'
 import { writeSnapshot } from '../src/persistence/write.ts'
 import { UDP_KINDS } from '../src/swarm/layout.ts'
@@ -37,7 +36,7 @@ const LIMITS = { maxTorrents: PEERS, maxPeers: PEERS * 2, workers: 1, kinds: UDP
 const PORT = 23_917
 
 const folder = mkdtempSync(join(tmpdir(), 'aquatic-bench-'))
-const path = join(folder, SNAPSHOT_FILE)
+const path = join(folder, 'aquatic_udp.snapshot')
 const bootId = readBootId()
 
 let state = 0x2545f491

@@ -77,7 +77,7 @@ for (let i = 0; i < Number(values.rounds); i++) {
   const { lost, p99, max, log } = await round()
   const gap = (lost / Number(values.rate)) * 1000
   const peers = log.match(/restored (\d+) peers/)?.[1] ?? '?'
-  const rest = log.match(/with (\d+) peers that announced/)?.[1] ?? '?'
+  const rest = log.match(/taken over, .*: (\d+) peers/)?.[1] ?? '?'
   rows.push([`${i + 1}`, `${lost}`, gap.toFixed(1), p99.toFixed(2), max.toFixed(1), peers, rest])
 }
 const head = ['round', 'lost', 'gap ms', 'p99 ms', 'max ms', 'peers', 'meanwhile']

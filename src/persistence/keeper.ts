@@ -1,51 +1,65 @@
-// Keeps the UDP tracker's state over a restart: reads it at the start, writes it now and then and at the
-// stop. Made by udp/main.ts, in the main thread. Owns the timer and the files of the folder.
+// Keeps a tracker's state over a restart: reads it at the start, writes it now and then and at the stop.
+// Made by the trackers' mains, in the main thread; what the state is, swarm-state.ts and count-state.ts
+// say. Owns the timer and the files of the folder.
 //
 // A failed write is no reason to stop serving: it is logged as an error, counted, and tried again.
-import { randomBytes } from 'node:crypto'
 import { StartError } from '../config/cli.ts'
 import { type Log, writeNotice } from '../log/log.ts'
-import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow, readBootId } from './boot.ts'
 import { removeFile, setAside } from './files.ts'
 import type { Folder } from './folder.ts'
 import { HandOver } from './hand-over.ts'
-import { readKey, writeKey } from './key.ts'
-import { type LoadFigures, loadSnapshot, SnapshotRefused } from './read.ts'
-import { SOCKET_FILE, type TakeOver, takeOverFrom } from './take-over.ts'
-import { type SnapshotFigures, SnapshotStopped, writeSnapshot } from './write.ts'
+import { SnapshotRefused } from './read.ts'
+import { type TakeOver, takeOverFrom } from './take-over.ts'
+import { SnapshotStopped } from './write.ts'
 
-export const KEY_FILE = 'aquatic_udp.key'
-export const SNAPSHOT_FILE = 'aquatic_udp.snapshot'
-/** Who announced between a snapshot and a take-over. */
-export const REST_FILE = 'aquatic_udp.rest'
+/** For a process that takes over, in the folder. */
+const SOCKET_SUFFIX = 'sock'
+/** What changed between a snapshot and a take-over. */
+const REST_SUFFIX = 'rest'
 
 const MINUTE_MILLISECONDS = 60_000
-const SECRET_BYTES = 32
+
+export interface WriteRequest {
+  readonly path: string
+  readonly bootId: Uint8Array
+  /** Sleep between turns, because others work. */
+  readonly gently: boolean
+  /** Only what has changed since this second of the monotonic clock needs to be in it. */
+  readonly seenSince?: number
+  /** Asked between turns: give up with SnapshotStopped, and leave the old file as it is. */
+  readonly mustStop: () => boolean
+}
+
+/** What a tracker keeps, and in which form. */
+export interface State {
+  /** The executable: the names of all files begin with it. */
+  readonly program: string
+  /** How the name of the file ends that is written again and again. */
+  readonly suffix: string
+  /** Reads what is in files beside that one. */
+  open(use: UseFile, bootId: Uint8Array): void
+  /** The first write of the process, which shows whether the folder can be written. */
+  begin(pathOf: (suffix: string) => string, bootId: Uint8Array): Promise<void>
+  /** Adds a file's content to what is known, and tells what that was; null when there is no such file. */
+  load(path: string, bootId: Uint8Array): string | null
+  /** Writes what is known; tells what that was. */
+  write(request: WriteRequest): Promise<string>
+}
+
+/** What `read` makes of the file with this suffix; a file that it refuses is set aside. */
+export type UseFile = <T>(suffix: string, read: (path: string) => T | null) => T | null
 
 export interface KeeperOptions {
   readonly folder: Folder
-  readonly swarms: Swarms
+  readonly state: State
   readonly intervalMinutes: number
-  /** `[cleaning] max_peer_age`. */
-  readonly maxAge: number
-  readonly countDownloads: boolean
   /** Take the place of a tracker that uses the folder. */
   readonly takeOver: boolean
   readonly log: Log
 }
 
-/** For the metrics. */
-export interface KeeperCounts {
-  written: number
-  failed: number
-  last: SnapshotFigures | null
-}
-
 export class Keeper {
-  readonly counts: KeeperCounts = { written: 0, failed: 0, last: null }
-  /** The secret of the connection ids: the one that was kept, or a new one. */
-  readonly secret: Uint8Array
   private readonly options: KeeperOptions
   private readonly bootId: Uint8Array
   private readonly takeOver: TakeOver | null
@@ -60,7 +74,9 @@ export class Keeper {
 
   /** Reads what was kept, or takes it from a running tracker. Nobody may serve from the swarms yet. */
   static async open(options: KeeperOptions): Promise<Keeper> {
-    return new Keeper(options, await takeOverFrom(options.folder, options.takeOver))
+    const { folder, state, takeOver } = options
+    const socket = `${state.program}.${SOCKET_SUFFIX}`
+    return new Keeper(options, await takeOverFrom(folder, socket, takeOver))
   }
 
   private constructor(options: KeeperOptions, takeOver: TakeOver | null) {
@@ -68,10 +84,10 @@ export class Keeper {
     this.intervalMinutes = options.intervalMinutes
     this.takeOver = takeOver
     this.bootId = readBootId()
-    const key = this.use(KEY_FILE, (path) => readKey(path, this.bootId))
-    this.secret = key ?? randomBytes(SECRET_BYTES)
-    const loaded = this.use(SNAPSHOT_FILE, (path) => this.load(path))
-    if (loaded !== null) options.log.info(`restored ${describeLoaded(loaded)}`)
+    const { state, log } = options
+    state.open((suffix, read) => this.use(suffix, read), this.bootId)
+    const loaded = this.use(state.suffix, (path) => state.load(path, this.bootId))
+    if (loaded !== null) log.info(`restored ${loaded}`)
   }
 
   /** True when a tracker that serves now is to be replaced: its ports are shared with it. */
@@ -90,9 +106,9 @@ export class Keeper {
    * tracker that was to be replaced goes on.
    */
   async start(stop: () => void): Promise<void> {
-    const { folder, log } = this.options
+    const { folder, state, log } = this.options
     try {
-      await writeKey(folder.fileOf(KEY_FILE), this.bootId, this.secret)
+      await state.begin((suffix) => this.pathOf(suffix), this.bootId)
     } catch (error) {
       throw new StartError(
         `cannot write to the folder [persistence] path '${folder.name}': ` +
@@ -101,7 +117,7 @@ export class Keeper {
     }
     if (this.takeOver !== null) await this.takeRest(this.takeOver)
     const actions = { snapshot: () => this.handOverSnapshot(), stop, resume: () => this.resume() }
-    this.handOver = new HandOver(folder.fileOf(SOCKET_FILE), actions, log)
+    this.handOver = new HandOver(this.pathOf(SOCKET_SUFFIX), actions, log)
     await this.handOver.listen()
     process.on('SIGUSR2', () => this.writeNow())
     this.setTimer()
@@ -126,23 +142,23 @@ export class Keeper {
     this.stopping = true
     await this.underWay
     const isGivenAway = this.handOver?.isGivenAway === true
-    const written = await this.write(isGivenAway ? REST_FILE : SNAPSHOT_FILE, false)
+    const written = await this.write(isGivenAway ? REST_SUFFIX : this.options.state.suffix, false)
     await this.handOver?.finish(written)
   }
 
   private async takeRest(takeOver: TakeOver): Promise<void> {
-    const { folder, log } = this.options
+    const { state, log } = this.options
     if (!(await takeOver.serving())) {
-      log.warn('the other process left nobody who announced while this one started')
+      log.warn('the other process left nothing of what changed while this one started')
       return
     }
     try {
-      const rest = this.use(REST_FILE, (path) => this.load(path))
-      removeFile(folder.fileOf(REST_FILE))
-      if (rest !== null) log.info(`taken over, with ${rest.peers} peers that announced meanwhile`)
+      const rest = this.use(REST_SUFFIX, (path) => state.load(path, this.bootId))
+      removeFile(this.pathOf(REST_SUFFIX))
+      if (rest !== null) log.info(`taken over, with what changed meanwhile: ${rest}`)
     } catch (error) {
       // The other has ended: without this one nobody would serve.
-      log.error(`who announced during the take-over is lost: ${(error as Error).message}`)
+      log.error(`what changed during the take-over is lost: ${(error as Error).message}`)
     }
   }
 
@@ -150,7 +166,7 @@ export class Keeper {
   private async handOverSnapshot(): Promise<boolean> {
     this.handingOver = true
     await this.underWay
-    return this.write(SNAPSHOT_FILE, true)
+    return this.write(this.options.state.suffix, true)
   }
 
   private resume(): void {
@@ -159,48 +175,36 @@ export class Keeper {
 
   private writeNow(): void {
     if (this.underWay !== null || this.handingOver) return
-    this.underWay = this.write(SNAPSHOT_FILE, true).then(() => {
+    this.underWay = this.write(this.options.state.suffix, true).then(() => {
       this.underWay = null
     })
   }
 
-  private async write(name: string, gently: boolean): Promise<boolean> {
-    const { folder, swarms, log } = this.options
-    const path = folder.fileOf(name)
+  private async write(suffix: string, gently: boolean): Promise<boolean> {
+    const { state, log } = this.options
+    const { bootId } = this
     const mustStop = () => gently && this.stopping
-    const since = this.snapshotSince
-    const seenSince = name === REST_FILE ? { seenSince: since } : {}
-    this.snapshotSince = momentNow(this.bootId).monotonic - 1
+    const seenSince = suffix === REST_SUFFIX ? { seenSince: this.snapshotSince } : {}
+    this.snapshotSince = momentNow(bootId).monotonic - 1
     try {
-      const figures = await writeSnapshot({
-        path,
-        swarms,
-        bootId: this.bootId,
-        gently,
-        mustStop,
-        ...seenSince,
-      })
-      this.counts.written++
-      this.counts.last = figures
-      log.info(`snapshot written: ${describeWritten(figures)}`)
+      const path = this.pathOf(suffix)
+      const written = await state.write({ path, bootId, gently, mustStop, ...seenSince })
+      log.info(`snapshot written: ${written}`)
       return true
     } catch (error) {
       if (error instanceof SnapshotStopped) return false
-      this.counts.failed++
       log.error(`the snapshot could not be written: ${(error as Error).message}`)
       return false
     }
   }
 
-  private load(path: string): LoadFigures | null {
-    const { swarms, maxAge, countDownloads } = this.options
-    return loadSnapshot({ path, swarms, now: momentNow(this.bootId), maxAge, countDownloads })
+  private pathOf(suffix: string): string {
+    const { folder, state } = this.options
+    return folder.fileOf(`${state.program}.${suffix}`)
   }
 
-  /** What `read` makes of a file; a file that it refuses is set aside. */
-  private use<T>(name: string, read: (path: string) => T | null): T | null {
-    const { folder } = this.options
-    const path = folder.fileOf(name)
+  private use<T>(suffix: string, read: (path: string) => T | null): T | null {
+    const path = this.pathOf(suffix)
     try {
       return read(path)
     } catch (error) {
@@ -209,17 +213,8 @@ export class Keeper {
       }
       const aside = setAside(path)
       const text = `${path} ${error.message}; it is not used, and was renamed to ${aside}`
-      writeNotice('warn', `aquatic_udp: warning: ${text}`)
+      writeNotice('warn', `${this.options.state.program}: warning: ${text}`)
       return null
     }
   }
-}
-
-function describeLoaded({ peers, tooOld, refused, ageSeconds }: LoadFigures): string {
-  const lost = refused === 0 ? '' : `, ${refused} beyond [limits]`
-  return `${peers} peers from a snapshot ${ageSeconds} seconds old (${tooOld} too old${lost})`
-}
-
-function describeWritten({ peers, bytes, seconds }: SnapshotFigures): string {
-  return `${peers} peers, ${(bytes / 1e6).toFixed(1)} MB, ${seconds.toFixed(2)} s`
 }

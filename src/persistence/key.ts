@@ -1,5 +1,5 @@
 // The secret of the connection ids, kept over a restart, so that clients need not connect anew.
-// Called by keeper.ts. Owns nothing: the secret is handed to the workers, and never logged.
+// Called by swarm-state.ts. Owns nothing: the secret is handed to the workers, and never logged.
 //
 //  0:8 «aquatick» │ 8:4 version │ 12:4 0 │ 16:16 start of the machine │ 32:32 secret │ 64:32 SHA-256 of all before
 //

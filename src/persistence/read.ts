@@ -1,4 +1,4 @@
-// Reads a snapshot back into the swarms. Called by keeper.ts: at the start before anybody serves, and
+// Reads a snapshot back into the swarms. Called by swarm-state.ts: at the start before anybody serves, and
 // once more after a take-over, for what changed meanwhile.
 //
 // Twice over the file: first everything is checked, then loaded. So a damaged file leaves the swarms as

@@ -1,12 +1,10 @@
-// The side of a new process in a take-over (hand-over.ts tells both). Called by udp/main.ts at its start,
+// The side of a new process in a take-over (hand-over.ts tells both). Called by keeper.ts at its start,
 // before anything is read from the folder. Owns the connection to the running tracker.
 import { connect, type Socket } from 'node:net'
 import { StartError } from '../config/cli.ts'
 import type { Folder } from './folder.ts'
 import { REST_READY, SERVING, SNAPSHOT_READY, TAKE_OVER } from './hand-over.ts'
 import { LineSocket } from './line-socket.ts'
-
-export const SOCKET_FILE = 'aquatic_udp.sock'
 
 /** The system's limit for the name of a local socket. */
 const SOCKET_PATH_BYTES_MAX = 107
@@ -35,8 +33,12 @@ export class TakeOver {
  * Looks whether a tracker uses the folder. Null when none does. Otherwise, with `wanted`, it has written
  * what it knows when this returns; without, that is a reason not to start.
  */
-export async function takeOverFrom(folder: Folder, wanted: boolean): Promise<TakeOver | null> {
-  const path = folder.fileOf(SOCKET_FILE)
+export async function takeOverFrom(
+  folder: Folder,
+  socketName: string,
+  wanted: boolean,
+): Promise<TakeOver | null> {
+  const path = folder.fileOf(socketName)
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
     throw new StartError(
       `the folder [persistence] path '${folder.name}' has too long a name for the socket in it ` +

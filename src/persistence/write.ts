@@ -1,4 +1,4 @@
-// Writes a snapshot of the UDP swarms while workers serve. Called by keeper.ts in the main thread.
+// Writes a snapshot of the UDP swarms while workers serve. Called by swarm-state.ts in the main thread.
 // Owns the buffers that slices are copied to; nothing of shared memory is handed to the system.
 //
 // A slice is copied under its table's lock, some tens of microseconds long. Between slices others get

@@ -15,6 +15,7 @@ import type { Identity } from '../os/privileges.ts'
 import { Folder } from '../persistence/folder.ts'
 import { Keeper } from '../persistence/keeper.ts'
 import { ScrapeExport } from '../persistence/scrape-export.ts'
+import { SwarmState } from '../persistence/swarm-state.ts'
 import { ProcessFigures } from '../process/figures.ts'
 import { giveUpRights, identityFor, pathBelow } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
@@ -67,12 +68,12 @@ export async function runUdpTracker(
   }
   const identity = identityFor(config.privileges)
   const swarms = reserveSwarms(config.limits, Math.max(workers.socket, workers.request), UDP_KINDS)
-  const keeper = await keeperFor(config, swarms, identity)
+  const { keeper, secret } = await keep(config, swarms, identity)
   const listening = openSockets(config, workers.socket, keeper?.takesOver === true)
   for (const warning of listening.warnings) {
     writeNotice('warn', `aquatic_udp: warning: ${warning}`)
   }
-  const tracker = new Tracker(config, workers, swarms, listening, entry, keeper)
+  const tracker = new Tracker(config, workers, swarms, listening, entry, secret, keeper)
   prepareRunning()
   await tracker.accessList.load()
   await tracker.start()
@@ -106,23 +107,24 @@ function workersText({ socket, request }: WorkerCounts): string {
   return request === 0 ? sockets : `${sockets}, ${text(request, 'request')}`
 }
 
-/** Reads what was kept over the restart; null when nothing is. */
-async function keeperFor(
-  config: UdpConfig,
+/** Reads what was kept over the restart; the keeper is null when nothing is. */
+async function keep(
+  { persistence, privileges, cleaning, protocol }: UdpConfig,
   buffers: SwarmBuffers,
   identity: Identity | null,
-): Promise<Keeper | null> {
-  const { persistence, privileges, cleaning, protocol } = config
-  if (persistence.path === '') return null
-  return Keeper.open({
+): Promise<{ keeper: Keeper | null; secret: Uint8Array }> {
+  if (persistence.path === '') return { keeper: null, secret: randomBytes(SECRET_BYTES) }
+  const { count_downloads } = protocol
+  const swarms = attachSwarms(buffers, count_downloads)
+  const state = new SwarmState(swarms, cleaning.max_peer_age, count_downloads)
+  const keeper = await Keeper.open({
     folder: new Folder(persistence.path, privileges, identity),
-    swarms: attachSwarms(buffers, protocol.count_downloads),
+    state,
     intervalMinutes: persistence.interval_minutes,
-    maxAge: cleaning.max_peer_age,
-    countDownloads: protocol.count_downloads,
     takeOver: persistence.take_over,
     log: logFor('persistence'),
   })
+  return { keeper, secret: state.secret }
 }
 
 function exportSeconds({ scrape_export, cleaning }: UdpConfig): number {
@@ -153,6 +155,7 @@ class Tracker {
     swarms: SwarmBuffers,
     listening: Listening,
     entry: URL,
+    secret: Uint8Array,
     keeper: Keeper | null,
   ) {
     this.config = config
@@ -163,7 +166,7 @@ class Tracker {
     this.workers = new Workers('aquatic_udp', entry, log)
     this.service = new ServiceManager('aquatic_udp', this.workers, log)
     this.keeper = keeper
-    this.secret = keeper?.secret ?? randomBytes(SECRET_BYTES)
+    this.secret = secret
     if (keeper !== null) this.workers.beforeExit(() => keeper.finish())
     const { access_list, privileges } = config
     this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (accessList) => {

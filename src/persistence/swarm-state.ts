@@ -1,0 +1,51 @@
+// What aquatic_udp keeps over a restart: its swarms, and the key of the connection ids. Made by
+// udp/main.ts for the keeper (keeper.ts). Owns the secret.
+import { randomBytes } from 'node:crypto'
+import type { Swarms } from '../swarm/swarm.ts'
+import { momentNow } from './boot.ts'
+import type { State, UseFile, WriteRequest } from './keeper.ts'
+import { readKey, writeKey } from './key.ts'
+import { loadSnapshot } from './read.ts'
+import { writeSnapshot } from './write.ts'
+
+const KEY_SUFFIX = 'key'
+const SECRET_BYTES = 32
+
+export class SwarmState implements State {
+  readonly program = 'aquatic_udp'
+  readonly suffix = 'snapshot'
+  /** Of the connection ids: the one that was kept, or a new one. */
+  secret: Uint8Array = randomBytes(SECRET_BYTES)
+  private readonly swarms: Swarms
+  private readonly maxAge: number
+  private readonly countDownloads: boolean
+
+  /** `maxAge`: `[cleaning] max_peer_age`. */
+  constructor(swarms: Swarms, maxAge: number, countDownloads: boolean) {
+    this.swarms = swarms
+    this.maxAge = maxAge
+    this.countDownloads = countDownloads
+  }
+
+  open(use: UseFile, bootId: Uint8Array): void {
+    this.secret = use(KEY_SUFFIX, (path) => readKey(path, bootId)) ?? this.secret
+  }
+
+  begin(pathOf: (suffix: string) => string, bootId: Uint8Array): Promise<void> {
+    return writeKey(pathOf(KEY_SUFFIX), bootId, this.secret)
+  }
+
+  load(path: string, bootId: Uint8Array): string | null {
+    const { swarms, maxAge, countDownloads } = this
+    const loaded = loadSnapshot({ path, swarms, now: momentNow(bootId), maxAge, countDownloads })
+    if (loaded === null) return null
+    const { peers, tooOld, refused, ageSeconds } = loaded
+    const lost = refused === 0 ? '' : `, ${refused} beyond [limits]`
+    return `${peers} peers from a snapshot ${ageSeconds} seconds old (${tooOld} too old${lost})`
+  }
+
+  async write(request: WriteRequest): Promise<string> {
+    const { peers, bytes, seconds } = await writeSnapshot({ ...request, swarms: this.swarms })
+    return `${peers} peers, ${(bytes / 1e6).toFixed(1)} MB, ${seconds.toFixed(2)} s`
+  }
+}
