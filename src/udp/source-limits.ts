@@ -9,8 +9,11 @@
 // over all counters and fills none.
 //
 // A counter is one word: the time up to which what was let through is paid for, each request costing
-// 1 ÷ rate seconds (GCRA). It may be ahead of the clock by a burst. Words are read and written without
-// atomics or lock, each alone; when two workers meet, one charge is lost, and the limit is a hair higher.
+// 1 ÷ rate seconds (GCRA). It may be ahead of the clock by a burst. It is charged by compare-and-exchange:
+// no charge is lost, and none is made twice. Plain loads and stores would be no faster (bench/handle.ts), and
+// a worker interrupted between the two would take back what all others have charged meanwhile.
+// Each worker has its own clock, read once per batch, so words may be ahead of it by more than a burst:
+// such a counter is full. Only one that is further ahead than clocks can differ is left from long ago.
 // A counter holds time, not a number of requests, so it stays right when the rates change.
 //
 //  connects   row 0: 65,536 words │ row 1
@@ -53,6 +56,13 @@ const BANNED_UNTIL = 3
 /** Time runs in 2^18ths of a second, as words that wrap after 4.5 hours. */
 const SECOND_SHIFT = 18
 const SECOND = 1 << SECOND_SHIFT
+
+/** Workers' clocks differ by a batch as a rule; by this much if one has stood still, which the watchdog tells. */
+const CLOCK_LAG_SEC = 16
+const CLOCK_LAG = CLOCK_LAG_SEC * SECOND
+
+/** Lost races of one charge, each of which another worker has won. */
+const TRIES_MAX = 16
 
 /** Bursts, in seconds of the rate. A client that starts announces everything it has at once. */
 const CONNECT_BURST = 10 * SECOND
@@ -158,11 +168,16 @@ export class SourceLimits {
 
   private chargeOne(at: number, cost: number, burst: number): boolean {
     const words = this.words
-    let ahead = (words[at] - this.now) | 0
-    // Drained long ago; or so long that the clock has come around.
-    if (ahead < 0 || ahead > burst + cost) ahead = 0
-    if (ahead + cost > burst) return false
-    words[at] = (this.now + ahead + cost) | 0
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const word = Atomics.load(words, at)
+      let ahead = (word - this.now) | 0
+      // Drained long ago; or so long that the clock has come around.
+      if (ahead < 0 || ahead > burst + CLOCK_LAG) ahead = 0
+      if (ahead + cost > burst) return false
+      const charged = (this.now + ahead + cost) | 0
+      if (Atomics.compareExchange(words, at, word, charged) === word) return true
+    }
+    // So many others were let through meanwhile that one more does not matter.
     return true
   }
 
@@ -171,16 +186,17 @@ export class SourceLimits {
     if (this.banSeconds === 0) return
     if (this.charge(first + REFUSED, second + REFUSED, cost, REFUSED_BURST)) return
     const until = (this.second + this.banSeconds) | 0
-    this.words[first + BANNED_UNTIL] = until
-    this.words[second + BANNED_UNTIL] = until
-    this.counts[BANS]++
+    Atomics.store(this.words, second + BANNED_UNTIL, until)
+    const before = Atomics.exchange(this.words, first + BANNED_UNTIL, until)
+    // Another worker may have done the same just now: a ban counts once.
+    if (((before - this.second) | 0) <= 0) this.counts[BANS]++
   }
 
   private isBanned(slot: number): boolean {
-    const left = (this.words[slot + BANNED_UNTIL] - this.second) | 0
-    if (left <= this.banSeconds) return left > 0
+    const left = (Atomics.load(this.words, slot + BANNED_UNTIL) - this.second) | 0
+    if (left <= this.banSeconds + CLOCK_LAG_SEC) return left > 0
     // Not left to run down to what is allowed now: it would come into force again.
-    this.words[slot + BANNED_UNTIL] = this.second
+    Atomics.store(this.words, slot + BANNED_UNTIL, this.second)
     return false
   }
 }

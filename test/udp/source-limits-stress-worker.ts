@@ -1,0 +1,122 @@
+// One thread of the stress test of the limits per source: asks for addresses together with others, and
+// reports who was let through. The clock is what all of them have done; each reads it once per batch,
+// as workers do, so a thread that was interrupted lags behind.
+import { parentPort, workerData } from 'node:worker_threads'
+import { BANS, COUNTER_WORDS } from '../../src/udp/counters.ts'
+import {
+  ADMITTED,
+  BANNED,
+  type SourceLimitData,
+  SourceLimits,
+  type SourceRates,
+} from '../../src/udp/source-limits.ts'
+import { randomFrom } from '../swarm/harness.ts'
+
+export interface LimitsStressTask {
+  readonly data: SourceLimitData
+  readonly rates: SourceRates
+  readonly thread: number
+  readonly threads: number
+  /** The last second is this many after START_SECOND. */
+  readonly seconds: number
+  /** Asked for far beyond the rate by all threads. */
+  readonly heavy: readonly number[]
+  /** Asked for by all threads together exactly as often as the rate allows. */
+  readonly fair: readonly number[]
+  /**
+   * 0 threads that are ready │ 1 batches done by all │ 2… each thread's second │ FLAGS… per heavy address,
+   * 1 = somebody saw it banned.
+   */
+  readonly shared: SharedArrayBuffer
+}
+
+export interface LimitsStressReport {
+  /** Of each heavy address. */
+  readonly admitted: readonly number[]
+  /** Requests of fair addresses that were not admitted. */
+  readonly refusedFair: number
+  /** Requests of addresses that were not banned here although somebody had seen them banned. */
+  readonly missedBans: number
+  readonly bans: number
+}
+
+export const START_SECOND = 100_000
+const READY = 0
+const BATCHES = 1
+const SECONDS = 2
+export const THREADS_MAX = 16
+export const FLAGS = SECONDS + THREADS_MAX
+const BATCH = 64
+/** Of all threads together. */
+const BATCHES_PER_SECOND = 1000
+/** A thread that was interrupted is waited for when it lags by so many seconds: below what the limits allow for. */
+const LAG_SEC_MAX = 12
+
+function run(task: LimitsStressTask): LimitsStressReport {
+  const shared = new Int32Array(task.shared)
+  const counts = new Int32Array(COUNTER_WORDS)
+  const limits = new SourceLimits(task.data, task.rates, counts)
+  const random = randomFrom(task.thread + 1)
+  const admitted = task.heavy.map(() => 0)
+  let refusedFair = 0
+  let missedBans = 0
+  let fairSecond = START_SECOND
+  Atomics.store(shared, SECONDS + task.thread, START_SECOND)
+  waitForAll(shared, task.threads)
+  for (;;) {
+    const done = Atomics.add(shared, BATCHES, 1)
+    const second = START_SECOND + Math.floor(done / BATCHES_PER_SECOND)
+    if (second > START_SECOND + task.seconds) break
+    keepClose(shared, task, second)
+    limits.setTime(second)
+    for (let i = 0; i < BATCH; i++) {
+      const which = Math.floor(random() * task.heavy.length)
+      const isBanned = Atomics.load(shared, FLAGS + which) === 1
+      const status = limits.request(true, task.heavy[which], 0)
+      if (status === ADMITTED) admitted[which]++
+      if (status === BANNED) Atomics.store(shared, FLAGS + which, 1)
+      else if (isBanned) missedBans++
+    }
+    if (second === fairSecond) continue
+    fairSecond = second
+    for (const address of task.fair) {
+      for (let i = 0; i < task.rates.requests / task.threads; i++) {
+        if (limits.request(true, address, 0) !== ADMITTED) refusedFair++
+      }
+    }
+  }
+  Atomics.store(shared, SECONDS + task.thread, 2 ** 31 - 1)
+  return { admitted, refusedFair, missedBans, bans: counts[BANS] }
+}
+
+/** Shows the second that this thread is in, and waits as long as another is too far behind. */
+function keepClose(
+  shared: Int32Array,
+  { thread, threads }: LimitsStressTask,
+  second: number,
+): void {
+  Atomics.store(shared, SECONDS + thread, second)
+  for (let other = 0; other < threads; other++) {
+    for (;;) {
+      const behind = Atomics.load(shared, SECONDS + other)
+      if (behind >= second - LAG_SEC_MAX) break
+      // Its next batch is the next thing that it does.
+      Atomics.wait(shared, SECONDS + other, behind, 1)
+    }
+  }
+}
+
+function waitForAll(shared: Int32Array, threads: number): void {
+  Atomics.add(shared, READY, 1)
+  Atomics.notify(shared, READY)
+  for (;;) {
+    const ready = Atomics.load(shared, READY)
+    if (ready >= threads) return
+    Atomics.wait(shared, READY, ready)
+  }
+}
+
+// Imported for its types and constants by the test, which has a parent thread for no message.
+if (parentPort !== null && workerData?.limitsStress !== undefined) {
+  parentPort.postMessage(run(workerData.limitsStress as LimitsStressTask))
+}
