@@ -95,84 +95,94 @@ function parsed<T>(fault: string, parse: () => T): T {
   }
 }
 
-// The library reads the container and decrypts it. Keys that it does not know (EC) it leaves as
-// ASN.1, which is all that PEM needs.
+// The library reads the container, checks the password and decrypts. Two of its ways are replaced:
+//
+//  - Newer encryption (PBES2) takes the password in UTF-8, the password's check and older encryption
+//    in UTF-16; the library has one text for all. Deciding by its errors does not do: of 256 files that
+//    are decrypted with the wrong key, one ends in what looks like padding, and its random bytes are
+//    then read as ASN.1 (seen as «Only 8, 16, 24, or 32 bits supported: 80»).
+//  - Keys and certificates that it knows become objects, and are written anew with other bytes (a
+//    signature with RSA-PSS is broken by that). What it cannot parse it hands over as it is, which is
+//    all that PEM needs.
+
+interface Replaced {
+  certificateFromAsn1(): never
+  privateKeyFromAsn1(): never
+  readonly pbe: { getCipherForPBES2: CipherFor }
+}
+type CipherFor = (oid: string, parameters: forge.asn1.Asn1, password: string) => unknown
+
+const replaced = forge.pki as unknown as Replaced
+const { getCipherForPBES2 } = replaced.pbe
+replaced.pbe.getCipherForPBES2 = (oid, parameters, password) =>
+  getCipherForPBES2(oid, parameters, forge.util.encodeUtf8(password))
+replaced.certificateFromAsn1 = notParsed
+replaced.privateKeyFromAsn1 = notParsed
+
+function notParsed(): never {
+  throw new Error('not parsed')
+}
 
 function readPkcs12(path: string, password: string): TlsFiles {
   const bytes = readFile('tls_pkcs12_path', path)
   const container = openPkcs12(path, bytes, password)
-  const keys = [forge.pki.oids.pkcs8ShroudedKeyBag, forge.pki.oids.keyBag].flatMap((type) =>
-    bagsOf(container, type),
-  )
-  const certificates = bagsOf(container, forge.pki.oids.certBag)
-  if (keys.length === 0 || certificates.length === 0) {
-    const missing = keys.length === 0 ? 'private key' : 'certificate'
+  const { pkcs8ShroudedKeyBag, keyBag, certBag } = forge.pki.oids
+  const key = [pkcs8ShroudedKeyBag, keyBag].flatMap((type) => pemsOf(container, type)).at(0)
+  const certificates = pemsOf(container, certBag)
+  if (key === undefined || certificates.length === 0) {
+    const missing = key === undefined ? 'private key' : 'certificate'
     throw new TlsError(`[network] tls_pkcs12_path '${path}' holds no ${missing}`)
   }
-  const key = keyPem(keys[0])
-  const pems = certificates.map(certificatePem)
-  const own = pems.find((pem) => {
-    return new X509Certificate(pem).checkPrivateKey(createPrivateKey(key))
+  const where = `[network] tls_pkcs12_path '${path}' holds`
+  const privateKey = parsed(`${where} a private key of a kind that cannot be used`, () => {
+    return createPrivateKey(key)
   })
-  if (own === undefined) {
-    throw new TlsError(
-      `[network] tls_pkcs12_path '${path}' holds a key that is not its certificate's`,
-    )
-  }
+  const own = parsed(`${where} a certificate of a kind that cannot be used`, () => {
+    return certificates.find((pem) => new X509Certificate(pem).checkPrivateKey(privateKey))
+  })
+  if (own === undefined) throw new TlsError(`${where} a key that is not its certificate's`)
   // The server wants its own certificate first.
-  return { cert: [own, ...pems.filter((pem) => pem !== own)].join(''), key }
+  return { cert: [own, ...certificates.filter((pem) => pem !== own)].join(''), key }
 }
 
 function openPkcs12(path: string, bytes: Buffer, password: string): forge.pkcs12.Pkcs12Pfx {
+  const fault = (what: string) => new TlsError(`[network] tls_pkcs12_path '${path}' ${what}`)
   let asn1: forge.asn1.Asn1
   try {
     asn1 = forge.asn1.fromDer(bytes.toString('latin1'))
   } catch {
-    throw new TlsError(`[network] tls_pkcs12_path '${path}' is no PKCS#12 file`)
+    throw fault('is no PKCS#12 file')
   }
-  try {
-    return decrypted(asn1, password)
-  } catch (error) {
-    const wrong = /invalid password|MAC could not be verified/i.test(String(error))
-    const fault = wrong
-      ? 'cannot be opened with tls_pkcs12_password: that is not its password'
-      : `cannot be read: ${(error as Error).message}. Export it again, or use PEM`
-    throw new TlsError(`[network] tls_pkcs12_path '${path}' ${fault}`)
-  }
-}
-
-/**
- * Newer files are encrypted with the password in UTF-8, while the check of the password takes it in
- * UTF-16; the library uses the same text for both. So a password beyond ASCII needs a second try,
- * without the check, which has been passed by then.
- */
-function decrypted(asn1: forge.asn1.Asn1, password: string): forge.pkcs12.Pkcs12Pfx {
   try {
     return forge.pkcs12.pkcs12FromAsn1(asn1, false, password)
   } catch (error) {
-    const utf8 = forge.util.encodeUtf8(password)
-    const parts = asn1.value
-    if (utf8 === password || !/decrypt/i.test(String(error)) || typeof parts === 'string')
-      throw error
-    const unchecked = { ...asn1, value: parts.slice(0, VERSION_AND_CONTENT) }
-    return forge.pkcs12.pkcs12FromAsn1(unchecked, false, utf8)
+    const { message } = error as Error
+    if (/MAC could not be verified/.test(message)) {
+      throw fault('cannot be opened with tls_pkcs12_password: that is not its password')
+    }
+    if (/is not an PKCS#12 PFX/.test(message)) throw fault('is no PKCS#12 file')
+    // Without that check, a wrong password shows as any error at all.
+    if (asn1.value.length <= VERSION_AND_CONTENT) {
+      throw fault(
+        'cannot be opened with tls_pkcs12_password: that is not its password, or it is damaged',
+      )
+    }
+    throw fault(
+      `cannot be read (${message}). Make PEM of it with «openssl pkcs12 -in '${path}' -nodes -out NEW_FILE», ` +
+        'and name that in tls_certificate_path and tls_private_key_path',
+    )
   }
 }
 
-function bagsOf(container: forge.pkcs12.Pkcs12Pfx, bagType: string): forge.pkcs12.Bag[] {
-  return container.getBags({ bagType })[bagType] ?? []
-}
-
-function keyPem(bag: forge.pkcs12.Bag): string {
-  const asn1 = bag.key ? forge.pki.wrapRsaPrivateKey(forge.pki.privateKeyToAsn1(bag.key)) : bag.asn1
-  return pem('PRIVATE KEY', asn1)
-}
-
-function certificatePem(bag: forge.pkcs12.Bag): string {
-  return pem('CERTIFICATE', bag.cert ? forge.pki.certificateToAsn1(bag.cert) : bag.asn1)
+function pemsOf(container: forge.pkcs12.Pkcs12Pfx, bagType: string): string[] {
+  const label = bagType === forge.pki.oids.certBag ? 'CERTIFICATE' : 'PRIVATE KEY'
+  const bags = container.getBags({ bagType })[bagType] ?? []
+  return bags.map(({ asn1 }) => pem(label, asn1))
 }
 
 function pem(type: string, asn1: forge.asn1.Asn1): string {
   const base64 = Buffer.from(forge.asn1.toDer(asn1).getBytes(), 'latin1').toString('base64')
-  return `-----BEGIN ${type}-----\n${base64.replace(/.{64}/g, '$&\n')}\n-----END ${type}-----\n`
+  // No empty line at the end, when the last one is full: readers of PEM stop there.
+  const lines = base64.replace(/.{64}(?=.)/g, '$&\n')
+  return `-----BEGIN ${type}-----\n${lines}\n-----END ${type}-----\n`
 }

@@ -3,6 +3,16 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+/** Arguments of openssl req. */
+const ALGORITHMS = {
+  ec: 'ec -pkeyopt ec_paramgen_curve:P-256',
+  rsa: 'rsa:2048',
+  /** An RSA key as ever; the signature is of the newer kind. */
+  'rsa signed with PSS': 'rsa:2048 -sigopt rsa_padding_mode:pss',
+  /** Its PKCS#8 fills lines of PEM exactly. */
+  ed25519: 'ed25519',
+}
+
 export class Certificates {
   readonly folder = mkdtempSync(join(tmpdir(), 'aquatic-tls-'))
 
@@ -25,10 +35,11 @@ export class Certificates {
   }
 
   /** Writes NAME.pem and NAME-key.pem (PKCS#8) for a self-signed certificate of that common name. */
-  make(name: string, algorithm: 'ec' | 'rsa'): void {
-    const kind = algorithm === 'ec' ? ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['rsa:2048']
+  make(name: string, algorithm: keyof typeof ALGORITHMS, days = 30): void {
+    const kind = ALGORITHMS[algorithm].split(' ')
     this.openssl(
-      ...['req', '-x509', '-newkey', ...kind, '-nodes', '-days', '30', '-subj', `/CN=${name}`],
+      ...['req', '-x509', '-newkey', ...kind, '-nodes', '-subj', `/CN=${name}`],
+      ...['-days', `${days}`],
       ...['-keyout', this.path(`${name}-key.pem`), '-out', this.path(`${name}.pem`)],
     )
     chmodSync(this.path(`${name}-key.pem`), 0o644)
