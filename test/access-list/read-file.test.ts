@@ -1,14 +1,13 @@
-import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AccessList, MODE_DENY } from '../../src/access-list/list.ts'
 import { ListFileError, readListFile } from '../../src/access-list/read-file.ts'
 import { hashWords } from '../../src/memory/half-sip-hash.ts'
+import { folderOfFile } from '../support/folder.ts'
 
 const KEY = { key0: 1, key1: 2 }
-const folder = mkdtempSync(join(tmpdir(), 'aquatic-list-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfFile()
 
 let files = 0
 function file(text: string | Buffer): string {

@@ -1,8 +1,4 @@
-// A headless Chromium, driven by its debugging protocol. Used by tests of pages. Every error that a
-// page reports or that the browser finds is kept: `errors`.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { newFolder, removeFolder } from '../support/folder.ts'
 import { waitFor } from '../support/wait.ts'
 
 const START_MS = 30_000
@@ -19,7 +15,7 @@ interface Message {
 
 /** Opens a browser with one page, has it used, and ends it. */
 export async function withChromium<T>(use: (page: Page) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-chromium-'))
+  const folder = newFolder()
   const command = ['chromium', '--headless', '--no-sandbox', '--disable-gpu', '--no-first-run']
   const child = Bun.spawn(
     [
@@ -37,7 +33,7 @@ export async function withChromium<T>(use: (page: Page) => Promise<T>): Promise<
   } finally {
     child.kill('SIGKILL')
     await child.exited
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
 }
 
@@ -100,11 +96,6 @@ export class Page {
     await this.call('Emulation.setDeviceMetricsOverride', size)
     const features = [{ name: 'prefers-color-scheme', value: scheme }]
     await this.call('Emulation.setEmulatedMedia', { features })
-  }
-
-  async screenshot(path: string): Promise<void> {
-    const { data } = await this.call('Page.captureScreenshot', { captureBeyondViewport: true })
-    await Bun.write(path, Buffer.from(String(data), 'base64'))
   }
 
   private async call(method: string, params: object = {}): Promise<Record<string, unknown>> {

@@ -1,17 +1,15 @@
 // The completions of zsh and fish in the shells themselves. Those of bash: test/config/completion.test.ts.
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { folderOfFile } from '../support/folder.ts'
 
 const COMPLETIONS = join(import.meta.dir, '../../packaging/completions')
 
-let folder = ''
+const folder = folderOfFile()
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'aquatic-completion-'))
   for (const file of ['udp.toml', 'notes.txt']) writeFileSync(join(folder, file), '')
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
 function linesOf(command: string[]): string[] {
   const env = { PATH: process.env.PATH ?? '', HOME: folder, LC_ALL: 'C.UTF-8' }

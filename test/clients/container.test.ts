@@ -1,10 +1,10 @@
 // The container image without a container engine: what the Containerfile copies is copied, what it runs
 // is run, and the tracker starts in the result, with that as its root directory, read-only, as the
 // image's user.
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { cpSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { folderOfFile } from '../support/folder.ts'
 import { withClient } from '../support/udp-client.ts'
 
 setDefaultTimeout(120_000)
@@ -27,10 +27,9 @@ function commandOf(name: string): string[] {
   return JSON.parse(text.slice(text.indexOf('[')))
 }
 
-let folder = ''
+const folder = folderOfFile()
 let context = ''
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'aquatic-image-'))
   context = join(folder, 'build')
   mkdirSync(context)
   for (const copy of instructions('COPY').filter((text) => !text.startsWith('--'))) {
@@ -42,7 +41,6 @@ beforeAll(() => {
     }
   }
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function buildImage(program: string): string {
   const image = join(folder, program)

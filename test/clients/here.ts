@@ -1,14 +1,12 @@
 // A place for a test that needs no network of its own: a temporary directory, and processes on this
 // machine's loopback. Used by tracker-client.test.ts, whose client is a library in the test itself.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { newFolder, removeFolder } from '../support/folder.ts'
 import type { Place } from './lab.ts'
 import { TestProcess } from './process.ts'
 
 export class Here implements Place, AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), 'aquatic-clients.'))
+  readonly directory = newFolder()
   readonly #environment: Record<string, string> = {}
   readonly #processes: TestProcess[] = []
 
@@ -25,6 +23,6 @@ export class Here implements Place, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#processes.map((started) => started.stop()))
-    rmSync(this.directory, { recursive: true })
+    removeFolder(this.directory)
   }
 }

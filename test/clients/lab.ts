@@ -100,8 +100,3 @@ function cleanEnvironment(): Record<string, string> {
     string
   >
 }
-
-/** An address and port as URLs and the tracker's settings have them. */
-export function hostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}

@@ -2,8 +2,9 @@
 // tracker on a wildcard address that leaves the choice to the kernel answers from the first one.
 
 import { describe, test } from 'bun:test'
+import { hostPort } from '../support/tracker.ts'
 import { aria2, type Client, libtorrent } from './client.ts'
-import { type Hosts, hostPort, IPV4, IPV6, Lab } from './lab.ts'
+import { type Hosts, IPV4, IPV6, Lab } from './lab.ts'
 import { Tracker } from './tracker.ts'
 import {
   COMPLETED,

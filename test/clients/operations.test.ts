@@ -19,8 +19,7 @@ async function used(tracker: Tracker): Promise<string> {
     for (let port = 1; port <= 50; port++) await client.announce(tracker.at(), { port })
     await client.isSilent(announceRequest(INVALID), tracker.at())
   })
-  const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
-  return url
+  return tracker.operationsUrl()
 }
 
 async function expectGoodMetrics(url: string, name: string): Promise<void> {
@@ -44,7 +43,7 @@ test('promtool finds nothing wrong with the metrics of aquatic_udp', () =>
 
 test('promtool finds nothing wrong with the metrics of aquatic_ws', () =>
   withTracker({ executable: WS_EXECUTABLE, settings: SETTINGS + SURVEY }, async (tracker) => {
-    const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
+    const url = await tracker.operationsUrl()
     await expectGoodMetrics(url, 'tracker_ws_requests_total')
   }))
 

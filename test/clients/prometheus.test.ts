@@ -1,18 +1,15 @@
 // The alert rules and the dashboard: that they mean something to Prometheus, and that every metric they
 // name is one of a running tracker's. What the alerts fire for is in packaging/prometheus/*.test.yml.
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { folderOfFile } from '../support/folder.ts'
+import { EXECUTABLE, listenOn, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 
 setDefaultTimeout(60_000)
 
 const ROOT = join(import.meta.dir, '../..')
 const RULES = join(ROOT, 'packaging/prometheus/aquatic-alerts.yml')
-const EXECUTABLES = [
-  process.env.AQUATIC_UDP_EXECUTABLE ?? join(ROOT, 'dist/aquatic_udp'),
-  process.env.AQUATIC_WS_EXECUTABLE ?? join(ROOT, 'dist/aquatic_ws'),
-]
 
 interface Target {
   readonly expr: string
@@ -32,33 +29,17 @@ const expressions = panels
   .concat(dashboard.annotations.list.map(({ expr }: Target) => expr))
   .map((expr) => expr.replaceAll('$instance', '.*').replaceAll('$__rate_interval', '1m'))
 
-let folder = ''
+const folder = folderOfFile()
 let metrics = ''
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'aquatic-prometheus-'))
-  metrics = (await Promise.all(EXECUTABLES.map(metricsOf))).join('')
+  metrics = (await Promise.all([EXECUTABLE, WS_EXECUTABLE].map(metricsOf))).join('')
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
-async function metricsOf(executable: string): Promise<string> {
-  const tracker = Bun.spawn([executable], {
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    env: { AQUATIC_NETWORK_ADDRESS: '127.0.0.1:0', AQUATIC_OPERATIONS_ADDRESS: '127.0.0.1:0' },
+function metricsOf(executable: string): Promise<string> {
+  const settings = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n`
+  return withTracker({ executable, settings }, async (tracker) => {
+    return (await fetch(`${await tracker.operationsUrl()}metrics`)).text()
   })
-  try {
-    let stderr = ''
-    for await (const chunk of tracker.stderr) {
-      stderr += Buffer.from(chunk).toString()
-      const [, url] = /operations at (\S+)\n/.exec(stderr) ?? []
-      if (url !== undefined) return await (await fetch(`${url}metrics`)).text()
-    }
-    throw new Error(`no operations endpoint: ${stderr}`)
-  } finally {
-    tracker.kill('SIGKILL')
-    await tracker.exited
-  }
 }
 
 function promtool(...args: string[]) {

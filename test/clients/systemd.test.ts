@@ -3,9 +3,9 @@
 // this machine. What a unit takes away is taken away by the same means of the kernel (mounts, user,
 // capabilities), and system calls are compared with the unit's list.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { newFolder, removeFolder } from '../support/folder.ts'
 import { type NotifyListener, withNotifyListener } from '../support/notify-listener.ts'
 import { withClient } from '../support/udp-client.ts'
 import { waitFor } from '../support/wait.ts'
@@ -75,14 +75,14 @@ function valuesOf({ text }: Unit, key: string): string[] {
 
 /** Runs systemd-analyze on the unit, which names an executable that exists. */
 function analyze(unit: Unit, ...args: string[]) {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-unit-'))
+  const folder = newFolder()
   try {
     const path = join(folder, `${unit.name}.service`)
     writeFileSync(path, unit.text.replace(`/usr/local/bin/${unit.name}`, unit.executable))
     const { exitCode, stdout, stderr } = Bun.spawnSync(['systemd-analyze', ...args, path])
     return { code: exitCode, output: stdout.toString(), errors: stderr.toString() }
   } finally {
-    rmSync(folder, { recursive: true })
+    removeFolder(folder)
   }
 }
 
@@ -124,7 +124,7 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --boundin
 
 /** Runs the tracker in such a lab from its start to its stop; gives the log of its system calls. */
 async function callsAtWork(unit: Unit, listener: NotifyListener): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-unit-'))
+  const folder = newFolder()
   const settings = join(folder, 'settings.toml')
   const limits = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
   const address = `[network]\naddress = '${unit.host}:${unit.port}'\n`
@@ -157,7 +157,7 @@ async function callsAtWork(unit: Unit, listener: NotifyListener): Promise<string
     return text
   } finally {
     child.kill('SIGKILL')
-    rmSync(folder, { recursive: true })
+    removeFolder(folder)
   }
 }
 

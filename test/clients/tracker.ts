@@ -2,7 +2,8 @@
 // real-client test.
 
 import { join } from 'node:path'
-import { hostPort, type Place } from './lab.ts'
+import { hostPort } from '../support/tracker.ts'
+import type { Place } from './lab.ts'
 import type { TestProcess } from './process.ts'
 
 const READY_MS = 10_000

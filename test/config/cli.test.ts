@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'smol-toml'
 import { defaultsOf, entriesOf } from '../../src/config/schema.ts'
 import { udpSettings } from '../../src/udp/config.ts'
+import { folderOfFile } from '../support/folder.ts'
 
 const DEMO = join(import.meta.dir, 'fixtures/demo-executable.ts')
+const folder = folderOfFile()
 const FIXTURE = join(import.meta.dir, '../fixtures/aquatic_udp-2020.toml')
 
 function demo(args: string[], environment: Record<string, string> = {}) {
@@ -78,20 +79,15 @@ describe('printing', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
     expect(parse(stdout) as object).toEqual(defaultsOf(udpSettings.schema))
 
-    const directory = mkdtempSync(join(tmpdir(), 'aquatic-test-'))
-    try {
-      const path = join(directory, 'printed.toml')
-      writeFileSync(path, stdout)
-      expect(demo(['--check', '-c', path])).toEqual({
-        exitCode: 0,
-        stdout: `${path}: valid (${entriesOf(udpSettings.schema).length} settings given)\n`,
-        stderr: '',
-      })
-      const effective = demo(['-P', '-c', path])
-      expect(parse(effective.stdout) as object).toEqual(defaultsOf(udpSettings.schema))
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
+    const path = join(folder, 'printed.toml')
+    writeFileSync(path, stdout)
+    expect(demo(['--check', '-c', path])).toEqual({
+      exitCode: 0,
+      stdout: `${path}: valid (${entriesOf(udpSettings.schema).length} settings given)\n`,
+      stderr: '',
+    })
+    const effective = demo(['-P', '-c', path])
+    expect(parse(effective.stdout) as object).toEqual(defaultsOf(udpSettings.schema))
   })
 
   test('-P gives what is in force, and where it comes from', () => {

@@ -1,11 +1,11 @@
 // In a real bash, which every system with these scripts has. zsh and fish: test/clients/completion.test.ts.
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { completionText } from '../../src/config/completion.ts'
 import { flagsOf } from '../../src/config/flags.ts'
 import { defineSettings } from '../../src/config/schema.ts'
+import { folderOfFile } from '../support/folder.ts'
 
 const program = {
   name: 'demo',
@@ -17,13 +17,11 @@ const program = {
   ],
 }
 
-let folder = ''
+const folder = folderOfFile()
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'aquatic-completion-'))
   for (const file of ['udp.toml', 'my udp.toml', 'notes.txt']) writeFileSync(join(folder, file), '')
   mkdirSync(join(folder, 'conf'))
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
 /** What bash offers for the last of these words, the way readline splits them. */
 function complete(...words: string[]): string[] {

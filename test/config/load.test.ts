@@ -1,10 +1,10 @@
-import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Environment, loadSettings } from '../../src/config/load.ts'
 import { defineSettings, section } from '../../src/config/schema.ts'
 import { boolean, choice, integer, string, stringOrList } from '../../src/config/setting.ts'
+import { folderOfFile } from '../support/folder.ts'
 
 const settings = defineSettings({
   schema: {
@@ -37,9 +37,8 @@ function refuseShort(text: string) {
   return text.length > 3 ? null : { fault: 'is too short', remedy: 'Write more' }
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'aquatic-test-'))
+const directory = folderOfFile()
 const path = join(directory, 'demo.toml')
-afterAll(() => rmSync(directory, { recursive: true }))
 
 function load(text: string | null, environment: Environment = {}) {
   if (text !== null) writeFileSync(path, text)

@@ -1,18 +1,16 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseSettings, readSettingsFile } from '../../src/config/read-file.ts'
+import { folderOfFile } from '../support/folder.ts'
+
+const folder = folderOfFile()
 
 function inFile<T>(content: string | Uint8Array, use: (path: string) => T): T {
-  const directory = mkdtempSync(join(tmpdir(), 'aquatic-test-'))
-  try {
-    const path = join(directory, 'settings.toml')
-    writeFileSync(path, content)
-    return use(path)
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  const path = join(folder, 'settings.toml')
+  writeFileSync(path, content)
+  return use(path)
 }
 
 function problemOf(text: string): string {

@@ -1,7 +1,7 @@
 // Runs a load tester as its users do. Used by the tests of load/.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { newFolder, removeFolder } from '../support/folder.ts'
 
 export interface Finished {
   readonly code: number | null
@@ -14,15 +14,26 @@ export interface Finished {
   readonly files: readonly string[]
 }
 
-/** Runs an executable of dist/ to its end. `settings` is TOML. */
-export async function runTester(
+/** Runs a load tester to its end. `settings` is TOML. */
+type Run = (
+  settings: string,
+  flags?: readonly string[],
+  during?: (child: Bun.Subprocess) => void | Promise<void>,
+) => Promise<Finished>
+
+/** `name`: of the executable, in dist/. */
+export function loadTester(name: string): Run {
+  return (settings, flags = [], during = () => {}) => runTester(name, settings, flags, during)
+}
+
+async function runTester(
   name: string,
   settings: string,
-  flags: readonly string[] = [],
-  during: (child: Bun.Subprocess) => void | Promise<void> = () => {},
+  flags: readonly string[],
+  during: (child: Bun.Subprocess) => void | Promise<void>,
 ): Promise<Finished> {
   const executable = join(import.meta.dir, '../../dist', name)
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-load-test-'))
+  const folder = newFolder()
   try {
     const path = (name: string) => join(folder, name)
     writeFileSync(path('settings.toml'), settings)
@@ -46,7 +57,7 @@ export async function runTester(
       files: readdirSync(folder),
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
 }
 

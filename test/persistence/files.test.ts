@@ -1,11 +1,10 @@
-import { afterAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile } from '../../src/persistence/files.ts'
+import { folderOfFile } from '../support/folder.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'aquatic-files-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfFile()
 let files = 0
 const newPath = () => join(folder, `${files++}`)
 

@@ -1,11 +1,10 @@
-import { afterAll, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { expect, test } from 'bun:test'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readKey, writeKey } from '../../src/persistence/key.ts'
+import { folderOfFile } from '../support/folder.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'aquatic-key-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfFile()
 
 const BOOT = new Uint8Array(16).fill(1)
 const SECRET = new Uint8Array(32).map((_, i) => i)

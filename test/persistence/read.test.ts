@@ -1,7 +1,6 @@
 // Files that a killed process, a bad disk or a newer version has left: refused whole, never half-loaded.
-import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { momentNow } from '../../src/persistence/boot.ts'
 import {
@@ -14,11 +13,11 @@ import {
 import { loadSnapshot, SnapshotRefused } from '../../src/persistence/read.ts'
 import { writeSnapshot } from '../../src/persistence/write.ts'
 import { PIECE_HEAD_WORDS } from '../../src/swarm/export.ts'
+import { folderOfFile } from '../support/folder.ts'
 import { Harness } from '../swarm/harness.ts'
 import { checkInvariants } from '../swarm/invariants.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'aquatic-damage-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfFile()
 let files = 0
 const newPath = () => join(folder, `${files++}`)
 

@@ -1,16 +1,15 @@
-import { afterAll, expect, test } from 'bun:test'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { expect, test } from 'bun:test'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { logFor } from '../../src/log/log.ts'
 import { ScrapeExport } from '../../src/persistence/scrape-export.ts'
+import { folderOfFile } from '../support/folder.ts'
 import { listenOn, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 import { Harness } from '../swarm/harness.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'aquatic-export-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfFile()
 
 test('has each torrent once, with the counts of both families together', async () => {
   const harness = new Harness()

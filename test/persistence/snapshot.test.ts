@@ -1,18 +1,17 @@
 // Snapshots of the UDP swarms: what is written comes back, and what is damaged does not.
-import { afterAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { momentNow } from '../../src/persistence/boot.ts'
 import { type LoadFigures, loadSnapshot } from '../../src/persistence/read.ts'
 import { SnapshotStopped, writeSnapshot } from '../../src/persistence/write.ts'
+import { folderOfFile } from '../support/folder.ts'
 import { type ExportedPeer, Exporter } from '../swarm/exporter.ts'
 import { type Family, Harness, SMALL_LIMITS, testBuffers } from '../swarm/harness.ts'
 import { checkInvariants } from '../swarm/invariants.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'aquatic-snapshot-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfFile()
 let files = 0
 const newPath = () => join(folder, `${files++}`)
 

@@ -1,11 +1,10 @@
 // With the real executables, which ask themselves.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { EXECUTABLE, listenOn, withTracker } from '../support/tracker.ts'
+import { EXECUTABLE, listenOn, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 
 setDefaultTimeout(60_000)
 
-const WS_EXECUTABLE = EXECUTABLE.replace(/aquatic_udp$/, 'aquatic_ws')
 const SECONDS = '10'
 
 async function ask(executable: string, address: string, seconds = SECONDS) {
@@ -59,26 +58,10 @@ describe('aquatic_udp', () => {
 })
 
 describe('aquatic_ws', () => {
-  test('is healthy when it answers a scrape', async () => {
-    const tracker = Bun.spawn([WS_EXECUTABLE], {
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-      env: { AQUATIC_NETWORK_ADDRESS: '127.0.0.1:0', AQUATIC_LIMITS_MAX_PEERS: '10000' },
-    })
-    try {
-      let stderr = ''
-      for await (const chunk of tracker.stderr) {
-        stderr += Buffer.from(chunk).toString()
-        if (stderr.includes('\n')) break
-      }
-      const port = Number(/127\.0\.0\.1:(\d+)/.exec(stderr)?.[1])
-      expect(await ask(WS_EXECUTABLE, `127.0.0.1:${port}`)).toEqual({ code: 0, stderr: '' })
-    } finally {
-      tracker.kill('SIGKILL')
-      await tracker.exited
-    }
-  })
+  test('is healthy when it answers a scrape', () =>
+    withTracker({ executable: WS_EXECUTABLE }, async (tracker) => {
+      expect(await ask(WS_EXECUTABLE, tracker.address())).toEqual({ code: 0, stderr: '' })
+    }))
 
   test('is not when something else has its port', async () => {
     const other = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('hello') })

@@ -1,11 +1,11 @@
 // The package as npm makes it, installed into an empty folder. Needs npm, and its cache or registry.
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json'
 import { defaultFile } from '../../src/config/toml-text.ts'
 import { udpProgram } from '../../src/udp/config.ts'
+import { folderOfFile } from '../support/folder.ts'
 import { withClient } from '../support/udp-client.ts'
 
 setDefaultTimeout(120_000)
@@ -14,14 +14,12 @@ const ROOT = join(import.meta.dir, '../..')
 /** Of 280 KB today: a folder of tests or a built executable would not fit. */
 const PACKED_BYTES_MAX = 600_000
 
-let folder = ''
-let empty = ''
+const folder = folderOfFile()
+const empty = join(folder, 'an empty folder')
 let paths: string[] = []
 let packedBytes = 0
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'aquatic-npm-'))
-  empty = join(folder, 'an empty folder')
   mkdirSync(empty)
   const packed = run(ROOT, 'npm', 'pack', '--json', '--pack-destination', folder)
   const report = JSON.parse(packed)
@@ -36,7 +34,6 @@ beforeAll(() => {
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
   run(empty, 'npm', 'install', ...quiet, join(folder, filename))
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function run(cwd: string, ...command: string[]): string {
   const { exitCode, stdout, stderr } = Bun.spawnSync(command, { cwd })

@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { countReport, judge, selectFiles } from '../../scripts/run-tests.ts'
+import { folderOfFile } from '../support/folder.ts'
 
 const SCRIPT = join(import.meta.dir, '../../scripts/run-tests.ts')
 const HEAD = `import { expect, test } from 'bun:test'\n`
 
-let folder: string
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'aquatic-run-tests-'))
-})
-afterAll(() => rmSync(folder, { recursive: true }))
+const folder = folderOfFile()
 
 /** Runs the wrapper over test files of these contents; returns its closing line and exit code. */
 function runOver(files: Record<string, string>, ...args: string[]): [string, number | null] {

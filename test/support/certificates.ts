@@ -1,7 +1,7 @@
 // Certificates of every kind, made by openssl for the tests that need them. Owns the folder they are in.
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { newFolder, removeFolder } from './folder.ts'
 
 /** Arguments of openssl req. */
 const ALGORITHMS = {
@@ -14,12 +14,7 @@ const ALGORITHMS = {
 }
 
 export class Certificates {
-  readonly folder = mkdtempSync(join(tmpdir(), 'aquatic-tls-'))
-
-  constructor() {
-    // Trackers that have become nobody read them too.
-    chmodSync(this.folder, 0o755)
-  }
+  readonly folder = newFolder()
 
   path(name: string): string {
     return join(this.folder, name)
@@ -63,7 +58,7 @@ export class Certificates {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true })
+    removeFolder(this.folder)
   }
 
   private openssl(...args: string[]): void {

@@ -1,11 +1,11 @@
 // A service manager's end of sd_notify: a datagram socket that gathers what a program says of itself.
 // Used by the tests of the socket, of the service manager's part, and of the trackers.
-import { closeSync, mkdtempSync, readSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { SystemError } from '../../src/os/error.ts'
 import { addressOf, errno, libc } from '../../src/os/ffi.ts'
 import { unixAddress } from '../../src/os/notify-socket.ts'
+import { newFolder, removeFolder } from './folder.ts'
 import { waitUntil } from './wait.ts'
 
 const AF_UNIX = 1
@@ -15,7 +15,7 @@ export class NotifyListener {
   readonly address: string
   /** What arrived, one text per datagram, oldest first. */
   readonly texts: string[] = []
-  private readonly folder = mkdtempSync(join(tmpdir(), 'aquatic-notify-'))
+  private readonly folder = newFolder()
   private closed = false
   private readonly fd = libc.socket(AF_UNIX, SOCK_DGRAM_NONBLOCK, 0)
 
@@ -46,7 +46,7 @@ export class NotifyListener {
     if (this.closed) return
     this.closed = true
     closeSync(this.fd)
-    rmSync(this.folder, { recursive: true, force: true })
+    removeFolder(this.folder)
   }
 
   private read(): void {

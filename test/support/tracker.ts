@@ -1,8 +1,8 @@
 // The tracker as its users run it: an executable with a settings file, told apart by its start line.
 // Used by the tests that need real sockets. Every process started here is ended with its test.
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { newFolder, removeFolder } from './folder.ts'
 import { currentRequestWorkers, REQUEST_WORKERS } from './request-workers.ts'
 import { waitFor } from './wait.ts'
 
@@ -49,6 +49,11 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** As settings and URLs have it. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
 /** Settings that listen on a free port of one address. */
 export function listenOn(...addresses: string[]): string {
   return `[network]\naddress = [${addresses.map((address) => `'${address}'`).join(', ')}]\n`
@@ -83,7 +88,7 @@ export class Tracker {
   endpoints: readonly Endpoint[] = []
   stderr = ''
   private readonly child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
-  private readonly folder = mkdtempSync(join(tmpdir(), 'aquatic-tracker-'))
+  private readonly folder = newFolder()
   private readonly outputEnd: Promise<void>
   private wake: () => void = () => {}
 
@@ -93,8 +98,6 @@ export class Tracker {
     const path = join(this.folder, 'tracker.toml')
     const program = typeof executable === 'string' ? [executable] : executable
     writeFileSync(path, settings.includes('[limits]') ? settings : `${settings}${SMALL}`)
-    // Others than the owner may read it too: some trackers run as nobody.
-    chmodSync(this.folder, 0o755)
     this.child = Bun.spawn([...prefix, ...program, '-c', options.file ?? path], {
       stdin: 'ignore',
       stdout: 'pipe',
@@ -113,6 +116,18 @@ export class Tracker {
   at(host?: string, index = 0): Endpoint {
     const { host: own, port } = this.endpoints[index]
     return { host: host ?? own, port }
+  }
+
+  /** Where it listens, as settings and URLs have it. */
+  address(): string {
+    const { host, port } = this.at()
+    return hostPort(host, port)
+  }
+
+  /** Of the operations endpoint. */
+  async operationsUrl(): Promise<string> {
+    const [, url] = await this.waitForOutput(/operations at (\S+)\n/)
+    return url
   }
 
   async waitForStart(): Promise<void> {
@@ -165,7 +180,7 @@ export class Tracker {
   async discard(): Promise<void> {
     this.child.kill('SIGKILL')
     await this.child.exited
-    rmSync(this.folder, { recursive: true, force: true })
+    removeFolder(this.folder)
   }
 
   private async collect(stream: ReadableStream<Uint8Array>): Promise<void> {

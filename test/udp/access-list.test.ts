@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { newFolder, removeFolder } from '../support/folder.ts'
 import { announceRequest, infoHash, readScrape, scrapeRequest } from '../support/packets.ts'
 import { STATISTICS, statisticsIn } from '../support/statistics.ts'
 import {
@@ -19,10 +19,9 @@ setDefaultTimeout(60_000)
 
 let folder = ''
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'aquatic-access-'))
-  chmodSync(folder, 0o755)
+  folder = newFolder()
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => removeFolder(folder))
 
 const pathOf = () => join(folder, 'list.txt')
 

@@ -1,114 +1,61 @@
 import { describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { parse } from 'smol-toml'
 import { type Environment, loadSettings } from '../../src/config/load.ts'
-import { defaultsOf, entriesOf, isSection } from '../../src/config/schema.ts'
-import { defaultFile } from '../../src/config/toml-text.ts'
+import { entriesOf, isSection } from '../../src/config/schema.ts'
 import { type UdpConfig, udpSettings } from '../../src/udp/config.ts'
 import { MAX_BATCH_PACKETS } from '../../src/udp/layout.ts'
+import { oldFileContract, settingsContract } from '../contract/settings.ts'
 
-const FIXTURE = join(import.meta.dir, '../fixtures/aquatic_udp-2020.toml')
 const entries = entriesOf(udpSettings.schema)
 
 function load(environment: Environment) {
   return loadSettings(udpSettings, null, environment)
 }
 
-describe('the settings of aquatic_udp', () => {
-  test('have these names and defaults', () => {
-    const expected: UdpConfig = {
-      socket_workers: 1,
-      request_workers: 0,
-      log_level: 'error',
-      log_format: 'text',
-      network: {
-        address: '0.0.0.0:3000',
-        address_ipv6: 'auto',
-        socket_recv_buffer_size: 524288,
-        poll_event_capacity: 4096,
-      },
-      protocol: {
-        max_scrape_torrents: 255,
-        max_response_peers: 255,
-        peer_announce_interval: 900,
-        interval_jitter: 5,
-        invalid_connection_id: 'silent',
-        count_downloads: true,
-      },
-      handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
-      statistics: { interval: 0, torrent_peer_histograms: false },
-      operations: { address: '', show_info_hashes: false },
-      access_list: { mode: 'off', path: '' },
-      cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },
-      privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },
-      limits: { max_torrents: 20000000, max_peers: 100000000 },
-      source_limits: {
-        connects_per_second: 2000,
-        requests_per_second: 3000,
-        new_torrents_per_second: 500,
-        ban_seconds: 60,
-      },
-      scrape_export: { path: '', cleanings: 10 },
-      persistence: { path: '', interval_minutes: 10, take_over: false },
-    }
-    expect(defaultsOf(udpSettings.schema)).toEqual(expected)
-  })
+const DEFAULTS: UdpConfig = {
+  socket_workers: 1,
+  request_workers: 0,
+  log_level: 'error',
+  log_format: 'text',
+  network: {
+    address: '0.0.0.0:3000',
+    address_ipv6: 'auto',
+    socket_recv_buffer_size: 524288,
+    poll_event_capacity: 4096,
+  },
+  protocol: {
+    max_scrape_torrents: 255,
+    max_response_peers: 255,
+    peer_announce_interval: 900,
+    interval_jitter: 5,
+    invalid_connection_id: 'silent',
+    count_downloads: true,
+  },
+  handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
+  statistics: { interval: 0, torrent_peer_histograms: false },
+  operations: { address: '', show_info_hashes: false },
+  access_list: { mode: 'off', path: '' },
+  cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },
+  privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },
+  limits: { max_torrents: 20000000, max_peers: 100000000 },
+  source_limits: {
+    connects_per_second: 2000,
+    requests_per_second: 3000,
+    new_torrents_per_second: 500,
+    ban_seconds: 60,
+  },
+  scrape_export: { path: '', cleanings: 10 },
+  persistence: { path: '', interval_minutes: 10, take_over: false },
+}
 
-  test('accept the file of 2020 as it is', () => {
-    const { config, problems, warnings, origins } = loadSettings(udpSettings, FIXTURE, {})
-    expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
-    expect(origins.size).toBe(17)
-    expect(config).toEqual({ ...defaultsOf(udpSettings.schema), request_workers: 1 })
-  })
+settingsContract('aquatic_udp', udpSettings, DEFAULTS)
+oldFileContract('aquatic_udp', udpSettings, 17, { ...DEFAULTS, request_workers: 1 })
 
-  test('have every key of the file of 2020', () => {
-    const paths = new Set(entries.map((entry) => entry.path))
-    for (const [name, value] of Object.entries(parse(readFileSync(FIXTURE, 'utf8')))) {
-      const keys = typeof value === 'object' ? Object.keys(value) : null
-      if (keys === null) expect(paths).toContain(name)
-      else for (const key of keys) expect(paths).toContain(`${name}.${key}`)
-    }
-  })
-
-  test('are printed as a file that gives the defaults', () => {
-    const text = defaultFile('aquatic_udp', udpSettings.schema)
-    expect(parse(text) as object).toEqual(defaultsOf(udpSettings.schema))
-    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
-  })
-
-  test('have defaults that pass their own checks without a warning', () => {
-    const environment = Object.fromEntries(
-      entries.map((entry) => [entry.variable, String(entry.setting.defaultValue)]),
-    )
-    const { config, problems, warnings, origins } = load(environment)
-    expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
-    expect(config).toEqual(defaultsOf(udpSettings.schema))
-    expect(origins.size).toBe(entries.length)
-  })
-
-  test('have an environment variable each, and no two the same', () => {
-    const variables = new Set(entries.map((entry) => entry.variable))
-    expect(variables.size).toBe(entries.length)
-    for (const variable of variables) expect(variable).toMatch(/^AQUATIC_[A-Z0-9_]+$/)
-  })
-
-  test('can be sent to another thread', () => {
-    const config = defaultsOf(udpSettings.schema)
-    expect(structuredClone(config)).toEqual(config)
-  })
-
-  test('are explained in sentences, with the limits that take effect', () => {
-    for (const { path, setting } of entries) {
-      expect(setting.explanation.trim().length, path).toBeGreaterThan(60)
-      expect(setting.explanation.trim(), path).toMatch(/([.]|\$ .*)$/)
-    }
-    const of = (path: string) =>
-      entries.find((entry) => entry.path === path)?.setting.explanation ?? ''
-    expect(of('network.poll_event_capacity')).toContain(String(MAX_BATCH_PACKETS))
-    expect(of('protocol.max_response_peers')).toMatch(/242 peers over IPv4 and 67 over IPv6/)
-    expect(of('protocol.max_scrape_torrents')).toMatch(/122 torrents over IPv4 and 102 over IPv6/)
-  })
+test('the limits that take effect are explained', () => {
+  const of = (path: string) =>
+    entries.find((entry) => entry.path === path)?.setting.explanation ?? ''
+  expect(of('network.poll_event_capacity')).toContain(String(MAX_BATCH_PACKETS))
+  expect(of('protocol.max_response_peers')).toMatch(/242 peers over IPv4 and 67 over IPv6/)
+  expect(of('protocol.max_scrape_torrents')).toMatch(/122 torrents over IPv4 and 102 over IPv6/)
 })
 
 const KEYS_OF_0_9 = [

@@ -17,8 +17,7 @@ test.each([
 ])('%d socket workers and %d request workers: no answer is wrong', (sockets, requests) => {
   const workers = `socket_workers = ${sockets}\nrequest_workers = ${requests}\n`
   return withTracker({ settings: workers + listenOn('127.0.0.1:0') }, async (tracker) => {
-    const { host, port } = tracker.at()
-    const load = `server_address = '${host}:${port}'\nduration = 2\nworkers = 2\n${SMALL}
+    const load = `server_address = '${tracker.address()}'\nduration = 2\nworkers = 2\n${SMALL}
 [network]
 sockets_per_worker = 16
 `

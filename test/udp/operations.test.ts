@@ -1,7 +1,5 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { inFolder } from '../support/folder.ts'
 import { announceRequest, infoHash } from '../support/packets.ts'
 import { listenOn, runTracker, type Tracker, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
@@ -12,11 +10,6 @@ setDefaultTimeout(60_000)
 const INVALID = Buffer.from('0011223344556677', 'hex')
 const SETTINGS = `${listenOn('127.0.0.1:0', '[::1]:0')}[operations]\naddress = '127.0.0.1:0'\n`
 
-async function urlOf(tracker: Tracker): Promise<string> {
-  const [, url] = await tracker.waitForOutput(/operations at (\S+)\/\n/)
-  return url
-}
-
 async function textAt(url: string): Promise<string> {
   const response = await fetch(url)
   expect(response.status).toBe(200)
@@ -25,7 +18,7 @@ async function textAt(url: string): Promise<string> {
 
 /** Announces a seeder over IPv4 and a leecher over IPv6, sends one invalid id, and sees all of it told. */
 async function useAndSee(tracker: Tracker): Promise<string> {
-  const url = await urlOf(tracker)
+  const url = await tracker.operationsUrl()
   await withClient('127.0.0.1', async (client) => {
     await client.announce(tracker.at('127.0.0.1'), { port: 1, left: 0n })
     await client.isSilent(announceRequest(INVALID), tracker.at('127.0.0.1'))
@@ -44,7 +37,7 @@ async function useAndSee(tracker: Tracker): Promise<string> {
   ]
   let metrics = ''
   await waitUntil('all of it is told', async () => {
-    metrics = await textAt(`${url}/metrics`)
+    metrics = await textAt(`${url}metrics`)
     return figures.every((figure) => figure.test(metrics))
   })
   return metrics
@@ -57,36 +50,29 @@ test('the endpoint tells what the tracker has done, and is ready and healthy', (
     expect(Number(packets)).toBeGreaterThanOrEqual(5)
     const [, resident] = metrics.match(/^process_resident_memory_bytes (\d+)$/m) ?? []
     expect(Number(resident)).toBeGreaterThan(10_000_000)
-    const url = await urlOf(tracker)
-    expect(await textAt(`${url}/ready`)).toBe('ready\n')
-    expect(await textAt(`${url}/health`)).toBe('healthy\n')
-    expect(await textAt(`${url}/`)).toContain('Effective settings')
+    const url = await tracker.operationsUrl()
+    expect(await textAt(`${url}ready`)).toBe('ready\n')
+    expect(await textAt(`${url}health`)).toBe('healthy\n')
+    expect(await textAt(url)).toContain('Effective settings')
   }))
 
-test.skipIf(process.getuid?.() !== 0)(
-  'it works in another root directory, as another user',
-  async () => {
-    const root = mkdtempSync(join(tmpdir(), 'aquatic-root-'))
-    chmodSync(root, 0o755)
+test.skipIf(process.getuid?.() !== 0)('it works in another root directory, as another user', () =>
+  inFolder((root) => {
     const settings = `${SETTINGS}[privileges]\ndrop_privileges = true\nchroot_path = '${root}'\n`
-    try {
-      await withTracker({ settings }, async (tracker) => {
-        const metrics = await useAndSee(tracker)
-        expect(metrics).toMatch(/^process_resident_memory_bytes [1-9]\d+$/m)
-        expect(metrics).toMatch(/^tracker_udp_receive_drops_total 0$/m)
-        const url = await urlOf(tracker)
-        expect(await textAt(`${url}/`)).toContain(root)
-        expect(await textAt(`${url}/stats.json`)).toContain('"ready": true')
-      })
-    } finally {
-      rmSync(root, { recursive: true, force: true })
-    }
-  },
+    return withTracker({ settings }, async (tracker) => {
+      const metrics = await useAndSee(tracker)
+      expect(metrics).toMatch(/^process_resident_memory_bytes [1-9]\d+$/m)
+      expect(metrics).toMatch(/^tracker_udp_receive_drops_total 0$/m)
+      const url = await tracker.operationsUrl()
+      expect(await textAt(url)).toContain(root)
+      expect(await textAt(`${url}stats.json`)).toContain('"ready": true')
+    })
+  }),
 )
 
 test('an address that is taken stops the start; one for others to reach is warned of', () =>
   withTracker({ settings: SETTINGS }, async (tracker) => {
-    const address = (await urlOf(tracker)).replace('http://', '')
+    const address = new URL(await tracker.operationsUrl()).host
     const settings = `${listenOn('127.0.0.1:0')}[operations]\naddress = '${address}'\n`
     const { code, stderr } = await runTracker({ settings })
     expect(code).toBe(1)
@@ -109,7 +95,7 @@ test.each([
       `address = '127.0.0.1:0'\nshow_info_hashes = ${shown}\n` +
       '[statistics]\ntorrent_peer_histograms = true\n'
     return withTracker({ settings }, async (tracker) => {
-      const url = await urlOf(tracker)
+      const url = await tracker.operationsUrl()
       await withClient('127.0.0.1', async (client) => {
         for (let port = 1; port <= 5; port++) {
           await client.announce(tracker.at(), { port, infoHash: infoHash(1) })
@@ -118,15 +104,15 @@ test.each([
       })
       const hash = infoHash(1).toString('hex')
       await waitUntil('the survey has found them', async () => {
-        const metrics = await textAt(`${url}/metrics`)
+        const metrics = await textAt(`${url}metrics`)
         return (
           metrics.includes('tracker_udp_torrents_by_peers{peers="4-7",swarm="ipv4"} 1\n') &&
           metrics.includes('tracker_udp_torrents_by_peers{peers="1",swarm="ipv4"} 1\n')
         )
       })
-      expect((await textAt(`${url}/metrics`)).includes(hash)).toBe(false)
-      expect((await textAt(`${url}/stats.json`)).includes(hash)).toBe(shown)
-      expect((await textAt(`${url}/`)).includes(hash)).toBe(shown)
+      expect((await textAt(`${url}metrics`)).includes(hash)).toBe(false)
+      expect((await textAt(`${url}stats.json`)).includes(hash)).toBe(shown)
+      expect((await textAt(url)).includes(hash)).toBe(shown)
     })
   },
 )

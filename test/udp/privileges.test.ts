@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { inFolder } from '../support/folder.ts'
 import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { STATISTICS, TWO_STATISTICS } from '../support/statistics.ts'
 import {
@@ -30,11 +30,6 @@ function dropping({ privileges = '', more = '', ...rest }: Options = {}): StartO
   const settings = `socket_workers = 2\n${listenOn('0.0.0.0:0')}${more}
     [privileges]\ndrop_privileges = true\n${privileges}\n`
   return { settings, ...rest }
-}
-
-function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-root-'))
-  return use(folder).finally(() => rmSync(folder, { recursive: true, force: true }))
 }
 
 /** A line of /proc/PID/status of each thread, such as all user ids. */

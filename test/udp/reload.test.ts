@@ -1,8 +1,8 @@
 // SIGHUP: settings that change while the tracker serves.
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { newFolder, removeFolder } from '../support/folder.ts'
 import { announceRequest, infoHash } from '../support/packets.ts'
 import { type Endpoint, type Tracker, withTracker } from '../support/tracker.ts'
 import { type UdpClient, withClient } from '../support/udp-client.ts'
@@ -13,11 +13,10 @@ setDefaultTimeout(60_000)
 let folder = ''
 let file = ''
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'aquatic-reload-'))
-  chmodSync(folder, 0o755)
+  folder = newFolder()
   file = join(folder, 'settings.toml')
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => removeFolder(folder))
 
 const BASE = "[network]\naddress = '127.0.0.1:0'\n"
 const LIMITS = '[limits]\nmax_torrents = 1000\nmax_peers = 10000\n'

@@ -1,19 +1,9 @@
 // The tracker over a restart, with a folder to keep its state in: a clean stop, a new root directory, a
 // damaged file, and kill -9 at random moments under load.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inFolder } from '../support/folder.ts'
 import { announceRequest, readAnnounce } from '../support/packets.ts'
 import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { listenOn, runTracker, type Tracker, withTracker } from '../support/tracker.ts'
@@ -23,13 +13,6 @@ import { randomFrom } from '../swarm/harness.ts'
 setDefaultTimeout(120_000)
 
 const isRoot = process.getuid?.() === 0
-
-function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-keep-'))
-  // Those who become nobody have to get in.
-  chmodSync(folder, 0o755)
-  return use(folder).finally(() => rmSync(folder, { recursive: true, force: true }))
-}
 
 function keeping(path: string, more = '') {
   const settings = `log_level = 'info'\n${listenOn('127.0.0.1:0')}

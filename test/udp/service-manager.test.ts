@@ -1,8 +1,6 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { nowMilliseconds } from '../../src/os/clock.ts'
+import { inFolder } from '../support/folder.ts'
 import { withNotifyListener } from '../support/notify-listener.ts'
 import { listenOn, type StartOptions, withTracker } from '../support/tracker.ts'
 
@@ -16,9 +14,8 @@ function expectReports(options: StartOptions): Promise<void> {
   return withNotifyListener((listener) => {
     const env = { NOTIFY_SOCKET: listener.address, WATCHDOG_USEC: '400000' }
     return withTracker({ ...options, env }, async (tracker) => {
-      const { host, port } = tracker.at()
       const ready = await listener.waitFor('READY=1')
-      expect(ready).toContain(`\nSTATUS=listening on ${host}:${port} (`)
+      expect(ready).toContain(`\nSTATUS=listening on ${tracker.address()} (`)
       // Longer than the time after which a worker without a beat counts as hanging.
       await listener.waitFor('WATCHDOG=1', 12)
       tracker.signal('SIGHUP')
@@ -38,12 +35,9 @@ function expectReports(options: StartOptions): Promise<void> {
 test('the service manager learns of start, life and stop', () =>
   expectReports({ settings: `socket_workers = 2\n${listenOn('127.0.0.1:0')}` }))
 
-test.skipIf(!isRoot)(`also behind a chroot and as another user${needsRoot}`, async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-root-'))
-  try {
+test.skipIf(!isRoot)(`also behind a chroot and as another user${needsRoot}`, () =>
+  inFolder((folder) => {
     const rights = `[privileges]\ndrop_privileges = true\nchroot_path = '${folder}'\n`
-    await expectReports({ settings: listenOn('127.0.0.1:0') + rights })
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-})
+    return expectReports({ settings: listenOn('127.0.0.1:0') + rights })
+  }),
+)

@@ -1,17 +1,8 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import {
-  closeSync,
-  constants,
-  mkdtempSync,
-  openSync,
-  readSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, constants, openSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { newFolder, removeFolder } from '../support/folder.ts'
 import { EXECUTABLE, listenOn } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 
@@ -66,7 +57,7 @@ function isPast(milliseconds: number): () => boolean {
 }
 
 test('a reader of its lines that stalls delays no stop, and learns of what it missed', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-pipe-'))
+  const folder = newFolder()
   const pipe = new Pipe(folder)
   const settings = join(folder, 'settings.toml')
   writeFileSync(settings, `${listenOn('127.0.0.1:0')}[statistics]\ninterval = 1\n`)
@@ -94,6 +85,6 @@ test('a reader of its lines that stalls delays no stop, and learns of what it mi
   } finally {
     child.kill('SIGKILL')
     pipe.close()
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
 })

@@ -1,10 +1,10 @@
 // A new process takes the place of a running one: same swarms, same ids, hardly an answer lost. The two
 // are different builds: the compiled executable, and the source.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inFolder } from '../support/folder.ts'
 import { announceRequest, connectRequest, readAnnounce } from '../support/packets.ts'
 import {
   type Endpoint,
@@ -21,12 +21,6 @@ setDefaultTimeout(120_000)
 const isRoot = process.getuid?.() === 0
 const FROM_SOURCE = [process.execPath, join(import.meta.dir, '../../bin/aquatic_udp.ts')]
 const INFO_HASH = new Uint8Array(20).fill(3)
-
-function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-take-'))
-  chmodSync(folder, 0o755)
-  return use(folder).finally(() => rmSync(folder, { recursive: true, force: true }))
-}
 
 interface Options extends Partial<StartOptions> {
   readonly port?: number

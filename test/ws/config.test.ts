@@ -1,14 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { parse } from 'smol-toml'
 import { type Environment, loadSettings } from '../../src/config/load.ts'
-import { defaultsOf, entriesOf } from '../../src/config/schema.ts'
-import { defaultFile } from '../../src/config/toml-text.ts'
+import { entriesOf } from '../../src/config/schema.ts'
 import { type WsConfig, wsSettings } from '../../src/ws/config.ts'
-
-const FIXTURE = join(import.meta.dir, '../fixtures/aquatic_ws-2020.toml')
-const entries = entriesOf(wsSettings.schema)
+import { oldFileContract, settingsContract } from '../contract/settings.ts'
 
 function load(environment: Environment) {
   return loadSettings(wsSettings, null, environment)
@@ -23,93 +17,61 @@ function findings(variables: Record<string, string>) {
   return { problems: problems.join('\n'), warnings: warnings.join('\n') }
 }
 
-describe('the settings of aquatic_ws', () => {
-  test('have these names and defaults', () => {
-    const expected: WsConfig = {
-      socket_workers: 1,
-      log_level: 'error',
-      log_format: 'text',
-      network: {
-        address: '0.0.0.0:3000',
-        address_ipv6: 'auto',
-        ipv6_only: false,
-        use_tls: false,
-        tls_certificate_path: '',
-        tls_private_key_path: '',
-        tls_pkcs12_path: '',
-        tls_pkcs12_password: '',
-        trusted_proxies: '',
-        allowed_origins: '',
-        poll_event_capacity: 4096,
-        poll_timeout_milliseconds: 50,
-        websocket_max_message_size: 65536,
-        websocket_max_frame_size: 16384,
-      },
-      protocol: {
-        max_scrape_torrents: 255,
-        max_offers: 10,
-        peer_announce_interval: 120,
-        interval_jitter: 5,
-        count_downloads: true,
-      },
-      handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
-      statistics: { interval: 0, torrent_peer_histograms: false },
-      operations: { address: '', show_info_hashes: false },
-      access_list: { mode: 'off', path: '' },
-      cleaning: {
-        interval: 30,
-        max_peer_age: 180,
-        max_offer_age: 120,
-        max_connection_age: 180,
-        ping_interval_seconds: 30,
-      },
-      privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },
-      limits: {
-        max_torrents: 2000000,
-        max_peers: 10000000,
-        max_connections: 100000,
-        max_connections_per_ip: 1000,
-        max_torrents_per_connection: 10000,
-        max_backlog_bytes: 1048576,
-      },
-    }
-    expect(defaultsOf(wsSettings.schema)).toEqual(expected)
-  })
+const DEFAULTS: WsConfig = {
+  socket_workers: 1,
+  log_level: 'error',
+  log_format: 'text',
+  network: {
+    address: '0.0.0.0:3000',
+    address_ipv6: 'auto',
+    ipv6_only: false,
+    use_tls: false,
+    tls_certificate_path: '',
+    tls_private_key_path: '',
+    tls_pkcs12_path: '',
+    tls_pkcs12_password: '',
+    trusted_proxies: '',
+    allowed_origins: '',
+    poll_event_capacity: 4096,
+    poll_timeout_milliseconds: 50,
+    websocket_max_message_size: 65536,
+    websocket_max_frame_size: 16384,
+  },
+  protocol: {
+    max_scrape_torrents: 255,
+    max_offers: 10,
+    peer_announce_interval: 120,
+    interval_jitter: 5,
+    count_downloads: true,
+  },
+  handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
+  statistics: { interval: 0, torrent_peer_histograms: false },
+  operations: { address: '', show_info_hashes: false },
+  access_list: { mode: 'off', path: '' },
+  cleaning: {
+    interval: 30,
+    max_peer_age: 180,
+    max_offer_age: 120,
+    max_connection_age: 180,
+    ping_interval_seconds: 30,
+  },
+  privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },
+  limits: {
+    max_torrents: 2000000,
+    max_peers: 10000000,
+    max_connections: 100000,
+    max_connections_per_ip: 1000,
+    max_torrents_per_connection: 10000,
+    max_backlog_bytes: 1048576,
+  },
+}
 
-  test('accept the file of 2020 as it is', () => {
-    const { config, problems, warnings, origins } = loadSettings(wsSettings, FIXTURE, {})
-    expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
-    expect(origins.size).toBe(22)
-    expect(config).toEqual(defaultsOf(wsSettings.schema))
-  })
+settingsContract('aquatic_ws', wsSettings, DEFAULTS)
+oldFileContract('aquatic_ws', wsSettings, 22, DEFAULTS)
 
-  test('have every key of the file of 2020', () => {
-    const paths = new Set(entries.map((entry) => entry.path))
-    for (const [name, value] of Object.entries(parse(readFileSync(FIXTURE, 'utf8')))) {
-      const keys = typeof value === 'object' ? Object.keys(value) : null
-      if (keys === null) expect(paths).toContain(name)
-      else for (const key of keys) expect(paths).toContain(`${name}.${key}`)
-    }
-  })
-
-  test('are printed as a file that gives the defaults', () => {
-    const text = defaultFile('aquatic_ws', wsSettings.schema)
-    expect(parse(text) as object).toEqual(defaultsOf(wsSettings.schema))
-  })
-
-  test('have defaults that pass their own checks without a warning', () => {
-    const environment = Object.fromEntries(
-      entries.map((entry) => [entry.variable, String(entry.setting.defaultValue)]),
-    )
-    const { config, problems, warnings } = load(environment)
-    expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
-    expect(config).toEqual(defaultsOf(wsSettings.schema))
-  })
-
-  test('never show the password of the certificate', () => {
-    const secret = entries.filter(({ setting }) => setting.secret).map(({ path }) => path)
-    expect(secret).toEqual(['network.tls_pkcs12_password'])
-  })
+test('the password of the certificate is the secret that is never shown', () => {
+  const secret = entriesOf(wsSettings.schema).filter(({ setting }) => setting.secret)
+  expect(secret.map(({ path }) => path)).toEqual(['network.tls_pkcs12_password'])
 })
 
 describe('contradictions', () => {

@@ -1,8 +1,8 @@
 // What the operator of aquatic_ws gets: the endpoint, the statistics, access lists.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inFolder } from '../support/folder.ts'
 import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 import { WsClient } from '../support/ws-client.ts'
@@ -34,7 +34,7 @@ async function withClients(
 
 /** Two peers meet, one message is wrong; then the figures tell of it. */
 async function useAndSee(tracker: Tracker): Promise<void> {
-  const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
+  const url = await tracker.operationsUrl()
   const hash = newHash()
   await withClients(tracker, 2, async (a, b) => {
     await a.ask(announce(hash, 1))
@@ -59,12 +59,6 @@ async function useAndSee(tracker: Tracker): Promise<void> {
   expect((await fetch(`${url}ready`)).status).toBe(200)
   expect((await fetch(`${url}health`)).status).toBe(200)
   expect(await (await fetch(url)).text()).toContain('Offers and answers')
-}
-
-function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-ws-ops-'))
-  chmodSync(folder, 0o755)
-  return use(folder).finally(() => rmSync(folder, { recursive: true, force: true }))
 }
 
 describe('the operations endpoint and the statistics', () => {

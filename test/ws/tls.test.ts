@@ -193,10 +193,9 @@ describe('a tracker with use_tls', () => {
     await withTracker({ executable: WS_EXECUTABLE, settings: text, env }, async (tracker) => {
       await serves(tracker)
       expect(await nameShown(tracker.at())).toBe('rsa')
-      const { host, port } = tracker.at()
       const options = { tls: { rejectUnauthorized: false } }
-      expect((await fetch(`https://${host}:${port}/health`, options)).status).toBe(200)
-      expect((await fetch(`https://${host}:${port}/`, options)).status).toBe(426)
+      expect((await fetch(`https://${tracker.address()}/health`, options)).status).toBe(200)
+      expect((await fetch(`https://${tracker.address()}/`, options)).status).toBe(426)
       expect(tracker.stderr).not.toContain(PASSWORD)
     })
   })

@@ -32,8 +32,7 @@ async function statusOf(tracker: Tracker, options: ConnectOptions = {}): Promise
 describe('plain HTTP', () => {
   test('is told what this is, and about health', () =>
     withWs(listenOn('127.0.0.1:0'), async (tracker) => {
-      const { host, port } = tracker.at()
-      const get = (path: string, init = {}) => fetch(`http://${host}:${port}${path}`, init)
+      const get = (path: string, init = {}) => fetch(`http://${tracker.address()}${path}`, init)
       const page = await get('/announce?info_hash=x')
       expect(page.status).toBe(426)
       expect(page.headers.get('upgrade')).toBe('websocket')

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { folderOfFile } from '../../support/folder.ts'
 
 const BENCH = join(import.meta.dir, '../../../dist/aquatic_bench')
 const OURS = join(import.meta.dir, '../../../dist/aquatic_udp')
 
-let folder: string
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'aquatic-bench-test-'))
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = folderOfFile()
 
 function write(name: string, text: string): string {
   const path = join(folder, name)

@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
+import { hostPort } from '../../support/tracker.ts'
 import { waitUntil } from '../../support/wait.ts'
-import { type Finished, runLoadTest } from './load-test.ts'
+import type { Finished } from '../tester.ts'
+import { runLoadTest } from './load-test.ts'
 import { type Announced, type Answer, type Fault, SmallTracker } from './small-tracker.ts'
 
 /** One thing that a tracker does wrong now and then, and as what it must be counted. */
@@ -182,7 +184,7 @@ async function runAgainst(fault: Fault, host = '127.0.0.1'): Promise<Finished> {
   const isRight = Object.keys(fault).length === 0
   const isEnough = () => (isRight ? tracker.answers > 5000 : tracker.faults > 50)
   try {
-    const server = host.includes(':') ? `[${host}]:${tracker.port}` : `${host}:${tracker.port}`
+    const server = hostPort(host, tracker.port)
     return await runLoadTest(settings(server), [], async (child) => {
       await waitUntil('enough answers were sent', () => isEnough() || child.exitCode !== null)
       child.kill('SIGINT')

@@ -128,9 +128,8 @@ rate = 100
 
 test('Ctrl-C prints the summary so far, exit code 0', async () => {
   await withTracker({}, async (tracker) => {
-    const { host, port } = tracker.at()
     const { code, stdout, json } = await runLoadTest(
-      `server_address = '${host}:${port}'\n${SMALL}`,
+      `server_address = '${tracker.address()}'\n${SMALL}`,
       ['--pid', `${tracker.pid}`],
       async (child) => {
         // It runs once the tracker has used some processor time.

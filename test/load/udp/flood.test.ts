@@ -9,8 +9,7 @@ describe('a flood', () => {
     'of %s gets no answer from our tracker',
     async (kind) => {
       await withTracker({}, async (tracker) => {
-        const { host, port } = tracker.at()
-        const settings = `server_address = '${host}:${port}'\nduration = 1\nmode = 'flood'\n${SMALL}
+        const settings = `server_address = '${tracker.address()}'\nduration = 1\nmode = 'flood'\n${SMALL}
 [flood]
 flood_kind = '${kind}'
 flood_rate = 20000

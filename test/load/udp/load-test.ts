@@ -1,7 +1,5 @@
 // Runs aquatic_udp_load_test as its users do. Used by the tests of load/udp/.
-import { type Finished, runTester } from '../tester.ts'
-
-export type { Finished }
+import { loadTester } from '../tester.ts'
 
 /** Small enough to start at once, with swarms large and small. */
 export const SMALL = `
@@ -11,11 +9,4 @@ number_of_peers = 4000
 response_timeout_milliseconds = 500
 `
 
-/** Runs it to its end. `settings` is TOML. */
-export function runLoadTest(
-  settings: string,
-  flags: readonly string[] = [],
-  during: (child: Bun.Subprocess) => void | Promise<void> = () => {},
-): Promise<Finished> {
-  return runTester('aquatic_udp_load_test', settings, flags, during)
-}
+export const runLoadTest = loadTester('aquatic_udp_load_test')

@@ -10,9 +10,7 @@ describe('against our tracker', () => {
     'over %s, no answer is wrong and few are lost',
     async (_, address) => {
       await withTracker({ settings: listenOn(address) }, async (tracker) => {
-        const { host, port } = tracker.at()
-        const server = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-        const settings = `server_address = '${server}'\nduration = 1\nworkers = 2\n${SMALL}`
+        const settings = `server_address = '${tracker.address()}'\nduration = 1\nworkers = 2\n${SMALL}`
         const { code, stdout, stderr, json } = await runLoadTest(settings, [
           '--pid',
           `${tracker.pid}`,
@@ -39,8 +37,7 @@ describe('against our tracker', () => {
 
   test('at a fixed rate, the schedule is kept', async () => {
     await withTracker({}, async (tracker) => {
-      const { host, port } = tracker.at()
-      const settings = `server_address = '${host}:${port}'\nduration = 1\nmode = 'open'\n${SMALL}
+      const settings = `server_address = '${tracker.address()}'\nduration = 1\nmode = 'open'\n${SMALL}
         [open_loop]\nrate = 5000\n`
       const { code, json } = await runLoadTest(settings)
       expect(code).toBe(0)
@@ -54,8 +51,7 @@ describe('against our tracker', () => {
 
   test('from several addresses, each packet by itself', async () => {
     await withTracker({ settings: listenOn('127.0.0.1:0') }, async (tracker) => {
-      const { host, port } = tracker.at()
-      const settings = `server_address = '${host}:${port}'\nduration = 1\nseed = 5\n${SMALL}
+      const settings = `server_address = '${tracker.address()}'\nduration = 1\nseed = 5\n${SMALL}
 [network]
 client_addresses = ['127.0.0.5', '127.0.1.6', '127.9.9.9']
 sockets_per_worker = 5

@@ -58,7 +58,11 @@ export class SmallTracker {
     const tracker = new SmallTracker(fault)
     tracker.socket = await Bun.udpSocket({
       hostname,
-      socket: { data: (_, packet, port, address) => tracker.receive(packet, port, address) },
+      socket: {
+        data: (_, packet, port, address) => tracker.receive(packet, port, address),
+        // A load tester that is gone answers by ICMP.
+        error: () => {},
+      },
     })
     return tracker
   }

@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { withTracker } from '../../support/tracker.ts'
+import { Certificates } from '../../support/certificates.ts'
+import { listenOn, WS_EXECUTABLE, withTracker } from '../../support/tracker.ts'
 import { waitUntil } from '../../support/wait.ts'
 import { runLoadTest, SMALL } from './load-test.ts'
 import { SmallTracker } from './small-tracker.ts'
-
-const executable = join(import.meta.dir, '../../../dist/aquatic_ws')
-const LIMITS = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
 
 describe('against our tracker', () => {
   test.each([
@@ -18,11 +12,9 @@ describe('against our tracker', () => {
   ])(
     'over %s, nothing is wrong and no response lost (%s, %p socket workers)',
     async (_, address, socketWorkers) => {
-      const own = `socket_workers = ${socketWorkers}\n[network]\naddress = '${address}'\n${LIMITS}`
-      await withTracker({ executable, settings: own }, async (tracker) => {
-        const { host, port } = tracker.at()
-        const server = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-        const settings = `server_address = '${server}'\nduration = 2\nworkers = 2\n${SMALL}`
+      const own = `socket_workers = ${socketWorkers}\n${listenOn(address)}`
+      await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
+        const settings = `server_address = '${tracker.address()}'\nduration = 2\nworkers = 2\n${SMALL}`
         const { code, stdout, stderr, json, html } = await runLoadTest(settings, [
           '--pid',
           `${tracker.pid}`,
@@ -51,12 +43,14 @@ describe('against our tracker', () => {
   )
 
   test('over TLS, at a fixed rate, the schedule is kept', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'aquatic-certificate-'))
+    const files = new Certificates()
     try {
-      const own = `[network]\naddress = '127.0.0.1:0'\nuse_tls = true\n${certificate(folder)}${LIMITS}`
-      await withTracker({ executable, settings: own }, async (tracker) => {
-        const { host, port } = tracker.at()
-        const settings = `server_address = '${host}:${port}'\nduration = 2\nmode = 'open'
+      files.make('ec', 'ec')
+      const own =
+        `${listenOn('127.0.0.1:0')}use_tls = true\ntls_certificate_path = '${files.path('ec.pem')}'\n` +
+        `tls_private_key_path = '${files.path('ec-key.pem')}'\n`
+      await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
+        const settings = `server_address = '${tracker.address()}'\nduration = 2\nmode = 'open'
           [network]\nuse_tls = true\nconnections = 20\n[open_loop]\nrate = 500\n${SMALL}`
         const { code, json } = await runLoadTest(settings)
         expect(json.wrong_messages).toBe(0)
@@ -70,16 +64,15 @@ describe('against our tracker', () => {
         expect(counts.received_announce + counts.received_scrape).toBeGreaterThan(200)
       })
     } finally {
-      rmSync(folder, { recursive: true })
+      files.remove()
     }
   }, 30_000)
 
   test('connections open at no more than the rate that was asked for', async () => {
     await withTracker(
-      { executable, settings: `[network]\naddress = '127.0.0.1:0'\n${LIMITS}` },
+      { executable: WS_EXECUTABLE, settings: listenOn('127.0.0.1:0') },
       async (tracker) => {
-        const { host, port } = tracker.at()
-        const settings = `server_address = '${host}:${port}'\nduration = 2
+        const settings = `server_address = '${tracker.address()}'\nduration = 2
         [network]\nconnections = 1000\nconnection_rate = 100\n${SMALL}`
         const { json } = await runLoadTest(settings)
         expect(json.wrong_messages).toBe(0)
@@ -134,17 +127,3 @@ weight_scrape = 0
     expect(stderr).toContain('is no path of a URL')
   })
 })
-
-/** Settings that name a certificate made just now. */
-function certificate(folder: string): string {
-  const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') }
-  const { status, stderr } = spawnSync('openssl', [
-    'req',
-    ...'-x509 -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=test'.split(
-      ' ',
-    ),
-    ...['-keyout', files.key, '-out', files.certificate],
-  ])
-  if (status !== 0) throw new Error(String(stderr))
-  return `tls_certificate_path = '${files.certificate}'\ntls_private_key_path = '${files.key}'\n`
-}

@@ -1,0 +1,43 @@
+// That nothing which workers count stays untold, and that the page's charts show metrics that exist.
+// Used by the view tests of each protocol.
+import { describe, expect, test } from 'bun:test'
+import { counterSlots } from '../../src/metrics/counters.ts'
+import type { TrackerView } from '../../src/operations/view.ts'
+
+/** `viewOf`: of one worker with these counters; `words`: of its slot, the counters first. */
+export function viewContract(
+  name: string,
+  counters: readonly string[],
+  words: number,
+  viewOf: (slots: SharedArrayBuffer) => TrackerView,
+): void {
+  describe(`the metrics of ${name}`, () => {
+    test.each(counters.map((counter, i) => [counter, i] as const))('tell %s', (_, i) => {
+      const slots = counterSlots(1, words)
+      const view = viewOf(slots)
+      expect(valuesOf(view)).not.toContain(12_345)
+      new Int32Array(slots)[i] = 12_345
+      expect(valuesOf(view)).toContain(12_345)
+    })
+
+    test('have names and charts that belong together', () => {
+      const view = viewOf(counterSlots(1, words))
+      const names = new Set(view.families().map(({ name }) => name))
+      const used = [
+        ...view.charts.flatMap(({ series }) => series.map(({ metric }) => metric)),
+        ...view.breakdowns.map(({ metric }) => metric),
+      ]
+      expect(used.filter((name) => !names.has(name))).toEqual([])
+      expect(names.size).toBe(view.families().length)
+    })
+  })
+}
+
+/** Of gauges their size: one counter is subtracted from another. */
+function valuesOf(view: TrackerView): number[] {
+  return view
+    .families()
+    .flatMap((family) =>
+      family.kind === 'histogram' ? [] : family.samples.map(({ value }) => Math.abs(value)),
+    )
+}

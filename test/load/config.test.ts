@@ -1,0 +1,7 @@
+import { loadSettings as udpLoadSettings } from '../../load/udp/config.ts'
+import { loadSettings as wsLoadSettings } from '../../load/ws/config.ts'
+import { defaultsOf } from '../../src/config/schema.ts'
+import { settingsContract } from '../contract/settings.ts'
+
+settingsContract('aquatic_udp_load_test', udpLoadSettings, defaultsOf(udpLoadSettings.schema))
+settingsContract('aquatic_ws_load_test', wsLoadSettings, defaultsOf(wsLoadSettings.schema))
