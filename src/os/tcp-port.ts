@@ -44,10 +44,11 @@ export interface HeldPort {
 }
 
 /**
- * Makes sure that nobody else listens on an address, and keeps the port for sockets of ours. Throws
- * SystemError. Let it go when they listen.
+ * Keeps the port of an address for sockets of ours, and makes sure that nobody else listens there,
+ * unless it is `shared` with another process. Throws SystemError. Let it go when they listen.
  */
-export function holdTcpPort(address: TcpAddress): HeldPort {
+export function holdTcpPort(address: TcpAddress, shared: boolean): HeldPort {
+  if (shared) return openBound(address, true)
   const probe = openBound(address, false)
   libc.close(probe.fd)
   return openBound({ ...address, port: probe.port }, true)

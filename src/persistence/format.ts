@@ -1,4 +1,5 @@
-// The snapshot's file format: 32-bit words, little endian. Written by write.ts, read by read.ts.
+// The snapshot's file format: 32-bit words, little endian. Written by block-writer.ts, read
+// by block-reader.ts.
 //
 //  head     0:8 «aquatics» │ 8:4 version │ 12:4 0 │ 16:16 start of the machine
 //  blocks   0:4 kind │ 4:4 words that follow │ … pieces, as swarm/export.ts copies them
@@ -21,6 +22,8 @@ export const BLOCK_HEAD_WORDS = 2
 export const BLOCK_END = 0
 export const BLOCK_IPV4 = 1
 export const BLOCK_IPV6 = 2
+/** Counts of completed downloads: a piece is followed by one word, see counts.ts. */
+export const BLOCK_COUNTS = 3
 
 export const END_WORDS = 6
 export const END_BYTES = (BLOCK_HEAD_WORDS + END_WORDS) * 4

@@ -5,11 +5,11 @@
 // A failed write is no reason to stop serving: it is logged as an error, counted, and tried again.
 import { StartError } from '../config/cli.ts'
 import { type Log, writeNotice } from '../log/log.ts'
+import { SnapshotRefused } from './block-reader.ts'
 import { momentNow, readBootId } from './boot.ts'
 import { removeFile, setAside } from './files.ts'
 import type { Folder } from './folder.ts'
 import { HandOver } from './hand-over.ts'
-import { SnapshotRefused } from './read.ts'
 import { type TakeOver, takeOverFrom } from './take-over.ts'
 import { SnapshotStopped } from './write.ts'
 

@@ -7,9 +7,9 @@
 // start is not used again: ids that were given out then would become valid once more, at some time.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { SnapshotRefused } from './block-reader.ts'
 import { sameBoot } from './boot.ts'
 import { PRIVATE_MODE, replaceFile } from './files.ts'
-import { SnapshotRefused } from './read.ts'
 
 const MAGIC = 'aquatick'
 const VERSION = 1

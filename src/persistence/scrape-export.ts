@@ -1,13 +1,12 @@
-// Writes a text file with the counts of all torrents now and then, for other programs. Made by udp/main.ts,
-// in the main thread; workers serve meanwhile. Owns its timer and the file.
+// Writes a text file with the counts of all torrents now and then, for other programs. Made by the
+// trackers' mains, in the main thread; workers serve meanwhile. Owns its timer and the file.
 //
 //  info hash, 40 hex digits │ blank │ seeders │ blank │ leechers │ blank │ completed downloads │ line feed
 //
 // IPv4 and IPv6 count together: whoever is in both tables is written with the first.
 import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
 import { integer, string } from '../config/setting.ts'
-import type { Log } from '../log/log.ts'
-import { nowMilliseconds } from '../os/clock.ts'
+import { type Log, logFor } from '../log/log.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 import {
   COUNTS_LEECHERS,
@@ -16,17 +15,17 @@ import {
   PIECE_COMPLETED,
   Walk,
 } from '../swarm/export.ts'
+import { STRIDE_IPV4 } from '../swarm/layout.ts'
 import type { Swarms } from '../swarm/swarm.ts'
+import type { Table } from '../swarm/table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from '../swarm/torrents.ts'
 import { replaceFile, type Write } from './files.ts'
+import { walkTable } from './pace.ts'
 
 const CLEANINGS_MAX = 10_000
 /** Everybody may read it: it is made for others. */
 const FILE_MODE = 0o644
-/** As for snapshots (write.ts): short holds of the lock, and a quarter of a core. */
 const SLICE_TORRENTS = 200
-const TURN_MILLISECONDS = 0.5
-const PAUSE_MILLISECONDS = 1.5
 const WRITE_CHARS = 262_144
 
 export const scrapeExportSettings = section(
@@ -65,6 +64,27 @@ export function scrapeExportFindings(
   return [problem(['scrape_export.path', 'privileges.chroot_path'], text)]
 }
 
+/** Of the trackers' settings what the export needs. */
+interface ExportConfig {
+  readonly scrape_export: ScrapeExportConfig
+  readonly cleaning: { readonly interval: number }
+  readonly privileges: PrivilegeConfig
+}
+
+/** `rootChanged`: paths begin at the new root directory. Null when there is none to write. */
+export function startScrapeExport(
+  config: ExportConfig,
+  rootChanged: boolean,
+  swarms: () => Swarms,
+): ScrapeExport | null {
+  const { path } = config.scrape_export
+  if (path === '') return null
+  const inside = rootChanged ? (pathBelow(config.privileges.chroot_path, path) ?? path) : path
+  const scrapeExport = new ScrapeExport(inside, swarms(), logFor('export'))
+  scrapeExport.configure(config)
+  return scrapeExport
+}
+
 export class ScrapeExport {
   private readonly path: string
   private readonly swarms: Swarms
@@ -80,8 +100,9 @@ export class ScrapeExport {
     this.log = log
   }
 
-  /** From now on a file every so many seconds. Nothing changes where they are the same. */
-  setInterval(seconds: number): void {
+  /** Sets how often a file is written. Nothing changes where that is the same. */
+  configure({ scrape_export, cleaning }: Omit<ExportConfig, 'privileges'>): void {
+    const seconds = scrape_export.cleanings * cleaning.interval
     if (seconds === this.seconds) return
     this.seconds = seconds
     clearInterval(this.timer)
@@ -108,33 +129,35 @@ export class ScrapeExport {
   private async write(write: Write): Promise<void> {
     const walk = new Walk(true)
     let text = ''
-    for (const ipv4 of [true, false]) {
-      for (const table of ipv4 ? this.swarms.ipv4 : this.swarms.ipv6) {
-        walk.open(table)
-        for (let more = true; more; ) {
-          const turnEnd = nowMilliseconds() + TURN_MILLISECONDS
-          do {
-            more = walk.slice(SLICE_TORRENTS)
-            text += this.linesOf(walk, ipv4)
-          } while (more && text.length < WRITE_CHARS && nowMilliseconds() < turnEnd)
-          if (text.length >= WRITE_CHARS) {
-            await write(Buffer.from(text, 'latin1'))
-            text = ''
-          }
-          if (more) await Bun.sleep(PAUSE_MILLISECONDS)
-        }
-      }
+    const flush = async () => {
+      await write(Buffer.from(text, 'latin1'))
+      text = ''
     }
-    await write(Buffer.from(text, 'latin1'))
+    const { ipv4, ipv6, websocket } = this.swarms
+    for (const table of [...ipv4, ...ipv6, ...websocket]) {
+      await walkTable(walk, table, {
+        budget: SLICE_TORRENTS,
+        gently: true,
+        take: () => {
+          text += this.linesOf(walk, table)
+          return text.length >= WRITE_CHARS
+        },
+        afterTurn: async () => {
+          if (text.length >= WRITE_CHARS) await flush()
+        },
+      })
+    }
+    await flush()
   }
 
-  private linesOf({ words, used }: Walk, ipv4: boolean): string {
+  private linesOf({ words, used }: Walk, table: Table): string {
     const bytes = Buffer.from(words.buffer)
     const { swarms } = this
+    const ipv6 = swarms.ipv6.includes(table)
     let lines = ''
     for (let at = 0; at < used; at += COUNTS_WORDS) {
-      this.scrapeOther(words, at, !ipv4)
-      if (!ipv4 && swarms.seeders + swarms.leechers > 0) continue
+      this.scrapeOther(words, at, table)
+      if (ipv6 && swarms.seeders + swarms.leechers > 0) continue
       const seeders = words[at + COUNTS_SEEDERS] + swarms.seeders
       const leechers = words[at + COUNTS_LEECHERS] + swarms.leechers
       const completed = words[at + PIECE_COMPLETED] + swarms.completed
@@ -144,12 +167,17 @@ export class ScrapeExport {
     return lines
   }
 
-  /** The counts of the same torrent in the other family, into `swarms`. */
-  private scrapeOther(words: Int32Array, at: number, ipv4: boolean): void {
-    const hash = hashInfoHash(this.swarms.ipv4[0], words, at)
-    const table = this.swarms.tableOf(ipv4, hash)
-    table.lock()
-    this.swarms.scrape(table, words, at, hash)
-    table.unlock()
+  /** The counts of the same torrent in the other family than the table's, into `swarms`. */
+  private scrapeOther(words: Int32Array, at: number, table: Table): void {
+    const { swarms } = this
+    if (table.owned) {
+      Object.assign(swarms, { seeders: 0, leechers: 0, completed: 0 })
+      return
+    }
+    const hash = hashInfoHash(table, words, at)
+    const other = swarms.tableOf(table.stride !== STRIDE_IPV4, hash)
+    other.lock()
+    swarms.scrape(other, words, at, hash)
+    other.unlock()
   }
 }

@@ -17,6 +17,7 @@ const STOP_MILLISECONDS = 900
 
 export const READY_MESSAGE = 'ready'
 export const STOP_MESSAGE = 'stop'
+export const DRAIN_MESSAGE = 'drain'
 
 const STATE_STOP = 0
 /** A cache line: the flag is read in every loop, and nothing beside it is written. */
@@ -59,6 +60,7 @@ export class Workers {
   private readonly stopListeners: (() => void)[] = []
   private running = 0
   private stopping = false
+  private draining = false
   private ended = false
   private finish: (() => Promise<void>) | null = null
 
@@ -124,13 +126,31 @@ export class Workers {
   }
 
   stop(): void {
+    if (this.stopping && !this.draining) return
+    this.draining = false
+    this.beginStop()
+    Atomics.store(new Int32Array(this.state), STATE_STOP, 1)
+    this.tell(STOP_MESSAGE)
+    setTimeout(() => this.giveUpWaiting(), STOP_MILLISECONDS)
+  }
+
+  /**
+   * Has workers that live on an event loop end by themselves, with the message DRAIN_MESSAGE, within
+   * a time; `stop` ends them sooner.
+   */
+  drain(milliseconds: number): void {
+    if (this.stopping) return
+    this.draining = true
+    this.beginStop()
+    this.tell(DRAIN_MESSAGE)
+    setTimeout(() => this.stop(), milliseconds)
+  }
+
+  private beginStop(): void {
     if (this.stopping) return
     this.stopping = true
     this.log.info('stopping')
     for (const listener of this.stopListeners) listener()
-    Atomics.store(new Int32Array(this.state), STATE_STOP, 1)
-    this.tell(STOP_MESSAGE)
-    setTimeout(() => this.giveUpWaiting(), STOP_MILLISECONDS)
   }
 
   private giveUpWaiting(): void {

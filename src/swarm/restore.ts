@@ -104,7 +104,8 @@ function restorePeer(
   else restored.refused++
 }
 
-function restoreCompleted(table: Table, words: Int32Array, at: number, hash: number): void {
+/** Raises a torrent's count of completed downloads to that of the piece at `words[at]`, if it has peers. */
+export function restoreCompleted(table: Table, words: Int32Array, at: number, hash: number): void {
   const row = findTorrent(table, words, at, hash)
   if (row === 0) return
   const state = table.words[row + ROW_STATE]

@@ -18,6 +18,7 @@
 import { AccessList } from '../access-list/list.ts'
 import { Choice } from './choose.ts'
 import type { ConnectionStates } from './connections.ts'
+import { KeptCounts } from './kept-counts.ts'
 import { findInSet, found, hashPeer, insertIntoSet, removeFromSet } from './large.ts'
 import {
   KIND_BLOCK,
@@ -76,6 +77,8 @@ export class Swarms {
   readonly choice: Choice
   /** Which torrents are served; handlers ask it, announces here do not. */
   readonly access = new AccessList()
+  /** Counts of completed downloads that torrents begin with. */
+  readonly kept = new KeptCounts()
   /** Asked before a UDP peer makes a torrent; null lets everybody. */
   gate: TorrentGate | null = null
   /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
@@ -145,6 +148,7 @@ export class Swarms {
       if (this.gate?.newTorrent(table.stride === STRIDE_IPV4, a0, a1) === false) return GATED
       row = this.addTorrent(table, source, at, hash)
       if (row === 0) return TORRENTS_FULL
+      table.words[row + ROW_STATE] = this.kept.completedOf(source, at, hash)
     }
     const last = port | ((now & PEER_SEEN_MASK) << PEER_SEEN_SHIFT) | (seeder ? PEER_SEEDER_BIT : 0)
     const large = kindOf(table.words[row + ROW_STATE]) === KIND_LARGE
@@ -179,11 +183,11 @@ export class Swarms {
     this.dropIfEmpty(table, row)
   }
 
-  /** Fills the counts of a torrent; zeros when nobody is in it. */
+  /** Fills the counts of a torrent; zeros when nobody is in it, but for downloads from before a restart. */
   scrape(table: Table, source: Int32Array, at: number, hash: number): void {
     this.seeders = 0
     this.leechers = 0
-    this.completed = 0
+    this.completed = this.kept.completedOf(source, at, hash)
     const row = findTorrent(table, source, at, hash)
     if (row === 0) return
     this.readCounts(table, row)
@@ -192,8 +196,7 @@ export class Swarms {
 
   /** Removes a torrent that has no peers. True when it did. */
   dropIfEmpty(table: Table, row: number): boolean {
-    const large = kindOf(table.words[row + ROW_STATE]) === KIND_LARGE
-    if (large) return false
+    if (kindOf(table.words[row + ROW_STATE]) === KIND_LARGE) return false
     openSmall(table, row)
     if (small.seeders + small.leechers > 0) return false
     if (small.kind === KIND_BLOCK) resizeSmall(table, row, 0)
@@ -210,13 +213,10 @@ export class Swarms {
   }
 
   private addTorrent(table: Table, source: Int32Array, at: number, hash: number): number {
-    const torrents = Atomics.add(this.totals, TOTAL_TORRENTS, 1)
-    if (torrents < this.totals[TOTAL_MAX_TORRENTS]) {
-      const row = insertTorrent(table, source, at, hash)
-      if (row !== 0) return row
-    }
-    Atomics.sub(this.totals, TOTAL_TORRENTS, 1)
-    return 0
+    const hasRoom = Atomics.add(this.totals, TOTAL_TORRENTS, 1) < this.totals[TOTAL_MAX_TORRENTS]
+    const row = hasRoom ? insertTorrent(table, source, at, hash) : 0
+    if (row === 0) Atomics.sub(this.totals, TOTAL_TORRENTS, 1)
+    return row
   }
 
   private bookPeer(): boolean {

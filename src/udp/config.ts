@@ -21,7 +21,7 @@ import { logFormat } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsFindings, operationsSettings } from '../operations/settings.ts'
 import { scrapeExportFindings, scrapeExportSettings } from '../persistence/scrape-export.ts'
-import { persistenceFindings, persistenceSettings } from '../persistence/settings.ts'
+import { persistenceFindings, swarmPersistence } from '../persistence/settings.ts'
 import { HEALTH_CHECK } from '../process/health-check.ts'
 import { privilegeFindings, privilegeSettings } from '../process/privileges.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
@@ -261,7 +261,7 @@ const schema = {
   privileges: privilegeSettings,
   limits,
   source_limits: sourceLimitSettings,
-  persistence: persistenceSettings,
+  persistence: swarmPersistence,
   scrape_export: scrapeExportSettings,
 }
 

@@ -14,10 +14,10 @@ import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
 import { Folder } from '../persistence/folder.ts'
 import { Keeper } from '../persistence/keeper.ts'
-import { ScrapeExport } from '../persistence/scrape-export.ts'
+import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
 import { SwarmState } from '../persistence/swarm-state.ts'
 import { ProcessFigures } from '../process/figures.ts'
-import { giveUpRights, identityFor, pathBelow } from '../process/privileges.ts'
+import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
@@ -127,10 +127,6 @@ async function keep(
   return { keeper, secret: state.secret }
 }
 
-function exportSeconds({ scrape_export, cleaning }: UdpConfig): number {
-  return scrape_export.cleanings * cleaning.interval
-}
-
 class Tracker {
   readonly service: ServiceManager
   readonly accessList: AccessListKeeper
@@ -198,15 +194,10 @@ class Tracker {
 
   /** `rootChanged`: paths begin at the new root directory. */
   startExport(rootChanged: boolean): void {
-    const { scrape_export, privileges, protocol } = this.config
-    const { path } = scrape_export
-    if (path === '') return
-    const inside = rootChanged ? (pathBelow(privileges.chroot_path, path) ?? path) : path
-    const swarms = attachSwarms(this.swarms, protocol.count_downloads)
-    const scrapeExport = new ScrapeExport(inside, swarms, logFor('export'))
-    this.workers.onStop(() => scrapeExport.stop())
-    scrapeExport.setInterval(exportSeconds(this.config))
-    this.scrapeExport = scrapeExport
+    const { count_downloads } = this.config.protocol
+    const swarms = () => attachSwarms(this.swarms, count_downloads)
+    this.scrapeExport = startScrapeExport(this.config, rootChanged, swarms)
+    this.workers.onStop(() => this.scrapeExport?.stop())
   }
 
   /** Opens the endpoint of [operations] address; returns where it is, null for none. */
@@ -252,7 +243,7 @@ class Tracker {
     setLimits(this.swarms, config.limits.max_torrents, config.limits.max_peers)
     for (const worker of this.news) worker.send({ settings: workerSettings(config) })
     this.keeper?.setInterval(config.persistence.interval_minutes)
-    this.scrapeExport?.setInterval(exportSeconds(config))
+    this.scrapeExport?.configure(config)
     const { socket_recv_buffer_size } = config.network
     // A worker that stops closes its sockets.
     if (paths.has('network.socket_recv_buffer_size') && this.workers.areServing()) {

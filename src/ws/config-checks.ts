@@ -6,6 +6,8 @@ import { intervalFindings } from '../config/announce-interval.ts'
 import { listenFindings } from '../config/listen.ts'
 import { type Finding, problem, warning } from '../config/schema.ts'
 import { operationsFindings } from '../operations/settings.ts'
+import { scrapeExportFindings } from '../persistence/scrape-export.ts'
+import { persistenceFindings } from '../persistence/settings.ts'
 import { privilegeFindings } from '../process/privileges.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { reserveFindings } from '../swarm/reserve.ts'
@@ -25,6 +27,8 @@ export function crossCheck(config: WsConfig): Finding[] {
     ...privilegeFindings(config.privileges),
     ...reserveFindings(config.limits, WS_KINDS),
     ...operationsFindings(config.operations),
+    ...persistenceFindings(config.persistence, config.privileges),
+    ...scrapeExportFindings(config.scrape_export, config.privileges),
     ...accessListFindings(config.access_list, config.privileges),
   ]
 }

@@ -20,6 +20,8 @@ import { LOG_LEVELS } from '../log/log.ts'
 import { logFormat } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsSettings } from '../operations/settings.ts'
+import { scrapeExportSettings } from '../persistence/scrape-export.ts'
+import { countPersistence } from '../persistence/settings.ts'
 import { HEALTH_CHECK } from '../process/health-check.ts'
 import { privilegeSettings } from '../process/privileges.ts'
 import { parseNetwork } from './client-address.ts'
@@ -172,7 +174,8 @@ const protocol = section('What clients are told.', {
     `Count completed downloads of each torrent and report them in scrapes.
 
     A download counts when a peer that the tracker knows as a leecher reports its completion. The
-    count lasts as long as the torrent has peers. With false, scrapes report 0.`,
+    count lasts as long as the torrent has peers, and with [persistence] path over a restart. With
+    false, scrapes report 0.`,
   ),
 })
 
@@ -305,6 +308,8 @@ const schema = {
   operations: operationsSettings,
   access_list: accessListSettings,
   cleaning,
+  persistence: countPersistence,
+  scrape_export: scrapeExportSettings,
   privileges: privilegeSettings,
   limits,
 }

@@ -22,14 +22,15 @@ export interface ListenSettings {
   readonly ipv6_only: boolean
 }
 
-export function findAddresses(settings: ListenSettings): Listening {
+/** `shared`: another process has the ports, whose place this one takes. */
+export function findAddresses(settings: ListenSettings, shared: boolean): Listening {
   const wanted = listenAddresses(settings.address, settings.address_ipv6)
   const held: { item: ListenAddress; port: HeldPort; dualStack: boolean }[] = []
   const ports: number[] = []
   for (const item of wanted) {
     const port = item.portFromIndex >= 0 ? ports[item.portFromIndex] : item.port
     const dualStack = item.dualStack && !settings.ipv6_only
-    const hold = holdAddress({ ...item, port, dualStack })
+    const hold = holdAddress({ ...item, port, dualStack }, shared)
     ports.push(hold?.port ?? 0)
     if (hold !== null) held.push({ item, port: hold, dualStack })
   }
@@ -48,9 +49,9 @@ export function findAddresses(settings: ListenSettings): Listening {
 }
 
 /** Null for an optional address that this machine does not have. */
-function holdAddress(item: ListenAddress): HeldPort | null {
+function holdAddress(item: ListenAddress, shared: boolean): HeldPort | null {
   try {
-    return holdTcpPort({ ...item, address: addressBytes(item) })
+    return holdTcpPort({ ...item, address: addressBytes(item) }, shared)
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
     if (item.optional && isAbsentAddress(error)) return null

@@ -8,10 +8,14 @@ import { type RunContext, StartError } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
 import { logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots, slotWords } from '../metrics/counters.ts'
-import { OperationsServer } from '../operations/server.ts'
+import { OperationsServer, type PortSharing } from '../operations/server.ts'
 import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
 import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
+import { CountState } from '../persistence/count-state.ts'
+import { Folder } from '../persistence/folder.ts'
+import { Keeper } from '../persistence/keeper.ts'
+import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
 import { ProcessFigures } from '../process/figures.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
@@ -19,6 +23,7 @@ import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
 import { faultAskedOf, newHeartbeat, Workers } from '../process/workers.ts'
 import { createConnectionStates } from '../swarm/connections.ts'
+import { NOTHING_KEPT } from '../swarm/kept-counts.ts'
 import { attachSwarms, type SwarmBuffers, setLimits } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import { Survey } from '../swarm/survey.ts'
@@ -26,6 +31,7 @@ import { type WsConfig, wsSettings } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
 import { COUNTERS } from './counters.ts'
+import { DRAIN_SECONDS } from './drain.ts'
 import type { ExchangeEnds } from './exchange.ts'
 import { createExchange, portsOf } from './exchange-rings.ts'
 import { findAddresses, type Listening } from './listen.ts'
@@ -35,6 +41,9 @@ import type { SocketWorkerData } from './socket-worker.ts'
 import { readTlsFiles, TlsError, type TlsFiles } from './tls.ts'
 import { WsView } from './view.ts'
 import { Watch } from './watch.ts'
+
+/** For a drain, and what comes after. */
+const DRAIN_MILLISECONDS = (DRAIN_SECONDS + 5) * 1000
 
 /** Descriptors beside connections: the runtime's own, listening sockets, files. */
 const OTHER_DESCRIPTORS = 64
@@ -52,20 +61,26 @@ export async function runWsTracker(
   const identity = identityFor(config.privileges)
   const tls = config.network.use_tls ? tlsForStart(config) : null
   const swarms = reserveSwarms(config.limits, workers, WS_KINDS)
-  const listening = findAddresses(config.network)
-  const tracker = new Tracker(config, workers, swarms, listening, tls, entry)
+  const kept = await keep(config, swarms, identity)
+  const takesOver = kept?.keeper.takesOver === true
+  const listening = findAddresses(config.network, takesOver)
+  const tracker = new Tracker(config, workers, swarms, listening, tls, entry, kept)
   prepareRunning()
   await tracker.accessList.load()
   await tracker.start()
   const reloader = tracker.reloader(context)
-  const operations = tracker.serveOperations(version, () => reloader.settingsText)
+  const sharing = kept === null ? 'alone' : takesOver ? 'beside' : 'first'
+  const operations = tracker.serveOperations(version, () => reloader.settingsText, sharing)
   listening.release()
   releaseStartCode()
   if (identity !== null) {
     giveAll(config, listening, identity)
     tracker.accessList.rootChanged()
+    kept?.keeper.rootChanged()
   }
+  await kept?.keeper.start(() => tracker.giveWay())
   tracker.accessList.start()
+  tracker.startExport(identity !== null)
   reloader.start(identity !== null, tracker.service)
   const addresses = listening.addresses.map(addressText).join(', ')
   const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
@@ -85,6 +100,32 @@ function tlsForStart({ network }: WsConfig): TlsFiles {
     if (error instanceof TlsError) throw new StartError(error.message)
     throw error
   }
+}
+
+/** What is kept over a restart, and who does it. */
+interface Kept {
+  readonly keeper: Keeper
+  readonly state: CountState
+}
+
+/** Reads what was kept over the restart; null when nothing is. */
+async function keep(
+  { persistence, privileges, protocol, limits }: WsConfig,
+  buffers: SwarmBuffers,
+  identity: Identity | null,
+): Promise<Kept | null> {
+  if (persistence.path === '') return null
+  const { count_downloads } = protocol
+  const swarms = attachSwarms(buffers, count_downloads)
+  const state = new CountState(swarms, count_downloads, limits.max_torrents)
+  const keeper = await Keeper.open({
+    folder: new Folder(persistence.path, privileges, identity),
+    state,
+    intervalMinutes: persistence.interval_minutes,
+    takeOver: persistence.take_over,
+    log: logFor('persistence'),
+  })
+  return { keeper, state }
 }
 
 /** As many as the settings allow, and the system: connections beyond its limit would fail one by one. */
@@ -118,6 +159,8 @@ class Tracker {
     'index' | 'heartbeat' | 'exchange' | 'accessList' | 'fault'
   >
   private readonly watch: Watch
+  private readonly keeper: Keeper | null
+  private scrapeExport: ScrapeExport | null = null
 
   constructor(
     config: WsConfig,
@@ -126,6 +169,7 @@ class Tracker {
     listening: Listening,
     tls: TlsFiles | null,
     entry: URL,
+    kept: Kept | null,
   ) {
     this.config = config
     this.workerCount = workerCount
@@ -139,6 +183,11 @@ class Tracker {
     this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (accessList) => {
       this.workers.tell({ accessList })
     })
+    this.keeper = kept?.keeper ?? null
+    if (kept !== null) {
+      this.workers.beforeExit(() => kept.keeper.finish())
+      kept.state.onChange((keptCounts) => this.workers.tell({ keptCounts }))
+    }
     this.shared = {
       role: 'socket',
       state: this.workers.state,
@@ -146,6 +195,7 @@ class Tracker {
       addresses: listening.servers,
       tls,
       swarms,
+      keptCounts: kept?.state.kept ?? NOTHING_KEPT,
       connections: createConnectionStates(workerCount, maxConnections),
       limits: createConnectionLimits(maxConnections),
       counters,
@@ -170,8 +220,20 @@ class Tracker {
     process.on('SIGUSR1', () => this.reloadCertificate())
   }
 
+  /** Another process serves in this one's place: clients go there as their connections end. */
+  giveWay(): void {
+    this.workers.drain(DRAIN_MILLISECONDS)
+  }
+
+  /** `rootChanged`: paths begin at the new root directory. */
+  startExport(rootChanged: boolean): void {
+    const swarms = () => attachSwarms(this.shared.swarms, this.config.protocol.count_downloads)
+    this.scrapeExport = startScrapeExport(this.config, rootChanged, swarms)
+    this.workers.onStop(() => this.scrapeExport?.stop())
+  }
+
   /** Opens the endpoint of [operations] address; returns where it is, null for none. */
-  serveOperations(version: string, settings: () => string): string | null {
+  serveOperations(version: string, settings: () => string, sharing: PortSharing): string | null {
     const { address } = this.config.operations
     if (address === '') return null
     const view = new WsView(
@@ -182,7 +244,7 @@ class Tracker {
       settings,
       this.surveyView(),
     )
-    const server = new OperationsServer(address, view)
+    const server = new OperationsServer(address, view, sharing)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
   }
@@ -212,6 +274,8 @@ class Tracker {
     this.watch.configure(config)
     setLimits(this.shared.swarms, config.limits.max_torrents, config.limits.max_peers)
     this.workers.tell({ settings: workerSettings(config, this.shared.maxConnections) })
+    this.keeper?.setInterval(config.persistence.interval_minutes)
+    this.scrapeExport?.configure(config)
     const lists = ['access_list.mode', 'access_list.path']
     if (lists.some((path) => paths.has(path))) this.accessList.change(config.access_list)
   }

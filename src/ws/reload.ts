@@ -20,6 +20,8 @@ const LIVE: ReadonlySet<string> = new Set([
   'limits.max_torrents_per_connection',
   'limits.max_connections_per_ip',
   'limits.max_backlog_bytes',
+  'persistence.interval_minutes',
+  'scrape_export.cleanings',
   'network.trusted_proxies',
   'network.allowed_origins',
 ])

@@ -12,6 +12,7 @@ import { publish } from '../metrics/counters.ts'
 import { clockSeconds, readClock } from '../os/clock.ts'
 import {
   beat,
+  DRAIN_MESSAGE,
   provokeFault,
   READY_MESSAGE,
   STOP_MESSAGE,
@@ -19,11 +20,13 @@ import {
 } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { type ConnectionBuffers, ConnectionStates } from '../swarm/connections.ts'
+import type { KeptCountsData } from '../swarm/kept-counts.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTERS } from './counters.ts'
+import { Drain } from './drain.ts'
 import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { Handler } from './handle.ts'
 import { Heap } from './heap.ts'
@@ -63,6 +66,7 @@ export interface SocketWorkerData extends WorkerStart, WorkerSettings {
   readonly addresses: readonly ServerAddress[]
   readonly tls: TlsFiles | null
   readonly swarms: SwarmBuffers
+  readonly keptCounts: KeptCountsData
   readonly connections: ConnectionBuffers
   readonly limits: SharedArrayBuffer
   readonly messageBytesMax: number
@@ -83,10 +87,13 @@ export interface ServerAddress {
   readonly ipv6Only: boolean
 }
 
+type WorkerMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | ReloadMessage
+
 /** What main tells a worker while it runs. */
 export interface ReloadMessage {
   readonly tls?: TlsFiles
   readonly accessList?: AccessListData
+  readonly keptCounts?: KeptCountsData
   readonly settings?: WorkerSettings
 }
 
@@ -94,8 +101,9 @@ export function runSocketWorker(data: SocketWorkerData): void {
   readClock()
   const worker = new SocketWorker(data)
   worker.listen()
-  parentPort?.on('message', (message: typeof STOP_MESSAGE | ReloadMessage) => {
+  parentPort?.on('message', (message: WorkerMessage) => {
     if (message === STOP_MESSAGE) worker.stop()
+    else if (message === DRAIN_MESSAGE) worker.drain()
     else worker.reload(message)
   })
   parentPort?.postMessage(READY_MESSAGE)
@@ -121,12 +129,14 @@ class SocketWorker {
   private tls: TlsFiles | null
   private now = 0
   private stopping = false
+  private draining = false
 
   constructor(data: SocketWorkerData) {
     const { counts } = this
     const states = new ConnectionStates(data.connections)
     const swarms = attachSwarms(data.swarms, data.countDownloads, states)
     swarms.access.replace(data.accessList)
+    swarms.kept.replace(data.keptCounts)
     this.data = data
     this.swarms = swarms
     this.tls = data.tls
@@ -163,9 +173,10 @@ class SocketWorker {
     setInterval(() => this.tick(), TICK_MILLISECONDS)
   }
 
-  reload({ tls, accessList, settings }: ReloadMessage): void {
+  reload({ tls, accessList, keptCounts, settings }: ReloadMessage): void {
     if (tls !== undefined) this.useCertificates(tls)
     if (settings !== undefined) this.configure(settings)
+    if (keptCounts !== undefined) this.swarms.kept.replace(keptCounts)
     if (accessList === undefined) return
     this.swarms.access.replace(accessList)
     this.cleaner.accessChanged(this.now)
@@ -190,13 +201,24 @@ class SocketWorker {
     for (const server of this.servers) server.stop(false)
     const { slotCount } = this.connections
     let told = 0
-    for (let slot = 0; slot < slotCount; slot++) {
-      const socket = this.connections.at(slot)?.socket
-      if (socket === null || socket === undefined) continue
-      socket.close(CLOSE_CODE_STOP, 'the tracker stops')
-      told++
-    }
+    for (let slot = 0; slot < slotCount; slot++) if (this.sayGoodbye(slot)) told++
     setTimeout(() => process.exit(0), told === 0 ? 0 : STOP_WAIT_MILLISECONDS)
+  }
+
+  /** The same, one after the other: another process serves new connections by now. */
+  drain(): void {
+    for (const server of this.servers) server.stop(false)
+    this.draining = true
+    const drain = new Drain(this.connections, this.data.workers, (slot) => this.sayGoodbye(slot))
+    drain.start(() => setTimeout(() => process.exit(0), STOP_WAIT_MILLISECONDS))
+  }
+
+  private sayGoodbye(slot: number): boolean {
+    const connection = this.connections.at(slot)
+    if (connection === null || connection.socket === null) return false
+    connection.closed = true
+    connection.socket.close(CLOSE_CODE_STOP, 'the tracker stops')
+    return true
   }
 
   /**
@@ -269,7 +291,9 @@ class SocketWorker {
     this.counts[CONNECTIONS_CLOSED]++
     connection.closed = true
     if (this.stopping) return
-    this.handler.leaveAll(connection)
+    // In a drain the peers stay, without offers, and so do the torrents' counts of completed downloads,
+    // which the other process gets in the end.
+    if (!this.draining) this.handler.leaveAll(connection)
     this.connections.close(connection)
     this.limits.leave(connection.addressHigh, connection.addressLow)
     connection.socket = null

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { SnapshotRefused } from '../../src/persistence/block-reader.ts'
 import { momentNow } from '../../src/persistence/boot.ts'
 import {
   BLOCK_HEAD_WORDS,
@@ -10,7 +11,7 @@ import {
   SUM_BYTES,
   snapshotSum,
 } from '../../src/persistence/format.ts'
-import { loadSnapshot, SnapshotRefused } from '../../src/persistence/read.ts'
+import { loadSnapshot } from '../../src/persistence/read.ts'
 import { writeSnapshot } from '../../src/persistence/write.ts'
 import { PIECE_HEAD_WORDS } from '../../src/swarm/export.ts'
 import { folderOfFile } from '../support/folder.ts'

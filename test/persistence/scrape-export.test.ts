@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { logFor } from '../../src/log/log.ts'
 import { ScrapeExport } from '../../src/persistence/scrape-export.ts'
 import { folderOfFile } from '../support/folder.ts'
-import { listenOn, withTracker } from '../support/tracker.ts'
+import { listenOn, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
-import { Harness } from '../swarm/harness.ts'
+import { WsClient } from '../support/ws-client.ts'
+import { GENERATION, Harness } from '../swarm/harness.ts'
+import { announce } from '../ws/messages.ts'
 
 const folder = folderOfFile()
 
@@ -56,6 +58,38 @@ test.each([0, 1])(
   },
   60_000,
 )
+
+test('that of aquatic_ws has each torrent once', async () => {
+  const harness = new Harness()
+  harness.connections.set(1, GENERATION, false, false)
+  for (let torrent = 0; torrent < 100; torrent++) {
+    for (let peer = 0; peer <= torrent % 5; peer++) {
+      harness.announce('websocket', torrent, peer, { seeder: peer === 0, wanted: 0, connection: 1 })
+    }
+  }
+  const path = join(folder, 'websocket.txt')
+  await new ScrapeExport(path, harness.swarms, logFor('test')).writeNow()
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+  const counts = lines.map((line) => line.slice(41)).sort()
+  const expected = Array.from({ length: 100 }, (_, torrent) => `1 ${torrent % 5} 0`).sort()
+  expect(counts).toEqual(expected)
+  expect(new Set(lines.map((line) => line.slice(0, 40))).size).toBe(100)
+}, 60_000)
+
+test('aquatic_ws writes it every so many cleanings', () => {
+  const path = join(folder, 'ws.txt')
+  const settings = `${listenOn('127.0.0.1:0')}[cleaning]\ninterval = 1
+    [scrape_export]\npath = '${path}'\ncleanings = 1\n`
+  return withTracker({ executable: WS_EXECUTABLE, settings }, async (tracker) => {
+    const client = await WsClient.connect(tracker.at())
+    const infoHash = 'a-hash-of-20-letters'
+    await client.ask(announce(infoHash, 1, { left: 0 }))
+    await client.ask(announce(infoHash, 2))
+    const line = `${Buffer.from(infoHash).toString('hex')} 1 1 0\n`
+    await waitUntil('the file is written', () => contentsOf(path) === line)
+    client.destroy()
+  })
+}, 60_000)
 
 function contentsOf(path: string): string {
   try {

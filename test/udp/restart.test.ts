@@ -4,11 +4,11 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
+import { killAtRandomMoments } from '../support/kill-loop.ts'
 import { announceRequest, readAnnounce } from '../support/packets.ts'
 import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { listenOn, runTracker, type Tracker, withTracker } from '../support/tracker.ts'
 import { UdpClient, withClient } from '../support/udp-client.ts'
-import { randomFrom } from '../swarm/harness.ts'
 
 setDefaultTimeout(120_000)
 
@@ -172,36 +172,22 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
   describe('kill -9', () => {
     test('at random moments under load loses nothing that was written, and damages nothing', () =>
       inFolder(async (folder) => {
-        const random = randomFrom(Number(process.env.TEST_SEED ?? Date.now()))
-        let safe = 0
-        let announced = 0
-        for (let round = 0; round < 12; round++) {
-          await withTracker(keeping(folder), async (tracker) => {
-            expect(tracker.stderr).not.toContain('warning')
-            if (round > 0) {
-              const restored = Number(tracker.stderr.match(/restored (\d+) peers/)?.[1])
-              expect(restored).toBeGreaterThanOrEqual(safe)
-              expect(restored).toBeLessThanOrEqual(announced)
-            }
+        await killAtRandomMoments({
+          options: keeping(folder),
+          many: 3000,
+          few: 200,
+          restored: ({ stderr }) => Number(stderr.match(/restored (\d+) peers/)?.[1]),
+          open: async (tracker) => {
             const client = await UdpClient.open()
             const id = await client.connect(tracker.at())
-            // One snapshot that is known to be finished, then some that a kill may meet anywhere.
-            announced = await announceMany(client, tracker, id, announced, 3000)
-            safe = await peersOf(client, tracker)
-            tracker.signal('SIGUSR2')
-            await tracker.waitForOutput(/snapshot written/)
-            const killAt = performance.now() + random() * 150
-            while (performance.now() < killAt) {
-              tracker.signal('SIGUSR2')
-              announced = await announceMany(client, tracker, id, announced, 200)
+            return {
+              add: (first, count) => announceMany(client, tracker, id, first, count),
+              known: () => peersOf(client, tracker),
+              close: () => client.close(),
             }
-            tracker.signal('SIGKILL')
-            await tracker.waitForEnd()
-            client.close()
-          })
-        }
+          },
+        })
         expect(existsSync(join(folder, 'aquatic_udp.snapshot.refused'))).toBe(false)
-        expect(safe).toBeGreaterThan(3000)
       }))
   })
 
@@ -214,7 +200,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
     id: Buffer,
     first: number,
     count: number,
-  ): Promise<number> {
+  ): Promise<void> {
     for (let done = 0; done < count; done += 50) {
       const packets = Array.from({ length: 50 }, (_, i) =>
         announceRequest(id, { infoHash: ONE_TORRENT, port: 1 + ((first + done + i) % 65_000) }),
@@ -222,7 +208,6 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
       client.sendMany(packets, tracker.at())
       await new Promise(setImmediate)
     }
-    return first + count
   }
 
   async function peersOf(client: UdpClient, tracker: Tracker): Promise<number> {

@@ -48,6 +48,8 @@ const DEFAULTS: WsConfig = {
   statistics: { interval: 0, torrent_peer_histograms: false },
   operations: { address: '', show_info_hashes: false },
   access_list: { mode: 'off', path: '' },
+  persistence: { path: '', interval_minutes: 10, take_over: false },
+  scrape_export: { path: '', cleanings: 10 },
   cleaning: {
     interval: 30,
     max_peer_age: 180,

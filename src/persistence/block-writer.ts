@@ -1,0 +1,68 @@
+// Writes a file of the snapshot's format (format.ts), block by block. Used by write.ts and counts.ts,
+// within replaceFile. Owns the block that is gathered.
+import { momentNow } from './boot.ts'
+import type { Write } from './files.ts'
+import { BLOCK_HEAD_WORDS, endBytes, headBytes, SUM_BYTES, snapshotSum } from './format.ts'
+
+/** What is gathered before it is written. */
+const WRITE_WORDS = 131_072
+
+export class BlockWriter {
+  pieces = 0
+  peers = 0
+  bytes = 0
+  private readonly write: Write
+  private readonly bootId: Uint8Array
+  private readonly sum = snapshotSum()
+  private block = new Int32Array(WRITE_WORDS * 2)
+  private blockWords = BLOCK_HEAD_WORDS
+
+  constructor(write: Write, bootId: Uint8Array) {
+    this.write = write
+    this.bootId = bootId
+  }
+
+  begin(): Promise<void> {
+    return this.put(headBytes(this.bootId))
+  }
+
+  /** Enough is gathered to be written. */
+  get isFull(): boolean {
+    return this.blockWords >= WRITE_WORDS
+  }
+
+  /** Adds the first `count` words, of whole pieces. The caller counts pieces and peers. */
+  add(words: Int32Array, count: number): void {
+    const need = this.blockWords + count
+    if (need > this.block.length) {
+      const longer = new Int32Array(need * 2)
+      longer.set(this.block)
+      this.block = longer
+    }
+    this.block.set(words.subarray(0, count), this.blockWords)
+    this.blockWords = need
+  }
+
+  /** Writes what is gathered, as a block of one kind. */
+  async flush(kind: number): Promise<void> {
+    if (this.blockWords === BLOCK_HEAD_WORDS) return
+    this.block[0] = kind
+    this.block[1] = this.blockWords - BLOCK_HEAD_WORDS
+    await this.put(new Uint8Array(this.block.buffer, 0, this.blockWords * 4))
+    this.blockWords = BLOCK_HEAD_WORDS
+  }
+
+  async finish(): Promise<void> {
+    const { wall, monotonic } = momentNow(this.bootId)
+    const { pieces, peers } = this
+    await this.put(endBytes({ wall, monotonic, pieces, peers }))
+    await this.write(this.sum.digest())
+    this.bytes += SUM_BYTES
+  }
+
+  private async put(bytes: Uint8Array): Promise<void> {
+    this.sum.update(bytes)
+    await this.write(bytes)
+    this.bytes += bytes.length
+  }
+}

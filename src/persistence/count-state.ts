@@ -1,0 +1,112 @@
+// What aquatic_ws keeps over a restart: how often each torrent has been completed. Its peers belong to
+// connections, which end with the process. Made by ws/main.ts for the keeper (keeper.ts). Owns the counts
+// of before the restart.
+//
+// They wait beside the swarms (swarm/kept-counts.ts) until the torrent's peers are back: some seconds to
+// an hour after their connection ended, as their clients' back-off has it. A torrent that nobody comes
+// back to loses its count, as one does whose last peer leaves.
+import { type KeptCountsData, keepCounts, NOTHING_KEPT } from '../swarm/kept-counts.ts'
+import { restoreCompleted } from '../swarm/restore.ts'
+import type { Swarms } from '../swarm/swarm.ts'
+import { hashInfoHash } from '../swarm/torrents.ts'
+import { COUNT_SECOND, COUNT_WORDS, readCounts, writeCounts } from './counts.ts'
+import type { State, WriteRequest } from './keeper.ts'
+
+/** How long a count waits for its torrent's peers: longer than any client known waits to come back. */
+export const KEEP_SECONDS = 7200
+
+export class CountState implements State {
+  readonly program = 'aquatic_ws'
+  readonly suffix = 'counts'
+  /** For the workers. */
+  kept: KeptCountsData = NOTHING_KEPT
+  private readonly swarms: Swarms
+  private readonly countDownloads: boolean
+  private readonly max: number
+  private entries = new Int32Array(0)
+  private changed: (kept: KeptCountsData) => void = () => {}
+  private timer: ReturnType<typeof setTimeout> | undefined
+
+  /** `max`: so many counts are kept at most, `[limits] max_torrents`. */
+  constructor(swarms: Swarms, countDownloads: boolean, max: number) {
+    this.swarms = swarms
+    this.countDownloads = countDownloads
+    this.max = max
+  }
+
+  /** Calls `listener` when what is kept is another. */
+  onChange(listener: (kept: KeptCountsData) => void): void {
+    this.changed = listener
+  }
+
+  open(): void {}
+
+  async begin(pathOf: (suffix: string) => string, bootId: Uint8Array): Promise<void> {
+    const path = pathOf(this.suffix)
+    await this.write({ path, bootId, gently: false, mustStop: () => false })
+  }
+
+  load(path: string): string | null {
+    const before = this.young()
+    const max = Math.max(0, this.max - before.length / COUNT_WORDS)
+    const read = readCounts(path, oldestSecond(), max)
+    if (read === null) return null
+    if (!this.countDownloads) return 'no counts, because [protocol] count_downloads = false'
+    this.entries = new Int32Array(before.length + read.length)
+    this.entries.set(before)
+    this.entries.set(read, before.length)
+    this.raise(read)
+    this.keep(keepCounts(this.swarms.websocket[0], this.entries, COUNT_WORDS))
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.forget(), KEEP_SECONDS * 1000)
+    this.timer.unref()
+    return `the completed downloads of ${read.length / COUNT_WORDS} torrents`
+  }
+
+  async write(request: WriteRequest): Promise<string> {
+    this.entries = this.young()
+    const { websocket } = this.swarms
+    const { counts, bytes } = await writeCounts(request, websocket, this.entries)
+    return `the completed downloads of ${counts} torrents, ${(bytes / 1e6).toFixed(1)} MB`
+  }
+
+  /** For torrents that have peers already: after a take-over. */
+  private raise(entries: Int32Array): void {
+    const { swarms } = this
+    for (let at = 0; at < entries.length; at += COUNT_WORDS) {
+      const hash = hashInfoHash(swarms.websocket[0], entries, at)
+      const table = swarms.websocketTableOf(hash)
+      table.lock()
+      restoreCompleted(table, entries, at, hash)
+      table.unlock()
+    }
+  }
+
+  private forget(): void {
+    this.entries = new Int32Array(0)
+    this.keep(NOTHING_KEPT)
+  }
+
+  private keep(kept: KeptCountsData): void {
+    this.kept = kept
+    this.changed(kept)
+  }
+
+  /** What is kept and not too old by now. */
+  private young(): Int32Array<ArrayBuffer> {
+    const { entries } = this
+    const since = oldestSecond()
+    const young = new Int32Array(entries.length)
+    let used = 0
+    for (let at = 0; at < entries.length; at += COUNT_WORDS) {
+      if (entries[at + COUNT_SECOND] < since) continue
+      young.set(entries.subarray(at, at + COUNT_WORDS), used)
+      used += COUNT_WORDS
+    }
+    return young.subarray(0, used)
+  }
+}
+
+function oldestSecond(): number {
+  return Math.floor(Date.now() / 1000) - KEEP_SECONDS
+}

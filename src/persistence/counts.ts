@@ -1,0 +1,110 @@
+// Writes the counts of completed downloads of the WebTorrent swarms to a file of the snapshot's format
+// (format.ts), and reads them back. Called by count-state.ts. Owns nothing.
+//
+//  a piece  0…4 info hash │ 5 completed downloads │ 6 1 │ 7 the second at which it last had peers, of the
+//           wall clock
+//
+// A torrent may be in the file twice: as it is now, and as it was kept from before the last restart.
+import { COUNTS_WORDS, PIECE_COMPLETED, PIECE_PEERS, Walk } from '../swarm/export.ts'
+import type { Table } from '../swarm/table.ts'
+import { BlockReader } from './block-reader.ts'
+import { BlockWriter } from './block-writer.ts'
+import { PRIVATE_MODE, replaceFile } from './files.ts'
+import { BLOCK_COUNTS } from './format.ts'
+import type { WriteRequest } from './keeper.ts'
+import { walkTable } from './pace.ts'
+import { SnapshotStopped } from './write.ts'
+
+export const COUNT_WORDS = 8
+export const COUNT_SECOND = 7
+const SECOND_WORDS = 1
+
+const STRIDES = new Map([[BLOCK_COUNTS, SECOND_WORDS]])
+
+/** Torrents per taking of the lock: some tens of microseconds. */
+const SLICE_TORRENTS = 500
+/** Kept counts that are added at once. */
+const KEPT_WORDS = 65_536
+
+/** Writes what is in `tables` now, and behind it `kept`. Returns how many counts, and their size. */
+export async function writeCounts(
+  { path, bootId, gently, mustStop }: WriteRequest,
+  tables: readonly Table[],
+  kept: Int32Array,
+): Promise<{ counts: number; bytes: number }> {
+  const walk = new Walk(true)
+  let figures = { counts: 0, bytes: 0 }
+  await replaceFile(path, PRIVATE_MODE, async (write) => {
+    const file = new BlockWriter(write, bootId)
+    await file.begin()
+    for (const table of tables) {
+      await walkTable(walk, table, {
+        budget: SLICE_TORRENTS,
+        gently,
+        take: () => {
+          takeCounted(walk)
+          addTo(file, walk.words, walk.used)
+          return file.isFull
+        },
+        afterTurn: async () => {
+          if (mustStop()) throw new SnapshotStopped('the process stops')
+          if (file.isFull) await file.flush(BLOCK_COUNTS)
+        },
+      })
+    }
+    for (let at = 0; at < kept.length; at += KEPT_WORDS) {
+      const part = kept.subarray(at, at + KEPT_WORDS)
+      addTo(file, part, part.length)
+      await file.flush(BLOCK_COUNTS)
+    }
+    await file.flush(BLOCK_COUNTS)
+    await file.finish()
+    figures = { counts: file.pieces, bytes: file.bytes }
+  })
+  return figures
+}
+
+function addTo(file: BlockWriter, words: Int32Array, count: number): void {
+  file.add(words, count)
+  file.pieces += count / COUNT_WORDS
+  file.peers += count / COUNT_WORDS
+}
+
+/** Leaves those of the walk's pieces that have completed downloads, in the form of the file. */
+function takeCounted(walk: Walk): void {
+  const { words } = walk
+  const now = Math.floor(Date.now() / 1000)
+  let to = 0
+  for (let at = 0; at < walk.used; at += COUNTS_WORDS) {
+    if (words[at + PIECE_COMPLETED] === 0) continue
+    words.copyWithin(to, at, at + PIECE_PEERS)
+    words[to + PIECE_PEERS] = 1
+    words[to + COUNT_SECOND] = now
+    to += COUNT_WORDS
+  }
+  walk.used = to
+}
+
+/**
+ * The counts of a file that are not older than `since` (a second of the wall clock), `max` at most.
+ * Null when there is no file. Throws SnapshotRefused.
+ */
+export function readCounts(path: string, since: number, max: number): Int32Array | null {
+  const reader = BlockReader.open(path, STRIDES)
+  if (reader === null) return null
+  try {
+    const { end } = reader.check()
+    const entries = new Int32Array(Math.min(end.pieces, max) * COUNT_WORDS)
+    let used = 0
+    for (const { words, count } of reader.blocks()) {
+      for (let at = 0; at < count; at += COUNT_WORDS) {
+        if (words[at + COUNT_SECOND] < since || used === entries.length) continue
+        entries.set(words.subarray(at, at + COUNT_WORDS), used)
+        used += COUNT_WORDS
+      }
+    }
+    return entries.subarray(0, used)
+  } finally {
+    reader.close()
+  }
+}

@@ -1,0 +1,71 @@
+// Counts of completed downloads from before a restart, of torrents whose peers have yet to come back.
+// Asked when a torrent is made, and by scrapes of torrents that nobody is in. Reads a table in shared
+// memory that persistence/ has filled and nobody writes any more; later counts come as a new table.
+//
+// A table of info hashes as those of access lists (access-list/list.ts), and a count for each slot.
+// Torrent rows are for torrents with peers: a row for each that was ever counted would never leave.
+import { findSlot, SLOT_WORDS } from '../access-list/list.ts'
+import { STATE_COMPLETED_MAX } from './layout.ts'
+import type { Table } from './table.ts'
+import { hashInfoHash, INFO_HASH_WORDS } from './torrents.ts'
+
+/** As it is sent to workers. */
+export interface KeptCountsData {
+  readonly slots: SharedArrayBuffer
+  readonly counts: SharedArrayBuffer
+  readonly slotCount: number
+}
+
+export const NOTHING_KEPT: KeptCountsData = {
+  slots: new SharedArrayBuffer(0),
+  counts: new SharedArrayBuffer(0),
+  slotCount: 0,
+}
+
+/** Of three slots two are in use at most. */
+const SLOTS_PER_ENTRY = 1.5
+
+/**
+ * Makes a table of entries of `stride` words, each beginning with an info hash and its count. The
+ * higher one counts where there are several of a torrent. `table`: any one, for its key.
+ */
+export function keepCounts(table: Table, entries: Int32Array, stride: number): KeptCountsData {
+  const slotCount = Math.ceil((entries.length / stride + 1) * SLOTS_PER_ENTRY)
+  const slots = new SharedArrayBuffer(slotCount * SLOT_WORDS * 4)
+  const counts = new SharedArrayBuffer(slotCount * 4)
+  const words = new Int32Array(slots)
+  const countWords = new Int32Array(counts)
+  for (let at = 0; at < entries.length; at += stride) {
+    const slot = findSlot(words, slotCount, entries, at, hashInfoHash(table, entries, at))
+    if (slot < 0) continue
+    for (let i = 0; i < INFO_HASH_WORDS; i++) words[slot + i] = entries[at + i]
+    const index = slot / SLOT_WORDS
+    countWords[index] = Math.max(
+      countWords[index],
+      entries[at + INFO_HASH_WORDS] & STATE_COMPLETED_MAX,
+    )
+  }
+  return { slots, counts, slotCount }
+}
+
+export class KeptCounts {
+  private slots = new Int32Array(NOTHING_KEPT.slots)
+  private counts = new Int32Array(NOTHING_KEPT.counts)
+  private slotCount = 0
+
+  replace(data: KeptCountsData): void {
+    this.slots = new Int32Array(data.slots)
+    this.counts = new Int32Array(data.counts)
+    this.slotCount = data.slotCount
+  }
+
+  // HOT: no allocation below this line.
+
+  /** The count of the info hash at `source[at]`, whose keyed hash is `hash`; 0 when there is none. */
+  completedOf(source: Int32Array, at: number, hash: number): number {
+    if (this.slotCount === 0) return 0
+    const slot = findSlot(this.slots, this.slotCount, source, at, hash)
+    // Slots are never given to the info hash of zeros, and an empty one counts 0.
+    return slot < 0 ? 0 : this.counts[slot / SLOT_WORDS]
+  }
+}

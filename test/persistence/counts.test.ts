@@ -1,0 +1,116 @@
+// The counts of aquatic_ws on disk, and how they wait for their torrents' peers.
+import { afterEach, expect, setSystemTime, test } from 'bun:test'
+import { join } from 'node:path'
+import { SnapshotRefused } from '../../src/persistence/block-reader.ts'
+import { readBootId } from '../../src/persistence/boot.ts'
+import { CountState, KEEP_SECONDS } from '../../src/persistence/count-state.ts'
+import { loadSnapshot } from '../../src/persistence/read.ts'
+import { writeSnapshot } from '../../src/persistence/write.ts'
+import { folderOfFile } from '../support/folder.ts'
+import { Harness } from '../swarm/harness.ts'
+
+const path = join(folderOfFile(), 'aquatic_ws.counts')
+const bootId = readBootId()
+afterEach(() => {
+  setSystemTime()
+})
+
+const MAX = 100_000
+
+/** A tracker's swarms, and what keeps their counts. */
+function tracker(max = MAX) {
+  const harness = new Harness()
+  const state = new CountState(harness.swarms, true, max)
+  state.onChange((kept) => harness.swarms.kept.replace(kept))
+  const write = () => state.write({ path, bootId, gently: false, mustStop: () => false })
+  return { harness, state, write }
+}
+
+/** `times`: by so many peers, who stay. */
+function complete(harness: Harness, torrent: number, times: number): void {
+  for (let peer = 0; peer < times; peer++) {
+    harness.announce('websocket', torrent, peer, { connection: 1, wanted: 0 })
+    const more = { seeder: true, completed: true, connection: 1, wanted: 0 }
+    harness.announce('websocket', torrent, peer, more)
+  }
+}
+
+const completedOf = (harness: Harness, torrent: number) =>
+  harness.scrape('websocket', torrent).completed
+
+test('what was counted is there again, for torrents of any size, without peers and with the first', async () => {
+  const before = tracker()
+  const times = (torrent: number) => (torrent === 7 ? 300 : torrent % 4)
+  for (let torrent = 0; torrent < 3000; torrent++) complete(before.harness, torrent, times(torrent))
+  expect(await before.write()).toContain('of 2250 torrents')
+  const { harness, state } = tracker()
+  expect(state.load(path)).toContain('of 2250 torrents')
+  for (let torrent = 0; torrent < 3000; torrent++) {
+    expect(completedOf(harness, torrent)).toBe(times(torrent))
+    complete(harness, torrent, 1)
+    expect(completedOf(harness, torrent)).toBe(times(torrent) + 1)
+  }
+})
+
+test('what nobody has come back for is written again, and waits two hours in all', async () => {
+  const before = tracker()
+  complete(before.harness, 1, 5)
+  await before.write()
+  const start = Date.now()
+  setSystemTime(start + (KEEP_SECONDS - 60) * 1000)
+  const second = tracker()
+  second.state.load(path)
+  expect(await second.write()).toContain('of 1 torrents')
+  setSystemTime(start + (KEEP_SECONDS + 60) * 1000)
+  const third = tracker()
+  expect(third.state.load(path)).toContain('of 0 torrents')
+  expect(completedOf(third.harness, 1)).toBe(0)
+  expect(await second.write()).toContain('of 0 torrents')
+})
+
+test('the higher count holds, where there are two of a torrent', async () => {
+  const before = tracker()
+  complete(before.harness, 1, 5)
+  await before.write()
+  const { harness, state, write } = tracker()
+  state.load(path)
+  complete(harness, 1, 2)
+  expect(await write()).toContain('of 2 torrents')
+  const after = tracker()
+  after.state.load(path)
+  expect(completedOf(after.harness, 1)).toBe(7)
+})
+
+test('what another process has counted meanwhile is added to torrents that have peers', async () => {
+  const old = tracker()
+  complete(old.harness, 1, 5)
+  await old.write()
+  const { harness, state } = tracker()
+  state.load(path)
+  complete(harness, 1, 1)
+  complete(old.harness, 1, 8)
+  complete(old.harness, 2, 3)
+  await old.write()
+  state.load(path)
+  expect([completedOf(harness, 1), completedOf(harness, 2)]).toEqual([13, 3])
+})
+
+test('no more are kept than there may be torrents', async () => {
+  const before = tracker()
+  for (let torrent = 0; torrent < 50; torrent++) complete(before.harness, torrent, 1)
+  await before.write()
+  expect(tracker(20).state.load(path)).toContain('of 20 torrents')
+})
+
+test('the files of both trackers are not taken for each other', async () => {
+  const { harness, state, write } = tracker()
+  complete(harness, 1, 1)
+  await write()
+  const { swarms } = harness
+  const now = { bootId, monotonic: 0, wall: 0 }
+  const load = () => loadSnapshot({ path, swarms, now, maxAge: 100, countDownloads: true })
+  expect(load).toThrow(SnapshotRefused)
+  harness.announce('ipv4', 1, 1)
+  await writeSnapshot({ path, swarms, bootId, gently: false })
+  expect(() => state.load(path)).toThrow(SnapshotRefused)
+})
