@@ -2,9 +2,9 @@
 # Runs the tests with real BitTorrent clients (test/clients/): libtorrent, aria2 and Transmission over
 # UDP; webtorrent in Node and in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket.
 # Besides, programs of the system read what we make for them: manual pages, scripts, units, rules; a
-# browser and promtool look at the operations endpoint.
+# browser and Prometheus look at the operations endpoint.
 # Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
-# where this is root on a Debian-like system (elsewhere it says what is missing), promtool, and the WebTorrent
+# where this is root on a Debian-like system (elsewhere it says what is missing), Prometheus, and the WebTorrent
 # clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages.
 # AQUATIC_UDP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths, name other executables to test.
 # Usage: test-clients.sh [part of a file name…] [--jobs=N] [flag of «bun test», such as -t NAME]…
@@ -46,24 +46,27 @@ ensure_clients() {
 }
 
 # Unpacked, not installed: Debian's package would start a Prometheus server on this machine.
-ensure_promtool() {
-  ! command -v promtool >/dev/null 2>&1 || return 0
-  PATH=$PATH:$root/dist/.promtool/usr/bin
+ensure_prometheus() {
+  ! has_prometheus || return 0
+  PATH=$PATH:$root/dist/.prometheus/usr/bin
   export PATH
-  command -v promtool >/dev/null 2>&1 || locked unpack_promtool
+  has_prometheus || locked unpack_prometheus
 }
 
-unpack_promtool() {
-  command -v apt-get >/dev/null 2>&1 || die 'promtool is missing (Debian: package prometheus)'
-  say 'fetching promtool (apt-get download)'
-  rm -rf -- "$root/dist/.promtool"
-  mkdir -p -- "$root/dist/.promtool"
+has_prometheus() {
+  command -v promtool >/dev/null 2>&1 && command -v prometheus >/dev/null 2>&1
+}
+
+unpack_prometheus() {
+  command -v apt-get >/dev/null 2>&1 || die 'Prometheus is missing (Debian: package prometheus)'
+  say 'fetching Prometheus (apt-get download)'
+  rm -rf -- "$root/dist/.prometheus"
+  mkdir -p -- "$root/dist/.prometheus"
   (
-    cd -- "$root/dist/.promtool"
+    cd -- "$root/dist/.prometheus"
     [ "$(id -u)" != 0 ] || apt-get update -qq
     apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm -- prometheus_*.deb
-    rm -f -- usr/bin/prometheus
-  ) >&2 </dev/null || die 'promtool could not be fetched, see above'
+  ) >&2 </dev/null || die 'Prometheus could not be fetched, see above'
 }
 
 webtorrent=$root/test/clients/webtorrent
@@ -115,7 +118,7 @@ help_or_go_on "$@"
 trap 'echo "0 passed, 1 failed"' EXIT
 check_platform
 ensure_clients
-ensure_promtool
+ensure_prometheus
 ensure_packages
 webtorrent_is_fresh || locked install_webtorrent
 [ -n "${AQUATIC_UDP_EXECUTABLE:-}" ] || ensure_executables aquatic_udp

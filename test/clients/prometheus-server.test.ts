@@ -1,0 +1,137 @@
+// The dashboard and the alert rules on a real Prometheus that scrapes both trackers under load: every
+// expression must return series, with the labels that its legend names, and every rule must evaluate
+// and stay silent. What Prometheus makes of made-up series is in prometheus.test.ts.
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
+import { withClient } from '../support/udp-client.ts'
+import { WsClient } from '../support/ws-client.ts'
+import { Here } from './here.ts'
+import { waitUntil } from './process.ts'
+
+setDefaultTimeout(60_000)
+
+const ROOT = join(import.meta.dir, '../..')
+const RULES = join(ROOT, 'packaging/prometheus/aquatic-alerts.yml')
+const SETTINGS = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n`
+const INVALID = 'neither a request nor long'
+const READY_MS = 20_000
+const SERIES_MS = 25_000
+/** Requests a second of each load tester: series that move, and cores that stay free. */
+const RATE = '500'
+/** An address of this process's own, since Prometheus does not tell which free port it took. */
+const ADDRESS = `127.${64 + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${process.pid & 255}:9090`
+
+interface Series {
+  readonly metric: Readonly<Record<string, string>>
+  readonly value: readonly [number, string]
+}
+interface Rule {
+  readonly name: string
+  readonly health: string
+  readonly state: string
+  readonly lastError?: string
+}
+interface Query {
+  readonly title: string
+  readonly expr: string
+  readonly legend: string
+}
+interface Panel {
+  readonly title: string
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[]
+}
+
+const dashboard = JSON.parse(readFileSync(join(ROOT, 'packaging/grafana/aquatic.json'), 'utf8'))
+const queries: readonly Query[] = dashboard.panels.flatMap(({ title, targets = [] }: Panel) =>
+  targets.map(({ expr, legendFormat }) => ({ title, expr: filledIn(expr), legend: legendFormat })),
+)
+
+/** As Grafana fills them in, for scrapes every second. */
+function filledIn(expr: string): string {
+  return expr.replaceAll('$instance', '.*').replaceAll('$__rate_interval', '10s')
+}
+
+interface Answer {
+  readonly status: string
+  readonly data: {
+    readonly result: readonly Series[]
+    readonly groups: readonly { rules: Rule[] }[]
+  }
+}
+
+async function ask(path: string): Promise<Answer['data']> {
+  const answer = (await (await fetch(`http://${ADDRESS}/api/v1/${path}`)).json()) as Answer
+  if (answer.status !== 'success') throw new Error(`${path}: ${JSON.stringify(answer)}`)
+  return answer.data
+}
+
+async function seriesOf(expr: string): Promise<readonly Series[]> {
+  return (await ask(`query?query=${encodeURIComponent(expr)}`)).result
+}
+
+/** What is wrong with what Prometheus returns for a query of the dashboard, or ''. */
+async function faultOf({ title, expr, legend }: Query): Promise<string> {
+  const series = await seriesOf(expr)
+  const labels = [...legend.matchAll(/\{\{(\w+)\}\}/g)].map((match) => match[1])
+  const isGood = ({ metric, value }: Series) =>
+    Number.isFinite(Number(value[1])) && labels.every((label) => label in metric)
+  if (series.length > 0 && series.every(isGood)) return ''
+  return `${title}: ${expr} returns ${JSON.stringify(series)}`
+}
+
+async function startPrometheus(place: Here, trackers: readonly Tracker[]): Promise<void> {
+  const config = join(place.directory, 'prometheus.yml')
+  const operations = await Promise.all(
+    trackers.map((tracker) => tracker.waitForOutput(/operations at http:\/\/([^/\n]+)\//)),
+  )
+  const targets = operations.map(([, hostAndPort]) => hostAndPort)
+  const settings = {
+    global: { scrape_interval: '1s', evaluation_interval: '1s' },
+    scrape_configs: [{ job_name: 'aquatic', static_configs: [{ targets }] }],
+    rule_files: [RULES],
+  }
+  // JSON is YAML.
+  writeFileSync(config, JSON.stringify(settings))
+  const data = `--storage.tsdb.path=${join(place.directory, 'data')}`
+  const started = place.start('prometheus', [
+    ...['prometheus', `--config.file=${config}`, data, `--web.listen-address=${ADDRESS}`],
+  ])
+  await started.waitForOutput(/Server is ready/, READY_MS)
+}
+
+function startLoad(place: Here, name: string, tracker: Tracker): void {
+  const { host, port } = tracker.at()
+  place.start(name, [
+    ...['env', `AQUATIC_SERVER_ADDRESS=${host}:${port}`, 'AQUATIC_MODE=open'],
+    ...[`AQUATIC_OPEN_LOOP_RATE=${RATE}`, process.execPath, join(ROOT, `bin/${name}.ts`)],
+  ])
+}
+
+test('Prometheus returns series for every panel of the dashboard, and no alert fires', async () => {
+  await withTracker({ settings: SETTINGS }, (udp) =>
+    withTracker({ executable: WS_EXECUTABLE, settings: SETTINGS }, async (ws) => {
+      await using place = new Here()
+      await startPrometheus(place, [udp, ws])
+      startLoad(place, 'aquatic_udp_load_test', udp)
+      startLoad(place, 'aquatic_ws_load_test', ws)
+      const bad = await WsClient.connect(ws.at())
+      let faults: string[] = []
+      // Mistakes go on meanwhile, because panels of refusals show those of the last seconds.
+      const isGood = async () => {
+        await withClient('127.0.0.1', async (client) => client.send(Buffer.from(INVALID), udp.at()))
+        bad.sendText(INVALID)
+        faults = (await Promise.all(queries.map(faultOf))).filter((fault) => fault !== '')
+        return faults.length === 0
+      }
+      await waitUntil(isGood, SERIES_MS)
+      expect(faults).toEqual([])
+      const rules = (await ask('rules')).groups.flatMap((group) => group.rules)
+      expect(rules.length).toBeGreaterThan(5)
+      expect(rules.filter(({ health, state }) => health !== 'ok' || state !== 'inactive')).toEqual(
+        [],
+      )
+    }),
+  )
+})
