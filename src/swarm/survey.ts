@@ -1,18 +1,21 @@
 // A look at all torrents now and then: how many have how many peers, and which are the largest. Runs in
 // the main thread while announces go on, a slice at a time under the table's lock (export.ts). Made by
-// the trackers' mains when somebody wants to know. Owns its timer and the last result.
-import { COUNTS_LEECHERS, COUNTS_SEEDERS, COUNTS_WORDS, PIECE_COMPLETED, Walk } from './export.ts'
+// the trackers' mains when somebody wants to know. Owns the last result.
+import { Rounds } from '../process/rounds.ts'
+import {
+  COUNTS_LEECHERS,
+  COUNTS_SEEDERS,
+  COUNTS_WORDS,
+  PIECE_COMPLETED,
+  Walk,
+  walkThrough,
+} from './export.ts'
 import type { PeerKindName } from './layout.ts'
 import type { Swarms } from './swarm.ts'
 import { INFO_HASH_WORDS } from './torrents.ts'
 
-/** A slice holds a lock for some tens of microseconds, */
+/** A slice holds a lock for some tens of microseconds. */
 const SLICE_TORRENTS = 500
-/** and the main thread looks after other things in between. */
-const PAUSE_MILLISECONDS = 1
-const INTERVAL_MILLISECONDS = 60_000
-/** More often at first: a page that was just opened should not be empty. */
-const FIRST_MILLISECONDS = 2000
 
 /** Torrents with 1, 2–3, 4–7, … peers; the last class has no upper end. */
 export const SIZE_CLASSES = 18
@@ -37,24 +40,18 @@ export class Survey {
   result: SurveyResult = { sizes: { ipv4: [], ipv6: [], websocket: [] }, largest: [] }
   private readonly swarms: Swarms
   private readonly walk = new Walk(true)
-  private timer: ReturnType<typeof setTimeout> | undefined
-  private stopped = false
+  private readonly rounds = new Rounds(() => this.run())
 
   constructor(swarms: Swarms) {
     this.swarms = swarms
   }
 
-  /** Begins with a run, and repeats it. */
-  start(delayMilliseconds = FIRST_MILLISECONDS): void {
-    this.timer = setTimeout(async () => {
-      await this.run()
-      if (!this.stopped) this.start(Math.min(INTERVAL_MILLISECONDS, delayMilliseconds * 2))
-    }, delayMilliseconds)
+  start(): void {
+    this.rounds.start()
   }
 
   stop(): void {
-    this.stopped = true
-    clearTimeout(this.timer)
+    this.rounds.stop()
   }
 
   /** Goes through all torrents once. */
@@ -62,16 +59,12 @@ export class Survey {
     const sizes = { ipv4: newSizes(), ipv6: newSizes(), websocket: newSizes() }
     const largest: LargeTorrent[] = []
     for (const kind of ['ipv4', 'ipv6', 'websocket'] as const) {
-      for (const table of this.swarms[kind]) {
-        this.walk.open(table)
-        for (let more = true; more && !this.stopped; ) {
-          more = this.walk.slice(SLICE_TORRENTS)
-          this.take(kind, sizes[kind], largest)
-          if (more) await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS))
-        }
-      }
+      await walkThrough(this.walk, this.swarms[kind], SLICE_TORRENTS, () => {
+        this.take(kind, sizes[kind], largest)
+        return !this.rounds.stopped
+      })
     }
-    if (!this.stopped) this.result = { sizes, largest }
+    if (!this.rounds.stopped) this.result = { sizes, largest }
   }
 
   private take(kind: PeerKindName, sizes: number[], largest: LargeTorrent[]): void {
