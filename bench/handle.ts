@@ -1,9 +1,11 @@
 // What answering a request costs apart from the system: parse, connection id, swarm, response.
-// Run: bun bench/handle.ts [--limits] [--smoke]. Seeded; prints nanoseconds per request as minimum, mean and
+// Run: bun bench/handle.ts [--limits] [--clients] [--smoke]. Seeded; prints nanoseconds per request as minimum, mean and
 // deviation over rounds, and a checksum of all answers' sizes.
 //
 // The load is that of a busy tracker: a million torrents, two million peers, most of them in a few
 // thousand swarms of 60 to 700; connects and announces in turn, a scrape now and then.
+
+import { ClientSample, createClientSample } from '../src/census/sample.ts'
 import { readClock } from '../src/os/clock.ts'
 import { permanentWords } from '../src/os/ffi.ts'
 import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
@@ -64,6 +66,10 @@ const rates = { connects: 2000, requests: 3000, newTorrents: 500, banSeconds: 60
 const limited = process.argv.includes('--limits')
 const gate = limited ? new SourceLimits(createSourceLimits(), rates, counts) : null
 swarms.gate = gate
+/** With `--clients`, who announces is noted for the statistics of clients. */
+if (process.argv.includes('--clients')) {
+  responder.clients = new ClientSample(createClientSample(new Int32Array([1, 2]), 1200))
+}
 const handler = new Handler(responder, ids, buffers, settings, counts, gate)
 readClock()
 handler.setTime(NOW)

@@ -28,6 +28,9 @@ setInterval(refresh, ${TICK_SECONDS * 1000})
 document.addEventListener('visibilitychange', refresh)
 `
 
+/** Parts of a row that are named: the rest is in the metrics. */
+const PARTS_MAX = 3
+
 /** Nothing but what this file holds may run or be loaded. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -105,34 +108,77 @@ function breakdownHtml(spec: BreakdownSpec, sampler: Sampler): string {
   const rows = breakdownRows(spec, sampler)
   // A gauge is what is now: it has no rate, and no beginning.
   const isGauge = familyOf(sampler.now, spec.metric)?.kind === 'gauge'
+  const heads = isGauge ? ['now'] : ['per second', 'since the start']
+  if (spec.detail !== undefined) heads.push('share')
+  const all = rows.reduce((sum, { total }) => sum + total, 0)
   const cells = rows.map(
-    ({ label, total, rate }) =>
-      `<tr><th scope="row">${escapeHtml(label)}</th>` +
+    ({ label, total, rate, parts }) =>
+      `<tr><th scope="row">${escapeHtml(label)}${partsHtml(parts, total)}</th>` +
       `${isGauge ? '' : `<td>${valueText(rate, 'per second')}</td>`}` +
-      `<td data-breakdown="${escapeHtml(`${spec.metric}/${label}`)}" data-value="${total}">${grouped(total)}</td></tr>`,
+      `<td data-breakdown="${escapeHtml(`${spec.metric}/${label}`)}" data-value="${total}">${grouped(total)}</td>` +
+      `${spec.detail === undefined ? '' : shareHtml(total / all)}</tr>`,
   )
-  const body = cells.length === 0 ? '<tr><td colspan="3">none so far</td></tr>' : cells.join('\n')
+  const body =
+    cells.length === 0 ? `<tr><td colspan="${heads.length + 1}">none so far</td></tr>` : cells
   return `<section class="card">
 <h2>${escapeHtml(spec.title)}</h2>
-<table><thead><tr><th scope="col">${escapeHtml(spec.label)}</th>${isGauge ? '<th scope="col">now</th>' : '<th scope="col">per second</th><th scope="col">since the start</th>'}</tr></thead>
+<table><thead><tr>${[spec.label, ...heads].map((head) => `<th scope="col">${escapeHtml(head)}</th>`).join('')}</tr></thead>
 <tbody>
-${body}
+${[body].flat().join('\n')}
 </tbody></table>
 </section>
 `
 }
 
-function breakdownRows({ metric, label, nonZero }: BreakdownSpec, { now, before }: Sampler) {
+/** The largest parts of a row, in small print. */
+function partsHtml(parts: ReadonlyMap<string, number>, total: number): string {
+  const largest = [...parts].filter(([part]) => part !== '').slice(0, PARTS_MAX)
+  if (largest.length === 0) return ''
+  const texts = largest.map(([part, value]) =>
+    value === total ? part : `${part} (${Math.round((value / total) * 100)} %)`,
+  )
+  return `<small>${escapeHtml(texts.join(' · '))}</small>`
+}
+
+/** A share as a number and as a bar, drawn as SVG since the page allows no style attributes. */
+function shareHtml(share: number): string {
+  const width = (share * 100).toFixed(1)
+  return (
+    `<td class="share">${percent(share)}<svg viewBox="0 0 100 1" preserveAspectRatio="none" ` +
+    `aria-hidden="true"><rect class="whole" width="100" height="1"/>` +
+    `<rect class="part" width="${width}" height="1"/></svg></td>`
+  )
+}
+
+function percent(share: number): string {
+  return share > 0 && share < 0.001 ? '< 0.1 %' : `${(share * 100).toFixed(1)} %`
+}
+
+interface BreakdownRow {
+  readonly label: string
+  readonly total: number
+  readonly rate: number
+  /** By the second label, in the order of the family. */
+  readonly parts: ReadonlyMap<string, number>
+}
+
+function breakdownRows(
+  { metric, label, nonZero, detail }: BreakdownSpec,
+  { now, before }: Sampler,
+): BreakdownRow[] {
   const family = familyOf(now, metric)
   if (family === undefined || family.kind === 'histogram') return []
-  const totals = new Map<string, number>()
+  const rows = new Map<string, { total: number; parts: Map<string, number> }>()
   for (const { labels, value } of family.samples) {
-    totals.set(labels[label], (totals.get(labels[label]) ?? 0) + value)
+    const row = rows.get(labels[label]) ?? { total: 0, parts: new Map() }
+    row.total += value
+    if (detail !== undefined) row.parts.set(labels[detail], value)
+    rows.set(labels[label], row)
   }
-  return [...totals]
-    .filter(([, total]) => !nonZero || total > 0)
-    .map(([name, total]) => {
-      return { label: name, total, rate: rateOf(now, before, metric, { [label]: name }) }
+  return [...rows]
+    .filter(([, { total }]) => !nonZero || total > 0)
+    .map(([name, { total, parts }]) => {
+      return { label: name, total, parts, rate: rateOf(now, before, metric, { [label]: name }) }
     })
 }
 

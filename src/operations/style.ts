@@ -59,6 +59,11 @@ table { width: 100%; margin-top: .5rem; border-collapse: collapse; font-size: .9
 th, td { padding: .28rem 0 .28rem .75rem; border-top: 1px solid var(--edge); text-align: right; font-weight: 400; }
 thead th { border-top: 0; color: var(--soft); font-size: .8rem; }
 th:first-child, td:first-child { padding-left: 0; text-align: left; overflow-wrap: anywhere; }
+th small { display: block; color: var(--soft); font-size: .8rem; }
+.share { width: 30%; min-width: 5rem; }
+.share svg { display: block; width: 100%; height: .3rem; margin-top: .15rem; border-radius: 2px; }
+.share .whole { fill: var(--edge); }
+.share .part { fill: var(--s1); }
 .wide { margin-bottom: 1rem; overflow-x: auto; }
 summary { cursor: pointer; font-weight: 600; }
 pre { overflow-x: auto; margin: .75rem 0 0; font: .83rem/1.5 ui-monospace, 'Liberation Mono', Menlo, monospace; }

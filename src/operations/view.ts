@@ -44,11 +44,15 @@ export interface SeriesSpec {
   readonly show: 'rate' | 'value' | { readonly quantile: number }
 }
 
-/** A table of one counter by one of its labels: total and per second. */
+/**
+ * A table by one of a metric's labels. Of a counter it tells the total and the rate; of a gauge what is
+ * now, with `detail` also the share of the whole, and the largest parts by that second label.
+ */
 export interface BreakdownSpec {
   readonly title: string
   readonly metric: string
   readonly label: string
   /** Leaves out what has not happened. */
   readonly nonZero: boolean
+  readonly detail?: string
 }

@@ -3,6 +3,8 @@
 // writing ends of the rings.
 //
 // Nothing here waits. A request that finds its ring full is dropped, and counted: the client asks again.
+
+import { PEER_ID_WORDS } from '../census/sample.ts'
 import type { RingWriter } from '../channel/ring.ts'
 import type { Waker } from '../channel/waker.ts'
 import { hashWords } from '../memory/half-sip-hash.ts'
@@ -18,6 +20,7 @@ import {
   IPV4,
   KIND_SCRAPE,
   PORT_SHIFT,
+  REQUEST_FRONT_WORDS_MAX,
   REQUEST_HEAD,
   REQUEST_RETURN,
   REQUEST_TRANSACTION,
@@ -30,9 +33,6 @@ import {
   WANTED_SHIFT,
 } from './record.ts'
 import type { Requests } from './respond.ts'
-
-/** Words of a record before the body, at most. */
-const SCRAPE_RECORD_HEAD_WORDS = ANNOUNCE_RECORD_WORDS_MAX - 1 - INFO_HASH_WORDS
 
 /** The writing end of one request worker's ring. */
 export interface RequestLink {
@@ -56,6 +56,8 @@ export class Forwarder implements Requests {
   private readonly key0: number
   private readonly key1: number
   private readonly shardShift: number
+  /** Words of the packet, from the info hash on, that an announce is carried out with. */
+  private readonly announceWords: number
   private batch: ReplySource
   private socket = 0
   private time = 0
@@ -71,7 +73,9 @@ export class Forwarder implements Requests {
     tables: number,
     batch: ReplySource,
     counts: Int32Array,
+    countsClients = false,
   ) {
+    this.announceWords = INFO_HASH_WORDS + (countsClients ? PEER_ID_WORDS : 0)
     this.writers = links.map(({ writer }) => writer)
     this.wakers = links.map(({ waker }) => waker)
     this.joiner = joiner
@@ -120,7 +124,7 @@ export class Forwarder implements Requests {
     record[at + REQUEST_TRANSACTION] = transaction
     let to = at + REQUEST_RETURN + this.writeReturn(record, at + REQUEST_RETURN)
     record[to++] = hash
-    for (let i = 0; i < INFO_HASH_WORDS; i++) record[to++] = words[infoHash + i]
+    for (let i = 0; i < this.announceWords; i++) record[to++] = words[infoHash + i]
     writer.append(at, to - at)
     this.passed++
     return 0
@@ -184,7 +188,7 @@ export class Forwarder implements Requests {
     for (let i = 0; i < this.shares.length; i++) {
       const share = this.shares[i]
       if (share === 0) continue
-      const room = this.writers[i].room(SCRAPE_RECORD_HEAD_WORDS + share * INFO_HASH_WORDS)
+      const room = this.writers[i].room(REQUEST_FRONT_WORDS_MAX + share * INFO_HASH_WORDS)
       if (room === 0) return false
     }
     return true
@@ -202,7 +206,7 @@ export class Forwarder implements Requests {
   ): void {
     const share = this.shares[owner]
     const writer = this.writers[owner]
-    const at = writer.room(SCRAPE_RECORD_HEAD_WORDS + share * INFO_HASH_WORDS)
+    const at = writer.room(REQUEST_FRONT_WORDS_MAX + share * INFO_HASH_WORDS)
     const record = writer.words
     record[at + REQUEST_HEAD] = KIND_SCRAPE | (ipv4 ? IPV4 : 0) | (share << PORT_SHIFT)
     record[at + REQUEST_TRANSACTION] = transaction

@@ -41,6 +41,7 @@ export const CONNECT_RESPONSE_BYTES = 16
 // ── Announce request: 16:20 info hash │ 36:20 peer id │ 56:8 downloaded │ 64:8 left │ 72:8 uploaded
 //    │ 80:4 event │ 84:4 ip │ 88:4 key │ 92:4 num want │ 96:2 port │ 98… options (BEP 41)
 export const ANNOUNCE_INFO_HASH = 4
+export const ANNOUNCE_PEER_ID = 9
 export const ANNOUNCE_LEFT = 16
 export const ANNOUNCE_EVENT = 20
 export const ANNOUNCE_NUM_WANT = 23

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { AccessListKeeper } from '../access-list/keeper.ts'
+import { type SampledClients, sampleClients } from '../census/census.ts'
 import { addressText } from '../config/address.ts'
 import { type RunContext, StartError } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
@@ -140,6 +141,7 @@ class Tracker {
   private readonly keeper: Keeper | null
   private readonly limits = createSourceLimits()
   private readonly secret: Uint8Array
+  private readonly clients: SampledClients | null
   private readonly watch: Watch
   private scrapeExport: ScrapeExport | null = null
   /** To each worker, of either kind. */
@@ -170,14 +172,26 @@ class Tracker {
     })
     this.counters = counterSlots(workerCounts.socket + workerCounts.request, COUNTER_WORDS)
     const sockets = listening.sockets.flat().map(({ fd }) => fd)
-    const { counters, links } = this
-    this.watch = new Watch(config, workerCounts.socket, counters, swarms, sockets, links, log)
+    this.clients = config.statistics.peer_clients
+      ? sampleClients(config.cleaning.max_peer_age)
+      : null
+    this.watch = new Watch(
+      config,
+      workerCounts.socket,
+      this.counters,
+      swarms,
+      sockets,
+      this.links,
+      log,
+      this.clients?.census ?? null,
+    )
   }
 
   /** Returns once all workers serve. */
   async start(): Promise<void> {
     this.workers.stopOnSignals()
     this.workers.onStop(() => this.watch.stop())
+    this.workers.onStop(() => this.clients?.census.stop())
     this.workers.onStop(() => this.accessList.stop())
     const { socket, request } = this.workerCounts
     const data = [
@@ -186,6 +200,7 @@ class Tracker {
     ]
     await Promise.all(data.map((each) => this.workers.start(each, [each.updates.port])))
     this.watch.start()
+    this.clients?.census.start()
   }
 
   stop(): void {
@@ -240,6 +255,7 @@ class Tracker {
   private apply(config: UdpConfig, paths: ReadonlySet<string>): void {
     setLog(config.log_level, config.log_format)
     this.watch.configure(config)
+    this.clients?.reader.setMaxAge(config.cleaning.max_peer_age)
     setLimits(this.swarms, config.limits.max_torrents, config.limits.max_peers)
     for (const worker of this.news) worker.send({ settings: workerSettings(config) })
     this.keeper?.setInterval(config.persistence.interval_minutes)
@@ -276,6 +292,7 @@ class Tracker {
       ...workerSettings(this.config),
       secret: this.secret,
       limits: this.limits,
+      clients: this.clients?.sample ?? null,
       accessList: this.accessList.list,
       updates: this.newsSource(),
       counters: this.counters,
@@ -295,6 +312,7 @@ class Tracker {
       links: this.links.requestWorkers[index],
       limits: this.limits,
       rates: sourceRates(source_limits),
+      clients: this.clients?.sample ?? null,
       maxRequests: handlers.max_requests_per_iter,
       waitMicroseconds: handlers.channel_recv_timeout_microseconds,
       swarms: this.swarms,

@@ -3,6 +3,7 @@
 //
 //  request: 0 head │ 1 transaction id │ 2… return │ then
 //             announce: hash, info hash (5)      scrape: info hashes (5 each)
+//                       and, where clients are counted, the beginning of the peer id (2)
 //    head:    kind 1 bit │ 1 IPv4 │ 2…4 flags of an announce │ 8–15 peers wanted
 //             │ 16–31 announce: port as on the wire, scrape: info hashes
 //  response: 0 bytes of the answer │ 1… return, as it came │ then the answer, ready to be sent
@@ -14,6 +15,7 @@
 // A request carries what of the packet is needed, 56 bytes for an IPv4 announce. What only the answer
 // needs, the return, is nobody's business on the way: the request worker copies it. So nothing about
 // a request stays behind in the socket worker, and nothing has to be cleaned up when one is dropped.
+import { PEER_ID_WORDS } from '../census/sample.ts'
 import { REPLY_WORDS_MAX } from '../os/message.ts'
 import {
   ANSWER_BYTES_MAX_IPV4,
@@ -49,8 +51,11 @@ const RETURN_WORDS_MAX = RETURN_REPLY + REPLY_WORDS_MAX
 export const RESPONSE_BYTES = 0
 export const RESPONSE_RETURN = 1
 
-export const ANNOUNCE_RECORD_WORDS_MAX = REQUEST_RETURN + RETURN_WORDS_MAX + 1 + INFO_HASH_WORDS
+/** Of a record before its body, at most. */
+export const REQUEST_FRONT_WORDS_MAX = REQUEST_RETURN + RETURN_WORDS_MAX
+export const ANNOUNCE_RECORD_WORDS_MAX =
+  REQUEST_FRONT_WORDS_MAX + 1 + INFO_HASH_WORDS + PEER_ID_WORDS
 export const REQUEST_RECORD_WORDS_MAX =
-  REQUEST_RETURN + RETURN_WORDS_MAX + Math.max(SCRAPE_MAX_IPV4, SCRAPE_MAX_IPV6) * INFO_HASH_WORDS
+  REQUEST_FRONT_WORDS_MAX + Math.max(SCRAPE_MAX_IPV4, SCRAPE_MAX_IPV6) * INFO_HASH_WORDS
 export const RESPONSE_RECORD_WORDS_MAX =
   RESPONSE_RETURN + RETURN_WORDS_MAX + Math.ceil(ANSWER_BYTES_MAX_IPV4 / 4)

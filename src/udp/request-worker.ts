@@ -9,6 +9,7 @@
 // on, twice as long each time: a request wakes it at once, the time is only for its other duties.
 import { parentPort } from 'node:worker_threads'
 import type { AccessListData } from '../access-list/list.ts'
+import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { Inbox } from '../channel/inbox.ts'
 import { clockSeconds, readClock } from '../os/clock.ts'
 import type { UpdateSource } from '../process/updates.ts'
@@ -41,6 +42,8 @@ export interface RequestWorkerData extends WorkerStart {
   readonly countDownloads: boolean
   readonly limits: SourceLimitData
   readonly rates: SourceRates
+  /** Null when clients are not counted. */
+  readonly clients: ClientSampleData | null
   readonly announceInterval: number
   readonly intervalJitter: number
   readonly cleaningInterval: number
@@ -71,6 +74,7 @@ export function runRequestWorker(data: RequestWorkerData): void {
   swarms.gate = limits
   const responder = new Responder(swarms, data.announceInterval, counts)
   responder.setInterval(data.announceInterval, data.intervalJitter)
+  if (data.clients !== null) responder.clients = new ClientSample(data.clients)
   const worker = new RequestWorker(
     data,
     responder,

@@ -1,6 +1,7 @@
 // Carries out valid requests on the swarms and writes their responses: the stage that owns, or locks,
 // the tables. Called by handle.ts in a socket worker that answers by itself, and by request-worker.ts
 // for requests that came through a channel. Owns nothing but what it counts.
+import type { ClientSample } from '../census/sample.ts'
 import { jittered } from '../config/announce-interval.ts'
 import { ANNOUNCED, GATED, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table.ts'
@@ -15,7 +16,7 @@ import {
   RESPONSES_ANNOUNCE,
   RESPONSES_ERROR,
 } from './counters.ts'
-import { ERROR_BYTES_MAX, INFO_HASH_BYTES } from './layout.ts'
+import { ANNOUNCE_INFO_HASH, ANNOUNCE_PEER_ID, ERROR_BYTES_MAX, INFO_HASH_BYTES } from './layout.ts'
 import { swapBytes } from './parse.ts'
 import {
   type ErrorText,
@@ -34,7 +35,8 @@ export interface Requests {
   /**
    * The peer at `port` (as on the wire) of an address (IPv4: `a0`) announces itself to the torrent
    * `words[infoHash]`, whose keyed hash is `hash`. `flags` as below; up to `wanted` peers. Writes the
-   * response to `out[to]` and returns its bytes; 0 when there is none yet.
+   * response to `out[to]` and returns its bytes; 0 when there is none yet. Where clients are counted,
+   * the peer id stands behind the info hash as in the packet, its first two words at least.
    */
   announce(
     words: Int32Array,
@@ -69,6 +71,9 @@ export const SEEDER = 1
 export const COMPLETED = 2
 export const STOPPED = 4
 
+/** From the info hash. */
+const PEER_ID = ANNOUNCE_PEER_ID - ANNOUNCE_INFO_HASH
+
 const ERROR_NOT_ALLOWED = errorText('Info hash not allowed')
 const ERROR_NEW_TORRENTS = errorText('Too many new torrents from this address: try again later')
 const ERROR_TORRENTS_FULL = errorText('Tracker is full: no new torrents')
@@ -76,6 +81,8 @@ const ERROR_PEERS_FULL = errorText('Tracker is full: no new peers')
 
 export class Responder implements Requests {
   readonly counts: Int32Array
+  /** Notes who announces; null when clients are not counted. */
+  clients: ClientSample | null = null
   private readonly swarms: Swarms
   private interval = 0
   /** Percent. */
@@ -97,6 +104,7 @@ export class Responder implements Requests {
   setTime(now: number): void {
     this.now = now
     this.swarms.gate?.setTime(now)
+    this.clients?.setTime(now)
   }
 
   // HOT: no allocation below this line.
@@ -147,6 +155,14 @@ export class Responder implements Requests {
     }
     const bytes = this.announced(status, table, ipv4, transaction, out, to)
     table.unlock()
+    const clients = this.clients
+    if (clients !== null && status === ANNOUNCED) {
+      if ((flags & STOPPED) !== 0) clients.forget(hash, ipv4, a0, a1, a2, a3, port)
+      else {
+        const peerId = infoHash + PEER_ID
+        clients.note(hash, ipv4, a0, a1, a2, a3, port, words[peerId], words[peerId + 1])
+      }
+    }
     return bytes
   }
 

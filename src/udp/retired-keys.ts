@@ -33,14 +33,13 @@ export const retiredKeys: Readonly<Record<string, string>> = {
   'network.use_io_uring': 'packets are received and sent in batches without it; delete the line.',
   'network.ring_size': 'there is no ring; [network] poll_event_capacity bounds a batch of packets.',
 
-  'statistics.peer_clients': 'clients are not counted in this version; delete the line.',
   'statistics.print_to_stdout': STATISTICS,
   'statistics.write_html_to_file': HTML,
   'statistics.html_file_path': HTML,
   'statistics.run_prometheus_endpoint': PROMETHEUS,
   'statistics.prometheus_endpoint_address': 'it is called [operations] address.',
   'statistics.prometheus_peer_id_prefixes':
-    'clients are not counted in this version; delete the line.',
+    'peers are counted by client ([statistics] peer_clients), not by peer id; delete the line.',
 
   'cleaning.torrent_cleaning_interval': 'it is called [cleaning] interval.',
   'cleaning.connection_cleaning_interval': 'connections are not stored; delete the line.',

@@ -6,6 +6,7 @@
 // the worker sleep, in poll (schedule.ts).
 import { parentPort } from 'node:worker_threads'
 import type { AccessListData } from '../access-list/list.ts'
+import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { Inbox } from '../channel/inbox.ts'
 import { RingReader, RingWriter } from '../channel/ring.ts'
 import { FutexWaker } from '../channel/waker.ts'
@@ -59,6 +60,8 @@ export interface SocketWorkerData extends WorkerStart {
   readonly secret: Uint8Array
   readonly limits: SourceLimitData
   readonly rates: SourceRates
+  /** Null when clients are not counted. */
+  readonly clients: ClientSampleData | null
   readonly maxConnectionAge: number
   readonly cleaningInterval: number
   readonly maxPeerAge: number
@@ -111,6 +114,7 @@ function inline(data: SocketWorkerData, counts: Int32Array, limits: SourceLimits
   const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
   const responder = new Responder(swarms, data.requests.announceInterval, counts)
   responder.setInterval(data.requests.announceInterval, data.requests.intervalJitter)
+  if (data.clients !== null) responder.clients = new ClientSample(data.clients)
   return {
     swarms,
     cleaner,
@@ -132,7 +136,15 @@ function pipeline(
     waker: new FutexWaker(links.requestSleepWords[i]),
   }))
   const { tablesPerKind } = data.swarms
-  const forwarder = new Forwarder(requestLinks, joiner, data.swarms, tablesPerKind, batch, counts)
+  const forwarder = new Forwarder(
+    requestLinks,
+    joiner,
+    data.swarms,
+    tablesPerKind,
+    batch,
+    counts,
+    data.clients !== null,
+  )
   const readers = links.responses.map((ring) => new RingReader(ring))
   const sendBatches = data.sockets.map(({ fd }) => new SendBatch(fd, MAX_BATCH_PACKETS))
   const fds = data.sockets.map(({ fd }) => fd)

@@ -1,5 +1,7 @@
 // The table of [statistics] interval: what was done since the table before it, per second and address
 // family, and what there is now. Called by watch.ts. Owns nothing.
+import type { ClientCount } from '../census/tally.ts'
+import { clientsFigures, clientsText } from '../census/view.ts'
 import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
 import { duration, grouped, rateText, textTable } from '../metrics/text-table.ts'
 import type { SwarmCounts } from '../swarm/count.ts'
@@ -12,6 +14,8 @@ export interface StatisticsInterval {
   readonly counts: ReadonlyMap<CounterName, number>
   readonly responseTime: Distribution
   readonly batchSize: Distribution
+  /** Peers by client; null when they are not counted. */
+  readonly clients: readonly ClientCount[] | null
   /** Times that a lock was not free at once. */
   readonly lockWaits: number
   /** Of those, the times that a thread slept for it. */
@@ -51,12 +55,13 @@ const RESPONSES: readonly FamilyCounter[] = [
 
 export function statisticsText(interval: StatisticsInterval, until: Date): string {
   const title = `statistics of ${interval.seconds.toFixed(1)} s until ${until.toISOString()}\n`
+  const clients = clientsText(interval.clients)
   const rows = [
     HEAD,
     ...familyRows(interval, 'ipv4', 'IPv4'),
     ...familyRows(interval, 'ipv6', 'IPv6'),
   ]
-  return `${title}${textTable(rows)}rejects/s: ${rejects(interval)}\n${remarks(interval)}\n`
+  return `${title}${textTable(rows)}rejects/s: ${rejects(interval)}\n${clients}${remarks(interval)}\n`
 }
 
 /** The same for programs: counts of the interval, not rates; times in seconds. */
@@ -72,6 +77,7 @@ export function statisticsFigures(interval: StatisticsInterval): object {
     receive_drops: receiveDrops,
     lock_waits: lockWaits,
     lock_sleeps: lockSleeps,
+    clients: clientsFigures(interval.clients),
     now: { ipv4: present(swarms.ipv4), ipv6: present(swarms.ipv6) },
   }
 }

@@ -1,5 +1,6 @@
 // What the UDP tracker shows its operator: its counters as metric families, and the page's charts and
 // tables. Made by main.ts for the operations endpoint; reads what watch.ts reads. Owns nothing.
+import { clientBreakdowns, clientFamilies } from '../census/view.ts'
 import {
   counterFamily,
   gaugeFamily,
@@ -42,7 +43,11 @@ export class UdpView implements TrackerView {
     this.figures = figures
     this.settings = settings
     this.survey = survey
-    this.breakdowns = [...BREAKDOWNS, ...(survey?.breakdowns('tracker_udp') ?? [])]
+    this.breakdowns = [
+      ...BREAKDOWNS,
+      ...clientBreakdowns('tracker_udp', watch.countsClients),
+      ...(survey?.breakdowns('tracker_udp') ?? []),
+    ]
     this.workers = workers
   }
 
@@ -69,6 +74,7 @@ export class UdpView implements TrackerView {
       ...timeFamilies(reading),
       ...channelFamilies(reading),
       ...swarmFamilies(reading),
+      ...clientFamilies('tracker_udp', reading.clients),
       ...(this.survey?.families('tracker_udp') ?? []),
       ...this.figures.families(),
     ]

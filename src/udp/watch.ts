@@ -1,5 +1,8 @@
 // What the main thread does while the workers serve: reads their counters, writes the statistics, and
 // says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
+
+import type { Census } from '../census/census.ts'
+import type { ClientCount } from '../census/tally.ts'
 import { ringFill } from '../channel/ring.ts'
 import { type Log, writeFigures } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
@@ -26,6 +29,8 @@ export interface Reading {
   readonly ipv4: SwarmCounts
   readonly ipv6: SwarmCounts
   readonly lockWaits: number
+  /** Null when they are not counted. */
+  readonly clients: readonly ClientCount[] | null
   readonly lockSleeps: number
   readonly receiveDrops: number
   /** Valid requests of each socket worker. */
@@ -45,6 +50,7 @@ export class Watch {
   private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
+  private readonly census: Census | null
   private readonly workers: number
   private refused = 0
   private refusedLoggedAt = Number.NEGATIVE_INFINITY
@@ -58,7 +64,9 @@ export class Watch {
     sockets: readonly number[],
     links: Links,
     log: Log,
+    census: Census | null,
   ) {
+    this.census = census
     this.reader = new CounterReader(counters, COUNTERS, HISTOGRAMS)
     this.swarms = swarms
     this.sockets = sockets
@@ -68,6 +76,10 @@ export class Watch {
     this.links = links
     this.workers = workers
     this.before = this.read()
+  }
+
+  get countsClients(): boolean {
+    return this.census !== null
   }
 
   /** Also while it is at work. */
@@ -92,6 +104,7 @@ export class Watch {
     return {
       at: performance.now(),
       counts,
+      clients: this.census?.result ?? null,
       responseTime: this.reader.histogram('response_time'),
       batchSize: this.reader.histogram('batch_size'),
       ipv4,
@@ -140,6 +153,7 @@ export class Watch {
       return [name, (now.counts.get(name) ?? 0) - (before.counts.get(name) ?? 0)] as const
     })
     const interval = {
+      clients: now.clients,
       seconds: (now.at - before.at) / 1000,
       counts: new Map(more),
       responseTime: since(now.responseTime, before.responseTime),

@@ -3,6 +3,7 @@
 import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { AccessListKeeper } from '../access-list/keeper.ts'
+import { Census, fromSwarms } from '../census/census.ts'
 import { addressText } from '../config/address.ts'
 import { type RunContext, StartError } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
@@ -158,6 +159,7 @@ class Tracker {
     SocketWorkerData,
     'index' | 'heartbeat' | 'exchange' | 'accessList' | 'fault'
   >
+  private readonly census: Census | null
   private readonly watch: Watch
   private readonly keeper: Keeper | null
   private scrapeExport: ScrapeExport | null = null
@@ -178,7 +180,10 @@ class Tracker {
     const counters = counterSlots(workerCount, COUNTERS.length)
     const maxConnections = connectionLimit(config)
     const [key0, key1] = randomFillSync(new Int32Array(2))
-    this.watch = new Watch(config, workerCount, counters, swarms, log)
+    this.census = config.statistics.peer_clients
+      ? new Census(fromSwarms(attachSwarms(swarms, config.protocol.count_downloads)))
+      : null
+    this.watch = new Watch(config, workerCount, counters, swarms, log, this.census)
     const { access_list, privileges } = config
     this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (accessList) => {
       this.workers.tell({ accessList })
@@ -211,12 +216,14 @@ class Tracker {
   async start(): Promise<void> {
     this.workers.stopOnSignals()
     this.workers.onStop(() => this.watch.stop())
+    this.workers.onStop(() => this.census?.stop())
     this.workers.onStop(() => this.accessList.stop())
     const { messageBytesMax, requests } = this.shared
     const limits = { messageBytesMax, maxOffers: requests.maxOffers }
     const ends = createExchange(this.workerCount, limits)
     await Promise.all(ends.map((exchange, index) => this.startWorker(index, exchange)))
     this.watch.start()
+    this.census?.start()
     process.on('SIGUSR1', () => this.reloadCertificate())
   }
 

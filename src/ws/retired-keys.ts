@@ -21,9 +21,9 @@ export const retiredKeys: Readonly<Record<string, string>> = {
   'metrics.run_prometheus_endpoint': PROMETHEUS,
   'metrics.prometheus_endpoint_address': 'it is called [operations] address.',
   'metrics.torrent_count_update_interval': PROMETHEUS,
-  'metrics.peer_clients': 'clients are not counted in this version; delete the line.',
+  'metrics.peer_clients': 'it is called [statistics] peer_clients.',
   'metrics.prometheus_peer_id_prefixes':
-    'clients are not counted in this version; delete the line.',
+    'peers are counted by client ([statistics] peer_clients), not by peer id; delete the line.',
 
   'cleaning.torrent_cleaning_interval': 'it is called [cleaning] interval.',
   'cleaning.connection_cleaning_interval':

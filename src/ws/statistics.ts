@@ -1,5 +1,7 @@
 // The table of [statistics] interval: what was done since the table before it, per second, and what there
 // is now. Called by watch.ts. Owns nothing.
+import type { ClientCount } from '../census/tally.ts'
+import { clientsFigures, clientsText } from '../census/view.ts'
 import { grouped, rateText, textTable } from '../metrics/text-table.ts'
 import type { SwarmCounts } from '../swarm/count.ts'
 import { COUNTERS, type CounterName } from './counters.ts'
@@ -8,6 +10,8 @@ export interface StatisticsInterval {
   readonly seconds: number
   /** Counts that were added in it. */
   readonly counts: ReadonlyMap<CounterName, number>
+  /** Peers by client; null when they are not counted. */
+  readonly clients: readonly ClientCount[] | null
   /** Times that a lock was not free at once. */
   readonly lockWaits: number
   readonly connections: number
@@ -48,6 +52,7 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
     `${changed('connections_closed')} closed), torrents ${grouped(swarms.torrents)}, ` +
     `seeders ${grouped(swarms.seeders)}, leechers ${grouped(swarms.leechers)}\n` +
     `rejects/s: ${troubles(interval)}\n` +
+    clientsText(interval.clients) +
     `messages lost between workers ${changed('dropped_between_workers')}, lock waits ${lockWaits}\n`
   )
 }
@@ -57,7 +62,8 @@ export function statisticsFigures(interval: StatisticsInterval): object {
   const { seconds, counts, connections, swarms, lockWaits } = interval
   const { torrents, seeders, leechers } = swarms
   const now = { connections, torrents, seeders, leechers }
-  return { seconds, counts: Object.fromEntries(counts), lock_waits: lockWaits, now }
+  const clients = clientsFigures(interval.clients)
+  return { seconds, counts: Object.fromEntries(counts), lock_waits: lockWaits, clients, now }
 }
 
 function rate({ counts, seconds }: StatisticsInterval, name: CounterName): string {

@@ -1,5 +1,6 @@
 // What the WebTorrent tracker shows its operator: its counters as metric families, and the page's charts
 // and tables. Made by main.ts for the operations endpoint; reads what watch.ts reads. Owns nothing.
+import { clientBreakdowns, clientFamilies } from '../census/view.ts'
 import {
   counterFamily,
   gaugeFamily,
@@ -38,7 +39,11 @@ export class WsView implements TrackerView {
     this.figures = figures
     this.settings = settings
     this.survey = survey
-    this.breakdowns = [...BREAKDOWNS, ...(survey?.breakdowns('tracker_ws') ?? [])]
+    this.breakdowns = [
+      ...BREAKDOWNS,
+      ...clientBreakdowns('tracker_ws', watch.countsClients),
+      ...(survey?.breakdowns('tracker_ws') ?? []),
+    ]
   }
 
   tables(): readonly TextTable[] {
@@ -63,6 +68,7 @@ export class WsView implements TrackerView {
       ...messageFamilies(reading),
       ...connectionFamilies(reading),
       ...swarmFamilies(reading),
+      ...clientFamilies('tracker_ws', reading.clients),
       ...(this.survey?.families('tracker_ws') ?? []),
       ...this.figures.families(),
     ]

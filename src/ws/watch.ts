@@ -1,5 +1,7 @@
 // What the main thread does while the workers serve: reads their counters, writes the statistics, and
 // says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
+import type { Census } from '../census/census.ts'
+import type { ClientCount } from '../census/tally.ts'
 import { type Log, writeFigures } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
 import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
@@ -18,6 +20,8 @@ export interface Reading {
   readonly connections: number
   readonly swarms: SwarmCounts
   readonly lockWaits: number
+  /** Null when they are not counted. */
+  readonly clients: readonly ClientCount[] | null
   /** Messages received by each worker. */
   readonly workers: readonly number[]
 }
@@ -38,6 +42,7 @@ export class Watch {
   private readonly lines: readonly LimitLine[]
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
+  private readonly census: Census | null
 
   constructor(
     config: { limits: Limits; statistics: { interval: number } },
@@ -45,7 +50,9 @@ export class Watch {
     counters: SharedArrayBuffer,
     swarms: SwarmBuffers,
     log: Log,
+    census: Census | null,
   ) {
+    this.census = census
     this.limits = config.limits
     this.reader = new CounterReader(counters, COUNTERS)
     this.workers = workers
@@ -64,6 +71,10 @@ export class Watch {
         'max_connections_per_ip',
       ),
     ]
+  }
+
+  get countsClients(): boolean {
+    return this.census !== null
   }
 
   /** Also while it is at work. */
@@ -88,6 +99,7 @@ export class Watch {
     return {
       at: performance.now(),
       counts,
+      clients: this.census?.result ?? null,
       connections: count('connections_opened') - count('connections_closed'),
       swarms,
       lockWaits: swarms.contendedLocks,
@@ -111,6 +123,7 @@ export class Watch {
       return [name, (now.counts.get(name) ?? 0) - (before.counts.get(name) ?? 0)] as const
     })
     const interval = {
+      clients: now.clients,
       seconds: (now.at - before.at) / 1000,
       counts: new Map(more),
       lockWaits: now.lockWaits - before.lockWaits,

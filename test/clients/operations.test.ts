@@ -30,13 +30,15 @@ async function expectGoodMetrics(url: string, name: string): Promise<void> {
   expect(status).toBe(0)
 }
 
-const SURVEY = 'show_info_hashes = true\n[statistics]\ntorrent_peer_histograms = true\n'
+const SURVEY =
+  'show_info_hashes = true\n[statistics]\ntorrent_peer_histograms = true\npeer_clients = true\n'
 
 test('promtool finds nothing wrong with the metrics of aquatic_udp', () =>
   withTracker({ settings: SETTINGS + SURVEY }, async (tracker) => {
     const url = await used(tracker)
-    await waitUntil('the survey has been made', async () => {
-      return (await (await fetch(`${url}metrics`)).text()).includes('_torrents_by_peers{')
+    await waitUntil('survey and census have been made', async () => {
+      const metrics = await (await fetch(`${url}metrics`)).text()
+      return metrics.includes('_torrents_by_peers{') && metrics.includes('_by_client{')
     })
     await expectGoodMetrics(url, 'tracker_udp_requests_total')
   }))
@@ -123,6 +125,55 @@ test('the page shows what /stats.json tells, and reports no error, at any size a
       expect(page.errors).toEqual([])
     })
   }))
+
+const CLIENTS = '[statistics]\npeer_clients = true\n'
+
+test('the page shows clients with bars, at any size and in both schemes', () =>
+  withTracker({ settings: SETTINGS + CLIENTS }, async (tracker) => {
+    const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
+    await withClient('127.0.0.1', async (client) => {
+      const starts = ['-qB4650-', '-qB5010-', '-qB4650-', '-TR4050-', '<b>&"\0\0\0']
+      for (const [i, start] of starts.entries()) {
+        const peerId = Buffer.from(start.padEnd(20, 'x'))
+        await client.announce(tracker.at(), { port: i + 1, peerId })
+      }
+    })
+    await withChromium(async (page) => {
+      const colours = new Set<string>()
+      for (const [width, scheme] of [
+        [1400, 'light'],
+        [360, 'dark'],
+      ] as const) {
+        await page.look(width, 900, scheme)
+        await page.goTo(url)
+        await waitUntil('the clients are on the page', async () => {
+          const { breakdowns } = await page.evaluate<Shown>(READ_PAGE)
+          return breakdowns['tracker_udp_peers_by_client/qBittorrent'] === '3'
+        })
+        const rows = await page.evaluate<string[]>(CLIENT_ROWS)
+        expect(rows).toEqual([
+          'qBittorrent|4.6 (67 %) · 5.0 (33 %)|3|60.0 %|60',
+          'Transmission|4.0|1|20.0 %|20',
+          'unknown||1|20.0 %|20',
+        ])
+        const bar = "getComputedStyle(document.querySelector('.share .part')).fill"
+        colours.add(await page.evaluate<string>(bar))
+        const wide = await page.evaluate<number>('document.documentElement.scrollWidth')
+        expect(wide).toBeLessThanOrEqual(width)
+      }
+      expect(colours.size).toBe(2)
+      expect(page.errors).toEqual([])
+    })
+  }))
+
+/** Per client: name, versions, peers, share, and how much of its bar's width the part has. */
+const CLIENT_ROWS = `[...document.querySelectorAll('tr:has(.share)')].map((row) => {
+  const [part, whole] = ['.part', '.whole'].map((name) => row.querySelector(name).getBoundingClientRect().width)
+  const name = row.cells[0].firstChild.textContent
+  const versions = row.querySelector('small')?.textContent ?? ''
+  const share = row.cells[2].firstChild.textContent
+  return [name, versions, row.cells[1].textContent, share, Math.round(part / whole * 100)].join('|')
+})`
 
 test('the page says so when the tracker is gone', () =>
   withTracker({ settings: SETTINGS }, async (tracker) => {

@@ -10,6 +10,7 @@ const LEVELS: readonly (readonly string[])[] = [
   [
     'src/swarm',
     'src/access-list',
+    'src/census',
     'src/metrics',
     'src/operations',
     'src/process',

@@ -31,7 +31,7 @@ const DEFAULTS: UdpConfig = {
     count_downloads: true,
   },
   handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
-  statistics: { interval: 0, torrent_peer_histograms: false },
+  statistics: { interval: 0, peer_clients: false, torrent_peer_histograms: false },
   operations: { address: '', show_info_hashes: false },
   access_list: { mode: 'off', path: '' },
   cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },

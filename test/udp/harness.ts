@@ -1,5 +1,6 @@
 // The handler of one worker, spoken to in bytes: packets in, packets out, without any socket.
 // Used by the tests of udp/. Owns swarms of its own, and watches over the memory around an answer.
+import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
 import { ConnectionIds } from '../../src/udp/connection-id.ts'
 import {
   COUNTER_WORDS,
@@ -38,6 +39,8 @@ export interface HarnessOptions extends Partial<RequestSettings> {
   readonly now?: number
   /** What a source may ask for; nothing is limited without. */
   readonly rates?: SourceRates
+  /** Where clients are noted; they are not without. */
+  readonly clients?: ClientSampleData
 }
 
 /** A packet slot of the receive buffer, and what an answer may take at most. */
@@ -83,9 +86,14 @@ export class UdpHarness {
     const { swarm } = this
     const requestWorkers = options.requestWorkers ?? currentRequestWorkers()
     const interval = settings.announceInterval
+    const clients = options.clients === undefined ? null : new ClientSample(options.clients)
     this.stages =
-      requestWorkers === 0 ? null : new PipelineStages(swarm, requestWorkers, interval, counts)
-    const requests = this.stages?.forwarder ?? new Responder(swarm.swarms, interval, counts)
+      requestWorkers === 0
+        ? null
+        : new PipelineStages(swarm, requestWorkers, interval, counts, 1, clients)
+    const responder = new Responder(swarm.swarms, interval, counts)
+    responder.clients = clients
+    const requests = this.stages?.forwarder ?? responder
     const sources = options.rates === undefined ? null : sourceLimits(options.rates, counts)
     swarm.swarms.gate = sources
     this.handler = new Handler(requests, this.ids, swarm.buffers, settings, counts, sources)

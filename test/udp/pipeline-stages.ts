@@ -1,5 +1,6 @@
 // The stages of a tracker with request workers, all in one thread: what socket workers pass on is served
 // and delivered at once. Used by harness.ts in place of answering directly. Owns the channels between.
+import type { ClientSample } from '../../src/census/sample.ts'
 import { RingReader, RingWriter } from '../../src/channel/ring.ts'
 import { FutexWaker } from '../../src/channel/waker.ts'
 import { libc } from '../../src/os/ffi.ts'
@@ -48,6 +49,7 @@ export class PipelineStages {
     announceInterval: number,
     counts: Int32Array,
     sockets = 1,
+    clients: ClientSample | null = null,
   ) {
     const links = createLinks(1, requestWorkers)
     const { requests, responses, requestSleepWords, event } = links.socketWorkers[0]
@@ -55,6 +57,7 @@ export class PipelineStages {
     this.responders = links.requestWorkers.map(
       () => new Responder(swarm.swarms, announceInterval, counts),
     )
+    for (const responder of this.responders) responder.clients = clients
     this.servers = links.requestWorkers.map(
       (ends, i) => new RequestServer(ends, this.responders[i]),
     )
@@ -66,7 +69,15 @@ export class PipelineStages {
     const source = { current: 0, writeReplyAddress: this.writeReplyAddress.bind(this) }
     const { buffers } = swarm
     const { tablesPerKind } = buffers
-    this.forwarder = new Forwarder(ends, this.joiner, buffers, tablesPerKind, source, counts)
+    this.forwarder = new Forwarder(
+      ends,
+      this.joiner,
+      buffers,
+      tablesPerKind,
+      source,
+      counts,
+      clients !== null,
+    )
     const readers = responses.map((ring) => new RingReader(ring))
     const sinks = Array.from({ length: sockets }, (_, socket) => this.sink(socket))
     this.deliverer = new Deliverer(readers, sinks, this.joiner, this.counts)

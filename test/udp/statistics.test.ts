@@ -21,6 +21,7 @@ function intervalOf(counts: readonly (readonly [CounterName, number])[], packets
     counts: new Map(counts),
     responseTime: all(RESPONSE_TIME_SHAPE, 20480, packets),
     batchSize: all(BATCH_SIZE_SHAPE, 2, packets / 2),
+    clients: null,
     lockWaits: 3,
     lockSleeps: 0,
     receiveDrops: 1,

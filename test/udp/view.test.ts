@@ -15,7 +15,7 @@ const log = logFor('test')
 viewContract('aquatic_udp', COUNTERS, COUNTER_WORDS, (slots) => {
   const swarms = createSwarmMemory({ maxTorrents: 100, maxPeers: 100, workers: 1 })
   const config = defaultsOf(udpSettings.schema)
-  const watch = new Watch(config, 1, slots, swarms, [], createLinks(1, 0), log)
+  const watch = new Watch(config, 1, slots, swarms, [], createLinks(1, 0), log, null)
   const workers = new Workers('test', new URL('file:///none'), log)
   return new UdpView('1', watch, workers, new ProcessFigures(), () => '', null)
 })

@@ -45,7 +45,7 @@ const DEFAULTS: WsConfig = {
     count_downloads: true,
   },
   handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
-  statistics: { interval: 0, torrent_peer_histograms: false },
+  statistics: { interval: 0, peer_clients: false, torrent_peer_histograms: false },
   operations: { address: '', show_info_hashes: false },
   access_list: { mode: 'off', path: '' },
   persistence: { path: '', interval_minutes: 10, take_over: false },

@@ -74,6 +74,43 @@ describe('the operations endpoint and the statistics', () => {
   )
 })
 
+test.each([1, 2])('with %d workers, peers are counted by client until they go', (workers) => {
+  const settings =
+    `socket_workers = ${workers}\n${listenOn('127.0.0.1:0')}` +
+    "[operations]\naddress = '127.0.0.1:0'\n[statistics]\ninterval = 1\npeer_clients = true\n"
+  return serving(settings, async (tracker) => {
+    const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
+    const counted = async (...wanted: string[]) => {
+      await waitUntil(`${wanted} has been counted`, async () => {
+        const metrics = await (await fetch(`${url}metrics`)).text()
+        const rows = [...metrics.matchAll(/^tracker_ws_peers_by_client(.*)$/gm)]
+        return Bun.deepEquals(
+          rows.map(([, row]) => row),
+          wanted,
+        )
+      })
+    }
+    const unknown = '{client="unknown",version=""} 1'
+    await withClients(tracker, 3, async (a, b, c) => {
+      const hash = newHash()
+      await a.ask(announce(hash, 1, { peer_id: '-WW0208-abcdefghijkl' }))
+      await a.ask(announce(newHash(), 1, { peer_id: '-WW0208-abcdefghijkl' }))
+      await b.ask(announce(hash, 2, { peer_id: '-qB5010-abcdefghijkl' }))
+      await c.ask(announce(hash, 3, { peer_id: '\u00ff\u0080\u0000defghijklmnopqrst' }))
+      const both = [
+        '{client="WebTorrent",version="2.8"} 2',
+        '{client="qBittorrent",version="5.0"} 1',
+      ]
+      await counted(...both, unknown)
+      await tracker.waitForOutput(
+        /^clients: WebTorrent 50\.0 %, qBittorrent 25\.0 %, unknown 25\.0 %$/m,
+      )
+      b.destroy()
+      await counted(both[0], unknown)
+    })
+  })
+})
+
 test('an access list is asked for announces and scrapes, and read again on SIGUSR1', () =>
   inFolder(async (folder) => {
     const path = join(folder, 'list.txt')

@@ -1,12 +1,17 @@
 import { expect, test } from 'bun:test'
+import type { ClientCount } from '../../src/census/tally.ts'
 import type { CounterName } from '../../src/ws/counters.ts'
 import { statisticsText } from '../../src/ws/statistics.ts'
 
 const UNTIL = new Date('2026-11-24T22:45:10Z')
 
-function textOf(counts: readonly (readonly [CounterName, number])[]): string[] {
+function textOf(
+  counts: readonly (readonly [CounterName, number])[],
+  clients: readonly ClientCount[] | null = null,
+): string[] {
   const swarms = { torrents: 1234, seeders: 5, leechers: 6, contendedLocks: 9, sleptLocks: 1 }
-  const interval = { seconds: 10, counts: new Map(counts), lockWaits: 3, connections: 77, swarms }
+  const given = { seconds: 10, counts: new Map(counts), lockWaits: 3, connections: 77 }
+  const interval = { ...given, swarms, clients }
   return statisticsText(interval, UNTIL).split('\n')
 }
 
@@ -36,4 +41,17 @@ test('the statistics are a table by type, what there is now, and what was refuse
 
 test('an interval in which nothing was refused says so', () => {
   expect(textOf([])).toContain('rejects/s: none')
+})
+
+test('clients are a line of their own where they are counted', () => {
+  const count = (client: string, version: string, peers: number) => ({ client, version, peers })
+  const clients = [
+    count('a', '1.0', 5),
+    count('a', '1.1', 1),
+    count('b', '', 2),
+    count('c', '', 0.04),
+  ]
+  expect(textOf([], clients)[6]).toBe('clients: a 74.6 %, b 24.9 %, c 0.5 %')
+  expect(textOf([], [])[6]).toBe('clients: none so far')
+  expect(textOf([]).join()).not.toContain('clients')
 })

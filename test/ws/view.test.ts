@@ -13,7 +13,14 @@ const log = logFor('test')
 
 viewContract('aquatic_ws', COUNTERS, COUNTERS.length, (slots) => {
   const limits = { maxTorrents: 100, maxPeers: 100, workers: 1, kinds: ['websocket'] as const }
-  const watch = new Watch(defaultsOf(wsSettings.schema), 1, slots, createSwarmMemory(limits), log)
+  const watch = new Watch(
+    defaultsOf(wsSettings.schema),
+    1,
+    slots,
+    createSwarmMemory(limits),
+    log,
+    null,
+  )
   const workers = new Workers('test', new URL('file:///none'), log)
   return new WsView('1', watch, workers, new ProcessFigures(), () => '', null)
 })

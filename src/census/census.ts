@@ -1,0 +1,84 @@
+// Which clients the peers are of, counted now and then in the main thread. Made by a tracker's main with
+// [statistics] peer_clients; what it has counted last is part of the figures that watch.ts reads. Owns the
+// last result.
+import { randomFillSync } from 'node:crypto'
+import { clockSeconds, readClock } from '../os/clock.ts'
+import { Rounds } from '../process/rounds.ts'
+import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk, walkThrough } from '../swarm/export.ts'
+import { STRIDE_WEBSOCKET } from '../swarm/layout.ts'
+import type { Swarms } from '../swarm/swarm.ts'
+import { type ClientSampleData, ClientSampleReader, createClientSample } from './sample.ts'
+import { type ClientCount, Tally } from './tally.ts'
+
+/** Peers and torrents per slice: it holds a lock for some tens of microseconds. */
+const SLICE_PEERS = 1000
+
+/** Adds all peers to a tally, as long as it is to go on. */
+export type CountPeers = (tally: Tally, goOn: () => boolean) => void | Promise<void>
+
+export class Census {
+  result: readonly ClientCount[] = []
+  private readonly count: CountPeers
+  private readonly rounds = new Rounds(() => this.run())
+
+  constructor(count: CountPeers) {
+    this.count = count
+  }
+
+  start(): void {
+    this.rounds.start()
+  }
+
+  stop(): void {
+    this.rounds.stop()
+  }
+
+  /** Counts once. */
+  async run(): Promise<void> {
+    const tally = new Tally()
+    await this.count(tally, () => !this.rounds.stopped)
+    if (!this.rounds.stopped) this.result = tally.result()
+  }
+}
+
+/** For peers that are kept without their peer ids. */
+export interface SampledClients {
+  /** Workers note in it who announces. */
+  readonly sample: ClientSampleData
+  readonly reader: ClientSampleReader
+  readonly census: Census
+}
+
+/** `maxPeerAge` in seconds. */
+export function sampleClients(maxPeerAge: number): SampledClients {
+  const sample = createClientSample(randomFillSync(new Int32Array(2)), maxPeerAge)
+  const reader = new ClientSampleReader(sample)
+  return { sample, reader, census: new Census(fromSample(reader)) }
+}
+
+function fromSample(reader: ClientSampleReader): CountPeers {
+  return (tally) => {
+    readClock()
+    reader.read(tally, clockSeconds())
+  }
+}
+
+/** WebSocket peers are kept with their peer ids: it goes through all of them, a slice at a time. */
+export function fromSwarms(swarms: Swarms): CountPeers {
+  const walk = new Walk(false)
+  return (tally, goOn) =>
+    walkThrough(walk, swarms.websocket, SLICE_PEERS, () => {
+      addPieces(tally, walk)
+      return goOn()
+    })
+}
+
+function addPieces(tally: Tally, { words, used }: Walk): void {
+  for (let piece = 0; piece < used; ) {
+    const end = piece + PIECE_HEAD_WORDS + words[piece + PIECE_PEERS] * STRIDE_WEBSOCKET
+    for (let at = piece + PIECE_HEAD_WORDS; at < end; at += STRIDE_WEBSOCKET) {
+      tally.add(words[at], words[at + 1], 1)
+    }
+    piece = end
+  }
+}
