@@ -268,6 +268,7 @@ export class Client implements ConnectionEvents {
     if (outcome !== IS_FIRST) return
     tally.latency(OFFER, nowMs - sentMs)
     if (requests.answerShare < 1 && random.unit() >= requests.answerShare) return
+    if (!offers.isAnswering) return
     offers.sendAnswer(connection, number, nowMs)
     if (checks.answersAnswered) {
       this.pending.push({ ...NO_TORRENTS, kind: ANSWER, torrent, timeMs: nowMs, known: NOBODY })

@@ -75,7 +75,7 @@ class WsLoad implements Load<Snapshot<CountName>, WsPeriod> {
       seederProbability: requests.peer_seeder_probability,
       seed,
     })
-    this.offers = createOffers(network.connections, offerRing(config))
+    this.offers = createOffers(network.connections, offerRing(config), workers)
     this.measure = new Measure(workers, COUNTS, LATENCIES.length, tracker)
   }
 

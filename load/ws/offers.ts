@@ -14,6 +14,10 @@ const DELIVERED = 2
 /** Numbers of offers wrap here, so that a state fits a word. */
 const NUMBERS = 2 ** 29
 
+// Words of OfferBuffers.answers.
+const ANSWERS_UNDER_WAY = 0
+const ANSWERING_WORKERS = 1
+
 export const IS_FIRST = 0
 export const IS_REPEATED = 1
 export const IS_LATE = 2
@@ -25,22 +29,25 @@ export interface OfferBuffers {
   readonly ring: number
   readonly words: SharedArrayBuffer
   readonly times: SharedArrayBuffer
-  /** Answers sent that have not arrived: so that nobody closes before they have. */
+  /** So that nobody closes before all answers have arrived: those under way │ workers that send more. */
   readonly answers: SharedArrayBuffer
 }
 
-export function createOffers(connections: number, ring: number): OfferBuffers {
+export function createOffers(connections: number, ring: number, workers: number): OfferBuffers {
   const places = connections * ring
+  const answers = new SharedArrayBuffer(2 * 4)
+  new Int32Array(answers)[ANSWERING_WORKERS] = workers
   return {
     connections,
     ring,
     words: new SharedArrayBuffer(places * 2 * 4),
     times: new SharedArrayBuffer(places * 8),
-    answers: new SharedArrayBuffer(4),
+    answers,
   }
 }
 
 export class Offers {
+  isAnswering = true
   private readonly ring: number
   private readonly words: Int32Array
   private readonly times: Float64Array
@@ -72,16 +79,26 @@ export class Offers {
   /** Before the answer to a delivered offer is sent; its latency counts from `timeMs`. */
   sendAnswer(connection: number, number: number, timeMs: number): void {
     this.times[this.place(connection, number)] = timeMs
-    Atomics.add(this.answers, 0, 1)
+    Atomics.add(this.answers, ANSWERS_UNDER_WAY, 1)
   }
 
-  answersUnderWay(): number {
-    return Atomics.load(this.answers, 0)
+  /** This worker sends no answers any more. Call it once. */
+  stopAnswering(): void {
+    this.isAnswering = false
+    Atomics.sub(this.answers, ANSWERING_WORKERS, 1)
+  }
+
+  /** Whether answers are under way, or may still be sent by some worker. */
+  get answersToCome(): boolean {
+    const { answers } = this
+    return (
+      Atomics.load(answers, ANSWERING_WORKERS) > 0 || Atomics.load(answers, ANSWERS_UNDER_WAY) > 0
+    )
   }
 
   /** Notes that its answer came back; IS_UNSENT when it had not even been delivered. */
   answer(connection: number, number: number): number {
-    Atomics.sub(this.answers, 0, 1)
+    Atomics.sub(this.answers, ANSWERS_UNDER_WAY, 1)
     return this.step(connection, number, DELIVERED, this.receiver(connection, number))
   }
 

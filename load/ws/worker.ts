@@ -242,37 +242,49 @@ class LoadWorker implements Tally {
     publish(this.counts, this.shared, this.data.index * slotWords(COUNTS.length))
   }
 
-  /** Waits for responses, offers and answers under way, then closes all connections, then is done. */
-  private stop(): void {
+  /**
+   * Waits for what is under way, then closes all connections, then is done. An offer may come late, and
+   * its answer goes to a client of another worker: so nobody closes before nobody answers any more and
+   * all answers have arrived.
+   */
+  private async stop(): Promise<void> {
     this.stopping = true
+    const { offers } = this.common
     const giveUpMs = nowMilliseconds() + this.data.timeoutMs
     let received = this.receivedBytes()
     let quietSinceMs = nowMilliseconds()
-    const waiting = setInterval(() => {
-      const nowMs = nowMilliseconds()
-      const isWaiting =
-        this.common.offers.answersUnderWay() > 0 || this.open.some(({ underWay }) => underWay > 0)
-      if (isWaiting || received !== this.receivedBytes()) quietSinceMs = nowMs
+    await waitFor(giveUpMs, (nowMs) => {
+      const isHeard = received !== this.receivedBytes()
       received = this.receivedBytes()
-      if (nowMs < quietSinceMs + QUIET_MS && nowMs < giveUpMs) return
-      clearInterval(waiting)
-      this.closeAll()
-    }, TICK_MS)
+      if (isHeard || this.open.some(({ underWay }) => underWay > 0)) quietSinceMs = nowMs
+      return nowMs >= quietSinceMs + QUIET_MS
+    })
+    offers.stopAnswering()
+    await waitFor(giveUpMs, () => !offers.answersToCome)
+    await this.closeAll()
   }
 
   private receivedBytes(): number {
     return this.counts[PLACE.received_bytes]
   }
 
-  private closeAll(): void {
+  private async closeAll(): Promise<void> {
     for (const client of this.open) this.count('lost', client.expire(Number.POSITIVE_INFINITY))
     this.publishCounts()
     for (const client of [...this.clients]) client.leave()
-    const closing = setInterval(() => {
-      if (this.clients.size > 0 && --patience > 0) return
-      clearInterval(closing)
-      finishWorker()
-    }, TICK_MS)
-    let patience = CLOSE_MS / TICK_MS
+    await waitFor(nowMilliseconds() + CLOSE_MS, () => this.clients.size === 0)
+    finishWorker()
   }
+}
+
+/** Until it is done, or the moment to give up has come. */
+function waitFor(giveUpMs: number, isDone: (nowMs: number) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const looks = setInterval(() => {
+      const nowMs = nowMilliseconds()
+      if (!isDone(nowMs) && nowMs < giveUpMs) return
+      clearInterval(looks)
+      resolve()
+    }, TICK_MS)
+  })
 }

@@ -35,7 +35,10 @@ export const COUNTERS = [
   'closed_backlog',
   'closed_silent',
   'closed_unreachable',
-  'dropped_between_workers',
+  'dropped_between_workers_offer',
+  'dropped_between_workers_answer',
+  'receiver_gone_offer',
+  'receiver_gone_answer',
   'rejected_not_allowed',
 ] as const
 
@@ -74,5 +77,8 @@ export const REFUSED_ORIGIN = 28
 export const CLOSED_BACKLOG = 29
 export const CLOSED_SILENT = 30
 export const CLOSED_UNREACHABLE = 31
-export const DROPPED_BETWEEN_WORKERS = 32
-export const REJECTED_NOT_ALLOWED = 33
+export const DROPPED_BETWEEN_WORKERS_OFFER = 32
+export const DROPPED_BETWEEN_WORKERS_ANSWER = 33
+export const RECEIVER_GONE_OFFER = 34
+export const RECEIVER_GONE_ANSWER = 35
+export const REJECTED_NOT_ALLOWED = 36

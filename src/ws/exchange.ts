@@ -7,17 +7,27 @@
 // woken once, if it sleeps.
 //
 // When a ring is full, records wait here; past a bound they are dropped and counted. The clients then
-// go without this offer, or answer, as if it had been lost on its way.
+// go without this offer, or answer, as if it had been lost on its way. Offers are dropped much sooner:
+// other peers get some as well, while two clients have already begun to connect for an answer. So
+// answers are hardly ever: there is one at most for each offer that the other worker has sent here.
 import type { MessagePort } from 'node:worker_threads'
 import { Doorbell } from '../channel/doorbell.ts'
 import { Inbox } from '../channel/inbox.ts'
 import { RingReader, RingWriter } from '../channel/ring.ts'
 import { DoorbellWaker } from '../channel/waker.ts'
 import { SLOT_BITS } from '../swarm/connections.ts'
-import { DROPPED_BETWEEN_WORKERS } from './counters.ts'
+import { DROPPED_BETWEEN_WORKERS_ANSWER, DROPPED_BETWEEN_WORKERS_OFFER } from './counters.ts'
 
-/** Records that wait for one worker whose ring is full. */
-const WAITING_MAX = 1024
+/**
+ * What waits for one worker whose ring is full, in characters: some 10,000 answers of browsers. As a
+ * count of records (1,024) it was full after some hundredths of a second in which the system had given
+ * the other worker no core.
+ */
+const WAITING_MAX = 2 ** 23
+/** Past this, offers are dropped. */
+const WAITING_OFFERS_MAX = WAITING_MAX / 2
+/** What a record takes beside its text. */
+const RECORD_CHARACTERS = 128
 
 // A record: 0 kind │ 1, 2 connection and generation: the offerer's, or the receiver's of an answer
 //  │ 3 bytes of text │ 4 offers │ 5 characters of the tail │ 6… offers │ text: tail, offers
@@ -184,7 +194,8 @@ class Target {
   private readonly head: Int32Array
   private offers = 0
   private text = ''
-  private waiting: { head: Int32Array; text: string }[] = []
+  private readonly waiting: { head: Int32Array; text: string }[] = []
+  private waitingCharacters = 0
 
   constructor(
     writer: RingWriter,
@@ -228,6 +239,7 @@ class Target {
     let written = 0
     const { waiting } = this
     while (written < waiting.length && this.write(waiting[written].head, waiting[written].text)) {
+      this.waitingCharacters -= waiting[written].text.length + RECORD_CHARACTERS
       written++
     }
     if (written > 0) waiting.splice(0, written)
@@ -243,8 +255,14 @@ class Target {
     head[OFFER_COUNT] = this.offers
     const used = head.subarray(0, OFFERS + this.offers * OFFER_WORDS)
     if (waiting.length === 0 && this.write(used, text)) return
-    if (waiting.length < WAITING_MAX) waiting.push({ head: used.slice(), text })
-    else this.counts[DROPPED_BETWEEN_WORKERS]++
+    if (this.waitingCharacters < (kind === KIND_OFFERS ? WAITING_OFFERS_MAX : WAITING_MAX)) {
+      waiting.push({ head: used.slice(), text })
+      this.waitingCharacters += text.length + RECORD_CHARACTERS
+    } else if (kind === KIND_OFFERS) {
+      this.counts[DROPPED_BETWEEN_WORKERS_OFFER] += this.offers
+    } else {
+      this.counts[DROPPED_BETWEEN_WORKERS_ANSWER]++
+    }
   }
 
   /** False when the ring has no room. */

@@ -7,7 +7,7 @@
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { SLOT_BITS, SLOT_MASK } from '../swarm/connections.ts'
 import type { Connection, Connections } from './connection.ts'
-import { ANSWERS_SENT, OFFERS_SENT } from './counters.ts'
+import { ANSWERS_SENT, OFFERS_SENT, RECEIVER_GONE_ANSWER, RECEIVER_GONE_OFFER } from './counters.ts'
 import type { Exchange, ExchangeReceiver } from './exchange.ts'
 import { PendingOffers, taken } from './pending-offers.ts'
 import {
@@ -143,7 +143,10 @@ export class Signal implements ExchangeReceiver {
   ): void {
     const connection = this.connections.find(id & SLOT_MASK, generation)
     // Gone since it was chosen. The offer is lost, as if the peer had left a moment later.
-    if (connection === null) return
+    if (connection === null) {
+      this.counts[RECEIVER_GONE_OFFER]++
+      return
+    }
     this.counts[OFFERS_SENT]++
     connection.pendingOffers ??= new PendingOffers(this.now)
     connection.pendingOffers.add(key, offerer, offererGeneration)
@@ -153,7 +156,10 @@ export class Signal implements ExchangeReceiver {
 
   receiveAnswer(id: number, generation: number, message: string): void {
     const connection = this.connections.find(id & SLOT_MASK, generation)
-    if (connection === null) return
+    if (connection === null) {
+      this.counts[RECEIVER_GONE_ANSWER]++
+      return
+    }
     this.counts[ANSWERS_SENT]++
     this.sender.send(connection, message)
   }

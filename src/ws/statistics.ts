@@ -53,7 +53,10 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
     `seeders ${grouped(swarms.seeders)}, leechers ${grouped(swarms.leechers)}\n` +
     `rejects/s: ${troubles(interval)}\n` +
     clientsText(interval.clients) +
-    `messages lost between workers ${changed('dropped_between_workers')}, lock waits ${lockWaits}\n`
+    `lost between workers: offers ${changed('dropped_between_workers_offer')}, ` +
+    `answers ${changed('dropped_between_workers_answer')}; receiver gone: ` +
+    `offers ${changed('receiver_gone_offer')}, answers ${changed('receiver_gone_answer')}; ` +
+    `lock waits ${lockWaits}\n`
   )
 }
 

@@ -102,10 +102,15 @@ function messageFamilies(reading: Reading): MetricFamily[] {
     plain(reading, 'sent_messages', 'Messages sent.'),
     plain(reading, 'received_bytes', 'Text received.'),
     plain(reading, 'sent_bytes', 'Text sent.'),
-    plain(
-      reading,
-      'dropped_between_workers',
-      'Offers and answers that found the way to another worker full.',
+    counterFamily(
+      'tracker_ws_dropped_between_workers_total',
+      'Offers and answers that found the way to another worker full, by type.',
+      byLabel(reading, 'dropped_between_workers_', 'type'),
+    ),
+    counterFamily(
+      'tracker_ws_receiver_gone_total',
+      'Offers and answers whose receiver had left, by type.',
+      byLabel(reading, 'receiver_gone_', 'type'),
     ),
     counterFamily('tracker_ws_worker_messages_total', 'Messages by socket worker.', byWorker),
   ]

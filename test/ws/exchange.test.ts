@@ -1,6 +1,10 @@
 import { expect, test } from 'bun:test'
 import { SLOT_BITS } from '../../src/swarm/connections.ts'
-import { COUNTERS, DROPPED_BETWEEN_WORKERS } from '../../src/ws/counters.ts'
+import {
+  COUNTERS,
+  DROPPED_BETWEEN_WORKERS_ANSWER,
+  DROPPED_BETWEEN_WORKERS_OFFER,
+} from '../../src/ws/counters.ts'
 import { Exchange, type ExchangeReceiver } from '../../src/ws/exchange.ts'
 import { createExchange, portsOf } from '../../src/ws/exchange-rings.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -123,13 +127,32 @@ test('past a full ring messages wait, and past that they are dropped and counted
   const { made, close } = makeExchanges(2)
   const [{ exchange, counts }, { recorder }] = made
   const sent = 4000
-  const text = (n: number) => `${n}:${'x'.repeat(500)}`
+  const text = (n: number) => `${n}:${'x'.repeat(3000)}`
   for (let n = 0; n < sent; n++) exchange.sendAnswer(idOf(1, 0), 0, text(n))
-  const dropped = counts[DROPPED_BETWEEN_WORKERS]
+  const dropped = counts[DROPPED_BETWEEN_WORKERS_ANSWER]
   expect(dropped).toBeGreaterThan(0)
   await waitUntil('the rest has come', () => recorder.received.length === sent - dropped)
   for (const [n, { message }] of recorder.received.entries()) expect(message).toBe(text(n))
   exchange.sendAnswer(idOf(1, 0), 0, 'and on')
   await waitUntil('it goes on', () => recorder.received.at(-1)?.message === 'and on')
+  close()
+})
+
+test('offers are dropped before answers, and each of them is counted', async () => {
+  const { made, close } = makeExchanges(2)
+  const [{ exchange, counts }, { recorder }] = made
+  const announces = 2000
+  for (let n = 0; n < announces; n++) {
+    for (const fields of ['a', 'b']) exchange.addOffer(idOf(1, 0), 0, n, fields.repeat(3000))
+    exchange.sendOffers(idOf(0, 1), 4, '')
+  }
+  const answers = 1000
+  for (let n = 0; n < answers; n++) exchange.sendAnswer(idOf(1, 0), 0, 'c'.repeat(3000))
+  const dropped = counts[DROPPED_BETWEEN_WORKERS_OFFER]
+  expect(dropped).toBeGreaterThan(0)
+  expect(counts[DROPPED_BETWEEN_WORKERS_ANSWER]).toBe(0)
+  const left = announces * 2 - dropped + answers
+  await waitUntil('the rest has come', () => recorder.received.length === left)
+  expect(recorder.received.filter(({ message }) => message.startsWith('c'))).toHaveLength(answers)
   close()
 })

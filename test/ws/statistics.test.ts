@@ -25,7 +25,10 @@ test('the statistics are a table by type, what there is now, and what was refuse
     ['connections_opened', 30],
     ['rejected_json', 100],
     ['closed_backlog', 20],
-    ['dropped_between_workers', 4],
+    ['dropped_between_workers_offer', 4],
+    ['dropped_between_workers_answer', 5],
+    ['receiver_gone_offer', 6],
+    ['receiver_gone_answer', 7],
   ])
   expect(text).toEqual([
     'statistics of 10.0 s until 2026-11-24T22:45:10.000Z',
@@ -34,7 +37,7 @@ test('the statistics are a table by type, what there is now, and what was refuse
     'sent/s         1,230       0  4,000     900      0         0      0',
     'now: connections 77 (30 opened, 0 closed), torrents 1,234, seeders 5, leechers 6',
     'rejects/s: json 10, closed_backlog 2.0',
-    'messages lost between workers 4, lock waits 3',
+    'lost between workers: offers 4, answers 5; receiver gone: offers 6, answers 7; lock waits 3',
     '',
   ])
 })

@@ -12,7 +12,7 @@ const RING = 8
 
 /** Two views of one memory, as two workers have. */
 function pair(): [Offers, Offers] {
-  const buffers = createOffers(4, RING)
+  const buffers = createOffers(4, RING, 2)
   return [new Offers(buffers), new Offers(buffers)]
 }
 
@@ -23,12 +23,25 @@ test('an offer is delivered once and answered once, and keeps its receiver and t
   expect(receiver.deliver(2, 5, 3)).toBe(IS_FIRST)
   expect(receiver.deliver(2, 5, 1)).toBe(IS_REPEATED)
   receiver.sendAnswer(2, 5, 200.5)
-  expect(offerer.answersUnderWay()).toBe(1)
   expect(offerer.receiver(2, 5)).toBe(3)
   expect(offerer.timeMs(2, 5)).toBe(200.5)
   expect(offerer.answer(2, 5)).toBe(IS_FIRST)
-  expect(offerer.answersUnderWay()).toBe(0)
   expect(offerer.answer(2, 5)).toBe(IS_REPEATED)
+})
+
+test('answers are to come until no worker sends any more and all have arrived', () => {
+  const [offerer, receiver] = pair()
+  offerer.send(0, 1, 0)
+  receiver.deliver(0, 1, 2)
+  offerer.stopAnswering()
+  expect([offerer.isAnswering, receiver.isAnswering]).toEqual([false, true])
+  expect(offerer.answersToCome).toBe(true)
+  receiver.sendAnswer(0, 1, 0)
+  receiver.stopAnswering()
+  expect(offerer.answersToCome).toBe(true)
+  offerer.answer(0, 1)
+  expect(offerer.answersToCome).toBe(false)
+  expect(receiver.answersToCome).toBe(false)
 })
 
 test('an answer to an offer that was not delivered is noticed', () => {

@@ -1,18 +1,20 @@
 import { describe, expect, test } from 'bun:test'
 import { Certificates } from '../../support/certificates.ts'
-import { listenOn, WS_EXECUTABLE, withTracker } from '../../support/tracker.ts'
+import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../../support/tracker.ts'
 import { waitUntil } from '../../support/wait.ts'
 import { runLoadTest, SMALL } from './load-test.ts'
 import { SmallTracker } from './small-tracker.ts'
+
+const OPERATIONS = "[operations]\naddress = '127.0.0.1:0'\n"
 
 describe('against our tracker', () => {
   test.each([
     ['IPv4', '127.0.0.1:0', 1],
     ['IPv6', '[::1]:0', 2],
   ])(
-    'over %s, nothing is wrong and no response lost (%s, %p socket workers)',
+    'over %s, nothing is wrong and nothing lost uncounted (%s, %p socket workers)',
     async (_, address, socketWorkers) => {
-      const own = `socket_workers = ${socketWorkers}\n${listenOn(address)}`
+      const own = `socket_workers = ${socketWorkers}\n${listenOn(address)}${OPERATIONS}`
       await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
         const settings = `server_address = '${tracker.address()}'\nduration = 2\nworkers = 2\n${SMALL}`
         const { code, stdout, stderr, json, html } = await runLoadTest(settings, [
@@ -29,11 +31,13 @@ describe('against our tracker', () => {
         expect(counts.received_announce).toBeGreaterThan(200)
         expect(counts.received_scrape).toBeGreaterThan(20)
         expect(counts.received_offer).toBeGreaterThan(counts.received_announce)
-        // Of one worker all arrive. Of two, 1.3 % were missing once, in a whole run of the tests: perhaps
-        // the bound of what waits between workers (src/ws/exchange.ts). That has not been shown.
-        const arrived = counts.received_answer / counts.sent_answer
-        if (socketWorkers === 1) expect(arrived).toBe(1)
-        else expect(arrived).toBeGreaterThan(0.9)
+        // A worker that the system gives no core for long may make the other drop some; it counts them.
+        const lost = counts.sent_answer - counts.received_answer
+        if (lost > 0) {
+          const told = async () => lost === (await answersDropped(tracker))
+          await waitUntil(`the tracker tells of ${lost} answers that it dropped`, told)
+        }
+        if (socketWorkers === 1) expect(lost).toBe(0)
         expect(counts.lost).toBe(0)
         expect(latency_ms.offer.p50).toBeGreaterThan(0)
         expect(json.summary.tracker.open_files).toBeGreaterThan(64)
@@ -127,3 +131,10 @@ weight_scrape = 0
     expect(stderr).toContain('is no path of a URL')
   })
 })
+
+async function answersDropped(tracker: Tracker): Promise<number> {
+  const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
+  const text = await (await fetch(`${url}metrics`)).text()
+  const name = 'tracker_ws_dropped_between_workers_total'
+  return Number(new RegExp(`^${name}{type="answer"} (\\d+)$`, 'm').exec(text)?.[1])
+}
