@@ -255,7 +255,7 @@ const limits = section(
       `Have at most this many connections. Further handshakes are answered with status 503.
 
       The system's limit on open files (ulimit -n) must allow for them; if it does not, as many as it
-      allows take effect, and with log_level 'warn' the start says so. A connection without torrents takes about 4 KB, with TLS about 7.`,
+      allows take effect, and the start says so. A connection without torrents takes about 4 KB, with TLS about 7.`,
     ),
     max_connections_per_ip: integer(
       1000,

@@ -133,11 +133,13 @@ async function keep(
 function connectionLimit({ limits }: WsConfig): number {
   const allowed = descriptorLimit() - OTHER_DESCRIPTORS
   if (allowed >= limits.max_connections) return limits.max_connections
-  log.warn(
-    `at most ${allowed} connections instead of [limits] max_connections = ` +
-      `${limits.max_connections}: raise the system's limit on open files (ulimit -n)`,
+  const possible = Math.max(1, allowed)
+  writeNotice(
+    'warn',
+    `aquatic_ws: warning: at most ${possible} connections instead of [limits] max_connections = ` +
+      `${limits.max_connections}: raise the system's limit on open files (ulimit -n, LimitNOFILE)`,
   )
-  return Math.max(1, allowed)
+  return possible
 }
 
 /** Becomes another user, with the sockets: only their owner can open the port again for new certificates. */
@@ -183,7 +185,7 @@ class Tracker {
     this.census = config.statistics.peer_clients
       ? new Census(fromSwarms(attachSwarms(swarms, config.protocol.count_downloads)))
       : null
-    this.watch = new Watch(config, workerCount, counters, swarms, log, this.census)
+    this.watch = new Watch(config, workerCount, maxConnections, counters, swarms, log, this.census)
     const { access_list, privileges } = config
     this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (accessList) => {
       this.workers.tell({ accessList })

@@ -15,6 +15,8 @@ export interface StatisticsInterval {
   /** Times that a lock was not free at once. */
   readonly lockWaits: number
   readonly connections: number
+  /** At most so many at once. */
+  readonly connectionLimit: number
   readonly swarms: SwarmCounts
 }
 
@@ -39,7 +41,7 @@ const SENT: readonly CounterName[] = [
 ]
 
 export function statisticsText(interval: StatisticsInterval, until: Date): string {
-  const { counts, connections, swarms, lockWaits } = interval
+  const { counts, connections, connectionLimit, swarms, lockWaits } = interval
   const row = (title: string, names: readonly (CounterName | null)[]) => [
     title,
     ...names.map((name) => (name === null ? '' : rate(interval, name))),
@@ -48,7 +50,7 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
   return (
     `statistics of ${interval.seconds.toFixed(1)} s until ${until.toISOString()}\n` +
     textTable([HEAD, row('received/s', RECEIVED), row('sent/s', SENT)]) +
-    `now: connections ${grouped(connections)} (${changed('connections_opened')} opened, ` +
+    `now: connections ${grouped(connections)} of ${grouped(connectionLimit)} (${changed('connections_opened')} opened, ` +
     `${changed('connections_closed')} closed), torrents ${grouped(swarms.torrents)}, ` +
     `seeders ${grouped(swarms.seeders)}, leechers ${grouped(swarms.leechers)}\n` +
     `rejects/s: ${troubles(interval)}\n` +
@@ -62,9 +64,9 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
 
 /** The same for programs: counts of the interval, not rates. */
 export function statisticsFigures(interval: StatisticsInterval): object {
-  const { seconds, counts, connections, swarms, lockWaits } = interval
+  const { seconds, counts, connections, connectionLimit, swarms, lockWaits } = interval
   const { torrents, seeders, leechers } = swarms
-  const now = { connections, torrents, seeders, leechers }
+  const now = { connections, connection_limit: connectionLimit, torrents, seeders, leechers }
   const clients = clientsFigures(interval.clients)
   return { seconds, counts: Object.fromEntries(counts), lock_waits: lockWaits, clients, now }
 }

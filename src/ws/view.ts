@@ -119,6 +119,9 @@ function messageFamilies(reading: Reading): MetricFamily[] {
 function connectionFamilies(reading: Reading): MetricFamily[] {
   return [
     gaugeFamily('tracker_ws_connections', 'Open connections.', [[{}, reading.connections]]),
+    gaugeFamily('tracker_ws_connections_max', 'Connections that there may be at once.', [
+      [{}, reading.connectionLimit],
+    ]),
     plain(reading, 'connections_opened', 'Connections opened.'),
     counterFamily(
       'tracker_ws_refused_connections_total',

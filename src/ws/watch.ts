@@ -18,6 +18,8 @@ export interface Reading {
   readonly at: number
   readonly counts: ReadonlyMap<CounterName, number>
   readonly connections: number
+  /** At most so many at once. */
+  readonly connectionLimit: number
   readonly swarms: SwarmCounts
   readonly lockWaits: number
   /** Null when they are not counted. */
@@ -37,6 +39,7 @@ export class Watch {
   private readonly reader: CounterReader<CounterName>
   private readonly workers: number
   private readonly swarms: SwarmBuffers
+  private readonly maxConnections: number
   private statisticsInterval = 0
   private limits: Limits
   private readonly lines: readonly LimitLine[]
@@ -44,14 +47,17 @@ export class Watch {
   private before: Reading
   private readonly census: Census | null
 
+  /** `maxConnections`: what the system allows, if it is less than the settings do. */
   constructor(
     config: { limits: Limits; statistics: { interval: number } },
     workers: number,
+    maxConnections: number,
     counters: SharedArrayBuffer,
     swarms: SwarmBuffers,
     log: Log,
     census: Census | null,
   ) {
+    this.maxConnections = maxConnections
     this.census = census
     this.limits = config.limits
     this.reader = new CounterReader(counters, COUNTERS)
@@ -79,7 +85,8 @@ export class Watch {
 
   /** Also while it is at work. */
   configure(config: { limits: Limits; statistics: { interval: number } }): void {
-    this.limits = config.limits
+    const max_connections = Math.min(config.limits.max_connections, this.maxConnections)
+    this.limits = { ...config.limits, max_connections }
     this.statisticsInterval = config.statistics.interval * 1000
   }
 
@@ -101,6 +108,7 @@ export class Watch {
       counts,
       clients: this.census?.result ?? null,
       connections: count('connections_opened') - count('connections_closed'),
+      connectionLimit: this.limits.max_connections,
       swarms,
       lockWaits: swarms.contendedLocks,
       workers: Array.from({ length: this.workers }, (_, i) => {
@@ -128,6 +136,7 @@ export class Watch {
       counts: new Map(more),
       lockWaits: now.lockWaits - before.lockWaits,
       connections: now.connections,
+      connectionLimit: now.connectionLimit,
       swarms: now.swarms,
     }
     writeFigures('statistics', statisticsText(interval, new Date()), statisticsFigures(interval))

@@ -61,6 +61,19 @@ async function useAndSee(tracker: Tracker): Promise<void> {
   expect(await (await fetch(url)).text()).toContain('Offers and answers')
 }
 
+test('a connection limit that the system lowers is told, whatever the log level', async () => {
+  const settings = SETTINGS.replace("'info'", "'off'")
+  const prefix = ['sh', '-c', 'ulimit -n 300; exec "$@"', 'sh']
+  await withTracker({ executable: WS_EXECUTABLE, settings, prefix }, async (tracker) => {
+    const said = /warning: at most (\d+) connections .*max_connections = 100000: .*ulimit -n/
+    const [, most] = await tracker.waitForOutput(said)
+    const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
+    const metrics = await (await fetch(`${url}metrics`)).text()
+    expect(metrics).toContain(`\ntracker_ws_connections_max ${most}\n`)
+    await tracker.waitForOutput(new RegExp(`now: connections 0 of ${most} `))
+  })
+})
+
 describe('the operations endpoint and the statistics', () => {
   test('tell what the tracker has done', () => serving(SETTINGS, useAndSee))
 

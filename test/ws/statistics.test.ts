@@ -11,7 +11,7 @@ function textOf(
 ): string[] {
   const swarms = { torrents: 1234, seeders: 5, leechers: 6, contendedLocks: 9, sleptLocks: 1 }
   const given = { seconds: 10, counts: new Map(counts), lockWaits: 3, connections: 77 }
-  const interval = { ...given, swarms, clients }
+  const interval = { ...given, connectionLimit: 5000, swarms, clients }
   return statisticsText(interval, UNTIL).split('\n')
 }
 
@@ -35,7 +35,7 @@ test('the statistics are a table by type, what there is now, and what was refuse
     '            announce  scrape  offer  answer  error  messages  bytes',
     'received/s     1,234       0  5,000       0                0      0',
     'sent/s         1,230       0  4,000     900      0         0      0',
-    'now: connections 77 (30 opened, 0 closed), torrents 1,234, seeders 5, leechers 6',
+    'now: connections 77 of 5,000 (30 opened, 0 closed), torrents 1,234, seeders 5, leechers 6',
     'rejects/s: json 10, closed_backlog 2.0',
     'lost between workers: offers 4, answers 5; receiver gone: offers 6, answers 7; lock waits 3',
     '',

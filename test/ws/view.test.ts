@@ -10,12 +10,14 @@ import { Watch } from '../../src/ws/watch.ts'
 import { viewContract } from '../contract/view.ts'
 
 const log = logFor('test')
+const CONNECTIONS_MAX = 1000
 
 viewContract('aquatic_ws', COUNTERS, COUNTERS.length, (slots) => {
   const limits = { maxTorrents: 100, maxPeers: 100, workers: 1, kinds: ['websocket'] as const }
   const watch = new Watch(
     defaultsOf(wsSettings.schema),
     1,
+    CONNECTIONS_MAX,
     slots,
     createSwarmMemory(limits),
     log,
