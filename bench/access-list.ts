@@ -2,12 +2,12 @@
 // Run: bun bench/access-list.ts [--smoke] [entries]. Prints seconds and MiB for a list of so many info
 // hashes (default 1,000,000), and nanoseconds per question as minimum and median over rounds, for a
 // list that is off, for info hashes that are in it, and for others.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AccessList, MODE_DENY } from '../src/access-list/list.ts'
 import { readListFile } from '../src/access-list/read-file.ts'
 import { hashWords } from '../src/memory/half-sip-hash.ts'
+import { newFolder } from './support/folder.ts'
 
 const smoke = process.argv.includes('--smoke')
 const given = process.argv.slice(2).find((argument) => /^\d+$/.test(argument))
@@ -53,24 +53,19 @@ function ask(name: string, list: AccessList, from: number): void {
   console.log(`${name.padEnd(16)} ${figures}, forbidden ${forbidden}`)
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'aquatic-bench-'))
-try {
-  const path = join(folder, 'list.txt')
-  const bytes = writeFile(path)
-  Bun.gc(true)
-  const before = process.memoryUsage.rss()
-  const start = Bun.nanoseconds()
-  const { list, entries } = await readListFile(path, MODE_DENY, KEY)
-  const seconds = (Bun.nanoseconds() - start) / 1e9
-  const memory = (process.memoryUsage.rss() - before) / 2 ** 20
-  console.log(
-    `${entries} info hashes, file of ${(bytes / 2 ** 20).toFixed(0)} MiB: read in ` +
-      `${seconds.toFixed(2)} s; table ${(list.slots.byteLength / 2 ** 20).toFixed(0)} MiB, ` +
-      `resident ${memory.toFixed(0)} MiB more`,
-  )
-  ask('list off', new AccessList(), 0)
-  ask('in the list', new AccessList(list), 0)
-  ask('not in the list', new AccessList(list), ENTRIES)
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
+const path = join(newFolder(), 'list.txt')
+const bytes = writeFile(path)
+Bun.gc(true)
+const before = process.memoryUsage.rss()
+const start = Bun.nanoseconds()
+const { list, entries } = await readListFile(path, MODE_DENY, KEY)
+const seconds = (Bun.nanoseconds() - start) / 1e9
+const memory = (process.memoryUsage.rss() - before) / 2 ** 20
+console.log(
+  `${entries} info hashes, file of ${(bytes / 2 ** 20).toFixed(0)} MiB: read in ` +
+    `${seconds.toFixed(2)} s; table ${(list.slots.byteLength / 2 ** 20).toFixed(0)} MiB, ` +
+    `resident ${memory.toFixed(0)} MiB more`,
+)
+ask('list off', new AccessList(), 0)
+ask('in the list', new AccessList(list), 0)
+ask('not in the list', new AccessList(list), ENTRIES)

@@ -3,13 +3,14 @@
 //
 // The tracker has one core; the flood and the legitimate load come from the other, by two load testers. The
 // flood of the load tester is garbage, connects, and requests with invented connection ids.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { exitOnSignals, startChild } from '../load/children.ts'
-import { describeMachine } from '../load/machine.ts'
+import { exitOnSignals } from '../load/children.ts'
+import { machineList } from '../load/machine.ts'
 import { table } from '../load/statistics.ts'
+import { newFolder } from './support/folder.ts'
+import { AQUATIC_UDP, load, startTracker, written } from './support/pair.ts'
 
 const { values } = parseArgs({
   options: {
@@ -19,41 +20,21 @@ const { values } = parseArgs({
 })
 const PORT = 23_919
 const LEGITIMATE_RATE = 5000
-const TRACKER_CORE = 0
-const LOAD_CORE = 1
-const dist = join(import.meta.dir, '../dist')
-const folder = mkdtempSync(join(tmpdir(), 'aquatic-flood-'))
-
-function load(name: string, env: Record<string, string>, seconds: number, pid: number) {
-  const json = join(folder, `${name}.json`)
-  const command = [join(dist, 'aquatic_udp_load_test'), '--json', json, '--pid', String(pid)]
-  const child = startChild(name, command, {
-    core: LOAD_CORE,
-    env: {
-      PATH: process.env.PATH ?? '',
-      AQUATIC_SERVER_ADDRESS: `127.0.0.1:${PORT}`,
-      AQUATIC_DURATION: String(seconds),
-      AQUATIC_CHECKS_FRESH_TRACKER: 'false',
-      ...env,
-    },
-  })
-  return child.ended.then(() => JSON.parse(readFileSync(json, 'utf8')).summary)
-}
+const folder = newFolder()
 
 async function run(rate: number): Promise<string[]> {
   const settings = join(folder, 'settings.toml')
   writeFileSync(settings, `[network]\naddress = '127.0.0.1:${PORT}'\n`)
-  const tracker = startChild('tracker', [join(dist, 'aquatic_udp'), '-c', settings], {
-    core: TRACKER_CORE,
-  })
-  while (!/listening on/.test(tracker.errors())) await Bun.sleep(10)
+  const tracker = startTracker('tracker', AQUATIC_UDP, settings)
+  await written(tracker, /listening on/)
+  const pid = { TRACKER_PID: tracker.pid }
   const seconds = Number(values.seconds)
-  const flood = { AQUATIC_MODE: 'flood', AQUATIC_FLOOD_FLOOD_RATE: String(rate) }
+  const flood = { ...pid, MODE: 'flood', FLOOD_FLOOD_RATE: rate, DURATION: seconds + 2 }
   // The flood is there before the clients come, and goes on after them.
-  const flooding = rate === 0 ? null : load('flood', flood, seconds + 2, tracker.pid)
+  const flooding = rate === 0 ? null : load('flood', folder, PORT, flood)
   await Bun.sleep(1000)
-  const open = { AQUATIC_MODE: 'open', AQUATIC_OPEN_LOOP_RATE: String(LEGITIMATE_RATE) }
-  const legitimate = await load('open', open, seconds, tracker.pid)
+  const open = { ...pid, MODE: 'open', OPEN_LOOP_RATE: LEGITIMATE_RATE, DURATION: seconds }
+  const legitimate = await load('open', folder, PORT, open)
   const flooded = await flooding
   await tracker.stop()
   const { latency_ms, lost_share, tracker: used, receive_buffer_drops } = legitimate
@@ -70,7 +51,6 @@ async function run(rate: number): Promise<string[]> {
 exitOnSignals()
 const rows: string[][] = []
 for (const rate of values.rates.split(',')) rows.push(await run(Number(rate)))
-rmSync(folder, { recursive: true, force: true })
 const head = [
   'flood, packets/s',
   'answered',
@@ -80,8 +60,4 @@ const head = [
   'dropped by the system',
 ]
 console.log(`${LEGITIMATE_RATE} legitimate requests/s\n\n${table(head, rows)}\n`)
-console.log(
-  describeMachine()
-    .map((line) => `- ${line}`)
-    .join('\n'),
-)
+console.log(machineList().join('\n'))

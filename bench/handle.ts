@@ -2,9 +2,8 @@
 // Run: bun bench/handle.ts [--limits] [--clients] [--smoke]. Seeded; prints nanoseconds per request as minimum, mean and
 // deviation over rounds, and a checksum of all answers' sizes.
 //
-// The load is that of a busy tracker: a million torrents, two million peers, most of them in a few
-// thousand swarms of 60 to 700; connects and announces in turn, a scrape now and then.
-
+// A million torrents, two million peers (support/workload.ts); connects and announces in turn, a scrape
+// now and then.
 import { ClientSample, createClientSample } from '../src/census/sample.ts'
 import { readClock } from '../src/os/clock.ts'
 import { permanentWords } from '../src/os/ffi.ts'
@@ -16,10 +15,12 @@ import { swapBytes } from '../src/udp/parse.ts'
 import { Responder } from '../src/udp/respond.ts'
 import { createSourceLimits } from '../src/udp/source-limit-settings.ts'
 import { SourceLimits } from '../src/udp/source-limits.ts'
+import { timesLine } from './support/times.ts'
+import { PEERS_PER_TORRENT, pickTorrent, random, writeInfoHash } from './support/workload.ts'
 
 const smoke = process.argv.includes('--smoke')
-const TORRENTS = smoke ? 1000 : 1_000_000
 const PEERS = smoke ? 2000 : 2_000_000
+const TORRENTS = PEERS / PEERS_PER_TORRENT
 const ROUNDS = smoke ? 2 : 4
 const BATCH = 256
 const SLOT_WORDS = 32
@@ -28,21 +29,7 @@ const ADDRESS = 0x0000000a
 const ADDRESSES = 1 << 20
 const NOW = 5000
 
-let state = 0x2545f491
-function random(): number {
-  state ^= state << 13
-  state ^= state >>> 17
-  state ^= state << 5
-  return (state >>> 0) / 2 ** 32
-}
-
-/** Popular torrents have up to 800 peers, the others one for every second torrent. */
-function pickTorrent(): number {
-  if (random() < 0.27) return Math.floor(random() * TORRENTS)
-  return Math.min(TORRENTS - 1, Math.floor((-Math.log(1 - random()) * TORRENTS) / 500))
-}
-
-const torrents = Int32Array.from({ length: PEERS }, pickTorrent)
+const torrents = Int32Array.from({ length: PEERS }, () => pickTorrent(TORRENTS))
 const ports = Int32Array.from({ length: PEERS }, () => 1 + Math.floor(random() * 65535))
 const slots = permanentWords(BATCH * SLOT_WORDS)
 const addresses = new Int32Array(BATCH)
@@ -78,14 +65,10 @@ function addressOf(peer: number): number {
   return ADDRESS | ((peer & (ADDRESSES - 1)) << 8)
 }
 
-function writeInfoHash(at: number, torrent: number): void {
-  for (let i = 0; i < 5; i++) slots[at + i] = Math.imul(torrent + 1, 0x9e3779b1 + i * 2)
-}
-
 function writeAnnounce(at: number, peer: number): void {
   slots[at + 2] = 1 << 24
   slots[at + 3] = peer
-  writeInfoHash(at + 4, torrents[peer])
+  writeInfoHash(slots, at + 4, torrents[peer])
   slots[at + 16] = 0
   slots[at + 17] = random() < 0.75 ? 0 : 1
   slots[at + 20] = slots[at + 17] === 0 ? 1 << 24 : 2 << 24
@@ -108,10 +91,7 @@ function handleBatch(bytes: number): number {
 }
 
 function report(name: string, perRequest: readonly number[]): void {
-  const mean = perRequest.reduce((sum, x) => sum + x, 0) / perRequest.length
-  const variance = perRequest.reduce((sum, x) => sum + (x - mean) ** 2, 0) / perRequest.length
-  const figures = [Math.min(...perRequest), mean, Math.sqrt(variance)].map((x) => x.toFixed(0))
-  console.log(`${name.padEnd(22)} min ${figures[0]} ns, mean ${figures[1]} ± ${figures[2]} ns`)
+  console.log(timesLine(name, 22, perRequest))
 }
 
 function benchAnnounce(name: string): void {
@@ -157,7 +137,7 @@ benchOther('scrape of 5', 116, (at) => {
   slots[at] = ids.id0
   slots[at + 1] = ids.id1
   slots[at + 2] = 2 << 24
-  for (let i = 0; i < 5; i++) writeInfoHash(at + 4 + i * 5, pickTorrent())
+  for (let i = 0; i < 5; i++) writeInfoHash(slots, at + 4 + i * 5, pickTorrent(TORRENTS))
 })
 benchOther('invalid connection id', 98, (at) => {
   slots[at] = 0x55555555

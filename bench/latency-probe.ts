@@ -4,18 +4,17 @@
 // The tracker first gets its peers; then requests (88 % announces, 10 % connects, 2 % scrapes) leave
 // on a schedule, and each latency counts from the scheduled moment. «Probe's delay» tells how late
 // the requests left: where that is large, something else used the probe's core.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { pinSelf } from '../load/children.ts'
 import { type Candidate, findCandidates, withCleaning } from '../load/compare/candidates.ts'
 import { startTracker } from '../load/compare/start.ts'
-import { describeMachine } from '../load/machine.ts'
+import { machineList } from '../load/machine.ts'
 import { coreTicks, cpuSeconds, TICKS_PER_SECOND } from '../load/proc.ts'
 import { median, spread, table } from '../load/statistics.ts'
-import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './compare/flags.ts'
-import { type OpenLoopResult, UdpClient } from './compare/udp-client.ts'
+import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './support/flags.ts'
+import { newFolder } from './support/folder.ts'
+import { type OpenLoopResult, UdpClient } from './support/udp-client.ts'
 
 const USAGE = `usage: bun bench/latency-probe.ts [flags]
   --trackers LIST         of ours,aquatic,aquatic-uring and ours-… (default ours)
@@ -79,14 +78,12 @@ async function main(): Promise<void> {
     rounds: wholeNumber(flags.rounds),
     interval: wholeNumber(flags['cleaning-interval']),
     trackerCore: wholeNumber(flags['tracker-core']),
-    folder: mkdtempSync(join(tmpdir(), 'latency-')),
+    folder: newFolder(),
   }
-  process.on('exit', () => rmSync(plan.folder, { recursive: true, force: true }))
   pinSelf(wholeNumber(flags['generator-core']))
   const sections: string[] = []
   for (const candidate of candidates) sections.push(await probe(candidate, plan))
-  const machine = describeMachine().map((line) => `- ${line}`)
-  const text = [...sections, ...machine, ''].join('\n')
+  const text = [...sections, ...machineList(), ''].join('\n')
   process.stdout.write(`\n${text}`)
   if (flags.report !== undefined) writeFileSync(flags.report, text)
 }

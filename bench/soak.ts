@@ -4,19 +4,18 @@
 //
 // The generator walks through its two million peers in some 20 s at full speed; with a peer age of
 // 10 s each has been forgotten when it comes again, so peers and torrents turn over all the time.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { pinSelf } from '../load/children.ts'
 import { findCandidates, findLoadTest } from '../load/compare/candidates.ts'
 import { Generator, udpGeneratorCommand } from '../load/compare/generator.ts'
 import { type RunningTracker, startTracker } from '../load/compare/start.ts'
-import { describeMachine } from '../load/machine.ts'
+import { machineList } from '../load/machine.ts'
 import { memoryOf } from '../load/proc.ts'
 import { table } from '../load/statistics.ts'
-import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './compare/flags.ts'
-import { UdpClient } from './compare/udp-client.ts'
+import { COMMON_FLAGS, COMMON_USAGE, pairs, runProgram, wholeNumber } from './support/flags.ts'
+import { newFolder } from './support/folder.ts'
+import { UdpClient } from './support/udp-client.ts'
 
 const USAGE = `usage: bun bench/soak.ts [flags]
   --seconds N             under load (default 600)
@@ -46,8 +45,7 @@ async function main(): Promise<void> {
   const flags = readFlags()
   const paths = pairs(flags.path)
   const [ours] = findCandidates(['ours'], paths, pairs(flags.settings))
-  const folder = mkdtempSync(join(tmpdir(), 'soak-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const folder = newFolder()
   const generatorCore = wholeNumber(flags['generator-core'])
   pinSelf(generatorCore)
   const age = wholeNumber(flags['max-peer-age'])
@@ -71,9 +69,8 @@ max_peer_age = ${age}
     const sample = wholeNumber(flags.sample)
     const samples = await watch(tracker, wholeNumber(flags.seconds), sample, load)
     const how = `max_peer_age ${age} s, cleaning every ${interval} s; load: ${load.name}`
-    const machine = describeMachine().map((line) => `- ${line}`)
     const report = [...tableOf(samples), '', verdict(samples), '', `- ${how}`]
-    const text = [...report, `- ours: ${ours.version}`, ...machine, ''].join('\n')
+    const text = [...report, `- ours: ${ours.version}`, ...machineList(), ''].join('\n')
     process.stdout.write(`\n${text}`)
     if (flags.report !== undefined) writeFileSync(flags.report, text)
     if (growth(samples) >= GROWTH_MAX) process.exitCode = 1

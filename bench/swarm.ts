@@ -12,6 +12,8 @@ import { cleanSlice, startCleaning } from '../src/swarm/clean.ts'
 import { attachTables, createSwarmMemory } from '../src/swarm/memory.ts'
 import { Swarms } from '../src/swarm/swarm.ts'
 import { hashInfoHash } from '../src/swarm/torrents.ts'
+import { type Times, times } from './support/times.ts'
+import { writeInfoHash } from './support/workload.ts'
 
 const smoke = process.argv.includes('--smoke')
 const ipv4 = !process.argv.includes('--ipv6')
@@ -64,7 +66,7 @@ const alone: TorrentOf = () => 1
 function writeRequest(index: number, peer: number, torrentOf: TorrentOf): void {
   const at = index * REQUEST_WORDS
   const torrent = torrentOf(peer)
-  for (let i = 0; i < 5; i++) requests[at + i] = Math.imul(torrent + 1, 0x9e3779b1 + i * 2)
+  writeInfoHash(requests, at, torrent)
   // Numbers times an odd constant: no two peers have the same address.
   requests[at + 5] = Math.imul(peer, 0x01000193)
   requests[at + 6] = ipv4 ? 0 : Math.imul(peer, 0x85ebca6b)
@@ -114,18 +116,6 @@ function announce(swarms: Swarms, at: number, now: number): void {
 interface Result {
   readonly again: Times
   readonly swarms: Swarms
-}
-
-interface Times {
-  readonly lowest: number
-  readonly mean: number
-  readonly deviation: number
-}
-
-function times(values: readonly number[]): Times {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
-  return { lowest: Math.min(...values), mean, deviation: Math.sqrt(variance) }
 }
 
 function show({ lowest, mean, deviation }: Times): string {

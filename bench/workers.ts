@@ -5,16 +5,15 @@
 // Nobody has a core alone: the tracker's threads and as many generator threads run on all cores that
 // --cores names, for every candidate alike. So a figure is good beside the others of its run, not
 // beside that of a tracker with a core for itself (aquatic_bench). Candidates alternate.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findCandidates, findLoadTest } from '../load/compare/candidates.ts'
 import { BLOCK_SECONDS, Generator, udpGeneratorCommand } from '../load/compare/generator.ts'
 import { startTracker } from '../load/compare/start.ts'
-import { describeMachine } from '../load/machine.ts'
+import { machineList } from '../load/machine.ts'
 import { cpuSeconds, memoryOf } from '../load/proc.ts'
-import { COMMON_FLAGS, pairs, runProgram, wholeNumber } from './compare/flags.ts'
+import { median, spread, table } from '../load/statistics.ts'
+import { COMMON_FLAGS, pairs, runProgram, wholeNumber } from './support/flags.ts'
+import { newFolder } from './support/folder.ts'
 
 const USAGE = `usage: bun bench/workers.ts [flags]
   --trackers LIST    of ours-S+R (S socket workers, R request workers), aquatic-N, opentracker-N
@@ -65,16 +64,14 @@ async function main(): Promise<void> {
   const paths = pairs(values.path)
   const loadTest = findLoadTest(paths)
   if (loadTest === null) throw new Error('aquatic_udp_load_test not found: see --path')
-  const folder = mkdtempSync(join(tmpdir(), 'workers-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const folder = newFolder()
   const blocks = Math.max(1, Math.ceil(wholeNumber(values.seconds) / BLOCK_SECONDS))
   const generators = wholeNumber(values.generators)
   const peers = wholeNumber(values.peers)
   const plan = { loadTest, paths, cores: values.cores, generators, peers, blocks, folder }
   const names = values.trackers.split(',')
   const runs = await allRounds(names, wholeNumber(values.rounds), plan)
-  process.stdout.write(`${table(names, runs).join('\n')}\n`)
-  for (const line of describeMachine()) process.stdout.write(`- ${line}\n`)
+  process.stdout.write(`${tableOf(names, runs)}\n${machineList().join('\n')}\n`)
 }
 
 async function allRounds(names: readonly string[], rounds: number, plan: Plan) {
@@ -129,16 +126,16 @@ async function measure(name: string, plan: Plan): Promise<Figures> {
 }
 
 /** Medians over rounds, and the medians of the ratios to the first within each round. */
-function table(names: readonly string[], runs: readonly (readonly Figures[])[]): string[] {
+function tableOf(names: readonly string[], runs: readonly (readonly Figures[])[]): string {
   const of = (name: string, value: (run: Figures) => number) =>
     runs.map((row) => value(row.find((run) => run.name === name) as Figures))
   const [base] = names
-  const lines = names.map((name) => {
+  const rows = names.map((name) => {
     const cpu = of(name, ({ cpuMicros }) => cpuMicros)
     const rate = of(name, ({ responsesPerSecond }) => responsesPerSecond)
     const baseCpu = of(base, ({ cpuMicros }) => cpuMicros)
     const baseRate = of(base, ({ responsesPerSecond }) => responsesPerSecond)
-    const cells = [
+    return [
       name,
       spread(cpu, 3),
       median(cpu.map((x, i) => x / baseCpu[i])).toFixed(3),
@@ -147,24 +144,18 @@ function table(names: readonly string[], runs: readonly (readonly Figures[])[]):
       `${(median(of(name, ({ errorShare }) => errorShare)) * 100).toFixed(1)} %`,
       median(of(name, ({ rssMb }) => rssMb)).toFixed(0),
     ]
-    return `| ${cells.join(' | ')} |`
   })
-  return [
-    `| tracker | CPU µs per response | ÷ ${base} | responses/s | ÷ ${base} | errors | resident MB |`,
-    '| --- | --- | --- | --- | --- | --- | --- |',
-    ...lines,
+  const ratio = `÷ ${base}`
+  const head = [
+    'tracker',
+    'CPU µs per response',
+    ratio,
+    'responses/s',
+    ratio,
+    'errors',
+    'resident MB',
   ]
-}
-
-function spread(values: readonly number[], digits: number): string {
-  const [low, high] = [Math.min(...values), Math.max(...values)]
-  return `${median(values).toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  return table(head, rows)
 }
 
 await runProgram(main)

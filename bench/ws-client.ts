@@ -6,12 +6,13 @@
 // The server, in a process of its own, answers each message of some kilobytes with a batch of shorter
 // ones, as a tracker answers an announce: over TCP and over TLS.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Connection } from '../load/ws/connection.ts'
 import { Outgoing } from '../load/ws/frames.ts'
+import { newFolder } from './support/folder.ts'
+import { timesLine } from './support/times.ts'
 
 const smoke = process.argv.includes('--smoke')
 const ROUNDS = smoke ? 1 : 3
@@ -60,7 +61,7 @@ function serve(folder: string): void {
 }
 
 async function compare(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'aquatic-bench-'))
+  const folder = newFolder()
   const name = ['req', '-x509', '-days', '2', '-nodes', '-subj', '/CN=bench']
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
   const files = ['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')]
@@ -86,18 +87,11 @@ async function compare(): Promise<void> {
         costs.set(name, [...(costs.get(name) ?? []), micros])
       }
     }
-    for (const [name, values] of costs) console.log(summary(`${url.protocol}// ${name}`, values))
+    for (const [name, values] of costs)
+      console.log(timesLine(`${url.protocol}// ${name}`, 16, values, 'µs', 2))
   }
   console.log(`checksum ${checksum}`)
   server.stdin.end()
-  rmSync(folder, { recursive: true })
-}
-
-function summary(name: string, values: readonly number[]): string {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length)
-  const [least, middle, spread] = [Math.min(...values), mean, deviation].map((v) => v.toFixed(2))
-  return `${name.padEnd(16)} min ${least}  mean ${middle} ± ${spread} µs of processor time per message`
 }
 
 /** Counts messages; asks again when a batch is complete. */

@@ -5,14 +5,14 @@
 // resident memory per connection. «churn» opens, announces with offers on, and closes connections from
 // several loopback addresses, 1,000 a second for a minute, and prints the memory every five seconds:
 // flat when nothing is left behind. Starts dist/aquatic_ws on a free port, and ends it.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { parseArgs } from 'node:util'
 import { type Child, startChild } from '../load/children.ts'
 import { memoryOf, tcpPortListens } from '../load/proc.ts'
+import { newFolder } from './support/folder.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -127,7 +127,7 @@ async function churn(tracker: Child, rate: number, seconds: number): Promise<voi
   console.log(`end: ${end}`)
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'aquatic-connections-'))
+const folder = newFolder()
 const certificate = tls
   ? `use_tls = true\ntls_certificate_path = '${resolve(values.cert ?? '')}'\n` +
     `tls_private_key_path = '${resolve(values.key ?? '')}'\n`
@@ -151,5 +151,4 @@ try {
   }
 } finally {
   await tracker.stop()
-  rmSync(folder, { recursive: true, force: true })
 }

@@ -16,6 +16,8 @@ import { parse } from '../src/ws/parse.ts'
 import { Request } from '../src/ws/request.ts'
 import { Sender } from '../src/ws/send.ts'
 import { Signal } from '../src/ws/signal.ts'
+import { timesLine } from './support/times.ts'
+import { random } from './support/workload.ts'
 
 const smoke = process.argv.includes('--smoke')
 const MESSAGES = smoke ? 20 : 2000
@@ -23,14 +25,6 @@ const ROUNDS = smoke ? 2 : 20
 const CONNECTIONS = smoke ? 4 : 64
 const TORRENTS = smoke ? 5 : 1000
 const OFFERS = 10
-
-let state = 0x2545f491
-function random(): number {
-  state ^= state << 13
-  state ^= state >>> 17
-  state ^= state << 5
-  return (state >>> 0) / 2 ** 32
-}
 
 function randomId(): string {
   return Array.from({ length: 20 }, () => String.fromCharCode(Math.floor(random() * 256))).join('')
@@ -67,10 +61,7 @@ function announce(connection: number, sdp: string): string {
 let checksum = 0
 
 function report(name: string, perMessage: readonly number[]): void {
-  const mean = perMessage.reduce((sum, x) => sum + x, 0) / perMessage.length
-  const variance = perMessage.reduce((sum, x) => sum + (x - mean) ** 2, 0) / perMessage.length
-  const figures = [Math.min(...perMessage), mean, Math.sqrt(variance)].map((x) => x.toFixed(0))
-  console.log(`${name.padEnd(34)} min ${figures[0]} ns, mean ${figures[1]} ± ${figures[2]} ns`)
+  console.log(timesLine(name, 34, perMessage))
 }
 
 function measure(name: string, texts: readonly string[], work: (text: string, i: number) => void) {

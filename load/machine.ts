@@ -4,12 +4,14 @@ import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { resolve } from 'node:path'
 
-export function describeMachine(): string[] {
-  return [
+/** As the items of a Markdown list. */
+export function machineList(): string[] {
+  const lines = [
     `date: ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
     ...commit(),
     ...describeHardware(),
   ]
+  return lines.map((line) => `- ${line}`)
 }
 
 /** The part that an executable can tell, too. */

@@ -1,7 +1,7 @@
 // What aquatic_bench prints: a dated Markdown report with a table, the settings and the machine, and a
 // bar chart beside it. Pure functions over the runs.
 import { effectiveFile } from '../../src/config/toml-text.ts'
-import { describeMachine } from '../machine.ts'
+import { machineList } from '../machine.ts'
 import { grouped } from '../report.ts'
 import { median, spread, table } from '../statistics.ts'
 import { barChart, standalone } from '../svg.ts'
@@ -48,7 +48,7 @@ export function reportOf(comparison: Comparison, chart: string | null): string {
     ...failures(comparison),
     ...disturbance(comparison),
     '',
-    ...describeMachine().map((line) => `- ${line}`),
+    ...machineList(),
     '',
     '```toml',
     effectiveFile(benchSettings.schema, config, () => '').trim(),

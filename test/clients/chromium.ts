@@ -1,3 +1,5 @@
+// A headless Chromium, driven by its debugging protocol. Used by tests of pages. Every error that a
+// page reports or that the browser finds is kept: `errors`.
 import { newFolder, removeFolder } from '../support/folder.ts'
 import { waitFor } from '../support/wait.ts'
 
