@@ -99,6 +99,8 @@ const SYMBOLS = {
   chdir: { args: [pointer], returns: i32 },
   fchown: { args: [i32, u32, u32], returns: i32 },
   getrlimit: { args: [i32, pointer], returns: i32 },
+  // Variadic in C, which makes no difference to numbers and addresses.
+  syscall: { args: [i32, i32, pointer, u32, u32], returns: i32 },
   __errno_location: { args: [], returns: pointer },
 } as const
 

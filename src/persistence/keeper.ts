@@ -142,7 +142,10 @@ export class Keeper {
     this.stopping = true
     await this.underWay
     const isGivenAway = this.handOver?.isGivenAway === true
-    const written = await this.write(isGivenAway ? REST_SUFFIX : this.options.state.suffix, false)
+    // The other process serves already, perhaps on the same core.
+    const written = isGivenAway
+      ? await this.write(REST_SUFFIX, true)
+      : await this.write(this.options.state.suffix, false)
     await this.handOver?.finish(written)
   }
 
@@ -183,8 +186,9 @@ export class Keeper {
   private async write(suffix: string, gently: boolean): Promise<boolean> {
     const { state, log } = this.options
     const { bootId } = this
-    const mustStop = () => gently && this.stopping
-    const seenSince = suffix === REST_SUFFIX ? { seenSince: this.snapshotSince } : {}
+    const isRest = suffix === REST_SUFFIX
+    const mustStop = () => gently && !isRest && this.stopping
+    const seenSince = isRest ? { seenSince: this.snapshotSince } : {}
     this.snapshotSince = momentNow(bootId).monotonic - 1
     try {
       const path = this.pathOf(suffix)

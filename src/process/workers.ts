@@ -9,13 +9,14 @@
 //
 // Two ways to be told of the stop, for two kinds of loop: a worker that blocks in system calls reads
 // the flag between them (`mustStop`), one that lives on an event loop gets the message STOP_MESSAGE.
-import { type MessagePort, Worker } from 'node:worker_threads'
+import { type MessagePort, parentPort, Worker } from 'node:worker_threads'
 import { type Log, writeNotice } from '../log/log.ts'
+import { askForShortTurns } from '../os/scheduling.ts'
 
 /** A worker that does not stop within this time does not keep the process. */
 const STOP_MILLISECONDS = 900
 
-export const READY_MESSAGE = 'ready'
+const READY_MESSAGE = 'ready'
 export const STOP_MESSAGE = 'stop'
 export const DRAIN_MESSAGE = 'drain'
 
@@ -193,6 +194,12 @@ function newPulse(worker: WorkerStart): Pulse {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** In a worker, once it serves. Its thread then comes before the process's others on a core they share. */
+export function sayReady(): void {
+  askForShortTurns()
+  parentPort?.postMessage(READY_MESSAGE)
 }
 
 /** In tests, the name of a role: its first worker throws once it has served something. */

@@ -7,13 +7,12 @@
 // A turn takes up to [handlers] max_requests_per_iter requests. The answers to a socket worker are shown
 // to it as soon as its ring is through. Without requests the worker sleeps, from channel_recv_timeout
 // on, twice as long each time: a request wakes it at once, the time is only for its other duties.
-import { parentPort } from 'node:worker_threads'
 import type { AccessListData } from '../access-list/list.ts'
 import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { Inbox } from '../channel/inbox.ts'
 import { clockSeconds, readClock } from '../os/clock.ts'
 import type { UpdateSource } from '../process/updates.ts'
-import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../process/workers.ts'
+import { mustStop, provokeFault, sayReady, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { COUNTER_WORDS } from './counters.ts'
@@ -81,7 +80,7 @@ export function runRequestWorker(data: RequestWorkerData): void {
     cleaner,
     new NewsReader(data.updates, { swarms, cleaner, responder, limits, handler: null, ids: null }),
   )
-  parentPort?.postMessage(READY_MESSAGE)
+  sayReady()
   worker.run()
 }
 

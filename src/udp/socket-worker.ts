@@ -4,7 +4,6 @@
 //
 // Packets are taken without waiting as long as there are any. Only when all sockets are empty does
 // the worker sleep, in poll (schedule.ts).
-import { parentPort } from 'node:worker_threads'
 import type { AccessListData } from '../access-list/list.ts'
 import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { Inbox } from '../channel/inbox.ts'
@@ -17,7 +16,7 @@ import { Poll } from '../os/poll.ts'
 import { SendBatch } from '../os/send-batch.ts'
 import { closeSocket } from '../os/udp-socket.ts'
 import type { UpdateSource } from '../process/updates.ts'
-import { mustStop, provokeFault, READY_MESSAGE, type WorkerStart } from '../process/workers.ts'
+import { mustStop, provokeFault, sayReady, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { ConnectionIds } from './connection-id.ts'
@@ -92,7 +91,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
     ids,
     limits,
   })
-  parentPort?.postMessage(READY_MESSAGE)
+  sayReady()
   worker.run()
   // At once: as long as they are open, the system sends a share of the packets here.
   for (const { fd } of data.sockets) closeSocket(fd)

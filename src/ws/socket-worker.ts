@@ -14,8 +14,8 @@ import {
   beat,
   DRAIN_MESSAGE,
   provokeFault,
-  READY_MESSAGE,
   STOP_MESSAGE,
+  sayReady,
   type WorkerStart,
 } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
@@ -106,7 +106,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
     else if (message === DRAIN_MESSAGE) worker.drain()
     else worker.reload(message)
   })
-  parentPort?.postMessage(READY_MESSAGE)
+  sayReady()
 }
 
 class SocketWorker {

@@ -9,8 +9,8 @@ import {
   mustStop,
   newHeartbeat,
   provokeFault,
-  READY_MESSAGE,
   STOP_MESSAGE,
+  sayReady,
   type WorkerStart,
   Workers,
 } from '../../src/process/workers.ts'
@@ -45,7 +45,7 @@ if (isMainThread) {
   const { role, wrong } = workerData
   const state = new Int32Array(workerData.state)
   const heartbeat = new Int32Array(workerData.heartbeat)
-  parentPort?.postMessage(READY_MESSAGE)
+  sayReady()
   if (wrong === role) provokeFault()
   const beatUnlessHanging = () => {
     if (wrong !== 'hanging') beat(heartbeat)
