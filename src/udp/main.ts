@@ -28,6 +28,7 @@ import { UDP_KINDS } from '../swarm/layout.ts'
 import { attachSwarms, type SwarmBuffers, setLimits } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import { Survey } from '../swarm/survey.ts'
+import { View } from '../tracker/view.ts'
 import { type UdpConfig, udpSettings } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
 import { COUNTER_WORDS } from './counters.ts'
@@ -39,7 +40,7 @@ import { canApply, workerSettings } from './reload.ts'
 import type { RequestWorkerData } from './request-worker.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { createSourceLimits, sourceRates } from './source-limit-settings.ts'
-import { UdpView } from './view.ts'
+import { udpFigures } from './view.ts'
 import { Watch } from './watch.ts'
 
 const log = logFor('udp')
@@ -219,14 +220,16 @@ class Tracker {
   serveOperations(version: string, settings: () => string, sharing: PortSharing): string | null {
     const { address } = this.config.operations
     if (address === '') return null
-    const view = new UdpView(
+    const view = new View({
+      name: 'aquatic_udp',
       version,
-      this.watch,
-      this.workers,
-      new ProcessFigures(),
       settings,
-      this.surveyView(),
-    )
+      own: udpFigures(this.watch),
+      workers: this.workers,
+      process: new ProcessFigures(),
+      census: this.clients?.census ?? null,
+      survey: this.surveyView(),
+    })
     const server = new OperationsServer(address, view, sharing)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)

@@ -1,16 +1,14 @@
 // What the UDP tracker shows its operator: its counters as metric families, and the page's charts and
-// tables. Made by main.ts for the operations endpoint; reads what watch.ts reads. Owns nothing.
-import { clientBreakdowns, clientFamilies } from '../census/view.ts'
+// tables. Used by main.ts; reads what watch.ts reads. Owns nothing.
 import {
   counterFamily,
   gaugeFamily,
   type LabelledValue,
   type MetricFamily,
 } from '../metrics/families.ts'
-import type { SurveyView } from '../operations/survey-view.ts'
-import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../operations/view.ts'
-import type { ProcessFigures } from '../process/figures.ts'
-import type { Workers } from '../process/workers.ts'
+import type { BreakdownSpec, ChartSpec } from '../operations/view.ts'
+import { peersChart, quantileChart, responseTimeChart, trafficChart } from '../tracker/charts.ts'
+import type { ProtocolFigures } from '../tracker/view.ts'
 import { COUNTERS, type FamilyCounter, type WorkerCounter } from './counters.ts'
 import type { Reading, Watch } from './watch.ts'
 
@@ -19,66 +17,17 @@ const IP_VERSIONS = [
   ['ipv6', '6'],
 ] as const
 
-export class UdpView implements TrackerView {
-  readonly name = 'aquatic_udp'
-  readonly version: string
-  readonly charts = CHARTS
-  readonly breakdowns: readonly BreakdownSpec[]
-  private readonly watch: Watch
-  private readonly figures: ProcessFigures
-  readonly settings: () => string
-  private readonly survey: SurveyView | null
-  private readonly workers: Workers
-
-  constructor(
-    version: string,
-    watch: Watch,
-    workers: Workers,
-    figures: ProcessFigures,
-    settings: () => string,
-    survey: SurveyView | null,
-  ) {
-    this.version = version
-    this.watch = watch
-    this.figures = figures
-    this.settings = settings
-    this.survey = survey
-    this.breakdowns = [
-      ...BREAKDOWNS,
-      ...clientBreakdowns('tracker_udp', watch.countsClients),
-      ...(survey?.breakdowns('tracker_udp') ?? []),
-    ]
-    this.workers = workers
-  }
-
-  tables(): readonly TextTable[] {
-    return this.survey?.tables() ?? []
-  }
-
-  troubles(): readonly string[] {
-    return this.workers.stalled().map((name) => `No progress in ${name}.`)
-  }
-
-  isReady(): boolean {
-    return this.workers.areServing()
-  }
-
-  families(): readonly MetricFamily[] {
-    const reading = this.watch.read()
-    const labels = { name: this.name, version: this.version }
+export function udpFigures(watch: Watch): ProtocolFigures {
+  const families = () => {
+    const reading = watch.read()
     return [
-      gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
-        [labels, 1],
-      ]),
       ...trafficFamilies(reading),
       ...timeFamilies(reading),
       ...channelFamilies(reading),
       ...swarmFamilies(reading),
-      ...clientFamilies('tracker_udp', reading.clients),
-      ...(this.survey?.families('tracker_udp') ?? []),
-      ...this.figures.families(),
     ]
   }
+  return { prefix: 'tracker_udp', families, charts: CHARTS, breakdowns: BREAKDOWNS }
 }
 
 function trafficFamilies(reading: Reading): MetricFamily[] {
@@ -214,8 +163,6 @@ function swarmFamilies(reading: Reading): MetricFamily[] {
 }
 
 const REQUESTS = 'tracker_udp_requests_total'
-const RESPONSE_TIME = 'tracker_udp_response_time_seconds'
-const PEERS = 'tracker_udp_peers'
 
 const CHARTS: readonly ChartSpec[] = [
   {
@@ -225,13 +172,7 @@ const CHARTS: readonly ChartSpec[] = [
       return { title: type, metric: REQUESTS, labels: { type }, show: 'rate' }
     }),
   },
-  {
-    title: 'Time to answer',
-    unit: 'seconds',
-    series: [0.5, 0.99, 0.999].map((share) => {
-      return { title: `p${share * 100}`, metric: RESPONSE_TIME, show: { quantile: share } }
-    }),
-  },
+  responseTimeChart('tracker_udp_response_time_seconds'),
   {
     title: 'Torrents',
     unit: 'count',
@@ -240,14 +181,7 @@ const CHARTS: readonly ChartSpec[] = [
       return { title: `IPv${version}`, metric: 'tracker_udp_torrents', labels, show: 'value' }
     }),
   },
-  {
-    title: 'Peers',
-    unit: 'count',
-    series: [
-      { title: 'seeders', metric: PEERS, labels: { role: 'seeder' }, show: 'value' },
-      { title: 'leechers', metric: PEERS, labels: { role: 'leecher' }, show: 'value' },
-    ],
-  },
+  peersChart('tracker_udp'),
   {
     title: 'Refused and lost',
     unit: 'per second',
@@ -258,32 +192,8 @@ const CHARTS: readonly ChartSpec[] = [
       { title: 'not sent', metric: 'tracker_udp_send_failures_total', show: 'rate' },
     ],
   },
-  {
-    title: 'Traffic',
-    unit: 'bytes per second',
-    series: [
-      { title: 'in', metric: 'tracker_udp_received_bytes_total', show: 'rate' },
-      { title: 'out', metric: 'tracker_udp_sent_bytes_total', show: 'rate' },
-    ],
-  },
-  {
-    title: 'Packets at once',
-    unit: 'count',
-    series: [0.5, 0.99].map((share) => {
-      const title = `p${share * 100}`
-      return { title, metric: 'tracker_udp_batch_packets', show: { quantile: share } }
-    }),
-  },
-  {
-    title: 'Memory',
-    unit: 'bytes',
-    series: [{ title: 'resident', metric: 'process_resident_memory_bytes', show: 'value' }],
-  },
-  {
-    title: 'Processor cores in use',
-    unit: 'per second',
-    series: [{ title: 'cores', metric: 'process_cpu_seconds_total', show: 'rate' }],
-  },
+  trafficChart('tracker_udp'),
+  quantileChart('Packets at once', 'count', 'tracker_udp_batch_packets', [0.5, 0.99]),
 ]
 
 const BREAKDOWNS: readonly BreakdownSpec[] = [

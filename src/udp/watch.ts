@@ -78,10 +78,6 @@ export class Watch {
     this.before = this.read()
   }
 
-  get countsClients(): boolean {
-    return this.census !== null
-  }
-
   /** Also while it is at work. */
   configure(config: UdpConfig): void {
     this.statisticsInterval = config.statistics.interval * 1000

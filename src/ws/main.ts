@@ -28,6 +28,7 @@ import { NOTHING_KEPT } from '../swarm/kept-counts.ts'
 import { attachSwarms, type SwarmBuffers, setLimits } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import { Survey } from '../swarm/survey.ts'
+import { View } from '../tracker/view.ts'
 import { type WsConfig, wsSettings } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
@@ -40,7 +41,7 @@ import { canApply, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { readTlsFiles, TlsError, type TlsFiles } from './tls.ts'
-import { WsView } from './view.ts'
+import { wsFigures } from './view.ts'
 import { Watch } from './watch.ts'
 
 /** For a drain, and what comes after. */
@@ -245,14 +246,16 @@ class Tracker {
   serveOperations(version: string, settings: () => string, sharing: PortSharing): string | null {
     const { address } = this.config.operations
     if (address === '') return null
-    const view = new WsView(
+    const view = new View({
+      name: 'aquatic_ws',
       version,
-      this.watch,
-      this.workers,
-      new ProcessFigures(),
       settings,
-      this.surveyView(),
-    )
+      own: wsFigures(this.watch),
+      workers: this.workers,
+      process: new ProcessFigures(),
+      census: this.census,
+      survey: this.surveyView(),
+    })
     const server = new OperationsServer(address, view, sharing)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)

@@ -1,78 +1,23 @@
 // What the WebTorrent tracker shows its operator: its counters as metric families, and the page's charts
-// and tables. Made by main.ts for the operations endpoint; reads what watch.ts reads. Owns nothing.
-import { clientBreakdowns, clientFamilies } from '../census/view.ts'
+// and tables. Used by main.ts; reads what watch.ts reads. Owns nothing.
 import {
   counterFamily,
   gaugeFamily,
   type LabelledValue,
   type MetricFamily,
 } from '../metrics/families.ts'
-import type { SurveyView } from '../operations/survey-view.ts'
-import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../operations/view.ts'
-import type { ProcessFigures } from '../process/figures.ts'
-import type { Workers } from '../process/workers.ts'
+import type { BreakdownSpec, ChartSpec } from '../operations/view.ts'
+import { peersChart, trafficChart } from '../tracker/charts.ts'
+import type { ProtocolFigures } from '../tracker/view.ts'
 import { COUNTERS, type CounterName } from './counters.ts'
 import type { Reading, Watch } from './watch.ts'
 
-export class WsView implements TrackerView {
-  readonly name = 'aquatic_ws'
-  readonly version: string
-  readonly charts = CHARTS
-  readonly breakdowns: readonly BreakdownSpec[]
-  private readonly watch: Watch
-  private readonly workers: Workers
-  private readonly figures: ProcessFigures
-  readonly settings: () => string
-  private readonly survey: SurveyView | null
-
-  constructor(
-    version: string,
-    watch: Watch,
-    workers: Workers,
-    figures: ProcessFigures,
-    settings: () => string,
-    survey: SurveyView | null,
-  ) {
-    this.version = version
-    this.watch = watch
-    this.workers = workers
-    this.figures = figures
-    this.settings = settings
-    this.survey = survey
-    this.breakdowns = [
-      ...BREAKDOWNS,
-      ...clientBreakdowns('tracker_ws', watch.countsClients),
-      ...(survey?.breakdowns('tracker_ws') ?? []),
-    ]
+export function wsFigures(watch: Watch): ProtocolFigures {
+  const families = () => {
+    const reading = watch.read()
+    return [...messageFamilies(reading), ...connectionFamilies(reading), ...swarmFamilies(reading)]
   }
-
-  tables(): readonly TextTable[] {
-    return this.survey?.tables() ?? []
-  }
-
-  troubles(): readonly string[] {
-    return this.workers.stalled().map((name) => `No progress in ${name}.`)
-  }
-
-  isReady(): boolean {
-    return this.workers.areServing()
-  }
-
-  families(): readonly MetricFamily[] {
-    const reading = this.watch.read()
-    const labels = { name: this.name, version: this.version }
-    return [
-      gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
-        [labels, 1],
-      ]),
-      ...messageFamilies(reading),
-      ...connectionFamilies(reading),
-      ...swarmFamilies(reading),
-      ...clientFamilies('tracker_ws', reading.clients),
-      ...(this.survey?.families('tracker_ws') ?? []),
-      ...this.figures.families(),
-    ]
-  }
+  return { prefix: 'tracker_ws', families, charts: CHARTS, breakdowns: BREAKDOWNS }
 }
 
 function messageFamilies(reading: Reading): MetricFamily[] {
@@ -162,8 +107,6 @@ function plain({ counts }: Reading, name: CounterName, help: string): MetricFami
   return counterFamily(`tracker_ws_${name}_total`, help, [[{}, counts.get(name) ?? 0]])
 }
 
-const PEERS = 'tracker_ws_peers'
-
 const CHARTS: readonly ChartSpec[] = [
   {
     title: 'Requests',
@@ -191,14 +134,7 @@ const CHARTS: readonly ChartSpec[] = [
     unit: 'count',
     series: [{ title: 'torrents', metric: 'tracker_ws_torrents', show: 'value' }],
   },
-  {
-    title: 'Peers',
-    unit: 'count',
-    series: [
-      { title: 'seeders', metric: PEERS, labels: { role: 'seeder' }, show: 'value' },
-      { title: 'leechers', metric: PEERS, labels: { role: 'leecher' }, show: 'value' },
-    ],
-  },
+  peersChart('tracker_ws'),
   {
     title: 'Refused and lost',
     unit: 'per second',
@@ -212,24 +148,7 @@ const CHARTS: readonly ChartSpec[] = [
       },
     ],
   },
-  {
-    title: 'Traffic',
-    unit: 'bytes per second',
-    series: [
-      { title: 'in', metric: 'tracker_ws_received_bytes_total', show: 'rate' },
-      { title: 'out', metric: 'tracker_ws_sent_bytes_total', show: 'rate' },
-    ],
-  },
-  {
-    title: 'Memory',
-    unit: 'bytes',
-    series: [{ title: 'resident', metric: 'process_resident_memory_bytes', show: 'value' }],
-  },
-  {
-    title: 'Processor cores in use',
-    unit: 'per second',
-    series: [{ title: 'cores', metric: 'process_cpu_seconds_total', show: 'rate' }],
-  },
+  trafficChart('tracker_ws'),
 ]
 
 const BREAKDOWNS: readonly BreakdownSpec[] = [

@@ -79,10 +79,6 @@ export class Watch {
     ]
   }
 
-  get countsClients(): boolean {
-    return this.census !== null
-  }
-
   /** Also while it is at work. */
   configure(config: { limits: Limits; statistics: { interval: number } }): void {
     const max_connections = Math.min(config.limits.max_connections, this.maxConnections)

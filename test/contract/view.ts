@@ -1,16 +1,32 @@
 // That nothing which workers count stays untold, and that the page's charts show metrics that exist.
 // Used by the view tests of each protocol.
 import { describe, expect, test } from 'bun:test'
+import { logFor } from '../../src/log/log.ts'
 import { counterSlots } from '../../src/metrics/counters.ts'
 import type { TrackerView } from '../../src/operations/view.ts'
+import { ProcessFigures } from '../../src/process/figures.ts'
+import { Workers } from '../../src/process/workers.ts'
+import { type ProtocolFigures, View } from '../../src/tracker/view.ts'
 
-/** `viewOf`: of one worker with these counters; `words`: of its slot, the counters first. */
+/** `figuresOf`: of one worker with these counters; `words`: of its slot, the counters first. */
 export function viewContract(
   name: string,
   counters: readonly string[],
   words: number,
-  viewOf: (slots: SharedArrayBuffer) => TrackerView,
+  figuresOf: (slots: SharedArrayBuffer) => ProtocolFigures,
 ): void {
+  const viewOf = (slots: SharedArrayBuffer) =>
+    new View({
+      name,
+      version: '1',
+      settings: () => '',
+      own: figuresOf(slots),
+      workers: new Workers('test', new URL('file:///none'), logFor('test')),
+      process: new ProcessFigures(),
+      census: null,
+      survey: null,
+    })
+
   describe(`the metrics of ${name}`, () => {
     test.each(counters.map((counter, i) => [counter, i] as const))('tell %s', (_, i) => {
       const slots = counterSlots(1, words)

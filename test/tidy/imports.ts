@@ -7,6 +7,7 @@ import { type Finding, finding, line, type Node, type Source, walk } from './sou
 const LEVELS: readonly (readonly string[])[] = [
   ['bin', 'load', 'bench', 'scripts'],
   ['src/udp', 'src/ws', 'src/http'],
+  ['src/tracker'],
   [
     'src/swarm',
     'src/access-list',
@@ -74,7 +75,7 @@ export function importDirection(sources: readonly Source[]): Finding[] {
 }
 
 const DIRECTION_REMEDY =
-  'Move what both need into a level below: bin, load, bench → udp | ws → swarm, access-list, metrics,' +
+  'Move what both need into a level below: bin, load, bench → udp | ws → tracker → swarm, access-list, metrics,' +
   ' process, persistence → memory, channel, os → config, log; protocols never import each other'
 
 function folderOf(path: string): string {

@@ -1,11 +1,9 @@
 import { defaultsOf } from '../../src/config/schema.ts'
 import { logFor } from '../../src/log/log.ts'
-import { ProcessFigures } from '../../src/process/figures.ts'
-import { Workers } from '../../src/process/workers.ts'
 import { createSwarmMemory } from '../../src/swarm/memory.ts'
 import { wsSettings } from '../../src/ws/config.ts'
 import { COUNTERS } from '../../src/ws/counters.ts'
-import { WsView } from '../../src/ws/view.ts'
+import { wsFigures } from '../../src/ws/view.ts'
 import { Watch } from '../../src/ws/watch.ts'
 import { viewContract } from '../contract/view.ts'
 
@@ -23,6 +21,5 @@ viewContract('aquatic_ws', COUNTERS, COUNTERS.length, (slots) => {
     log,
     null,
   )
-  const workers = new Workers('test', new URL('file:///none'), log)
-  return new WsView('1', watch, workers, new ProcessFigures(), () => '', null)
+  return wsFigures(watch)
 })

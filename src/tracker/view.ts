@@ -1,0 +1,83 @@
+// What a tracker shows its operator: the figures of its protocol (view.ts of each), and those that every
+// tracker has: its name, which clients the peers are of, the survey of torrents, the process. Made for
+// the operations endpoint. Owns nothing.
+import type { Census } from '../census/census.ts'
+import { clientBreakdowns, clientFamilies } from '../census/view.ts'
+import { gaugeFamily, type MetricFamily } from '../metrics/families.ts'
+import type { SurveyView } from '../operations/survey-view.ts'
+import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../operations/view.ts'
+import type { ProcessFigures } from '../process/figures.ts'
+import type { Workers } from '../process/workers.ts'
+import { PROCESS_CHARTS } from './charts.ts'
+
+/** What a protocol shows of its own. */
+export interface ProtocolFigures {
+  /** Of its metrics' names. */
+  readonly prefix: string
+  /** All of this moment, in the order in which they are shown. */
+  families(): readonly MetricFamily[]
+  readonly charts: readonly ChartSpec[]
+  readonly breakdowns: readonly BreakdownSpec[]
+}
+
+export interface ViewParts {
+  readonly name: string
+  readonly version: string
+  /** Effective settings as TOML, without secrets. */
+  readonly settings: () => string
+  readonly own: ProtocolFigures
+  readonly workers: Workers
+  readonly process: ProcessFigures
+  /** Null where it was not asked for. */
+  readonly census: Census | null
+  readonly survey: SurveyView | null
+}
+
+export class View implements TrackerView {
+  readonly name: string
+  readonly version: string
+  readonly settings: () => string
+  readonly charts: readonly ChartSpec[]
+  readonly breakdowns: readonly BreakdownSpec[]
+  private readonly parts: ViewParts
+
+  constructor(parts: ViewParts) {
+    const { own, census, survey } = parts
+    this.parts = parts
+    this.name = parts.name
+    this.version = parts.version
+    this.settings = parts.settings
+    this.charts = [...own.charts, ...PROCESS_CHARTS]
+    this.breakdowns = [
+      ...own.breakdowns,
+      ...clientBreakdowns(own.prefix, census !== null),
+      ...(survey?.breakdowns(own.prefix) ?? []),
+    ]
+  }
+
+  tables(): readonly TextTable[] {
+    return this.parts.survey?.tables() ?? []
+  }
+
+  troubles(): readonly string[] {
+    return this.parts.workers.stalled().map((name) => `No progress in ${name}.`)
+  }
+
+  isReady(): boolean {
+    return this.parts.workers.areServing()
+  }
+
+  families(): readonly MetricFamily[] {
+    const { own, census, survey, process } = this.parts
+    const labels = { name: this.name, version: this.version }
+    return [
+      gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
+        [labels, 1],
+      ]),
+      ...own.families(),
+      ...clientFamilies(own.prefix, census?.result ?? null),
+      ...(survey?.families(own.prefix) ?? []),
+      ...process.families(),
+    ]
+  }
+}
