@@ -5,6 +5,8 @@ import { Connection, type Target } from './connection.ts'
 import { Outgoing } from './frames.ts'
 
 const ASK_AGAIN_MS = 100
+/** For a tracker that speaks ws where wss was asked for, or the other way round. */
+const OTHER_SCHEME_MS = 1000
 /** Enough for the close frame. */
 const OUTGOING_BYTES = 512
 
@@ -20,13 +22,24 @@ export async function waitForTracker(
     const failure = await tryOnce(target, deadline - performance.now())
     if (failure === null) return
     why = failure
+    const other = { ...target, tls: !target.tls }
+    if ((await tryOnce(other, OTHER_SCHEME_MS)) === null) {
+      throw new StartError(
+        `the tracker does not answer at ${urlOf(target)}, but at ${urlOf(other)}: set [network] ` +
+          `use_tls = ${other.tls}`,
+      )
+    }
     await Bun.sleep(ASK_AGAIN_MS)
   }
-  const url = `${target.tls ? 'wss' : 'ws'}://${target.hostname}:${target.port}${target.path}`
   throw new StartError(
-    `cannot reach the tracker at ${url} within ${timeoutSec} s: ${ended() ?? why}. Start it, or set ` +
-      'server_address and [network] use_tls.',
+    `cannot reach the tracker at ${urlOf(target)} within ${timeoutSec} s: ${ended() ?? why}. Start it, ` +
+      'or set server_address and [network] use_tls.',
   )
+}
+
+function urlOf({ tls, hostname, port, path }: Target): string {
+  const host = hostname.includes(':') ? `[${hostname}]` : hostname
+  return `${tls ? 'wss' : 'ws'}://${host}:${port}${path}`
 }
 
 /** Null when it worked, else why not. */

@@ -1,10 +1,16 @@
-import { describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, test } from 'bun:test'
 import { Certificates } from '../../support/certificates.ts'
 import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../../support/tracker.ts'
 import { waitUntil } from '../../support/wait.ts'
 import { runLoadTest, SMALL } from './load-test.ts'
 import { SmallTracker } from './small-tracker.ts'
 
+const files = new Certificates()
+files.make('ec', 'ec')
+afterAll(() => files.remove())
+
+const TLS = `use_tls = true\ntls_certificate_path = '${files.path('ec.pem')}'
+  tls_private_key_path = '${files.path('ec-key.pem')}'\n`
 const OPERATIONS = "[operations]\naddress = '127.0.0.1:0'\n"
 
 describe('against our tracker', () => {
@@ -47,29 +53,21 @@ describe('against our tracker', () => {
   )
 
   test('over TLS, at a fixed rate, the schedule is kept', async () => {
-    const files = new Certificates()
-    try {
-      files.make('ec', 'ec')
-      const own =
-        `${listenOn('127.0.0.1:0')}use_tls = true\ntls_certificate_path = '${files.path('ec.pem')}'\n` +
-        `tls_private_key_path = '${files.path('ec-key.pem')}'\n`
-      await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
-        const settings = `server_address = '${tracker.address()}'\nduration = 2\nmode = 'open'
+    const own = `${listenOn('127.0.0.1:0')}${TLS}`
+    await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
+      const settings = `server_address = '${tracker.address()}'\nduration = 2\nmode = 'open'
           [network]\nuse_tls = true\nconnections = 20\n[open_loop]\nrate = 500\n${SMALL}`
-        const { code, json } = await runLoadTest(settings)
-        expect(json.wrong_messages).toBe(0)
-        expect(code).toBe(0)
-        const { counts } = json.summary
-        // What is due before the first connection is open is held back.
-        const due = counts.sent_announce + counts.sent_scrape + counts.held_back
-        // A busy machine may hold the load tester up at the end; never does it send more.
-        expect(due).toBeGreaterThan(300)
-        expect(due).toBeLessThan(1400)
-        expect(counts.received_announce + counts.received_scrape).toBeGreaterThan(200)
-      })
-    } finally {
-      files.remove()
-    }
+      const { code, json } = await runLoadTest(settings)
+      expect(json.wrong_messages).toBe(0)
+      expect(code).toBe(0)
+      const { counts } = json.summary
+      // What is due before the first connection is open is held back.
+      const due = counts.sent_announce + counts.sent_scrape + counts.held_back
+      // A busy machine may hold the load tester up at the end; never does it send more.
+      expect(due).toBeGreaterThan(300)
+      expect(due).toBeLessThan(1400)
+      expect(counts.received_announce + counts.received_scrape).toBeGreaterThan(200)
+    })
   }, 30_000)
 
   test('connections open at no more than the rate that was asked for', async () => {
@@ -115,6 +113,25 @@ describe('a run that cannot begin tells why, exit code 1', () => {
     expect(stderr).toContain('the handshake was answered with «HTTP/1.1 200 OK»')
     expect(code).toBe(1)
   }, 20_000)
+
+  test.each([
+    ['ws, not wss', false],
+    ['wss, not ws', true],
+  ])(
+    'when the tracker speaks %s',
+    async (_, tls) => {
+      const own = `${listenOn('127.0.0.1:0')}${tls ? TLS : ''}`
+      await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
+        const { code, stderr } = await runLoadTest(
+          `server_address = '${tracker.address()}'\n[network]\nuse_tls = ${!tls}\n`,
+        )
+        const answers = `but at ${tls ? 'wss' : 'ws'}://${tracker.address()}/: set [network] use_tls = ${tls}\n`
+        expect(stderr).toEndWith(answers)
+        expect(code).toBe(1)
+      })
+    },
+    30_000,
+  )
 
   test('when settings are wrong, all of them at once', async () => {
     const { code, stderr } = await runLoadTest(`mode = 'flood'
