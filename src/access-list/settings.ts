@@ -37,7 +37,7 @@ export function accessListFindings(
 ): Finding[] {
   if (mode === 'off') return []
   if (path === '') {
-    const text = `[access_list] mode = '${mode}' needs a list: write its file as path.`
+    const text = `[access_list] mode = '${mode}' needs a list: name its file in [access_list] path.`
     return [problem(['access_list.path', 'access_list.mode'], text)]
   }
   if (!drop_privileges || pathBelow(chroot_path, path) !== null) return []

@@ -81,10 +81,22 @@ function syntaxFailure(error: TomlError): string {
 function syntaxRemedy(headline: string, source: string, atLineEnd: boolean): string {
   if (headline.startsWith('trying to redefine')) return 'it stands twice, delete one'
   if (headline.startsWith('control characters') && atLineEnd) return 'the closing quote is missing'
-  if (headline.startsWith('invalid value')) return 'text needs quotes, and a key needs a value'
-  if (headline.includes('numeric literal')) return 'text needs quotes'
-  if (headline.includes('end-of-line')) return 'one setting to a line, and text needs quotes'
+  const isValue = /^invalid value|numeric literal|end-of-line/.test(headline)
+  if (isValue) return valueRemedy(source)
   if (!headline.includes('in key')) return ''
   if (/^\s*\[[^\]]*$/.test(source)) return 'the closing bracket is missing'
   return /^[^=]*:/.test(source) ? 'write = between key and value' : ''
+}
+
+/** `source`: a line whose value is none of TOML. */
+function valueRemedy(source: string): string {
+  const [, key, value] = /^\s*([^=\s]+)\s*=\s*([^#'"]*?)\s*(?:#.*)?$/.exec(source) ?? []
+  if (value === '') return 'a key needs a value'
+  if (value === undefined || /[=\s[\]{},]/.test(value))
+    return 'one setting to a line, and text needs quotes'
+  if (/^(yes|true)$/i.test(value)) return `write ${key} = true`
+  if (/^(no|false)$/i.test(value)) return `write ${key} = false`
+  if (/^[+-]?[\d_.]+\s*[a-z]+$/i.test(value))
+    return 'a number has no unit: write it in digits alone'
+  return `text needs quotes: write ${key} = '${value}'`
 }

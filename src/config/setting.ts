@@ -3,6 +3,7 @@
 // setting, from its TOML comment to its environment variable, is derived. Runs at start-up only.
 
 import { nearest } from './suggest.ts'
+import { COUNT_UNITS, numberMeant, SECOND_UNITS, SIZE_UNITS, type Units } from './units.ts'
 
 /** What a TOML file can hold. Integers arrive as bigint, so that 4 and 4.0 stay different. */
 export type TomlValue =
@@ -40,17 +41,17 @@ export interface Range {
 }
 
 export function integer(defaultValue: number, range: Range, explanation: string): Setting<number> {
-  return wholeNumber(defaultValue, range, 'a whole number', explanation)
+  return wholeNumber(defaultValue, range, 'a whole number', COUNT_UNITS, explanation)
 }
 
 /** An integer that counts seconds. */
 export function seconds(defaultValue: number, range: Range, explanation: string): Setting<number> {
-  return wholeNumber(defaultValue, range, 'a whole number of seconds', explanation)
+  return wholeNumber(defaultValue, range, 'a whole number of seconds', SECOND_UNITS, explanation)
 }
 
 /** An integer that counts bytes. */
 export function bytes(defaultValue: number, range: Range, explanation: string): Setting<number> {
-  return wholeNumber(defaultValue, range, 'a whole number of bytes', explanation)
+  return wholeNumber(defaultValue, range, 'a whole number of bytes', SIZE_UNITS, explanation)
 }
 
 /** A number that need not be whole. */
@@ -184,8 +185,13 @@ function wholeNumber(
   defaultValue: number,
   range: Range,
   noun: string,
+  units: Units,
   explanation: string,
 ): Setting<number> {
+  const remedyFor = (text: string, otherwise: string) => {
+    const number = numberMeant(text, units)
+    return number >= range.min && number <= range.max ? `Write ${number}` : otherwise
+  }
   return {
     defaultValue,
     allowed: `${noun} from ${range.min} to ${range.max}`,
@@ -193,10 +199,13 @@ function wholeNumber(
     secret: false,
     check: (value) => {
       if (typeof value === 'number') {
-        return { fault: 'is not whole', remedy: 'Write it without a decimal point or exponent' }
+        const remedy = remedyFor(String(value), 'Write it without a decimal point or exponent')
+        return { fault: 'is not whole', remedy }
       }
       if (typeof value !== 'bigint') {
-        return { fault: isA(value), remedy: unquoted(value, 'Write a number') }
+        const remedy =
+          typeof value === 'string' ? remedyFor(value, 'Write a number') : 'Write a number'
+        return { fault: isA(value), remedy: unquoted(value, remedy) }
       }
       if (value < BigInt(range.min)) return { fault: 'is too small', remedy: 'Raise it' }
       if (value > BigInt(range.max)) return { fault: 'is too large', remedy: 'Lower it' }
@@ -205,7 +214,7 @@ function wholeNumber(
     fromText: (text) => {
       const digits = text.trim()
       if (/^[+-]?\d(_?\d)*$/.test(digits)) return { value: BigInt(digits.replace(/[+_]/g, '')) }
-      return { fault: 'is not a whole number', remedy: 'Write it in digits' }
+      return { fault: 'is not a whole number', remedy: remedyFor(digits, 'Write it in digits') }
     },
   }
 }

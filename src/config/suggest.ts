@@ -7,7 +7,7 @@ const BEGINNING_LETTERS_MIN = 4
 
 /**
  * The candidate that differs from `word` in at most a third of its letters, or else one that begins
- * with it or that it begins with; null if there is neither.
+ * with it or that it begins with, or whose words do; null if there is none.
  */
 export function nearest(word: string, candidates: readonly string[]): string | null {
   const plainWord = plain(word)
@@ -20,7 +20,23 @@ export function nearest(word: string, candidates: readonly string[]): string | n
       bestDistance = letters
     }
   }
-  return best ?? candidates.find((candidate) => areSameStart(plainWord, plain(candidate))) ?? null
+  const shorter = (isNear: (a: string, b: string) => boolean) =>
+    candidates.find((candidate) => isNear(plainWord, plain(candidate)))
+  return best ?? shorter(areSameStart) ?? shorter(areAbbreviated) ?? null
+}
+
+/** Such as tls_cert_path and tls_certificate_path. */
+function areAbbreviated(a: string, b: string): boolean {
+  const [words, others] = [a.split('_'), b.split('_')]
+  return (
+    words.length > 1 &&
+    words.length === others.length &&
+    words.every((word, i) => isBeginning(word, others[i]))
+  )
+}
+
+function isBeginning(word: string, other: string): boolean {
+  return word !== '' && other !== '' && (word.startsWith(other) || other.startsWith(word))
 }
 
 function areSameStart(a: string, b: string): boolean {

@@ -41,5 +41,11 @@ export function operationsFindings({ address }: OperationsConfig): Finding[] {
 }
 
 function checkAddress(text: string) {
-  return text === '' ? null : checkSocketAddress(text)
+  if (text === '') return null
+  const fault = checkSocketAddress(text)
+  // A port alone means every address elsewhere; here that would show the page to everybody.
+  const port = /^(?:\*|localhost)?:?(\d+)$/.exec(text)?.[1]
+  return fault === null || port === undefined
+    ? fault
+    : { ...fault, remedy: `Write '127.0.0.1:${port}'` }
 }

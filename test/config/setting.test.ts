@@ -39,7 +39,18 @@ describe('whole numbers', () => {
   })
 
   test('a number in quotes is refused with the advice to drop the quotes', () => {
-    expect(faultOf(workers, '4')).toBe('is a string. Write a number without quotes')
+    expect(faultOf(workers, '4')).toBe('is a string. Write 4 without quotes')
+    expect(faultOf(workers, 'four')).toBe('is a string. Write a number without quotes')
+  })
+
+  test('a number with a unit, or beyond what is whole, is told in digits', () => {
+    const age = seconds(5, { min: 1, max: 9000 }, '')
+    expect(faultOf(age, '20m')).toBe('is a string. Write 1200 without quotes')
+    expect(faultOf(age, '20d')).toBe('is a string. Write a number without quotes')
+    expect(faultOf(age, 1200.5)).toBe('is not whole. Write 1201')
+    const size = bytes(5, { min: 1, max: 2 ** 20 }, '')
+    expect(size.fromText('512k')).toHaveProperty('remedy', 'Write 524288')
+    expect(size.fromText('2m')).toHaveProperty('remedy', 'Write it in digits')
   })
 
   test('other types are refused by name', () => {

@@ -19,6 +19,13 @@ test('a beginning or an extension finds its name', () => {
   expect(nearest('interval_seconds', NAMES)).toBe('interval')
 })
 
+test('a name whose words are shorter finds its name', () => {
+  const names = ['tls_private_key_path', 'tls_certificate_path']
+  expect(nearest('tls_cert_path', names)).toBe('tls_certificate_path')
+  expect(nearest('tls_private_key', ['tls_certificate_path'])).toBe(null)
+  expect(nearest('tls__path', ['tls_certificate_path'])).toBe(null)
+})
+
 test('a word of another kind finds nothing', () => {
   expect(nearest('tls_certificate_path', NAMES)).toBe(null)
   expect(nearest('max', NAMES)).toBe(null)
