@@ -171,10 +171,11 @@ export class SourceLimits {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const word = Atomics.load(words, at)
       let ahead = (word - this.now) | 0
-      // Drained long ago; or so long that the clock has come around.
-      if (ahead < 0 || ahead > burst + CLOCK_LAG) ahead = 0
+      // Never used; drained long ago; or so long that the clock has come around.
+      if (word === 0 || ahead < 0 || ahead > burst + CLOCK_LAG) ahead = 0
       if (ahead + cost > burst) return false
-      const charged = (this.now + ahead + cost) | 0
+      // Never 0, which every so many hours would be a time that is a burst ahead.
+      const charged = (this.now + ahead + cost) | 0 || 1
       if (Atomics.compareExchange(words, at, word, charged) === word) return true
     }
     // So many others were let through meanwhile that one more does not matter.

@@ -37,6 +37,16 @@ function countAdmitted(count: number, ask: () => boolean): number {
   return admitted
 }
 
+test('a source that nobody has seen is let through at every time, also before the clock comes around', () => {
+  for (let second = 16_384 - 80; second <= 16_384; second++) {
+    const limits = limitsFor()
+    limits.setTime(second)
+    expect(limits.connect(true, A, 0), `at ${second}`).toBe(true)
+    expect(limits.request(true, A, 0), `at ${second}`).toBe(ADMITTED)
+    expect(limits.newTorrent(true, A, 0), `at ${second}`).toBe(true)
+  }
+})
+
 describe('connects', () => {
   test('of a network are limited together, IPv4 by /24', () => {
     const limits = limitsFor()
