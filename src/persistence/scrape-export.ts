@@ -51,7 +51,9 @@ export const scrapeExportSettings = section(
   },
 )
 
-type ScrapeExportConfig = ConfigOf<{ scrape_export: typeof scrapeExportSettings }>['scrape_export']
+export type ScrapeExportConfig = ConfigOf<{
+  scrape_export: typeof scrapeExportSettings
+}>['scrape_export']
 
 export function scrapeExportFindings(
   { path }: ScrapeExportConfig,

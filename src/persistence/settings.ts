@@ -69,7 +69,7 @@ export const countPersistence = persistenceSettings({
       When none runs, the start is an ordinary one. With false a folder in use stops the start.`,
 })
 
-type PersistenceConfig = ConfigOf<{ persistence: typeof swarmPersistence }>['persistence']
+export type PersistenceConfig = ConfigOf<{ persistence: typeof swarmPersistence }>['persistence']
 
 /** What is wrong with the section as a whole. */
 export function persistenceFindings(
