@@ -142,7 +142,6 @@ export const AZUREUS_NAMES: Readonly<Record<string, string>> = {
 
 /** Where it is not `x.y`. */
 export const AZUREUS_STYLES: Readonly<Record<string, VersionStyle>> = {
-  AQ: 'none',
   AX: 'x.0y',
   BC: 'x.0y',
   BF: 'none',

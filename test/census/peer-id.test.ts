@@ -39,7 +39,7 @@ const KNOWN: readonly (readonly [peerId: string, name: string, version: string])
   ['-SD0100-', 'Xunlei', ''],
   ['-GT0003-', 'anacrolix/torrent', ''],
   ['-rQ0001-', 'rqbit', ''],
-  ['-AQ0001-', 'aquatic load test', ''],
+  ['-AQ0001-', 'aquatic load test', '0.0'],
   ['-7T2100-', 'aTorrent', '2.1'],
   ['-S~2400-', 'Shareaza', '2.4'],
   ['A2-1-36-', 'aria2', '1.36'],

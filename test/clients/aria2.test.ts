@@ -22,6 +22,7 @@ describe.concurrent('aria2', () => {
     async () => {
       await using lab = await Lab.open()
       const { tracker } = await moveFile(lab, IPV4, { seeder: aria2, leecher: aria2 })
+      await tracker.expectClients('aria2')
       expect(await tracker.stop()).toBe(0)
     },
     TEST_MS,

@@ -64,6 +64,7 @@ async function moveAndScrape(kind: TorrentKind, hosts: typeof IPV4): Promise<voi
     seeder: libtorrent,
     leecher: libtorrent,
   })
+  await tracker.expectClients('libtorrent (Rasterbar)')
   seeder.writeLine('scrape')
   const scraped = await seeder.waitForOutput(/^scrape (.+)$/m, ANSWER_MS)
   expect(scraped[1]).toBe('2 0')

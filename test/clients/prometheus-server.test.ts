@@ -14,7 +14,7 @@ setDefaultTimeout(60_000)
 
 const ROOT = join(import.meta.dir, '../..')
 const RULES = join(ROOT, 'packaging/prometheus/aquatic-alerts.yml')
-const SETTINGS = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n`
+const SETTINGS = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n`
 const INVALID = 'neither a request nor long'
 const READY_MS = 20_000
 const SERIES_MS = 25_000

@@ -36,7 +36,7 @@ beforeAll(async () => {
 })
 
 function metricsOf(executable: string): Promise<string> {
-  const settings = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n`
+  const settings = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n`
   return withTracker({ executable, settings }, async (tracker) => {
     return (await fetch(`${await tracker.operationsUrl()}metrics`)).text()
   })
@@ -73,7 +73,8 @@ test('every metric of rules and dashboard is a tracker’s', () => {
   const rules = readFileSync(RULES, 'utf8').replace(/^#.*$/gm, '')
   const named = [rules, ...expressions].join('\n').match(/\b(tracker|process)_[a-z_]+\b/g) ?? []
   expect(named.length).toBeGreaterThan(20)
-  const there = new Set(metrics.match(/^[a-z_]+/gm))
+  // What has nothing to tell yet has a type.
+  const there = new Set(metrics.match(/(?<=^# TYPE )[a-z_]+|^[a-z_]+/gm))
   expect([...new Set(named)].filter((name) => !there.has(name))).toEqual([])
   for (const [, reasons] of rules.matchAll(/reason=~?"([^"]+)"/g)) {
     for (const reason of reasons.split('|')) expect(metrics).toContain(`reason="${reason}"`)

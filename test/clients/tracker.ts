@@ -7,6 +7,9 @@ import type { Place } from './lab.ts'
 import type { TestProcess } from './process.ts'
 
 const READY_MS = 10_000
+/** Clients are counted after 2, 6 and 14 seconds, and then told within one. */
+const COUNTED_MS = 20_000
+const STATISTICS = '[statistics]\ninterval = 1\npeer_clients = true\n'
 const CERTIFICATE_MS = 10_000
 
 /** One of our executables, or what stands in for it, and the protocol that it speaks. */
@@ -56,7 +59,8 @@ export class Tracker {
       announceIntervalSec === undefined ? '' : `peer_announce_interval = ${announceIntervalSec}\n`
     // What clients are told is then exactly the interval.
     const protocol = `[protocol]\ninterval_jitter = 0\n${interval}`
-    await Bun.write(path, `[network]\naddress = '${address}'\n${tls}${protocol}`)
+    const network = `[network]\naddress = '${address}'\n${tls}`
+    await Bun.write(path, network + protocol + STATISTICS)
     const run = kind.executable.endsWith('.ts') ? [process.execPath] : []
     const started = place.start(kind.name, [...run, kind.executable, '-c', path])
     const line = await started.waitForOutput(/listening on ([^(\n]+) \(/, READY_MS)
@@ -72,6 +76,13 @@ export class Tracker {
   /** Where clients find it when they reach it as `host`. */
   url(host: string): string {
     return trackerUrl(this.kind, hostPort(host, this.port))
+  }
+
+  /** Throws unless it soon tells that these are the clients of all peers, and none else. */
+  async expectClients(...names: string[]): Promise<void> {
+    if (!this.kind.countsCompleted) return
+    const shares = names.map((name) => `${RegExp.escape(name)} [\\d.]+ %`).join(', ')
+    await this.process.waitForOutput(new RegExp(`^clients: ${shares}$`, 'm'), COUNTED_MS)
   }
 
   /** Its exit code; 0 after a clean stop. */

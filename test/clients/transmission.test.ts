@@ -13,6 +13,7 @@ describe.concurrent('Transmission', () => {
       await using lab = await Lab.open()
       const clients = { seeder: transmission, leecher: transmission }
       const { tracker } = await moveFile(lab, IPV4, clients)
+      await tracker.expectClients('Transmission')
       expect(await tracker.stop()).toBe(0)
     },
     TEST_MS,

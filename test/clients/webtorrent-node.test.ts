@@ -11,8 +11,22 @@ import {
 import { testPairs } from './webtorrent-transfer.ts'
 
 testPairs('webtorrent and libtorrent', [
-  ['Bun to Node with a magnet link', webtorrentInBun, webtorrentInNodeByMagnet, [WSS], IPV6],
-  ['libtorrent to Node', libtorrentOverWebRtc, webtorrentInNode, [WS], IPV4],
+  [
+    'Bun to Node with a magnet link',
+    webtorrentInBun,
+    webtorrentInNodeByMagnet,
+    [WSS],
+    IPV6,
+    ['WebTorrent'],
+  ],
+  [
+    'libtorrent to Node',
+    libtorrentOverWebRtc,
+    webtorrentInNode,
+    [WS],
+    IPV4,
+    ['WebTorrent', 'libtorrent (Rasterbar)'],
+  ],
   ['Node to libtorrent', webtorrentInNode, libtorrentOverWebRtc, [WSS], IPV4],
   ['libtorrent to libtorrent', libtorrentOverWebRtc, libtorrentOverWebRtc, [WS], IPV6],
 ])

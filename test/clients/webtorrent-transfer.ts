@@ -19,15 +19,17 @@ export type Pair = readonly [
   leecher: Client,
   trackers: readonly TrackerKind[],
   hosts: Hosts,
+  /** What the tracker calls them, in its order. */
+  clients?: readonly string[],
 ]
 
 /** Each pair over each tracker is one test. WebRTC is the only transport that these clients have. */
 export function testPairs(suite: string, pairs: readonly Pair[]): void {
   describe.concurrent(suite, () => {
-    for (const [name, seeder, leecher, trackers, hosts] of pairs) {
+    for (const [name, seeder, leecher, trackers, hosts, clients] of pairs) {
       for (const tracker of trackers) {
         const title = `moves a file from ${name} over ${tracker.scheme} and ${hosts.family}`
-        const run = () => moveAndStop(hosts, { tracker, seeder, leecher })
+        const run = () => moveAndStop(hosts, { tracker, seeder, leecher }, clients)
         test(`${title}, and the tracker counts it`, run, TEST_MS)
       }
     }
@@ -37,11 +39,13 @@ export function testPairs(suite: string, pairs: readonly Pair[]): void {
 async function moveAndStop(
   hosts: Hosts,
   what: { tracker: TrackerKind; seeder: Client; leecher: Client },
+  clients?: readonly string[],
 ): Promise<void> {
   await using lab = await Lab.open()
   const { tracker } = await moveFile(lab, hosts, {
     ...what,
     announceIntervalSec: ANNOUNCE_INTERVAL_SEC,
   })
+  if (clients !== undefined) await tracker.expectClients(...clients)
   expect(await tracker.stop()).toBe(0)
 }
