@@ -64,12 +64,18 @@ class Loading<S extends Schema> {
   takeFile(path: string, file: SettingsFile): void {
     for (const [name, value] of Object.entries(file.table)) {
       const node = Object.hasOwn(this.#settings.schema, name) ? this.#settings.schema[name] : null
-      if (node !== null && isSection(node)) {
+      const isKnown = node !== null && isSection(node)
+      if (isKnown || (isTable(value) && this.#isRetiredSection(name))) {
         this.#takeSection(path, file, name, value)
       } else {
         this.#takeKey('', name, value, `${path}:${file.lines.find([name])}`)
       }
     }
+  }
+
+  /** Of which every key has a sentence of its own. */
+  #isRetiredSection(name: string): boolean {
+    return Object.keys(this.#settings.retired).some((path) => path.startsWith(`${name}.`))
   }
 
   #takeSection(path: string, file: SettingsFile, name: string, value: TomlValue): void {

@@ -22,7 +22,7 @@ export const retiredKeys: Readonly<Record<string, string>> = {
   'metrics.prometheus_endpoint_address': 'it is called [operations] address.',
   'metrics.torrent_count_update_interval': PROMETHEUS,
   'metrics.peer_clients': 'it is called [statistics] peer_clients.',
-  'metrics.prometheus_peer_id_prefixes':
+  'metrics.peer_id_prefixes':
     'peers are counted by client ([statistics] peer_clients), not by peer id; delete the line.',
 
   'cleaning.torrent_cleaning_interval': 'it is called [cleaning] interval.',

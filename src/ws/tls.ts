@@ -60,7 +60,13 @@ function readFile(setting: string, path: string): Buffer {
     return readFileSync(path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new TlsError(`[network] ${setting} '${path}' cannot be read (${code ?? String(error)})`)
+    const remedy =
+      code === 'EACCES'
+        ? ': give the user that runs the tracker, or a group of that user, the right to read it'
+        : ''
+    throw new TlsError(
+      `[network] ${setting} '${path}' cannot be read (${code ?? String(error)})${remedy}`,
+    )
   }
 }
 

@@ -24,6 +24,7 @@ const settings = defineSettings({
   retired: {
     'cleaning.clean_every': 'it is called [cleaning] interval.',
     pinning: 'workers are not pinned.',
+    'metrics.address': 'it is called [network] address.',
   },
   crossCheck: ({ cleaning }) => {
     if (cleaning.interval <= cleaning.max_age) return []
@@ -172,6 +173,10 @@ describe('an unknown key', () => {
     [
       '[cleaning]\nclean_every = 1',
       '[cleaning] clean_every is not a setting here: it is called [cleaning] interval.',
+    ],
+    [
+      '[metrics]\naddress = 1',
+      '[metrics] address is not a setting here: it is called [network] address.',
     ],
     ['[pinning]\nactive = true', '[pinning] is not a setting here: workers are not pinned.'],
     ['xylophone = 1', 'Delete the line, or see -p for all settings.'],

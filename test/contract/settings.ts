@@ -8,6 +8,7 @@ import {
   type ConfigOf,
   defaultsOf,
   entriesOf,
+  isSection,
   type Schema,
   type Settings,
 } from '../../src/config/schema.ts'
@@ -75,5 +76,42 @@ export function oldFileContract<S extends Schema>(
       typeof value === 'object' ? Object.keys(value) : [''],
     )
     expect([origins.size, inFile.length]).toEqual([keys, keys])
+  })
+}
+
+/** `keys` are those that aquatic 0.9 prints; a renamed or missing one is told as such. */
+export function newerFileContract<S extends Schema>(
+  name: string,
+  settings: Settings<S>,
+  keys: readonly string[],
+): void {
+  const { schema, retired } = settings
+  const paths = new Set(entriesOf(schema).map(({ path }) => path))
+
+  describe(`the keys of ${name} 0.9`, () => {
+    test('that are gone do not shadow a setting that exists', () => {
+      for (const path of Object.keys(retired)) {
+        expect(paths).not.toContain(path)
+        const [section] = path.split('.')
+        if (path.includes('.') && section in schema) expect(isSection(schema[section])).toBe(true)
+      }
+    })
+
+    test('are each a setting here too, or have a sentence that says what to do', () => {
+      for (const path of keys) {
+        const [section] = path.split('.')
+        expect(paths.has(path) || path in retired || section in retired, path).toBe(true)
+      }
+    })
+
+    test('that were renamed name keys that exist', () => {
+      const titles = [
+        ...Object.values(retired)
+          .join(' ')
+          .matchAll(/\[(\w+)\] (\w+)/g),
+      ]
+      expect(titles.length).toBeGreaterThan(5)
+      for (const [, section, key] of titles) expect(paths).toContain(`${section}.${key}`)
+    })
   })
 }

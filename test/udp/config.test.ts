@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { type Environment, loadSettings } from '../../src/config/load.ts'
-import { entriesOf, isSection } from '../../src/config/schema.ts'
+import { entriesOf } from '../../src/config/schema.ts'
 import { type UdpConfig, udpSettings } from '../../src/udp/config.ts'
 import { MAX_BATCH_PACKETS } from '../../src/udp/layout.ts'
-import { oldFileContract, settingsContract } from '../contract/settings.ts'
+import { newerFileContract, oldFileContract, settingsContract } from '../contract/settings.ts'
 
 const entries = entriesOf(udpSettings.schema)
 
@@ -58,7 +58,7 @@ test('the limits that take effect are explained', () => {
   expect(of('protocol.max_scrape_torrents')).toMatch(/122 torrents over IPv4 and 102 over IPv6/)
 })
 
-const KEYS_OF_0_9 = [
+newerFileContract('aquatic_udp', udpSettings, [
   'socket_workers',
   'log_level',
   'network.address',
@@ -89,39 +89,7 @@ const KEYS_OF_0_9 = [
   'privileges.user',
   'access_list.mode',
   'access_list.path',
-]
-
-describe('keys of aquatic 0.9', () => {
-  test('that are gone do not shadow a setting that exists', () => {
-    for (const path of Object.keys(udpSettings.retired)) {
-      expect(entries.map((entry) => entry.path)).not.toContain(path)
-      const [name] = path.split('.')
-      const node = udpSettings.schema[name as keyof typeof udpSettings.schema]
-      if (path.includes('.')) expect(isSection(node)).toBe(true)
-    }
-  })
-
-  test('are each a setting here too, or have a sentence that says what to do', () => {
-    const paths = new Set(entries.map((entry) => entry.path))
-    for (const path of KEYS_OF_0_9) {
-      const [name] = path.split('.')
-      const { retired } = udpSettings
-      const isKnown = paths.has(path) || path in retired || name in retired
-      expect(isKnown, path).toBe(true)
-    }
-  })
-
-  test('that were renamed name keys that exist', () => {
-    const titles = [
-      ...Object.values(udpSettings.retired)
-        .join(' ')
-        .matchAll(/\[(\w+)\] (\w+)/g),
-    ]
-    expect(titles.length).toBeGreaterThan(5)
-    const paths = entries.map((entry) => entry.path)
-    for (const [, name, key] of titles) expect(paths).toContain(`${name}.${key}`)
-  })
-})
+])
 
 describe('addresses', () => {
   test('may be a list, also in the environment', () => {

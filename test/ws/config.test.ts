@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { type Environment, loadSettings } from '../../src/config/load.ts'
 import { entriesOf } from '../../src/config/schema.ts'
 import { type WsConfig, wsSettings } from '../../src/ws/config.ts'
-import { oldFileContract, settingsContract } from '../contract/settings.ts'
+import { newerFileContract, oldFileContract, settingsContract } from '../contract/settings.ts'
 
 function load(environment: Environment) {
   return loadSettings(wsSettings, null, environment)
@@ -70,6 +70,41 @@ const DEFAULTS: WsConfig = {
 
 settingsContract('aquatic_ws', wsSettings, DEFAULTS)
 oldFileContract('aquatic_ws', wsSettings, 22, DEFAULTS)
+newerFileContract('aquatic_ws', wsSettings, [
+  'socket_workers',
+  'swarm_workers',
+  'log_level',
+  'network.address',
+  'network.only_ipv6',
+  'network.tcp_backlog',
+  'network.enable_tls',
+  'network.tls_certificate_path',
+  'network.tls_private_key_path',
+  'network.websocket_max_message_size',
+  'network.websocket_max_frame_size',
+  'network.websocket_write_buffer_size',
+  'network.enable_http_health_checks',
+  'protocol.max_scrape_torrents',
+  'protocol.max_offers',
+  'protocol.peer_announce_interval',
+  'cleaning.torrent_cleaning_interval',
+  'cleaning.max_peer_age',
+  'cleaning.max_offer_age',
+  'cleaning.connection_cleaning_interval',
+  'cleaning.max_connection_idle',
+  'cleaning.close_after_tls_update_grace_period',
+  'privileges.drop_privileges',
+  'privileges.chroot_path',
+  'privileges.group',
+  'privileges.user',
+  'access_list.mode',
+  'access_list.path',
+  'metrics.run_prometheus_endpoint',
+  'metrics.prometheus_endpoint_address',
+  'metrics.torrent_count_update_interval',
+  'metrics.peer_clients',
+  'metrics.peer_id_prefixes',
+])
 
 test('the password of the certificate is the secret that is never shown', () => {
   const secret = entriesOf(wsSettings.schema).filter(({ setting }) => setting.secret)
