@@ -14,7 +14,10 @@ import { runSocketWorker } from '../src/udp/socket-worker.ts'
 if (isMainThread) {
   await runExecutable({
     ...udpProgram,
-    check: ({ access_list }) => accessListFaults(access_list),
+    check: async ({ access_list }) => ({
+      problems: await accessListFaults(access_list),
+      warnings: [],
+    }),
     run: (config, context) => {
       const seconds = context.values.get(HEALTH_CHECK.name)
       if (seconds !== undefined) return checkHealth(config.network, seconds, askForConnectionId)

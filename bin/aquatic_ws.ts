@@ -9,15 +9,15 @@ import { wsProgram } from '../src/ws/config.ts'
 import { askForScrape } from '../src/ws/health-check.ts'
 import { runWsTracker } from '../src/ws/main.ts'
 import { runSocketWorker } from '../src/ws/socket-worker.ts'
-import { tlsFaults } from '../src/ws/tls.ts'
+import { checkTls } from '../src/ws/tls.ts'
 
 if (isMainThread) {
   await runExecutable({
     ...wsProgram,
-    check: async ({ network, access_list }) => [
-      ...tlsFaults(network),
-      ...(await accessListFaults(access_list)),
-    ],
+    check: async ({ network, access_list }) => {
+      const { problems, warnings } = checkTls(network)
+      return { problems: [...problems, ...(await accessListFaults(access_list))], warnings }
+    },
     run: (config, context) => {
       const seconds = context.values.get(HEALTH_CHECK.name)
       const { network } = config

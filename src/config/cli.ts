@@ -26,14 +26,20 @@ export interface Program<S extends Schema> {
   exitCodes?: string
 }
 
+/** One line for each. */
+export interface CheckFindings {
+  readonly problems: readonly string[]
+  readonly warnings: readonly string[]
+}
+
 export interface Executable<S extends Schema> extends Program<S> {
   /** The package's, unless told otherwise. */
   version?: string
   /**
    * For --check: tries what a start would need beside its settings, such as the files that they name;
-   * one line for each mistake. Settings with a mistake of their own come with their default values.
+   * one line for each finding. Settings with a mistake of their own come with their default values.
    */
-  check?: (config: ConfigOf<S>) => Promise<string[]>
+  check?: (config: ConfigOf<S>) => Promise<CheckFindings>
   /**
    * Starts the program. A StartError thrown here ends the process with its message alone, any other
    * error with its stack. A program that is done when this returns gives its exit code.
@@ -90,16 +96,17 @@ async function runCommand<S extends Schema>(
   if (line.action === 'print-config') return print(name, defaultFile(name, settings.schema))
 
   const loaded = loadSettings(settings, line.configPath, environment)
-  for (const warning of loaded.warnings) writeStderr(`${name}: warning: ${warning}\n`)
   const isCheck = line.action === 'check'
-  const found = isCheck ? ((await executable.check?.(loaded.config)) ?? []) : []
-  const problems = [...loaded.problems, ...found]
+  const found = isCheck ? await executable.check?.(loaded.config) : undefined
+  const problems = [...loaded.problems, ...(found?.problems ?? [])]
+  const warnings = [...loaded.warnings, ...(found?.warnings ?? [])]
+  for (const warning of warnings) writeStderr(`${name}: warning: ${warning}\n`)
   if (problems.length > 0) {
     writeStderr(problemReport(name, problems))
     return EXIT_FAILED
   }
   if (line.action === 'print-effective-config') return print(name, effectiveText(settings, loaded))
-  if (isCheck) return print(name, checkReport(line, loaded))
+  if (isCheck) return print(name, checkReport(line, { ...loaded, warnings }))
   return start(executable, loaded, line, environment)
 }
 

@@ -31,7 +31,7 @@ import { findAddresses, type Listening } from './listen.ts'
 import { canApply, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
-import { readTlsFiles, TlsError, type TlsFiles } from './tls.ts'
+import { readTlsFiles, TlsError, type TlsFiles, tlsWarnings } from './tls.ts'
 import { wsFigures } from './view.ts'
 import { Watch } from './watch.ts'
 
@@ -63,7 +63,9 @@ export async function runWsTracker(
 
 function tlsForStart({ network }: WsConfig): TlsFiles {
   try {
-    return readTlsFiles(network)
+    const files = readTlsFiles(network)
+    for (const text of tlsWarnings(files)) writeNotice('warn', `aquatic_ws: warning: ${text}`)
+    return files
   } catch (error) {
     if (error instanceof TlsError) throw new StartError(error.message)
     throw error
@@ -206,8 +208,10 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
     const { network } = this.config
     if (!network.use_tls) return
     try {
-      this.workers.tell({ tls: readTlsFiles(network) })
+      const tls = readTlsFiles(network)
+      this.workers.tell({ tls })
       log.info('new connections get the certificate as it is now')
+      for (const text of tlsWarnings(tls)) log.warn(text)
     } catch (error) {
       if (!(error instanceof TlsError)) throw error
       log.error(`the certificate stays as it was: ${error.message}`)

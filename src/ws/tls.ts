@@ -6,6 +6,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import forge from 'node-forge'
+import type { CheckFindings } from '../config/cli.ts'
+import { printable } from '../config/output.ts'
 
 /** Of the three parts of a PKCS#12 file, those before the check of the password. */
 const VERSION_AND_CONTENT = 2
@@ -41,18 +43,27 @@ export function readTlsFiles(settings: TlsSettings): TlsFiles {
 }
 
 /** What a start would find wrong with the files, for --check. */
-export function tlsFaults(settings: TlsSettings & { readonly use_tls: boolean }): string[] {
+export function checkTls(settings: TlsSettings & { readonly use_tls: boolean }): CheckFindings {
   const { use_tls, tls_pkcs12_path, tls_certificate_path, tls_private_key_path } = settings
   const isNamed =
     tls_pkcs12_path !== '' || (tls_certificate_path !== '' && tls_private_key_path !== '')
-  if (!use_tls || !isNamed) return []
+  if (!use_tls || !isNamed) return { problems: [], warnings: [] }
   try {
-    readTlsFiles(settings)
-    return []
+    return { problems: [], warnings: tlsWarnings(readTlsFiles(settings)) }
   } catch (error) {
-    if (error instanceof TlsError) return [error.message]
+    if (error instanceof TlsError) return { problems: [error.message], warnings: [] }
     throw error
   }
+}
+
+/** Why clients will refuse the certificate, although the server takes it: one line for each reason. */
+export function tlsWarnings({ cert }: TlsFiles): string[] {
+  const { subject, validFrom, validTo } = new X509Certificate(firstCertificate(cert))
+  const found = `the certificate (${printable(subject)})`
+  const now = Date.now()
+  if (Date.parse(validTo) < now) return [`${found} has expired, on ${validTo}: renew it`]
+  if (Date.parse(validFrom) <= now) return []
+  return [`${found} is valid from ${validFrom} on: see whether the clock is right`]
 }
 
 function readFile(setting: string, path: string): Buffer {

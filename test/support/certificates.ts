@@ -40,6 +40,15 @@ export class Certificates {
     chmodSync(this.path(`${name}-key.pem`), 0o644)
   }
 
+  /** NAME.pem is from now on a certificate of the same key that expired yesterday. */
+  expire(name: string): void {
+    const request = this.path(`${name}.csr`)
+    const key = this.path(`${name}-key.pem`)
+    this.openssl('req', '-new', '-key', key, '-subj', `/CN=${name}`, '-out', request)
+    const signed = ['-signkey', key, '-days', '-1', '-out', this.path(`${name}.pem`)]
+    this.openssl('x509', '-req', '-in', request, ...signed)
+  }
+
   /** The key of a certificate in the form that came before PKCS#8: SEC 1 or PKCS#1. */
   makeTraditional(name: string): string {
     const target = this.path(`${name}-traditional.pem`)

@@ -7,6 +7,7 @@ import { readTlsFiles, TlsError } from '../../src/ws/tls.ts'
 import { Certificates } from '../support/certificates.ts'
 import {
   type Endpoint,
+  listenOn,
   runTracker,
   type Tracker,
   WS_EXECUTABLE,
@@ -91,14 +92,62 @@ describe('files in PEM', () => {
   })
 })
 
-test('--check tries the files as a start does', async () => {
-  const executable = [WS_EXECUTABLE, '--check']
-  const good = settings(files.path('ec.pem'), files.path('ec-key.pem'))
-  const wrong = settings(files.path('ec.pem'), files.path('other-key.pem'))
-  expect(await runTracker({ executable, settings: good })).toMatchObject({ code: 0, stderr: '' })
-  const { code, stderr } = await runTracker({ executable, settings: wrong })
-  expect(code).toBe(1)
-  expect(stderr).toMatch(/1 mistake in the settings:\n.*is not that of the certificate/)
+describe('--check and a start', () => {
+  const inPkcs12 = (path: string, password: string) =>
+    `${listenOn('127.0.0.1:0')}use_tls = true\ntls_pkcs12_path = '${path}'
+    tls_pkcs12_password = '${password}'\n`
+
+  test('take good files, without a word', async () => {
+    const pair = settings(files.path('ec.pem'), files.path('ec-key.pem'))
+    const container = inPkcs12(files.makePkcs12('rsa', PASSWORD), PASSWORD)
+    for (const text of [pair, container]) {
+      const executable = [WS_EXECUTABLE, '--check']
+      expect(await runTracker({ executable, settings: text })).toMatchObject({
+        code: 0,
+        stderr: '',
+      })
+    }
+  })
+
+  test('refuse the others with the same words', async () => {
+    const keyless = files.makePkcs12('rsa', PASSWORD, '-nokeys')
+    const cases = [
+      [
+        settings(files.path('ec.pem'), files.path('other-key.pem')),
+        'is not that of the certificate',
+      ],
+      [settings(files.path('none.pem'), files.path('ec-key.pem')), 'cannot be read (ENOENT)'],
+      [inPkcs12(files.makePkcs12('rsa', PASSWORD), 'another'), 'that is not its password'],
+      [inPkcs12(keyless, PASSWORD), 'holds no private key'],
+      [inPkcs12(files.path('ec.pem'), ''), 'is no PKCS#12 file'],
+    ]
+    for (const [text, words] of cases) {
+      const check = await runTracker({ executable: [WS_EXECUTABLE, '--check'], settings: text })
+      const start = await runTracker({ executable: WS_EXECUTABLE, settings: text })
+      expect([check.code, start.code]).toEqual([1, 1])
+      const fault = check.stderr.replace('1 mistake in the settings:\n  ', '')
+      expect(fault).toContain(words)
+      expect(start.stderr).toBe(fault)
+      expect(fault).not.toContain(PASSWORD)
+    }
+  })
+
+  test('warn of a certificate that has expired', async () => {
+    files.make('old', 'ec')
+    files.expire('old')
+    const text = settings(files.path('old.pem'), files.path('old-key.pem'))
+    const warning =
+      /^aquatic_ws: warning: the certificate \(CN=old\) has expired, on .* GMT: renew it$/m
+    const check = await runTracker({ executable: [WS_EXECUTABLE, '--check'], settings: text })
+    expect(check.code).toBe(0)
+    expect(check.stderr).toMatch(warning)
+    await withTracker({ executable: WS_EXECUTABLE, settings: text }, async (tracker) => {
+      expect(tracker.stderr).toMatch(warning)
+      await serves(tracker)
+      tracker.signal('SIGUSR1')
+      await tracker.waitForOutput(/warn .*has expired/)
+    })
+  })
 })
 
 describe('a file in PKCS#12', () => {
