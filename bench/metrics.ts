@@ -1,6 +1,7 @@
 // What counting costs: a worker's counters per packet, its histograms per batch, and the publishing.
 // Run: bun bench/metrics.ts [--smoke]. Prints nanoseconds per packet as minimum and median over rounds,
-// for the same loop without any counting, with it, and the difference; then what a publish costs.
+// for the same loop without any counting, with it, and the difference; then what a publish costs, and
+// what aquatic_ws takes to time its messages, by how many come in one turn of the event loop.
 //
 // The loop stands for a busy socket worker: batches of 20 packets, per packet four counters (bytes in,
 // bytes out, request, response), per batch one more reading of the clock and two histograms.
@@ -8,6 +9,8 @@
 import { publish, slotWords } from '../src/metrics/counters.ts'
 import { histogramCounters, histogramShape, observe } from '../src/metrics/histogram.ts'
 import { clockNanoseconds, readClock } from '../src/os/clock.ts'
+import { COUNTER_COUNT } from '../src/ws/counters.ts'
+import { TurnTimes } from '../src/ws/turn-times.ts'
 
 const smoke = process.argv.includes('--smoke')
 const BATCH = 20
@@ -69,6 +72,20 @@ function report(name: string, unit: string, times: readonly number[]): number {
   return median
 }
 
+const turnTimes = new TurnTimes(new Int32Array(COUNTER_COUNT))
+const TURN_SIZES = [1, 2, 5, 10, 20, 64] as const
+
+/** The same plain loop, in turns of a size, timed as aquatic_ws does. */
+function timing(size: number, times: TurnTimes | null): void {
+  for (let i = 0; i < BATCHES * BATCH; ) {
+    for (let left = size; left > 0; left--) {
+      times?.received()
+      packet(i++)
+    }
+    times?.sent()
+  }
+}
+
 const without: number[] = []
 const withCounting: number[] = []
 const publishing: number[] = []
@@ -84,4 +101,12 @@ const base = report('loop without counting', 'ns per packet', without)
 const all = report('loop with counting', 'ns per packet', withCounting)
 console.log(`counting                 ${(all - base).toFixed(2)} ns per packet`)
 report(`publish of ${WORDS} words`, 'ns, 15 times a second', publishing)
+for (const size of TURN_SIZES) {
+  const steps = BATCHES * BATCH
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const untimed = nanosecondsOf(() => timing(size, null), steps)
+    return nanosecondsOf(() => timing(size, turnTimes), steps) - untimed
+  })
+  report(`times, ${size} per turn`, 'ns per message', rounds)
+}
 console.log(`checksum ${checksum}`)

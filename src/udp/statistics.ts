@@ -2,8 +2,9 @@
 // family, and what there is now. Called by watch.ts. Owns nothing.
 import type { ClientCount } from '../census/tally.ts'
 import { clientsFigures, clientsText } from '../census/view.ts'
-import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
-import { duration, grouped, rateText, textTable } from '../metrics/text-table.ts'
+import { countOf, type Distribution } from '../metrics/histogram.ts'
+import { responseTimesFigures, responseTimesText } from '../metrics/response-times.ts'
+import { grouped, rateText, textTable } from '../metrics/text-table.ts'
 import type { SwarmCounts } from '../swarm/count.ts'
 import type { CounterName, FamilyCounter } from './counters.ts'
 import { COUNTERS } from './counters.ts'
@@ -67,11 +68,10 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
 /** The same for programs: counts of the interval, not rates; times in seconds. */
 export function statisticsFigures(interval: StatisticsInterval): object {
   const { counts, responseTime, batchSize, swarms, lockWaits, lockSleeps, receiveDrops } = interval
-  const times = [0.5, 0.99, 0.999].map((share) => quantile(responseTime, share) / 1e9)
   return {
     seconds: interval.seconds,
     counts: Object.fromEntries(counts),
-    response_time_seconds: { p50: times[0], p99: times[1], p999: times[2] },
+    response_time_seconds: responseTimesFigures(responseTime),
     batches: countOf(batchSize),
     batched_packets: batchSize.sum,
     receive_drops: receiveDrops,
@@ -114,11 +114,8 @@ function rejects(interval: StatisticsInterval): string {
 function remarks(interval: StatisticsInterval): string {
   const { counts, responseTime, batchSize, lockWaits, lockSleeps, receiveDrops } = interval
   const packets = countOf(responseTime)
-  const times = [0.5, 0.99, 0.999].map((share) => duration(quantile(responseTime, share)))
   const batch = batchSize.sum / Math.max(1, countOf(batchSize))
-  const served =
-    `response time p50 ${times[0]}, p99 ${times[1]}, p99.9 ${times[2]}; ` +
-    `packets per batch ${batch.toFixed(1)}; `
+  const served = `${responseTimesText(responseTime)}; packets per batch ${batch.toFixed(1)}; `
   const slept = lockSleeps === 0 ? '' : `lock sleeps ${lockSleeps}, `
   return (
     `${packets === 0 ? '' : served}${channels(counts)}receive drops ${receiveDrops}, ` +

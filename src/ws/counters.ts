@@ -1,5 +1,9 @@
-// What a socket worker of aquatic_ws counts. Workers count in memory of their own and publish it to
-// their slots of shared memory once a second (metrics/counters.ts); main reads them there.
+// What a socket worker of aquatic_ws counts and measures. Workers count in memory of their own and publish
+// it to their slots of shared memory four times a second (metrics/counters.ts); main reads them there.
+//
+//  0… counters │ RESPONSE_TIME… │ TURN_SIZE…
+import { slotWords } from '../metrics/counters.ts'
+import { histogramCounters, histogramShape } from '../metrics/histogram.ts'
 
 /** In this order in memory. Names are those of the statistics. */
 export const COUNTERS = [
@@ -40,6 +44,7 @@ export const COUNTERS = [
   'receiver_gone_offer',
   'receiver_gone_answer',
   'rejected_not_allowed',
+  'slow_clients',
 ] as const
 
 export type CounterName = (typeof COUNTERS)[number]
@@ -82,3 +87,21 @@ export const DROPPED_BETWEEN_WORKERS_ANSWER = 33
 export const RECEIVER_GONE_OFFER = 34
 export const RECEIVER_GONE_ANSWER = 35
 export const REJECTED_NOT_ALLOWED = 36
+export const SLOW_CLIENTS = 37
+
+/** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
+export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
+/** Messages per turn of the event loop, per turn. */
+export const TURN_SIZE_SHAPE = histogramShape(0, 12, 0)
+
+export const HISTOGRAMS = {
+  response_time: RESPONSE_TIME_SHAPE,
+  turn_size: TURN_SIZE_SHAPE,
+} as const
+
+export const RESPONSE_TIME = COUNTERS.length
+export const TURN_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
+
+/** What a worker counts, histograms included; and the words of its slot. */
+export const COUNTER_COUNT = TURN_SIZE + histogramCounters(TURN_SIZE_SHAPE)
+export const COUNTER_WORDS = slotWords(COUNTER_COUNT)

@@ -7,7 +7,7 @@ import type { AccessListData } from '../access-list/list.ts'
 import { Census, fromSwarms } from '../census/census.ts'
 import { type RunContext, StartError } from '../config/cli.ts'
 import { logFor, setLog, writeNotice } from '../log/log.ts'
-import { counterSlots, slotWords } from '../metrics/counters.ts'
+import { counterSlots } from '../metrics/counters.ts'
 import type { Identity } from '../os/privileges.ts'
 import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
 import { CountState } from '../persistence/count-state.ts'
@@ -23,7 +23,7 @@ import type { ProtocolFigures } from '../tracker/view.ts'
 import { type WsConfig, wsSettings } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
-import { COUNTERS } from './counters.ts'
+import { COUNTER_WORDS } from './counters.ts'
 import { DRAIN_SECONDS } from './drain.ts'
 import type { ExchangeEnds } from './exchange.ts'
 import { createExchange, portsOf } from './exchange-rings.ts'
@@ -110,6 +110,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
   protected readonly watch: Watch
   protected readonly census: Census | null
   private readonly own: WsStart
+  private readonly exchange: readonly (ExchangeEnds | null)[]
   private readonly shared: Omit<
     SocketWorkerData,
     'index' | 'heartbeat' | 'exchange' | 'accessList' | 'fault'
@@ -119,13 +120,26 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
     const { config, swarms, listening, tls, workers, counts } = start
     super(NAME, wsSettings.schema, log, start)
     this.own = start
-    const counters = counterSlots(workers, COUNTERS.length)
+    const counters = counterSlots(workers, COUNTER_WORDS)
     const maxConnections = connectionLimit(config)
     const [key0, key1] = randomFillSync(new Int32Array(2))
     this.census = config.statistics.peer_clients
       ? new Census(fromSwarms(attachSwarms(swarms, config.protocol.count_downloads)))
       : null
-    this.watch = new Watch(config, workers, maxConnections, counters, swarms, log, this.census)
+    this.exchange = createExchange(workers, {
+      messageBytesMax: config.network.websocket_max_message_size,
+      maxOffers: config.protocol.max_offers,
+    })
+    this.watch = new Watch(
+      config,
+      workers,
+      maxConnections,
+      counters,
+      swarms,
+      this.exchange.flatMap((ends) => ends?.inRings ?? []),
+      log,
+      this.census,
+    )
     counts?.onChange((keptCounts) => this.workers.tell({ keptCounts }))
     this.shared = {
       role: 'socket',
@@ -138,7 +152,6 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
       connections: createConnectionStates(workers, maxConnections),
       limits: createConnectionLimits(maxConnections),
       counters,
-      counterWords: slotWords(COUNTERS.length),
       signalKeys: { key0, key1 },
       messageBytesMax: config.network.websocket_max_message_size,
       countDownloads: config.protocol.count_downloads,
@@ -147,10 +160,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
   }
 
   protected async startWorkers(): Promise<void> {
-    const { messageBytesMax, requests } = this.shared
-    const limits = { messageBytesMax, maxOffers: requests.maxOffers }
-    const ends = createExchange(this.own.workers, limits)
-    await Promise.all(ends.map((exchange, index) => this.startWorker(index, exchange)))
+    await Promise.all(this.exchange.map((exchange, index) => this.startWorker(index, exchange)))
   }
 
   protected workersServe(): void {

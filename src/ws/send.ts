@@ -6,13 +6,15 @@
 // the meantime it gets no offers (signal.ts chooses somebody else), and when the answers it has
 // caused are too much as well, the connection ends.
 import { type Connection, type Connections, OUTBOX_OFFERS_MAX, type Socket } from './connection.ts'
-import { CLOSED_BACKLOG, SENT_BYTES, SENT_MESSAGES } from './counters.ts'
+import { CLOSED_BACKLOG, SENT_BYTES, SENT_MESSAGES, SLOW_CLIENTS } from './counters.ts'
+import { TurnTimes } from './turn-times.ts'
 
 export class Sender {
   private readonly connections: Connections
   /** May be replaced while it is at work. */
   backlogMax: number
   private readonly counts: Int32Array
+  private readonly times: TurnTimes
   private waiting: Connection[] = []
   private flushed: Connection[] = []
   private flushPlanned = false
@@ -23,6 +25,12 @@ export class Sender {
     this.connections = connections
     this.backlogMax = backlogMax
     this.counts = counts
+    this.times = new TurnTimes(counts)
+  }
+
+  /** A message has come, before anything is sent because of it. */
+  received(): void {
+    if (this.times.received()) this.planFlush()
   }
 
   send(connection: Connection, message: string): void {
@@ -36,9 +44,7 @@ export class Sender {
     if (connection.waitsForFlush) return
     connection.waitsForFlush = true
     this.waiting.push(connection)
-    if (this.flushPlanned) return
-    this.flushPlanned = true
-    setImmediate(this.flushAll)
+    this.planFlush()
   }
 
   /** The socket has room again. */
@@ -48,6 +54,12 @@ export class Sender {
     connection.backlog = false
     if (connection.outbox.length > 0) this.flushOne(connection)
     this.connections.publish(connection)
+  }
+
+  private planFlush(): void {
+    if (this.flushPlanned) return
+    this.flushPlanned = true
+    setImmediate(this.flushAll)
   }
 
   private flush(): void {
@@ -60,6 +72,7 @@ export class Sender {
       this.flushOne(list[i])
     }
     list.length = 0
+    this.times.sent()
   }
 
   private flushOne(connection: Connection): void {
@@ -67,7 +80,10 @@ export class Sender {
     if (socket === null || connection.closed) return
     const wasBusy = connection.outbox.length >= OUTBOX_OFFERS_MAX
     socket.cork(this.sendAll)
-    if (socket.getBufferedAmount() > 0) connection.backlog = true
+    if (socket.getBufferedAmount() > 0) {
+      connection.backlog = true
+      this.counts[SLOW_CLIENTS]++
+    }
     if (wasBusy || connection.backlog) this.connections.publish(connection)
   }
 

@@ -25,7 +25,7 @@ import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
-import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTERS } from './counters.ts'
+import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTER_COUNT, COUNTER_WORDS } from './counters.ts'
 import { Drain } from './drain.ts'
 import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { Handler } from './handle.ts'
@@ -76,7 +76,6 @@ export interface SocketWorkerData extends WorkerStart, WorkerSettings {
   readonly exchange: ExchangeEnds | null
   readonly accessList: AccessListData
   readonly counters: SharedArrayBuffer
-  readonly counterWords: number
   /** Tests only: throw once the first message has been served. */
   readonly fault: boolean
 }
@@ -120,7 +119,7 @@ class SocketWorker {
   private readonly sender: Sender
   private readonly upgrader: Upgrader
   private readonly housekeeping: Housekeeping
-  private readonly counts = new Int32Array(COUNTERS.length)
+  private readonly counts = new Int32Array(COUNTER_COUNT)
   private readonly heap = new Heap(this.counts)
   private readonly counters: Int32Array
   private readonly heartbeat: Int32Array
@@ -267,6 +266,7 @@ class SocketWorker {
     if (connection.closed) return
     if (connection.awaitsPong) this.answeredPing(connection)
     const text = typeof message === 'string' ? message : this.decode(message)
+    this.sender.received()
     this.handler.message(connection, text)
     if (this.data.fault) provokeFault()
   }
@@ -312,6 +312,6 @@ class SocketWorker {
     beat(this.heartbeat)
     this.heap.tend()
     if (this.now !== before) this.housekeeping.tick(this.now)
-    publish(this.counts, this.counters, this.data.index * this.data.counterWords)
+    publish(this.counts, this.counters, this.data.index * COUNTER_WORDS)
   }
 }

@@ -2,6 +2,8 @@
 // is now. Called by watch.ts. Owns nothing.
 import type { ClientCount } from '../census/tally.ts'
 import { clientsFigures, clientsText } from '../census/view.ts'
+import { countOf, type Distribution } from '../metrics/histogram.ts'
+import { responseTimesFigures, responseTimesText } from '../metrics/response-times.ts'
 import { grouped, rateText, textTable } from '../metrics/text-table.ts'
 import type { SwarmCounts } from '../swarm/count.ts'
 import { COUNTERS, type CounterName } from './counters.ts'
@@ -12,6 +14,9 @@ export interface StatisticsInterval {
   readonly counts: ReadonlyMap<CounterName, number>
   /** Peers by client; null when they are not counted. */
   readonly clients: readonly ClientCount[] | null
+  readonly responseTime: Distribution
+  /** Messages per turn of the event loop. */
+  readonly turnSize: Distribution
   /** Times that a lock was not free at once. */
   readonly lockWaits: number
   readonly connections: number
@@ -55,11 +60,19 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
     `seeders ${grouped(swarms.seeders)}, leechers ${grouped(swarms.leechers)}\n` +
     `rejects/s: ${troubles(interval)}\n` +
     clientsText(interval.clients) +
-    `lost between workers: offers ${changed('dropped_between_workers_offer')}, ` +
+    served(interval) +
+    `slow clients ${changed('slow_clients')}; lost between workers: offers ${changed('dropped_between_workers_offer')}, ` +
     `answers ${changed('dropped_between_workers_answer')}; receiver gone: ` +
     `offers ${changed('receiver_gone_offer')}, answers ${changed('receiver_gone_answer')}; ` +
     `lock waits ${lockWaits}\n`
   )
+}
+
+/** How long messages took, and how many came at once; '' when there was none. */
+function served({ responseTime, turnSize }: StatisticsInterval): string {
+  if (countOf(responseTime) === 0) return ''
+  const atOnce = turnSize.sum / Math.max(1, countOf(turnSize))
+  return `${responseTimesText(responseTime)}; messages at once ${atOnce.toFixed(1)}\n`
 }
 
 /** The same for programs: counts of the interval, not rates. */
@@ -68,7 +81,15 @@ export function statisticsFigures(interval: StatisticsInterval): object {
   const { torrents, seeders, leechers } = swarms
   const now = { connections, connection_limit: connectionLimit, torrents, seeders, leechers }
   const clients = clientsFigures(interval.clients)
-  return { seconds, counts: Object.fromEntries(counts), lock_waits: lockWaits, clients, now }
+  return {
+    seconds,
+    counts: Object.fromEntries(counts),
+    response_time_seconds: responseTimesFigures(interval.responseTime),
+    turns: countOf(interval.turnSize),
+    lock_waits: lockWaits,
+    clients,
+    now,
+  }
 }
 
 function rate({ counts, seconds }: StatisticsInterval, name: CounterName): string {

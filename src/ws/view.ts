@@ -15,7 +15,12 @@ import type { Reading, Watch } from './watch.ts'
 export function wsFigures(watch: Watch): ProtocolFigures {
   const families = () => {
     const reading = watch.read()
-    return [...messageFamilies(reading), ...connectionFamilies(reading), ...swarmFamilies(reading)]
+    return [
+      ...messageFamilies(reading),
+      ...timeFamilies(reading),
+      ...connectionFamilies(reading),
+      ...swarmFamilies(reading),
+    ]
   }
   return { prefix: 'tracker_ws', families, charts: CHARTS, breakdowns: BREAKDOWNS }
 }
@@ -61,6 +66,40 @@ function messageFamilies(reading: Reading): MetricFamily[] {
   ]
 }
 
+function timeFamilies(reading: Reading): MetricFamily[] {
+  return [
+    {
+      kind: 'histogram',
+      name: RESPONSE_TIME,
+      help: 'From when a message came until all that it caused was sent.',
+      scale: 1e-9,
+      samples: [{ labels: {}, distribution: reading.responseTime }],
+    },
+    {
+      kind: 'histogram',
+      name: TURN_MESSAGES,
+      help: 'Messages that came in one turn of the event loop.',
+      scale: 1,
+      samples: [{ labels: {}, distribution: reading.turnSize }],
+    },
+    counterFamily(
+      'tracker_ws_lock_waits_total',
+      'Times that a table was locked by another worker.',
+      [[{}, reading.lockWaits]],
+    ),
+    counterFamily(
+      'tracker_ws_lock_sleeps_total',
+      'Lock waits that took so long that the worker slept.',
+      [[{}, reading.lockSleeps]],
+    ),
+    gaugeFamily(
+      'tracker_ws_channel_fill_ratio',
+      'The fullest channel between two workers, from 0 to 1.',
+      [[{}, reading.channelFill]],
+    ),
+  ]
+}
+
 function connectionFamilies(reading: Reading): MetricFamily[] {
   return [
     gaugeFamily('tracker_ws_connections', 'Open connections.', [[{}, reading.connections]]),
@@ -68,6 +107,11 @@ function connectionFamilies(reading: Reading): MetricFamily[] {
       [{}, reading.connectionLimit],
     ]),
     plain(reading, 'connections_opened', 'Connections opened.'),
+    plain(
+      reading,
+      'slow_clients',
+      'Times that a client did not take all at once; until it has, it gets no offers.',
+    ),
     counterFamily(
       'tracker_ws_refused_connections_total',
       'Connections that were refused, by reason.',
@@ -81,18 +125,13 @@ function connectionFamilies(reading: Reading): MetricFamily[] {
   ]
 }
 
-function swarmFamilies({ swarms, lockWaits }: Reading): MetricFamily[] {
+function swarmFamilies({ swarms }: Reading): MetricFamily[] {
   return [
     gaugeFamily('tracker_ws_torrents', 'Torrents with at least one peer.', [[{}, swarms.torrents]]),
     gaugeFamily('tracker_ws_peers', 'Peers in all torrents.', [
       [{ role: 'seeder' }, swarms.seeders],
       [{ role: 'leecher' }, swarms.leechers],
     ]),
-    counterFamily(
-      'tracker_ws_lock_waits_total',
-      'Times that a table was locked by another worker.',
-      [[{}, lockWaits]],
-    ),
   ]
 }
 
@@ -106,6 +145,9 @@ function byLabel({ counts }: Reading, prefix: string, label: string): LabelledVa
 function plain({ counts }: Reading, name: CounterName, help: string): MetricFamily {
   return counterFamily(`tracker_ws_${name}_total`, help, [[{}, counts.get(name) ?? 0]])
 }
+
+const RESPONSE_TIME = 'tracker_ws_response_time_seconds'
+const TURN_MESSAGES = 'tracker_ws_turn_messages'
 
 const CHARTS: readonly ChartSpec[] = [
   {
@@ -123,6 +165,13 @@ const CHARTS: readonly ChartSpec[] = [
       { title: 'passed on', metric: 'tracker_ws_offers_sent_total', show: 'rate' },
       { title: 'answers', metric: 'tracker_ws_answers_sent_total', show: 'rate' },
     ],
+  },
+  {
+    title: 'Time to answer',
+    unit: 'seconds',
+    series: [0.5, 0.99, 0.999].map((share) => {
+      return { title: `p${share * 100}`, metric: RESPONSE_TIME, show: { quantile: share } }
+    }),
   },
   {
     title: 'Connections',
@@ -146,9 +195,17 @@ const CHARTS: readonly ChartSpec[] = [
         metric: 'tracker_ws_dropped_between_workers_total',
         show: 'rate',
       },
+      { title: 'slow clients', metric: 'tracker_ws_slow_clients_total', show: 'rate' },
     ],
   },
   trafficChart('tracker_ws'),
+  {
+    title: 'Messages at once',
+    unit: 'count',
+    series: [0.5, 0.99].map((share) => {
+      return { title: `p${share * 100}`, metric: TURN_MESSAGES, show: { quantile: share } }
+    }),
+  },
 ]
 
 const BREAKDOWNS: readonly BreakdownSpec[] = [

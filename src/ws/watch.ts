@@ -2,11 +2,13 @@
 // says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
 import type { Census } from '../census/census.ts'
 import type { ClientCount } from '../census/tally.ts'
+import { ringFill } from '../channel/ring.ts'
 import { type Log, writeFigures } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
+import { type Distribution, since } from '../metrics/histogram.ts'
 import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
-import { COUNTERS, type CounterName } from './counters.ts'
+import { COUNTERS, type CounterName, HISTOGRAMS } from './counters.ts'
 import { statisticsFigures, statisticsText } from './statistics.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
@@ -21,7 +23,12 @@ export interface Reading {
   /** At most so many at once. */
   readonly connectionLimit: number
   readonly swarms: SwarmCounts
+  readonly responseTime: Distribution
+  readonly turnSize: Distribution
   readonly lockWaits: number
+  readonly lockSleeps: number
+  /** The fullest channel between two workers, from 0 to 1. */
+  readonly channelFill: number
   /** Null when they are not counted. */
   readonly clients: readonly ClientCount[] | null
   /** Messages received by each worker. */
@@ -36,9 +43,10 @@ interface Limits {
 }
 
 export class Watch {
-  private readonly reader: CounterReader<CounterName>
+  private readonly reader: CounterReader<CounterName, keyof typeof HISTOGRAMS>
   private readonly workers: number
   private readonly swarms: SwarmBuffers
+  private readonly rings: readonly SharedArrayBuffer[]
   private readonly maxConnections: number
   private statisticsInterval = 0
   private limits: Limits
@@ -47,22 +55,27 @@ export class Watch {
   private before: Reading
   private readonly census: Census | null
 
-  /** `maxConnections`: what the system allows, if it is less than the settings do. */
+  /**
+   * `maxConnections`: what the system allows, if it is less than the settings do. `rings`: those between
+   * workers.
+   */
   constructor(
     config: { limits: Limits; statistics: { interval: number } },
     workers: number,
     maxConnections: number,
     counters: SharedArrayBuffer,
     swarms: SwarmBuffers,
+    rings: readonly SharedArrayBuffer[],
     log: Log,
     census: Census | null,
   ) {
     this.maxConnections = maxConnections
     this.census = census
     this.limits = config.limits
-    this.reader = new CounterReader(counters, COUNTERS)
+    this.reader = new CounterReader(counters, COUNTERS, HISTOGRAMS)
     this.workers = workers
     this.swarms = swarms
+    this.rings = rings
     this.configure(config)
     this.before = this.read()
     const line = (counter: CounterName, what: string, key: keyof Limits) =>
@@ -106,7 +119,11 @@ export class Watch {
       connections: count('connections_opened') - count('connections_closed'),
       connectionLimit: this.limits.max_connections,
       swarms,
+      responseTime: this.reader.histogram('response_time'),
+      turnSize: this.reader.histogram('turn_size'),
       lockWaits: swarms.contendedLocks,
+      lockSleeps: swarms.sleptLocks,
+      channelFill: Math.max(0, ...this.rings.map(ringFill)),
       workers: Array.from({ length: this.workers }, (_, i) => {
         return this.reader.ofWorker(i).get('received_messages') ?? 0
       }),
@@ -130,6 +147,8 @@ export class Watch {
       clients: now.clients,
       seconds: (now.at - before.at) / 1000,
       counts: new Map(more),
+      responseTime: since(now.responseTime, before.responseTime),
+      turnSize: since(now.turnSize, before.turnSize),
       lockWaits: now.lockWaits - before.lockWaits,
       connections: now.connections,
       connectionLimit: now.connectionLimit,

@@ -1,9 +1,17 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { announceRequest } from '../support/packets.ts'
-import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
+import {
+  EXECUTABLE,
+  listenOn,
+  type Tracker,
+  WS_EXECUTABLE,
+  withTracker,
+} from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
+import { WsClient } from '../support/ws-client.ts'
+import { announce, newHash } from '../ws/messages.ts'
 import { type Page, withChromium } from './chromium.ts'
 
 setDefaultTimeout(120_000)
@@ -14,12 +22,56 @@ const SETTINGS = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0
 // In a network namespace of its own the loopback device may be down.
 spawnSync('ip', ['link', 'set', 'lo', 'up'])
 
-async function used(tracker: Tracker): Promise<string> {
-  await withClient('127.0.0.1', async (client) => {
-    for (let port = 1; port <= 50; port++) await client.announce(tracker.at(), { port })
-    await client.isSilent(announceRequest(INVALID), tracker.at())
-  })
-  return tracker.operationsUrl()
+const PEERS = 50
+
+interface Kind {
+  readonly name: string
+  readonly executable: string
+  readonly prefix: string
+  /** Why one packet, or message, is refused. */
+  readonly reason: string
+  /** Brings PEERS leechers of one torrent, and something to refuse; they stay while `use` runs. */
+  fill<T>(tracker: Tracker, use: () => Promise<T>): Promise<T>
+}
+
+const UDP: Kind = {
+  name: 'aquatic_udp',
+  executable: EXECUTABLE,
+  prefix: 'tracker_udp',
+  reason: 'connection_id',
+  fill: (tracker, use) =>
+    withClient('127.0.0.1', async (client) => {
+      for (let port = 1; port <= PEERS; port++) await client.announce(tracker.at(), { port })
+      await client.isSilent(announceRequest(INVALID), tracker.at())
+      return use()
+    }),
+}
+
+const WS: Kind = {
+  name: 'aquatic_ws',
+  executable: WS_EXECUTABLE,
+  prefix: 'tracker_ws',
+  reason: 'json',
+  fill: async (tracker, use) => {
+    const client = await WsClient.connect(tracker.at())
+    const hash = newHash()
+    for (let peer = 1; peer <= PEERS; peer++) await client.ask(announce(hash, peer))
+    await client.ask('nonsense')
+    return use().finally(() => client.destroy())
+  },
+}
+
+const KINDS = [UDP, WS].map((kind) => [kind.name, kind] as const)
+
+/** A tracker of a kind that has something to show; `url`: of its page. */
+function used(
+  { executable, fill }: Kind,
+  settings: string,
+  use: (url: string, tracker: Tracker) => Promise<void>,
+): Promise<void> {
+  return withTracker({ executable, settings }, (tracker) =>
+    fill(tracker, async () => use(await tracker.operationsUrl(), tracker)),
+  )
 }
 
 async function expectGoodMetrics(url: string, name: string): Promise<void> {
@@ -33,21 +85,15 @@ async function expectGoodMetrics(url: string, name: string): Promise<void> {
 const SURVEY =
   'show_info_hashes = true\n[statistics]\ntorrent_peer_histograms = true\npeer_clients = true\n'
 
-test('promtool finds nothing wrong with the metrics of aquatic_udp', () =>
-  withTracker({ settings: SETTINGS + SURVEY }, async (tracker) => {
-    const url = await used(tracker)
+test.each(KINDS)('promtool finds nothing wrong with the metrics of %s', (_, kind) =>
+  used(kind, SETTINGS + SURVEY, async (url) => {
     await waitUntil('survey and census have been made', async () => {
       const metrics = await (await fetch(`${url}metrics`)).text()
       return metrics.includes('_torrents_by_peers{') && metrics.includes('_by_client{')
     })
-    await expectGoodMetrics(url, 'tracker_udp_requests_total')
-  }))
-
-test('promtool finds nothing wrong with the metrics of aquatic_ws', () =>
-  withTracker({ executable: WS_EXECUTABLE, settings: SETTINGS + SURVEY }, async (tracker) => {
-    const url = await tracker.operationsUrl()
-    await expectGoodMetrics(url, 'tracker_ws_requests_total')
-  }))
+    await expectGoodMetrics(url, `${kind.prefix}_requests_total`)
+  }),
+)
 
 interface Shown {
   readonly tick: number
@@ -80,7 +126,7 @@ async function bothOfOneTick(page: Page, url: string): Promise<[Shown, Stats]> {
   return both as [Shown, Stats]
 }
 
-function expectTheSame(shown: Shown, stats: Stats): void {
+function expectTheSame({ prefix, reason }: Kind, shown: Shown, stats: Stats): void {
   const series = stats.charts.flatMap((chart) =>
     chart.series.map(({ title, value }) => [
       `${chart.title}/${title}`,
@@ -89,42 +135,46 @@ function expectTheSame(shown: Shown, stats: Stats): void {
   )
   expect(series.length).toBeGreaterThan(15)
   expect(shown.series).toEqual(Object.fromEntries(series))
-  const rejected = stats.metrics.tracker_udp_rejected_total.samples.filter(({ value }) => value > 0)
+  const rejected = stats.metrics[`${prefix}_rejected_total`].samples.filter(
+    ({ value }) => value > 0,
+  )
   expect(rejected).toHaveLength(1)
-  expect(shown.breakdowns['tracker_udp_rejected_total/connection_id']).toBe('1')
-  expect(shown.series['Peers/leechers']).toBe('50')
+  expect(shown.breakdowns[`${prefix}_rejected_total/${reason}`]).toBe('1')
+  expect(shown.series['Peers/leechers']).toBe(String(PEERS))
 }
 
-test('the page shows what /stats.json tells, and reports no error, at any size and in both schemes', () =>
-  withTracker({ settings: SETTINGS }, async (tracker) => {
-    const url = await used(tracker)
-    await withChromium(async (page) => {
-      await page.look(1400, 900, 'light')
-      await page.goTo(url)
-      const [shown, stats] = await bothOfOneTick(page, url)
-      expectTheSame(shown, stats)
-      const backgrounds = new Set<string>()
-      for (const [width, scheme] of [
-        [1400, 'light'],
-        [360, 'dark'],
-      ] as const) {
-        await page.look(width, 800, scheme)
-        expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
-          width,
-        )
-        const style = 'getComputedStyle(document.body)'
-        backgrounds.add(await page.evaluate<string>(`${style}.backgroundColor`))
-        const columns = await page.evaluate<string>(
-          "getComputedStyle(document.querySelector('.grid')).gridTemplateColumns",
-        )
-        expect(columns.split(' ').length).toBe(width === 360 ? 1 : 3)
-      }
-      expect(backgrounds.size).toBe(2)
-      const drawn = "document.querySelectorAll('svg path.line[d^=M]').length"
-      expect(await page.evaluate<number>(drawn)).toBeGreaterThan(10)
-      expect(page.errors).toEqual([])
-    })
-  }))
+test.each(KINDS)(
+  '%s: the page shows what /stats.json tells, and reports no error, at any size and in both schemes',
+  (_, kind) =>
+    used(kind, SETTINGS, async (url) => {
+      await withChromium(async (page) => {
+        await page.look(1400, 900, 'light')
+        await page.goTo(url)
+        const [shown, stats] = await bothOfOneTick(page, url)
+        expectTheSame(kind, shown, stats)
+        const backgrounds = new Set<string>()
+        for (const [width, scheme] of [
+          [1400, 'light'],
+          [360, 'dark'],
+        ] as const) {
+          await page.look(width, 800, scheme)
+          expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+            width,
+          )
+          const style = 'getComputedStyle(document.body)'
+          backgrounds.add(await page.evaluate<string>(`${style}.backgroundColor`))
+          const columns = await page.evaluate<string>(
+            "getComputedStyle(document.querySelector('.grid')).gridTemplateColumns",
+          )
+          expect(columns.split(' ').length).toBe(width === 360 ? 1 : 3)
+        }
+        expect(backgrounds.size).toBe(2)
+        const drawn = "document.querySelectorAll('svg path.line[d^=M]').length"
+        expect(await page.evaluate<number>(drawn)).toBeGreaterThan(10)
+        expect(page.errors).toEqual([])
+      })
+    }),
+)
 
 const CLIENTS = '[statistics]\npeer_clients = true\n'
 
@@ -175,9 +225,8 @@ const CLIENT_ROWS = `[...document.querySelectorAll('tr:has(.share)')].map((row) 
   return [name, versions, row.cells[1].textContent, share, Math.round(part / whole * 100)].join('|')
 })`
 
-test('the page says so when the tracker is gone', () =>
-  withTracker({ settings: SETTINGS }, async (tracker) => {
-    const url = await used(tracker)
+test.each(KINDS)('%s: the page says so when the tracker is gone', (_, kind) =>
+  used(kind, SETTINGS, async (url, tracker) => {
     await withChromium(async (page) => {
       await page.goTo(url)
       const notice = "getComputedStyle(document.getElementById('lost')).display"
@@ -188,4 +237,5 @@ test('the page says so when the tracker is gone', () =>
         return (await page.evaluate<string>(notice)) === 'block'
       })
     })
-  }))
+  }),
+)

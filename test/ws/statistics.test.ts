@@ -1,6 +1,12 @@
 import { expect, test } from 'bun:test'
 import type { ClientCount } from '../../src/census/tally.ts'
-import type { CounterName } from '../../src/ws/counters.ts'
+import {
+  type Distribution,
+  distributionOf,
+  type HistogramShape,
+  histogramCounters,
+} from '../../src/metrics/histogram.ts'
+import { type CounterName, RESPONSE_TIME_SHAPE, TURN_SIZE_SHAPE } from '../../src/ws/counters.ts'
 import { statisticsText } from '../../src/ws/statistics.ts'
 
 const UNTIL = new Date('2026-11-24T22:45:10Z')
@@ -8,10 +14,15 @@ const UNTIL = new Date('2026-11-24T22:45:10Z')
 function textOf(
   counts: readonly (readonly [CounterName, number])[],
   clients: readonly ClientCount[] | null = null,
+  times: Partial<Distribution> = {},
 ): string[] {
   const swarms = { torrents: 1234, seeders: 5, leechers: 6, contendedLocks: 9, sleptLocks: 1 }
+  const emptyOf = (shape: HistogramShape) =>
+    distributionOf(shape, new Array(histogramCounters(shape)).fill(0))
+  const responseTime = { ...emptyOf(RESPONSE_TIME_SHAPE), ...times }
+  const turnSize = { ...emptyOf(TURN_SIZE_SHAPE), sum: 6 }
   const given = { seconds: 10, counts: new Map(counts), lockWaits: 3, connections: 77 }
-  const interval = { ...given, connectionLimit: 5000, swarms, clients }
+  const interval = { ...given, connectionLimit: 5000, swarms, clients, responseTime, turnSize }
   return statisticsText(interval, UNTIL).split('\n')
 }
 
@@ -29,6 +40,7 @@ test('the statistics are a table by type, what there is now, and what was refuse
     ['dropped_between_workers_answer', 5],
     ['receiver_gone_offer', 6],
     ['receiver_gone_answer', 7],
+    ['slow_clients', 8],
   ])
   expect(text).toEqual([
     'statistics of 10.0 s until 2026-11-24T22:45:10.000Z',
@@ -37,7 +49,7 @@ test('the statistics are a table by type, what there is now, and what was refuse
     'sent/s         1,230       0  4,000     900      0         0      0',
     'now: connections 77 of 5,000 (30 opened, 0 closed), torrents 1,234, seeders 5, leechers 6',
     'rejects/s: json 10, closed_backlog 2.0',
-    'lost between workers: offers 4, answers 5; receiver gone: offers 6, answers 7; lock waits 3',
+    'slow clients 8; lost between workers: offers 4, answers 5; receiver gone: offers 6, answers 7; lock waits 3',
     '',
   ])
 })
@@ -56,5 +68,12 @@ test('clients are a line of their own where they are counted', () => {
   ]
   expect(textOf([], clients)[6]).toBe('clients: a 74.6 %, b 24.9 %, c 0.5 %')
   expect(textOf([], [])[6]).toBe('clients: none so far')
-  expect(textOf([]).join()).not.toContain('clients')
+  expect(textOf([]).join('\n')).not.toMatch(/^clients/m)
+})
+
+test('how long messages took is a line of its own when there were any', () => {
+  const counts = Array.from({ length: RESPONSE_TIME_SHAPE.buckets }, (_, i) => (i === 0 ? 3 : 0))
+  expect(textOf([], null, { counts })[6]).toBe(
+    'response time p50 0.512 µs, p99 1.01 µs, p99.9 1.02 µs; messages at once 6.0',
+  )
 })

@@ -2,7 +2,7 @@ import { defaultsOf } from '../../src/config/schema.ts'
 import { logFor } from '../../src/log/log.ts'
 import { createSwarmMemory } from '../../src/swarm/memory.ts'
 import { wsSettings } from '../../src/ws/config.ts'
-import { COUNTERS } from '../../src/ws/counters.ts'
+import { COUNTER_WORDS, COUNTERS } from '../../src/ws/counters.ts'
 import { wsFigures } from '../../src/ws/view.ts'
 import { Watch } from '../../src/ws/watch.ts'
 import { viewContract } from '../contract/view.ts'
@@ -10,7 +10,7 @@ import { viewContract } from '../contract/view.ts'
 const log = logFor('test')
 const CONNECTIONS_MAX = 1000
 
-viewContract('aquatic_ws', COUNTERS, COUNTERS.length, (slots) => {
+viewContract('aquatic_ws', COUNTERS, COUNTER_WORDS, (slots) => {
   const limits = { maxTorrents: 100, maxPeers: 100, workers: 1, kinds: ['websocket'] as const }
   const watch = new Watch(
     defaultsOf(wsSettings.schema),
@@ -18,6 +18,7 @@ viewContract('aquatic_ws', COUNTERS, COUNTERS.length, (slots) => {
     CONNECTIONS_MAX,
     slots,
     createSwarmMemory(limits),
+    [],
     log,
     null,
   )
