@@ -39,13 +39,14 @@ function settingsFor(folder: string, options: Options = {}): StartOptions {
 
 /** Connects, announces and leaves, again and again; tells how long nobody got an answer at most. */
 async function newcomers(to: Endpoint, done: () => boolean) {
+  const hash = newHash()
   let answered = 0
   let refused = 0
   let longestGap = 0
   for (let last = performance.now(); !done(); ) {
     try {
       const client = await WsClient.connect(to)
-      await client.ask(announce(newHash(), 1)).finally(() => client.destroy())
+      await client.ask(announce(hash, 1)).finally(() => client.destroy())
       answered++
       const now = performance.now()
       longestGap = Math.max(longestGap, now - last)
