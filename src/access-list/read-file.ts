@@ -3,6 +3,7 @@
 // Called by keeper.ts in the main thread, which goes on with other things between two parts of the
 // file. Owns nothing but its buffers.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { MAY_NOT_READ } from '../config/read-file.ts'
 import { ENTRIES_MAX, type HashKey, ListBuilder } from './build.ts'
 import { type AccessListData, SLOT_WORDS } from './list.ts'
 
@@ -72,7 +73,8 @@ function openList(path: string): number {
     if (fstatSync(file).isFile()) return file
     closeSync(file)
   } catch (error) {
-    throw new ListFileError(`cannot be read: ${(error as { code?: string }).code}`)
+    const { code } = error as { code?: string }
+    throw new ListFileError(`cannot be read: ${code === 'EACCES' ? MAY_NOT_READ : code}`)
   }
   throw new ListFileError('is not a file')
 }

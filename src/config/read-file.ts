@@ -53,14 +53,15 @@ function readBounded(path: string): Uint8Array {
   }
 }
 
+/** The remedy when the system says EACCES, for every file that settings name. */
+export const MAY_NOT_READ = 'this user may not read the file; change its owner, group or mode'
+
 function readFailure(error: unknown): string {
   const code = (error as { code?: string }).code
   const hint = 'check the path after -c; -p prints a file to start from'
   if (code === 'ENOENT' || code === 'ENOTDIR') return `there is no such file; ${hint}`
   if (code === 'EISDIR') return `this is a directory, not a file; ${hint}`
-  if (code === 'EACCES' || code === 'EPERM') {
-    return 'this user may not read the file; change its owner or mode'
-  }
+  if (code === 'EACCES' || code === 'EPERM') return MAY_NOT_READ
   if (error instanceof TypeError) return 'the file is not text in UTF-8; save it again as UTF-8'
   if (error instanceof Error && error.message === 'TOO_LARGE') {
     return `the file is longer than ${FILE_BYTES_MAX} bytes, which no settings file needs to be; ${hint}`

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import forge from 'node-forge'
 import type { CheckFindings } from '../config/cli.ts'
 import { printable } from '../config/output.ts'
+import { MAY_NOT_READ } from '../config/read-file.ts'
 
 /** Of the three parts of a PKCS#12 file, those before the check of the password. */
 const VERSION_AND_CONTENT = 2
@@ -71,13 +72,8 @@ function readFile(setting: string, path: string): Buffer {
     return readFileSync(path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const remedy =
-      code === 'EACCES'
-        ? ': give the user that runs the tracker, or a group of that user, the right to read it'
-        : ''
-    throw new TlsError(
-      `[network] ${setting} '${path}' cannot be read (${code ?? String(error)})${remedy}`,
-    )
+    const why = code === 'EACCES' ? MAY_NOT_READ : (code ?? String(error))
+    throw new TlsError(`[network] ${setting} '${path}' cannot be read (${why})`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
 import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
@@ -138,6 +138,21 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
 
   test.skipIf(canDrop)(`who is not root cannot start with drop_privileges${whyNot}`, () =>
     expectRefusal(dropping({ prefix: isRoot ? NOBODY : [] }), 'drop_privileges = true', 'as root'),
+  )
+
+  test.skipIf(canDrop || !isRoot)(
+    `a list that only root may read is told as such${needsRoot}`,
+    () =>
+      inFolder((folder) => {
+        const path = join(folder, 'list.txt')
+        writeFileSync(path, '', { mode: 0o600 })
+        const settings = `[access_list]\nmode = 'deny'\npath = '${path}'\n`
+        return expectRefusal(
+          { settings, prefix: NOBODY },
+          path,
+          'may not read the file; change its',
+        )
+      }),
   )
 
   test('without drop_privileges the user, group and directory are not looked at', () => {
