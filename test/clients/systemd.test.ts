@@ -198,47 +198,55 @@ describe.each(units)('the unit of $name', (unit) => {
   )
 })
 
-describe('the unit of two instances that replace each other', () => {
-  const template: Unit = { ...units[0], ...unitOf('aquatic_udp@', units[0].executable) }
-  const instance: Unit = {
-    ...template,
-    name: 'aquatic_udp@a',
-    text: template.text.replace('/opt/aquatic/%i/aquatic_udp', template.executable),
-  }
-  const set = (text: string) => new Set(text.split('\n').filter((line) => /^\w/.test(line)))
+describe.each(units.map((unit) => [unit.name, unit] as const))(
+  'the unit of two instances of %s',
+  (name, unit) => {
+    const template: Unit = { ...unit, ...unitOf(`${name}@`, unit.executable) }
+    const instance: Unit = {
+      ...template,
+      name: `${name}@a`,
+      text: template.text.replace(`/opt/aquatic/%i/${name}`, template.executable),
+    }
+    const settings = name.replace('aquatic_', '')
+    const set = (text: string) => new Set(text.split('\n').filter((line) => /^\w/.test(line)))
 
-  test('is valid, and exposes as little', () => {
-    // The user exists once sysusers.conf has been applied, which this machine does not want.
-    const text = instance.text.replace(/^(User|Group)=aquatic$/gm, '$1=daemon')
-    expect(analyze({ ...instance, text }, 'verify', '--man=no', '--recursive-errors=no')).toEqual({
-      code: 0,
-      output: '',
-      errors: '',
+    test('is valid, and exposes as little', () => {
+      // The user exists once sysusers.conf has been applied, which this machine does not want.
+      const text = instance.text.replace(/^(User|Group)=aquatic$/gm, '$1=daemon')
+      expect(analyze({ ...instance, text }, 'verify', '--man=no', '--recursive-errors=no')).toEqual(
+        {
+          code: 0,
+          output: '',
+          errors: '',
+        },
+      )
+      const threshold = `--threshold=${EXPOSURE_MAX * 10}`
+      expect(analyze(instance, 'security', '--offline=true', '--no-pager', threshold).code).toBe(0)
     })
-    const threshold = `--threshold=${EXPOSURE_MAX * 10}`
-    expect(analyze(instance, 'security', '--offline=true', '--no-pager', threshold).code).toBe(0)
-  })
 
-  test('differs from that of one instance in user and executable only', () => {
-    const [one, two] = [set(units[0].text), set(template.text)]
-    expect([...one].filter((line) => !two.has(line))).toEqual([
-      'Description=UDP BitTorrent tracker',
-      'ExecStart=/usr/local/bin/aquatic_udp -c /etc/aquatic/udp.toml',
-      'DynamicUser=yes',
-    ])
-    expect([...two].filter((line) => !one.has(line))).toEqual([
-      'Description=UDP BitTorrent tracker (%i)',
-      'ExecStart=/opt/aquatic/%i/aquatic_udp -c /etc/aquatic/udp.toml',
-      'User=aquatic',
-      'Group=aquatic',
-    ])
-  })
+    test('differs from that of one instance in user, executable and time to stop only', () => {
+      const [one, two] = [set(unit.text), set(template.text)]
+      const description = /^Description=.*$/m.exec(unit.text)?.[0] ?? ''
+      const isOther = (line: string) => !line.startsWith('TimeoutStopSec=')
+      expect([...one].filter((line) => !two.has(line) && isOther(line))).toEqual([
+        description,
+        `ExecStart=/usr/local/bin/${name} -c /etc/aquatic/${settings}.toml`,
+        'DynamicUser=yes',
+      ])
+      expect([...two].filter((line) => !one.has(line) && isOther(line))).toEqual([
+        `${description} (%i)`,
+        `ExecStart=/opt/aquatic/%i/${name} -c /etc/aquatic/${settings}.toml`,
+        'User=aquatic',
+        'Group=aquatic',
+      ])
+    })
+  },
+)
 
-  test('has its user from sysusers.conf', () => {
-    const path = join(ROOT, 'packaging/systemd/sysusers.conf')
-    const { stdout, stderr } = Bun.spawnSync(['systemd-sysusers', '--dry-run', path])
-    expect(stdout.toString() + stderr.toString()).toMatch(/user (')?aquatic\b/)
-  })
+test('instances have their user from sysusers.conf', () => {
+  const path = join(ROOT, 'packaging/systemd/sysusers.conf')
+  const { stdout, stderr } = Bun.spawnSync(['systemd-sysusers', '--dry-run', path])
+  expect(stdout.toString() + stderr.toString()).toMatch(/user (')?aquatic\b/)
 })
 
 test('the kernel knows every setting of packaging/sysctl', () => {
