@@ -1,6 +1,14 @@
-// The setting log_format, the same in every tracker. Used by the protocols' config.ts.
+// The settings of the log, the same in every tracker. Used by the protocols' config.ts.
 import { choice } from '../config/setting.ts'
-import { LOG_FORMATS } from './log.ts'
+import { LOG_FORMATS, LOG_LEVELS } from './log.ts'
+
+export const logLevel = choice(
+  'error',
+  LOG_LEVELS,
+  `Write events of this weight and above to standard error: error is what needs attention, warn
+    what may, info what changes rarely, debug and trace are for finding faults. off writes none. The
+    line that tells of the start is always written.`,
+)
 
 export const logFormat = choice(
   'text',

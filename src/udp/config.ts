@@ -2,75 +2,47 @@
 // checks, the environment variables and docs/config-udp.md are derived from this schema.
 // Keys that aquatic has had keep their names.
 
-import { accessListFindings, accessListSettings } from '../access-list/settings.ts'
-import { ADDRESS_FORMS } from '../config/address.ts'
-import { intervalFindings, intervalJitter } from '../config/announce-interval.ts'
-import { checkListenAddress, checkListenIPv6, listenFindings } from '../config/listen.ts'
+import { accessListSettings } from '../access-list/settings.ts'
+import { intervalJitter } from '../config/announce-interval.ts'
 import { type ConfigOf, defineSettings, type Finding, section, warning } from '../config/schema.ts'
-import {
-  boolean,
-  bytes,
-  choice,
-  integer,
-  seconds,
-  string,
-  stringOrList,
-} from '../config/setting.ts'
-import { LOG_LEVELS } from '../log/log.ts'
-import { logFormat } from '../log/settings.ts'
+import { boolean, bytes, choice, integer, seconds } from '../config/setting.ts'
+import { logFormat, logLevel } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
-import { operationsFindings, operationsSettings } from '../operations/settings.ts'
-import { scrapeExportFindings, scrapeExportSettings } from '../persistence/scrape-export.ts'
-import { persistenceFindings, swarmPersistence } from '../persistence/settings.ts'
+import { operationsSettings } from '../operations/settings.ts'
+import { scrapeExportSettings } from '../persistence/scrape-export.ts'
+import { swarmPersistence } from '../persistence/settings.ts'
 import { HEALTH_CHECK } from '../process/health-check.ts'
-import { privilegeFindings, privilegeSettings } from '../process/privileges.ts'
+import { privilegeSettings } from '../process/privileges.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
-import { reserveFindings } from '../swarm/reserve.ts'
+import {
+  CLEANING_INTERVAL_SEC_MAX,
+  commonFindings,
+  DAY_SEC,
+  listenAddress,
+  listenIPv6,
+  PEER_AGE_SEC_MAX,
+  WORKERS_MAX,
+} from '../tracker/settings.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { retiredKeys } from './retired-keys.ts'
 import { sourceLimitSettings } from './source-limit-settings.ts'
 
-const WORKERS_MAX = 256
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
-// A peer row counts seconds in 15 bits: an age and the time to the next cleaning must fit.
-const PEER_AGE_SEC_MAX = 28000
-const CLEANING_INTERVAL_SEC_MAX = 3600
 // Either fills the 4 GiB that can be reserved; their sum is checked too.
 const TORRENTS_MAX = 71000000
 const PEERS_MAX = 143000000
 const CONNECTION_AGE_SEC_MAX = 4000
-const DAY_SEC = 86400
 const ANNOUNCE_INTERVAL_SEC = 900
 // BEP 15: a client may use an id for a minute, a tracker should accept it for two.
 const CONNECTION_AGE_BEP15_SEC = 120
 
 const network = section('Where the tracker listens, and how it takes packets from the system.', {
-  address: stringOrList(
-    '0.0.0.0:3000',
-    { allowed: ADDRESS_FORMS, check: checkListenAddress },
-    `Listen on this address and port, or on each of a list of them, such as
-    ['192.0.2.1:3000', '[2001:db8::1]:3000'].
-
-    0.0.0.0 means every IPv4 address of the machine. [::] means every IPv6 address, and every IPv4
-    address too where the system allows that, unless another entry listens on IPv4 with the same
+  address: listenAddress(
+    ` where the system allows that, unless another entry listens on IPv4 with the same
     port. On such wildcard addresses each packet is answered from the address it was sent to, which
-    costs a little time per request; on a machine with one address, writing that address saves it.
-    Host names are not accepted. Port 0 lets the system choose a free port, which is useful for
-    tests only. Ports below 1024 need the right to open them at the start.
-
-    An empty list opens nothing here; address_ipv6 must then name an address. An address that
-    cannot be opened stops the start.`,
+    costs a little time per request; on a machine with one address, writing that address saves it.`,
   ),
-  address_ipv6: string(
-    'auto',
-    { allowed: "'auto', '' or '[IPv6]:port'", check: checkListenIPv6 },
-    `Listen on this IPv6 address as well.
-
-    'auto' listens on [::] with the port of address when that is the IPv4 wildcard 0.0.0.0, and on
-    nothing otherwise: a tracker bound to 127.0.0.1 does not become public. A machine without IPv6
-    is then no error. An address of your own, such as '[2001:db8::1]:3000', stops the start when it
-    cannot be opened. '' listens on nothing beyond address.`,
-  ),
+  address_ipv6: listenIPv6,
   socket_recv_buffer_size: bytes(
     524288,
     { min: 0, max: RECV_BUFFER_BYTES_MAX },
@@ -243,13 +215,7 @@ const schema = {
     through channels in shared memory, and no torrent is ever locked. Try it on a machine of many
     cores where the statistics show many lock waits, with one for every three socket workers.`,
   ),
-  log_level: choice(
-    'error',
-    LOG_LEVELS,
-    `Write events of this weight and above to standard error: error is what needs attention, warn
-    what may, info what changes rarely, debug and trace are for finding faults. off writes none. The
-    line that tells of the start is always written.`,
-  ),
+  log_level: logLevel,
   log_format: logFormat,
   network,
   protocol,
@@ -277,38 +243,12 @@ export const udpProgram = {
 }
 
 function crossCheck(config: UdpConfig): Finding[] {
-  return [
-    ...listenFindings(config.network),
-    ...timeFindings(config),
-    ...privilegeFindings(config.privileges),
-    ...persistenceFindings(config.persistence, config.privileges),
-    ...scrapeExportFindings(config.scrape_export, config.privileges),
-    ...reserveFindings(config.limits, UDP_KINDS),
-    ...operationsFindings(config.operations),
-    ...accessListFindings(config.access_list, config.privileges),
-  ]
+  return [...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC), ...idFindings(config)]
 }
 
-function timeFindings({ protocol, cleaning }: UdpConfig): Finding[] {
-  const findings: Finding[] = []
-  const { peer_announce_interval } = protocol
-  const { interval, max_peer_age, max_connection_age } = cleaning
-  findings.push(...intervalFindings(peer_announce_interval, ANNOUNCE_INTERVAL_SEC))
-  if (peer_announce_interval >= max_peer_age) {
-    const text = `peers would be forgotten between two announces, because [protocol]
-      peer_announce_interval (${peer_announce_interval}) is not below [cleaning] max_peer_age
-      (${max_peer_age}): raise the second to about a third above the first.`
-    findings.push(warning(['protocol.peer_announce_interval', 'cleaning.max_peer_age'], text))
-  }
-  if (interval > max_peer_age) {
-    const text = `peers would stay up to ${interval} seconds beyond their age, because [cleaning]
-      interval is above max_peer_age (${max_peer_age}): lower interval.`
-    findings.push(warning(['cleaning.interval', 'cleaning.max_peer_age'], text))
-  }
-  if (max_connection_age < CONNECTION_AGE_BEP15_SEC) {
-    const text = `clients that keep to BEP 15 may be refused, because [cleaning] max_connection_age
-      is ${max_connection_age}: raise it to ${CONNECTION_AGE_BEP15_SEC} or more.`
-    findings.push(warning(['cleaning.max_connection_age'], text))
-  }
-  return findings
+function idFindings({ cleaning: { max_connection_age } }: UdpConfig): Finding[] {
+  if (max_connection_age >= CONNECTION_AGE_BEP15_SEC) return []
+  const text = `clients that keep to BEP 15 may be refused, because [cleaning] max_connection_age
+    is ${max_connection_age}: raise it to ${CONNECTION_AGE_BEP15_SEC} or more.`
+  return [warning(['cleaning.max_connection_age'], text)]
 }

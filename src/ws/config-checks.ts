@@ -1,16 +1,9 @@
 // What is wrong with the settings of aquatic_ws together, each being right by itself. Called by the
 // loader of settings (config/load.ts), through the schema. Owns nothing.
 
-import { accessListFindings } from '../access-list/settings.ts'
-import { intervalFindings } from '../config/announce-interval.ts'
-import { listenFindings } from '../config/listen.ts'
 import { type Finding, problem, warning } from '../config/schema.ts'
-import { operationsFindings } from '../operations/settings.ts'
-import { scrapeExportFindings } from '../persistence/scrape-export.ts'
-import { persistenceFindings } from '../persistence/settings.ts'
-import { privilegeFindings } from '../process/privileges.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
-import { reserveFindings } from '../swarm/reserve.ts'
+import { commonFindings, tooYoung } from '../tracker/settings.ts'
 import type { WsConfig } from './config.ts'
 
 /** The default: two minutes, as browsers come and go; lists of WebTorrent trackers know that. */
@@ -20,16 +13,10 @@ export const WS_KINDS: readonly PeerKindName[] = ['websocket']
 
 export function crossCheck(config: WsConfig): Finding[] {
   return [
-    ...listenFindings(config.network),
+    ...commonFindings(config, WS_KINDS, USUAL_INTERVAL_SEC),
     ...tlsFindings(config),
-    ...timeFindings(config),
+    ...connectionFindings(config),
     ...withoutEffect(config),
-    ...privilegeFindings(config.privileges),
-    ...reserveFindings(config.limits, WS_KINDS),
-    ...operationsFindings(config.operations),
-    ...persistenceFindings(config.persistence, config.privileges),
-    ...scrapeExportFindings(config.scrape_export, config.privileges),
-    ...accessListFindings(config.access_list, config.privileges),
   ]
 }
 
@@ -63,24 +50,10 @@ function tlsFindings({ network }: WsConfig): Finding[] {
   return found
 }
 
-function timeFindings({ protocol, cleaning }: WsConfig): Finding[] {
+function connectionFindings({ protocol, cleaning: { max_connection_age } }: WsConfig): Finding[] {
   const { peer_announce_interval } = protocol
-  const found = intervalFindings(peer_announce_interval, USUAL_INTERVAL_SEC)
-  for (const key of ['max_peer_age', 'max_connection_age'] as const) {
-    if (peer_announce_interval < cleaning[key]) continue
-    const what = key === 'max_peer_age' ? 'peers would be forgotten' : 'connections would be closed'
-    const text = `${what} between two announces, because [protocol] peer_announce_interval
-      (${peer_announce_interval}) is not below [cleaning] ${key} (${cleaning[key]}): raise the second
-      to about half above the first.`
-    found.push(warning([`protocol.peer_announce_interval`, `cleaning.${key}`], text))
-  }
-  const { interval, max_peer_age } = cleaning
-  if (interval > max_peer_age) {
-    const text = `peers would stay up to ${interval} seconds beyond their age, because [cleaning]
-      interval is above max_peer_age (${max_peer_age}): lower interval.`
-    found.push(warning(['cleaning.interval', 'cleaning.max_peer_age'], text))
-  }
-  return found
+  const closed = 'connections would be closed'
+  return tooYoung(peer_announce_interval, 'max_connection_age', max_connection_age, closed)
 }
 
 /** The only settings that do nothing; whoever changes one is told. */

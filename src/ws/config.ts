@@ -3,70 +3,42 @@
 // Keys that aquatic has had keep their names.
 
 import { accessListSettings } from '../access-list/settings.ts'
-import { ADDRESS_FORMS } from '../config/address.ts'
 import { intervalJitter } from '../config/announce-interval.ts'
-import { checkListenAddress, checkListenIPv6 } from '../config/listen.ts'
 import { type ConfigOf, defineSettings, section } from '../config/schema.ts'
-import {
-  boolean,
-  bytes,
-  choice,
-  integer,
-  seconds,
-  string,
-  stringOrList,
-} from '../config/setting.ts'
-import { LOG_LEVELS } from '../log/log.ts'
-import { logFormat } from '../log/settings.ts'
+import { boolean, bytes, integer, seconds, string, stringOrList } from '../config/setting.ts'
+import { logFormat, logLevel } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsSettings } from '../operations/settings.ts'
 import { scrapeExportSettings } from '../persistence/scrape-export.ts'
 import { countPersistence } from '../persistence/settings.ts'
 import { HEALTH_CHECK } from '../process/health-check.ts'
 import { privilegeSettings } from '../process/privileges.ts'
+import {
+  CLEANING_INTERVAL_SEC_MAX,
+  DAY_SEC,
+  listenAddress,
+  listenIPv6,
+  PEER_AGE_SEC_MAX,
+  WORKERS_MAX,
+} from '../tracker/settings.ts'
 import { parseNetwork } from './client-address.ts'
 import { crossCheck } from './config-checks.ts'
 import { retiredKeys } from './retired-keys.ts'
 
-const WORKERS_MAX = 256
-// A peer row counts seconds in 15 bits: an age and the time to the next cleaning must fit.
-const PEER_AGE_SEC_MAX = 28000
-const CLEANING_INTERVAL_SEC_MAX = 3600
 const TORRENTS_MAX = 60000000
 const PEERS_MAX = 100000000
 // A connection's slot has 24 bits.
 const CONNECTIONS_MAX = 16000000
 // The runtime's own limit for silence.
 const CONNECTION_AGE_SEC_MAX = 900
-const DAY_SEC = 86400
 const MESSAGE_BYTES_MAX = 16777216
 const OFFERS_MAX = 100
 
 const network = section('Where the tracker listens, its certificate, and what messages may be.', {
-  address: stringOrList(
-    '0.0.0.0:3000',
-    { allowed: ADDRESS_FORMS, check: checkListenAddress },
-    `Listen on this address and port, or on each of a list of them, such as
-    ['192.0.2.1:3000', '[2001:db8::1]:3000'].
-
-    0.0.0.0 means every IPv4 address of the machine. [::] means every IPv6 address, and every IPv4
-    address too, unless another entry listens on IPv4 with the same port or ipv6_only is true. Host
-    names are not accepted. Port 0 lets the system choose a free port, which is useful for tests only.
-    Ports below 1024 need the right to open them at the start.
-
-    An empty list opens nothing here; address_ipv6 must then name an address. An address that
-    cannot be opened stops the start.`,
+  address: listenAddress(
+    `, unless another entry listens on IPv4 with the same port or ipv6_only is true.`,
   ),
-  address_ipv6: string(
-    'auto',
-    { allowed: "'auto', '' or '[IPv6]:port'", check: checkListenIPv6 },
-    `Listen on this IPv6 address as well.
-
-    'auto' listens on [::] with the port of address when that is the IPv4 wildcard 0.0.0.0, and on
-    nothing otherwise: a tracker bound to 127.0.0.1 does not become public. A machine without IPv6
-    is then no error. An address of your own, such as '[2001:db8::1]:3000', stops the start when it
-    cannot be opened. '' listens on nothing beyond address.`,
-  ),
+  address_ipv6: listenIPv6,
   ipv6_only: boolean(
     false,
     `An IPv6 wildcard in address, [::], takes IPv6 connections alone. An address given by
@@ -293,13 +265,7 @@ const schema = {
     all workers share the swarms, and pass offers and answers on to each other. One worker fills one
     processor core; leave a core to the rest of the machine.`,
   ),
-  log_level: choice(
-    'error',
-    LOG_LEVELS,
-    `Write events of this weight and above to standard error: error is what needs attention, warn
-    what may, info what changes rarely, debug and trace are for finding faults. off writes none. The
-    line that tells of the start is always written.`,
-  ),
+  log_level: logLevel,
   log_format: logFormat,
   network,
   protocol,

@@ -1,0 +1,105 @@
+// The settings that both trackers have, where no other folder owns them, and what is wrong with those of a
+// tracker together. Used by the protocols' config.ts. Owns nothing.
+import { accessListFindings } from '../access-list/settings.ts'
+import { ADDRESS_FORMS } from '../config/address.ts'
+import { intervalFindings } from '../config/announce-interval.ts'
+import { checkListenAddress, checkListenIPv6, listenFindings } from '../config/listen.ts'
+import { type Finding, warning } from '../config/schema.ts'
+import { type Setting, string, stringOrList } from '../config/setting.ts'
+import { operationsFindings } from '../operations/settings.ts'
+import { scrapeExportFindings } from '../persistence/scrape-export.ts'
+import { persistenceFindings } from '../persistence/settings.ts'
+import { privilegeFindings } from '../process/privileges.ts'
+import type { PeerKindName } from '../swarm/layout.ts'
+import { reserveFindings } from '../swarm/reserve.ts'
+import type { CommonConfig } from './tracker.ts'
+
+export const WORKERS_MAX = 256
+export const DAY_SEC = 86400
+/** A peer row counts seconds in 15 bits: an age and the time to the next cleaning must fit. */
+export const PEER_AGE_SEC_MAX = 28000
+export const CLEANING_INTERVAL_SEC_MAX = 3600
+
+/** `ipv4Too`: when the IPv6 wildcard takes IPv4 too, and what else there is to say of wildcards. */
+export function listenAddress(ipv4Too: string): Setting<string | readonly string[]> {
+  return stringOrList(
+    '0.0.0.0:3000',
+    { allowed: ADDRESS_FORMS, check: checkListenAddress },
+    `Listen on this address and port, or on each of a list of them, such as
+    ['192.0.2.1:3000', '[2001:db8::1]:3000'].
+
+    0.0.0.0 means every IPv4 address of the machine. [::] means every IPv6 address, and every IPv4
+    address too${ipv4Too} Host names are not accepted. Port 0 lets the system choose a free port, which
+    is useful for tests only. Ports below 1024 need the right to open them at the start.
+
+    An empty list opens nothing here; address_ipv6 must then name an address. An address that
+    cannot be opened stops the start.`,
+  )
+}
+
+export const listenIPv6 = string(
+  'auto',
+  { allowed: "'auto', '' or '[IPv6]:port'", check: checkListenIPv6 },
+  `Listen on this IPv6 address as well.
+
+    'auto' listens on [::] with the port of address when that is the IPv4 wildcard 0.0.0.0, and on
+    nothing otherwise: a tracker bound to 127.0.0.1 does not become public. A machine without IPv6
+    is then no error. An address of your own, such as '[2001:db8::1]:3000', stops the start when it
+    cannot be opened. '' listens on nothing beyond address.`,
+)
+
+interface CheckedConfig extends CommonConfig {
+  readonly network: {
+    readonly address: string | readonly string[]
+    readonly address_ipv6: string
+  }
+  readonly protocol: CommonConfig['protocol'] & { readonly peer_announce_interval: number }
+  readonly cleaning: { readonly interval: number; readonly max_peer_age: number }
+}
+
+/** `usualInterval`: the default, of which nothing is said. */
+export function commonFindings(
+  config: CheckedConfig,
+  kinds: readonly PeerKindName[],
+  usualInterval: number,
+): Finding[] {
+  const { privileges } = config
+  return [
+    ...listenFindings(config.network),
+    ...intervalFindings(config.protocol.peer_announce_interval, usualInterval),
+    ...ageFindings(config),
+    ...privilegeFindings(privileges),
+    ...persistenceFindings(config.persistence, privileges),
+    ...scrapeExportFindings(config.scrape_export, privileges),
+    ...reserveFindings(config.limits, kinds),
+    ...operationsFindings(config.operations),
+    ...accessListFindings(config.access_list, privileges),
+  ]
+}
+
+function ageFindings({ protocol, cleaning }: CheckedConfig): Finding[] {
+  const { interval, max_peer_age } = cleaning
+  const { peer_announce_interval } = protocol
+  const forgotten = 'peers would be forgotten'
+  const findings = tooYoung(peer_announce_interval, 'max_peer_age', max_peer_age, forgotten)
+  if (interval > max_peer_age) {
+    const text = `peers would stay up to ${interval} seconds beyond their age, because [cleaning]
+      interval is above max_peer_age (${max_peer_age}): lower interval.`
+    findings.push(warning(['cleaning.interval', 'cleaning.max_peer_age'], text))
+  }
+  return findings
+}
+
+/** What happens to something whose age, the setting `key` of [cleaning], ends before the next announce. */
+export function tooYoung(
+  announceInterval: number,
+  key: string,
+  age: number,
+  what: string,
+): Finding[] {
+  if (announceInterval < age) return []
+  const text = `${what} between two announces, because [protocol] peer_announce_interval
+    (${announceInterval}) is not below [cleaning] ${key} (${age}): raise the second to a third or
+    more above the first.`
+  return [warning(['protocol.peer_announce_interval', `cleaning.${key}`], text)]
+}
