@@ -5,6 +5,7 @@
 // The runtime's server does HTTP, WebSocket frames and TLS. It checks that texts are UTF-8, limits a
 // message's size, and closes what does not get through a handshake in time.
 
+import { fullGC } from 'bun:jsc'
 import { parentPort } from 'node:worker_threads'
 import type { Server } from 'bun'
 import type { AccessListData } from '../access-list/list.ts'
@@ -180,7 +181,7 @@ class SocketWorker {
     this.swarms.access.replace(accessList)
     this.cleaner.accessChanged(this.now)
     // The list before it is garbage now, of a size that the collector does not see from its own heap.
-    Bun.gc(true)
+    fullGC()
   }
 
   private configure(settings: WorkerSettings): void {
