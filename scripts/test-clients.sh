@@ -19,7 +19,8 @@ missing_clients() {
   command -v transmission-cli >/dev/null 2>&1 || echo transmission-cli
   command -v ip >/dev/null 2>&1 || echo iproute2
   command -v nsenter >/dev/null 2>&1 || echo util-linux
-  for tool in man:man-db mandoc:mandoc zsh:zsh fish:fish systemd-analyze:systemd strace:strace; do
+  for tool in man:man-db mandoc:mandoc zsh:zsh fish:fish systemd-analyze:systemd systemd-nspawn:systemd-container \
+    strace:strace; do
     command -v "${tool%:*}" >/dev/null 2>&1 || echo "${tool#*:}"
   done
   command -v qemu-x86_64 >/dev/null 2>&1 || command -v qemu-x86_64-static >/dev/null 2>&1 || echo qemu-user

@@ -1,7 +1,7 @@
 // The units of packaging/systemd: systemd's own judgement of them, and the trackers at work in what
-// they leave to a process. systemd itself is not started: a boot, even in a namespace, would touch
-// this machine. What a unit takes away is taken away by the same means of the kernel (mounts, user,
-// capabilities), and system calls are compared with the unit's list.
+// they leave to a process. What a unit takes away is taken away by the same means of the kernel (mounts,
+// user, capabilities), and all system calls are compared with the unit's list. systemd itself runs
+// them in systemd-boot.test.ts.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
