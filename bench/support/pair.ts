@@ -1,12 +1,12 @@
 // A build of aquatic_udp on one core and load testers on another, for the benchmarks of what clients
 // notice of it. Who starts a child stops it.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Child, startChild } from '../../load/children.ts'
 
 const DIST = join(import.meta.dir, '../../dist')
-const TRACKER_CORE = 0
-const LOAD_CORE = 1
+export const TRACKER_CORE = 0
+export const LOAD_CORE = 1
 const POLL_MS = 10
 
 export const AQUATIC_UDP = join(DIST, 'aquatic_udp')
@@ -29,17 +29,21 @@ export async function written(child: Child, pattern: RegExp): Promise<RegExpMatc
 // biome-ignore lint/suspicious/noExplicitAny: a file of ours, read where its fields are known
 export type Summary = any
 
-/** Runs the load tester to its end with these settings, without AQUATIC_. `folder` is for its report. */
+/**
+ * Runs the load tester to its end with these settings, without AQUATIC_. `folder` is for its report. Not
+ * `pinned` it may use all cores.
+ */
 export async function load(
   name: string,
   folder: string,
   port: number,
   settings: Readonly<Record<string, string | number>>,
+  pinned = true,
 ): Promise<Summary> {
   const json = join(folder, `${name}.json`)
   const given = Object.entries(settings).map(([key, value]) => [`AQUATIC_${key}`, String(value)])
   const child = startChild(name, [join(DIST, 'aquatic_udp_load_test'), '--json', json], {
-    core: LOAD_CORE,
+    ...(pinned ? { core: LOAD_CORE } : {}),
     env: {
       PATH: process.env.PATH ?? '',
       AQUATIC_SERVER_ADDRESS: `127.0.0.1:${port}`,
@@ -48,5 +52,6 @@ export async function load(
     },
   })
   await child.ended
+  if (!existsSync(json)) throw new Error(`${name}: ${child.errors()}`)
   return JSON.parse(readFileSync(json, 'utf8')).summary
 }
