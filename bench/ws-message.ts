@@ -9,6 +9,7 @@
 import { readClock } from '../src/os/clock.ts'
 import { ConnectionStates, createConnectionStates } from '../src/swarm/connections.ts'
 import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
+import { ClientReports } from '../src/ws/client-reports.ts'
 import { type Connection, Connections, type Socket } from '../src/ws/connection.ts'
 import { COUNTER_COUNT } from '../src/ws/counters.ts'
 import { Handler } from '../src/ws/handle.ts'
@@ -115,7 +116,7 @@ function measureHandler(kind: string, texts: readonly string[]): Promise<void> {
   const limits = { maxTorrents: 100_000, maxPeers: 1_000_000, workers: 1 }
   const memory = createSwarmMemory({ ...limits, kinds: ['websocket'] })
   const connections = new Connections(0, states, 30)
-  const sender = new Sender(connections, 2 ** 20, counts)
+  const sender = new Sender(connections, 2 ** 20, counts, new ClientReports(false, () => {}))
   const signal = new Signal(0, connections, sender, { key0: 1, key1: 2 }, counts)
   const settings = {
     maxScrapeTorrents: 255,

@@ -11,6 +11,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export const LOG_FORMATS = ['text', 'json'] as const
 export type LogFormat = (typeof LOG_FORMATS)[number]
 
+export const LOG_ADDRESSES = ['hashed', 'plain', 'off'] as const
+export type LogAddresses = (typeof LOG_ADDRESSES)[number]
+
 const PROGRAM = 'aquatic'
 
 /** Of the whole process, like the level. */

@@ -64,12 +64,22 @@ export class Workers {
   private draining = false
   private ended = false
   private finish: (() => Promise<void>) | null = null
+  private readonly listener: (message: unknown) => void
 
-  /** `program` begins every message; `entry` is the file that workers run. */
-  constructor(program: string, entry: URL, log: Log) {
+  /**
+   * `program` begins every message; `entry` is the file that workers run. `listener` gets what workers
+   * say after they have said that they serve.
+   */
+  constructor(
+    program: string,
+    entry: URL,
+    log: Log,
+    listener: (message: unknown) => void = () => {},
+  ) {
     this.program = program
     this.entry = entry
     this.log = log
+    this.listener = listener
   }
 
   /** From now on a signal stops the workers, and the process after them. */
@@ -96,6 +106,7 @@ export class Workers {
     return new Promise((resolve) => {
       worker.once('message', () => {
         this.pulses.push(newPulse(data))
+        worker.on('message', this.listener)
         resolve()
       })
       worker.on('error', (error) => this.die(data, textOf(error)))

@@ -100,7 +100,7 @@ export abstract class Tracker<S extends Schema> {
     this.log = log
     this.given = start
     this.config = config
-    this.workers = new Workers(name, entry, log)
+    this.workers = new Workers(name, entry, log, (message) => this.heard(message))
     this.service = new ServiceManager(name, this.workers, log)
     const { access_list, privileges } = config
     this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (list) =>
@@ -129,6 +129,9 @@ export abstract class Tracker<S extends Schema> {
   protected abstract canApply(path: string, after: Config<S>): boolean
   /** Puts changed settings in force that are the protocol's. */
   protected abstract apply(config: Config<S>, paths: ReadonlySet<string>): void
+
+  /** What a worker says while it serves. */
+  protected heard(_message: unknown): void {}
 
   /** Another process serves in this one's place. */
   protected giveWay(): void {

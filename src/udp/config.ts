@@ -6,7 +6,7 @@ import { accessListSettings } from '../access-list/settings.ts'
 import { intervalJitter } from '../config/announce-interval.ts'
 import { type ConfigOf, defineSettings, type Finding, section, warning } from '../config/schema.ts'
 import { boolean, bytes, choice, integer, seconds } from '../config/setting.ts'
-import { logFormat, logLevel } from '../log/settings.ts'
+import { logAddresses, logFormat, logLevel } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsSettings } from '../operations/settings.ts'
 import { scrapeExportSettings } from '../persistence/scrape-export.ts'
@@ -217,6 +217,7 @@ const schema = {
   ),
   log_level: logLevel,
   log_format: logFormat,
+  log_addresses: logAddresses,
   network,
   protocol,
   handlers,

@@ -20,6 +20,7 @@ import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import { openKeeper, Tracker, type TrackerStart } from '../tracker/tracker.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
+import { createBanRings } from './ban-log.ts'
 import { type UdpConfig, udpSettings } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
 import { COUNTER_WORDS } from './counters.ts'
@@ -94,6 +95,8 @@ class UdpTracker extends Tracker<typeof udpSettings.schema> {
   private readonly links: Links
   private readonly counters: SharedArrayBuffer
   private readonly limits = createSourceLimits()
+  /** Of the socket workers, then of the request workers, as with counters. */
+  private readonly bans: readonly SharedArrayBuffer[]
   private readonly clients: SampledClients | null
   /** To each worker, of either kind. */
   private readonly news: UpdateSender<WorkerNews>[] = []
@@ -107,6 +110,7 @@ class UdpTracker extends Tracker<typeof udpSettings.schema> {
     const { max_peer_age } = config.cleaning
     this.clients = config.statistics.peer_clients ? sampleClients(max_peer_age) : null
     const sockets = listening.sockets.flat().map(({ fd }) => fd)
+    this.bans = createBanRings(workers.socket + workers.request)
     this.watch = new Watch(
       config,
       workers.socket,
@@ -114,6 +118,7 @@ class UdpTracker extends Tracker<typeof udpSettings.schema> {
       swarms,
       sockets,
       this.links,
+      this.bans,
       log,
       this.census,
     )
@@ -188,6 +193,7 @@ class UdpTracker extends Tracker<typeof udpSettings.schema> {
       ...workerSettings(this.config),
       secret: this.own.secret,
       limits: this.limits,
+      bans: this.bans[index],
       clients: this.clients?.sample ?? null,
       accessList: this.accessList.list,
       updates: this.newsSource(),
@@ -208,6 +214,7 @@ class UdpTracker extends Tracker<typeof udpSettings.schema> {
       links: this.links.requestWorkers[index],
       limits: this.limits,
       rates: sourceRates(source_limits),
+      bans: this.bans[this.own.workers.socket + index],
       clients: this.clients?.sample ?? null,
       maxRequests: handlers.max_requests_per_iter,
       waitMicroseconds: handlers.channel_recv_timeout_microseconds,

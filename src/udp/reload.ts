@@ -7,6 +7,7 @@ import { sourceRates } from './source-limit-settings.ts'
 const LIVE: ReadonlySet<string> = new Set([
   'log_level',
   'log_format',
+  'log_addresses',
   'protocol.max_scrape_torrents',
   'protocol.max_response_peers',
   'protocol.peer_announce_interval',

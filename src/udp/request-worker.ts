@@ -15,6 +15,7 @@ import type { UpdateSource } from '../process/updates.ts'
 import { mustStop, provokeFault, sayReady, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
+import { BanWriter } from './ban-log.ts'
 import { COUNTER_WORDS } from './counters.ts'
 import type { RequestLinks } from './links.ts'
 import { NewsReader } from './news.ts'
@@ -41,6 +42,7 @@ export interface RequestWorkerData extends WorkerStart {
   readonly countDownloads: boolean
   readonly limits: SourceLimitData
   readonly rates: SourceRates
+  readonly bans: SharedArrayBuffer
   /** Null when clients are not counted. */
   readonly clients: ClientSampleData | null
   readonly announceInterval: number
@@ -69,7 +71,7 @@ export function runRequestWorker(data: RequestWorkerData): void {
     clockSeconds(),
   )
   const counts = new Int32Array(COUNTER_WORDS)
-  const limits = new SourceLimits(data.limits, data.rates, counts)
+  const limits = new SourceLimits(data.limits, data.rates, counts, new BanWriter(data.bans))
   swarms.gate = limits
   const responder = new Responder(swarms, data.announceInterval, counts)
   responder.setInterval(data.announceInterval, data.intervalJitter)

@@ -19,6 +19,7 @@ import type { UpdateSource } from '../process/updates.ts'
 import { mustStop, provokeFault, sayReady, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
+import { BanWriter } from './ban-log.ts'
 import { ConnectionIds } from './connection-id.ts'
 import {
   BATCH_SIZE,
@@ -59,6 +60,7 @@ export interface SocketWorkerData extends WorkerStart {
   readonly secret: Uint8Array
   readonly limits: SourceLimitData
   readonly rates: SourceRates
+  readonly bans: SharedArrayBuffer
   /** Null when clients are not counted. */
   readonly clients: ClientSampleData | null
   readonly maxConnectionAge: number
@@ -78,7 +80,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const memory = new PacketMemory(data.batchPackets, RECEIVE_SLOT_BYTES, ANSWER_BYTES_MAX_IPV4)
   const batches = data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo))
   const counts = new Int32Array(COUNTER_WORDS)
-  const limits = new SourceLimits(data.limits, data.rates, counts)
+  const limits = new SourceLimits(data.limits, data.rates, counts, new BanWriter(data.bans))
   const stages =
     data.links === null
       ? inline(data, counts, limits)

@@ -23,6 +23,7 @@
 // that nobody can have another one banned by forging his address. A connect proves nothing; its limit
 // is for what is sent to a network at most that never asked.
 import { hashWords } from '../memory/half-sip-hash.ts'
+import { BANNED_FOR_NEW_TORRENTS, BANNED_FOR_REQUESTS, type BanWriter } from './ban-log.ts'
 import { BANS } from './counters.ts'
 
 /** Settings, per second; 0 = no limit. They may change while the workers serve. */
@@ -79,6 +80,7 @@ export const BANNED = 2
 export class SourceLimits {
   private readonly words: Int32Array
   private readonly counts: Int32Array
+  private readonly bans: BanWriter | null
   private readonly key0: number
   private readonly key1: number
   private connectCost = 0
@@ -89,10 +91,16 @@ export class SourceLimits {
   private second = 0
   private now = 0
 
-  /** `counts`: of the worker, for the bans. */
-  constructor({ words, key0, key1 }: SourceLimitData, rates: SourceRates, counts: Int32Array) {
+  /** `counts`: of the worker, for the bans; who is banned is told to `bans`. */
+  constructor(
+    { words, key0, key1 }: SourceLimitData,
+    rates: SourceRates,
+    counts: Int32Array,
+    bans: BanWriter | null = null,
+  ) {
     this.words = new Int32Array(words)
     this.counts = counts
+    this.bans = bans
     this.key0 = key0
     this.key1 = key1
     this.setRates(rates)
@@ -135,7 +143,7 @@ export class SourceLimits {
     if (cost === 0 || this.charge(first + REQUESTS, second + REQUESTS, cost, REQUEST_BURST)) {
       return ADMITTED
     }
-    this.refuse(first, second, cost)
+    if (this.refuse(first, second, cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_REQUESTS)
     return TOO_MANY
   }
 
@@ -148,7 +156,7 @@ export class SourceLimits {
     const second = slotOf(address >>> ROW_BITS, ROW_SLOTS)
     const burst = NEW_TORRENT_BURST
     if (this.charge(first + NEW_TORRENTS, second + NEW_TORRENTS, cost, burst)) return true
-    this.refuse(first, second, cost)
+    if (this.refuse(first, second, cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_NEW_TORRENTS)
     return false
   }
 
@@ -182,15 +190,17 @@ export class SourceLimits {
     return true
   }
 
-  /** Remembers that an address was refused, and bans it when that goes on. */
-  private refuse(first: number, second: number, cost: number): void {
-    if (this.banSeconds === 0) return
-    if (this.charge(first + REFUSED, second + REFUSED, cost, REFUSED_BURST)) return
+  /** Remembers that an address was refused, and bans it when that goes on. True for a new ban. */
+  private refuse(first: number, second: number, cost: number): boolean {
+    if (this.banSeconds === 0) return false
+    if (this.charge(first + REFUSED, second + REFUSED, cost, REFUSED_BURST)) return false
     const until = (this.second + this.banSeconds) | 0
     Atomics.store(this.words, second + BANNED_UNTIL, until)
     const before = Atomics.exchange(this.words, first + BANNED_UNTIL, until)
     // Another worker may have done the same just now: a ban counts once.
-    if (((before - this.second) | 0) <= 0) this.counts[BANS]++
+    if (((before - this.second) | 0) > 0) return false
+    this.counts[BANS]++
+    return true
   }
 
   private isBanned(slot: number): boolean {

@@ -1,5 +1,5 @@
 // What the main thread does while the workers serve: reads their counters, writes the statistics, and
-// says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
+// says when a limit turns clients away and who is banned. Started and stopped by main.ts. Owns its timer and readings.
 
 import type { Census } from '../census/census.ts'
 import type { ClientCount } from '../census/tally.ts'
@@ -10,6 +10,7 @@ import { type Distribution, since } from '../metrics/histogram.ts'
 import { receiveDrops } from '../os/udp-socket.ts'
 import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
+import { BanLog } from './ban-log.ts'
 import type { UdpConfig } from './config.ts'
 import { COUNTERS, type CounterName, HISTOGRAMS } from './counters.ts'
 import type { Links, SocketLinks } from './links.ts'
@@ -44,8 +45,8 @@ export class Watch {
   private readonly reader: CounterReader<CounterName, keyof typeof HISTOGRAMS>
   private readonly swarms: SwarmBuffers
   private readonly sockets: readonly number[]
-  private statisticsInterval = 0
-  private limits: { max_torrents: number; max_peers: number }
+  private config: UdpConfig
+  private readonly bans: BanLog
   private readonly links: Links
   private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
@@ -63,6 +64,7 @@ export class Watch {
     swarms: SwarmBuffers,
     sockets: readonly number[],
     links: Links,
+    bans: readonly SharedArrayBuffer[],
     log: Log,
     census: Census | null,
   ) {
@@ -70,8 +72,8 @@ export class Watch {
     this.reader = new CounterReader(counters, COUNTERS, HISTOGRAMS)
     this.swarms = swarms
     this.sockets = sockets
-    this.limits = config.limits
-    this.configure(config)
+    this.config = config
+    this.bans = new BanLog(bans, log)
     this.log = log
     this.links = links
     this.workers = workers
@@ -80,8 +82,7 @@ export class Watch {
 
   /** Also while it is at work. */
   configure(config: UdpConfig): void {
-    this.statisticsInterval = config.statistics.interval * 1000
-    this.limits = config.limits
+    this.config = config
   }
 
   start(): void {
@@ -121,9 +122,11 @@ export class Watch {
   private look(): void {
     const now = this.read()
     this.reportLimits(now)
+    this.bans.look(now.counts.get('bans') ?? 0, now.at, this.config)
     // A timer fires a little early or late; half a period of slack keeps the interval right on average.
-    const due = now.at - this.before.at + READ_MILLISECONDS / 2 >= this.statisticsInterval
-    if (this.statisticsInterval > 0 && due) this.writeStatistics(now)
+    const interval = this.config.statistics.interval * 1000
+    const due = now.at - this.before.at + READ_MILLISECONDS / 2 >= interval
+    if (interval > 0 && due) this.writeStatistics(now)
   }
 
   private reportLimits({ counts, at }: Reading): void {
@@ -136,7 +139,7 @@ export class Watch {
     }
     this.refused = torrents + peers
     this.refusedLoggedAt = at
-    const { max_torrents, max_peers } = this.limits
+    const { max_torrents, max_peers } = this.config.limits
     this.log.error(
       `announces refused since the start: ${torrents} for new torrents ([limits] max_torrents = ` +
         `${max_torrents}), ${peers} of new peers (max_peers = ${max_peers}); known ones go on`,

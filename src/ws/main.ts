@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../access-list/list.ts'
 import { Census, fromSwarms } from '../census/census.ts'
 import { type RunContext, StartError } from '../config/cli.ts'
-import { logFor, setLog, writeNotice } from '../log/log.ts'
+import { type LogAddresses, logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import type { Identity } from '../os/privileges.ts'
 import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
@@ -20,6 +20,7 @@ import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import { openKeeper, Tracker, type TrackerStart } from '../tracker/tracker.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
+import { type ClientReport, writeReport } from './client-reports.ts'
 import { type WsConfig, wsSettings } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
@@ -110,6 +111,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
   protected readonly watch: Watch
   protected readonly census: Census | null
   private readonly own: WsStart
+  private logAddresses: LogAddresses
   private readonly exchange: readonly (ExchangeEnds | null)[]
   private readonly shared: Omit<
     SocketWorkerData,
@@ -120,6 +122,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
     const { config, swarms, listening, tls, workers, counts } = start
     super(NAME, wsSettings.schema, log, start)
     this.own = start
+    this.logAddresses = config.log_addresses
     const counters = counterSlots(workers, COUNTER_WORDS)
     const maxConnections = connectionLimit(config)
     const [key0, key1] = randomFillSync(new Int32Array(2))
@@ -186,7 +189,12 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
     return canApply(this.config, path, after)
   }
 
+  protected override heard(report: unknown): void {
+    writeReport(report as ClientReport, this.logAddresses, log)
+  }
+
   protected apply(config: WsConfig): void {
+    this.logAddresses = config.log_addresses
     this.workers.tell({ settings: workerSettings(config, this.shared.maxConnections) })
   }
 

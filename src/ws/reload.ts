@@ -7,6 +7,7 @@ import type { HousekeepingSettings } from './housekeeping.ts'
 const LIVE: ReadonlySet<string> = new Set([
   'log_level',
   'log_format',
+  'log_addresses',
   'protocol.peer_announce_interval',
   'protocol.interval_jitter',
   'statistics.interval',
@@ -44,6 +45,8 @@ export interface WorkerSettings {
   readonly backlogBytesMax: number
   readonly trustedProxies: readonly string[]
   readonly allowedOrigins: readonly string[]
+  /** Tell the main thread of clients that are refused, or closed for what they did. */
+  readonly reports: boolean
   readonly cleaningInterval: number
   readonly maxPeerAge: number
 }
@@ -56,7 +59,7 @@ export function canApply(start: WsConfig, path: string, after: WsConfig): boolea
 
 /** `maxConnections`: as many as there is memory for. */
 export function workerSettings(
-  { network, protocol, cleaning, limits }: WsConfig,
+  { network, protocol, cleaning, limits, log_level }: WsConfig,
   maxConnections: number,
 ): WorkerSettings {
   return {
@@ -77,6 +80,7 @@ export function workerSettings(
     backlogBytesMax: limits.max_backlog_bytes,
     trustedProxies: listOf(network.trusted_proxies),
     allowedOrigins: listOf(network.allowed_origins),
+    reports: log_level === 'debug' || log_level === 'trace',
     cleaningInterval: cleaning.interval,
     maxPeerAge: cleaning.max_peer_age,
   }

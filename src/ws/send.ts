@@ -5,6 +5,7 @@
 // sent to gets a backlog: what is in the queue then stays there until the socket has room again. In
 // the meantime it gets no offers (signal.ts chooses somebody else), and when the answers it has
 // caused are too much as well, the connection ends.
+import type { ClientReports } from './client-reports.ts'
 import { type Connection, type Connections, OUTBOX_OFFERS_MAX, type Socket } from './connection.ts'
 import { CLOSED_BACKLOG, SENT_BYTES, SENT_MESSAGES, SLOW_CLIENTS } from './counters.ts'
 import { TurnTimes } from './turn-times.ts'
@@ -14,6 +15,7 @@ export class Sender {
   /** May be replaced while it is at work. */
   backlogMax: number
   private readonly counts: Int32Array
+  private readonly reports: ClientReports
   private readonly times: TurnTimes
   private waiting: Connection[] = []
   private flushed: Connection[] = []
@@ -21,7 +23,13 @@ export class Sender {
   private readonly flushAll = () => this.flush()
   private readonly sendAll = (socket: Socket) => this.sendOutbox(socket)
 
-  constructor(connections: Connections, backlogMax: number, counts: Int32Array) {
+  constructor(
+    connections: Connections,
+    backlogMax: number,
+    counts: Int32Array,
+    reports: ClientReports,
+  ) {
+    this.reports = reports
     this.connections = connections
     this.backlogMax = backlogMax
     this.counts = counts
@@ -99,6 +107,7 @@ export class Sender {
 
   private giveUp(connection: Connection): void {
     this.counts[CLOSED_BACKLOG]++
+    this.reports.tell('backlog', connection.addressHigh, connection.addressLow)
     connection.outbox = []
     connection.outboxLength = 0
     connection.closed = true

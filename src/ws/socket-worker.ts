@@ -24,6 +24,7 @@ import { type ConnectionBuffers, ConnectionStates } from '../swarm/connections.t
 import type { KeptCountsData } from '../swarm/kept-counts.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import type { Swarms } from '../swarm/swarm.ts'
+import { ClientReports } from './client-reports.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTER_COUNT, COUNTER_WORDS } from './counters.ts'
@@ -119,6 +120,7 @@ class SocketWorker {
   private readonly signal: Signal
   private readonly sender: Sender
   private readonly upgrader: Upgrader
+  private readonly reports: ClientReports
   private readonly housekeeping: Housekeeping
   private readonly counts = new Int32Array(COUNTER_COUNT)
   private readonly heap = new Heap(this.counts)
@@ -143,14 +145,15 @@ class SocketWorker {
     this.counters = new Int32Array(data.counters)
     this.heartbeat = new Int32Array(data.heartbeat)
     const { maxConnections, maxConnectionsPerAddress } = data
+    this.reports = new ClientReports(data.reports, (report) => parentPort?.postMessage(report))
     this.limits = new ConnectionLimits(data.limits, maxConnections, maxConnectionsPerAddress)
     this.connections = new Connections(data.index, states, data.housekeeping.pingInterval)
-    this.sender = new Sender(this.connections, data.backlogBytesMax, counts)
+    this.sender = new Sender(this.connections, data.backlogBytesMax, counts, this.reports)
     const { connections, sender } = this
     this.signal = new Signal(data.index, connections, sender, data.signalKeys, counts)
     this.handler = new Handler(swarms, connections, sender, this.signal, data.requests, counts)
     this.connectTo(data.exchange)
-    this.upgrader = new Upgrader(connections, this.limits, counts)
+    this.upgrader = new Upgrader(connections, this.limits, counts, this.reports)
     this.upgrader.configure(data.trustedProxies, data.allowedOrigins)
     const tables = swarms.websocket.filter((_, i) => i % data.workers === data.index)
     const shared = data.workers > 1
@@ -192,6 +195,7 @@ class SocketWorker {
     this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)
     this.limits.configure(settings.maxConnections, settings.maxConnectionsPerAddress)
     this.sender.backlogMax = settings.backlogBytesMax
+    this.reports.wanted = settings.reports
     this.upgrader.configure(settings.trustedProxies, settings.allowedOrigins)
   }
 
@@ -305,6 +309,7 @@ class SocketWorker {
     this.now = clockSeconds()
     this.handler.setTime(this.now)
     this.signal.setTime(this.now)
+    this.reports.setTime(this.now)
   }
 
   private tick(): void {

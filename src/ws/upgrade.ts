@@ -3,6 +3,7 @@
 // by the socket worker's server for each request. Owns nothing; a refused handshake leaves no trace.
 import type { Server } from 'bun'
 import { type AddressKey, addressKey, ProxyList } from './client-address.ts'
+import type { ClientReports } from './client-reports.ts'
 import type { Connection, Connections } from './connection.ts'
 import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'
 import {
@@ -26,11 +27,18 @@ export class Upgrader {
   /** Empty: all. */
   private origins: ReadonlySet<string> = new Set()
   private readonly counts: Int32Array
+  private readonly reports: ClientReports
 
-  constructor(connections: Connections, limits: ConnectionLimits, counts: Int32Array) {
+  constructor(
+    connections: Connections,
+    limits: ConnectionLimits,
+    counts: Int32Array,
+    reports: ClientReports,
+  ) {
     this.connections = connections
     this.limits = limits
     this.counts = counts
+    this.reports = reports
   }
 
   configure(trustedProxies: readonly string[], allowedOrigins: readonly string[]): void {
@@ -50,7 +58,7 @@ export class Upgrader {
     const forwardedFor = request.headers.get('x-forwarded-for')
     const key = addressKey(this.proxies.clientOf(socketAddress, forwardedFor))
     const admission = this.limits.enter(key.high, key.low)
-    if (admission !== ADMITTED) return this.refuse(admission)
+    if (admission !== ADMITTED) return this.refuse(admission, key)
     return this.upgrade(request, server, key, now)
   }
 
@@ -74,8 +82,9 @@ export class Upgrader {
     return origin === null || this.origins.has(origin.toLowerCase())
   }
 
-  private refuse(admission: number): Response {
+  private refuse(admission: number, { high, low }: AddressKey): Response {
     const full = admission === FULL
+    this.reports.tell(full ? 'full' : 'fullForAddress', high, low)
     this.counts[full ? REFUSED_CONNECTIONS_FULL : REFUSED_CONNECTIONS_PER_ADDRESS]++
     const whose = full ? '' : ' from your address'
     return new Response(`Too many connections${whose}.\n`, {

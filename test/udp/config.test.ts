@@ -16,6 +16,7 @@ const DEFAULTS: UdpConfig = {
   request_workers: 0,
   log_level: 'error',
   log_format: 'text',
+  log_addresses: 'hashed',
   network: {
     address: '0.0.0.0:3000',
     address_ipv6: 'auto',

@@ -1,4 +1,4 @@
-// Scenarios that listen.test.ts and source-limits.test.ts run in a network namespace. Prints «good», or fails.
+// Scenarios that listen, source-limits and ban-log.test.ts run in a network namespace. Prints «good», or fails.
 import { deepStrictEqual, match, ok } from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,6 +26,7 @@ const scenarios: Record<string, () => Promise<void>> = {
   'bad-sources': badSources,
   fragments,
   'other-source-limits': otherSourceLimits,
+  'ban-lines': banLines,
 }
 
 async function manyIPv6Addresses(): Promise<void> {
@@ -142,6 +143,31 @@ async function otherSourceLimits(): Promise<void> {
     for (const client of clients) client.close()
   })
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** What the log says of a banned client, by format and form of its address. */
+async function banLines(): Promise<void> {
+  const client = '198.18.0.77'
+  const forms = { plain: client, hashed: 'client [0-9a-f]{16}', off: 'a client' }
+  for (const [i, [form, name]] of Object.entries(forms).entries()) {
+    const requestWorkers = i % 2
+    const settings =
+      `log_level = 'info'\nlog_format = '${i === 0 ? 'text' : 'json'}'\nlog_addresses = '${form}'\n` +
+      `request_workers = ${requestWorkers}\n${listenOn(`${HERE}:0`)}` +
+      '[source_limits]\nrequests_per_second = 1\nban_seconds = 30\n'
+    await withTracker({ settings }, (tracker) =>
+      withClient(client, async (banned) => {
+        const id = await banned.connect(tracker.at())
+        const packets = Array.from({ length: 60 }, () => announceRequest(id))
+        banned.sendMany(packets, tracker.at())
+        const text = `banned for 30 s: ${name} goes on beyond \\[source_limits\\] requests_per_second = 1`
+        const line =
+          i === 0 ? ` info  udp: ${text}\\n` : `"level":"info","part":"udp","message":"${text}"`
+        await tracker.waitForOutput(new RegExp(line))
+        deepStrictEqual(tracker.stderr.includes(client), form === 'plain')
+      }),
+    )
+  }
 }
 
 await scenarios[process.argv[2]]()

@@ -12,5 +12,5 @@ viewContract('aquatic_udp', COUNTERS, COUNTER_WORDS, (slots) => {
   const swarms = createSwarmMemory({ maxTorrents: 100, maxPeers: 100, workers: 1 })
   const config = defaultsOf(udpSettings.schema)
   const log = logFor('test')
-  return udpFigures(new Watch(config, 1, slots, swarms, [], createLinks(1, 0), log, null))
+  return udpFigures(new Watch(config, 1, slots, swarms, [], createLinks(1, 0), [], log, null))
 })

@@ -21,6 +21,7 @@ const DEFAULTS: WsConfig = {
   socket_workers: 1,
   log_level: 'error',
   log_format: 'text',
+  log_addresses: 'hashed',
   network: {
     address: '0.0.0.0:3000',
     address_ipv6: 'auto',

@@ -85,6 +85,32 @@ describe('connections', () => {
       },
     ))
 
+  test.each([
+    [
+      'plain',
+      'text',
+      / debug ws: 127\.0\.0\.5 refused, because it has \[limits\] max_connections_per_ip/,
+    ],
+    [
+      'hashed',
+      'json',
+      /"level":"debug","part":"ws","message":"client [0-9a-f]{16} refused, because/,
+    ],
+    ['off', 'text', / debug ws: a client refused, because/],
+  ])('that are refused are lines of level debug, addresses %s, as %s', (form, format, pattern) =>
+    withWs(
+      `log_level = 'debug'\nlog_format = '${format}'\nlog_addresses = '${form}'\n` +
+        `${listenOn('127.0.0.1:0')}${LIMITS}max_connections_per_ip = 1\n`,
+      async (tracker) => {
+        const client = await WsClient.connect(tracker.at(), { localAddress: '127.0.0.5' })
+        expect(await statusOf(tracker, { localAddress: '127.0.0.5' })).toBe(503)
+        await tracker.waitForOutput(pattern)
+        client.destroy()
+        expect(tracker.stderr.includes('127.0.0.5')).toBe(form === 'plain')
+      },
+    ),
+  )
+
   test('of a trusted proxy count for the last address that it forwards', () =>
     withWs(
       `[network]\naddress = '127.0.0.1:0'\ntrusted_proxies = ['127.0.0.9', '10.0.0.0/8']\n${LIMITS}max_connections_per_ip = 1\n`,
