@@ -8,17 +8,32 @@ setDefaultTimeout(60_000)
 
 const STOP_MS = 1000
 
-// On a machine with more to do than it can, the tracker may not get its second: tried again then.
-const TIMED = { retry: 2 }
+/** On a machine with more to do than it can, a tracker may not get its second; one of so many does. */
+const TRIES = 5
 
 const workers = (count: number) => `socket_workers = ${count}\n${listenOn('127.0.0.1:0')}`
 
-async function stop(tracker: Tracker, signal: 'SIGTERM' | 'SIGINT'): Promise<Ended> {
+interface Stopped extends Ended {
+  readonly afterMs: number
+}
+
+async function stop(tracker: Tracker, signal: 'SIGTERM' | 'SIGINT'): Promise<Stopped> {
   const sentAt = performance.now()
   tracker.signal(signal)
   const ended = await tracker.waitForEnd()
-  expect(performance.now() - sentAt).toBeLessThan(STOP_MS)
-  return ended
+  return { ...ended, afterMs: performance.now() - sentAt }
+}
+
+/** Each try ends as it should; the time is that of the quickest. */
+async function stopsInTime(tryOnce: () => Promise<Stopped>): Promise<void> {
+  const times: number[] = []
+  while (times.length < TRIES && !times.some((ms) => ms < STOP_MS)) {
+    const { code, stderr, afterMs } = await tryOnce()
+    expect(code).toBe(0)
+    expect(stderr.split('\n').length).toBe(2)
+    times.push(afterMs)
+  }
+  expect(Math.min(...times)).toBeLessThan(STOP_MS)
 }
 
 /** Every worker gets some of so many clients, but for one run in 10,000. */
@@ -53,30 +68,24 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
   useRequestWorkers(requestWorkers)
 
   describe.each(['SIGTERM', 'SIGINT'] as const)('%s ends the tracker within a second', (signal) => {
-    test.each([1, 4])(
-      'with %d workers, with exit code 0 and no message',
-      (count) =>
-        withTracker({ settings: workers(count) }, async (tracker) => {
-          const { code, stderr } = await stop(tracker, signal)
-          expect(code).toBe(0)
-          expect(stderr.split('\n').length).toBe(2)
-        }),
-      TIMED,
+    test.each([1, 4])('with %d workers, with exit code 0 and no message', (count) =>
+      stopsInTime(() =>
+        withTracker({ settings: workers(count) }, (tracker) => stop(tracker, signal)),
+      ),
     )
 
-    test.each([1, 4])(
-      'with %d workers under load',
-      (count) =>
+    test.each([1, 4])('with %d workers under load', (count) =>
+      stopsInTime(() =>
         withTracker({ settings: workers(count) }, async (tracker) => {
           let done = false
           const load = flood(tracker, () => done)
           await withClient('127.0.0.1', (client) => client.connect(tracker.at()))
-          const { code } = await stop(tracker, signal)
+          const stopped = await stop(tracker, signal)
           done = true
           await load
-          expect(code).toBe(0)
+          return stopped
         }),
-      TIMED,
+      ),
     )
   })
 
