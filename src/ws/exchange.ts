@@ -19,9 +19,9 @@ import { SLOT_BITS } from '../swarm/connections.ts'
 import { DROPPED_BETWEEN_WORKERS_ANSWER, DROPPED_BETWEEN_WORKERS_OFFER } from './counters.ts'
 
 /**
- * What waits for one worker whose ring is full, in characters: some 10,000 answers of browsers. As a
- * count of records (1,024) it was full after some hundredths of a second in which the system had given
- * the other worker no core.
+ * What waits in one worker for others whose rings are full, in characters: some 10,000 answers of
+ * browsers. As a count of records (1,024) it was full after some hundredths of a second in which the
+ * system had given another worker no core.
  */
 const WAITING_MAX = 2 ** 23
 /** Past this, offers are dropped. */
@@ -105,11 +105,13 @@ export class Exchange {
     counts: Int32Array,
   ) {
     this.receiver = receiver
+    const waiting = { characters: 0 }
     this.targets = ends.outRings.map((ring, target) => {
       const bell = ends.bells[target]
       if (ring === null || bell === null) return null
       const waker = new DoorbellWaker(ends.sleepWords[target], bell)
-      return new Target(new RingWriter(ring, recordWordsMax(limits)), waker, limits, counts)
+      const writer = new RingWriter(ring, recordWordsMax(limits))
+      return new Target(writer, waker, limits, waiting, counts)
     })
     this.readers = ends.inRings.map((ring) => new RingReader(ring))
     const inbox = new Inbox(this.readers, ends.sleepWords[worker])
@@ -183,6 +185,10 @@ export class Exchange {
   }
 }
 
+interface Waiting {
+  characters: number
+}
+
 /** The way to one other worker. */
 class Target {
   private readonly writer: RingWriter
@@ -195,15 +201,18 @@ class Target {
   private offers = 0
   private text = ''
   private readonly waiting: { head: Int32Array; text: string }[] = []
-  private waitingCharacters = 0
+  /** Of all targets of a worker together. */
+  private readonly inAll: Waiting
 
   constructor(
     writer: RingWriter,
     waker: DoorbellWaker,
     limits: ExchangeLimits,
+    inAll: Waiting,
     counts: Int32Array,
   ) {
     this.writer = writer
+    this.inAll = inAll
     this.waker = waker
     this.counts = counts
     this.bytes = new Uint8Array(writer.words.buffer)
@@ -239,7 +248,7 @@ class Target {
     let written = 0
     const { waiting } = this
     while (written < waiting.length && this.write(waiting[written].head, waiting[written].text)) {
-      this.waitingCharacters -= waiting[written].text.length + RECORD_CHARACTERS
+      this.inAll.characters -= waiting[written].text.length + RECORD_CHARACTERS
       written++
     }
     if (written > 0) waiting.splice(0, written)
@@ -255,9 +264,9 @@ class Target {
     head[OFFER_COUNT] = this.offers
     const used = head.subarray(0, OFFERS + this.offers * OFFER_WORDS)
     if (waiting.length === 0 && this.write(used, text)) return
-    if (this.waitingCharacters < (kind === KIND_OFFERS ? WAITING_OFFERS_MAX : WAITING_MAX)) {
+    if (this.inAll.characters < (kind === KIND_OFFERS ? WAITING_OFFERS_MAX : WAITING_MAX)) {
       waiting.push({ head: used.slice(), text })
-      this.waitingCharacters += text.length + RECORD_CHARACTERS
+      this.inAll.characters += text.length + RECORD_CHARACTERS
     } else if (kind === KIND_OFFERS) {
       this.counts[DROPPED_BETWEEN_WORKERS_OFFER] += this.offers
     } else {
