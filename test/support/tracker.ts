@@ -21,6 +21,8 @@ const LAST_OUTPUT_MS = 1000
 
 /** Small enough that many trackers at once reserve little. */
 const SMALL = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
+/** So few fit the usual limit on open files: no warning at the start. */
+const WS_SMALL = `${SMALL}max_connections = 900\n`
 
 /** What clients are told can then be compared with the settings. */
 const EXACT_INTERVALS = { AQUATIC_PROTOCOL_INTERVAL_JITTER: '0' }
@@ -97,7 +99,8 @@ export class Tracker {
     const { executable = EXECUTABLE } = options
     const path = join(this.folder, 'tracker.toml')
     const program = typeof executable === 'string' ? [executable] : executable
-    writeFileSync(path, settings.includes('[limits]') ? settings : `${settings}${SMALL}`)
+    const small = program.includes(WS_EXECUTABLE) ? WS_SMALL : SMALL
+    writeFileSync(path, settings.includes('[limits]') ? settings : `${settings}${small}`)
     this.child = Bun.spawn([...prefix, ...program, '-c', options.file ?? path], {
       stdin: 'ignore',
       stdout: 'pipe',

@@ -65,7 +65,7 @@ test('a connection limit that the system lowers is told, whatever the log level'
   const settings = SETTINGS.replace("'info'", "'off'")
   const prefix = ['sh', '-c', 'ulimit -n 300; exec "$@"', 'sh']
   await withTracker({ executable: WS_EXECUTABLE, settings, prefix }, async (tracker) => {
-    const said = /warning: at most (\d+) connections .*max_connections = 100000: .*ulimit -n/
+    const said = /warning: at most (\d+) connections .*max_connections = 900: .*ulimit -n/
     const [, most] = await tracker.waitForOutput(said)
     const [, url] = await tracker.waitForOutput(/operations at (\S+)\n/)
     const metrics = await (await fetch(`${url}metrics`)).text()
