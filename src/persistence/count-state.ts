@@ -5,7 +5,7 @@
 // They wait beside the swarms (swarm/kept-counts.ts) until the torrent's peers are back: some seconds to
 // an hour after their connection ended, as their clients' back-off has it. A torrent that nobody comes
 // back to loses its count, as one does whose last peer leaves.
-import { type KeptCountsData, keepCounts, NOTHING_KEPT } from '../swarm/kept-counts.ts'
+import { type KeptCountsData, keepCounts, mergeCounts, NOTHING_KEPT } from '../swarm/kept-counts.ts'
 import { restoreCompleted } from '../swarm/restore.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
@@ -48,19 +48,22 @@ export class CountState implements State {
 
   load(path: string): string | null {
     const before = this.young()
-    const max = Math.max(0, this.max - before.length / COUNT_WORDS)
-    const read = readCounts(path, oldestSecond(), max)
+    const read = readCounts(path, oldestSecond(), this.max)
     if (read === null) return null
     if (!this.countDownloads) return 'no counts, because [protocol] count_downloads = false'
-    this.entries = new Int32Array(before.length + read.length)
-    this.entries.set(before)
-    this.entries.set(read, before.length)
     this.raise(read)
-    this.keep(keepCounts(this.swarms.websocket[0], this.entries, COUNT_WORDS))
+    // What is newer comes first, should there be too many.
+    const entries = new Int32Array(read.length + before.length)
+    entries.set(read)
+    entries.set(before, read.length)
+    const table = this.swarms.websocket[0]
+    const used = Math.min(this.max * COUNT_WORDS, mergeCounts(table, entries, COUNT_WORDS))
+    this.entries = entries.slice(0, used)
+    this.keep(keepCounts(table, this.entries, COUNT_WORDS))
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.forget(), KEEP_SECONDS * 1000)
     this.timer.unref()
-    return `the completed downloads of ${read.length / COUNT_WORDS} torrents`
+    return `the completed downloads of ${used / COUNT_WORDS} torrents`
   }
 
   async write(request: WriteRequest): Promise<string> {
@@ -99,7 +102,7 @@ export class CountState implements State {
     const young = new Int32Array(entries.length)
     let used = 0
     for (let at = 0; at < entries.length; at += COUNT_WORDS) {
-      if (entries[at + COUNT_SECOND] < since) continue
+      if (entries[at + COUNT_SECOND] >>> 0 < since) continue
       young.set(entries.subarray(at, at + COUNT_WORDS), used)
       used += COUNT_WORDS
     }

@@ -2,7 +2,7 @@
 // (format.ts), and reads them back. Called by count-state.ts. Owns nothing.
 //
 //  a piece  0…4 info hash │ 5 completed downloads │ 6 1 │ 7 the second at which it last had peers, of the
-//           wall clock
+//           wall clock, u32
 //
 // A torrent may be in the file twice: as it is now, and as it was kept from before the last restart.
 import { COUNTS_WORDS, PIECE_COMPLETED, PIECE_PEERS, Walk } from '../swarm/export.ts'
@@ -98,7 +98,7 @@ export function readCounts(path: string, since: number, max: number): Int32Array
     let used = 0
     for (const { words, count } of reader.blocks()) {
       for (let at = 0; at < count; at += COUNT_WORDS) {
-        if (words[at + COUNT_SECOND] < since || used === entries.length) continue
+        if (words[at + COUNT_SECOND] >>> 0 < since || used === entries.length) continue
         entries.set(words.subarray(at, at + COUNT_WORDS), used)
         used += COUNT_WORDS
       }

@@ -56,7 +56,7 @@ export const countPersistence = persistenceSettings({
       aquatic_ws.counts while the tracker goes on serving. The start reads them back. A count waits two
       hours for its torrent's first peer, longer than clients take to come back, and is told in
       scrapes meanwhile; then it is forgotten, as is that of a torrent whose last peer leaves. At most
-      [limits] max_torrents counts wait, at about 45 bytes each.`,
+      [limits] max_torrents counts wait, at about 75 bytes each.`,
   interval: `Write the counts this often (minutes) while the tracker runs. 0 = only at the stop.
 
       SIGUSR2 writes them at once, as before a copy is made. What has changed since the last time is lost

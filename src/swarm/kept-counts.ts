@@ -4,7 +4,7 @@
 //
 // A table of info hashes as those of access lists (access-list/list.ts), and a count for each slot.
 // Torrent rows are for torrents with peers: a row for each that was ever counted would never leave.
-import { findSlot, SLOT_WORDS } from '../access-list/list.ts'
+import { findSlot, isSame, SLOT_WORDS } from '../access-list/list.ts'
 import { STATE_COMPLETED_MAX } from './layout.ts'
 import type { Table } from './table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from './torrents.ts'
@@ -26,26 +26,55 @@ export const NOTHING_KEPT: KeptCountsData = {
 const SLOTS_PER_ENTRY = 1.5
 
 /**
- * Makes a table of entries of `stride` words, each beginning with an info hash and its count. The
- * higher one counts where there are several of a torrent. `table`: any one, for its key.
+ * Makes one of several entries of a torrent: each of `stride` words, beginning with an info hash; behind it
+ * the highest of each word holds. Moves what is left to the front, and returns how many words that is.
+ * `table`: any one, for its key.
  */
+export function mergeCounts(table: Table, entries: Int32Array, stride: number): number {
+  const slotCount = slotCountFor(entries.length / stride)
+  const words = new Int32Array(slotCount * SLOT_WORDS)
+  const places = new Int32Array(slotCount)
+  let used = 0
+  for (let at = 0; at < entries.length; at += stride) {
+    const slot = findSlot(words, slotCount, entries, at, hashInfoHash(table, entries, at))
+    // That of zeros: there is no such torrent.
+    if (slot < 0) continue
+    if (isSame(words, slot, entries, at)) {
+      raiseTo(entries, places[slot / SLOT_WORDS], at, stride)
+      continue
+    }
+    for (let i = 0; i < INFO_HASH_WORDS; i++) words[slot + i] = entries[at + i]
+    places[slot / SLOT_WORDS] = used
+    entries.copyWithin(used, at, at + stride)
+    used += stride
+  }
+  return used
+}
+
+function raiseTo(entries: Int32Array, place: number, at: number, stride: number): void {
+  for (let i = INFO_HASH_WORDS; i < stride; i++) {
+    // As unsigned numbers: from 2038 on a time is beyond the others.
+    if (entries[at + i] >>> 0 > entries[place + i] >>> 0) entries[place + i] = entries[at + i]
+  }
+}
+
+/** Makes a table of such entries, one of a torrent; the word behind the info hash is its count. */
 export function keepCounts(table: Table, entries: Int32Array, stride: number): KeptCountsData {
-  const slotCount = Math.ceil((entries.length / stride + 1) * SLOTS_PER_ENTRY)
+  const slotCount = slotCountFor(entries.length / stride)
   const slots = new SharedArrayBuffer(slotCount * SLOT_WORDS * 4)
   const counts = new SharedArrayBuffer(slotCount * 4)
   const words = new Int32Array(slots)
   const countWords = new Int32Array(counts)
   for (let at = 0; at < entries.length; at += stride) {
     const slot = findSlot(words, slotCount, entries, at, hashInfoHash(table, entries, at))
-    if (slot < 0) continue
     for (let i = 0; i < INFO_HASH_WORDS; i++) words[slot + i] = entries[at + i]
-    const index = slot / SLOT_WORDS
-    countWords[index] = Math.max(
-      countWords[index],
-      entries[at + INFO_HASH_WORDS] & STATE_COMPLETED_MAX,
-    )
+    countWords[slot / SLOT_WORDS] = entries[at + INFO_HASH_WORDS] & STATE_COMPLETED_MAX
   }
   return { slots, counts, slotCount }
+}
+
+function slotCountFor(entries: number): number {
+  return Math.ceil((entries + 1) * SLOTS_PER_ENTRY)
 }
 
 export class KeptCounts {

@@ -95,6 +95,48 @@ test('what another process has counted meanwhile is added to torrents that have 
   expect([completedOf(harness, 1), completedOf(harness, 2)]).toEqual([13, 3])
 })
 
+test('a torrent is kept once, however often it is taken over', async () => {
+  let old = tracker()
+  complete(old.harness, 1, 5)
+  complete(old.harness, 2, 3)
+  for (let process = 0; process < 5; process++) {
+    await old.write()
+    const next = tracker(2)
+    next.state.load(path)
+    await old.write()
+    expect(next.state.load(path)).toContain('of 2 torrents')
+    expect(await next.write()).toContain('of 2 torrents')
+    old = next
+  }
+  expect([completedOf(old.harness, 1), completedOf(old.harness, 2)]).toEqual([5, 3])
+})
+
+test('what was counted last comes first, where there are too many', async () => {
+  const old = tracker()
+  complete(old.harness, 1, 1)
+  await old.write()
+  const { harness, state } = tracker(1)
+  state.load(path)
+  const other = tracker()
+  complete(other.harness, 2, 2)
+  await other.write()
+  state.load(path)
+  expect([completedOf(harness, 1), completedOf(harness, 2)]).toEqual([0, 2])
+})
+
+test('a second of after 2038 is later, not earlier', async () => {
+  setSystemTime(new Date('2038-01-19T03:00:00Z'))
+  const before = tracker()
+  complete(before.harness, 1, 5)
+  await before.write()
+  setSystemTime(new Date('2038-01-19T03:30:00Z'))
+  const { harness, state, write } = tracker()
+  expect(state.load(path)).toContain('of 1 torrents')
+  complete(harness, 2, 1)
+  expect(await write()).toContain('of 2 torrents')
+  expect(tracker().state.load(path)).toContain('of 2 torrents')
+})
+
 test('no more are kept than there may be torrents', async () => {
   const before = tracker()
   for (let torrent = 0; torrent < 50; torrent++) complete(before.harness, torrent, 1)
