@@ -61,7 +61,6 @@ const NO_TORRENTS = { torrents: [], populated: [] }
 export class Client implements ConnectionEvents {
   readonly index: number
   isOpen = false
-  isGone = false
   private readonly shared: Shared
   private readonly connection: Connection
   private readonly torrents: readonly number[]
@@ -145,7 +144,6 @@ export class Client implements ConnectionEvents {
     tally.count('lost', this.pending.filter(({ kind }) => kind !== ANSWER).length)
     this.pending.length = 0
     this.isOpen = false
-    this.isGone = true
     this.onGone(this, why)
   }
 

@@ -7,7 +7,7 @@ import {
   type MetricFamily,
 } from '../metrics/families.ts'
 import type { BreakdownSpec, ChartSpec } from '../operations/view.ts'
-import { peersChart, trafficChart } from '../tracker/charts.ts'
+import { peersChart, quantileChart, responseTimeChart, trafficChart } from '../tracker/charts.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
 import { COUNTERS, type CounterName } from './counters.ts'
 import type { Reading, Watch } from './watch.ts'
@@ -166,13 +166,7 @@ const CHARTS: readonly ChartSpec[] = [
       { title: 'answers', metric: 'tracker_ws_answers_sent_total', show: 'rate' },
     ],
   },
-  {
-    title: 'Time to answer',
-    unit: 'seconds',
-    series: [0.5, 0.99, 0.999].map((share) => {
-      return { title: `p${share * 100}`, metric: RESPONSE_TIME, show: { quantile: share } }
-    }),
-  },
+  responseTimeChart(RESPONSE_TIME),
   {
     title: 'Connections',
     unit: 'count',
@@ -199,13 +193,7 @@ const CHARTS: readonly ChartSpec[] = [
     ],
   },
   trafficChart('tracker_ws'),
-  {
-    title: 'Messages at once',
-    unit: 'count',
-    series: [0.5, 0.99].map((share) => {
-      return { title: `p${share * 100}`, metric: TURN_MESSAGES, show: { quantile: share } }
-    }),
-  },
+  quantileChart('Messages at once', 'count', TURN_MESSAGES, [0.5, 0.99]),
 ]
 
 const BREAKDOWNS: readonly BreakdownSpec[] = [

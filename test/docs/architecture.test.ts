@@ -1,0 +1,35 @@
+// That the tree of docs/architecture.md is the tree.
+import { expect, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const ROOT = join(import.meta.dir, '../..')
+const text = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+const rows = [...text.matchAll(/^\| (`src\/[a-z-]+\/`.*?) \| (.*) \|$/gm)]
+
+function filesOf(folder: string): string[] {
+  return readdirSync(join(ROOT, folder)).map((file) => file.replace(/\.ts$/, ''))
+}
+
+test('every folder of src has its row', () => {
+  const named = rows.flatMap(([, folders]) => [...folders.matchAll(/src\/([a-z-]+)/g)])
+  expect(named.map(([, folder]) => folder).sort()).toEqual(readdirSync(join(ROOT, 'src')).sort())
+})
+
+test.each(['src/udp', 'src/ws', 'src/tracker', 'src/swarm'])(
+  'every file of %s is named',
+  (folder) => {
+    const [, , holds] = rows.find(([, name]) => name === `\`${folder}/\``) ?? []
+    const named = [...(holds ?? '').matchAll(/`([a-z-]+)`/g)].map(([, name]) => name)
+    expect(named.sort()).toEqual(filesOf(folder).sort())
+  },
+)
+
+test('every file that is named with its folder exists', () => {
+  const paths = [...text.matchAll(/`(?:src\/)?([a-z-]+\/[a-z-]+)(\.test)?(?:\.ts)?`/g)]
+  const missing = paths
+    .map(([, path, isTest = '']) => [`src/${path}.ts`, `${path}${isTest}.ts`, path])
+    .filter((places) => !places.some((place) => existsSync(join(ROOT, place))))
+  expect(paths.length).toBeGreaterThan(5)
+  expect(missing).toEqual([])
+})
