@@ -7,11 +7,11 @@
 // A request in words: 0 transaction │ 1 state │ 2 kind │ 3 socket │ 4 torrent │ 5 rank
 // │ 6 known seeders, 7 known leechers when it was sent
 const WORDS_SHIFT = 3
-export const UNDER_WAY_WORDS = 1 << WORDS_SHIFT
+const UNDER_WAY_WORDS = 1 << WORDS_SHIFT
 const TRANSACTION = 0
 export const STATE = 1
 export const KIND = 2
-export const SOCKET = 3
+const SOCKET = 3
 export const TORRENT = 4
 export const RANK = 5
 export const KNOWN_SEEDERS = 6
@@ -19,8 +19,8 @@ export const KNOWN_LEECHERS = 7
 
 // States. Overdue: still waited for, but no longer counted as under way in the closed loop.
 const FREE = 0
-export const WAITING = 1
-export const OVERDUE = 2
+const WAITING = 1
+const OVERDUE = 2
 export const ANSWERED_ALREADY = 3
 export const LOST_ALREADY = 4
 

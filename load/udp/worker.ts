@@ -21,10 +21,10 @@ import { Population, type PopulationBuffers } from './population.ts'
 import { UnderWay } from './under-way.ts'
 import { Window } from './window.ts'
 
-export const BATCH = 256
+const BATCH = 256
 /** Answers longer than this are cut, and count as too long. An odd number of cache lines. */
-export const ANSWER_SLOT_BYTES = 65 * 64
-export const REQUEST_BYTES_MAX = 16 + 20 * 74
+const ANSWER_SLOT_BYTES = 65 * 64
+const REQUEST_BYTES_MAX = 16 + 20 * 74
 
 /** More at once would hold answers up behind requests that are overdue. */
 const OPEN_BURST = 32

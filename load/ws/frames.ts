@@ -8,8 +8,8 @@
 // so this saves time of ours and none of its. (The key should be random: it protects proxies from
 // attackers in a browser, and there are neither here.)
 
-export const OPCODE_TEXT = 1
-export const OPCODE_BINARY = 2
+const OPCODE_TEXT = 1
+const OPCODE_BINARY = 2
 export const OPCODE_CLOSE = 8
 export const OPCODE_PING = 9
 export const OPCODE_PONG = 10

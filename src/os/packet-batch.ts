@@ -46,10 +46,7 @@ const ECONNREFUSED = 111
 /** Trouble passes: signals, want of memory. A socket that fails this often in a row is broken for good. */
 const RECEIVE_ERRORS_MAX = 10_000
 
-/** sendmmsg takes at most this many messages a call. */
-export const BATCH_MAX = 1024
-
-/** Packet memory of a worker: `slots` received packets, and room for an answer to each. */
+/** Packet memory of a worker: `slots` received packets (sendmmsg takes at most 1,024), and room for an answer to each. */
 export class PacketMemory {
   readonly slots: number
   readonly slotWords: number

@@ -37,7 +37,7 @@ export async function replaceFile(
   syncFolder(dirname(path))
 }
 
-export function temporaryName(path: string): string {
+function temporaryName(path: string): string {
   return `${path}.tmp`
 }
 

@@ -18,7 +18,7 @@ import { small } from './peers.ts'
 import type { Table } from './table.ts'
 
 /** A response has at most 242 peers; each window may be cut by its end and by the asking peer. */
-export const RUNS_MAX = 512
+const RUNS_MAX = 512
 
 /** Tries to find a random place before settling for a bucket's start. Each succeeds with about 1 in 3. */
 const PLACE_TRIES = 64

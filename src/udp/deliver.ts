@@ -141,7 +141,7 @@ export class Deliverer {
 }
 
 /** Nanoseconds modulo 2^32: enough for differences of up to two seconds. */
-export function timeStamp(): number {
+function timeStamp(): number {
   readClock()
   return lastTimeStamp()
 }

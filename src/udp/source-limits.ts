@@ -74,7 +74,7 @@ const REFUSED_BURST = 10 * SECOND
 
 // What `request` returns.
 export const ADMITTED = 0
-export const TOO_MANY = 1
+const TOO_MANY = 1
 export const BANNED = 2
 
 export class SourceLimits {

@@ -91,7 +91,7 @@ export class Tracker {
   }
 }
 
-export function trackerUrl(kind: TrackerKind, hostAndPort: string): string {
+function trackerUrl(kind: TrackerKind, hostAndPort: string): string {
   return `${kind.scheme}://${hostAndPort}`
 }
 

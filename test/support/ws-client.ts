@@ -57,7 +57,7 @@ export function openSocket({ host, port }: Endpoint, options: ConnectOptions = {
   return socket
 }
 
-export function handshake(endpoint: Endpoint, options: ConnectOptions = {}): string {
+function handshake(endpoint: Endpoint, options: ConnectOptions = {}): string {
   const { path = '/', headers = {} } = options
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return (

@@ -9,7 +9,6 @@ import { ConnectionStates, createConnectionStates } from '../../src/swarm/connec
 import {
   PEER_PORT_MASK,
   PEER_SEEDER_BIT,
-  PEER_SEEN_SHIFT,
   type PeerKindName,
   peerKindOf,
 } from '../../src/swarm/layout.ts'
@@ -302,11 +301,6 @@ export function peerAt(family: Family, words: Int32Array, at: number): number {
     if (words[at + i] !== address(family, peer, i)) return -1
   }
   return portOf(peer) === port ? peer : -1
-}
-
-/** The second that a stored peer was last seen, of 15 bits. */
-export function seenAt(table: Table, at: number): number {
-  return (table.words[at + table.stride - 1] & ~PEER_SEEDER_BIT) >>> PEER_SEEN_SHIFT
 }
 
 /** A seeded generator of numbers in [0, 1). */

@@ -16,9 +16,9 @@ interface ModelTorrent {
   readonly peers: Map<number, ModelPeer>
 }
 
-export const MODEL_MAX_AGE = 1200
+const MODEL_MAX_AGE = 1200
 
-export class Model {
+class Model {
   readonly families = {
     ipv4: new Map<number, ModelTorrent>(),
     ipv6: new Map<number, ModelTorrent>(),

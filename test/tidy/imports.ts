@@ -28,7 +28,7 @@ interface Import {
 }
 
 /** Modules named by import, export … from, and import(). Relative ones as paths from the root. */
-export function importsOf(source: Source): Import[] {
+function importsOf(source: Source): Import[] {
   const found: Import[] = []
   walk(source.program, (node) => {
     const from = moduleNamed(node)
