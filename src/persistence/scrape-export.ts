@@ -93,7 +93,9 @@ export class ScrapeExport {
   private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
   private underWay = false
-  private seconds = 0
+  private interval = 0
+  private cleanings = 0
+  private left = 0
 
   /** `path`: as it is called now that the process is who it will be. */
   constructor(path: string, swarms: Swarms, log: Log) {
@@ -104,11 +106,22 @@ export class ScrapeExport {
 
   /** Sets how often a file is written. Nothing changes where that is the same. */
   configure({ scrape_export, cleaning }: Omit<ExportConfig, 'privileges'>): void {
-    const seconds = scrape_export.cleanings * cleaning.interval
-    if (seconds === this.seconds) return
-    this.seconds = seconds
+    const { cleanings } = scrape_export
+    const { interval } = cleaning
+    if (cleanings === this.cleanings && interval === this.interval) return
+    this.cleanings = cleanings
+    this.interval = interval
+    this.left = cleanings
     clearInterval(this.timer)
-    this.timer = setInterval(() => void this.writeNow(), seconds * 1000)
+    // Counted, because a timer takes 24 days at most, and goes off at once when it is told more.
+    this.timer = setInterval(() => this.cleaned(), interval * 1000)
+  }
+
+  private cleaned(): void {
+    this.left--
+    if (this.left > 0) return
+    this.left = this.cleanings
+    void this.writeNow()
   }
 
   stop(): void {

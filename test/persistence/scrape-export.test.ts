@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { expect, spyOn, test } from 'bun:test'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { logFor } from '../../src/log/log.ts'
@@ -90,6 +90,24 @@ test('aquatic_ws writes it every so many cleanings', () => {
     client.destroy()
   })
 }, 60_000)
+
+test('it is written every so many cleanings, however rare these are', () => {
+  const scrapeExport = new ScrapeExport('', new Harness().swarms, logFor('test'))
+  const written = spyOn(scrapeExport, 'writeNow').mockResolvedValue()
+  const timer = spyOn(globalThis, 'setInterval')
+  scrapeExport.configure({
+    scrape_export: { path: '', cleanings: 10_000 },
+    cleaning: { interval: 3600 },
+  })
+  const [cleaned, milliseconds] = timer.mock.calls[0] as unknown as [() => void, number]
+  timer.mockRestore()
+  scrapeExport.stop()
+  expect(milliseconds).toBe(3_600_000)
+  for (let cleaning = 0; cleaning < 9999; cleaning++) cleaned()
+  expect(written).not.toHaveBeenCalled()
+  for (let cleaning = 0; cleaning < 10_001; cleaning++) cleaned()
+  expect(written).toHaveBeenCalledTimes(2)
+})
 
 function contentsOf(path: string): string {
   try {
