@@ -64,7 +64,55 @@ test('without an access list, SIGUSR1 is not answered in the log', () => {
   })
 })
 
+/** More than a block holds: such swarms have a directory of blocks for each role. */
+const LARGE = 400
+
 describe('an access list', () => {
+  test.each([
+    [3, 0],
+    [2, 3],
+  ])(
+    'that forbids large swarms has them leave whole, and no others, with %d socket and %d request workers',
+    (sockets, requests) => {
+      // Enough torrents that each worker has some to clean.
+      const torrents = Array.from({ length: 12 }, (_, i) => i + 1)
+      const isForbidden = (n: number) => n % 2 === 0
+      const workers = `socket_workers = ${sockets}\nrequest_workers = ${requests}\n`
+      writeList(100)
+      return serving(`${workers}${settingsOf('deny')}`, async (tracker, client, to) => {
+        const id = await client.connect(to)
+        const sizes = async () => {
+          const request = scrapeRequest(id, torrents.map(infoHash))
+          const { entries } = readScrape((await client.request(request, to)).packet)
+          return entries.map(({ seeders, leechers }) => seeders + leechers)
+        }
+        for (const n of torrents) {
+          const ports = Array.from({ length: LARGE }, (_, i) => 1000 + i)
+          for (let first = 0; first < LARGE; first += 50) {
+            const some = ports.slice(first, first + 50).map((port) => {
+              return announceRequest(id, { infoHash: infoHash(n), port, left: BigInt(port % 3) })
+            })
+            await Promise.all(some.map((request) => client.request(request, to)))
+          }
+        }
+        expect(await sizes()).toEqual(torrents.map(() => LARGE))
+        writeList(...torrents.filter(isForbidden))
+        tracker.signal('SIGUSR1')
+        await waitUntil('they have left', () => {
+          const { torrents, seeders, leechers } = statisticsIn(tracker.stderr).at(-1) ?? {}
+          return torrents === 6 && seeders + leechers === 6 * LARGE
+        })
+        writeList()
+        tracker.signal('SIGUSR1')
+        await tracker.waitForOutput(/access list \(SIGUSR1\): mode deny, 0 info hashes/)
+        const left = torrents.map((n) => (isForbidden(n) ? 0 : LARGE))
+        await waitUntil('all workers have the empty list', async () => {
+          return JSON.stringify(await sizes()) === JSON.stringify(left)
+        })
+      })
+    },
+  )
+
   test.each([
     ['allow', 0, ['', NOT_ALLOWED]],
     ['deny', 0, [NOT_ALLOWED, '']],
