@@ -4,7 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
-import { killAtRandomMoments } from '../support/kill-loop.ts'
+import { KILL_LOOP_LIMITS, killAtRandomMoments } from '../support/kill-loop.ts'
 import { announceRequest, readAnnounce } from '../support/packets.ts'
 import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { listenOn, runTracker, type Tracker, withTracker } from '../support/tracker.ts'
@@ -173,7 +173,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
     test('at random moments under load loses nothing that was written, and damages nothing', () =>
       inFolder(async (folder) => {
         await killAtRandomMoments({
-          options: keeping(folder),
+          options: keeping(folder, KILL_LOOP_LIMITS),
           many: 3000,
           few: 200,
           restored: ({ stderr }) => Number(stderr.match(/restored (\d+) peers/)?.[1]),

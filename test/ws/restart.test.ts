@@ -4,7 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
-import { killAtRandomMoments } from '../support/kill-loop.ts'
+import { KILL_LOOP_LIMITS, killAtRandomMoments } from '../support/kill-loop.ts'
 import {
   listenOn,
   runTracker,
@@ -166,7 +166,7 @@ test('kill -9 at random moments loses nothing that was written, and damages noth
   inFolder(async (folder) => {
     const hashOf = (number: number) => `kill-loop-${String(number).padStart(10, '0')}`
     await killAtRandomMoments({
-      options: keeping(folder),
+      options: keeping(folder, `${KILL_LOOP_LIMITS}max_connections = 900`),
       many: 200,
       few: 10,
       restored: (_tracker, load, total) => load.known(total),
