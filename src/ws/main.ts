@@ -224,7 +224,8 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
 
   private reloadCertificate(): void {
     const { network } = this.config
-    if (!network.use_tls) return
+    // One that stops has closed its ports: it must not open them again, beside the one that has its place.
+    if (!network.use_tls || !this.workers.areServing()) return
     try {
       const tls = readTlsFiles(network)
       this.workers.tell({ tls })

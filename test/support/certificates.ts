@@ -1,7 +1,9 @@
 // Certificates of every kind, made by openssl for the tests that need them. Owns the folder they are in.
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { newFolder, removeFolder } from './folder.ts'
+import type { Endpoint } from './tracker.ts'
 
 /** Arguments of openssl req. */
 const ALGORITHMS = {
@@ -74,4 +76,18 @@ export class Certificates {
     const { exitCode, stderr } = Bun.spawnSync(['openssl', ...args], { stderr: 'pipe' })
     if (exitCode !== 0) throw new Error(`openssl ${args.join(' ')}: ${stderr.toString()}`)
   }
+}
+
+/**
+ * The common name that a new connection is shown; '' when it is reset, as one is that a closing listener
+ * has not accepted yet.
+ */
+export function nameShown({ host, port }: Endpoint): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, rejectUnauthorized: false }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN))
+      socket.destroy()
+    })
+    socket.on('error', () => resolve(''))
+  })
 }

@@ -3,6 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { Certificates, nameShown } from '../support/certificates.ts'
 import { inFolder } from '../support/folder.ts'
 import {
   type Endpoint,
@@ -26,13 +27,15 @@ const GAP_MS = 1000
 interface Options extends Partial<StartOptions> {
   readonly port?: number
   readonly workers?: number
+  /** Lines of [network]. */
+  readonly tls?: string
   readonly more?: string
   readonly takeOver?: boolean
 }
 
 function settingsFor(folder: string, options: Options = {}): StartOptions {
-  const { port = 0, workers = 1, more = '', takeOver = true, ...rest } = options
-  const settings = `log_level = 'info'\nsocket_workers = ${workers}\n${listenOn(`127.0.0.1:${port}`)}
+  const { port = 0, workers = 1, tls = '', more = '', takeOver = true, ...rest } = options
+  const settings = `log_level = 'info'\nsocket_workers = ${workers}\n${listenOn(`127.0.0.1:${port}`)}${tls}
     [persistence]\npath = '${join(folder, 'state')}'\ntake_over = ${takeOver}\n${more}\n`
   return { executable: WS_EXECUTABLE, settings, ...rest }
 }
@@ -156,6 +159,42 @@ test('SIGTERM ends a process at once that closes connections', () =>
       for (const client of clients) client.destroy()
     }),
   ))
+
+test('new certificates do not bring connections back to a process that gives its place', async () => {
+  const files = new Certificates()
+  for (const name of ['old', 'renewed', 'new']) files.make(name, 'ec')
+  const tls = (
+    name: string,
+  ) => `use_tls = true\ntls_certificate_path = '${files.path(`${name}.pem`)}'
+    tls_private_key_path = '${files.path(`${name}-key.pem`)}'`
+  await inFolder((folder) =>
+    withTracker(settingsFor(folder, { tls: tls('old') }), async (old) => {
+      const to = old.at()
+      // Closing them takes most of a second.
+      const clients = await Promise.all(
+        Array.from({ length: 900 }, () => WsClient.connect(to, { tls: true })),
+      )
+      const options = settingsFor(folder, { port: to.port, tls: tls('new') })
+      const taker = withTracker(options, () => old.waitForEnd())
+      await old.waitForOutput(/stopping/)
+      for (const part of ['', '-key']) {
+        files.write(`old${part}.pem`, files.read(`renewed${part}.pem`))
+      }
+      old.signal('SIGUSR1')
+      let ended = false
+      const end = taker.then(() => {
+        ended = true
+      })
+      const names = new Set<string>()
+      while (!ended) names.add(await nameShown(to))
+      await end
+      expect(names).toContain('new')
+      expect(names).not.toContain('renewed')
+      for (const client of clients) client.destroy()
+    }),
+  )
+  files.remove()
+})
 
 describe('a tracker goes on', () => {
   test('when another uses its folder by mistake', () =>

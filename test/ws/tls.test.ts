@@ -2,11 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import { connect } from 'node:tls'
 import { readTlsFiles, TlsError } from '../../src/ws/tls.ts'
-import { Certificates } from '../support/certificates.ts'
+import { Certificates, nameShown } from '../support/certificates.ts'
 import {
-  type Endpoint,
   listenOn,
   runTracker,
   type Tracker,
@@ -197,17 +195,6 @@ describe('a file in PKCS#12', () => {
     expect(messageOf(() => pkcs12(keyless, PASSWORD))).toContain('holds no private key')
   })
 })
-
-/** The common name that a new connection is shown; '' when it is reset, as one is that a closing listener has not accepted yet. */
-function nameShown({ host, port }: Endpoint): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, rejectUnauthorized: false }, () => {
-      resolve(String(socket.getPeerCertificate().subject.CN))
-      socket.destroy()
-    })
-    socket.on('error', () => resolve(''))
-  })
-}
 
 function settings(cert: string, key: string, more = ''): string {
   return `socket_workers = 2\nlog_level = 'info'\n[network]\naddress = '127.0.0.1:0'
