@@ -12,6 +12,8 @@
 // 1 ÷ rate seconds (GCRA). It may be ahead of the clock by a burst. It is charged by compare-and-exchange:
 // no charge is lost, and none is made twice. Plain loads and stores would be no faster (bench/handle.ts), and
 // a worker interrupted between the two would take back what all others have charged meanwhile.
+// One interrupted between its two counters leaves room in the second that it needs no more: then one request
+// is let through beyond the limit.
 // Each worker has its own clock, read once per batch, so words may be ahead of it by more than a burst:
 // such a counter is full. Only one that is further ahead than clocks can differ is left from long ago.
 // A counter holds time, not a number of requests, so it stays right when the rates change.
