@@ -56,7 +56,8 @@ export class ClientReports {
 export function writeReport(report: ClientReport, form: LogAddresses, log: Log): void {
   const { event, high, low } = report
   const bytes = [high, low].flatMap((word) => [24, 16, 8, 0].map((shift) => (word >>> shift) & 255))
-  // IPv4 addresses stand where no IPv6 client is.
-  const address = high === 0 ? ipv4Text(bytes.slice(4)) : ipv6NetworkText(bytes)
+  // IPv4 addresses stand where no IPv6 client is but this machine's own, ::1, whose words are 0.
+  const isIPv4 = high === 0 && low !== 0
+  const address = isIPv4 ? ipv4Text(bytes.slice(4)) : ipv6NetworkText(bytes)
   log.debug(`${clientName(address, form)} ${CLIENT_EVENTS[event]}`)
 }

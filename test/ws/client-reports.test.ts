@@ -21,9 +21,13 @@ test('a worker tells of at most 60 clients a minute, and of none when nobody wan
 test('a line names the address that connections count under', () => {
   const lines: string[] = []
   const log = { debug: (text: string) => lines.push(text) } as unknown as Log
-  for (const address of ['203.0.113.200', '2001:db8:1:22::5']) {
+  for (const address of ['203.0.113.200', '2001:db8:1:22::5', '::1']) {
     writeReport({ event: 'backlog', ...addressKey(address) }, 'plain', log)
   }
   const what = 'closed: it does not read, and [limits] max_backlog_bytes wait for it'
-  expect(lines).toEqual([`203.0.113.200 ${what}`, `2001:db8:1:22::/64 ${what}`])
+  expect(lines).toEqual([
+    `203.0.113.200 ${what}`,
+    `2001:db8:1:22::/64 ${what}`,
+    `0:0:0:0::/64 ${what}`,
+  ])
 })
