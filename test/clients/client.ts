@@ -71,6 +71,8 @@ export const transmission: Client = async (lab, name, { torrent, directory, addr
     'message-level': 3,
   }
   await Bun.write(join(settingsDirectory, 'settings.json'), JSON.stringify(settings))
+  // It verifies what it finds by itself. With --verify it does so twice, and when it looks at its torrent
+  // while that is stopped for the second time, it ends.
   const options = ['--config-dir', settingsDirectory, '--download-dir', directory, '--no-portmap']
-  return lab.start(name, ['transmission-cli', ...options, '--verify', torrent.path])
+  return lab.start(name, ['transmission-cli', ...options, torrent.path])
 }

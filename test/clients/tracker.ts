@@ -55,10 +55,12 @@ export class Tracker {
     const path = join(place.directory, `${kind.name}.toml`)
     const tls = kind.scheme === 'wss' ? await tlsSettings(place, address) : ''
     const { announceIntervalSec } = settings
+    // Clients that offer and answer at the same time may fail, and would do so again in step.
     const interval =
-      announceIntervalSec === undefined ? '' : `peer_announce_interval = ${announceIntervalSec}\n`
-    // What clients are told is then exactly the interval.
-    const protocol = `[protocol]\ninterval_jitter = 0\n${interval}`
+      announceIntervalSec === undefined
+        ? 'interval_jitter = 0\n'
+        : `peer_announce_interval = ${announceIntervalSec}\ninterval_jitter = 25\n`
+    const protocol = `[protocol]\n${interval}`
     const network = `[network]\naddress = '${address}'\n${tls}`
     await Bun.write(path, network + protocol + STATISTICS)
     const run = kind.executable.endsWith('.ts') ? [process.execPath] : []
