@@ -3,6 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { PIECE_HEAD_WORDS, PIECE_PEERS } from '../swarm/export.ts'
 import {
+  BLOCK_COUNTS,
   BLOCK_END,
   BLOCK_HEAD_WORDS,
   BLOCK_WORDS_MAX,
@@ -77,6 +78,7 @@ export class BlockReader {
         const here = at + PIECE_HEAD_WORDS <= count ? words[at + PIECE_PEERS] : -1
         at += PIECE_HEAD_WORDS + here * stride
         if (here < 0 || at > count) refuse('is damaged: a torrent does not end')
+        if (kind === BLOCK_COUNTS && here !== 1) refuse('is damaged: a count has a wrong size')
         pieces++
         peers += here
       }

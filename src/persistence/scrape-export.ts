@@ -93,6 +93,7 @@ export class ScrapeExport {
   private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
   private underWay = false
+  private stopped = false
   private interval = 0
   private cleanings = 0
   private left = 0
@@ -108,7 +109,7 @@ export class ScrapeExport {
   configure({ scrape_export, cleaning }: Omit<ExportConfig, 'privileges'>): void {
     const { cleanings } = scrape_export
     const { interval } = cleaning
-    if (cleanings === this.cleanings && interval === this.interval) return
+    if (this.stopped || (cleanings === this.cleanings && interval === this.interval)) return
     this.cleanings = cleanings
     this.interval = interval
     this.left = cleanings
@@ -125,6 +126,7 @@ export class ScrapeExport {
   }
 
   stop(): void {
+    this.stopped = true
     clearInterval(this.timer)
   }
 

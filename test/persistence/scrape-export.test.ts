@@ -95,13 +95,18 @@ test('it is written every so many cleanings, however rare these are', () => {
   const scrapeExport = new ScrapeExport('', new Harness().swarms, logFor('test'))
   const written = spyOn(scrapeExport, 'writeNow').mockResolvedValue()
   const timer = spyOn(globalThis, 'setInterval')
-  scrapeExport.configure({
-    scrape_export: { path: '', cleanings: 10_000 },
+  const settings = (cleanings: number) => ({
+    scrape_export: { path: '', cleanings },
     cleaning: { interval: 3600 },
   })
-  const [cleaned, milliseconds] = timer.mock.calls[0] as unknown as [() => void, number]
-  timer.mockRestore()
+  scrapeExport.configure(settings(10_000))
   scrapeExport.stop()
+  scrapeExport.configure(settings(1))
+  const [[cleaned, milliseconds], ...afterStop] = timer.mock.calls as unknown as [
+    [() => void, number],
+  ]
+  timer.mockRestore()
+  expect(afterStop).toEqual([])
   expect(milliseconds).toBe(3_600_000)
   for (let cleaning = 0; cleaning < 9999; cleaning++) cleaned()
   expect(written).not.toHaveBeenCalled()
