@@ -98,8 +98,7 @@ function settingsFile(): string {
 /** Has the tracker write its `nth` snapshot; returns what it says of it. */
 async function snapshot(tracker: Child, nth: number): Promise<string> {
   process.kill(tracker.pid, 'SIGUSR2')
-  const lines = `(?:snapshot written: (.*)[^]*){${nth}}`
-  return (await written(tracker, new RegExp(lines)))[1]
+  return (await written(tracker, /snapshot written: (.*)/, nth))[1]
 }
 
 /** Asks at the fixed rate for some seconds. */

@@ -15,11 +15,12 @@ export function startTracker(name: string, executable: string, settings: string)
   return startChild(name, [executable, '-c', settings], { core: TRACKER_CORE })
 }
 
-/** The first match in what it has written. */
-export async function written(child: Child, pattern: RegExp): Promise<RegExpMatchArray> {
+/** The first match in what it has written, or the `nth`. */
+export async function written(child: Child, pattern: RegExp, nth = 1): Promise<RegExpMatchArray> {
+  const each = new RegExp(pattern, 'g')
   for (;;) {
-    const match = child.errors().match(pattern)
-    if (match !== null) return match
+    const match = [...child.errors().matchAll(each)][nth - 1]
+    if (match !== undefined) return match
     if (!child.alive()) throw new Error(`${child.name} ended: ${child.errors()}`)
     await Bun.sleep(POLL_MS)
   }
