@@ -1,5 +1,5 @@
-// Counts peers by client and version. Filled by whoever goes through peers (sample.ts, swarm-peers.ts);
-// read by census.ts. Bounded, whatever the peer ids are: by the forms of names, and the limits below.
+// Counts peers by client and version. Filled by whoever goes through peers (sample.ts, census.ts), and read
+// by census.ts. Bounded, whatever the peer ids are: by the forms of names, and the limits below.
 import { type Client, clientOf, UNKNOWN } from './peer-id.ts'
 
 /** Of each client so many versions are told apart: real ones have some dozens. */
