@@ -1,11 +1,34 @@
 // Writes a file of the snapshot's format (format.ts), block by block. Used by write.ts and counts.ts,
 // within replaceFile. Owns the block that is gathered.
+import type { Walk } from '../swarm/export.ts'
+import type { Table } from '../swarm/table.ts'
 import { momentNow } from './boot.ts'
 import type { Write } from './files.ts'
 import { BLOCK_HEAD_WORDS, endBytes, headBytes, SUM_BYTES, snapshotSum } from './format.ts'
+import { walkTable } from './pace.ts'
 
 /** What is gathered before it is written. */
 const WRITE_WORDS = 131_072
+
+/** Torrents and peers per taking of the lock: some tens of microseconds. */
+const SLICE_BUDGET = 500
+
+/** A file that was given up because the process stops: not a failure. */
+export class SnapshotStopped extends Error {
+  override name = 'SnapshotStopped'
+}
+
+/** How a table is copied to the file. */
+export interface TableCopy {
+  /** Of its blocks. */
+  readonly kind: number
+  /** Sleep between turns, because others work. */
+  readonly gently: boolean
+  /** Asked between turns: give up with SnapshotStopped. */
+  readonly mustStop: () => boolean
+  /** Adds what the walk has copied, and counts it. */
+  readonly take: () => void
+}
 
 export class BlockWriter {
   pieces = 0
@@ -27,7 +50,7 @@ export class BlockWriter {
   }
 
   /** Enough is gathered to be written. */
-  get isFull(): boolean {
+  private get isFull(): boolean {
     return this.blockWords >= WRITE_WORDS
   }
 
@@ -41,6 +64,22 @@ export class BlockWriter {
     }
     this.block.set(words.subarray(0, count), this.blockWords)
     this.blockWords = need
+  }
+
+  /** Copies a table, while workers serve. What is gathered last is left for the caller to flush. */
+  addTable(walk: Walk, table: Table, { kind, gently, mustStop, take }: TableCopy): Promise<void> {
+    return walkTable(walk, table, {
+      budget: SLICE_BUDGET,
+      gently,
+      take: () => {
+        take()
+        return this.isFull
+      },
+      afterTurn: async () => {
+        if (mustStop()) throw new SnapshotStopped('the process stops')
+        if (this.isFull) await this.flush(kind)
+      },
+    })
   }
 
   /** Writes what is gathered, as a block of one kind. */

@@ -12,8 +12,6 @@ import { BlockWriter } from './block-writer.ts'
 import { PRIVATE_MODE, replaceFile } from './files.ts'
 import { BLOCK_COUNTS } from './format.ts'
 import type { WriteRequest } from './keeper.ts'
-import { walkTable } from './pace.ts'
-import { SnapshotStopped } from './write.ts'
 
 export const COUNT_WORDS = 8
 export const COUNT_SECOND = 7
@@ -21,8 +19,6 @@ const SECOND_WORDS = 1
 
 const STRIDES = new Map([[BLOCK_COUNTS, SECOND_WORDS]])
 
-/** Torrents per taking of the lock: some tens of microseconds. */
-const SLICE_TORRENTS = 500
 /** Kept counts that are added at once. */
 const KEPT_WORDS = 65_536
 
@@ -38,17 +34,13 @@ export async function writeCounts(
     const file = new BlockWriter(write, bootId)
     await file.begin()
     for (const table of tables) {
-      await walkTable(walk, table, {
-        budget: SLICE_TORRENTS,
+      await file.addTable(walk, table, {
+        kind: BLOCK_COUNTS,
         gently,
+        mustStop,
         take: () => {
           takeCounted(walk)
           addTo(file, walk.words, walk.used)
-          return file.isFull
-        },
-        afterTurn: async () => {
-          if (mustStop()) throw new SnapshotStopped('the process stops')
-          if (file.isFull) await file.flush(BLOCK_COUNTS)
         },
       })
     }

@@ -6,12 +6,12 @@
 import { StartError } from '../config/cli.ts'
 import { type Log, writeNotice } from '../log/log.ts'
 import { SnapshotRefused } from './block-reader.ts'
+import { SnapshotStopped } from './block-writer.ts'
 import { momentNow, readBootId } from './boot.ts'
 import { removeFile, setAside } from './files.ts'
 import type { Folder } from './folder.ts'
 import { HandOver } from './hand-over.ts'
 import { type TakeOver, takeOverFrom } from './take-over.ts'
-import { SnapshotStopped } from './write.ts'
 
 /** For a process that takes over, in the folder. */
 const SOCKET_SUFFIX = 'sock'

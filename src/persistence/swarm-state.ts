@@ -1,6 +1,5 @@
 // What aquatic_udp keeps over a restart: its swarms, and the key of the connection ids. Made by
 // udp/main.ts for the keeper (keeper.ts). Owns the secret.
-import { randomBytes } from 'node:crypto'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow } from './boot.ts'
 import type { State, UseFile, WriteRequest } from './keeper.ts'
@@ -9,19 +8,19 @@ import { loadSnapshot } from './read.ts'
 import { writeSnapshot } from './write.ts'
 
 const KEY_SUFFIX = 'key'
-const SECRET_BYTES = 32
 
 export class SwarmState implements State {
   readonly program = 'aquatic_udp'
   readonly suffix = 'snapshot'
-  /** Of the connection ids: the one that was kept, or a new one. */
-  secret: Uint8Array = randomBytes(SECRET_BYTES)
+  /** Of the connection ids: the one that was kept, or else the one that was given. */
+  secret: Uint8Array
   private readonly swarms: Swarms
   private readonly maxAge: number
   private readonly countDownloads: boolean
 
-  /** `maxAge`: `[cleaning] max_peer_age`. */
-  constructor(swarms: Swarms, maxAge: number, countDownloads: boolean) {
+  /** `maxAge`: `[cleaning] max_peer_age`; `secret`: for the case that none was kept. */
+  constructor(swarms: Swarms, maxAge: number, countDownloads: boolean, secret: Uint8Array) {
+    this.secret = secret
     this.swarms = swarms
     this.maxAge = maxAge
     this.countDownloads = countDownloads

@@ -7,10 +7,6 @@ import type { Swarms } from '../swarm/swarm.ts'
 import { BlockWriter } from './block-writer.ts'
 import { PRIVATE_MODE, replaceFile, type Write } from './files.ts'
 import { BLOCK_IPV4, BLOCK_IPV6 } from './format.ts'
-import { walkTable } from './pace.ts'
-
-/** Torrents and peers per taking of the lock: some tens of microseconds. */
-const SLICE_BUDGET = 500
 
 export interface SnapshotRequest {
   readonly path: string
@@ -29,11 +25,6 @@ export interface SnapshotFigures {
   readonly peers: number
   readonly bytes: number
   readonly seconds: number
-}
-
-/** A snapshot that was given up because the process stops: not a failure. */
-export class SnapshotStopped extends Error {
-  override name = 'SnapshotStopped'
 }
 
 export async function writeSnapshot(request: SnapshotRequest): Promise<SnapshotFigures> {
@@ -61,28 +52,22 @@ class SnapshotWriter {
     const { swarms } = this.request
     await file.begin()
     for (let shard = 0; shard < swarms.ipv4.length; shard++) {
-      await this.walkTable(BLOCK_IPV4, shard)
-      await this.walkTable(BLOCK_IPV6, shard)
+      await this.writeTable(BLOCK_IPV4, shard)
+      await this.writeTable(BLOCK_IPV6, shard)
     }
     await file.finish()
     return file
   }
 
-  private async walkTable(kind: number, shard: number): Promise<void> {
+  private async writeTable(kind: number, shard: number): Promise<void> {
     const { file } = this
     const { swarms, gently, mustStop } = this.request
     const table = (kind === BLOCK_IPV4 ? swarms.ipv4 : swarms.ipv6)[shard]
-    await walkTable(this.walk, table, {
-      budget: SLICE_BUDGET,
+    await file.addTable(this.walk, table, {
+      kind,
       gently,
-      take: () => {
-        this.take(table.stride)
-        return file.isFull
-      },
-      afterTurn: async () => {
-        if (mustStop?.()) throw new SnapshotStopped('the process stops')
-        if (file.isFull) await file.flush(kind)
-      },
+      mustStop: mustStop ?? (() => false),
+      take: () => this.take(table.stride),
     })
     await file.flush(kind)
   }

@@ -76,10 +76,11 @@ async function keep(
   buffers: SwarmBuffers,
   identity: Identity | null,
 ): Promise<{ keeper: Keeper | null; secret: Uint8Array }> {
-  if (config.persistence.path === '') return { keeper: null, secret: randomBytes(SECRET_BYTES) }
+  const secret = randomBytes(SECRET_BYTES)
+  if (config.persistence.path === '') return { keeper: null, secret }
   const { count_downloads } = config.protocol
   const swarms = attachSwarms(buffers, count_downloads)
-  const state = new SwarmState(swarms, config.cleaning.max_peer_age, count_downloads)
+  const state = new SwarmState(swarms, config.cleaning.max_peer_age, count_downloads, secret)
   return { keeper: await openKeeper(config, state, identity), secret: state.secret }
 }
 
