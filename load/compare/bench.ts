@@ -6,7 +6,7 @@
 // tracker's processor time per response: responses per second say something only where its cores were
 // full. Trackers alternate, and ratios are taken within each round.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FlagError, StartError } from '../../src/config/cli.ts'
@@ -17,7 +17,7 @@ import { expectWritable } from '../flags.ts'
 import { coreList, memoryOf } from '../proc.ts'
 import { loadSettings } from '../udp/config.ts'
 import { createPopulation, Population } from '../udp/population.ts'
-import { type Candidate, findCandidates, findExecutable } from './candidates.ts'
+import { type Candidate, findCandidates, findExecutable, readSettingsOf } from './candidates.ts'
 import type { BenchConfig } from './config.ts'
 import { ownExecutable, type StartPlan } from './entries.ts'
 import { type LoadPlan, type Measured, runAquatic, runOurs } from './load.ts'
@@ -108,6 +108,14 @@ function candidatesOf(
   }
 }
 
+function loadSettingsOf(path: string): string {
+  try {
+    return readSettingsOf(path)
+  } catch (error) {
+    throw new StartError(`load_settings: ${(error as Error).message}`)
+  }
+}
+
 function loadPlan(
   config: BenchConfig,
   paths: ReadonlyMap<string, string>,
@@ -125,7 +133,7 @@ function loadPlan(
   return {
     protocol,
     executable,
-    settings: load_settings === '' ? '' : readFileSync(load_settings, 'utf8'),
+    settings: load_settings === '' ? '' : loadSettingsOf(load_settings),
     warmUpSec: config.warm_up,
     measuredSec: config.measured,
     trackerCores: coreList(config.tracker_cores),

@@ -3,8 +3,9 @@
 //
 // Locations come from --path, from the environment or from PATH; none of them is part of this
 // repository but our own.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { readRegularFile } from '../../src/config/named-file.ts'
 import { type Entry, entryOf, namesOf, type Protocol } from './entries.ts'
 
 export interface Candidate {
@@ -14,6 +15,18 @@ export interface Candidate {
   /** Lines appended to its settings file; for trackers of the aquatic family. */
   readonly settings: string
   readonly entry: Entry
+}
+
+/** Settings files are a few KiB long. */
+const SETTINGS_BYTES_MAX = 1024 * 1024
+
+/** The text of a settings file for a tracker or a load tester. */
+export function readSettingsOf(path: string): string {
+  try {
+    return readRegularFile(path, SETTINGS_BYTES_MAX).toString()
+  } catch (error) {
+    throw new Error(`the settings file ${path} cannot be read: ${(error as Error).message}`)
+  }
 }
 
 /** A tracker, null when this machine has none. Throws for a name of nobody. */
@@ -35,7 +48,7 @@ function findCandidate(
     name,
     executable,
     version: entry.version(executable),
-    settings: file === undefined ? '' : readFileSync(file, 'utf8'),
+    settings: file === undefined ? '' : readSettingsOf(file),
     entry,
   }
 }

@@ -2,8 +2,8 @@
 // of which clients announce the first 40 (BEP 52). Blank lines and what follows a # do not count.
 // Called by keeper.ts in the main thread, which goes on with other things between two parts of the
 // file. Owns nothing but its buffers.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { MAY_NOT_READ } from '../config/read-file.ts'
+import { closeSync, fstatSync, readSync } from 'node:fs'
+import { FileFault, openRegularFile } from '../config/named-file.ts'
 import { ENTRIES_MAX, type HashKey, ListBuilder } from './build.ts'
 import { type AccessListData, SLOT_WORDS } from './list.ts'
 
@@ -69,14 +69,11 @@ export async function readListFile(path: string, mode: number, key: HashKey): Pr
 
 function openList(path: string): number {
   try {
-    const file = openSync(path, 'r')
-    if (fstatSync(file).isFile()) return file
-    closeSync(file)
+    return openRegularFile(path)
   } catch (error) {
-    const { code } = error as { code?: string }
-    throw new ListFileError(`cannot be read: ${code === 'EACCES' ? MAY_NOT_READ : code}`)
+    if (!(error instanceof FileFault)) throw error
+    throw new ListFileError(`cannot be read: ${error.message}`)
   }
-  throw new ListFileError('is not a file')
 }
 
 class Reading {

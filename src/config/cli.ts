@@ -118,7 +118,7 @@ async function start<S extends Schema>(
 ): Promise<number | null> {
   const { settings } = executable
   const load = (path: string | null) => {
-    const again = loadSettings(settings, path, environment)
+    const again = loadSettings(settings, path, environment, false)
     return { ...again, settingsText: effectiveText(settings, again) }
   }
   try {

@@ -31,15 +31,17 @@ export interface Loaded<S extends Schema> {
   origins: Map<string, string>
 }
 
+/** `isStart`: the program does not run yet, so the file may be a pipe. */
 export function loadSettings<S extends Schema>(
   settings: Settings<S>,
   configPath: string | null,
   environment: Environment,
+  isStart = true,
 ): Loaded<S> {
   const loading = new Loading(settings)
   if (configPath !== null) {
     const shownPath = printable(configPath)
-    const file = readSettingsFile(configPath)
+    const file = readSettingsFile(configPath, isStart)
     if ('problem' in file) loading.problems.push(`${shownPath}${file.problem}`)
     else loading.takeFile(shownPath, file)
   }

@@ -1,8 +1,15 @@
 // Reads a settings file from disk and turns it into TOML values with the line of each key.
 // Called by load.ts; every failure is one line of text that names the file and the remedy.
 
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
+import {
+  FileFault,
+  MAY_NOT_READ,
+  openWithoutWaiting,
+  readRegularFile,
+  tooLarge,
+} from './named-file.ts'
 import { printable } from './output.ts'
 import type { TomlValue } from './setting.ts'
 import { type KeyLines, locateKeys } from './toml-locate.ts'
@@ -10,16 +17,24 @@ import { type KeyLines, locateKeys } from './toml-locate.ts'
 // A generous bound: the longest sensible file is a few KiB. It stops a read of /dev/zero.
 const FILE_BYTES_MAX = 1024 * 1024
 
+/** How long whoever fills a pipe may take between two parts, and how often it is asked. */
+const PIPE_MILLISECONDS = 5000
+const PIPE_PAUSE_MS = 5
+
 export interface SettingsFile {
   table: Record<string, TomlValue>
   lines: KeyLines
 }
 
-/** A problem begins with the colon that belongs after the file's name. */
-export function readSettingsFile(path: string): SettingsFile | { problem: string } {
+/**
+ * A problem begins with the colon that belongs after the file's name. `isStart`: it may be a pipe, as in
+ * `-c <(generate)`. A pipe gives its text once, and a program at work waits for nobody.
+ */
+export function readSettingsFile(path: string, isStart = true): SettingsFile | { problem: string } {
   let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readBounded(path))
+    const bytes = isStart ? readAnything(path) : readRegularFile(path, FILE_BYTES_MAX)
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     return { problem: `: ${readFailure(error)}` }
   }
@@ -36,37 +51,50 @@ export function parseSettings(text: string): SettingsFile | { problem: string } 
   }
 }
 
-// Also reads pipes (`-c <(generate)`), whose size is not known beforehand.
-function readBounded(path: string): Uint8Array {
-  const file = openSync(path, 'r')
+function readAnything(path: string): Uint8Array {
+  const { file, stats } = openWithoutWaiting(path)
   try {
     const buffer = new Uint8Array(FILE_BYTES_MAX + 1)
     let size = 0
     while (size < buffer.length) {
-      const got = readSync(file, buffer, size, buffer.length - size, null)
+      // Before its first byte, a pipe looks ended when nobody has opened its other side yet.
+      const got = readPart(file, buffer, size, stats.isFIFO() && size === 0)
       if (got === 0) return buffer.subarray(0, size)
       size += got
     }
-    throw new Error('TOO_LARGE')
+    throw tooLarge(FILE_BYTES_MAX)
   } finally {
     closeSync(file)
   }
 }
 
-/** The remedy when the system says EACCES, for every file that settings name. */
-export const MAY_NOT_READ = 'this user may not read the file; change its owner, group or mode'
+/** What there is to read; 0 at the end. `mayBegin`: an end is none yet. */
+function readPart(file: number, buffer: Uint8Array, size: number, mayBegin: boolean): number {
+  const deadline = performance.now() + PIPE_MILLISECONDS
+  while (performance.now() < deadline) {
+    try {
+      const got = readSync(file, buffer, size, buffer.length - size, null)
+      if (got > 0 || !mayBegin) return got
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EAGAIN') throw error
+    }
+    Bun.sleepSync(PIPE_PAUSE_MS)
+  }
+  const seconds = PIPE_MILLISECONDS / 1000
+  throw new FileFault('SILENT', `it is a pipe or a terminal that gave no text for ${seconds} s`)
+}
 
 function readFailure(error: unknown): string {
-  const code = (error as { code?: string }).code
+  const { code, message } = error as { code?: string; message: string }
   const hint = 'check the path after -c; -p prints a file to start from'
   if (code === 'ENOENT' || code === 'ENOTDIR') return `there is no such file; ${hint}`
   if (code === 'EISDIR') return `this is a directory, not a file; ${hint}`
   if (code === 'EACCES' || code === 'EPERM') return MAY_NOT_READ
   if (error instanceof TypeError) return 'the file is not text in UTF-8; save it again as UTF-8'
-  if (error instanceof Error && error.message === 'TOO_LARGE') {
+  if (code === 'TOO_LARGE') {
     return `the file is longer than ${FILE_BYTES_MAX} bytes, which no settings file needs to be; ${hint}`
   }
-  return `the file cannot be read: ${error instanceof Error ? error.message : String(error)}`
+  return `the file cannot be read: ${message}`
 }
 
 // The parser's message has a headline, then a drawing of the place; only the headline fits a log.

@@ -1,6 +1,7 @@
 // Reads and checks a file of the snapshot's format (format.ts). Used by read.ts and counts.ts. Owns the
 // open file, so nobody can exchange it between the check and the reading, and the block that was read last.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, readSync } from 'node:fs'
+import { FileFault, openRegularFile } from '../config/named-file.ts'
 import { PIECE_HEAD_WORDS, PIECE_PEERS } from '../swarm/export.ts'
 import {
   BLOCK_COUNTS,
@@ -42,9 +43,9 @@ export class BlockReader {
   /** Null when there is no file. `strides`: of the kinds of blocks that may be in it, words per peer. */
   static open(path: string, strides: ReadonlyMap<number, number>): BlockReader | null {
     try {
-      return new BlockReader(openSync(path, 'r'), strides)
+      return new BlockReader(openRegularFile(path), strides)
     } catch (error) {
-      if ((error as { code?: string }).code === 'ENOENT') return null
+      if (error instanceof FileFault && error.code === 'ENOENT') return null
       throw error
     }
   }

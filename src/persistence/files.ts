@@ -3,7 +3,7 @@
 //
 // A file is written under a temporary name in the same folder, synced, renamed, and the folder synced:
 // whoever looks, after whatever crash, finds the old file or the new one, complete.
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
@@ -20,6 +20,7 @@ export async function replaceFile(
   mode: number,
   produce: (write: Write) => Promise<void>,
 ): Promise<void> {
+  expectFile(path)
   const temporary = temporaryName(path)
   // A leftover of a process that was killed; and never somebody's link.
   await rm(temporary, { force: true })
@@ -35,6 +36,13 @@ export async function replaceFile(
   await file.close()
   await rename(temporary, path)
   syncFolder(dirname(path))
+}
+
+/** Renaming would take the place of whatever has this name: somebody's pipe, or /dev/null. */
+function expectFile(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined || found.isFile() || found.isSymbolicLink()) return
+  throw new Error('there is something by this name that is not a file; write another name')
 }
 
 function temporaryName(path: string): string {

@@ -6,7 +6,7 @@
 // Ids carry the second of the monotonic clock, which starts anew with the machine. A secret of another
 // start is not used again: ids that were given out then would become valid once more, at some time.
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { FileFault, readRegularFile } from '../config/named-file.ts'
 import { SnapshotRefused } from './block-reader.ts'
 import { sameBoot } from './boot.ts'
 import { PRIVATE_MODE, replaceFile } from './files.ts'
@@ -18,15 +18,17 @@ const BOOT_ID_AT = 16
 const SECRET_AT = 32
 const SUM_AT = 64
 const FILE_BYTES = 96
+/** So that a longer one is refused for its checksum. */
+const FILE_BYTES_MAX = 4096
 
 /** The secret kept in a file; null when there is none, or none of this start of the machine. */
 export function readKey(path: string, bootId: Uint8Array): Uint8Array | null {
   let bytes: Buffer
   try {
-    bytes = readFileSync(path)
+    bytes = readRegularFile(path, FILE_BYTES_MAX)
     if (bytes.length < FILE_BYTES) throw new SnapshotRefused('is too short')
   } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return null
+    if (error instanceof FileFault && error.code === 'ENOENT') return null
     throw error
   }
   if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) throw new SnapshotRefused('is no key')

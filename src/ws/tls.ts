@@ -4,11 +4,13 @@
 // All mistakes show here, in words: an unreadable file, a wrong password, a key of another
 // certificate. The server would say as much as «BoringSSL error».
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import forge from 'node-forge'
 import type { CheckFindings } from '../config/cli.ts'
+import { FileFault, readRegularFile } from '../config/named-file.ts'
 import { printable } from '../config/output.ts'
-import { MAY_NOT_READ } from '../config/read-file.ts'
+
+/** The longest chains with their keys are some tens of KiB. */
+const FILE_BYTES_MAX = 1024 * 1024
 
 /** Of the three parts of a PKCS#12 file, those before the check of the password. */
 const VERSION_AND_CONTENT = 2
@@ -69,11 +71,10 @@ export function tlsWarnings({ cert }: TlsFiles): string[] {
 
 function readFile(setting: string, path: string): Buffer {
   try {
-    return readFileSync(path)
+    return readRegularFile(path, FILE_BYTES_MAX)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const why = code === 'EACCES' ? MAY_NOT_READ : (code ?? String(error))
-    throw new TlsError(`[network] ${setting} '${path}' cannot be read (${why})`)
+    if (!(error instanceof FileFault)) throw error
+    throw new TlsError(`[network] ${setting} '${path}' cannot be read: ${error.message}`)
   }
 }
 

@@ -100,8 +100,10 @@ describe('a list file', () => {
 
   test('that is not there, or no file, is refused', async () => {
     const reading = (path: string) => readListFile(path, MODE_DENY, KEY)
-    expect(reading(join(folder, 'missing'))).rejects.toThrow('cannot be read: ENOENT')
-    expect(reading(folder)).rejects.toThrow('is not a file')
+    expect(reading(join(folder, 'missing'))).rejects.toThrow(
+      'cannot be read: there is no such file (ENOENT)',
+    )
+    expect(reading(folder)).rejects.toThrow('cannot be read: it is a directory')
   })
 
   test('of random bytes is refused or read, never worse', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { spawn, spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -62,6 +63,24 @@ describe('a file', () => {
       expect.stringContaining('longer than 1048576 bytes'),
     )
   })
+
+  test('may be a pipe that is filled bit by bit, at the start', () => {
+    const path = join(folder, 'pipe')
+    spawnSync('mkfifo', [path])
+    spawn('sh', ['-c', `{ sleep 0.05; echo 'a = 1'; sleep 0.05; echo 'b = 2'; } > ${path}`])
+    expect(readSettingsFile(path)).toHaveProperty('table', { a: 1n, b: 2n })
+    expect(readSettingsFile(path, false)).toEqual({
+      problem: ': the file cannot be read: it is a pipe, and only regular files are read',
+    })
+  })
+
+  test('that is a pipe which nobody fills is waited for some seconds', () => {
+    const path = join(folder, 'dry')
+    spawnSync('mkfifo', [path])
+    const problem =
+      ': the file cannot be read: it is a pipe or a terminal that gave no text for 5 s'
+    expect(readSettingsFile(path)).toEqual({ problem })
+  }, 20_000)
 
   test('of the greatest length is read', () => {
     const line = '# a comment\n'

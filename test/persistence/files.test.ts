@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile } from '../../src/persistence/files.ts'
 import { folderOfFile } from '../support/folder.ts'
@@ -31,6 +32,15 @@ describe('a file that is replaced', () => {
     await replaceFile(path, 0o600, (put) => put(Buffer.from('new')))
     expect(readFileSync(victim, 'utf8')).toBe('untouched')
     expect(readFileSync(path, 'utf8')).toBe('new')
+  })
+
+  test('never takes the place of something that is no file', async () => {
+    const path = newPath()
+    spawnSync('mkfifo', [path])
+    const write = replaceFile(path, 0o600, (put) => put(Buffer.from('new')))
+    await expect(write).rejects.toThrow('there is something by this name that is not a file')
+    expect(lstatSync(path).isFIFO()).toBe(true)
+    expect(existsSync(`${path}.tmp`)).toBe(false)
   })
 
   test('takes no notice of what a killed process left', async () => {

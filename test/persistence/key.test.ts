@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readKey, writeKey } from '../../src/persistence/key.ts'
@@ -22,6 +23,12 @@ test('a key of another start of the machine, or of an unknown one, is not used',
   expect(readKey(path, new Uint8Array(16).fill(2))).toBeNull()
   await writeKey(path, new Uint8Array(16), SECRET)
   expect(readKey(path, new Uint8Array(16))).toBeNull()
+})
+
+test('what is no file is not waited for', () => {
+  const pipe = join(folder, 'pipe')
+  spawnSync('mkfifo', [pipe])
+  expect(() => readKey(pipe, BOOT)).toThrow('it is a pipe')
 })
 
 test('a damaged key is refused, whatever is damaged', async () => {

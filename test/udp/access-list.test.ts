@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newFolder, removeFolder } from '../support/folder.ts'
@@ -186,7 +187,9 @@ describe('an access list', () => {
       )
       rmSync(pathOf())
       tracker.signal('SIGUSR1')
-      await tracker.waitForOutput(/access list .* cannot be read: ENOENT; the list before it stays/)
+      await tracker.waitForOutput(
+        /access list .* cannot be read: there is no such file \(ENOENT\); the list before it stays/,
+      )
       expect(await refusal(client, to, 1)).toBe('')
       expect(await refusal(client, to, 2)).toBe(NOT_ALLOWED)
     })
@@ -205,13 +208,35 @@ describe('an access list', () => {
     expect(none).toContain("[access_list] mode = 'allow' needs a list")
   })
 
+  test('that is a pipe stops start and --check, and changes nothing in a running tracker', async () => {
+    const pipe = 'cannot be read: it is a pipe, and only regular files are read'
+    spawnSync('mkfifo', [pathOf()])
+    for (const executable of [EXECUTABLE, [EXECUTABLE, '--check']]) {
+      const { code, stderr } = await runTracker({ executable, settings: settingsOf('deny') })
+      expect(code).toBe(1)
+      expect(stderr).toContain(`[access_list] path '${pathOf()}' ${pipe}`)
+    }
+    writeList(1)
+    await serving(settingsOf('allow'), async (tracker, client, to) => {
+      rmSync(pathOf())
+      spawnSync('mkfifo', [pathOf()])
+      tracker.signal('SIGUSR1')
+      await tracker.waitForOutput(new RegExp(`access list .* ${pipe}; the list before it stays`))
+      expect(await refusal(client, to, 1)).toBe('')
+      tracker.signal('SIGTERM')
+      expect(await tracker.waitForEnd()).toMatchObject({ code: 0 })
+    })
+  })
+
   test('that is wrong or missing is told by --check too, with the other mistakes', async () => {
     const executable = [EXECUTABLE, '--check']
     const settings = `${settingsOf('deny')}[cleaning2]\n`
     const { code, stderr } = await runTracker({ executable, settings })
     expect(code).toBe(1)
     expect(stderr).toContain('2 mistakes in the settings')
-    expect(stderr).toContain(`[access_list] path '${pathOf()}' cannot be read: ENOENT`)
+    expect(stderr).toContain(
+      `[access_list] path '${pathOf()}' cannot be read: there is no such file (ENOENT)`,
+    )
     writeList(1)
     expect(await runTracker({ executable, settings: settingsOf('deny') })).toMatchObject({
       code: 0,

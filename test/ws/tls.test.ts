@@ -72,7 +72,7 @@ describe('files in PEM', () => {
     expect(messageOf(() => pem(files.path('none.pem'), key))).toMatch(
       /none\.pem' cannot be read.*ENOENT/,
     )
-    expect(messageOf(() => pem(cert, files.folder))).toContain('EISDIR')
+    expect(messageOf(() => pem(cert, files.folder))).toContain('it is a directory')
     expect(messageOf(() => pem(junk, key))).toContain("junk.pem' holds no certificate")
     expect(messageOf(() => pem(cert, junk))).toContain("junk.pem' holds no private key")
     const locked = [
@@ -114,7 +114,10 @@ describe('--check and a start', () => {
         settings(files.path('ec.pem'), files.path('other-key.pem')),
         'is not that of the certificate',
       ],
-      [settings(files.path('none.pem'), files.path('ec-key.pem')), 'cannot be read (ENOENT)'],
+      [
+        settings(files.path('none.pem'), files.path('ec-key.pem')),
+        'cannot be read: there is no such file',
+      ],
       [inPkcs12(files.makePkcs12('rsa', PASSWORD), 'another'), 'that is not its password'],
       [inPkcs12(keyless, PASSWORD), 'holds no private key'],
       [inPkcs12(files.path('ec.pem'), ''), 'is no PKCS#12 file'],
@@ -210,16 +213,17 @@ async function serves(tracker: Tracker): Promise<void> {
 
 describe('a tracker with use_tls', () => {
   test.each([
-    ['tls_certificate_path', '/none/cert.pem', 'ENOENT'],
-    ['tls_private_key_path', '/none/key.pem', 'ENOENT'],
-  ])('does not start without the file of %s', async (setting, path, code) => {
+    ['tls_certificate_path', '/none/cert.pem', 'there is no such file (ENOENT)'],
+    ['tls_private_key_path', '/none/key.pem', 'there is no such file (ENOENT)'],
+    ['tls_private_key_path', '/dev/zero', 'it is a device, and only regular files are read'],
+  ])('does not start without the file of %s', async (setting, path, why) => {
     const of = (name: string, file: string) => (name === setting ? path : files.path(file))
     const cert = of('tls_certificate_path', 'ec.pem')
     const key = of('tls_private_key_path', 'ec-key.pem')
     const options = { settings: settings(cert, key) }
     const { code: exit, stderr } = await runTracker({ ...options, executable: WS_EXECUTABLE })
     expect(exit).toBe(1)
-    expect(stderr).toBe(`aquatic_ws: [network] ${setting} '${path}' cannot be read (${code})\n`)
+    expect(stderr).toBe(`aquatic_ws: [network] ${setting} '${path}' cannot be read: ${why}\n`)
   })
 
   test('serves wss, and health by https', async () => {
