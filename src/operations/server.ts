@@ -3,8 +3,10 @@
 // Owns the listening socket and the sampler with the last hour.
 import { addressText, parseSocketAddress, type SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
+import { logFor } from '../log/log.ts'
 import { CONTENT_SECURITY_POLICY, liveHtml, pageHtml } from './page.ts'
 import { PROMETHEUS_TYPE, prometheusText } from './prometheus.ts'
+import { FailedRequests, requestPath } from './request.ts'
 import { Sampler } from './sampler.ts'
 import { statsOf } from './stats.ts'
 import type { TrackerView } from './view.ts'
@@ -33,6 +35,7 @@ export class OperationsServer {
   private readonly view: TrackerView
   private readonly sampler: Sampler
   private readonly server: Bun.Server<undefined>
+  private readonly failedRequests = new FailedRequests((text) => logFor('operations').error(text))
   private readonly startedAt = Date.now()
 
   /** Opens the socket and starts to look at the tracker. Throws StartError when that cannot be. */
@@ -82,6 +85,7 @@ export class OperationsServer {
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: BODY_BYTES_MAX,
       fetch: (request) => this.answer(request),
+      error: (error) => this.failedRequests.answer(error),
     })
   }
 
@@ -90,7 +94,7 @@ export class OperationsServer {
       return text('only GET and HEAD are served here\n', 405, { Allow: 'GET, HEAD' })
     }
     const { view, sampler, startedAt } = this
-    switch (new URL(request.url).pathname) {
+    switch (requestPath(request.url)) {
       case '/':
         return html(pageHtml(view, sampler, startedAt))
       case '/live':

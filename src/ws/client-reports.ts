@@ -23,6 +23,9 @@ export interface ClientReport {
   readonly low: number
 }
 
+/** What a worker says while it serves. */
+export type WorkerReport = ClientReport | { readonly fault: string }
+
 export class ClientReports {
   /** May be replaced while it is at work. */
   wanted: boolean
@@ -53,7 +56,12 @@ export class ClientReports {
   }
 }
 
-export function writeReport(report: ClientReport, form: LogAddresses, log: Log): void {
+export function writeReport(report: WorkerReport, form: LogAddresses, log: Log): void {
+  if ('fault' in report) log.error(report.fault)
+  else writeClientReport(report, form, log)
+}
+
+function writeClientReport(report: ClientReport, form: LogAddresses, log: Log): void {
   const { event, high, low } = report
   const bytes = [high, low].flatMap((word) => [24, 16, 8, 0].map((shift) => (word >>> shift) & 255))
   // IPv4 addresses stand where no IPv6 client is but this machine's own, ::1, whose words are 0.

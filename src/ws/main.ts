@@ -20,7 +20,7 @@ import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import { openKeeper, Tracker, type TrackerStart } from '../tracker/tracker.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
-import { type ClientReport, writeReport } from './client-reports.ts'
+import { type WorkerReport, writeReport } from './client-reports.ts'
 import { type WsConfig, wsSettings } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
@@ -190,7 +190,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
   }
 
   protected override heard(report: unknown): void {
-    writeReport(report as ClientReport, this.logAddresses, log)
+    writeReport(report as WorkerReport, this.logAddresses, log)
   }
 
   protected apply(config: WsConfig): void {

@@ -10,6 +10,7 @@ import { parentPort } from 'node:worker_threads'
 import type { Server } from 'bun'
 import type { AccessListData } from '../access-list/list.ts'
 import { publish } from '../metrics/counters.ts'
+import { FailedRequests } from '../operations/request.ts'
 import { clockSeconds, readClock } from '../os/clock.ts'
 import {
   beat,
@@ -24,7 +25,7 @@ import { type ConnectionBuffers, ConnectionStates } from '../swarm/connections.t
 import type { KeptCountsData } from '../swarm/kept-counts.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import type { Swarms } from '../swarm/swarm.ts'
-import { ClientReports } from './client-reports.ts'
+import { ClientReports, type WorkerReport } from './client-reports.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTER_COUNT, COUNTER_WORDS } from './counters.ts'
@@ -121,6 +122,9 @@ class SocketWorker {
   private readonly sender: Sender
   private readonly upgrader: Upgrader
   private readonly reports: ClientReports
+  private readonly failedRequests = new FailedRequests((fault) => {
+    parentPort?.postMessage({ fault } satisfies WorkerReport)
+  })
   private readonly housekeeping: Housekeeping
   private readonly counts = new Int32Array(COUNTER_COUNT)
   private readonly heap = new Heap(this.counts)
@@ -242,10 +246,13 @@ class SocketWorker {
       port,
       ipv6Only,
       reusePort: true,
+      // Said explicitly: it is on otherwise, and would show strangers the source.
+      development: false,
       idleTimeout: HANDSHAKE_SEC,
       maxRequestBodySize: REQUEST_BODY_BYTES_MAX,
       ...(this.tls === null ? {} : { tls: this.tls }),
       fetch: (request, server) => this.upgrader.answer(request, server, this.now),
+      error: (error) => this.failedRequests.answer(error),
       websocket: {
         maxPayloadLength: this.data.messageBytesMax,
         backpressureLimit: SOCKET_BACKLOG_BYTES,

@@ -1,7 +1,11 @@
 // Answers HTTP requests: a WebSocket handshake becomes a connection, if limits and origin allow it;
 // `/health` says that the worker serves; everything else gets a page that says what this is. Called
 // by the socket worker's server for each request. Owns nothing; a refused handshake leaves no trace.
+//
+// Whatever is no connection in the end is closed behind the answer: kept open, it would be one that no
+// limit counts.
 import type { Server } from 'bun'
+import { requestPath } from '../operations/request.ts'
 import { type AddressKey, addressKey, ProxyList } from './client-address.ts'
 import type { ClientReports } from './client-reports.ts'
 import type { Connection, Connections } from './connection.ts'
@@ -13,6 +17,7 @@ import {
 } from './counters.ts'
 
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
+const CLOSE = { connection: 'close' }
 const HEALTH_PATH = '/health'
 const RETRY_AFTER_SEC = '60'
 
@@ -89,20 +94,19 @@ export class Upgrader {
     const whose = full ? '' : ' from your address'
     return new Response(`Too many connections${whose}.\n`, {
       status: 503,
-      headers: { ...TEXT, 'retry-after': RETRY_AFTER_SEC, connection: 'close' },
+      headers: { ...TEXT, ...CLOSE, 'retry-after': RETRY_AFTER_SEC },
     })
   }
 }
 
 function plainAnswer(request: Request): Response {
-  const { pathname } = new URL(request.url)
-  if (pathname === HEALTH_PATH) return text(200, 'OK\n')
+  if (requestPath(request.url) === HEALTH_PATH) return text(200, 'OK\n')
   return new Response(PAGE, {
     status: 426,
-    headers: { ...TEXT, upgrade: 'websocket', connection: 'upgrade' },
+    headers: { ...TEXT, upgrade: 'websocket', connection: 'upgrade, close' },
   })
 }
 
 function text(status: number, body: string): Response {
-  return new Response(body, { status, headers: TEXT })
+  return new Response(body, { status, headers: { ...TEXT, ...CLOSE } })
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { hotCode, staleAddresses } from './hot.ts'
 import { foreignFunctions, importCycles, importDirection, unusedFiles } from './imports.ts'
+import { openServers } from './servers.ts'
 import { parseSource, type Source } from './source.ts'
 import {
   FILE_LINES_MAX,
@@ -136,6 +137,18 @@ describe('hot code', () => {
     expect(check('class A { words = nativeWords(4) }')).toEqual([])
     expect(check('const words = permanentWords(4)')).toEqual([])
   })
+})
+
+test('a server without its own way to fail is reported', () => {
+  const check = (options: string) => {
+    return openServers([source('src/a.ts', `Bun.serve({ fetch, ${options} })`)])
+  }
+  expect(check('development: false, error: (error) => answer(error)')).toEqual([])
+  expect(check('development: true, error: (error) => answer(error)')).toHaveLength(1)
+  expect(check('development: false')).toHaveLength(1)
+  expect(check('error: (error) => answer(error)')).toHaveLength(1)
+  expect(openServers([source('src/a.ts', 'Bun.serve(options)')])).toHaveLength(1)
+  expect(openServers([source('test/a.ts', 'Bun.serve({ fetch })')])).toEqual([])
 })
 
 describe('size', () => {

@@ -1,0 +1,43 @@
+// What the HTTP servers of a tracker have in common: the path of a request, and what is done when
+// answering one fails. Used by operations/server.ts and ws/upgrade.ts. Owns nothing.
+//
+// Whatever a stranger sends must not throw, and must not write to the log at the stranger's pace: with
+// no handler of ours the runtime prints a stack trace for each failure, past log level and format.
+
+const TELL_MILLISECONDS = 60_000
+
+/**
+ * The path of a request's URL. By hand: the runtime makes that URL of the header `Host` as it came, and
+ * a URL parser throws at what cannot be a host. Without a usable one the URL is the path alone.
+ */
+export function requestPath(url: string): string {
+  const host = /^https?:\/\//i.exec(url)?.[0].length ?? 0
+  const slash = url.indexOf('/', host)
+  if (slash < 0) return '/'
+  const end = url.slice(slash).search(/[?#]/)
+  return end < 0 ? url.slice(slash) : url.slice(slash, slash + end)
+}
+
+/** Answers requests whose handling threw, which is a fault of ours, and tells of it once a minute. */
+export class FailedRequests {
+  private readonly tell: (text: string) => void
+  private toldAt = Number.NEGATIVE_INFINITY
+  private count = 0
+
+  constructor(tell: (text: string) => void) {
+    this.tell = tell
+  }
+
+  answer(error: unknown, now = performance.now()): Response {
+    this.count++
+    if (now - this.toldAt >= TELL_MILLISECONDS) {
+      this.toldAt = now
+      const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.tell(`HTTP requests that could not be answered since the start: ${this.count}: ${what}`)
+    }
+    return new Response('This should not have happened.\n', {
+      status: 500,
+      headers: { 'content-type': 'text/plain; charset=utf-8', connection: 'close' },
+    })
+  }
+}
