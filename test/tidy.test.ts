@@ -2,7 +2,7 @@
 // The rules themselves are proven on bad code in test/tidy/rules.test.ts.
 
 import { expect, test } from 'bun:test'
-import { hotCode, staleAddresses } from './tidy/hot.ts'
+import { hotCode, openLocks, staleAddresses } from './tidy/hot.ts'
 import { foreignFunctions, importCycles, importDirection, unusedFiles } from './tidy/imports.ts'
 import { openServers } from './tidy/servers.ts'
 import { parseSource, readRepository } from './tidy/source.ts'
@@ -37,6 +37,7 @@ test('every file of src is used', () => expect(unusedFiles(sources)).toEqual([])
 test('addresses are taken of memory that stays', () => expect(staleAddresses(sources)).toEqual([]))
 test('hot code does not allocate', () => expect(hotCode(sources)).toEqual([]))
 test('no server shows its failures', () => expect(openServers(sources)).toEqual([]))
+test('what throws under a lock ends the process', () => expect(openLocks(sources)).toEqual([]))
 test('files are short', () => expect(fileLength(sources, LONG_FILES)).toEqual([]))
 test('functions are short', () => expect(functionLength(sources, LONG_FUNCTIONS)).toEqual([]))
 test('every file says what it is for', () => expect(headers(sources)).toEqual([]))

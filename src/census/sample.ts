@@ -11,7 +11,7 @@
 //  bucket, under its lock, 4 cache lines of 16 words, an entry in the same place of each:
 //    0 lock, then 15 hashes (0 = free) │ second of the last announce │ peer id, first │ and second word
 import { hashWords } from '../memory/half-sip-hash.ts'
-import { lock, unlock } from '../memory/lock.ts'
+import { lock, underLock, unlock } from '../memory/lock.ts'
 import type { Tally } from './tally.ts'
 
 /** Words of a peer id that are kept. */
@@ -74,9 +74,9 @@ export class ClientSampleReader {
     const { level } = this
     let live = 0
     for (let bucket = HEADER_WORDS; bucket < words.length; bucket += BUCKET_WORDS) {
-      lock(words, bucket)
-      for (let i = 0; i < BUCKET_WORDS; i++) copy[i] = words[bucket + i]
-      unlock(words, bucket)
+      underLock(words, bucket, () => {
+        for (let i = 0; i < BUCKET_WORDS; i++) copy[i] = words[bucket + i]
+      })
       for (let at = 1; at <= ENTRIES; at++) {
         if (isFree(copy, at, level, now, maxAge)) continue
         tally.add(copy[at + ID_0], copy[at + ID_1], 2 ** level)

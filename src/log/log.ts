@@ -44,6 +44,15 @@ export function setLog(level: LogLevel, format: LogFormat): void {
   })
 }
 
+/** In a worker, whose notices then have the form of the main thread's lines. */
+export function setLogFormat(format: LogFormat): void {
+  currentFormat = format
+}
+
+export function logFormat(): LogFormat {
+  return currentFormat
+}
+
 /** `part` stands in each line, such as `udp` or `cleaning`. */
 export function logFor(part: string): Log {
   const logger = getLogger([PROGRAM, part])

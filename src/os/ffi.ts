@@ -98,6 +98,7 @@ const SYMBOLS = {
   chroot: { args: [pointer], returns: i32 },
   chdir: { args: [pointer], returns: i32 },
   fchown: { args: [i32, u32, u32], returns: i32 },
+  _exit: { args: [i32], returns: FFIType.void },
   getrlimit: { args: [i32, pointer], returns: i32 },
   // Variadic in C, which makes no difference to numbers and addresses.
   syscall: { args: [i32, i32, pointer, u32, u32], returns: i32 },

@@ -79,9 +79,7 @@ export class CountState implements State {
     for (let at = 0; at < entries.length; at += COUNT_WORDS) {
       const hash = hashInfoHash(swarms.websocket[0], entries, at)
       const table = swarms.websocketTableOf(hash)
-      table.lock()
-      restoreCompleted(table, entries, at, hash)
-      table.unlock()
+      table.locked(() => restoreCompleted(table, entries, at, hash))
     }
   }
 

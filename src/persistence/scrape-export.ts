@@ -193,8 +193,6 @@ export class ScrapeExport {
     }
     const hash = hashInfoHash(table, words, at)
     const other = swarms.tableOf(table.stride !== STRIDE_IPV4, hash)
-    other.lock()
-    swarms.scrape(other, words, at, hash)
-    other.unlock()
+    other.locked(() => swarms.scrape(other, words, at, hash))
   }
 }

@@ -9,8 +9,9 @@
 //
 // Two ways to be told of the stop, for two kinds of loop: a worker that blocks in system calls reads
 // the flag between them (`mustStop`), one that lives on an event loop gets the message STOP_MESSAGE.
-import { type MessagePort, parentPort, Worker } from 'node:worker_threads'
-import { type Log, writeNotice } from '../log/log.ts'
+import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads'
+import { type Log, type LogFormat, logFormat, setLogFormat, writeNotice } from '../log/log.ts'
+import { endProcess } from '../os/process.ts'
 import { askForShortTurns } from '../os/scheduling.ts'
 
 /** A worker that does not stop within this time does not keep the process. */
@@ -37,6 +38,12 @@ export interface WorkerStart {
   readonly state: SharedArrayBuffer
   /** Of `newHeartbeat`: the worker calls `beat` in each turn of its loop, several times a second. */
   readonly heartbeat: SharedArrayBuffer
+}
+
+/** What every worker is told beside it, for the message that tells of its failure. */
+interface FailureNotice {
+  readonly program: string
+  readonly format: LogFormat
 }
 
 /** What tells that a worker makes progress, as of the last look. */
@@ -100,7 +107,9 @@ export class Workers {
 
   /** Starts a worker; resolves once it serves. `ports`: those in `data`, which it gets for itself. */
   start<T extends WorkerStart>(data: T, ports: readonly MessagePort[] = []): Promise<void> {
-    const worker = new Worker(this.entry, { workerData: data, transferList: [...ports] })
+    const failure: FailureNotice = { program: this.program, format: logFormat() }
+    const workerData = { ...data, failure }
+    const worker = new Worker(this.entry, { workerData, transferList: [...ports] })
     this.threads.push(worker)
     this.running++
     return new Promise((resolve) => {
@@ -188,10 +197,13 @@ export class Workers {
   }
 
   private die(worker: WorkerStart, cause: string): void {
-    const who = nameOf(worker)
-    writeNotice('error', `${this.program}: ${who} failed, so the tracker ends: ${cause}`)
+    tellFailure(this.program, worker, cause)
     process.exit(1)
   }
+}
+
+function tellFailure(program: string, worker: WorkerStart, cause: string): void {
+  writeNotice('error', `${program}: ${nameOf(worker)} failed, so the tracker ends: ${cause}`)
 }
 
 function nameOf({ role, index }: WorkerStart): string {
@@ -207,9 +219,19 @@ function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
-/** In a worker, once it serves. Its thread then comes before the process's others on a core they share. */
+/**
+ * In a worker, once it serves. Its thread then comes before the process's others on a core they share.
+ * From now on an error ends the process from here: the main thread would learn of it when it gets to its
+ * messages, and may be waiting for a lock that this thread holds.
+ */
 export function sayReady(): void {
   askForShortTurns()
+  const { failure, ...worker } = workerData as WorkerStart & { failure: FailureNotice }
+  setLogFormat(failure.format)
+  process.on('uncaughtException', (error) => {
+    tellFailure(failure.program, worker, textOf(error))
+    endProcess(1)
+  })
   parentPort?.postMessage(READY_MESSAGE)
 }
 

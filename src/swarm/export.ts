@@ -99,9 +99,7 @@ export class Walk {
   slice(budget: number): boolean {
     const table = this.table as Table
     for (;;) {
-      table.lock()
-      const status = this.fill(table, budget)
-      table.unlock()
+      const status = table.locked(() => this.fill(table, budget))
       if (status !== NO_ROOM) return status === MORE
       this.words = new Int32Array(this.words.length * 2)
       const longer = new Int32Array(this.large.length * 2)

@@ -39,8 +39,6 @@ export const restoring = {
   completed: true,
 }
 
-// HOT: no allocation below this line.
-
 /** Restores the UDP peers of the piece at `words[at]`; returns where the next one begins. */
 export function restorePiece(swarms: Swarms, ipv4: boolean, words: Int32Array, at: number): number {
   const hash = hashInfoHash(swarms.ipv4[0], words, at)
@@ -48,16 +46,18 @@ export function restorePiece(swarms: Swarms, ipv4: boolean, words: Int32Array, a
   const stride = table.stride
   const end = at + PIECE_HEAD_WORDS + words[at + PIECE_PEERS] * stride
   for (let first = at + PIECE_HEAD_WORDS; first < end; first += PEERS_PER_LOCK * stride) {
-    const last = first + PEERS_PER_LOCK * stride
-    table.lock()
-    for (let peer = first; peer < last && peer < end; peer += stride) {
-      restorePeer(swarms, table, words, at, hash, peer)
-    }
-    if (restoring.completed) restoreCompleted(table, words, at, hash)
-    table.unlock()
+    const last = Math.min(end, first + PEERS_PER_LOCK * stride)
+    table.locked(() => {
+      for (let peer = first; peer < last; peer += stride) {
+        restorePeer(swarms, table, words, at, hash, peer)
+      }
+      if (restoring.completed) restoreCompleted(table, words, at, hash)
+    })
   }
   return end
 }
+
+// HOT: no allocation below this line.
 
 function restorePeer(
   swarms: Swarms,

@@ -3,7 +3,7 @@
 // Owns nothing itself: rows, buckets and blocks live in the arena, the header in `control`.
 import type { Arena } from '../memory/arena.ts'
 import { PAGE_SHIFT } from '../memory/arena.ts'
-import { lock, unlock } from '../memory/lock.ts'
+import { lock, orEnd, unlock } from '../memory/lock.ts'
 import type { PeerKind } from './layout.ts'
 import { ROW_ID_SLOT_BITS, TABLE_CONTENDED, TABLE_LOCK, TABLE_SLEPT } from './layout.ts'
 
@@ -75,6 +75,14 @@ export class Table {
     this.key0 = key0
     this.key1 = key1
     this.alone = alone
+  }
+
+  /** Runs what is done under the lock, in code that is not hot. What it throws ends the process. */
+  locked<T>(work: () => T): T {
+    this.lock()
+    const result = orEnd(work)
+    this.unlock()
+    return result
   }
 
   // HOT: no allocation below this line.

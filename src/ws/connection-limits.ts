@@ -6,7 +6,7 @@
 // lock for all is enough.
 import { randomFillSync } from 'node:crypto'
 import { hashWords } from '../memory/half-sip-hash.ts'
-import { lock, unlock } from '../memory/lock.ts'
+import { underLock } from '../memory/lock.ts'
 
 //  0 lock │ 1 connections │ 2, 3 hash key │ 16… entries: 0, 1 address │ 2 connections, 0 = free
 const LOCK = 0
@@ -50,29 +50,26 @@ export class ConnectionLimits {
   /** Counts a connection, if it may be. */
   enter(high: number, low: number): number {
     const { words } = this
-    lock(words, LOCK)
-    let result = ADMITTED
-    const at = this.find(high, low)
-    if (words[TOTAL] >= this.max) result = FULL
-    else if (words[at + ENTRY_COUNT] >= this.maxPerAddress) result = FULL_FOR_ADDRESS
-    else {
+    return underLock(words, LOCK, () => {
+      const at = this.find(high, low)
+      if (words[TOTAL] >= this.max) return FULL
+      if (words[at + ENTRY_COUNT] >= this.maxPerAddress) return FULL_FOR_ADDRESS
       words[TOTAL]++
       words[at] = high
       words[at + 1] = low
       words[at + ENTRY_COUNT]++
-    }
-    unlock(words, LOCK)
-    return result
+      return ADMITTED
+    })
   }
 
   leave(high: number, low: number): void {
     const { words } = this
-    lock(words, LOCK)
-    const at = this.find(high, low)
-    words[TOTAL]--
-    words[at + ENTRY_COUNT]--
-    if (words[at + ENTRY_COUNT] === 0) this.closeGap(at)
-    unlock(words, LOCK)
+    underLock(words, LOCK, () => {
+      const at = this.find(high, low)
+      words[TOTAL]--
+      words[at + ENTRY_COUNT]--
+      if (words[at + ENTRY_COUNT] === 0) this.closeGap(at)
+    })
   }
 
   /** All connections now. */
@@ -83,10 +80,7 @@ export class ConnectionLimits {
   /** Connections of an address now. */
   ofAddress(high: number, low: number): number {
     const { words } = this
-    lock(words, LOCK)
-    const count = words[this.find(high, low) + ENTRY_COUNT]
-    unlock(words, LOCK)
-    return count
+    return underLock(words, LOCK, () => words[this.find(high, low) + ENTRY_COUNT])
   }
 
   /** Where an address is, or would be. */

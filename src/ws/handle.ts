@@ -156,10 +156,11 @@ export class Handler {
       return
     }
     const table = this.swarms.websocketTableOf(hash)
-    table.lock()
-    const status = this.announceTo(table, hash, connection)
-    const receivers = this.chooseReceivers(table)
-    table.unlock()
+    let status = 0
+    const receivers = table.locked(() => {
+      status = this.announceTo(table, hash, connection)
+      return this.chooseReceivers(table)
+    })
     if (status === TORRENTS_FULL || status === PEERS_FULL) {
       this.refuseFull(connection, status)
       return
@@ -261,9 +262,7 @@ export class Handler {
     const hash = hashInfoHash(swarms.websocket[0], hashes, at)
     if (swarms.access.forbids(hashes, at, hash)) return scrapeFile(infoHash, 0, 0, 0)
     const table = swarms.websocketTableOf(hash)
-    table.lock()
-    swarms.scrape(table, hashes, at, hash)
-    table.unlock()
+    table.locked(() => swarms.scrape(table, hashes, at, hash))
     return scrapeFile(infoHash, swarms.seeders, swarms.leechers, swarms.completed)
   }
 
@@ -278,19 +277,19 @@ export class Handler {
     const hash = hashInfoHash(swarms.websocket[0], hashes, hashAt)
     const table = swarms.websocketTableOf(hash)
     this.setMember(connection, peers, peerAt)
-    table.lock()
-    swarms.leave(
-      table,
-      hashes,
-      hashAt,
-      hash,
-      peers[peerAt],
-      peers[peerAt + 1],
-      peers[peerAt + 2],
-      peers[peerAt + 3],
-      connection.generation,
+    table.locked(() =>
+      swarms.leave(
+        table,
+        hashes,
+        hashAt,
+        hash,
+        peers[peerAt],
+        peers[peerAt + 1],
+        peers[peerAt + 2],
+        peers[peerAt + 3],
+        connection.generation,
+      ),
     )
-    table.unlock()
   }
 
   private setMember(connection: Connection, ids: Int32Array, at: number): void {
@@ -355,21 +354,20 @@ export class Handler {
     const table = this.swarms.websocketTableOf(hash)
     const peer = at + MEMBER_PEER_ID
     this.setMember(connection, words, peer)
-    table.lock()
     const { generation } = connection
-    const isIn = ownsPeer(
-      table,
-      words,
-      at,
-      hash,
-      words[peer],
-      words[peer + 1],
-      words[peer + 2],
-      words[peer + 3],
-      generation,
+    return table.locked(() =>
+      ownsPeer(
+        table,
+        words,
+        at,
+        hash,
+        words[peer],
+        words[peer + 1],
+        words[peer + 2],
+        words[peer + 3],
+        generation,
+      ),
     )
-    table.unlock()
-    return isIn
   }
 
   private infoHashText(): string {

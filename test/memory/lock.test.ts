@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { lock, unlock } from '../../src/memory/lock.ts'
 import { FIRST, LOCK, LOCK_WORDS, type LockTask, SECOND } from './lock-worker.ts'
@@ -65,4 +66,34 @@ describe('the lock', () => {
     expect(await done).toBeGreaterThanOrEqual(1)
     expect(memory[FIRST]).toBe(10)
   })
+})
+
+describe('the process ends with a message', () => {
+  test.each([
+    ['throws', /^the process ends: an error under a lock, .*: Error: a bug of the holder\n/],
+    ['hangs', /^the process ends: a lock was not given back: /],
+  ])('when a holder %s', async (how, message) => {
+    const program = Bun.spawn([process.execPath, join(import.meta.dir, 'lock-failures.ts'), how], {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const stderr = await new Response(program.stderr).text()
+    expect(await program.exited).toBe(1)
+    expect(stderr).toMatch(message)
+    expect(await new Response(program.stdout).text()).toBe('')
+  })
+})
+
+test('who has to wait for longer than one sleep gets the lock', async () => {
+  const memory = words()
+  lock(memory, LOCK)
+  const task = { words: memory.buffer, threads: 1, rounds: 1, longEvery: 100 }
+  const done = runThread(task)
+  await waitUntil(() => Atomics.load(memory, LOCK) === 2)
+  // Two of its sleeps.
+  const until = performance.now() + 120
+  while (performance.now() < until) await new Promise(setImmediate)
+  unlock(memory, LOCK)
+  expect(await done).toBe(2)
 })

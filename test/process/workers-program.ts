@@ -1,8 +1,10 @@
 // A program of the tests beside it: two roles, one that lives on its event loop and one that blocks.
-// Usage: bun workers-program.ts none|waiting|blocking|ending|hanging, what the second workers do: fail,
-// end unasked, or hang, which is their loop going on without a beat.
+// Usage: bun workers-program.ts none|waiting|blocking|ending|hanging|locked [json], what the second workers
+// do: fail, end unasked, hang, which is their loop going on without a beat, or fail under a lock that the
+// main thread waits for.
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { logFor, setLog } from '../../src/log/log.ts'
+import { lock } from '../../src/memory/lock.ts'
 import { ServiceManager } from '../../src/process/service-manager.ts'
 import {
   beat,
@@ -19,14 +21,15 @@ import {
 const BEAT_MS = 10
 
 if (isMainThread) {
-  const [, , wrong] = process.argv
-  setLog('error', 'text')
+  const [, , wrong, format] = process.argv
+  setLog('error', format === 'json' ? 'json' : 'text')
   const log = logFor('program')
   const workers = new Workers('program', new URL(import.meta.url), log)
   const service = new ServiceManager('program', workers, log)
   workers.stopOnSignals()
   workers.onStop(() => process.stdout.write('stopping\n'))
   const { state } = workers
+  const locks = new SharedArrayBuffer(4)
   const starts = ['waiting', 'blocking'].flatMap((role) =>
     [0, 1].map((index) =>
       workers.start({
@@ -35,18 +38,31 @@ if (isMainThread) {
         state,
         heartbeat: newHeartbeat(),
         wrong: index === 1 ? wrong : 'none',
+        locks,
       } as WorkerStart),
     ),
   )
   await Promise.all(starts)
   process.stdout.write('ready\n')
   service.ready('at work')
+  if (wrong === 'locked') {
+    const words = new Int32Array(locks)
+    while (Atomics.load(words, 0) === 0) await new Promise(setImmediate)
+    lock(words, 0)
+  }
 } else {
   const { role, wrong } = workerData
   const state = new Int32Array(workerData.state)
   const heartbeat = new Int32Array(workerData.heartbeat)
   sayReady()
   if (wrong === role) provokeFault()
+  if (wrong === 'locked' && role === 'blocking') {
+    const words = new Int32Array(workerData.locks)
+    lock(words, 0)
+    // Until the main thread waits for it.
+    while (Atomics.load(words, 0) !== 2) Atomics.wait(words, 0, 1, BEAT_MS)
+    provokeFault()
+  }
   const beatUnlessHanging = () => {
     if (wrong !== 'hanging') beat(heartbeat)
   }

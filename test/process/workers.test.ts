@@ -5,8 +5,8 @@ setDefaultTimeout(60_000)
 
 const PROGRAM = join(import.meta.dir, 'workers-program.ts')
 
-function start(failing: string) {
-  return Bun.spawn([process.execPath, PROGRAM, failing], {
+function start(...args: string[]) {
+  return Bun.spawn([process.execPath, PROGRAM, ...args], {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
@@ -35,6 +35,26 @@ test.each(['waiting', 'blocking'])('an error names the %s worker and its number'
   expect(await program.exited).toBe(1)
   expect(stderr).toContain(`program: ${role} worker 2 failed, so the tracker ends: `)
   expect(stderr).toContain('a fault that a test asked for')
+})
+
+test('an error under a lock that the main thread waits for ends the process at once', async () => {
+  const startedAt = performance.now()
+  const program = start('locked')
+  const stderr = await new Response(program.stderr).text()
+  expect(await program.exited).toBe(1)
+  expect(stderr).toMatch(/^program: blocking worker 2 failed, so the tracker ends: Error: a fault/)
+  // Not by the limit to what the main thread waits.
+  expect(performance.now() - startedAt).toBeLessThan(20_000)
+})
+
+test('an error of a worker has the form of the other lines', async () => {
+  const program = start('blocking', 'json')
+  const stderr = await new Response(program.stderr).text()
+  expect(await program.exited).toBe(1)
+  expect(JSON.parse(stderr)).toMatchObject({
+    level: 'error',
+    message: expect.stringContaining('blocking worker 2 failed'),
+  })
 })
 
 test('a worker that ends unasked ends the process', async () => {

@@ -20,6 +20,32 @@ export function hotCode(sources: readonly Source[]): Finding[] {
   return sources.filter(({ path }) => /^(src|load)\//.test(path)).flatMap(checkFile)
 }
 
+/**
+ * What throws under a lock must end the process. In hot code nothing catches it; elsewhere a lock is taken
+ * by a function that sees to it.
+ */
+export function openLocks(sources: readonly Source[]): Finding[] {
+  const found: Finding[] = []
+  for (const source of sources.filter(({ path }) => path.startsWith('src/'))) {
+    const marker = source.comments.find(({ text }) => text.includes(MARKER))
+    const hotFrom = marker?.lastLine ?? Number.POSITIVE_INFINITY
+    walk(source.program, (node, parents) => {
+      if (node.type !== 'CallExpression' || !/(^|\.)lock$/.test(calleeName(node))) return
+      if (line(node) > hotFrom || parents.some(isGuard)) return
+      found.push(finding(source, line(node), 'a lock taken outside of hot code', GUARD))
+    })
+  }
+  return found
+}
+
+const GUARD = 'Use `locked` of the table, or `underLock` (src/memory/lock.ts)'
+
+/** The two functions that the finding names. */
+function isGuard(node: Node): boolean {
+  const name = ((node.id ?? node.key) as Node | undefined)?.name
+  return isFunction(node) && (name === 'locked' || name === 'underLock')
+}
+
 function checkFile(source: Source): Finding[] {
   const marker = source.comments.find(({ text }) => text.includes(MARKER))
   if (marker === undefined) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { hotCode, staleAddresses } from './hot.ts'
+import { hotCode, openLocks, staleAddresses } from './hot.ts'
 import { foreignFunctions, importCycles, importDirection, unusedFiles } from './imports.ts'
 import { openServers } from './servers.ts'
 import { parseSource, type Source } from './source.ts'
@@ -122,6 +122,18 @@ describe('hot code', () => {
 
   test('a header that says HOT needs the line from which it holds', () => {
     expect(check('// Picks peers. HOT.\nexport const A = 1')).toHaveLength(1)
+  })
+
+  test('a lock outside of it is reported, unless a failure under it ends the process', () => {
+    const check = (text: string) => openLocks([source('src/swarm/a.ts', text)])
+    for (const taken of ['table.lock()', 'this.lock()', 'lock(words, 0)']) {
+      expect(check(`function f() { ${taken} }`)).toHaveLength(1)
+      expect(check(`function f() { ${taken} }\n${MARKER}`)).toHaveLength(1)
+      expect(check(`function underLock() { ${taken} }`)).toEqual([])
+      expect(check(`class A { locked() { ${taken} } }`)).toEqual([])
+      expect(check(`${MARKER}function f() { ${taken} }`)).toEqual([])
+    }
+    expect(check('readClock()')).toEqual([])
   })
 
   test('the address of a new array is reported', () => {
