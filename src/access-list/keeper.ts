@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { StartError } from '../config/cli.ts'
 import type { Log } from '../log/log.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
+import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import type { HashKey } from './build.ts'
 import { type AccessListData, ALL_ALLOWED, MODE_ALLOW, MODE_DENY, MODE_OFF } from './list.ts'
 import { ListFileError, readListFile } from './read-file.ts'
@@ -49,6 +50,8 @@ export class AccessListKeeper {
   private reading: Promise<void> | null = null
   private readAgain = false
   private timer: ReturnType<typeof setInterval> | undefined
+  /** Why the file is not in force; null when it is. */
+  private fault: string | null = null
 
   /** `send` gives a new list to all workers. */
   constructor(
@@ -113,6 +116,21 @@ export class AccessListKeeper {
     })
   }
 
+  /** A list that could not be read again, until it can. */
+  get troubleSource(): TroubleSource {
+    return { name: 'access_list_failed', look: () => this.trouble() }
+  }
+
+  private trouble(): Trouble | null {
+    if (this.fault === null) return null
+    return {
+      severity: 'attention',
+      text: `The list before it stays in force, because [access_list] path '${this.config.path}' ${this.fault}.`,
+      remedy: 'Mend the file; it is read again when it changes.',
+      isLogged: true,
+    }
+  }
+
   private async readAndSend(reason: string): Promise<void> {
     const { mode, path } = this.config
     const wasOff = this.list.mode === MODE_OFF
@@ -121,10 +139,12 @@ export class AccessListKeeper {
       await this.read()
     } catch (error) {
       if (!(error instanceof ListFileError)) throw error
+      this.fault = error.message
       const stays = 'the list before it stays in force'
       this.log.error(`access list '${path}' (${reason}) ${error.message}; ${stays}`)
       return
     }
+    this.fault = null
     // Without a list the signal is for something else, such as new certificates.
     if (mode === 'off' && wasOff) return
     this.log.info(`access list (${reason}): mode ${mode}${this.size()}`)

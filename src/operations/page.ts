@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { familyOf, rateOf } from '../metrics/families.ts'
 import { grouped } from '../metrics/text-table.ts'
+import { conditionOf, type FoundTrouble } from '../process/troubles.ts'
 import { chartHtml } from './chart.ts'
 import { agoText, escapeHtml, valueText } from './format.ts'
 import { type Sampler, TICK_SECONDS } from './sampler.ts'
@@ -73,18 +74,31 @@ export function pageHtml(view: TrackerView, sampler: Sampler, startedAt: number)
 /** The part of the page that changes. */
 export function liveHtml(view: TrackerView, sampler: Sampler, startedAt: number): string {
   const troubles = view.troubles()
-  const state = troubles.length > 0 ? troubles.join(' ') : view.isReady() ? 'serving' : 'not ready'
-  const mark = troubles.length > 0 || !view.isReady() ? 'bad' : 'good'
-  return `<header data-tick="${sampler.ticks}">
+  const state = conditionOf(troubles)
+  const words = { good: 'good', attention: 'needs attention', bad: 'bad' }[state]
+  const doing = view.isReady() ? 'serving' : 'not serving'
+  return `<header data-tick="${sampler.ticks}" data-state="${state}">
 <h1>${escapeHtml(view.name)} <small>${escapeHtml(view.version)}</small></h1>
-<p><span class="state ${mark}">${escapeHtml(state)}</span> for ${agoText(sampler.now.at - startedAt)}</p>
+<p><span class="state ${state}">${words}</span> · ${doing} for ${agoText(sampler.now.at - startedAt)}</p>
 </header>
-<div class="grid">
+${troublesHtml(troubles, sampler.now.at)}<div class="grid">
 ${view.charts.map((chart) => chartHtml(chart, sampler)).join('')}</div>
 <div class="grid tables">
 ${view.breakdowns.map((spec) => breakdownHtml(spec, sampler)).join('')}</div>
 ${view.tables().map(tableHtml).join('')}
 `
+}
+
+function troublesHtml(troubles: readonly FoundTrouble[], now: number): string {
+  if (troubles.length === 0) return ''
+  const items = troubles.map(({ name, severity, text, remedy, since }) => {
+    const age = agoText(Math.max(0, now - since))
+    return (
+      `<li class="card ${severity}" data-trouble="${escapeHtml(name)}"><b>${escapeHtml(text)}</b> ` +
+      `<small>for ${age}</small><br>${escapeHtml(remedy)}</li>`
+    )
+  })
+  return `<ul class="troubles">${items.join('')}</ul>\n`
 }
 
 function tableHtml({ title, head, rows }: TextTable): string {

@@ -114,10 +114,16 @@ export class OperationsServer {
     }
   }
 
+  /**
+   * 503 only for what a restart may mend, since whoever asks may do just that. Under a load that is too
+   * high it would make things worse: the answer is 200, and tells the trouble.
+   */
   private health(): Response {
     const troubles = this.view.troubles()
-    if (troubles.length === 0) return text('healthy\n', 200)
-    return text(`${troubles.join('\n')}\n`, 503)
+    const isHealthy = troubles.every(({ restartHelps }) => restartHelps !== true)
+    const lines = troubles.map(({ severity, text, remedy }) => `${severity}: ${text} ${remedy}\n`)
+    const body = `${isHealthy ? 'healthy' : 'unhealthy'}\n${lines.join('')}`
+    return text(body, isHealthy ? 200 : 503)
   }
 }
 

@@ -13,8 +13,8 @@ export const operationsSettings = section(
       `Serve them on this address by HTTP, such as '127.0.0.1:9000'. '' serves none.
 
       / is a page with charts of the last hour. /metrics are figures for Prometheus, /stats.json the
-      figures that the page shows. /health answers 200 as long as all workers are at work, /ready as
-      long as the tracker serves; both answer 503 otherwise.
+      figures that the page shows. /health answers 200 as long as all workers are at work, and tells
+      what else is wrong; /ready answers 200 as long as the tracker serves. Both answer 503 otherwise.
 
       There is no password and no encryption: keep it on an address that others cannot reach, and
       use a reverse proxy to show it to more people.`,

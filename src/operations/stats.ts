@@ -2,17 +2,22 @@
 // Called by server.ts. Owns nothing.
 import { type MetricFamily, rateOf, type Snapshot, seenBetween } from '../metrics/families.ts'
 import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
+import { conditionOf } from '../process/troubles.ts'
 import type { Sampler } from './sampler.ts'
 import type { TrackerView } from './view.ts'
 
 export function statsOf(view: TrackerView, sampler: Sampler, startedAt: number): object {
   const { now, before } = sampler
+  const troubles = view.troubles()
   return {
     name: view.name,
     version: view.version,
     started: new Date(startedAt).toISOString(),
     ready: view.isReady(),
-    troubles: view.troubles(),
+    state: conditionOf(troubles),
+    troubles: troubles.map(({ name, severity, text, remedy, since }) => {
+      return { name, severity, text, remedy, since: new Date(since).toISOString() }
+    }),
     tick: sampler.ticks,
     time: new Date(now.at).toISOString(),
     rates_over_seconds: (now.at - before.at) / 1000,

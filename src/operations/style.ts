@@ -6,13 +6,13 @@ export const STYLE = `
   color-scheme: light dark;
   --page: #f4f5f7; --card: #ffffff; --text: #1c2430; --soft: #5b6675; --edge: #dde1e7;
   --s1: #1d5fd0; --s2: #b45309; --s3: #047857; --s4: #b91c1c; --s5: #6d28d9;
-  --good: #047857; --bad: #b91c1c;
+  --good: #047857; --attention: #a15c07; --bad: #b91c1c;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #12161c; --card: #1a2029; --text: #e4e8ee; --soft: #9aa5b4; --edge: #2c3540;
     --s1: #6ea8fe; --s2: #f5b14c; --s3: #4ecb9b; --s4: #f58383; --s5: #b79cf7;
-    --good: #4ecb9b; --bad: #f58383;
+    --good: #4ecb9b; --attention: #f5b14c; --bad: #f58383;
   }
 }
 * { box-sizing: border-box; }
@@ -29,8 +29,14 @@ h2 { margin: 0; font-size: 1rem; }
 header p { margin: 0 0 .75rem; color: var(--soft); }
 .state { font-weight: 600; }
 .state::before { content: '● '; }
-.good { color: var(--good); }
-.bad { color: var(--bad); }
+.state.good { color: var(--good); }
+.state.attention { color: var(--attention); }
+.state.bad { color: var(--bad); }
+.troubles { margin: 0 0 1rem; padding: 0; list-style: none; display: grid; gap: .6rem; }
+.troubles .card { padding: .6rem 1rem; border-left-width: 5px; overflow-wrap: anywhere; }
+.troubles .attention { border-left-color: var(--attention); }
+.troubles .bad { border-left-color: var(--bad); }
+.troubles small { color: var(--soft); white-space: nowrap; }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); margin-bottom: 1rem; }
 .card { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: .9rem 1rem; min-width: 0; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .25rem 0 .6rem; padding: 0; list-style: none; color: var(--soft); font-size: .87rem; }

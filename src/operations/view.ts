@@ -1,6 +1,7 @@
 // What a tracker gives to its operations endpoint: figures, and how the page shows them. Implemented
 // once per protocol (udp/view.ts and its sibling); read by the other files of this folder.
 import type { Labels, MetricFamily } from '../metrics/families.ts'
+import type { FoundTrouble } from '../process/troubles.ts'
 
 export interface TrackerView {
   /** Of the executable. */
@@ -8,8 +9,8 @@ export interface TrackerView {
   readonly version: string
   /** Effective settings as TOML, without secrets. */
   settings(): string
-  /** What keeps the tracker from being healthy, one sentence each; none if it is. */
-  troubles(): readonly string[]
+  /** What is wrong at this moment, the worst first. */
+  troubles(): readonly FoundTrouble[]
   /** Whether it serves: not before the start is done, nor once it stops. */
   isReady(): boolean
   /** All figures of this moment, in the order in which they are shown. */

@@ -5,6 +5,7 @@
 // A failed write is no reason to stop serving: it is logged as an error, counted, and tried again.
 import { StartError } from '../config/cli.ts'
 import { type Log, writeNotice } from '../log/log.ts'
+import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import { SnapshotRefused } from './block-reader.ts'
 import { SnapshotStopped } from './block-writer.ts'
 import { momentNow, readBootId } from './boot.ts'
@@ -71,6 +72,8 @@ export class Keeper {
   private underWay: Promise<void> | null = null
   private stopping = false
   private intervalMinutes: number
+  /** Why the last snapshot is missing; null when it is not. */
+  private failure: string | null = null
 
   /** Reads what was kept, or takes it from a running tracker. Nobody may serve from the swarms yet. */
   static async open(options: KeeperOptions): Promise<Keeper> {
@@ -149,6 +152,23 @@ export class Keeper {
     await this.handOver?.finish(written)
   }
 
+  /** A snapshot that is missing, until one is written. */
+  get troubleSource(): TroubleSource {
+    return { name: 'snapshot_failed', look: () => this.trouble() }
+  }
+
+  private trouble(): Trouble | null {
+    if (this.failure === null) return null
+    return {
+      severity: 'attention',
+      text: `The last snapshot could not be written: ${this.failure}.`,
+      remedy:
+        `Make room in [persistence] path '${this.options.folder.name}', and let the tracker's user write ` +
+        'there; SIGUSR2 tries again at once. A restart would lose what has changed since the one before.',
+      isLogged: true,
+    }
+  }
+
   private async takeRest(takeOver: TakeOver): Promise<void> {
     const { state, log } = this.options
     if (!(await takeOver.serving())) {
@@ -193,11 +213,13 @@ export class Keeper {
     try {
       const path = this.pathOf(suffix)
       const written = await state.write({ path, bootId, gently, mustStop, ...seenSince })
+      this.failure = null
       log.info(`snapshot written: ${written}`)
       return true
     } catch (error) {
       if (error instanceof SnapshotStopped) return false
-      log.error(`the snapshot could not be written: ${(error as Error).message}`)
+      this.failure = (error as Error).message
+      log.error(`the snapshot could not be written: ${this.failure}`)
       return false
     }
   }

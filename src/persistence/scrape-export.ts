@@ -8,6 +8,7 @@ import { type ConfigOf, type Finding, problem, section } from '../config/schema.
 import { integer, string } from '../config/setting.ts'
 import { type Log, logFor } from '../log/log.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
+import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import {
   COUNTS_LEECHERS,
   COUNTS_SEEDERS,
@@ -97,6 +98,8 @@ export class ScrapeExport {
   private interval = 0
   private cleanings = 0
   private left = 0
+  /** Why the last file is missing; null when it is not. */
+  private failure: string | null = null
 
   /** `path`: as it is called now that the process is who it will be. */
   constructor(path: string, swarms: Swarms, log: Log) {
@@ -136,11 +139,28 @@ export class ScrapeExport {
     this.underWay = true
     try {
       await replaceFile(this.path, FILE_MODE, (write) => this.write(write))
+      this.failure = null
       this.log.debug(`written: ${this.path}`)
     } catch (error) {
-      this.log.error(`${this.path} could not be written: ${(error as Error).message}`)
+      this.failure = (error as Error).message
+      this.log.error(`${this.path} could not be written: ${this.failure}`)
     }
     this.underWay = false
+  }
+
+  /** A file that is missing, until one is written. */
+  get troubleSource(): TroubleSource {
+    return { name: 'scrape_export_failed', look: () => this.trouble() }
+  }
+
+  private trouble(): Trouble | null {
+    if (this.failure === null) return null
+    return {
+      severity: 'attention',
+      text: `[scrape_export] path '${this.path}' could not be written: ${this.failure}.`,
+      remedy: 'Make room, and let the tracker write to its folder.',
+      isLogged: true,
+    }
   }
 
   private async write(write: Write): Promise<void> {

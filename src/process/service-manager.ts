@@ -19,6 +19,7 @@ export class ServiceManager {
   private readonly log: Log
   private readonly socket: NotifySocket | null
   private readonly watchdogMs: number
+  private status = ''
   private timer: ReturnType<typeof setInterval> | undefined
 
   /** Create it before a chroot: behind it the socket's path leads nowhere. */
@@ -33,10 +34,17 @@ export class ServiceManager {
   /** The tracker serves. `status` is what «systemctl status» shows. */
   ready(status: string): void {
     if (this.socket === null) return
+    this.status = status
     this.send(`READY=1\nSTATUS=${status}`)
     if (this.watchdogMs === 0) return
     // Half the time, as sd_watchdog_enabled(3) asks for: one late keep-alive does no harm.
     this.timer = setInterval(() => this.keepAlive(), this.watchdogMs / 2)
+  }
+
+  /** What «systemctl status» shows while there is trouble; '' when it is over. */
+  trouble(text: string): void {
+    if (this.status === '') return
+    this.send(`STATUS=${text === '' ? this.status : text}`)
   }
 
   /** Does `work`, which puts new settings in force; the manager knows while it goes on. */

@@ -13,6 +13,7 @@ import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_th
 import { type Log, type LogFormat, logFormat, setLogFormat, writeNotice } from '../log/log.ts'
 import { endProcess } from '../os/process.ts'
 import { askForShortTurns } from '../os/scheduling.ts'
+import type { Trouble, TroubleSource } from './troubles.ts'
 
 /** A worker that does not stop within this time does not keep the process. */
 const STOP_MILLISECONDS = 900
@@ -25,8 +26,12 @@ const STATE_STOP = 0
 /** A cache line: the flag is read in every loop, and nothing beside it is written. */
 const STATE_WORDS = 16
 
-/** A worker that has not beaten for this long hangs: idle ones do every 200 ms. */
-const STALL_MILLISECONDS = 2000
+/**
+ * A worker that has not beaten for so many looks hangs: idle ones beat every 200 ms. Looks are counted, not
+ * time: after a pause of the whole process (SIGSTOP, a suspended machine) all workers have missed one look.
+ */
+const LOOK_MILLISECONDS = 500
+const STALL_LOOKS = 4
 
 /** What every worker is told; each role adds its own. */
 export interface WorkerStart {
@@ -51,7 +56,8 @@ interface Pulse {
   readonly name: string
   readonly words: Int32Array
   beats: number
-  seenAtMs: number
+  /** Looks in a row that found no new beat. */
+  missed: number
 }
 
 export function newHeartbeat(): SharedArrayBuffer {
@@ -71,6 +77,7 @@ export class Workers {
   private draining = false
   private ended = false
   private finish: (() => Promise<void>) | null = null
+  private timer: ReturnType<typeof setInterval> | undefined
   private readonly listener: (message: unknown) => void
 
   /**
@@ -112,6 +119,7 @@ export class Workers {
     const worker = new Worker(this.entry, { workerData, transferList: [...ports] })
     this.threads.push(worker)
     this.running++
+    this.timer ??= setInterval(() => this.feelPulses(), LOOK_MILLISECONDS).unref()
     return new Promise((resolve) => {
       worker.once('message', () => {
         this.pulses.push(newPulse(data))
@@ -128,17 +136,18 @@ export class Workers {
     return !this.stopping && this.pulses.length > 0 && this.pulses.length === this.threads.length
   }
 
-  /** Names of the workers that serve no more although their threads live. Ask again and again. */
+  /** Names of the workers that serve no more although their threads live, as of the timer's last look. */
   stalled(): string[] {
-    const now = performance.now()
+    return this.pulses.filter(({ missed }) => missed >= STALL_LOOKS).map(({ name }) => name)
+  }
+
+  /** By the timer alone: whoever asks, however often, learns the same. */
+  private feelPulses(): void {
     for (const pulse of this.pulses) {
       const beats = Atomics.load(pulse.words, 0)
-      if (beats === pulse.beats) continue
+      pulse.missed = beats === pulse.beats ? pulse.missed + 1 : 0
       pulse.beats = beats
-      pulse.seenAtMs = now
     }
-    const late = this.pulses.filter(({ seenAtMs }) => now - seenAtMs >= STALL_MILLISECONDS)
-    return late.map(({ name }) => name)
   }
 
   /** Sends a message to every worker that lives on an event loop. */
@@ -206,13 +215,28 @@ function tellFailure(program: string, worker: WorkerStart, cause: string): void 
   writeNotice('error', `${program}: ${nameOf(worker)} failed, so the tracker ends: ${cause}`)
 }
 
+/** A worker that hangs, which only a restart mends. */
+export function stallTrouble(workers: Workers): TroubleSource {
+  const look = (): Trouble | null => {
+    const names = workers.stalled()
+    if (names.length === 0) return null
+    return {
+      severity: 'bad',
+      text: `No progress in ${names.join(', ')}: clients of ${names.length === 1 ? 'it' : 'them'} get no answers.`,
+      remedy: 'Restart the tracker, or let the watchdog of systemd do it (docs/operations.md).',
+      restartHelps: true,
+    }
+  }
+  return { name: 'worker_stalled', look }
+}
+
 function nameOf({ role, index }: WorkerStart): string {
   return `${role} worker ${index + 1}`
 }
 
 function newPulse(worker: WorkerStart): Pulse {
   const words = new Int32Array(worker.heartbeat)
-  return { name: nameOf(worker), words, beats: 0, seenAtMs: performance.now() }
+  return { name: nameOf(worker), words, beats: 0, missed: 0 }
 }
 
 function textOf(error: unknown): string {

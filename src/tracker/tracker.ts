@@ -28,7 +28,8 @@ import { giveUpRights, type PrivilegeConfig } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { releaseStartCode } from '../process/start-code.ts'
-import { Workers } from '../process/workers.ts'
+import { type TroubleSource, Troubles } from '../process/troubles.ts'
+import { stallTrouble, Workers } from '../process/workers.ts'
 import { attachSwarms, type SwarmBuffers, setLimits } from '../swarm/memory.ts'
 import type { ReserveLimits } from '../swarm/reserve.ts'
 import { Survey } from '../swarm/survey.ts'
@@ -85,6 +86,8 @@ export abstract class Tracker<S extends Schema> {
   protected readonly config: Config<S>
   protected readonly workers: Workers
   protected readonly accessList: AccessListKeeper
+  /** What goes wrong while it serves; each part adds what it knows of. */
+  protected readonly troubles = new Troubles(logFor('trouble'))
   private readonly name: string
   private readonly schema: S
   private readonly log: Log
@@ -106,6 +109,11 @@ export abstract class Tracker<S extends Schema> {
     this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (list) =>
       this.sendAccessList(list),
     )
+    this.troubles.add(stallTrouble(this.workers), this.accessList.troubleSource)
+    if (keeper !== null) this.troubles.add(keeper.troubleSource)
+    this.troubles.onChange(([worst]) => {
+      this.service.trouble(worst === undefined ? '' : `${worst.severity}: ${worst.text}`)
+    })
     if (keeper !== null) this.workers.beforeExit(() => keeper.finish())
   }
 
@@ -113,6 +121,8 @@ export abstract class Tracker<S extends Schema> {
     start(): void
     stop(): void
     configure(config: Config<S>): void
+    /** What it sees going wrong. */
+    troubles(): readonly TroubleSource[]
   }
   /** Null when clients are not counted. */
   protected abstract readonly census: Census | null
@@ -171,11 +181,14 @@ export abstract class Tracker<S extends Schema> {
   private async start(): Promise<void> {
     this.workers.stopOnSignals()
     this.workers.onStop(() => this.watch.stop())
+    this.workers.onStop(() => this.troubles.stop())
     this.workers.onStop(() => this.census?.stop())
     this.workers.onStop(() => this.accessList.stop())
     await this.startWorkers()
     this.workersServe()
     this.watch.start()
+    this.troubles.add(...this.watch.troubles())
+    this.troubles.start()
     this.census?.start()
   }
 
@@ -189,6 +202,7 @@ export abstract class Tracker<S extends Schema> {
       settings,
       own: this.figures(),
       workers: this.workers,
+      troubles: this.troubles,
       process: new ProcessFigures(),
       census: this.census,
       survey: this.surveyView(),
@@ -213,6 +227,7 @@ export abstract class Tracker<S extends Schema> {
     const rootChanged = this.given.identity !== null
     this.scrapeExport = startScrapeExport(this.config, rootChanged, () => this.attachedSwarms())
     this.workers.onStop(() => this.scrapeExport?.stop())
+    if (this.scrapeExport !== null) this.troubles.add(this.scrapeExport.troubleSource)
   }
 
   private attachedSwarms(): Swarms {

@@ -7,8 +7,11 @@ import { gaugeFamily, type MetricFamily } from '../metrics/families.ts'
 import type { SurveyView } from '../operations/survey-view.ts'
 import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../operations/view.ts'
 import type { ProcessFigures } from '../process/figures.ts'
+import type { FoundTrouble, Troubles } from '../process/troubles.ts'
 import type { Workers } from '../process/workers.ts'
 import { PROCESS_CHARTS } from './charts.ts'
+
+const LEVELS = { attention: 1, bad: 2 } as const
 
 /** What a protocol shows of its own. */
 export interface ProtocolFigures {
@@ -27,6 +30,7 @@ export interface ViewParts {
   readonly settings: () => string
   readonly own: ProtocolFigures
   readonly workers: Workers
+  readonly troubles: Troubles
   readonly process: ProcessFigures
   /** Null where it was not asked for. */
   readonly census: Census | null
@@ -59,8 +63,8 @@ export class View implements TrackerView {
     return this.parts.survey?.tables() ?? []
   }
 
-  troubles(): readonly string[] {
-    return this.parts.workers.stalled().map((name) => `No progress in ${name}.`)
+  troubles(): readonly FoundTrouble[] {
+    return this.parts.troubles.current()
   }
 
   isReady(): boolean {
@@ -74,10 +78,21 @@ export class View implements TrackerView {
       gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
         [labels, 1],
       ]),
+      this.troubleFamily(),
       ...own.families(),
       ...clientFamilies(own.prefix, census?.result ?? null),
       ...(survey?.families(own.prefix) ?? []),
       ...process.families(),
     ]
+  }
+
+  private troubleFamily(): MetricFamily {
+    const { troubles } = this.parts
+    const levels = new Map(troubles.current().map(({ name, severity }) => [name, LEVELS[severity]]))
+    return gaugeFamily(
+      'tracker_trouble',
+      'How bad each kind of trouble is at this moment: 0 there is none, 1 attention, 2 bad.',
+      troubles.names().map((name) => [{ trouble: name }, levels.get(name) ?? 0]),
+    )
   }
 }

@@ -1,5 +1,5 @@
-// What the main thread does while the workers serve: reads their counters, writes the statistics, and
-// says when a limit turns clients away and who is banned. Started and stopped by main.ts. Owns its timer and readings.
+// What the main thread does while the workers serve: reads their counters, writes the statistics, says
+// who is banned, and knows what goes wrong. Started and stopped by main.ts. Owns its timer and readings.
 
 import type { Census } from '../census/census.ts'
 import type { ClientCount } from '../census/tally.ts'
@@ -8,6 +8,7 @@ import { type Log, writeFigures } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
 import { type Distribution, since } from '../metrics/histogram.ts'
 import { receiveDrops } from '../os/udp-socket.ts'
+import type { TroubleSource } from '../process/troubles.ts'
 import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import { BanLog } from './ban-log.ts'
@@ -15,11 +16,11 @@ import type { UdpConfig } from './config.ts'
 import { COUNTERS, type CounterName, HISTOGRAMS } from './counters.ts'
 import type { Links, SocketLinks } from './links.ts'
 import { statisticsFigures, statisticsText } from './statistics.ts'
+import { udpTroubles } from './troubles.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
 const REQUESTS = COUNTERS.filter((name) => name.startsWith('requests_'))
-const LIMIT_LOG_MILLISECONDS = 60_000
 
 /** All there is to tell of one moment; counts are since the start. */
 export interface Reading {
@@ -48,13 +49,11 @@ export class Watch {
   private config: UdpConfig
   private readonly bans: BanLog
   private readonly links: Links
-  private readonly log: Log
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
   private readonly census: Census | null
   private readonly workers: number
-  private refused = 0
-  private refusedLoggedAt = Number.NEGATIVE_INFINITY
+  private latest: Reading
 
   /** `sockets`: descriptors of all workers. */
   constructor(
@@ -74,10 +73,10 @@ export class Watch {
     this.sockets = sockets
     this.config = config
     this.bans = new BanLog(bans, log)
-    this.log = log
     this.links = links
     this.workers = workers
     this.before = this.read()
+    this.latest = this.before
   }
 
   /** Also while it is at work. */
@@ -92,6 +91,13 @@ export class Watch {
 
   stop(): void {
     clearInterval(this.timer)
+  }
+
+  troubles(): TroubleSource[] {
+    return udpTroubles(
+      () => this.latest,
+      () => this.config,
+    )
   }
 
   read(): Reading {
@@ -121,29 +127,12 @@ export class Watch {
 
   private look(): void {
     const now = this.read()
-    this.reportLimits(now)
+    this.latest = now
     this.bans.look(now.counts.get('bans') ?? 0, now.at, this.config)
     // A timer fires a little early or late; half a period of slack keeps the interval right on average.
     const interval = this.config.statistics.interval * 1000
     const due = now.at - this.before.at + READ_MILLISECONDS / 2 >= interval
     if (interval > 0 && due) this.writeStatistics(now)
-  }
-
-  private reportLimits({ counts, at }: Reading): void {
-    const sum = (name: 'rejected_torrents_full' | 'rejected_peers_full') =>
-      (counts.get(`${name}_ipv4`) ?? 0) + (counts.get(`${name}_ipv6`) ?? 0)
-    const torrents = sum('rejected_torrents_full')
-    const peers = sum('rejected_peers_full')
-    if (torrents + peers === this.refused || at - this.refusedLoggedAt < LIMIT_LOG_MILLISECONDS) {
-      return
-    }
-    this.refused = torrents + peers
-    this.refusedLoggedAt = at
-    const { max_torrents, max_peers } = this.config.limits
-    this.log.error(
-      `announces refused since the start: ${torrents} for new torrents ([limits] max_torrents = ` +
-        `${max_torrents}), ${peers} of new peers (max_peers = ${max_peers}); known ones go on`,
-    )
   }
 
   private writeStatistics(now: Reading): void {

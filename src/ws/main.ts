@@ -140,7 +140,6 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
       counters,
       swarms,
       this.exchange.flatMap((ends) => ends?.inRings ?? []),
-      log,
       this.census,
     )
     counts?.onChange((keptCounts) => this.workers.tell({ keptCounts }))

@@ -1,19 +1,20 @@
 // What the main thread does while the workers serve: reads their counters, writes the statistics, and
-// says when a limit turns clients away. Started and stopped by main.ts. Owns its timer and readings.
+// knows what goes wrong. Started and stopped by main.ts. Owns its timer and readings.
 import type { Census } from '../census/census.ts'
 import type { ClientCount } from '../census/tally.ts'
 import { ringFill } from '../channel/ring.ts'
-import { type Log, writeFigures } from '../log/log.ts'
+import { writeFigures } from '../log/log.ts'
 import { CounterReader } from '../metrics/counters.ts'
 import { type Distribution, since } from '../metrics/histogram.ts'
+import type { TroubleSource } from '../process/troubles.ts'
 import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import { COUNTERS, type CounterName, HISTOGRAMS } from './counters.ts'
 import { statisticsFigures, statisticsText } from './statistics.ts'
+import { wsTroubles } from './troubles.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
-const LOG_MILLISECONDS = 60_000
 
 /** All there is to tell of one moment; counts are since the start. */
 export interface Reading {
@@ -35,7 +36,8 @@ export interface Reading {
   readonly workers: readonly number[]
 }
 
-interface Limits {
+/** Those in force. */
+export interface Limits {
   readonly max_torrents: number
   readonly max_peers: number
   readonly max_connections: number
@@ -50,7 +52,7 @@ export class Watch {
   private readonly maxConnections: number
   private statisticsInterval = 0
   private limits: Limits
-  private readonly lines: readonly LimitLine[]
+  private latest: Reading
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
   private readonly census: Census | null
@@ -66,7 +68,6 @@ export class Watch {
     counters: SharedArrayBuffer,
     swarms: SwarmBuffers,
     rings: readonly SharedArrayBuffer[],
-    log: Log,
     census: Census | null,
   ) {
     this.maxConnections = maxConnections
@@ -78,18 +79,7 @@ export class Watch {
     this.rings = rings
     this.configure(config)
     this.before = this.read()
-    const line = (counter: CounterName, what: string, key: keyof Limits) =>
-      new LimitLine(counter, () => `${what} ([limits] ${key} = ${this.limits[key]})`, log)
-    this.lines = [
-      line('rejected_torrents_full', 'announces of new torrents', 'max_torrents'),
-      line('rejected_peers_full', 'announces of new peers', 'max_peers'),
-      line('refused_connections_full', 'connections', 'max_connections'),
-      line(
-        'refused_connections_per_address',
-        'connections from addresses that have as many as they may',
-        'max_connections_per_ip',
-      ),
-    ]
+    this.latest = this.before
   }
 
   /** Also while it is at work. */
@@ -106,6 +96,13 @@ export class Watch {
 
   stop(): void {
     clearInterval(this.timer)
+  }
+
+  troubles(): TroubleSource[] {
+    return wsTroubles(
+      () => this.latest,
+      () => this.limits,
+    )
   }
 
   read(): Reading {
@@ -132,7 +129,7 @@ export class Watch {
 
   private look(): void {
     const now = this.read()
-    for (const line of this.lines) line.report(now.counts, now.at)
+    this.latest = now
     // A timer fires a little early or late; half a period of slack keeps the interval right on average.
     const due = now.at - this.before.at + READ_MILLISECONDS / 2 >= this.statisticsInterval
     if (this.statisticsInterval > 0 && due) this.writeStatistics(now)
@@ -156,28 +153,5 @@ export class Watch {
     }
     writeFigures('statistics', statisticsText(interval, new Date()), statisticsFigures(interval))
     this.before = now
-  }
-}
-
-/** Tells of one limit, at most once a minute. */
-class LimitLine {
-  private readonly counter: CounterName
-  private readonly text: () => string
-  private readonly log: Log
-  private told = 0
-  private toldAt = Number.NEGATIVE_INFINITY
-
-  constructor(counter: CounterName, text: () => string, log: Log) {
-    this.counter = counter
-    this.text = text
-    this.log = log
-  }
-
-  report(counts: ReadonlyMap<CounterName, number>, now: number): void {
-    const count = counts.get(this.counter) ?? 0
-    if (count === this.told || now - this.toldAt < LOG_MILLISECONDS) return
-    this.told = count
-    this.toldAt = now
-    this.log.error(`refused since the start: ${count} ${this.text()}; what is known goes on`)
   }
 }

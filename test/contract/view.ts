@@ -5,6 +5,7 @@ import { logFor } from '../../src/log/log.ts'
 import { counterSlots } from '../../src/metrics/counters.ts'
 import type { TrackerView } from '../../src/operations/view.ts'
 import { ProcessFigures } from '../../src/process/figures.ts'
+import { Troubles } from '../../src/process/troubles.ts'
 import { Workers } from '../../src/process/workers.ts'
 import { type ProtocolFigures, View } from '../../src/tracker/view.ts'
 
@@ -22,6 +23,7 @@ export function viewContract(
       settings: () => '',
       own: figuresOf(slots),
       workers: new Workers('test', new URL('file:///none'), logFor('test')),
+      troubles: new Troubles(logFor('test')),
       process: new ProcessFigures(),
       census: null,
       survey: null,

@@ -2,6 +2,7 @@
 import type { MetricFamily } from '../../src/metrics/families.ts'
 import { distributionOf, histogramShape } from '../../src/metrics/histogram.ts'
 import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../../src/operations/view.ts'
+import type { FoundTrouble } from '../../src/process/troubles.ts'
 
 const SHAPE = histogramShape(10, 20, 0)
 
@@ -14,7 +15,7 @@ export class FakeView implements TrackerView {
   /** Values between 1024 and 1280. */
   fast = 0
   ready = true
-  trouble: string[] = []
+  trouble: FoundTrouble[] = []
   readonly charts: readonly ChartSpec[] = [
     {
       title: 'Requests',
@@ -48,7 +49,7 @@ export class FakeView implements TrackerView {
     return [{ title: 'Largest', head: ['info hash', 'peers'], rows }]
   }
 
-  troubles(): readonly string[] {
+  troubles(): readonly FoundTrouble[] {
     return this.trouble
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { createServer } from 'node:net'
 import { StartError } from '../../src/config/cli.ts'
 import { OperationsServer } from '../../src/operations/server.ts'
+import type { FoundTrouble } from '../../src/process/troubles.ts'
 import { FakeView } from './fake-view.ts'
 
 async function serving(
@@ -57,19 +58,74 @@ describe('the operations endpoint', () => {
       }
     }))
 
+  const stalled: FoundTrouble = {
+    name: 'worker_stalled',
+    severity: 'bad',
+    text: 'No progress in socket worker 2.',
+    remedy: 'Restart the tracker.',
+    restartHelps: true,
+    since: 0,
+  }
+
   test('health and readiness are two things', () =>
     serving(async (get, view) => {
       view.ready = false
       expect((await get('/ready')).status).toBe(503)
-      expect((await get('/health')).status).toBe(200)
+      const healthy = await get('/health')
+      expect([healthy.status, await healthy.text()]).toEqual([200, 'healthy\n'])
       view.ready = true
-      view.trouble = ['No progress in socket worker 2.']
+      view.trouble = [stalled]
       const response = await get('/health')
       expect(response.status).toBe(503)
-      expect(await response.text()).toBe('No progress in socket worker 2.\n')
+      expect(await response.text()).toBe(
+        'unhealthy\nbad: No progress in socket worker 2. Restart the tracker.\n',
+      )
       expect((await get('/ready')).status).toBe(200)
       expect(await (await get('/')).text()).toContain('No progress in socket worker 2.')
     }))
+
+  test('trouble that a restart does not mend is told, and is no reason for one', () =>
+    serving(async (get, view) => {
+      const { restartHelps: _, ...other } = stalled
+      view.trouble = [{ ...other, name: 'lost', text: 'Lost <all>.', remedy: 'Find them.' }]
+      const response = await get('/health')
+      expect(response.status).toBe(200)
+      expect(await response.text()).toBe('healthy\nbad: Lost <all>. Find them.\n')
+    }))
+
+  test.each(['attention', 'bad'] as const)('the page and stats.json tell of %s', (severity) =>
+    serving(async (get, view) => {
+      const stateOf = async () => {
+        const page = await (await get('/')).text()
+        const stats = (await (await get('/stats.json')).json()) as Record<string, unknown>
+        const [, state] = page.match(/ data-state="(\w+)"/) ?? []
+        return { page, state, stats }
+      }
+      const before = await stateOf()
+      expect([before.state, before.stats.state, before.stats.troubles]).toEqual([
+        'good',
+        'good',
+        [],
+      ])
+      expect(before.page).not.toContain('class="troubles"')
+      view.trouble = [{ ...stalled, severity, name: 'lost', text: 'Lost <all>.' }]
+      const { page, state, stats } = await stateOf()
+      expect([state, stats.state]).toEqual([severity, severity])
+      expect(page).toContain(
+        `<li class="card ${severity}" data-trouble="lost"><b>Lost &lt;all&gt;.</b>`,
+      )
+      expect(page).toContain('Restart the tracker.</li>')
+      expect(stats.troubles).toEqual([
+        {
+          name: 'lost',
+          severity,
+          text: 'Lost <all>.',
+          remedy: 'Restart the tracker.',
+          since: '1970-01-01T00:00:00.000Z',
+        },
+      ])
+    }),
+  )
 
   test('the page shows the settings as text', () =>
     serving(async (get) => {

@@ -1,7 +1,8 @@
 // A program of the tests beside it: two roles, one that lives on its event loop and one that blocks.
-// Usage: bun workers-program.ts none|waiting|blocking|ending|hanging|locked [json], what the second workers
-// do: fail, end unasked, hang, which is their loop going on without a beat, or fail under a lock that the
-// main thread waits for.
+// Usage: bun workers-program.ts none|waiting|blocking|ending|hanging|locked [json|MILLISECONDS], what the
+// second workers do: fail, end unasked, hang, which is their loop going on without a beat, or fail under a
+// lock that the main thread waits for. After so many milliseconds it asks, for the first time, which workers
+// hang, and prints their names.
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { logFor, setLog } from '../../src/log/log.ts'
 import { lock } from '../../src/memory/lock.ts'
@@ -21,8 +22,8 @@ import {
 const BEAT_MS = 10
 
 if (isMainThread) {
-  const [, , wrong, format] = process.argv
-  setLog('error', format === 'json' ? 'json' : 'text')
+  const [, , wrong, more] = process.argv
+  setLog('error', more === 'json' ? 'json' : 'text')
   const log = logFor('program')
   const workers = new Workers('program', new URL(import.meta.url), log)
   const service = new ServiceManager('program', workers, log)
@@ -45,6 +46,10 @@ if (isMainThread) {
   await Promise.all(starts)
   process.stdout.write('ready\n')
   service.ready('at work')
+  const askAfter = Number(more)
+  if (askAfter > 0) {
+    setTimeout(() => process.stdout.write(`stalled: ${workers.stalled().join()}\n`), askAfter)
+  }
   if (wrong === 'locked') {
     const words = new Int32Array(locks)
     while (Atomics.load(words, 0) === 0) await new Promise(setImmediate)

@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
+import { waitUntil } from '../support/wait.ts'
 
 setDefaultTimeout(60_000)
 
@@ -64,4 +65,31 @@ test('a worker that ends unasked ends the process', async () => {
   expect(stderr).toBe(
     'program: blocking worker 2 failed, so the tracker ends: it ended with code 0\n',
   )
+})
+
+/** The line of the program that asks after a time, and stops. */
+async function stalledAfter(program: ReturnType<typeof start>): Promise<string> {
+  let output = ''
+  for await (const chunk of program.stdout) {
+    output += new TextDecoder().decode(chunk)
+    if (/stalled: .*\n/.test(output)) program.kill('SIGKILL')
+  }
+  return output.match(/stalled: (.*)\n/)?.[1] ?? output
+}
+
+test('whoever asks first learns of the workers that hang', async () => {
+  expect(await stalledAfter(start('hanging', '3500'))).toBe('waiting worker 2,blocking worker 2')
+})
+
+test('after a pause of the whole process no worker is said to hang', async () => {
+  const program = start('none', '2600')
+  const reader = program.stdout.getReader()
+  await reader.read()
+  reader.releaseLock()
+  program.kill('SIGSTOP')
+  // Longer than a worker that hangs is given, and it ends when the question is due.
+  const pausedAt = performance.now()
+  await waitUntil('the question is due', () => performance.now() - pausedAt > 2600)
+  program.kill('SIGCONT')
+  expect(await stalledAfter(program)).toBe('')
 })

@@ -58,7 +58,7 @@ describe('connections', () => {
         await clients[0].close()
         await waitUntil('there is room', async () => (await statusOf(tracker)) === 101)
         await tracker.waitForOutput(
-          /refused since the start: \d+ connections \(\[limits\] max_connections = 5\)/,
+          /: Refused \d+ connections? in the last minute .*: \[limits\] max_connections = 5 is reached\. /,
         )
         for (const client of clients) client.destroy()
       },

@@ -1,5 +1,4 @@
 import { defaultsOf } from '../../src/config/schema.ts'
-import { logFor } from '../../src/log/log.ts'
 import { createSwarmMemory } from '../../src/swarm/memory.ts'
 import { wsSettings } from '../../src/ws/config.ts'
 import { COUNTER_WORDS, COUNTERS } from '../../src/ws/counters.ts'
@@ -7,7 +6,6 @@ import { wsFigures } from '../../src/ws/view.ts'
 import { Watch } from '../../src/ws/watch.ts'
 import { viewContract } from '../contract/view.ts'
 
-const log = logFor('test')
 const CONNECTIONS_MAX = 1000
 
 viewContract('aquatic_ws', COUNTERS, COUNTER_WORDS, (slots) => {
@@ -19,7 +17,6 @@ viewContract('aquatic_ws', COUNTERS, COUNTER_WORDS, (slots) => {
     slots,
     createSwarmMemory(limits),
     [],
-    log,
     null,
   )
   return wsFigures(watch)

@@ -1,0 +1,68 @@
+// Troubles that are counted: packets dropped, answers not sent, announces turned away at a limit. Looks at
+// counters that only grow, over the last minute. Used by the protocols' watch.ts for their sources of
+// troubles (troubles.ts). Owns a minute of totals for each.
+import { grouped } from '../metrics/text-table.ts'
+import type { Trouble, TroubleSource } from './troubles.ts'
+
+/** Looks come once a second. */
+const LOOKS = 60
+/** Clients notice it: one of twenty has to ask again, or gets nothing. */
+const BAD_SHARE = 0.05
+
+export interface Loss {
+  /** Of the source. */
+  readonly name: string
+  /** What was lost or refused, since the start. */
+  readonly lost: () => number
+  /** What might have been, and what was, since the start. */
+  readonly all: () => number
+  /** Below this share it is no trouble: 0 for what should never happen. */
+  readonly from: number
+  /** One sentence; `figure` is such as «1,204 packets», `when` such as «in the last minute (3.1 % of all)». */
+  readonly text: (figure: string, when: string) => string
+  /** What is lost, as for one: «packet». */
+  readonly what: string
+  readonly remedy: () => string
+}
+
+export function lossSource(loss: Loss): TroubleSource {
+  const lost = new Growth()
+  const all = new Growth()
+  const look = (): Trouble | null => {
+    const count = lost.since(loss.lost())
+    const total = all.since(loss.all())
+    if (count === 0) return null
+    const share = Math.min(1, count / Math.max(1, total))
+    if (share < loss.from) return null
+    const when = `in the last minute (${shareText(share)} of all)`
+    return {
+      severity: share >= BAD_SHARE ? 'bad' : 'attention',
+      text: loss.text(counted(count, loss.what), when),
+      remedy: loss.remedy(),
+    }
+  }
+  return { name: loss.name, look }
+}
+
+/** How much a total has grown within the last minute. */
+export class Growth {
+  private readonly totals: number[] = [0]
+
+  since(total: number): number {
+    this.totals.push(total)
+    if (this.totals.length > LOOKS + 1) this.totals.shift()
+    return total - this.totals[0]
+  }
+}
+
+export function counted(count: number, what: string): string {
+  return `${grouped(count)} ${what}${count === 1 ? '' : 's'}`
+}
+
+/** Never «0 %» of something that happened, nor «100 %» of something that did not always. */
+export function shareText(share: number): string {
+  const percent = share * 100
+  if (percent < 0.01) return 'less than 0.01 %'
+  if (percent > 99 && share < 1) return 'more than 99 %'
+  return `${percent >= 10 ? Math.round(percent) : Number(percent.toPrecision(2))} %`
+}

@@ -1,0 +1,116 @@
+// What can go wrong in a UDP tracker that its figures show: packets lost before, inside and behind it, full
+// swarms, workers without a moment to spare. Made by watch.ts, which has the figures. Owns nothing.
+import { Growth, lossSource } from '../process/losses.ts'
+import type { Trouble, TroubleSource } from '../process/troubles.ts'
+import { fullSources } from '../tracker/limits.ts'
+import type { UdpConfig } from './config.ts'
+import {
+  type CounterName,
+  FAMILY_COUNTERS,
+  type FamilyCounter,
+  type WorkerCounter,
+} from './counters.ts'
+import { MAX_BATCH_PACKETS } from './layout.ts'
+import type { Reading } from './watch.ts'
+
+/** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
+const LOSS_FROM = 0.001
+/** Of what a worker takes at once: half of it, on average, means that packets wait for the worker. */
+const BUSY_PACKETS = MAX_BATCH_PACKETS / 2
+
+const REQUESTS = FAMILY_COUNTERS.filter((name) => name.startsWith('requests_'))
+const RESPONSES = FAMILY_COUNTERS.filter((name) => name.startsWith('responses_'))
+
+/** `reading`: the newest; `config`: what is in force. */
+export function udpTroubles(reading: () => Reading, config: () => UdpConfig): TroubleSource[] {
+  const of = (...names: CounterName[]) =>
+    names.reduce((sum, name) => sum + (reading().counts.get(name) ?? 0), 0)
+  const both = (...names: FamilyCounter[]) =>
+    of(...names.flatMap((name) => [`${name}_ipv4`, `${name}_ipv6`] as const))
+  const load = new Load(reading)
+  return [
+    { name: 'workers_busy', look: () => load.look(config()) },
+    lossSource({
+      name: 'receive_drops',
+      lost: () => reading().receiveDrops,
+      all: () => reading().batchSize.sum + reading().receiveDrops,
+      from: LOSS_FROM,
+      what: 'packet',
+      text: (figure, when) => `The system dropped ${figure} ${when} before the tracker saw them.`,
+      remedy: () => (load.isBusy ? moreWorkers(config()) : largerBuffer(config())),
+    }),
+    lossSource({
+      name: 'send_failures',
+      lost: () => of('send_failures'),
+      all: () => both(...RESPONSES),
+      from: LOSS_FROM,
+      what: 'response',
+      text: (figure, when) => `The system did not take ${figure} ${when}.`,
+      remedy: () =>
+        'Look whether the network device keeps up (ip -s link) and has its routes (ip route).',
+    }),
+    lossSource({
+      name: 'channel_dropped',
+      lost: () => of(...DROPPED),
+      all: () => both(...REQUESTS),
+      from: LOSS_FROM,
+      what: 'request',
+      text: (figure, when) =>
+        `Request workers did not keep up, so ${figure} ${when} got no answer.`,
+      remedy: () =>
+        `Raise request_workers (${config().request_workers}) if there are cores, or set it to 0.`,
+    }),
+    ...fullSources({
+      announces: () => both('requests_announce'),
+      torrentsFull: () => both('rejected_torrents_full'),
+      peersFull: () => both('rejected_peers_full'),
+      limits: () => config().limits,
+    }),
+  ]
+}
+
+const DROPPED: readonly WorkerCounter[] = [
+  'dropped_requests',
+  'dropped_responses',
+  'dropped_scrapes',
+]
+
+/** How many packets workers find waiting, over the last minute. */
+class Load {
+  isBusy = false
+  private readonly reading: () => Reading
+  private readonly packets = new Growth()
+  private readonly batches = new Growth()
+
+  constructor(reading: () => Reading) {
+    this.reading = reading
+  }
+
+  look(config: UdpConfig): Trouble | null {
+    const { counts, sum } = this.reading().batchSize
+    const packets = this.packets.since(sum)
+    const batches = this.batches.since(counts.reduce((all, count) => all + count, 0))
+    const atOnce = packets / Math.max(1, batches)
+    this.isBusy = atOnce > BUSY_PACKETS
+    if (!this.isBusy) return null
+    return {
+      severity: 'attention',
+      text: `Workers found ${Math.round(atOnce)} packets waiting each time in the last minute: they are at their limit.`,
+      remedy: moreWorkers(config),
+    }
+  }
+}
+
+function moreWorkers({ socket_workers }: UdpConfig): string {
+  return (
+    `Raise socket_workers (${socket_workers}) up to the number of cores less one, and give the tracker ` +
+    'cores of its own.'
+  )
+}
+
+function largerBuffer({ network }: UdpConfig): string {
+  return (
+    `They came in bursts: raise [network] socket_recv_buffer_size (${network.socket_recv_buffer_size}) ` +
+    'and, for it, net.core.rmem_max.'
+  )
+}

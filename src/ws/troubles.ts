@@ -1,0 +1,58 @@
+// What can go wrong in a WebTorrent tracker that its figures show: connections and announces that limits
+// turn away, messages lost between workers. Made by watch.ts, which has the figures. Owns nothing.
+import { lossSource } from '../process/losses.ts'
+import type { TroubleSource } from '../process/troubles.ts'
+import { fullSources } from '../tracker/limits.ts'
+import type { CounterName } from './counters.ts'
+import type { Limits, Reading } from './watch.ts'
+
+/** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
+const LOSS_FROM = 0.001
+
+/** `reading`: the newest; `limits`: those in force. */
+export function wsTroubles(reading: () => Reading, limits: () => Limits): TroubleSource[] {
+  const of = (...names: CounterName[]) =>
+    names.reduce((sum, name) => sum + (reading().counts.get(name) ?? 0), 0)
+  const asked = (refused: CounterName) => of('connections_opened', refused)
+  return [
+    lossSource({
+      name: 'connections_full',
+      lost: () => of('refused_connections_full'),
+      all: () => asked('refused_connections_full'),
+      from: 0,
+      what: 'connection',
+      text: (figure, when) =>
+        `Refused ${figure} ${when}: [limits] max_connections = ${limits().max_connections} is reached.`,
+      remedy: () =>
+        'Raise it, and the limit on open files (LimitNOFILE), if there is memory for more.',
+    }),
+    lossSource({
+      name: 'connections_per_address',
+      lost: () => of('refused_connections_per_address'),
+      all: () => asked('refused_connections_per_address'),
+      from: 0,
+      what: 'connection',
+      text: (figure, when) =>
+        `Refused ${figure} ${when} from addresses that have ${limits().max_connections_per_ip}, ` +
+        '[limits] max_connections_per_ip.',
+      remedy: () =>
+        'Behind a proxy, set [network] trusted_proxies to its address; else somebody opens too many.',
+    }),
+    lossSource({
+      name: 'dropped_between_workers',
+      lost: () => of('dropped_between_workers_offer', 'dropped_between_workers_answer'),
+      all: () => of('offers_received', 'requests_answer'),
+      from: LOSS_FROM,
+      what: 'message',
+      text: (figure, when) =>
+        `Lost ${figure} ${when} on the way to another worker, offers or answers: it does not keep up.`,
+      remedy: () => 'Give the tracker more cores, or lower socket_workers.',
+    }),
+    ...fullSources({
+      announces: () => of('requests_announce'),
+      torrentsFull: () => of('rejected_torrents_full'),
+      peersFull: () => of('rejected_peers_full'),
+      limits,
+    }),
+  ]
+}
