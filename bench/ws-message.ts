@@ -116,7 +116,8 @@ function measureHandler(kind: string, texts: readonly string[]): Promise<void> {
   const limits = { maxTorrents: 100_000, maxPeers: 1_000_000, workers: 1 }
   const memory = createSwarmMemory({ ...limits, kinds: ['websocket'] })
   const connections = new Connections(0, states, 30)
-  const sender = new Sender(connections, 2 ** 20, counts, new ClientReports(false, () => {}))
+  const backlogs = { perConnection: 2 ** 20, inAll: 2 ** 28 }
+  const sender = new Sender(connections, backlogs, counts, new ClientReports(false, () => {}))
   const signal = new Signal(0, connections, sender, { key0: 1, key1: 2 }, counts)
   const settings = {
     maxScrapeTorrents: 255,

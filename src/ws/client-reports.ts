@@ -12,6 +12,8 @@ export const CLIENT_EVENTS = {
   full: 'refused, because [limits] max_connections is reached',
   fullForAddress: 'refused, because it has [limits] max_connections_per_ip connections',
   backlog: 'closed: it does not read, and [limits] max_backlog_bytes wait for it',
+  backlogTotal:
+    'closed: it does not read, and [limits] max_total_backlog_bytes wait for it and others',
 } as const
 
 export type ClientEvent = keyof typeof CLIENT_EVENTS

@@ -249,8 +249,18 @@ const limits = section(
       { min: 65536, max: 1073741824 },
       `Keep at most this much (bytes) for a client that does not read, and then close its connection.
 
-      From the first message that it does not take, it gets no further offers; this is for the
-      answers to its own messages.`,
+      This is for the answers to its own messages. From the first message that it does not take, it gets
+      no further offers; answers of other clients may take a quarter as much beside this, and are dropped
+      beyond, so nobody can have somebody else's connection closed.`,
+    ),
+    max_total_backlog_bytes: bytes(
+      268435456,
+      { min: 1048576, max: 1099511627776 },
+      `Keep at most this much (bytes) for all clients together that do not read. Beyond it, connections
+      are closed for which more waits than for the others on average.
+
+      Each socket worker has its share. The default is 250 clients at the limit above; one that reads
+      has hardly ever more than some kilobytes waiting.`,
     ),
   },
 )

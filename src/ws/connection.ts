@@ -25,9 +25,12 @@ export class Connection {
   socket: Socket | null = null
   memberships: Memberships | null = null
   pendingOffers: PendingOffers | null = null
-  /** Messages to send, and their characters in all. */
+  /** Messages to send, their characters in all, and those of them that other clients have caused. */
   outbox: string[] = []
   outboxLength = 0
+  relayedLength = 0
+  /** Bytes in the runtime's buffer since there is a backlog. */
+  buffered = 0
   /** In the list of connections to flush. */
   waitsForFlush = false
   /** The socket took less than it was given; it tells when it has room again. */
@@ -126,7 +129,9 @@ export class Connections {
 
   /** Tells all workers what is true of a connection now. */
   publish(connection: Connection): void {
-    const { id, generation, missedPing } = connection
+    const { id, generation, missedPing, closed } = connection
+    // Its slot may have another one by now.
+    if (closed) return
     this.states.set(id, generation, missedPing, isBusy(connection))
   }
 

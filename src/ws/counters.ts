@@ -45,6 +45,9 @@ export const COUNTERS = [
   'receiver_gone_answer',
   'rejected_not_allowed',
   'slow_clients',
+  'dropped_backlog_offer',
+  'dropped_backlog_answer',
+  'closed_backlog_total',
 ] as const
 
 export type CounterName = (typeof COUNTERS)[number]
@@ -88,6 +91,9 @@ export const RECEIVER_GONE_OFFER = 34
 export const RECEIVER_GONE_ANSWER = 35
 export const REJECTED_NOT_ALLOWED = 36
 export const SLOW_CLIENTS = 37
+export const DROPPED_BACKLOG_OFFER = 38
+export const DROPPED_BACKLOG_ANSWER = 39
+export const CLOSED_BACKLOG_TOTAL = 40
 
 /** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)

@@ -157,7 +157,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
       signalKeys: { key0, key1 },
       messageBytesMax: config.network.websocket_max_message_size,
       countDownloads: config.protocol.count_downloads,
-      ...workerSettings(config, maxConnections),
+      ...workerSettings(config, maxConnections, workers),
     }
   }
 
@@ -194,7 +194,8 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
 
   protected apply(config: WsConfig): void {
     this.logAddresses = config.log_addresses
-    this.workers.tell({ settings: workerSettings(config, this.shared.maxConnections) })
+    const { maxConnections, workers } = this.shared
+    this.workers.tell({ settings: workerSettings(config, maxConnections, workers) })
   }
 
   /** Clients go to the other process as their connections end. */

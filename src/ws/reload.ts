@@ -3,6 +3,7 @@
 import type { WsConfig } from './config.ts'
 import type { RequestSettings } from './handle.ts'
 import type { HousekeepingSettings } from './housekeeping.ts'
+import type { BacklogLimits } from './send.ts'
 
 const LIVE: ReadonlySet<string> = new Set([
   'log_level',
@@ -21,6 +22,7 @@ const LIVE: ReadonlySet<string> = new Set([
   'limits.max_torrents_per_connection',
   'limits.max_connections_per_ip',
   'limits.max_backlog_bytes',
+  'limits.max_total_backlog_bytes',
   'persistence.interval_minutes',
   'scrape_export.cleanings',
   'network.trusted_proxies',
@@ -42,7 +44,7 @@ export interface WorkerSettings {
   readonly housekeeping: HousekeepingSettings
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
-  readonly backlogBytesMax: number
+  readonly backlogs: BacklogLimits
   readonly trustedProxies: readonly string[]
   readonly allowedOrigins: readonly string[]
   /** Tell the main thread of clients that are refused, or closed for what they did. */
@@ -57,10 +59,11 @@ export function canApply(start: WsConfig, path: string, after: WsConfig): boolea
   return bound === undefined ? LIVE.has(path) : bound(after) <= bound(start)
 }
 
-/** `maxConnections`: as many as there is memory for. */
+/** `maxConnections`: as many as there is memory for. `workers`: that share what is for all. */
 export function workerSettings(
   { network, protocol, cleaning, limits, log_level }: WsConfig,
   maxConnections: number,
+  workers: number,
 ): WorkerSettings {
   return {
     requests: {
@@ -77,7 +80,10 @@ export function workerSettings(
     },
     maxConnections: Math.min(limits.max_connections, maxConnections),
     maxConnectionsPerAddress: limits.max_connections_per_ip,
-    backlogBytesMax: limits.max_backlog_bytes,
+    backlogs: {
+      perConnection: limits.max_backlog_bytes,
+      inAll: limits.max_total_backlog_bytes / workers,
+    },
     trustedProxies: listOf(network.trusted_proxies),
     allowedOrigins: listOf(network.allowed_origins),
     reports: log_level === 'debug' || log_level === 'trace',

@@ -1,19 +1,55 @@
 // Outgoing messages: a queue per connection, flushed once per turn of the event loop. Called by
 // handle.ts and signal.ts for every message. Owns the list of connections to flush.
 //
-// All messages of a turn for one client go out in one write. A client that reads slower than it is
-// sent to gets a backlog: what is in the queue then stays there until the socket has room again. In
-// the meantime it gets no offers (signal.ts chooses somebody else), and when the answers it has
-// caused are too much as well, the connection ends.
+// All messages of a turn for one client go out in one write, or in several when they are many. A client
+// that reads slower than it is sent to gets a backlog: what is in the queue then stays there until the
+// socket has room again. In the meantime it gets no offers (signal.ts chooses somebody else). What other
+// clients send to it has a bound of its own and is dropped beyond, so that nobody can have somebody
+// else's connection closed. When the answers that it has caused itself are too much, it is closed.
+//
+// All of it is bounded as it grows, not at the end of a turn: in one turn the runtime can hand over
+// 65,000 messages of each connection. What waits for all connections of the worker together has a bound
+// as well; beyond it those go who have most waiting.
 import type { ClientReports } from './client-reports.ts'
 import { type Connection, type Connections, OUTBOX_OFFERS_MAX, type Socket } from './connection.ts'
-import { CLOSED_BACKLOG, SENT_BYTES, SENT_MESSAGES, SLOW_CLIENTS } from './counters.ts'
+import {
+  CLOSED_BACKLOG,
+  CLOSED_BACKLOG_TOTAL,
+  SENT_BYTES,
+  SENT_MESSAGES,
+  SLOW_CLIENTS,
+} from './counters.ts'
 import { TurnTimes } from './turn-times.ts'
+
+/**
+ * With so many characters waiting, a connection is flushed within the turn. Usual turns stay below it: 31
+ * offers of browsers have some 40,000.
+ */
+export const FLUSH_CHARACTERS = 2 ** 16
+
+/**
+ * What others send to a client with a backlog may take this part of `backlogMax`, beside the rest: about
+ * 80 answers of browsers by default, for pauses of a second in a busy torrent.
+ */
+const RELAYED_DIVISOR = 4
+
+/** Closing begins at the bound for all connections, and ends at this part of it: not one for each message. */
+const RELIEVED = 0.75
+
+/** How much may wait for clients that do not read, in characters. */
+export interface BacklogLimits {
+  /** For one connection, answers to its own messages. */
+  readonly perConnection: number
+  /** For all connections of this worker. */
+  readonly inAll: number
+}
 
 export class Sender {
   private readonly connections: Connections
-  /** May be replaced while it is at work. */
-  backlogMax: number
+  private limits: BacklogLimits
+  private relayedMax = 0
+  /** All that waits: here, and in the runtime's buffers of those with a backlog. */
+  private waitingLength = 0
   private readonly counts: Int32Array
   private readonly reports: ClientReports
   private readonly times: TurnTimes
@@ -25,15 +61,22 @@ export class Sender {
 
   constructor(
     connections: Connections,
-    backlogMax: number,
+    limits: BacklogLimits,
     counts: Int32Array,
     reports: ClientReports,
   ) {
     this.reports = reports
     this.connections = connections
-    this.backlogMax = backlogMax
+    this.limits = limits
     this.counts = counts
     this.times = new TurnTimes(counts)
+    this.configure(limits)
+  }
+
+  /** Other limits while it is at work. */
+  configure(limits: BacklogLimits): void {
+    this.limits = limits
+    this.relayedMax = limits.perConnection / RELAYED_DIVISOR
   }
 
   /** A message has come, before anything is sent because of it. */
@@ -41,18 +84,27 @@ export class Sender {
     if (this.times.received()) this.planFlush()
   }
 
+  /** Sends what a client's own message has caused. */
   send(connection: Connection, message: string): void {
-    connection.outbox.push(message)
-    connection.outboxLength += message.length
-    if (connection.backlog) {
-      if (connection.outboxLength > this.backlogMax) this.giveUp(connection)
-      return
+    if (connection.closed) return
+    this.queue(connection, message)
+    const own = connection.outboxLength - connection.relayedLength
+    if (connection.backlog && own > this.limits.perConnection) {
+      this.giveUp(connection, CLOSED_BACKLOG)
+    } else if (this.waitingLength > this.limits.inAll) {
+      this.relieve()
     }
-    if (connection.outbox.length === OUTBOX_OFFERS_MAX) this.connections.publish(connection)
-    if (connection.waitsForFlush) return
-    connection.waitsForFlush = true
-    this.waiting.push(connection)
-    this.planFlush()
+  }
+
+  /** Sends what another client's message has caused. False when it is dropped: too much waits already. */
+  relay(connection: Connection, message: string): boolean {
+    if (connection.closed) return false
+    const { backlog, relayedLength } = connection
+    if (backlog && relayedLength + message.length > this.relayedMax) return false
+    connection.relayedLength += message.length
+    this.queue(connection, message)
+    if (this.waitingLength > this.limits.inAll) this.relieve()
+    return true
   }
 
   /** The socket has room again. */
@@ -60,8 +112,33 @@ export class Sender {
     if (!connection.backlog || connection.socket === null) return
     if (connection.socket.getBufferedAmount() > 0) return
     connection.backlog = false
+    this.setBuffered(connection, 0)
     if (connection.outbox.length > 0) this.flushOne(connection)
     this.connections.publish(connection)
+  }
+
+  /** A connection has ended: nothing waits for it any more. */
+  forget(connection: Connection): void {
+    this.waitingLength -= connection.outboxLength
+    this.setBuffered(connection, 0)
+    connection.outbox = []
+    connection.outboxLength = 0
+    connection.relayedLength = 0
+  }
+
+  private queue(connection: Connection, message: string): void {
+    connection.outbox.push(message)
+    connection.outboxLength += message.length
+    this.waitingLength += message.length
+    if (connection.backlog) return
+    if (connection.outbox.length === OUTBOX_OFFERS_MAX) this.connections.publish(connection)
+    if (connection.outboxLength >= FLUSH_CHARACTERS) {
+      this.flushOne(connection)
+    } else if (!connection.waitsForFlush) {
+      connection.waitsForFlush = true
+      this.waiting.push(connection)
+      this.planFlush()
+    }
   }
 
   private planFlush(): void {
@@ -72,23 +149,29 @@ export class Sender {
 
   private flush(): void {
     this.flushPlanned = false
+    this.flushWaiting()
+    this.times.sent()
+  }
+
+  private flushWaiting(): void {
     const list = this.waiting
     this.waiting = this.flushed
     this.flushed = list
     for (let i = 0; i < list.length; i++) {
       list[i].waitsForFlush = false
-      this.flushOne(list[i])
+      if (!list[i].backlog) this.flushOne(list[i])
     }
     list.length = 0
-    this.times.sent()
   }
 
   private flushOne(connection: Connection): void {
     const { socket } = connection
-    if (socket === null || connection.closed) return
+    if (socket === null || connection.closed || connection.outbox.length === 0) return
     const wasBusy = connection.outbox.length >= OUTBOX_OFFERS_MAX
     socket.cork(this.sendAll)
-    if (socket.getBufferedAmount() > 0) {
+    const buffered = socket.getBufferedAmount()
+    if (buffered > 0) {
+      this.setBuffered(connection, buffered)
       connection.backlog = true
       this.counts[SLOW_CLIENTS]++
     }
@@ -102,15 +185,52 @@ export class Sender {
     this.counts[SENT_BYTES] += connection.outboxLength
     for (let i = 0; i < outbox.length; i++) socket.sendText(outbox[i])
     outbox.length = 0
+    this.waitingLength -= connection.outboxLength
     connection.outboxLength = 0
+    connection.relayedLength = 0
   }
 
-  private giveUp(connection: Connection): void {
-    this.counts[CLOSED_BACKLOG]++
-    this.reports.tell('backlog', connection.addressHigh, connection.addressLow)
-    connection.outbox = []
-    connection.outboxLength = 0
+  private setBuffered(connection: Connection, bytes: number): void {
+    this.waitingLength += bytes - connection.buffered
+    connection.buffered = bytes
+  }
+
+  /**
+   * Too much waits for all together. What only waits for the end of the turn is sent; if that is not
+   * enough, connections end whose backlog is larger than the mean of all backlogs.
+   */
+  private relieve(): void {
+    this.flushWaiting()
+    if (this.waitingLength <= this.limits.inAll) return
+    const { connections } = this
+    let slow = 0
+    let sum = 0
+    for (let slot = 0; slot < connections.slotCount; slot++) {
+      const connection = connections.at(slot)
+      if (connection === null || !connection.backlog) continue
+      slow++
+      sum += backlogLength(connection)
+    }
+    const mean = sum / slow
+    const enough = this.limits.inAll * RELIEVED
+    for (let slot = 0; slot < connections.slotCount && this.waitingLength > enough; slot++) {
+      const connection = connections.at(slot)
+      if (connection === null || !connection.backlog) continue
+      if (backlogLength(connection) < mean) continue
+      this.giveUp(connection, CLOSED_BACKLOG_TOTAL)
+    }
+  }
+
+  private giveUp(connection: Connection, counter: number): void {
+    this.counts[counter]++
+    const event = counter === CLOSED_BACKLOG ? 'backlog' : 'backlogTotal'
+    this.reports.tell(event, connection.addressHigh, connection.addressLow)
     connection.closed = true
+    this.forget(connection)
     connection.socket?.terminate()
   }
+}
+
+function backlogLength({ outboxLength, buffered }: Connection): number {
+  return outboxLength + buffered
 }

@@ -7,7 +7,14 @@
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { SLOT_BITS, SLOT_MASK } from '../swarm/connections.ts'
 import type { Connection, Connections } from './connection.ts'
-import { ANSWERS_SENT, OFFERS_SENT, RECEIVER_GONE_ANSWER, RECEIVER_GONE_OFFER } from './counters.ts'
+import {
+  ANSWERS_SENT,
+  DROPPED_BACKLOG_ANSWER,
+  DROPPED_BACKLOG_OFFER,
+  OFFERS_SENT,
+  RECEIVER_GONE_ANSWER,
+  RECEIVER_GONE_OFFER,
+} from './counters.ts'
 import type { Exchange, ExchangeReceiver } from './exchange.ts'
 import { PendingOffers, taken } from './pending-offers.ts'
 import {
@@ -147,11 +154,14 @@ export class Signal implements ExchangeReceiver {
       this.counts[RECEIVER_GONE_OFFER]++
       return
     }
+    if (!this.sender.relay(connection, message)) {
+      this.counts[DROPPED_BACKLOG_OFFER]++
+      return
+    }
     this.counts[OFFERS_SENT]++
     connection.pendingOffers ??= new PendingOffers(this.now)
     connection.pendingOffers.add(key, offerer, offererGeneration)
     if (connection.pendingOffers.full) this.connections.publish(connection)
-    this.sender.send(connection, message)
   }
 
   receiveAnswer(id: number, generation: number, message: string): void {
@@ -160,8 +170,8 @@ export class Signal implements ExchangeReceiver {
       this.counts[RECEIVER_GONE_ANSWER]++
       return
     }
-    this.counts[ANSWERS_SENT]++
-    this.sender.send(connection, message)
+    if (this.sender.relay(connection, message)) this.counts[ANSWERS_SENT]++
+    else this.counts[DROPPED_BACKLOG_ANSWER]++
   }
 
   offerText(fields: string, tail: string): string {

@@ -152,7 +152,7 @@ class SocketWorker {
     this.reports = new ClientReports(data.reports, (report) => parentPort?.postMessage(report))
     this.limits = new ConnectionLimits(data.limits, maxConnections, maxConnectionsPerAddress)
     this.connections = new Connections(data.index, states, data.housekeeping.pingInterval)
-    this.sender = new Sender(this.connections, data.backlogBytesMax, counts, this.reports)
+    this.sender = new Sender(this.connections, data.backlogs, counts, this.reports)
     const { connections, sender } = this
     this.signal = new Signal(data.index, connections, sender, data.signalKeys, counts)
     this.handler = new Handler(swarms, connections, sender, this.signal, data.requests, counts)
@@ -198,7 +198,7 @@ class SocketWorker {
     this.housekeeping.configure(settings.housekeeping)
     this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)
     this.limits.configure(settings.maxConnections, settings.maxConnectionsPerAddress)
-    this.sender.backlogMax = settings.backlogBytesMax
+    this.sender.configure(settings.backlogs)
     this.reports.wanted = settings.reports
     this.upgrader.configure(settings.trustedProxies, settings.allowedOrigins)
   }
@@ -280,6 +280,7 @@ class SocketWorker {
     const text = typeof message === 'string' ? message : this.decode(message)
     this.sender.received()
     this.handler.message(connection, text)
+    this.heap.served()
     if (this.data.fault) provokeFault()
   }
 
@@ -302,6 +303,7 @@ class SocketWorker {
   private closed(connection: Connection): void {
     this.counts[CONNECTIONS_CLOSED]++
     connection.closed = true
+    this.sender.forget(connection)
     if (this.stopping) return
     // In a drain the peers stay, without offers, and so do the torrents' counts of completed downloads,
     // which the other process gets in the end.

@@ -61,7 +61,8 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
     `rejects/s: ${troubles(interval)}\n` +
     clientsText(interval.clients) +
     served(interval) +
-    `slow clients ${changed('slow_clients')}; lost between workers: offers ${changed('dropped_between_workers_offer')}, ` +
+    `slow clients ${changed('slow_clients')}; not sent to them: offers ${changed('dropped_backlog_offer')}, ` +
+    `answers ${changed('dropped_backlog_answer')}; lost between workers: offers ${changed('dropped_between_workers_offer')}, ` +
     `answers ${changed('dropped_between_workers_answer')}; receiver gone: ` +
     `offers ${changed('receiver_gone_offer')}, answers ${changed('receiver_gone_answer')}; ` +
     `lock waits ${lockWaits}\n`

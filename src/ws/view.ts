@@ -58,6 +58,11 @@ function messageFamilies(reading: Reading): MetricFamily[] {
       byLabel(reading, 'dropped_between_workers_', 'type'),
     ),
     counterFamily(
+      'tracker_ws_dropped_backlog_total',
+      'Offers and answers for clients that read too slowly, by type.',
+      byLabel(reading, 'dropped_backlog_', 'type'),
+    ),
+    counterFamily(
       'tracker_ws_receiver_gone_total',
       'Offers and answers whose receiver had left, by type.',
       byLabel(reading, 'receiver_gone_', 'type'),
@@ -119,7 +124,7 @@ function connectionFamilies(reading: Reading): MetricFamily[] {
     ),
     counterFamily(
       'tracker_ws_closed_connections_total',
-      'Connections that the tracker closed, by reason: backlog is a client too slow for its messages.',
+      'Connections that the tracker closed, by reason: backlog is a client too slow for its messages, backlog_total one of many such.',
       byLabel(reading, 'closed_', 'reason'),
     ),
   ]
@@ -190,6 +195,7 @@ const CHARTS: readonly ChartSpec[] = [
         show: 'rate',
       },
       { title: 'slow clients', metric: 'tracker_ws_slow_clients_total', show: 'rate' },
+      { title: 'dropped for them', metric: 'tracker_ws_dropped_backlog_total', show: 'rate' },
     ],
   },
   trafficChart('tracker_ws'),

@@ -41,6 +41,8 @@ test('the statistics are a table by type, what there is now, and what was refuse
     ['receiver_gone_offer', 6],
     ['receiver_gone_answer', 7],
     ['slow_clients', 8],
+    ['dropped_backlog_offer', 9],
+    ['dropped_backlog_answer', 10],
   ])
   expect(text).toEqual([
     'statistics of 10.0 s until 2026-11-24T22:45:10.000Z',
@@ -49,7 +51,7 @@ test('the statistics are a table by type, what there is now, and what was refuse
     'sent/s         1,230       0  4,000     900      0         0      0',
     'now: connections 77 of 5,000 (30 opened, 0 closed), torrents 1,234, seeders 5, leechers 6',
     'rejects/s: json 10, closed_backlog 2.0',
-    'slow clients 8; lost between workers: offers 4, answers 5; receiver gone: offers 6, answers 7; lock waits 3',
+    'slow clients 8; not sent to them: offers 9, answers 10; lost between workers: offers 4, answers 5; receiver gone: offers 6, answers 7; lock waits 3',
     '',
   ])
 })
