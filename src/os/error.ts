@@ -14,7 +14,7 @@ export class SystemError extends Error {
 }
 
 /** Why an address could not be listened on, and what to do. */
-export function listenRemedy(error: SystemError): string {
+export function listenRemedy(error: Pick<SystemError, 'code' | 'message'>): string {
   switch (error.code) {
     case 'EADDRINUSE':
       return 'the port is in use by another program (EADDRINUSE). Stop that or choose another port.'

@@ -3,6 +3,7 @@
 // log_level 'debug' or 'trace', and at most so many per worker and minute. Own nothing.
 import { clientName, ipv4Text, ipv6NetworkText } from '../log/clients.ts'
 import type { Log, LogAddresses } from '../log/log.ts'
+import type { CertificateAnswer } from './certificate-change.ts'
 
 const REPORTS_PER_MINUTE = 60
 const MINUTE_SEC = 60
@@ -25,8 +26,10 @@ export interface ClientReport {
   readonly low: number
 }
 
+type LoggedReport = ClientReport | { readonly fault: string }
+
 /** What a worker says while it serves. */
-export type WorkerReport = ClientReport | { readonly fault: string }
+export type WorkerReport = LoggedReport | { readonly certificates: CertificateAnswer }
 
 export class ClientReports {
   /** May be replaced while it is at work. */
@@ -58,7 +61,7 @@ export class ClientReports {
   }
 }
 
-export function writeReport(report: WorkerReport, form: LogAddresses, log: Log): void {
+export function writeReport(report: LoggedReport, form: LogAddresses, log: Log): void {
   if ('fault' in report) log.error(report.fault)
   else writeClientReport(report, form, log)
 }

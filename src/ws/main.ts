@@ -20,6 +20,7 @@ import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import { openKeeper, Tracker, type TrackerStart } from '../tracker/tracker.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
+import { CertificateChange } from './certificate-change.ts'
 import { type WorkerReport, writeReport } from './client-reports.ts'
 import { type WsConfig, wsSettings } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
@@ -32,7 +33,8 @@ import { findAddresses, type Listening } from './listen.ts'
 import { canApply, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
-import { readTlsFiles, TlsError, type TlsFiles, tlsWarnings } from './tls.ts'
+import { readTlsFiles, type TlsFiles, tlsWarnings } from './tls.ts'
+import { TlsError } from './tls-file.ts'
 import { wsFigures } from './view.ts'
 import { Watch } from './watch.ts'
 
@@ -111,6 +113,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
   protected readonly watch: Watch
   protected readonly census: Census | null
   private readonly own: WsStart
+  private readonly certificates: CertificateChange
   private logAddresses: LogAddresses
   private readonly exchange: readonly (ExchangeEnds | null)[]
   private readonly shared: Omit<
@@ -123,6 +126,9 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
     super(NAME, wsSettings.schema, log, start)
     this.own = start
     this.logAddresses = config.log_addresses
+    this.certificates = new CertificateChange(NAME, config.network, workers, log, (certificates) =>
+      this.workers.tell({ certificates }),
+    )
     const counters = counterSlots(workers, COUNTER_WORDS)
     const maxConnections = connectionLimit(config)
     const [key0, key1] = randomFillSync(new Int32Array(2))
@@ -167,7 +173,10 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
 
   protected workersServe(): void {
     this.own.listening.release()
-    process.on('SIGUSR1', () => this.reloadCertificate())
+    process.on('SIGUSR1', () => {
+      // One that stops has closed its ports: it must not open them again, beside the one that has its place.
+      if (this.workers.areServing()) this.certificates.begin()
+    })
   }
 
   protected sendAccessList(accessList: AccessListData): void {
@@ -188,8 +197,10 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
     return canApply(this.config, path, after)
   }
 
-  protected override heard(report: unknown): void {
-    writeReport(report as WorkerReport, this.logAddresses, log)
+  protected override heard(message: unknown): void {
+    const report = message as WorkerReport
+    if ('certificates' in report) this.certificates.answered(report.certificates)
+    else writeReport(report, this.logAddresses, log)
   }
 
   protected apply(config: WsConfig): void {
@@ -220,20 +231,5 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
       { ...this.shared, index, heartbeat, exchange, accessList: this.accessList.list, fault },
       portsOf(exchange),
     )
-  }
-
-  private reloadCertificate(): void {
-    const { network } = this.config
-    // One that stops has closed its ports: it must not open them again, beside the one that has its place.
-    if (!network.use_tls || !this.workers.areServing()) return
-    try {
-      const tls = readTlsFiles(network)
-      this.workers.tell({ tls })
-      log.info('new connections get the certificate as it is now')
-      for (const text of tlsWarnings(tls)) log.warn(text)
-    } catch (error) {
-      if (!(error instanceof TlsError)) throw error
-      log.error(`the certificate stays as it was: ${error.message}`)
-    }
   }
 }

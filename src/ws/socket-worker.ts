@@ -25,6 +25,7 @@ import { type ConnectionBuffers, ConnectionStates } from '../swarm/connections.t
 import type { KeptCountsData } from '../swarm/kept-counts.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import type { Swarms } from '../swarm/swarm.ts'
+import { type NewCertificates, whyNotOpened } from './certificate-change.ts'
 import { ClientReports, type WorkerReport } from './client-reports.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
@@ -93,7 +94,7 @@ type WorkerMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | ReloadMessage
 
 /** What main tells a worker while it runs. */
 export interface ReloadMessage {
-  readonly tls?: TlsFiles
+  readonly certificates?: NewCertificates
   readonly accessList?: AccessListData
   readonly keptCounts?: KeptCountsData
   readonly settings?: WorkerSettings
@@ -123,7 +124,7 @@ class SocketWorker {
   private readonly upgrader: Upgrader
   private readonly reports: ClientReports
   private readonly failedRequests = new FailedRequests((fault) => {
-    parentPort?.postMessage({ fault } satisfies WorkerReport)
+    this.tell({ fault })
   })
   private readonly housekeeping: Housekeeping
   private readonly counts = new Int32Array(COUNTER_COUNT)
@@ -132,7 +133,6 @@ class SocketWorker {
   private readonly heartbeat: Int32Array
   private readonly decoder = new TextDecoder('utf-8', { fatal: true })
   private servers: Server<Connection>[] = []
-  private tls: TlsFiles | null
   private now = 0
   private stopping = false
   private draining = false
@@ -145,11 +145,10 @@ class SocketWorker {
     swarms.kept.replace(data.keptCounts)
     this.data = data
     this.swarms = swarms
-    this.tls = data.tls
     this.counters = new Int32Array(data.counters)
     this.heartbeat = new Int32Array(data.heartbeat)
     const { maxConnections, maxConnectionsPerAddress } = data
-    this.reports = new ClientReports(data.reports, (report) => parentPort?.postMessage(report))
+    this.reports = new ClientReports(data.reports, (report) => this.tell(report))
     this.limits = new ConnectionLimits(data.limits, maxConnections, maxConnectionsPerAddress)
     this.connections = new Connections(data.index, states, data.housekeeping.pingInterval)
     this.sender = new Sender(this.connections, data.backlogs, counts, this.reports)
@@ -176,12 +175,13 @@ class SocketWorker {
 
   listen(): void {
     this.setTime()
-    this.servers = this.data.addresses.map((address) => this.serve(address))
+    const { addresses, tls } = this.data
+    this.servers = addresses.map((address) => this.serve(address, tls))
     setInterval(() => this.tick(), TICK_MILLISECONDS)
   }
 
-  reload({ tls, accessList, keptCounts, settings }: ReloadMessage): void {
-    if (tls !== undefined) this.useCertificates(tls)
+  reload({ certificates, accessList, keptCounts, settings }: ReloadMessage): void {
+    if (certificates !== undefined) this.useCertificates(certificates)
     if (settings !== undefined) this.configure(settings)
     if (keptCounts !== undefined) this.swarms.kept.replace(keptCounts)
     if (accessList === undefined) return
@@ -231,16 +231,32 @@ class SocketWorker {
 
   /**
    * Further handshakes get the new certificates. The server can't change them: a second one is opened
-   * on the same port, and the first stops listening. Its connections go on.
+   * on the same port, and the first stops listening. Its connections go on. When that fails at any of
+   * the addresses, all of them keep what they have.
    */
-  private useCertificates(tls: TlsFiles): void {
-    this.tls = tls
-    const before = this.servers
-    this.servers = this.data.addresses.map((address) => this.serve(address))
-    for (const server of before) server.stop(false)
+  private useCertificates({ attempt, tls }: NewCertificates): void {
+    const { index } = this.data
+    const opened: Server<Connection>[] = []
+    try {
+      for (const address of this.data.addresses) opened.push(this.serve(address, tls))
+    } catch (error) {
+      for (const server of opened) server.stop(false)
+      this.tell({ certificates: { attempt, worker: index, refusal: whyNotOpened(error) } })
+      return
+    }
+    for (const server of this.servers) server.stop(false)
+    this.servers = opened
+    this.tell({ certificates: { attempt, worker: index, refusal: null } })
   }
 
-  private serve({ hostname, port, ipv6Only }: ServerAddress): Server<Connection> {
+  private tell(report: WorkerReport): void {
+    parentPort?.postMessage(report)
+  }
+
+  private serve(
+    { hostname, port, ipv6Only }: ServerAddress,
+    tls: TlsFiles | null,
+  ): Server<Connection> {
     return Bun.serve<Connection>({
       hostname,
       port,
@@ -250,7 +266,7 @@ class SocketWorker {
       development: false,
       idleTimeout: HANDSHAKE_SEC,
       maxRequestBodySize: REQUEST_BODY_BYTES_MAX,
-      ...(this.tls === null ? {} : { tls: this.tls }),
+      ...(tls === null ? {} : { tls }),
       fetch: (request, server) => this.upgrader.answer(request, server, this.now),
       error: (error) => this.failedRequests.answer(error),
       websocket: {

@@ -1,22 +1,28 @@
-// Certificate and key, from the files that the settings name: PEM, or PKCS#12 turned into PEM (the
-// server reads no PKCS#12). Read by main.ts at the start and again on SIGUSR1, by --check as well. Owns nothing.
+// Certificate and key, from the files that the settings name: PEM, or PKCS#12 turned into PEM. Read by
+// main.ts at the start, by certificate-change.ts on SIGUSR1, and by --check. Owns nothing.
 //
-// All mistakes show here, in words: an unreadable file, a wrong password, a key of another
-// certificate. The server would say as much as «BoringSSL error».
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import forge from 'node-forge'
+// All mistakes show here, in words: an unreadable file, a wrong password, a key of another certificate, a
+// file of which a part is missing. The server would say as much as «BoringSSL error», or end the worker.
+// So it is never given what is in a file, but what was read from it, certificate by certificate, and what
+// the same library has taken before.
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import type { CheckFindings } from '../config/cli.ts'
-import { FileFault, readRegularFile } from '../config/named-file.ts'
 import { printable } from '../config/output.ts'
-
-/** The longest chains with their keys are some tens of KiB. */
-const FILE_BYTES_MAX = 1024 * 1024
-
-/** Of the three parts of a PKCS#12 file, those before the check of the password. */
-const VERSION_AND_CONTENT = 2
+import { type PemBlock, PemError, parsePem, pemText } from './pem.ts'
+import { readPkcs12 } from './pkcs12.ts'
+import { parsed, readTlsFile, TlsError, type TlsPathSetting } from './tls-file.ts'
 
 /** In PKCS#8, and in the older forms. */
 const ENCRYPTED_KEY = /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m
+
+const CERTIFICATE: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CERTIFICATE'])
+/** What may stand beside certificates: keys and their parameters, in files for several programs. */
+const BESIDE_CERTIFICATES = /(?:PRIVATE KEY|PARAMETERS)$/
+const PRIVATE_KEY = /PRIVATE KEY$/
+
+/** Shorter keys of RSA have no room for the signatures of TLS 1.2 and 1.3, and no client takes them. */
+const RSA_BITS_MIN = 1024
 
 export interface TlsFiles {
   /** The certificate and its chain, in PEM. */
@@ -31,18 +37,16 @@ export interface TlsSettings {
   readonly tls_pkcs12_password: string
 }
 
-/** Files that cannot be used; the message says which and why. */
-export class TlsError extends Error {
-  override name = 'TlsError'
-}
-
+/** Throws TlsError. */
 export function readTlsFiles(settings: TlsSettings): TlsFiles {
-  const { tls_pkcs12_path, tls_certificate_path, tls_private_key_path } = settings
-  if (tls_pkcs12_path !== '') return readPkcs12(tls_pkcs12_path, settings.tls_pkcs12_password)
-  const cert = readFile('tls_certificate_path', tls_certificate_path).toString('latin1')
-  const key = readFile('tls_private_key_path', tls_private_key_path).toString('latin1')
-  checkPair({ cert, key }, tls_certificate_path, tls_private_key_path)
-  return { cert, key }
+  const { tls_pkcs12_path } = settings
+  const isContainer = tls_pkcs12_path !== ''
+  const files = isContainer
+    ? readPkcs12(tls_pkcs12_path, settings.tls_pkcs12_password)
+    : readPem(settings)
+  const path = isContainer ? tls_pkcs12_path : settings.tls_certificate_path
+  prove(files, path)
+  return files
 }
 
 /** What a start would find wrong with the files, for --check. */
@@ -61,7 +65,7 @@ export function checkTls(settings: TlsSettings & { readonly use_tls: boolean }):
 
 /** Why clients will refuse the certificate, although the server takes it: one line for each reason. */
 export function tlsWarnings({ cert }: TlsFiles): string[] {
-  const { subject, validFrom, validTo } = new X509Certificate(firstCertificate(cert))
+  const { subject, validFrom, validTo } = new X509Certificate(cert)
   const found = `the certificate (${printable(subject)})`
   const now = Date.now()
   if (Date.parse(validTo) < now) return [`${found} has expired, on ${validTo}: renew it`]
@@ -69,134 +73,80 @@ export function tlsWarnings({ cert }: TlsFiles): string[] {
   return [`${found} is valid from ${validFrom} on: see whether the clock is right`]
 }
 
-function readFile(setting: string, path: string): Buffer {
-  try {
-    return readRegularFile(path, FILE_BYTES_MAX)
-  } catch (error) {
-    if (!(error instanceof FileFault)) throw error
-    throw new TlsError(`[network] ${setting} '${path}' cannot be read: ${error.message}`)
-  }
+function readPem({ tls_certificate_path, tls_private_key_path }: TlsSettings): TlsFiles {
+  const certText = readTlsFile('tls_certificate_path', tls_certificate_path).toString('latin1')
+  const keyText = readTlsFile('tls_private_key_path', tls_private_key_path).toString('latin1')
+  const cert = certificatesIn(certText, tls_certificate_path)
+  const key = privateKeyIn(keyText, tls_private_key_path)
+  if (new X509Certificate(cert).checkPrivateKey(key.object)) return { cert, key: key.pem }
+  throw new TlsError(
+    `the key in '${tls_private_key_path}' is not that of the certificate in '${tls_certificate_path}'`,
+  )
 }
 
-function checkPair({ cert, key }: TlsFiles, certPath: string, keyPath: string): void {
-  const certificate = parsed(`'${certPath}' holds no certificate in PEM`, () => {
-    return new X509Certificate(firstCertificate(cert))
-  })
-  if (ENCRYPTED_KEY.test(key)) {
+function certificatesIn(text: string, path: string): string {
+  const blocks = blocksIn(text, 'tls_certificate_path', path)
+  const certificates = blocks.filter(({ label }) => CERTIFICATE.has(label))
+  if (certificates.length === 0) throw new TlsError(`'${path}' holds no certificate in PEM`)
+  for (const { label, line } of blocks) {
+    if (CERTIFICATE.has(label) || BESIDE_CERTIFICATES.test(label)) continue
     throw new TlsError(
-      `the key in '${keyPath}' is encrypted, and no setting takes its passphrase: remove that with ` +
-        `«openssl pkey -in '${keyPath}' -out NEW_FILE», and name the new file`,
+      `[network] tls_certificate_path '${path}': line ${line} begins a block (${label}) that is no ` +
+        'certificate and would be left out: delete it, or convert it to a CERTIFICATE',
     )
   }
-  const privateKey = parsed(`'${keyPath}' holds no private key in PEM that can be used`, () => {
-    return createPrivateKey(key)
-  })
-  if (certificate.checkPrivateKey(privateKey)) return
-  throw new TlsError(`the key in '${keyPath}' is not that of the certificate in '${certPath}'`)
+  return certificates.map((block) => certificateOf(block, path)).join('')
 }
 
-function firstCertificate(pem: string): string {
-  const match = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(pem)
-  if (match === null) throw new Error('no certificate')
-  return match[0]
+function certificateOf({ line, bytes, hasHeaders }: PemBlock, path: string): string {
+  const fault =
+    `[network] tls_certificate_path '${path}': the certificate that begins in line ${line} cannot ` +
+    'be read: it is damaged, or was written in part'
+  if (hasHeaders) throw new TlsError(fault)
+  const pem = pemText('CERTIFICATE', bytes)
+  // Given as bytes, it would be taken with anything behind it.
+  parsed(fault, () => new X509Certificate(pem))
+  return pem
 }
 
-function parsed<T>(fault: string, parse: () => T): T {
+function privateKeyIn(text: string, path: string): { pem: string; object: KeyObject } {
+  if (ENCRYPTED_KEY.test(text)) {
+    throw new TlsError(
+      `the key in '${path}' is encrypted, and no setting takes its passphrase: remove that with ` +
+        `«openssl pkey -in '${path}' -out NEW_FILE», and name the new file`,
+    )
+  }
+  const blocks = blocksIn(text, 'tls_private_key_path', path)
+  const block = blocks.find(({ label }) => PRIVATE_KEY.test(label))
+  const fault = `'${path}' holds no private key in PEM that can be used`
+  if (block === undefined) throw new TlsError(fault)
+  const pem = pemText(block.label, block.bytes)
+  return { pem, object: parsed(fault, () => createPrivateKey(pem)) }
+}
+
+function blocksIn(text: string, setting: TlsPathSetting, path: string): PemBlock[] {
   try {
-    return parse()
-  } catch {
-    throw new TlsError(fault)
+    return parsePem(text)
+  } catch (error) {
+    if (!(error instanceof PemError)) throw error
+    throw new TlsError(`[network] ${setting} '${path}': ${error.message}`)
   }
 }
 
-// The library reads the container, checks the password and decrypts. Two of its ways are replaced:
-//
-//  - Newer encryption (PBES2) takes the password in UTF-8, the password's check and older encryption
-//    in UTF-16; the library has one text for all. Deciding by its errors does not do: of 256 files that
-//    are decrypted with the wrong key, one ends in what looks like padding, and its random bytes are
-//    then read as ASN.1 (seen as «Only 8, 16, 24, or 32 bits supported: 80»).
-//  - Keys and certificates that it knows become objects, and are written anew with other bytes (a
-//    signature with RSA-PSS is broken by that). What it cannot parse it hands over as it is, which is
-//    all that PEM needs.
-
-interface Replaced {
-  certificateFromAsn1(): never
-  privateKeyFromAsn1(): never
-  readonly pbe: { getCipherForPBES2: CipherFor }
-}
-type CipherFor = (oid: string, parameters: forge.asn1.Asn1, password: string) => unknown
-
-const replaced = forge.pki as unknown as Replaced
-const { getCipherForPBES2 } = replaced.pbe
-replaced.pbe.getCipherForPBES2 = (oid, parameters, password) =>
-  getCipherForPBES2(oid, parameters, forge.util.encodeUtf8(password))
-replaced.certificateFromAsn1 = notParsed
-replaced.privateKeyFromAsn1 = notParsed
-
-function notParsed(): never {
-  throw new Error('not parsed')
-}
-
-function readPkcs12(path: string, password: string): TlsFiles {
-  const bytes = readFile('tls_pkcs12_path', path)
-  const container = openPkcs12(path, bytes, password)
-  const { pkcs8ShroudedKeyBag, keyBag, certBag } = forge.pki.oids
-  const key = [pkcs8ShroudedKeyBag, keyBag].flatMap((type) => pemsOf(container, type)).at(0)
-  const certificates = pemsOf(container, certBag)
-  if (key === undefined || certificates.length === 0) {
-    const missing = key === undefined ? 'private key' : 'certificate'
-    throw new TlsError(`[network] tls_pkcs12_path '${path}' holds no ${missing}`)
-  }
-  const where = `[network] tls_pkcs12_path '${path}' holds`
-  const privateKey = parsed(`${where} a private key of a kind that cannot be used`, () => {
-    return createPrivateKey(key)
-  })
-  const own = parsed(`${where} a certificate of a kind that cannot be used`, () => {
-    return certificates.find((pem) => new X509Certificate(pem).checkPrivateKey(privateKey))
-  })
-  if (own === undefined) throw new TlsError(`${where} a key that is not its certificate's`)
-  // The server wants its own certificate first.
-  return { cert: [own, ...certificates.filter((pem) => pem !== own)].join(''), key }
-}
-
-function openPkcs12(path: string, bytes: Buffer, password: string): forge.pkcs12.Pkcs12Pfx {
-  const fault = (what: string) => new TlsError(`[network] tls_pkcs12_path '${path}' ${what}`)
-  let asn1: forge.asn1.Asn1
-  try {
-    asn1 = forge.asn1.fromDer(bytes.toString('latin1'))
-  } catch {
-    throw fault('is no PKCS#12 file')
+/** What the library of the server makes of both together, before any server gets them. */
+function prove({ cert, key }: TlsFiles, path: string): void {
+  const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(key)
+  const bits = asymmetricKeyDetails?.modulusLength ?? RSA_BITS_MIN
+  if (bits < RSA_BITS_MIN) {
+    throw new TlsError(`the key of '${path}' has ${bits} bits, too few for TLS: make one of 2048`)
   }
   try {
-    return forge.pkcs12.pkcs12FromAsn1(asn1, false, password)
+    createSecureContext({ cert, key })
   } catch (error) {
     const { message } = error as Error
-    if (/MAC could not be verified/.test(message)) {
-      throw fault('cannot be opened with tls_pkcs12_password: that is not its password')
-    }
-    if (/is not an PKCS#12 PFX/.test(message)) throw fault('is no PKCS#12 file')
-    // Without that check, a wrong password shows as any error at all.
-    if (asn1.value.length <= VERSION_AND_CONTENT) {
-      throw fault(
-        'cannot be opened with tls_pkcs12_password: that is not its password, or it is damaged',
-      )
-    }
-    throw fault(
-      `cannot be read (${message}). Make PEM of it with «openssl pkcs12 -in '${path}' -nodes -out NEW_FILE», ` +
-        'and name that in tls_certificate_path and tls_private_key_path',
+    throw new TlsError(
+      `the certificate and key of '${path}' (${asymmetricKeyType ?? 'unknown'}) cannot be used for ` +
+        `TLS here: ${printable(message)}. Make one with a key of EC (P-256) or RSA`,
     )
   }
-}
-
-function pemsOf(container: forge.pkcs12.Pkcs12Pfx, bagType: string): string[] {
-  const label = bagType === forge.pki.oids.certBag ? 'CERTIFICATE' : 'PRIVATE KEY'
-  const bags = container.getBags({ bagType })[bagType] ?? []
-  return bags.map(({ asn1 }) => pem(label, asn1))
-}
-
-function pem(type: string, asn1: forge.asn1.Asn1): string {
-  const base64 = Buffer.from(forge.asn1.toDer(asn1).getBytes(), 'latin1').toString('base64')
-  // No empty line at the end, when the last one is full: readers of PEM stop there.
-  const lines = base64.replace(/.{64}(?=.)/g, '$&\n')
-  return `-----BEGIN ${type}-----\n${lines}\n-----END ${type}-----\n`
 }

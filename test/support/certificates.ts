@@ -13,6 +13,10 @@ const ALGORITHMS = {
   'rsa signed with PSS': 'rsa:2048 -sigopt rsa_padding_mode:pss',
   /** Its PKCS#8 fills lines of PEM exactly. */
   ed25519: 'ed25519',
+  /** Which parses, and which the server's library can't use. */
+  'ec of a curve without use': 'ec -pkeyopt ec_paramgen_curve:P-224',
+  /** With which the server starts, and no handshake succeeds. */
+  'rsa of 512 bits': 'rsa:512',
 }
 
 export class Certificates {
@@ -26,8 +30,8 @@ export class Certificates {
     return readFileSync(this.path(name), 'latin1')
   }
 
-  write(name: string, text: string): string {
-    writeFileSync(this.path(name), text, { mode: 0o644 })
+  write(name: string, text: string, encoding: BufferEncoding = 'utf8'): string {
+    writeFileSync(this.path(name), text, { mode: 0o644, encoding })
     return this.path(name)
   }
 
@@ -60,7 +64,7 @@ export class Certificates {
 
   /** A PKCS#12 file; `more`: further flags of openssl, such as -legacy. */
   makePkcs12(name: string, password: string, ...more: string[]): string {
-    const target = this.path(`${name}${more.join('').replace(/[^a-z]/g, '')}.p12`)
+    const target = this.path(`${name}${more.join('').replace(/[^a-z0-9]/g, '')}.p12`)
     this.openssl(
       ...['pkcs12', '-export', '-inkey', this.path(`${name}-key.pem`)],
       ...['-in', this.path(`${name}.pem`), '-out', target, '-passout', `pass:${password}`, ...more],

@@ -1,8 +1,10 @@
 // Certificates: every form of file, what is told about wrong ones, and the change while it runs.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readTlsFiles, TlsError } from '../../src/ws/tls.ts'
+import { readTlsFiles } from '../../src/ws/tls.ts'
+import { TlsError } from '../../src/ws/tls-file.ts'
 import { Certificates, nameShown } from '../support/certificates.ts'
 import {
   listenOn,
@@ -23,6 +25,8 @@ beforeAll(() => {
   files.make('other', 'ec')
   files.make('pss', 'rsa signed with PSS')
   files.make('ed25519', 'ed25519')
+  files.make('p224', 'ec of a curve without use')
+  files.make('short', 'rsa of 512 bits')
 })
 afterAll(() => files.remove())
 
@@ -64,6 +68,75 @@ describe('files in PEM', () => {
   test('keep their chain', () => {
     const chain = files.write('chain.pem', files.read('ec.pem') + files.read('other.pem'))
     expect(summary(pem(chain, files.path('ec-key.pem')))).toEqual(['CN=ec', 2])
+  })
+
+  test('are read past what else stands in them', () => {
+    const key = files.read('ec-key.pem')
+    const both = files.write('both.pem', `subject=CN = ec\n${files.read('ec.pem')}${key}`)
+    expect(summary(pem(both, both))).toEqual(['CN=ec', 1])
+    const x509 = files.read('ec.pem').replaceAll('CERTIFICATE', 'X509 CERTIFICATE')
+    const path = files.write('x509.pem', x509 + files.read('other.pem').replaceAll('\n', '\r\n'))
+    expect(summary(pem(path, both))).toEqual(['CN=ec', 2])
+  })
+
+  test('whose chain would be shorter than the file are refused, with the line', () => {
+    const [first, second] = [files.read('ec.pem'), files.read('other.pem')]
+    const line = first.split('\n').length
+    const lines = second.trimEnd().split('\n')
+    const der = Buffer.from(lines.slice(1, -1).join(''), 'base64')
+    const longer = Buffer.concat([der, Buffer.of(5, 0)]).toString('base64')
+    const cases = [
+      [second.slice(0, -300), 'does not end'],
+      [second.slice(0, 20), 'is a damaged boundary'],
+      [second.slice(10), 'belongs to a block whose BEGIN is missing', 1],
+      [lines.toSpliced(3, 1).join('\n'), 'the certificate that begins in'],
+      [`${lines[0]}\n${longer}\n${lines.at(-1)}`, 'the certificate that begins in'],
+      [second.replace('\n', '\nA: b\n\n'), 'the certificate that begins in'],
+      [second.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE'), 'that is no certificate'],
+      [second.replaceAll('CERTIFICATE', 'PKCS7'), 'that is no certificate'],
+      ['\0'.repeat(300), 'has a byte of value 0'],
+    ] as const
+    for (const [rest, words, more = 0] of cases) {
+      const path = files.write('half.pem', first + rest)
+      const message = messageOf(() => pem(path, files.path('ec-key.pem')))
+      expect(message).toStartWith(`[network] tls_certificate_path '${path}': `)
+      expect(message).toContain(words)
+      expect(message).toContain(`line ${line + more} `)
+    }
+  })
+
+  test('whose key is damaged are refused, without a word of it', () => {
+    const key = files.read('rsa-key.pem')
+    const cases = [
+      [key.slice(0, -200), 'does not end'],
+      [key.replace('\nM', '\n!'), 'is no base64'],
+      [key.split('\n').toSpliced(5, 1).join('\n'), 'holds no private key'],
+    ]
+    for (const [text, words] of cases) {
+      const message = messageOf(() => pem(files.path('rsa.pem'), files.write('half-key.pem', text)))
+      expect(message).toContain(words)
+      const bodies = text.split('\n').filter((line) => line.length > 20 && !line.startsWith('--'))
+      for (const body of bodies) expect(message).not.toContain(body.slice(0, 20))
+    }
+  })
+
+  test('that the server could not use are refused', () => {
+    const [p224, short] = ['p224', 'short'].map((name) => {
+      return messageOf(() => pem(files.path(`${name}.pem`), files.path(`${name}-key.pem`)))
+    })
+    expect(p224).toMatch(/p224\.pem' \(ec\) cannot be used for TLS here: .*UNSUPPORTED_ALGORITHM/)
+    expect(short).toContain("short.pem' has 512 bits, too few for TLS")
+  })
+
+  test('that are no regular files are refused at once', () => {
+    const fifo = files.path('fifo')
+    Bun.spawnSync(['mkfifo', fifo])
+    expect(messageOf(() => pem(fifo, files.path('ec-key.pem')))).toContain('it is a pipe, and only')
+    const zero = messageOf(() => pem(files.path('ec.pem'), '/dev/zero'))
+    expect(zero).toContain('it is a device, and only')
+    const long = files.write('long.pem', '#'.repeat(1_048_577))
+    const message = messageOf(() => pem(long, files.path('ec-key.pem')))
+    expect(message).toContain('it is longer than 1048576 bytes')
   })
 
   test('that are wrong are told apart', () => {
@@ -118,6 +191,7 @@ describe('--check and a start', () => {
         settings(files.path('none.pem'), files.path('ec-key.pem')),
         'cannot be read: there is no such file',
       ],
+      [settings(halfOf('ec', 'other'), files.path('ec-key.pem')), 'does not end: the file was'],
       [inPkcs12(files.makePkcs12('rsa', PASSWORD), 'another'), 'that is not its password'],
       [inPkcs12(keyless, PASSWORD), 'holds no private key'],
       [inPkcs12(files.path('ec.pem'), ''), 'is no PKCS#12 file'],
@@ -204,6 +278,12 @@ function settings(cert: string, key: string, more = ''): string {
     use_tls = true\ntls_certificate_path = '${cert}'\ntls_private_key_path = '${key}'\n${more}`
 }
 
+/** The first certificate, and of the second all but its end. */
+function halfOf(first: string, second: string): string {
+  const text = files.read(`${first}.pem`) + files.read(`${second}.pem`)
+  return files.write(`half-${first}.pem`, text.slice(0, -300))
+}
+
 async function serves(tracker: Tracker): Promise<void> {
   const client = await WsClient.connect(tracker.at(), { tls: true })
   const announce = { action: 'announce', info_hash: 'h'.repeat(20), peer_id: 'p'.repeat(20) }
@@ -252,11 +332,17 @@ describe('a tracker with use_tls', () => {
       await tracker.waitForOutput(/the certificate stays as it was: the key .* is not that of/)
       expect(await nameShown(tracker.at())).toBe('ec')
       files.write('live-key.pem', files.read('other-key.pem'))
+      files.write('live.pem', `${files.read('other.pem')}${files.read('ec.pem').slice(0, -300)}`)
+      tracker.signal('SIGUSR1')
+      await tracker.waitForOutput(/the certificate stays as it was: .* line \d+ begins a block/)
+      expect(await nameShown(tracker.at())).toBe('ec')
+      files.write('live.pem', files.read('other.pem'))
       tracker.signal('SIGUSR1')
       await waitUntil('the new certificate is shown', async () => {
         const names = await Promise.all(Array.from({ length: 8 }, () => nameShown(tracker.at())))
         return names.every((name) => name === 'other')
       })
+      await tracker.waitForOutput(/aquatic_ws: new connections get the certificate as it is now\n/)
       const announce = { action: 'announce', info_hash: 'h'.repeat(20), peer_id: 'q'.repeat(20) }
       expect(await old.ask(announce)).toMatchObject({ interval: 120 })
       await serves(tracker)
@@ -287,6 +373,8 @@ describe('a tracker with use_tls', () => {
 })
 
 const isRoot = process.getuid?.() === 0
+/** Ports from here on are anybody's. */
+const UNPRIVILEGED = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1'))
 
 describe.skipIf(!isRoot)(
   `a tracker that root starts with drop_privileges${isRoot ? '' : ' (skipped: needs root)'}`,
@@ -310,6 +398,32 @@ describe.skipIf(!isRoot)(
         await serves(tracker)
       })
     }, 30_000)
+
+    test.skipIf(UNPRIVILEGED <= 443)(
+      'stays with the old ones when it may not open its port again',
+      async () => {
+        const text = settings(files.path('ec.pem'), files.path('ec-key.pem'), drop('/'))
+        // Below 1024, on an address that no other test uses.
+        const env = { AQUATIC_NETWORK_ADDRESS: '127.0.0.79:443' }
+        await withTracker({ executable: WS_EXECUTABLE, settings: text, env }, async (tracker) => {
+          const noRight =
+            /SIGUSR1 will not open port 443 .*: set net\.ipv4\.ip_unprivileged_port_start/
+          expect(tracker.stderr).toMatch(noRight)
+          await serves(tracker)
+          for (let signals = 1; signals <= 2; signals++) {
+            tracker.signal('SIGUSR1')
+            const line =
+              'error ws: the certificate stays as it was: its port cannot be opened again: no permission (EACCES)'
+            await waitUntil('it is logged', () => tracker.stderr.split(line).length - 1 === signals)
+          }
+          expect(tracker.stderr).not.toContain('as it is now')
+          await serves(tracker)
+          tracker.signal('SIGTERM')
+          expect((await tracker.waitForEnd()).code).toBe(0)
+        })
+      },
+      30_000,
+    )
 
     test('says at the start what new certificates would need', async () => {
       const text = settings(files.path('ec.pem'), files.path('ec-key.pem'), drop(files.folder))

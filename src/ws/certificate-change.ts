@@ -1,0 +1,92 @@
+// New certificates while the tracker runs, on SIGUSR1: in the main thread the files are read and checked
+// again, each worker puts what was read in force, and once all have answered, one line tells what came of
+// it. Made by main.ts; socket-worker.ts does the workers' part. Owns the count of answers.
+//
+// Whatever goes wrong, the certificates that are in force stay.
+import { type Log, writeNotice } from '../log/log.ts'
+import { listenRemedy } from '../os/error.ts'
+import { readTlsFiles, type TlsFiles, type TlsSettings, tlsWarnings } from './tls.ts'
+import { TlsError } from './tls-file.ts'
+
+/** To a worker. */
+export interface NewCertificates {
+  /** Which signal it was: a worker's answer to an earlier one says nothing of this one. */
+  readonly attempt: number
+  readonly tls: TlsFiles
+}
+
+/** From a worker. */
+export interface CertificateAnswer {
+  readonly attempt: number
+  readonly worker: number
+  /** Why it goes on with those it had; null when it has taken the new ones. */
+  readonly refusal: string | null
+}
+
+export class CertificateChange {
+  private readonly program: string
+  private readonly settings: TlsSettings & { readonly use_tls: boolean }
+  private readonly workers: number
+  private readonly log: Log
+  private readonly tell: (certificates: NewCertificates) => void
+  private attempt = 0
+  private answers: CertificateAnswer[] = []
+
+  /** `tell`: sends to all `workers`. */
+  constructor(
+    program: string,
+    settings: TlsSettings & { readonly use_tls: boolean },
+    workers: number,
+    log: Log,
+    tell: (certificates: NewCertificates) => void,
+  ) {
+    this.program = program
+    this.settings = settings
+    this.workers = workers
+    this.log = log
+    this.tell = tell
+  }
+
+  begin(): void {
+    const { settings, log } = this
+    if (!settings.use_tls) return
+    try {
+      const tls = readTlsFiles(settings)
+      for (const text of tlsWarnings(tls)) log.warn(text)
+      this.attempt++
+      this.answers = []
+      this.tell({ attempt: this.attempt, tls })
+    } catch (error) {
+      if (!(error instanceof TlsError)) throw error
+      log.error(`the certificate stays as it was: ${error.message}`)
+    }
+  }
+
+  answered(answer: CertificateAnswer): void {
+    if (answer.attempt !== this.attempt) return
+    this.answers.push(answer)
+    if (this.answers.length < this.workers) return
+    const refused = this.answers.filter(({ refusal }) => refusal !== null)
+    // Whoever has sent the signal wants to see what came of it, whatever the level.
+    if (refused.length === 0) {
+      writeNotice('info', `${this.program}: new connections get the certificate as it is now`)
+      return
+    }
+    const who =
+      refused.length === this.workers
+        ? 'the certificate stays as it was'
+        : `the certificate stays as it was in ${namesOf(refused)}, so clients see both`
+    this.log.error(`${who}: ${refused[0].refusal}`)
+  }
+}
+
+/** In a worker: why the server for new certificates could not be opened. */
+export function whyNotOpened(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return `its port cannot be opened again: ${listenRemedy({ code: code ?? '', message })}`
+}
+
+function namesOf(answers: readonly CertificateAnswer[]): string {
+  const numbers = answers.map(({ worker }) => worker + 1).sort((a, b) => a - b)
+  return `socket worker ${numbers.join(', ')}`
+}

@@ -1,0 +1,110 @@
+// Certificate and key out of a PKCS#12 file, as PEM: the server reads no PKCS#12. Called by tls.ts. Owns
+// nothing; the library's functions that it replaces are in nobody else's use.
+//
+// The library reads the container, checks the password and decrypts. These of its ways are replaced:
+//
+//  - Newer encryption (PBES2) takes the password in UTF-8, the password's check and older encryption
+//    in UTF-16; the library has one text for all. Deciding by its errors does not do: of 256 files that
+//    are decrypted with the wrong key, one ends in what looks like padding, and its random bytes are
+//    then read as ASN.1 (seen as «Only 8, 16, 24, or 32 bits supported: 80»).
+//  - Keys and certificates that it knows become objects, and are written anew with other bytes (a
+//    signature with RSA-PSS is broken by that). What it cannot parse it hands over as it is, which is
+//    all that PEM needs.
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import forge from 'node-forge'
+import { pemText } from './pem.ts'
+import { parsed, readTlsFile, TlsError } from './tls-file.ts'
+
+/** Of the three parts of a PKCS#12 file, those before the check of the password. */
+const VERSION_AND_CONTENT = 2
+
+interface Replaced {
+  readonly pki: {
+    certificateFromAsn1: () => never
+    privateKeyFromAsn1: () => never
+    readonly pbe: { getCipherForPBES2: CipherFor }
+  }
+}
+type CipherFor = (oid: string, parameters: forge.asn1.Asn1, password: string) => unknown
+
+const replaced = forge as unknown as Replaced
+const { getCipherForPBES2 } = replaced.pki.pbe
+replaced.pki.pbe.getCipherForPBES2 = (oid, parameters, password) =>
+  getCipherForPBES2(oid, parameters, forge.util.encodeUtf8(password))
+replaced.pki.certificateFromAsn1 = notParsed
+replaced.pki.privateKeyFromAsn1 = notParsed
+
+function notParsed(): never {
+  throw new Error('not parsed')
+}
+
+export function readPkcs12(path: string, password: string): { cert: string; key: string } {
+  const bytes = readTlsFile('tls_pkcs12_path', path)
+  const container = openPkcs12(path, bytes, password)
+  const { pkcs8ShroudedKeyBag, keyBag, certBag } = forge.pki.oids
+  const key = [pkcs8ShroudedKeyBag, keyBag].flatMap((type) => pemsOf(container, type)).at(0)
+  const certificates = pemsOf(container, certBag)
+  if (key === undefined || certificates.length === 0) {
+    const missing = key === undefined ? 'private key' : 'certificate'
+    throw new TlsError(`[network] tls_pkcs12_path '${path}' holds no ${missing}`)
+  }
+  const where = `[network] tls_pkcs12_path '${path}' holds`
+  const own = ownCertificate(where, certificates, key)
+  // The server wants its own certificate first.
+  return { cert: [own, ...certificates.filter((pem) => pem !== own)].join(''), key }
+}
+
+function ownCertificate(where: string, certificates: readonly string[], key: string): string {
+  const privateKey = parsed(`${where} a private key of a kind that cannot be used`, () => {
+    return createPrivateKey(key)
+  })
+  const isOwn = parsed(`${where} a certificate of a kind that cannot be used`, () => {
+    return certificates.map((pem) => new X509Certificate(pem).checkPrivateKey(privateKey))
+  })
+  const own = certificates[isOwn.indexOf(true)]
+  if (own === undefined) throw new TlsError(`${where} a key that is not its certificate's`)
+  return own
+}
+
+function openPkcs12(path: string, bytes: Buffer, password: string): forge.pkcs12.Pkcs12Pfx {
+  const fault = (what: string) => new TlsError(`[network] tls_pkcs12_path '${path}' ${what}`)
+  const asn1 = asn1Of(bytes)
+  if (asn1 === null) throw fault('is no PKCS#12 file, or a part of one is missing')
+  try {
+    return forge.pkcs12.pkcs12FromAsn1(asn1, false, password)
+  } catch (error) {
+    const { message } = error as Error
+    if (/MAC could not be verified/.test(message)) {
+      throw fault('cannot be opened with tls_pkcs12_password: that is not its password')
+    }
+    if (/is not an PKCS#12 PFX/.test(message))
+      throw fault('is no PKCS#12 file, or a part of one is missing')
+    // Without that check, a wrong password shows as any error at all.
+    if (asn1.value.length <= VERSION_AND_CONTENT) {
+      throw fault(
+        'cannot be opened with tls_pkcs12_password: that is not its password, or it is damaged',
+      )
+    }
+    throw fault(
+      `cannot be read (${message}). Make PEM of it with «openssl pkcs12 -in '${path}' -nodes -out NEW_FILE», ` +
+        'and name that in tls_certificate_path and tls_private_key_path',
+    )
+  }
+}
+
+/** Null when it is none. */
+function asn1Of(bytes: Buffer): forge.asn1.Asn1 | null {
+  try {
+    return forge.asn1.fromDer(bytes.toString('latin1'))
+  } catch {
+    return null
+  }
+}
+
+function pemsOf(container: forge.pkcs12.Pkcs12Pfx, bagType: string): string[] {
+  const label = bagType === forge.pki.oids.certBag ? 'CERTIFICATE' : 'PRIVATE KEY'
+  const bags = container.getBags({ bagType })[bagType] ?? []
+  return bags.map(({ asn1 }) => {
+    return pemText(label, Buffer.from(forge.asn1.toDer(asn1).getBytes(), 'latin1'))
+  })
+}
