@@ -4,6 +4,7 @@ import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { accessListFaults } from '../src/access-list/keeper.ts'
 import { runExecutable } from '../src/config/cli.ts'
+import { writeStderr } from '../src/config/output.ts'
 import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
 import { wsProgram } from '../src/ws/config.ts'
 import { askForScrape } from '../src/ws/health-check.ts'
@@ -15,7 +16,9 @@ if (isMainThread) {
   await runExecutable({
     ...wsProgram,
     check: async ({ network, access_list }) => {
-      const { problems, warnings } = checkTls(network)
+      const { problems, warnings } = checkTls(network, (text) =>
+        writeStderr(`${wsProgram.name}: ${text}\n`),
+      )
       return { problems: [...problems, ...(await accessListFaults(access_list))], warnings }
     },
     run: (config, context) => {

@@ -51,7 +51,7 @@ export class CertificateChange {
     const { settings, log } = this
     if (!settings.use_tls) return
     try {
-      const tls = readTlsFiles(settings)
+      const tls = readTlsFiles(settings, (text) => log.warn(text))
       for (const text of tlsWarnings(tls)) log.warn(text)
       this.attempt++
       this.answers = []

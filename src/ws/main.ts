@@ -66,7 +66,7 @@ export async function runWsTracker(
 
 function tlsForStart({ network }: WsConfig): TlsFiles {
   try {
-    const files = readTlsFiles(network)
+    const files = readTlsFiles(network, (text) => writeNotice('info', `${NAME}: ${text}`))
     for (const text of tlsWarnings(files)) writeNotice('warn', `aquatic_ws: warning: ${text}`)
     return files
   } catch (error) {

@@ -10,7 +10,7 @@ import { createSecureContext } from 'node:tls'
 import type { CheckFindings } from '../config/cli.ts'
 import { printable } from '../config/output.ts'
 import { type PemBlock, PemError, parsePem, pemText } from './pem.ts'
-import { readPkcs12 } from './pkcs12.ts'
+import { readPkcs12, type Say } from './pkcs12.ts'
 import { parsed, readTlsFile, TlsError, type TlsPathSetting } from './tls-file.ts'
 
 /** In PKCS#8, and in the older forms. */
@@ -37,12 +37,12 @@ export interface TlsSettings {
   readonly tls_pkcs12_password: string
 }
 
-/** Throws TlsError. */
-export function readTlsFiles(settings: TlsSettings): TlsFiles {
+/** `say` is told what takes long. Throws TlsError. */
+export function readTlsFiles(settings: TlsSettings, say: Say): TlsFiles {
   const { tls_pkcs12_path } = settings
   const isContainer = tls_pkcs12_path !== ''
   const files = isContainer
-    ? readPkcs12(tls_pkcs12_path, settings.tls_pkcs12_password)
+    ? readPkcs12(tls_pkcs12_path, settings.tls_pkcs12_password, say)
     : readPem(settings)
   const path = isContainer ? tls_pkcs12_path : settings.tls_certificate_path
   prove(files, path)
@@ -50,13 +50,16 @@ export function readTlsFiles(settings: TlsSettings): TlsFiles {
 }
 
 /** What a start would find wrong with the files, for --check. */
-export function checkTls(settings: TlsSettings & { readonly use_tls: boolean }): CheckFindings {
+export function checkTls(
+  settings: TlsSettings & { readonly use_tls: boolean },
+  say: Say,
+): CheckFindings {
   const { use_tls, tls_pkcs12_path, tls_certificate_path, tls_private_key_path } = settings
   const isNamed =
     tls_pkcs12_path !== '' || (tls_certificate_path !== '' && tls_private_key_path !== '')
   if (!use_tls || !isNamed) return { problems: [], warnings: [] }
   try {
-    return { problems: [], warnings: tlsWarnings(readTlsFiles(settings)) }
+    return { problems: [], warnings: tlsWarnings(readTlsFiles(settings, say)) }
   } catch (error) {
     if (error instanceof TlsError) return { problems: [error.message], warnings: [] }
     throw error

@@ -36,10 +36,12 @@ const NONE = {
   tls_pkcs12_path: '',
   tls_pkcs12_password: '',
 }
+const said: string[] = []
+const say = (text: string) => said.push(text)
 const pem = (cert: string, key: string) =>
-  readTlsFiles({ ...NONE, tls_certificate_path: cert, tls_private_key_path: key })
+  readTlsFiles({ ...NONE, tls_certificate_path: cert, tls_private_key_path: key }, say)
 const pkcs12 = (path: string, password: string) =>
-  readTlsFiles({ ...NONE, tls_pkcs12_path: path, tls_pkcs12_password: password })
+  readTlsFiles({ ...NONE, tls_pkcs12_path: path, tls_pkcs12_password: password }, say)
 
 /** The common name of the first certificate, and how many there are. */
 function summary({ cert }: { cert: string }): [string, number] {
@@ -254,6 +256,58 @@ describe('a file in PKCS#12', () => {
   test('has its own certificate first, whatever the order', () => {
     const path = files.makePkcs12('ec', '', '-certfile', files.path('other.pem'))
     expect(summary(pkcs12(path, ''))).toEqual(['CN=ec', 2])
+  })
+
+  test.each(['sha1', 'sha256', 'sha384', 'sha512'])('is read when its check is of %s', (hash) => {
+    const path = files.makePkcs12('ec', PASSWORD, '-macalg', hash, '-iter', '3000')
+    expect(summary(pkcs12(path, PASSWORD))).toEqual(['CN=ec', 1])
+    expect(messageOf(() => pkcs12(path, 'another'))).toContain('that is not its password')
+  })
+
+  test('is read with a line end behind it, and with nothing else', () => {
+    const bytes = readFileSync(files.makePkcs12('ec', PASSWORD))
+    const behind = (text: string) => {
+      return files.write('behind.p12', bytes.toString('latin1') + text, 'latin1')
+    }
+    for (const text of ['\n', '\r\n', '\n\n']) {
+      expect(summary(pkcs12(behind(text), PASSWORD))).toEqual(['CN=ec', 1])
+    }
+    for (const text of ['\0', ' x\n', '0\0']) {
+      expect(messageOf(() => pkcs12(behind(text), PASSWORD))).toContain('is no PKCS#12 file')
+    }
+    const cut = files.write('cut.p12', bytes.toString('latin1').slice(0, -1), 'latin1')
+    expect(messageOf(() => pkcs12(cut, PASSWORD))).toContain('a part of one is missing')
+  })
+
+  // Derived in JavaScript, these rounds took most of a minute.
+  test.each([
+    ['of the newer encryption', []],
+    ['of the older encryption', ['-legacy']],
+  ])(
+    'with a million rounds %s is read in a moment, after a word',
+    (_name, more) => {
+      const quick = files.makePkcs12('ec', PASSWORD, ...more)
+      said.length = 0
+      pkcs12(quick, PASSWORD)
+      expect(said).toEqual([])
+      const path = files.makePkcs12('ec', PASSWORD, ...more, '-iter', '1000000')
+      const start = performance.now()
+      expect(summary(pkcs12(path, PASSWORD))).toEqual(['CN=ec', 1])
+      expect(performance.now() - start).toBeLessThan(10_000)
+      expect(said).toEqual([
+        `reading '${path}', whose password takes 1000000 rounds: this may take some seconds`,
+      ])
+    },
+    30_000,
+  )
+
+  test('that asks for more rounds than anybody waits for is refused', () => {
+    const more = ['-certpbe', 'NONE', '-nomac', '-iter', '65537']
+    const bytes = readFileSync(files.makePkcs12('ec', PASSWORD, ...more)).toString('hex')
+    expect(bytes).toContain('0203010001')
+    const text = Buffer.from(bytes.replaceAll('0203010001', '02037fffff'), 'hex').toString('latin1')
+    const message = messageOf(() => pkcs12(files.write('rounds.p12', text, 'latin1'), PASSWORD))
+    expect(message).toMatch(/asks for 8388607 rounds of its password, more than 8000000\. Make PEM/)
   })
 
   test('that is wrong is told', () => {
