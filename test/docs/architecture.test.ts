@@ -20,7 +20,7 @@ test.each(['src/udp', 'src/ws', 'src/tracker', 'src/swarm'])(
   'every file of %s is named',
   (folder) => {
     const [, , holds] = rows.find(([, name]) => name === `\`${folder}/\``) ?? []
-    const named = [...(holds ?? '').matchAll(/`([a-z-]+)`/g)].map(([, name]) => name)
+    const named = [...(holds ?? '').matchAll(/`([a-z0-9-]+)`/g)].map(([, name]) => name)
     expect(named.sort()).toEqual(filesOf(folder).sort())
   },
 )

@@ -60,7 +60,7 @@ describe('a chain', () => {
     const lines = chain.trimEnd().split('\n')
     for (const [index, line] of lines.entries()) {
       const read = bodiesOrError(lines.toSpliced(index, 1).join('\n'))
-      // Whether a block lost a line in its middle, only its content shows (tls.test.ts).
+      // Whether a block lost a line in its middle, only its content shows (tls-files.test.ts).
       if (line.startsWith('-----')) expect([index, read]).toEqual([index, null])
       else if (read !== null) expect(read.length).toBe(2)
     }
