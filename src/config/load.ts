@@ -15,6 +15,7 @@ import {
   titleOf,
   variableOf,
 } from './schema.ts'
+import { mentionsSecret } from './secrets.ts'
 import { type Fault, isA, type TomlValue, type Verdict } from './setting.ts'
 import { nearest } from './suggest.ts'
 import { keyText, tomlText } from './toml-text.ts'
@@ -41,7 +42,7 @@ export function loadSettings<S extends Schema>(
   const loading = new Loading(settings)
   if (configPath !== null) {
     const shownPath = printable(configPath)
-    const file = readSettingsFile(configPath, isStart)
+    const file = readSettingsFile(configPath, isStart, loading.secretKeys)
     if ('problem' in file) loading.problems.push(`${shownPath}${file.problem}`)
     else loading.takeFile(shownPath, file)
   }
@@ -61,6 +62,11 @@ class Loading<S extends Schema> {
   constructor(settings: Settings<S>) {
     this.#settings = settings
     this.#entries = new Map(entriesOf(settings.schema).map((entry) => [entry.path, entry]))
+  }
+
+  /** Names of the keys whose values nobody may see. */
+  get secretKeys(): string[] {
+    return [...this.#entries.values()].filter(({ setting }) => setting.secret).map(({ key }) => key)
   }
 
   takeFile(path: string, file: SettingsFile): void {
@@ -100,7 +106,10 @@ class Loading<S extends Schema> {
       this.problems.push(`${origin}: ${this.#unknownKey(section, key, value)}`)
       return
     }
-    const shown = entry.setting.secret ? '(hidden)' : abbreviate(writtenText(value))
+    const text = writtenText(value)
+    const isSecret =
+      entry.setting.secret || (isTable(value) && mentionsSecret(text, this.secretKeys))
+    const shown = isSecret ? '(hidden)' : abbreviate(text)
     const where = `${origin}: ${titleOf(entry)} = ${shown}`
     this.#take(entry, entry.setting.check(value), origin, where, 'delete the line')
   }

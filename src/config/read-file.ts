@@ -11,6 +11,7 @@ import {
   tooLarge,
 } from './named-file.ts'
 import { printable } from './output.ts'
+import { mayShowSecret } from './secrets.ts'
 import type { TomlValue } from './setting.ts'
 import { type KeyLines, locateKeys } from './toml-locate.ts'
 
@@ -28,9 +29,14 @@ export interface SettingsFile {
 
 /**
  * A problem begins with the colon that belongs after the file's name. `isStart`: it may be a pipe, as in
- * `-c <(generate)`. A pipe gives its text once, and a program at work waits for nobody.
+ * `-c <(generate)`. A pipe gives its text once, and a program at work waits for nobody. `secretKeys`: of
+ * the program, by name.
  */
-export function readSettingsFile(path: string, isStart = true): SettingsFile | { problem: string } {
+export function readSettingsFile(
+  path: string,
+  isStart = true,
+  secretKeys: readonly string[] = [],
+): SettingsFile | { problem: string } {
   let text: string
   try {
     const bytes = isStart ? readAnything(path) : readRegularFile(path, FILE_BYTES_MAX)
@@ -38,16 +44,21 @@ export function readSettingsFile(path: string, isStart = true): SettingsFile | {
   } catch (error) {
     return { problem: `: ${readFailure(error)}` }
   }
-  return parseSettings(text)
+  return parseSettings(text, secretKeys)
 }
 
-export function parseSettings(text: string): SettingsFile | { problem: string } {
+export function parseSettings(
+  text: string,
+  secretKeys: readonly string[] = [],
+): SettingsFile | { problem: string } {
   try {
     const table = parse(text, { integersAsBigInt: true }) as unknown as Record<string, TomlValue>
     return { table, lines: locateKeys(text) }
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
-    return { problem: `:${error.line}:${error.column}: not TOML: ${syntaxFailure(error)}` }
+    const isSecret = mayShowSecret(text, error.line, secretKeys)
+    const failure = syntaxFailure(error, isSecret)
+    return { problem: `:${error.line}:${error.column}: not TOML: ${failure}` }
   }
 }
 
@@ -98,30 +109,40 @@ function readFailure(error: unknown): string {
 }
 
 // The parser's message has a headline, then a drawing of the place; only the headline fits a log.
-function syntaxFailure(error: TomlError): string {
+function syntaxFailure(error: TomlError, isSecret: boolean): string {
   const headline = error.message.split('\n')[0].replace(/^Invalid TOML document: /, '')
   const line = error.codeblock.split('\n').find((row) => row.startsWith(`${error.line}:`))
   const source = line?.replace(/^\d+: */, '') ?? ''
-  const shown = source.trim() === '' ? '' : ` in "${printable(source.trim())}"`
-  const remedy = syntaxRemedy(headline, source, error.column > source.length)
+  const shown =
+    source.trim() === ''
+      ? ''
+      : isSecret
+        ? ' (not shown: it may be secret)'
+        : ` in "${printable(source.trim())}"`
+  const remedy = syntaxRemedy(headline, source, error.column > source.length, isSecret)
   return `${headline}${shown}${remedy === '' ? '' : `; ${remedy}`}`
 }
 
-function syntaxRemedy(headline: string, source: string, atLineEnd: boolean): string {
+function syntaxRemedy(
+  headline: string,
+  source: string,
+  atLineEnd: boolean,
+  isSecret: boolean,
+): string {
   if (headline.startsWith('trying to redefine')) return 'it stands twice, delete one'
   if (headline.startsWith('control characters') && atLineEnd) return 'the closing quote is missing'
   const isValue = /^invalid value|numeric literal|end-of-line/.test(headline)
-  if (isValue) return valueRemedy(source)
+  if (isValue) return valueRemedy(source, isSecret)
   if (!headline.includes('in key')) return ''
   if (/^\s*\[[^\]]*$/.test(source)) return 'the closing bracket is missing'
   return /^[^=]*:/.test(source) ? 'write = between key and value' : ''
 }
 
-/** `source`: a line whose value is none of TOML. */
-function valueRemedy(source: string): string {
+/** `source`: a line whose value is none of TOML. Of a secret, the remedy tells nothing. */
+function valueRemedy(source: string, isSecret: boolean): string {
   const [, key, value] = /^\s*([^=\s]+)\s*=\s*([^#'"]*?)\s*(?:#.*)?$/.exec(source) ?? []
   if (value === '') return 'a key needs a value'
-  if (value === undefined || /[=\s[\]{},]/.test(value))
+  if (isSecret || value === undefined || /[=\s[\]{},]/.test(value))
     return 'one setting to a line, and text needs quotes'
   if (/^(yes|true)$/i.test(value)) return `write ${key} = true`
   if (/^(no|false)$/i.test(value)) return `write ${key} = false`
