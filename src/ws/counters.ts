@@ -48,6 +48,8 @@ export const COUNTERS = [
   'dropped_backlog_offer',
   'dropped_backlog_answer',
   'closed_backlog_total',
+  'offers_left_out_invalid',
+  'offers_left_out_beyond_limit',
 ] as const
 
 export type CounterName = (typeof COUNTERS)[number]
@@ -94,6 +96,8 @@ export const SLOW_CLIENTS = 37
 export const DROPPED_BACKLOG_OFFER = 38
 export const DROPPED_BACKLOG_ANSWER = 39
 export const CLOSED_BACKLOG_TOTAL = 40
+export const OFFERS_LEFT_OUT_INVALID = 41
+export const OFFERS_LEFT_OUT_BEYOND_LIMIT = 42
 
 /** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)

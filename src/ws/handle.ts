@@ -12,6 +12,8 @@ import type { Table } from '../swarm/table.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import type { Connection, Connections } from './connection.ts'
 import {
+  OFFERS_LEFT_OUT_BEYOND_LIMIT,
+  OFFERS_LEFT_OUT_INVALID,
   OFFERS_RECEIVED,
   RECEIVED_BYTES,
   RECEIVED_MESSAGES,
@@ -43,17 +45,15 @@ import {
   EVENT_COMPLETED,
   EVENT_INVALID,
   EVENT_STOPPED,
-  HASH_TEXT,
-  HASH_TEXT_END,
-  HASH_WORDS,
   ID_WORDS,
   INFO_HASH,
   PEER_ID,
   Request,
   VALID,
 } from './request.ts'
+import { Scraper } from './scrape.ts'
 import type { Sender } from './send.ts'
-import { announceResponse, failure, scrapeFile, scrapeResponse, toldInterval } from './serialize.ts'
+import { announceResponse, failure, offersLeftOut, toldInterval } from './serialize.ts'
 import { RECEIVER_CONNECTION, RECEIVER_GENERATION, RECEIVER_WORDS, type Signal } from './signal.ts'
 
 /** The settings that requests are answered by. */
@@ -78,6 +78,7 @@ export class Handler {
   private readonly counts: Int32Array
   readonly request: Request
   private readonly receivers: Int32Array
+  private readonly scraper: Scraper
   private now = 0
 
   constructor(
@@ -96,6 +97,7 @@ export class Handler {
     this.counts = counts
     this.request = new Request(settings.maxOffers, settings.maxScrapeTorrents)
     this.receivers = new Int32Array(Math.max(1, settings.maxOffers) * RECEIVER_WORDS)
+    this.scraper = new Scraper(swarms, settings.maxScrapeTorrents)
   }
 
   /** Sets the time (seconds of the monotonic clock) for the messages that follow. */
@@ -166,7 +168,7 @@ export class Handler {
       return
     }
     this.respond(connection, status === HELD)
-    this.counts[OFFERS_RECEIVED] += request.offerCount
+    this.countOffers(request)
     if (receivers === 0) return
     const peerId = request.text.slice(request.peerIdText, request.peerIdTextEnd)
     const infoHash = this.infoHashText()
@@ -208,8 +210,16 @@ export class Handler {
     const incomplete = leechers + (seeder || held ? 0 : 1)
     this.counts[RESPONSES_ANNOUNCE]++
     const interval = toldInterval(this.settings, this.swarms.choice.random())
-    const response = announceResponse(interval, complete, incomplete, this.infoHashText())
+    const { offersInvalid } = this.request
+    const warning = offersInvalid === 0 ? '' : offersLeftOut(offersInvalid)
+    const response = announceResponse(interval, complete, incomplete, this.infoHashText(), warning)
     this.sender.send(connection, response)
+  }
+
+  private countOffers({ offerCount, offersInvalid, offersBeyond }: Request): void {
+    this.counts[OFFERS_RECEIVED] += offerCount
+    this.counts[OFFERS_LEFT_OUT_INVALID] += offersInvalid
+    this.counts[OFFERS_LEFT_OUT_BEYOND_LIMIT] += offersBeyond
   }
 
   private stop(connection: Connection): void {
@@ -220,14 +230,15 @@ export class Handler {
     this.counts[RESPONSES_ANNOUNCE]++
     const { seeders, leechers } = swarms
     const interval = toldInterval(this.settings, this.swarms.choice.random())
-    this.sender.send(connection, announceResponse(interval, seeders, leechers, this.infoHashText()))
+    const response = announceResponse(interval, seeders, leechers, this.infoHashText(), '')
+    this.sender.send(connection, response)
   }
 
   private answer(connection: Connection): void {
     const { request } = this
     this.counts[REQUESTS_ANSWER]++
     if (request.answer !== VALID || request.toPeerId !== VALID || request.offerId !== VALID) {
-      const reason = 'Invalid answer: it needs answer, to_peer_id and offer_id'
+      const reason = 'Invalid answer: it needs an object answer, a to_peer_id and an offer_id'
       this.refuse(connection, REJECTED_ANSWER, reason)
       return
     }
@@ -246,24 +257,8 @@ export class Handler {
       this.refuse(connection, REJECTED_INFO_HASH, reason)
       return
     }
-    let files = ''
-    for (let i = 0; i < request.hashCount; i++) {
-      files += (i === 0 ? '' : ',') + this.scrapeOne(i * HASH_WORDS)
-    }
     this.counts[RESPONSES_SCRAPE]++
-    this.sender.send(connection, scrapeResponse(files))
-  }
-
-  /** `at`: of the info hash, in the request's list. */
-  private scrapeOne(at: number): string {
-    const { swarms } = this
-    const { hashes, text } = this.request
-    const infoHash = text.slice(hashes[at + HASH_TEXT], hashes[at + HASH_TEXT_END])
-    const hash = hashInfoHash(swarms.websocket[0], hashes, at)
-    if (swarms.access.forbids(hashes, at, hash)) return scrapeFile(infoHash, 0, 0, 0)
-    const table = swarms.websocketTableOf(hash)
-    table.locked(() => swarms.scrape(table, hashes, at, hash))
-    return scrapeFile(infoHash, swarms.seeders, swarms.leechers, swarms.completed)
+    this.sender.send(connection, this.scraper.response(request))
   }
 
   private leave(

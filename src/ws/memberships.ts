@@ -60,7 +60,8 @@ export class Memberships {
   }
 }
 
-function sameId(a: Int32Array, at: number, b: Int32Array, bt: number): boolean {
+/** Whether the ids at two places are equal. */
+export function sameId(a: Int32Array, at: number, b: Int32Array, bt: number): boolean {
   for (let i = 0; i < ID_WORDS; i++) if (a[at + i] !== b[bt + i]) return false
   return true
 }

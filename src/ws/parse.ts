@@ -140,6 +140,13 @@ function readId(words: Int32Array, to: number): number {
   return scanner.skipValue() ? INVALID : ABSENT
 }
 
+/** The same for the id of an offer: its maker's own business, 20 bytes as a rule. */
+function readOfferIdString(words: Int32Array, to: number): number {
+  const isString = scanner.peek() === QUOTE
+  if (isString && (scanner.readId(words, to) || scanner.readShortString(words, to))) return VALID
+  return scanner.skipValue() ? INVALID : ABSENT
+}
+
 function readInfoHash(request: Request): boolean {
   request.hashCount = 0
   request.hashList = scanner.peek() === OPEN_BRACKET
@@ -192,7 +199,7 @@ function readToPeerId(request: Request): boolean {
 function readOfferId(request: Request): boolean {
   scanner.peek()
   request.offerIdText = scanner.at
-  request.offerId = readId(request.ids, OFFER_ID)
+  request.offerId = readOfferIdString(request.ids, OFFER_ID)
   request.offerIdTextEnd = scanner.at
   return request.offerId !== ABSENT
 }
@@ -207,18 +214,26 @@ function readAnswer(request: Request): boolean {
   return true
 }
 
-/** Offers that are none are left out; so are those beyond the limit. */
+/** Offers that are none are left out; so are those beyond the limit. null is like none at all. */
 function readOffers(request: Request): boolean {
   request.offerCount = 0
-  if (scanner.peek() !== OPEN_BRACKET) return scanner.skipValue()
+  request.offersInvalid = 0
+  request.offersBeyond = 0
+  if (scanner.peek() !== OPEN_BRACKET) {
+    if (!isNull()) request.offersInvalid = 1
+    return scanner.skipValue()
+  }
   if (!scanner.enterArray()) return true
   do {
-    const room = request.offerCount < request.offersMax
+    const count = request.offerCount
+    const room = count < request.offersMax
     if (room && scanner.peek() === OPEN_BRACE) {
       if (!readOffer(request)) return false
     } else if (!scanner.skipValue()) {
       return false
     }
+    if (!room) request.offersBeyond++
+    else if (request.offerCount === count) request.offersInvalid++
   } while (scanner.hasNext(false))
   return !scanner.broken
 }
@@ -247,7 +262,7 @@ function readOffer(request: Request): boolean {
       offers[at + OFFER_TEXT] = value
       offers[at + OFFER_TEXT_END] = scanner.at
     } else if (isString(start, end, escaped, 'offer_id')) {
-      id = readId(offers, at)
+      id = readOfferIdString(offers, at)
       if (id === ABSENT) return false
       offers[at + OFFER_ID_TEXT] = value
       offers[at + OFFER_ID_TEXT_END] = scanner.at

@@ -65,8 +65,10 @@ export class Request {
   event = EVENT_NONE
   /** `left` is the number 0. */
   seeder = false
-  /** Valid offers, up to the limit. */
+  /** Valid offers, up to the limit; what was in the list and is none; those beyond the limit. */
   offerCount = 0
+  offersInvalid = 0
+  offersBeyond = 0
   readonly offers: Int32Array
   offersMax: number
   /** Info hashes, up to the limit; one that is no list is the first. */
@@ -102,6 +104,8 @@ export class Request {
     this.event = EVENT_NONE
     this.seeder = false
     this.offerCount = 0
+    this.offersInvalid = 0
+    this.offersBeyond = 0
     this.hashCount = 0
     this.hashList = false
   }

@@ -9,6 +9,8 @@
 // the offers of a browser, longer than JSON.parse (bench/ws-message.ts, Bun 1.4.5, November 2026). A
 // zero behind the end stands for it, so that no loop needs to look how long the text is.
 
+import { hashWords } from '../memory/half-sip-hash.ts'
+
 const TAB = 9
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
@@ -40,6 +42,10 @@ export const NESTING_MAX = 16
 const ID_CHARACTERS = 20
 const BYTE_MAX = 255
 
+/** Of a string that is an id of another length: three times as many as the ids of all known clients. */
+export const SHORT_CHARACTERS_MAX = 64
+const SHORT_WORDS = ID_CHARACTERS / 4
+
 /** A message of the default limit, and the zero behind it. */
 const FIRST_UNITS = 65_537
 
@@ -62,6 +68,7 @@ export class JsonScanner {
   private units = new Uint16Array(FIRST_UNITS)
   private bytes = Buffer.from(this.units.buffer)
   private readonly inObject = new Uint8Array(NESTING_MAX)
+  private readonly short = new Int32Array(SHORT_CHARACTERS_MAX)
   private escapeEnd = 0
 
   open(text: string): void {
@@ -215,6 +222,33 @@ export class JsonScanner {
       }
     }
     if (units[at] !== QUOTE) return false
+    this.at = at + 1
+    return true
+  }
+
+  /**
+   * Reads the string whose quote is next, of whatever characters, as five words that stand for it, however
+   * it is spelled. False, with the position unchanged, when it is longer than SHORT_CHARACTERS_MAX, or none.
+   */
+  readShortString(words: Int32Array, to: number): boolean {
+    const { units, short } = this
+    let at = this.at + 1
+    let count = 0
+    while (units[at] !== QUOTE) {
+      let code = units[at]
+      if (code === BACKSLASH) {
+        code = this.escapeAt(at)
+        if (code < 0) return false
+        at = this.escapeEnd
+      } else {
+        if (code < SPACE) return false
+        at++
+      }
+      if (count === SHORT_CHARACTERS_MAX) return false
+      short[count++] = code
+    }
+    // Without a secret: whoever finds two strings of equal words spoils offers of its own alone.
+    for (let i = 0; i < SHORT_WORDS; i++) words[to + i] = hashWords(short, 0, count, i, count)
     this.at = at + 1
     return true
   }

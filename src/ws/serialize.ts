@@ -5,6 +5,7 @@
 // action (without it they take the connection for broken) and the info hash where it is known
 // (without it they do not see whom it is for).
 import { jittered } from '../config/announce-interval.ts'
+import { SHORT_CHARACTERS_MAX } from './scan.ts'
 
 /** The interval to tell one client. `random`: in [0, 1). */
 export function toldInterval(
@@ -14,14 +15,24 @@ export function toldInterval(
   return jittered(settings.announceInterval, settings.intervalJitter, random)
 }
 
-/** `complete` and `incomplete` count the announcing peer too, as the protocol's clients expect. */
+/** What a client is told of offers that are none. */
+export function offersLeftOut(count: number): string {
+  return `${count} left out of offers: each needs an object offer, and an offer_id of at most ${SHORT_CHARACTERS_MAX} characters`
+}
+
+/**
+ * `complete` and `incomplete` count the announcing peer too, as the protocol's clients expect. `warning`: ''
+ * for none; clients show it, and take the response for what it is otherwise.
+ */
 export function announceResponse(
   interval: number,
   complete: number,
   incomplete: number,
   infoHash: string,
+  warning: string,
 ): string {
-  return `{"action":"announce","interval":${interval},"complete":${complete},"incomplete":${incomplete},"info_hash":${infoHash}}`
+  const told = warning === '' ? '' : `,"warning message":"${warning}"`
+  return `{"action":"announce","interval":${interval},"complete":${complete},"incomplete":${incomplete},"info_hash":${infoHash}${told}}`
 }
 
 export function scrapeFile(

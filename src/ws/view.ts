@@ -46,6 +46,11 @@ function messageFamilies(reading: Reading): MetricFamily[] {
       byLabel(reading, 'rejected_', 'reason'),
     ),
     plain(reading, 'offers_received', 'Offers that clients made.'),
+    counterFamily(
+      'tracker_ws_offers_left_out_total',
+      'Items of offers that were none, and offers beyond max_offers, by reason.',
+      byLabel(reading, 'offers_left_out_', 'reason'),
+    ),
     plain(reading, 'offers_sent', 'Offers that were passed on to peers.'),
     plain(reading, 'answers_sent', 'Answers that were passed on to who had made the offer.'),
     plain(reading, 'received_messages', 'Messages received.'),

@@ -34,6 +34,7 @@ export interface Message {
   readonly interval?: number
   readonly files?: Record<string, { complete: number; incomplete: number; downloaded: number }>
   readonly 'failure reason'?: string
+  readonly 'warning message'?: string
 }
 
 /** A handshake that was refused. */

@@ -14,7 +14,9 @@ import {
   HASH_TEXT,
   HASH_TEXT_END,
   HASH_WORDS,
+  ID_WORDS,
   INVALID,
+  OFFER_ID,
   OFFER_ITEM,
   OFFER_ITEM_END,
   OFFER_TEXT,
@@ -23,6 +25,7 @@ import {
   Request,
   VALID,
 } from '../../src/ws/request.ts'
+import { SHORT_CHARACTERS_MAX } from '../../src/ws/scan.ts'
 
 const HASH = 'hhhhhhhhhhhhhhhhhhhh'
 const PEER = '-WW0001-pppppppppppp'
@@ -204,24 +207,68 @@ describe('offers', () => {
       { offer: null, offer_id: PEER },
       { offer: 'v=0', offer_id: PEER },
       { offer: [], offer_id: PEER },
-      { offer: {}, offer_id: 'short' },
+      { offer: {}, offer_id: 'o'.repeat(SHORT_CHARACTERS_MAX + 1) },
       { offer: {}, offer_id: 7 },
+      { offer: {}, offer_id: null },
     ]
     const request = read({ offers: [...bad, offer(1), ...bad, offer(2)] })
     expect(offersOf(request)).toEqual([offer(1), offer(2)].map((o) => JSON.stringify(o.offer)))
+    expect(request).toMatchObject({ offersInvalid: 2 * bad.length, offersBeyond: 0 })
+    read({ offers: [offer(1)] }, request)
+    expect(request.offersInvalid).toBe(0)
+  })
+
+  test.each([
+    '',
+    'short',
+    'o'.repeat(16),
+    'o'.repeat(19),
+    'o'.repeat(21),
+    `${'o'.repeat(19)}\u0100`,
+    '\ud800',
+    'o'.repeat(SHORT_CHARACTERS_MAX),
+  ])('may have the id %p', (offer_id) => {
+    const request = read({ offers: [{ offer: {}, offer_id }] })
+    expect(request.offerCount).toBe(1)
+    expect(read({ offer_id }).offerId).toBe(VALID)
+    expect(read({ info_hash: offer_id, peer_id: offer_id, to_peer_id: offer_id })).toMatchObject({
+      infoHash: INVALID,
+      peerId: INVALID,
+      toPeerId: INVALID,
+    })
+  })
+
+  test('have ids that are the same however they are spelled, and differ otherwise', () => {
+    const words = (text: string) => {
+      const { offers, ids } = read(
+        `{"offers":[{"offer":{},"offer_id":"${text}"}],"offer_id":"${text}"}`,
+      )
+      expect(offers.slice(0, ID_WORDS)).toEqual(ids.slice(OFFER_ID, OFFER_ID + ID_WORDS))
+      return offers.slice(0, ID_WORDS).join()
+    }
+    expect(words('a\u00e9/\u4e2d')).toBe(words('\\u0061\\u00E9\\/\\u4e2d'))
+    const texts = ['', 'a', 'b', 'aa', '\u0000'.replace('\u0000', '\\u0000'), 'o'.repeat(16)]
+    for (const length of [19, 20, 21, 63, 64]) {
+      // Each place counts, and so does the length.
+      for (let at = 0; at < length; at++)
+        texts.push(`${'o'.repeat(at)}x${'o'.repeat(length - at - 1)}`)
+      texts.push('o'.repeat(length))
+    }
+    expect(new Set(texts.map(words)).size).toBe(texts.length)
   })
 
   test('beyond the limit are left out, and still have to be JSON', () => {
     const offers = Array.from({ length: 12 }, (_, i) => offer(i % 10, `v=${i}`))
     const request = read({ offers }, new Request(3, 1))
-    expect(request.offerCount).toBe(3)
+    expect(request).toMatchObject({ offerCount: 3, offersInvalid: 0, offersBeyond: 9 })
     expect(read({ offers }, new Request(0, 1)).offerCount).toBe(0)
     const broken = JSON.stringify({ offers }).replace('v=11', 'v=\u0001')
     expect(parse(new Request(3, 1), broken)).toBe(false)
   })
 
   test.each([null, 'a', 5, {}, { 0: offer(1) }])('%p are none', (offers) => {
-    expect(read({ offers }).offerCount).toBe(0)
+    const offersInvalid = offers === null ? 0 : 1
+    expect(read({ offers })).toMatchObject({ offerCount: 0, offersInvalid })
   })
 
   test('are passed on whole only when nothing else is in them', () => {

@@ -121,6 +121,13 @@ describe.each(WORKERS)('with %d socket workers', (workers) => {
         files: { [hash]: known, [unknown]: none },
       })
     }
+    // Each once, however often and in whatever spelling it was asked for: JSON.parse would hide the rest.
+    const escaped = JSON.stringify(hash).replace('h', '\\u0068')
+    const list = [hash, unknown, hash].map((each) => JSON.stringify(each))
+    client.send(`{"action":"scrape","info_hash":[${[...list, escaped, ...list].join()}]}`)
+    const text = await client.nextText()
+    expect(text.match(/"complete"/g)).toHaveLength(2)
+    expect(JSON.parse(text).files).toEqual({ [hash]: known, [unknown]: none })
     const single = await client.ask({ action: 'scrape', info_hash: unknown })
     expect(single).toEqual({ action: 'scrape', files: { [unknown]: none } })
     expect(await client.ask({ action: 'scrape', info_hash: [] })).toEqual({

@@ -184,6 +184,69 @@ describe.each(WORKERS)('with %d socket workers', (workers) => {
     })
   })
 
+  test('the order of keys in a message means nothing', async () => {
+    const hash = newHash()
+    const [a, b] = await connectMany(2)
+    const shuffled = (message: object, by: number) => {
+      const fields = Object.entries(message)
+      return Object.fromEntries([...fields.slice(by), ...fields.slice(0, by)].reverse())
+    }
+    await a.ask(announce(hash, 1))
+    for (let by = 0; by < 8; by++) {
+      const offers = [shuffled(offer(by), by & 1)]
+      const response = await b.ask(shuffled(announce(hash, 2, { offers, event: 'update' }), by))
+      expect(response).toMatchObject({ info_hash: hash, incomplete: 2 })
+      const offered = await a.next()
+      expect(offered).toEqual({
+        action: 'announce',
+        info_hash: hash,
+        peer_id: peerId(2),
+        ...offer(by),
+      })
+      a.send(shuffled(answer(hash, 1, offered), by))
+      expect(await b.next()).toMatchObject({ offer_id: offerId(by), peer_id: peerId(1) })
+    }
+    for (const by of [0, 1]) {
+      const scrape = await a.ask(shuffled({ action: 'scrape', info_hash: hash }, by))
+      expect(scrape.files?.[hash].incomplete).toBe(2)
+    }
+  })
+
+  test('an offer may have any short string for an id', async () => {
+    const hash = newHash()
+    const [a, b] = await connectMany(2)
+    await a.ask(announce(hash, 1))
+    const ids = ['', '0', 'sixteen bytes id', '\u4e2d"\\\u0001', 'x'.repeat(21), 'y'.repeat(64)]
+    for (const offer_id of ids) {
+      await b.ask(announce(hash, 2, { offers: [{ ...offer(1), offer_id }] }))
+      const offered = await a.next()
+      expect(offered.offer_id).toBe(offer_id)
+      const wrong = await a.ask(
+        answer(hash, 1, { ...offered, offer_id: `${offer_id}x`.slice(-64) }),
+      )
+      expect(wrong['failure reason']).toContain(
+        offer_id === ids.at(-1) ? 'No such' : 'No such offer',
+      )
+      a.send(answer(hash, 1, offered))
+      expect(await b.next()).toMatchObject({ offer_id, answer: { sdp: 'answer' } })
+    }
+    const offer_id = 'z'.repeat(65)
+    const refusal = await a.ask(answer(hash, 1, { peer_id: peerId(2), offer_id }))
+    expect(refusal['failure reason']).toContain('Invalid answer')
+  })
+
+  test('who sends offers that are none is told, and gets the rest passed on', async () => {
+    const hash = newHash()
+    const [a, b] = await connectMany(2)
+    await a.ask(announce(hash, 1))
+    const offers = [{ ...offer(1), offer_id: 'z'.repeat(65) }, null, offer(2)]
+    const response = await b.ask(announce(hash, 2, { offers }))
+    expect(response).toMatchObject({ info_hash: hash, complete: 0, incomplete: 2 })
+    expect(response['warning message']).toContain('2 left out of offers')
+    expect(await a.next()).toMatchObject(offer(2))
+    expect(await a.settled()).toEqual([])
+  })
+
   test('messages to one connection keep their order', async () => {
     const hash = newHash()
     const [a, b] = await connectMany(2)
