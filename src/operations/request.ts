@@ -28,13 +28,18 @@ export class FailedRequests {
     this.tell = tell
   }
 
-  answer(error: unknown, now = performance.now()): Response {
+  /** Only tells of it. */
+  report(error: unknown, now = performance.now()): void {
     this.count++
     if (now - this.toldAt >= TELL_MILLISECONDS) {
       this.toldAt = now
       const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
       this.tell(`HTTP requests that could not be answered since the start: ${this.count}: ${what}`)
     }
+  }
+
+  answer(error: unknown, now = performance.now()): Response {
+    this.report(error, now)
     return new Response('This should not have happened.\n', {
       status: 500,
       headers: { 'content-type': 'text/plain; charset=utf-8', connection: 'close' },

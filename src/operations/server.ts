@@ -4,17 +4,15 @@
 import { addressText, parseSocketAddress, type SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { logFor } from '../log/log.ts'
+import { isServedAs } from './hosts.ts'
+import { type HttpAnswer, type HttpRequest, HttpServer } from './http.ts'
 import { CONTENT_SECURITY_POLICY, liveHtml, pageHtml } from './page.ts'
 import { PROMETHEUS_TYPE, prometheusText } from './prometheus.ts'
 import { FailedRequests, requestPath } from './request.ts'
 import { Sampler } from './sampler.ts'
+import type { OperationsConfig } from './settings.ts'
 import { statsOf } from './stats.ts'
 import type { TrackerView } from './view.ts'
-
-/** A request has no body; what is longer than this is refused before it is read. */
-const BODY_BYTES_MAX = 1024
-/** A connection that says nothing for so long (seconds) is closed. */
-const IDLE_SECONDS = 30
 
 /**
  * Whether another process may have the port at the same time: 'alone' no, 'first' not yet, 'beside'
@@ -30,41 +28,50 @@ const COMMON_HEADERS = {
   'Content-Security-Policy': CONTENT_SECURITY_POLICY,
 }
 
+const UNKNOWN_NAME =
+  'this endpoint is not served under that name: use an address or localhost, or add the name to ' +
+  '[operations] host_names\n'
+
 export class OperationsServer {
   readonly address: SocketAddress
   private readonly view: TrackerView
   private readonly sampler: Sampler
-  private readonly server: Bun.Server<undefined>
+  private readonly names: readonly string[]
+  private readonly server: HttpServer
   private readonly failedRequests = new FailedRequests((text) => logFor('operations').error(text))
   private readonly startedAt = Date.now()
 
   /** Opens the socket and starts to look at the tracker. Throws StartError when that cannot be. */
-  constructor(address: string, view: TrackerView, sharing: PortSharing = 'alone') {
+  constructor(
+    { address, host_names }: Pick<OperationsConfig, 'address' | 'host_names'>,
+    view: TrackerView,
+    sharing: PortSharing = 'alone',
+  ) {
     const wanted = parseSocketAddress(address)
     if ('fault' in wanted)
       throw new StartError(`[operations] address = '${address}' ${wanted.fault}`)
     this.view = view
+    this.names = [host_names].flat()
     this.sampler = new Sampler(view)
     this.server = this.listen(wanted, sharing)
-    this.address = { ...wanted, port: this.server.port ?? wanted.port }
+    this.address = { ...wanted, port: this.server.port }
     this.sampler.start()
   }
 
   /** Closes the socket and all connections. */
   stop(): void {
     this.sampler.stop()
-    this.server.stop(true)
+    this.server.stop()
   }
 
-  private listen(wanted: SocketAddress, sharing: PortSharing): Bun.Server<undefined> {
+  private listen(wanted: SocketAddress, sharing: PortSharing): HttpServer {
+    const answer = (request: HttpRequest) => this.answer(request)
     try {
-      if (sharing === 'alone') return this.open(wanted, false)
-      if (sharing === 'beside') return this.open(wanted, true)
+      if (sharing !== 'first') return new HttpServer(wanted, sharing === 'beside', answer)
       // With sharing from the start, a port in use would be no error.
-      const probe = this.open(wanted, false)
-      const port = probe.port ?? wanted.port
-      void probe.stop(true)
-      return this.open({ ...wanted, port }, true)
+      const probe = new HttpServer(wanted, false, answer)
+      probe.stop()
+      return new HttpServer({ ...wanted, port: probe.port }, true, answer)
     } catch (error) {
       const { code, message } = error as { code?: string; message: string }
       const where = addressText(wanted)
@@ -75,26 +82,23 @@ export class OperationsServer {
     }
   }
 
-  private open({ host, port }: SocketAddress, reusePort: boolean): Bun.Server<undefined> {
-    return Bun.serve({
-      hostname: host,
-      port,
-      development: false,
-      // Said explicitly: without «development» it would be on.
-      reusePort,
-      idleTimeout: IDLE_SECONDS,
-      maxRequestBodySize: BODY_BYTES_MAX,
-      fetch: (request) => this.answer(request),
-      error: (error) => this.failedRequests.answer(error),
-    })
+  private answer(request: HttpRequest): HttpAnswer {
+    try {
+      return this.page(request)
+    } catch (error) {
+      this.failedRequests.report(error)
+      return text('This should not have happened.\n', 500)
+    }
   }
 
-  private answer(request: Request): Response {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+  private page({ method, target, host }: HttpRequest): HttpAnswer {
+    // Browsers always name the host.
+    if (host !== null && !isServedAs(host, this.names)) return text(UNKNOWN_NAME, 421)
+    if (method !== 'GET' && method !== 'HEAD') {
       return text('only GET and HEAD are served here\n', 405, { Allow: 'GET, HEAD' })
     }
     const { view, sampler, startedAt } = this
-    switch (requestPath(request.url)) {
+    switch (requestPath(target)) {
       case '/':
         return html(pageHtml(view, sampler, startedAt))
       case '/live':
@@ -118,7 +122,7 @@ export class OperationsServer {
    * 503 only for what a restart may mend, since whoever asks may do just that. Under a load that is too
    * high it would make things worse: the answer is 200, and tells the trouble.
    */
-  private health(): Response {
+  private health(): HttpAnswer {
     const troubles = this.view.troubles()
     const isHealthy = troubles.every(({ restartHelps }) => restartHelps !== true)
     const lines = troubles.map(({ severity, text, remedy }) => `${severity}: ${text} ${remedy}\n`)
@@ -127,16 +131,16 @@ export class OperationsServer {
   }
 }
 
-function text(body: string, status: number, headers: Record<string, string> = {}): Response {
+function text(body: string, status: number, headers: Record<string, string> = {}): HttpAnswer {
   const type = { 'Content-Type': 'text/plain; charset=utf-8' }
-  return new Response(body, { status, headers: { ...COMMON_HEADERS, ...type, ...headers } })
+  return { status, headers: { ...COMMON_HEADERS, ...type, ...headers }, body }
 }
 
-function html(body: string): Response {
+function html(body: string): HttpAnswer {
   return text(body, 200, { 'Content-Type': 'text/html; charset=utf-8' })
 }
 
-function json(body: object): Response {
+function json(body: object): HttpAnswer {
   return text(`${JSON.stringify(body, null, 2)}\n`, 200, {
     'Content-Type': 'application/json; charset=utf-8',
   })

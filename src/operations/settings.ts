@@ -2,7 +2,8 @@
 // by server.ts. Owns nothing.
 import { ADDRESS_FORMS, checkSocketAddress, parseSocketAddress } from '../config/address.ts'
 import { type ConfigOf, type Finding, section, warning } from '../config/schema.ts'
-import { boolean, string } from '../config/setting.ts'
+import { boolean, string, stringOrList } from '../config/setting.ts'
+import { isHostName } from './hosts.ts'
 
 export const operationsSettings = section(
   'A web page and figures for the operator, on an address of their own.',
@@ -18,6 +19,16 @@ export const operationsSettings = section(
 
       There is no password and no encryption: keep it on an address that others cannot reach, and
       use a reverse proxy to show it to more people.`,
+    ),
+    host_names: stringOrList(
+      '',
+      { allowed: "'', or a host name such as 'tracker.example.com'", check: checkHostName },
+      `Names under which a browser or a scraper may ask for them, such as 'tracker' in a network of
+      containers. Any address and localhost are always served, other names are refused.
+
+      Without that, any web page that you open in a browser near the tracker could read them: it only
+      has to let its own name lead to the endpoint's address. A reverse proxy that passes the outer
+      name on needs it here.`,
     ),
     show_info_hashes: boolean(
       false,
@@ -48,4 +59,14 @@ function checkAddress(text: string) {
   return fault === null || port === undefined
     ? fault
     : { ...fault, remedy: `Write '127.0.0.1:${port}'` }
+}
+
+function checkHostName(text: string) {
+  if (text === '' || isHostName(text)) return null
+  const [, name] = /^(?:https?:\/\/)?([^/:]+)(?::\d+)?\/?$/.exec(text) ?? []
+  const example = name !== undefined && isHostName(name) ? name : 'tracker.example.com'
+  return {
+    fault: 'is not a host name',
+    remedy: `Write it without scheme and port, such as '${example}'`,
+  }
 }

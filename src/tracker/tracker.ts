@@ -194,8 +194,8 @@ export abstract class Tracker<S extends Schema> {
 
   /** Opens the endpoint of [operations] address; returns where it is, null for none. */
   private serveOperations(version: string, settings: () => string): string | null {
-    const { address } = this.config.operations
-    if (address === '') return null
+    const { operations } = this.config
+    if (operations.address === '') return null
     const view = new View({
       name: this.name,
       version,
@@ -209,7 +209,7 @@ export abstract class Tracker<S extends Schema> {
     })
     const { keeper } = this.given
     const sharing = keeper === null ? 'alone' : keeper.takesOver ? 'beside' : 'first'
-    const server = new OperationsServer(address, view, sharing)
+    const server = new OperationsServer(operations, view, sharing)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
   }

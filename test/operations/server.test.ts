@@ -9,7 +9,10 @@ async function serving(
   use: (get: (path: string, init?: RequestInit) => Promise<Response>, view: FakeView) => unknown,
 ): Promise<void> {
   const view = new FakeView()
-  const server = new OperationsServer('127.0.0.1:0', view)
+  const server = new OperationsServer(
+    { address: '127.0.0.1:0', host_names: ['tracker.example'] },
+    view,
+  )
   const base = `http://127.0.0.1:${server.address.port}`
   try {
     await use((path, init) => fetch(base + path, init), view)
@@ -133,6 +136,31 @@ describe('the operations endpoint', () => {
       expect(page).toContain('<pre>name = &#39;&lt;b&gt;&amp;&#39;'.replaceAll('&#39;', "'"))
     }))
 
+  test('only own names are served, whatever is asked for', () =>
+    serving(async (get) => {
+      for (const path of ['/', '/live', '/metrics', '/stats.json', '/health', '/ready', '/x']) {
+        const other = await get(path, { headers: { Host: 'rebound.example:9000' } })
+        expect(other.status).toBe(421)
+        expect(await other.text()).toContain('[operations] host_names')
+        expect((await get(path, { headers: { Host: 'tracker.example' } })).status).not.toBe(421)
+        expect((await get(path, { headers: { Host: 'localhost:1' } })).status).not.toBe(421)
+      }
+    }))
+
+  test('a view that throws is answered shortly, and told of in the log once', () =>
+    serving(async (get, view) => {
+      view.families = () => {
+        throw new Error('a fault')
+      }
+      for (let i = 0; i < 3; i++) {
+        const response = await get('/metrics')
+        expect([response.status, await response.text()]).toEqual([
+          500,
+          'This should not have happened.\n',
+        ])
+      }
+    }))
+
   test('tables are shown as they are, as text', () =>
     serving(async (get) => {
       expect(await (await get('/live')).text()).toContain('<td>&lt;i&gt;</td><td>12,345</td>')
@@ -146,7 +174,8 @@ describe('the operations endpoint', () => {
     const other = createServer()
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
     const { port } = other.address() as { port: number }
-    const start = () => new OperationsServer(`127.0.0.1:${port}`, new FakeView())
+    const start = () =>
+      new OperationsServer({ address: `127.0.0.1:${port}`, host_names: '' }, new FakeView())
     expect(start).toThrow(StartError)
     expect(start).toThrow(
       /cannot listen on 127\.0\.0\.1:\d+ \(\[operations\] address\): EADDRINUSE/,

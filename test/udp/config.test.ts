@@ -33,7 +33,7 @@ const DEFAULTS: UdpConfig = {
   },
   handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
   statistics: { interval: 0, peer_clients: false, torrent_peer_histograms: false },
-  operations: { address: '', show_info_hashes: false },
+  operations: { address: '', host_names: '', show_info_hashes: false },
   access_list: { mode: 'off', path: '' },
   cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },
   privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },

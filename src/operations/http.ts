@@ -1,0 +1,193 @@
+// A small HTTP server for the operations endpoint: GET and HEAD, one answer per connection. Used by
+// server.ts. Owns the listening socket, its connections, and a timer while there are any.
+//
+// Not the runtime's server, because that has no limit on connections, and makes an answer for each of the
+// requests that a client sends without reading. Here a connection gets one answer and is closed, so the
+// number of connections bounds the answers under way too. When there are too many the oldest gives way:
+// whoever keeps connections open cannot keep the operator out.
+import type { SocketAddress } from '../config/address.ts'
+
+/** A browser, a few scrapers and health checks at the same moment are a tenth of it. */
+const CONNECTIONS_MAX = 64
+/** Browsers send one or two thousand, with cookies of other servers on the same host more. */
+const HEAD_BYTES_MAX = 16_384
+/** To send a head, to read an answer, and to close behind it. */
+const HEAD_MILLISECONDS = 5000
+const ANSWER_MILLISECONDS = 20_000
+const CLOSE_MILLISECONDS = 2000
+const LOOK_MILLISECONDS = 500
+
+export interface HttpRequest {
+  readonly method: string
+  readonly target: string
+  /** Null in HTTP 1.0 without one. */
+  readonly host: string | null
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+interface Visit {
+  head: string
+  answered: boolean
+  /** What the socket has not taken yet. */
+  rest: Uint8Array
+  deadline: number
+}
+
+type Socket = Bun.Socket<Visit>
+
+export class HttpServer {
+  readonly port: number
+  private readonly answer: (request: HttpRequest) => HttpAnswer
+  private readonly listener: Bun.TCPSocketListener<Visit>
+  /** The oldest first. */
+  private readonly sockets = new Set<Socket>()
+  private timer: ReturnType<typeof setInterval> | undefined
+
+  /** `answer` must not throw. Throws what the runtime throws when it cannot listen. */
+  constructor(
+    { host, port }: SocketAddress,
+    reusePort: boolean,
+    answer: (request: HttpRequest) => HttpAnswer,
+  ) {
+    this.answer = answer
+    // The runtime knows the option; its types do not.
+    const sharing = { reusePort }
+    this.listener = Bun.listen<Visit>({
+      ...sharing,
+      hostname: host,
+      port,
+      // Whoever has sent all there is to send still wants the answer.
+      allowHalfOpen: true,
+      socket: {
+        open: (socket) => this.opened(socket),
+        data: (socket, chunk) => this.received(socket, chunk),
+        drain: (socket) => this.flush(socket),
+        end: (socket) => this.ended(socket),
+        close: (socket) => this.closed(socket),
+        error: (socket) => socket.terminate(),
+      },
+    })
+    this.port = this.listener.port
+  }
+
+  /** Closes the socket and all connections. */
+  stop(): void {
+    clearInterval(this.timer)
+    this.listener.stop(true)
+  }
+
+  private opened(socket: Socket): void {
+    const deadline = performance.now() + HEAD_MILLISECONDS
+    socket.data = { head: '', answered: false, rest: new Uint8Array(0), deadline }
+    this.sockets.add(socket)
+    this.timer ??= setInterval(() => this.closeLate(), LOOK_MILLISECONDS)
+    if (this.sockets.size <= CONNECTIONS_MAX) return
+    for (const oldest of this.sockets) {
+      oldest.terminate()
+      this.sockets.delete(oldest)
+      return
+    }
+  }
+
+  private closed(socket: Socket): void {
+    this.sockets.delete(socket)
+    if (this.sockets.size > 0) return
+    clearInterval(this.timer)
+    this.timer = undefined
+  }
+
+  private closeLate(): void {
+    const now = performance.now()
+    for (const socket of this.sockets) if (socket.data.deadline < now) socket.terminate()
+  }
+
+  private received(socket: Socket, chunk: Uint8Array): void {
+    const visit = socket.data
+    if (visit.answered) return
+    visit.head += Buffer.from(chunk).toString('latin1')
+    // Lines may end without a carriage return, and a head may begin with empty ones (RFC 9112, 2.2).
+    visit.head = visit.head.replace(/^[\r\n]+/, '')
+    const end = visit.head.search(/\r?\n\r?\n/)
+    const isTooLong = (end === -1 ? visit.head.length : end) > HEAD_BYTES_MAX
+    if (end === -1 && !isTooLong) return
+    const request = isTooLong ? 431 : parseHead(visit.head.slice(0, end))
+    visit.head = ''
+    if (typeof request === 'number') this.send(socket, refusal(request), false)
+    else this.send(socket, this.answer(request), request.method === 'HEAD')
+  }
+
+  private send(socket: Socket, { status, headers, body }: HttpAnswer, withoutBody: boolean): void {
+    const length = Buffer.byteLength(body)
+    const all = {
+      ...headers,
+      Date: new Date().toUTCString(),
+      'Content-Length': length,
+      Connection: 'close',
+    }
+    const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+    const head = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Other'}\r\n${lines.join('')}\r\n`
+    const visit = socket.data
+    visit.answered = true
+    visit.deadline = performance.now() + ANSWER_MILLISECONDS
+    visit.rest = Buffer.from(withoutBody ? head : head + body)
+    this.flush(socket)
+  }
+
+  private flush(socket: Socket): void {
+    const visit = socket.data
+    if (!visit.answered) return
+    if (visit.rest.length > 0) {
+      const written = socket.write(visit.rest)
+      if (written < 0) return
+      visit.rest = visit.rest.subarray(written)
+    }
+    if (visit.rest.length > 0) return
+    // What it goes on sending is read and dropped: closing at once would take the answer back.
+    visit.deadline = Math.min(visit.deadline, performance.now() + CLOSE_MILLISECONDS)
+    socket.shutdown()
+  }
+
+  /** The client sends no more. */
+  private ended(socket: Socket): void {
+    if (!socket.data.answered || socket.data.rest.length === 0) socket.end()
+  }
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  421: 'Misdirected Request',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+  505: 'HTTP Version Not Supported',
+}
+
+/** The request of a head, or the status of its refusal. */
+export function parseHead(head: string): HttpRequest | number {
+  const [first, ...lines] = head.split(/\r?\n/)
+  const [, method, target, major, minor] = /^([A-Z]+) (\S+) HTTP\/(\d)\.(\d)$/.exec(first) ?? []
+  if (method === undefined) return 400
+  if (major !== '1') return 505
+  const hosts: string[] = []
+  for (const line of lines) {
+    // Also folded lines, which nobody may send any more.
+    const [, name, value] = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? []
+    if (name === undefined) return 400
+    if (name.toLowerCase() === 'host') hosts.push(value)
+  }
+  if (hosts.length > 1 || (hosts.length === 0 && minor !== '0')) return 400
+  return { method, target, host: hosts[0] ?? null }
+}
+
+function refusal(status: number): HttpAnswer {
+  const headers = { 'Content-Type': 'text/plain; charset=utf-8' }
+  return { status, headers, body: `${REASONS[status]?.toLowerCase()}\n` }
+}
