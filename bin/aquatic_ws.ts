@@ -1,5 +1,6 @@
 // aquatic_ws: the WebTorrent tracker. The same file is the main thread and, started anew by it, each
 // worker: that works from source as well as in the single-file executable.
+import '../src/process/early-signals.ts'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { accessListFaults } from '../src/access-list/keeper.ts'

@@ -18,7 +18,16 @@ run_executable() {
   shift
   check_platform
   ensure_executables "$name"
+  ignore_reload_signals "$name"
   exec "$root/dist/$name" "$@"
+}
+
+# Until a tracker has handlers for its signals, which takes it some hundredths of a second, they must not
+# end it. Usage: ignore_reload_signals NAME
+ignore_reload_signals() {
+  case $1 in
+    aquatic_udp | aquatic_ws) trap '' HUP USR1 USR2 ;;
+  esac
 }
 
 # With -h or --help among the arguments, prints the calling script's own comment and ends.
@@ -201,5 +210,6 @@ launch() {
   name=$1
   shift
   find_bun
+  ignore_reload_signals "$name"
   exec "$bun" --no-env-file --config=/dev/null --no-install "$root/bin/$name.ts" "$@"
 }

@@ -25,6 +25,8 @@ export interface Log {
   info(text: string): void
   debug(text: string): void
   trace(text: string): void
+  /** Whatever the level: what came of a signal, whose sender waits for the answer. */
+  always(level: 'info' | 'warn' | 'error', text: string): void
 }
 
 /** Sets level and form for the whole process; call it again to change it. Before that nothing is logged. */
@@ -63,6 +65,7 @@ export function logFor(part: string): Log {
     info: (text) => logger.info('{text}', { text }),
     debug: (text) => logger.debug('{text}', { text }),
     trace: (text) => logger.trace('{text}', { text }),
+    always: (level, text) => writeRunning(lineWith(new Date(), level, part, text)),
   }
 }
 
@@ -85,7 +88,10 @@ function lineOf(record: LogRecord): string {
   const level = record.level === 'warning' ? 'warn' : record.level
   const part = record.category.slice(1).join('.')
   const text = record.message.map(String).join('')
-  const time = new Date(record.timestamp)
+  return lineWith(new Date(record.timestamp), level, part, text)
+}
+
+function lineWith(time: Date, level: string, part: string, text: string): string {
   if (currentFormat === 'json') return jsonLine(time, level, part, { message: text })
   // One event is one line, and bytes from outside cannot drive the reader's terminal.
   const line = printable(text.replace(/\s*\n\s*/g, ' | '))

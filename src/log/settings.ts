@@ -7,7 +7,7 @@ export const logLevel = choice(
   LOG_LEVELS,
   `Write events of this weight and above to standard error: error is what needs attention, warn
     what may, info what changes rarely, debug and trace are for finding faults. off writes none. The
-    line that tells of the start is always written.`,
+    line that tells of the start is always written, and so is what came of a signal.`,
 )
 
 export const logFormat = choice(

@@ -5,6 +5,7 @@
 // A failed write is no reason to stop serving: it is logged as an error, counted, and tried again.
 import { StartError } from '../config/cli.ts'
 import { type Log, writeNotice } from '../log/log.ts'
+import { signals } from '../process/signals.ts'
 import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import { SnapshotRefused } from './block-reader.ts'
 import { SnapshotStopped } from './block-writer.ts'
@@ -122,7 +123,7 @@ export class Keeper {
     const actions = { snapshot: () => this.handOverSnapshot(), stop, resume: () => this.resume() }
     this.handOver = new HandOver(this.pathOf(SOCKET_SUFFIX), actions, log)
     await this.handOver.listen()
-    process.on('SIGUSR2', () => this.writeNow())
+    signals.on('SIGUSR2', () => this.writeNow(true))
     this.setTimer()
   }
 
@@ -196,14 +197,18 @@ export class Keeper {
     this.handingOver = false
   }
 
-  private writeNow(): void {
-    if (this.underWay !== null || this.handingOver) return
-    this.underWay = this.write(this.options.state.suffix, true).then(() => {
+  /** `isAsked`: by somebody who waits for the answer. */
+  private writeNow(isAsked = false): void {
+    if (this.underWay !== null || this.handingOver) {
+      if (isAsked) this.options.log.always('info', 'a snapshot is being written already (SIGUSR2)')
+      return
+    }
+    this.underWay = this.write(this.options.state.suffix, true, isAsked).then(() => {
       this.underWay = null
     })
   }
 
-  private async write(suffix: string, gently: boolean): Promise<boolean> {
+  private async write(suffix: string, gently: boolean, isAsked = false): Promise<boolean> {
     const { state, log } = this.options
     const { bootId } = this
     const isRest = suffix === REST_SUFFIX
@@ -214,12 +219,16 @@ export class Keeper {
       const path = this.pathOf(suffix)
       const written = await state.write({ path, bootId, gently, mustStop, ...seenSince })
       this.failure = null
-      log.info(`snapshot written: ${written}`)
+      const text = `snapshot written: ${written}`
+      if (isAsked) log.always('info', text)
+      else log.info(text)
       return true
     } catch (error) {
       if (error instanceof SnapshotStopped) return false
       this.failure = (error as Error).message
-      log.error(`the snapshot could not be written: ${this.failure}`)
+      const text = `the snapshot could not be written: ${this.failure}`
+      if (isAsked) log.always('error', text)
+      else log.error(text)
       return false
     }
   }

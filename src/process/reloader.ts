@@ -10,6 +10,7 @@ import type { ConfigOf, Schema } from '../config/schema.ts'
 import type { Log } from '../log/log.ts'
 import { type PrivilegeConfig, pathBelow } from './privileges.ts'
 import type { ServiceManager } from './service-manager.ts'
+import { signals } from './signals.ts'
 
 export interface ReloadRules<S extends Schema> {
   readonly schema: S
@@ -50,22 +51,24 @@ export class Reloader<S extends Schema> {
   /** Call it once the tracker serves. `rootHasChanged`: the settings file is called otherwise now. */
   start(rootHasChanged: boolean, service: ServiceManager): void {
     if (rootHasChanged) this.path = this.pathInside
-    process.on('SIGHUP', () => service.reload(() => this.reload(rootHasChanged)))
+    signals.on('SIGHUP', () => service.reload(() => this.reload(rootHasChanged)))
   }
 
   private reload(rootHasChanged: boolean): void {
     const { context, log } = this
     if (this.path === null && context.configPath !== null && rootHasChanged) {
-      log.error(
+      log.always(
+        'error',
         `settings stay as they are: ${context.configPath} is not below [privileges] chroot_path, so ` +
           'it cannot be read again',
       )
       return
     }
     const loaded = context.load(this.path)
-    for (const warning of loaded.warnings) log.warn(warning)
+    for (const warning of loaded.warnings) log.always('warn', warning)
     if (loaded.problems.length > 0) {
-      for (const problem of loaded.problems) log.error(`settings stay as they are: ${problem}`)
+      for (const problem of loaded.problems)
+        log.always('error', `settings stay as they are: ${problem}`)
       return
     }
     this.change(loaded.config)
@@ -80,10 +83,9 @@ export class Reloader<S extends Schema> {
     const paths = new Set(now.map(({ path }) => path))
     this.config = withChanges(rules.schema, this.config, wanted, paths)
     rules.apply(this.config, paths)
-    // In `warn`, because an operator who has sent the signal wants to see what came of it.
-    if (changes.length === 0) log.warn('settings read again: nothing has changed')
-    if (now.length > 0) log.warn(`settings changed: ${listOf(now)}`)
-    if (later.length > 0) log.warn(`settings that need a restart: ${listOf(later)}`)
+    if (changes.length === 0) log.always('info', 'settings read again: nothing has changed')
+    if (now.length > 0) log.always('info', `settings changed: ${listOf(now)}`)
+    if (later.length > 0) log.always('info', `settings that need a restart: ${listOf(later)}`)
   }
 }
 

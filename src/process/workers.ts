@@ -19,6 +19,7 @@ import type { Trouble, TroubleSource } from './troubles.ts'
 const STOP_MILLISECONDS = 900
 
 const READY_MESSAGE = 'ready'
+const DONE_MESSAGE = 'done'
 export const STOP_MESSAGE = 'stop'
 export const DRAIN_MESSAGE = 'drain'
 
@@ -96,12 +97,6 @@ export class Workers {
     this.listener = listener
   }
 
-  /** From now on a signal stops the workers, and the process after them. */
-  stopOnSignals(): void {
-    process.on('SIGTERM', () => this.stop())
-    process.on('SIGINT', () => this.stop())
-  }
-
   /** Calls `listener` when the stop begins. */
   onStop(listener: () => void): void {
     this.stopListeners.push(listener)
@@ -112,8 +107,15 @@ export class Workers {
     this.finish = finish
   }
 
-  /** Starts a worker; resolves once it serves. `ports`: those in `data`, which it gets for itself. */
-  start<T extends WorkerStart>(data: T, ports: readonly MessagePort[] = []): Promise<void> {
+  /**
+   * Starts a worker; resolves once it serves. `ports`: those in `data`, which it gets for itself. `done`
+   * is called once after a stop, when it uses nothing any more that it was lent.
+   */
+  start<T extends WorkerStart>(
+    data: T,
+    ports: readonly MessagePort[] = [],
+    done: () => void = () => {},
+  ): Promise<void> {
     const failure: FailureNotice = { program: this.program, format: logFormat() }
     const workerData = { ...data, failure }
     const worker = new Worker(this.entry, { workerData, transferList: [...ports] })
@@ -123,7 +125,10 @@ export class Workers {
     return new Promise((resolve) => {
       worker.once('message', () => {
         this.pulses.push(newPulse(data))
-        worker.on('message', this.listener)
+        worker.on('message', (message) => {
+          if (message === DONE_MESSAGE) done()
+          else this.listener(message)
+        })
         resolve()
       })
       worker.on('error', (error) => this.die(data, textOf(error)))
@@ -155,7 +160,9 @@ export class Workers {
     for (const thread of this.threads) thread.postMessage(message)
   }
 
+  /** The process ends after them. Whoever asks again, once they have ended, does not want to wait. */
   stop(): void {
+    if (this.ended) process.exit(0)
     if (this.stopping && !this.draining) return
     this.draining = false
     this.beginStop()
@@ -192,9 +199,6 @@ export class Workers {
 
   private async end(): Promise<void> {
     this.ended = true
-    // Who asks again does not want to wait for it.
-    process.on('SIGTERM', () => process.exit(0))
-    process.on('SIGINT', () => process.exit(0))
     await this.finish?.()
     process.exit(0)
   }
@@ -257,6 +261,11 @@ export function sayReady(): void {
     endProcess(1)
   })
   parentPort?.postMessage(READY_MESSAGE)
+}
+
+/** In a worker, after a stop: it uses nothing any more that the main thread lent it, such as sockets. */
+export function sayDone(): void {
+  parentPort?.postMessage(DONE_MESSAGE)
 }
 
 /** In tests, the name of a role: its first worker throws once it has served something. */

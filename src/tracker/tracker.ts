@@ -27,6 +27,7 @@ import { ProcessFigures } from '../process/figures.ts'
 import { giveUpRights, type PrivilegeConfig } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
+import { signals } from '../process/signals.ts'
 import { releaseStartCode } from '../process/start-code.ts'
 import { type TroubleSource, Troubles } from '../process/troubles.ts'
 import { stallTrouble, Workers } from '../process/workers.ts'
@@ -97,7 +98,7 @@ export abstract class Tracker<S extends Schema> {
 
   /** `name`: of the executable. */
   constructor(name: string, schema: S, log: Log, start: TrackerStart<S>) {
-    const { entry, config, swarms, keeper } = start
+    const { entry, config, swarms } = start
     this.name = name
     this.schema = schema
     this.log = log
@@ -110,11 +111,11 @@ export abstract class Tracker<S extends Schema> {
       this.sendAccessList(list),
     )
     this.troubles.add(stallTrouble(this.workers), this.accessList.troubleSource)
+    const { keeper } = start
     if (keeper !== null) this.troubles.add(keeper.troubleSource)
     this.troubles.onChange(([worst]) => {
       this.service.trouble(worst === undefined ? '' : `${worst.severity}: ${worst.text}`)
     })
-    if (keeper !== null) this.workers.beforeExit(() => keeper.finish())
   }
 
   protected abstract readonly watch: {
@@ -154,11 +155,13 @@ export abstract class Tracker<S extends Schema> {
 
   /** Resolves once the tracker serves. */
   async serve(version: string, context: RunContext<S>): Promise<void> {
-    const { name } = this
-    const { listening, identity, keeper } = this.given
+    const { identity, keeper } = this.given
     prepareRunning()
     await this.accessList.load()
+    signals.starting()
     await this.start()
+    // Nobody needs what has not begun: the folder of persistence stays as it was found.
+    if (signals.mustStop) return this.workers.stop()
     const reloader = this.reloader(context)
     const operations = this.serveOperations(version, () => reloader.settingsText)
     releaseStartCode()
@@ -167,10 +170,28 @@ export abstract class Tracker<S extends Schema> {
       keeper?.rootChanged()
       this.accessList.rootChanged()
     }
-    await keeper?.start(() => this.giveWay())
+    await this.startKeeper(keeper)
     this.accessList.start()
     this.startExport()
     reloader.start(identity !== null, this.service)
+    this.tellStart(version, operations)
+    signals.serving(() => this.workers.stop())
+  }
+
+  private async startKeeper(keeper: Keeper | null): Promise<void> {
+    if (keeper === null) {
+      const why = '[persistence] path names no folder'
+      signals.on('SIGUSR2', () => this.log.always('info', `nothing is written (SIGUSR2): ${why}`))
+      return
+    }
+    this.workers.beforeExit(() => keeper.finish())
+    await keeper.start(() => this.giveWay())
+  }
+
+  private tellStart(version: string, operations: string | null): void {
+    if (signals.mustStop) return
+    const { name } = this
+    const { listening } = this.given
     const addresses = listening.addresses.map(addressText).join(', ')
     const state = `listening on ${addresses} (${this.summary()})`
     writeNotice('info', `${name} ${version} ${state}`)
@@ -179,7 +200,7 @@ export abstract class Tracker<S extends Schema> {
   }
 
   private async start(): Promise<void> {
-    this.workers.stopOnSignals()
+    this.workers.onStop(() => signals.stopping())
     this.workers.onStop(() => this.watch.stop())
     this.workers.onStop(() => this.troubles.stop())
     this.workers.onStop(() => this.census?.stop())

@@ -25,6 +25,8 @@ export interface Listening {
   readonly begin: () => void
   /** Asks the system for other receive buffers; returns what it does not grant, for the log. */
   readonly setReceiveBuffers: (bytes: number) => string[]
+  /** Closes the sockets of one worker, once it does not use them any more. */
+  readonly close: (worker: number) => void
 }
 
 export interface WorkerSocket {
@@ -69,6 +71,9 @@ export function openSockets(config: UdpConfig, workers: number, beside = false):
       ),
     begin: () => {
       for (const bind of later) bind()
+    },
+    close: (worker) => {
+      for (const { sockets } of opened) closeSocket(sockets[worker].fd)
     },
   }
 }

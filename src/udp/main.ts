@@ -13,6 +13,7 @@ import type { Identity } from '../os/privileges.ts'
 import type { Keeper } from '../persistence/keeper.ts'
 import { SwarmState } from '../persistence/swarm-state.ts'
 import { identityFor } from '../process/privileges.ts'
+import { signals } from '../process/signals.ts'
 import { UpdateSender, type UpdateSource } from '../process/updates.ts'
 import { faultAskedOf, newHeartbeat } from '../process/workers.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
@@ -50,6 +51,7 @@ export async function runUdpTracker(
   entry: URL,
   context: RunContext<typeof udpSettings.schema>,
 ): Promise<void> {
+  signals.opening()
   setLog(config.log_level, config.log_format)
   const workers = {
     socket: config.socket_workers === 0 ? availableParallelism() : config.socket_workers,
@@ -131,11 +133,14 @@ class UdpTracker extends Tracker<typeof udpSettings.schema> {
 
   protected async startWorkers(): Promise<void> {
     const { socket, request } = this.own.workers
-    const data = [
-      ...Array.from({ length: request }, (_, index) => this.requestWorker(index)),
-      ...Array.from({ length: socket }, (_, index) => this.socketWorker(index)),
-    ]
-    await Promise.all(data.map((each) => this.workers.start(each, [each.updates.port])))
+    const requests = Array.from({ length: request }, (_, index) => this.requestWorker(index))
+    const sockets = Array.from({ length: socket }, (_, index) => this.socketWorker(index))
+    await Promise.all([
+      ...requests.map((data) => this.workers.start(data, [data.updates.port])),
+      ...sockets.map((data) =>
+        this.workers.start(data, [data.updates.port], () => this.own.listening.close(data.index)),
+      ),
+    ])
   }
 
   protected workersServe(): void {
@@ -165,10 +170,10 @@ class UdpTracker extends Tracker<typeof udpSettings.schema> {
     this.clients?.reader.setMaxAge(config.cleaning.max_peer_age)
     for (const worker of this.news) worker.send({ settings: workerSettings(config) })
     const { socket_recv_buffer_size } = config.network
-    // A worker that stops closes its sockets.
+    // The sockets of a worker that has stopped are closed.
     if (paths.has('network.socket_recv_buffer_size') && this.workers.areServing()) {
       const warnings = this.own.listening.setReceiveBuffers(socket_recv_buffer_size)
-      for (const warning of warnings) log.warn(warning)
+      for (const warning of warnings) log.always('warn', warning)
     }
   }
 

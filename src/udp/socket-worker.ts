@@ -14,9 +14,8 @@ import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
 import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
 import { Poll } from '../os/poll.ts'
 import { SendBatch } from '../os/send-batch.ts'
-import { closeSocket } from '../os/udp-socket.ts'
 import type { UpdateSource } from '../process/updates.ts'
-import { mustStop, provokeFault, sayReady, type WorkerStart } from '../process/workers.ts'
+import { mustStop, provokeFault, sayDone, sayReady, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { BanWriter } from './ban-log.ts'
@@ -95,8 +94,9 @@ export function runSocketWorker(data: SocketWorkerData): void {
   })
   sayReady()
   worker.run()
-  // At once: as long as they are open, the system sends a share of the packets here.
-  for (const { fd } of data.sockets) closeSocket(fd)
+  // Who opened the sockets closes them now: as long as they are open, the system sends a share of the
+  // packets here.
+  sayDone()
 }
 
 interface Stages extends Pick<NewsTargets, 'swarms' | 'cleaner' | 'responder'> {

@@ -51,6 +51,7 @@ export class Watch {
   private readonly links: Links
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
+  private stopped = false
   private readonly census: Census | null
   private readonly workers: number
   private latest: Reading
@@ -90,6 +91,7 @@ export class Watch {
   }
 
   stop(): void {
+    this.stopped = true
     clearInterval(this.timer)
   }
 
@@ -114,7 +116,10 @@ export class Watch {
       ipv6,
       lockWaits: ipv4.contendedLocks + ipv6.contendedLocks,
       lockSleeps: ipv4.sleptLocks + ipv6.sleptLocks,
-      receiveDrops: this.sockets.reduce((sum, fd) => sum + receiveDrops(fd), 0),
+      // Sockets are closed one after the other once the stop has begun.
+      receiveDrops: this.stopped
+        ? this.before.receiveDrops
+        : this.sockets.reduce((sum, fd) => sum + receiveDrops(fd), 0),
       requestFill: this.fill(({ requests }) => requests),
       responseFill: this.fill(({ responses }) => responses),
       workers: workers.map((own) => REQUESTS.reduce((sum, name) => sum + (own.get(name) ?? 0), 0)),

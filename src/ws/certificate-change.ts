@@ -3,7 +3,7 @@
 // it. Made by main.ts; socket-worker.ts does the workers' part. Owns the count of answers.
 //
 // Whatever goes wrong, the certificates that are in force stay.
-import { type Log, writeNotice } from '../log/log.ts'
+import type { Log } from '../log/log.ts'
 import { listenRemedy } from '../os/error.ts'
 import { readTlsFiles, type TlsFiles, type TlsSettings, tlsWarnings } from './tls.ts'
 import { TlsError } from './tls-file.ts'
@@ -24,7 +24,6 @@ export interface CertificateAnswer {
 }
 
 export class CertificateChange {
-  private readonly program: string
   private readonly settings: TlsSettings & { readonly use_tls: boolean }
   private readonly workers: number
   private readonly log: Log
@@ -34,13 +33,11 @@ export class CertificateChange {
 
   /** `tell`: sends to all `workers`. */
   constructor(
-    program: string,
     settings: TlsSettings & { readonly use_tls: boolean },
     workers: number,
     log: Log,
     tell: (certificates: NewCertificates) => void,
   ) {
-    this.program = program
     this.settings = settings
     this.workers = workers
     this.log = log
@@ -51,14 +48,14 @@ export class CertificateChange {
     const { settings, log } = this
     if (!settings.use_tls) return
     try {
-      const tls = readTlsFiles(settings, (text) => log.warn(text))
-      for (const text of tlsWarnings(tls)) log.warn(text)
+      const tls = readTlsFiles(settings, (text) => log.always('warn', text))
+      for (const text of tlsWarnings(tls)) log.always('warn', text)
       this.attempt++
       this.answers = []
       this.tell({ attempt: this.attempt, tls })
     } catch (error) {
       if (!(error instanceof TlsError)) throw error
-      log.error(`the certificate stays as it was: ${error.message}`)
+      log.always('error', `the certificate stays as it was: ${error.message}`)
     }
   }
 
@@ -67,16 +64,15 @@ export class CertificateChange {
     this.answers.push(answer)
     if (this.answers.length < this.workers) return
     const refused = this.answers.filter(({ refusal }) => refusal !== null)
-    // Whoever has sent the signal wants to see what came of it, whatever the level.
     if (refused.length === 0) {
-      writeNotice('info', `${this.program}: new connections get the certificate as it is now`)
+      this.log.always('info', 'new connections get the certificate as it is now')
       return
     }
     const who =
       refused.length === this.workers
         ? 'the certificate stays as it was'
         : `the certificate stays as it was in ${namesOf(refused)}, so clients see both`
-    this.log.error(`${who}: ${refused[0].refusal}`)
+    this.log.always('error', `${who}: ${refused[0].refusal}`)
   }
 }
 

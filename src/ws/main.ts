@@ -13,6 +13,7 @@ import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
 import { CountState } from '../persistence/count-state.ts'
 import type { Keeper } from '../persistence/keeper.ts'
 import { identityFor } from '../process/privileges.ts'
+import { signals } from '../process/signals.ts'
 import { faultAskedOf, newHeartbeat } from '../process/workers.ts'
 import { createConnectionStates } from '../swarm/connections.ts'
 import { NOTHING_KEPT } from '../swarm/kept-counts.ts'
@@ -53,6 +54,7 @@ export async function runWsTracker(
   entry: URL,
   context: RunContext<typeof wsSettings.schema>,
 ): Promise<void> {
+  signals.opening()
   setLog(config.log_level, config.log_format)
   const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
   const identity = identityFor(config.privileges)
@@ -126,7 +128,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
     super(NAME, wsSettings.schema, log, start)
     this.own = start
     this.logAddresses = config.log_addresses
-    this.certificates = new CertificateChange(NAME, config.network, workers, log, (certificates) =>
+    this.certificates = new CertificateChange(config.network, workers, log, (certificates) =>
       this.workers.tell({ certificates }),
     )
     const counters = counterSlots(workers, COUNTER_WORDS)
@@ -173,7 +175,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
 
   protected workersServe(): void {
     this.own.listening.release()
-    process.on('SIGUSR1', () => {
+    signals.on('SIGUSR1', () => {
       // One that stops has closed its ports: it must not open them again, beside the one that has its place.
       if (this.workers.areServing()) this.certificates.begin()
     })

@@ -7,6 +7,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { logFor, setLog } from '../../src/log/log.ts'
 import { lock } from '../../src/memory/lock.ts'
 import { ServiceManager } from '../../src/process/service-manager.ts'
+import { signals } from '../../src/process/signals.ts'
 import {
   beat,
   mustStop,
@@ -27,7 +28,8 @@ if (isMainThread) {
   const log = logFor('program')
   const workers = new Workers('program', new URL(import.meta.url), log)
   const service = new ServiceManager('program', workers, log)
-  workers.stopOnSignals()
+  signals.take()
+  signals.serving(() => workers.stop())
   workers.onStop(() => process.stdout.write('stopping\n'))
   const { state } = workers
   const locks = new SharedArrayBuffer(4)

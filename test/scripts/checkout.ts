@@ -30,8 +30,10 @@ ln -s '${process.execPath}' node_modules/@oven/bun-linux-x64/bin/bun
 
 const STUB = `// Prints what it was given.
 import { leaf } from '../src/leaf.ts'
+import { readFileSync } from 'node:fs'
+const ignored = /SigIgn:\\s*(\\w+)/.exec(readFileSync('/proc/self/status', 'latin1'))[1]
 const { cwd, argv, pid } = process
-console.log(JSON.stringify({ leaf, cwd: cwd(), flags: argv.slice(2), pid, input: await Bun.stdin.text() }))
+console.log(JSON.stringify({ leaf, cwd: cwd(), flags: argv.slice(2), pid, ignored, input: await Bun.stdin.text() }))
 `
 
 /** The commands that the scripts may use besides node and npm. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { Checkout } from './checkout.ts'
 
@@ -71,6 +72,13 @@ describe('an executable that is up to date', () => {
   test('replaces the script, so that signals reach it', () => {
     const { stdout, pid } = checkout.run(SCRIPT, [])
     expect(JSON.parse(stdout).pid).toBe(pid)
+  })
+
+  test('is not ended by signals that come before it has handlers for them', () => {
+    const ignored = BigInt(`0x${JSON.parse(checkout.run(SCRIPT, []).stdout).ignored}`)
+    const { SIGHUP, SIGUSR1, SIGUSR2, SIGTERM } = constants.signals
+    const isIgnored = (signal: number) => ((ignored >> BigInt(signal - 1)) & 1n) === 1n
+    expect([SIGHUP, SIGUSR1, SIGUSR2, SIGTERM].map(isIgnored)).toEqual([true, true, true, false])
   })
 
   test('needs neither node nor npm', () => {

@@ -20,7 +20,14 @@ function start(log_addresses: LogAddresses) {
   const rings = createBanRings(2)
   const refuse = () => expect.unreachable()
   const info = (text: string) => void lines.push(text)
-  const levels: Log = { info, error: refuse, warn: refuse, debug: refuse, trace: refuse }
+  const levels: Log = {
+    info,
+    error: refuse,
+    warn: refuse,
+    debug: refuse,
+    trace: refuse,
+    always: refuse,
+  }
   const log = new BanLog(rings, levels)
   const config = { ...defaultsOf(udpSettings.schema), log_addresses }
   let total = 0

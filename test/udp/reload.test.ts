@@ -95,6 +95,22 @@ describe('SIGHUP', () => {
     })
   })
 
+  test.each([
+    ['the default', ''],
+    ["'off'", "log_level = 'off'"],
+  ])('is answered at log level %s too', (_, top) => {
+    write(top)
+    return serving(async (tracker) => {
+      write(`${top}\nsocket_workers = 2`, '[protocol]\nmax_response_peers = 3\n')
+      await reload(tracker, /settings changed: \[protocol\] max_response_peers = 3 /)
+      await tracker.waitForOutput(/settings that need a restart: socket_workers = 2 /)
+      write(`${top}\nsocket_workers = 'two'`)
+      await reload(tracker, /settings stay as they are: .*socket_workers = 'two' is a string/)
+      write(top, '[protocol]\npeer_announce_interval = 200\n')
+      await reload(tracker, /lists of public trackers leave this tracker out/)
+    })
+  })
+
   test('says what needs a restart, again each time, and what is the same', () => {
     write("log_level = 'warn'")
     return serving(async (tracker) => {

@@ -153,7 +153,7 @@ describe('a tracker with use_tls', () => {
         const names = await Promise.all(Array.from({ length: 8 }, () => nameShown(tracker.at())))
         return names.every((name) => name === 'other')
       })
-      await tracker.waitForOutput(/aquatic_ws: new connections get the certificate as it is now\n/)
+      await tracker.waitForOutput(/info {2}ws: new connections get the certificate as it is now\n/)
       const announce = { action: 'announce', info_hash: 'h'.repeat(20), peer_id: 'q'.repeat(20) }
       expect(await old.ask(announce)).toMatchObject({ interval: 120 })
       await serves(tracker)

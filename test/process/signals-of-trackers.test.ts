@@ -1,0 +1,116 @@
+// Signals at any moment of a tracker's life, from its first handler on.
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { folderOfFile } from '../support/folder.ts'
+import { EXECUTABLE, listenOn, Tracker, WS_EXECUTABLE } from '../support/tracker.ts'
+
+setDefaultTimeout(120_000)
+
+const folder = folderOfFile()
+const OTHERS = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
+
+const HANDLERS_MS = 20_000
+const MOMENTS = 16
+/** The last of them comes when every start is done, on an idle machine; earlier ones hit all of it. */
+const MOMENT_MS = 5
+
+const TRACKERS = [
+  ['aquatic_udp', EXECUTABLE, ''],
+  ['aquatic_udp with request workers', EXECUTABLE, 'request_workers = 2\n'],
+  ['aquatic_ws', WS_EXECUTABLE, ''],
+] as const
+
+let folders = 0
+
+/** With all that has a part in the start and the stop. */
+function start(executable: string, more: string): Tracker {
+  const persistence = `[persistence]\npath = '${join(folder, `kept-${folders++}`)}'\n`
+  const settings =
+    `${more}socket_workers = 3\n${listenOn('127.0.0.1:0')}` +
+    `[operations]\naddress = '127.0.0.1:0'\n${persistence}`
+  return new Tracker({ executable, settings })
+}
+
+/** The signals that a process has handlers for, as a mask; 0 when there is no such process. */
+function caughtBy(pid: number): bigint {
+  try {
+    const [, mask] = /^SigCgt:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? []
+    return BigInt(`0x${mask}`)
+  } catch {
+    return 0n
+  }
+}
+
+/** Before the first line of it runs, nothing can be done about a signal. */
+async function handlersOf(tracker: Tracker): Promise<void> {
+  const numbers = [...OTHERS, 'SIGTERM', 'SIGINT'].map((name) => {
+    return constants.signals[name as NodeJS.Signals]
+  })
+  const all = numbers.reduce((mask, number) => mask | (1n << BigInt(number - 1)), 0n)
+  const deadline = performance.now() + HANDLERS_MS
+  while ((caughtBy(tracker.pid) & all) !== all) {
+    if (performance.now() > deadline) throw new Error('signals without a handler')
+    await Bun.sleep(1)
+  }
+}
+
+describe.each([...TRACKERS])('%s', (_, executable, more) => {
+  test('ends with exit code 0 and no word, whenever a stop comes in its start', async () => {
+    for (let moment = 0; moment < MOMENTS; moment++) {
+      const tracker = start(executable, more)
+      try {
+        await handlersOf(tracker)
+        await Bun.sleep(moment * MOMENT_MS)
+        tracker.signal('SIGTERM')
+        const { code, signal, stderr } = await tracker.waitForEnd()
+        expect({ moment, code, signal }).toEqual({ moment, code: 0, signal: null })
+        expect(stderr).toMatch(
+          /^(aquatic_\w+ .* listening on .*\n)?(aquatic_\w+ operations at .*\n)?$/,
+        )
+      } finally {
+        await tracker.discard()
+      }
+    }
+  })
+
+  test('is never ended by another signal, from its first handler to its end', async () => {
+    const tracker = start(executable, more)
+    try {
+      await handlersOf(tracker)
+      let ended = false
+      const hammering = (async () => {
+        for (let i = 0; !ended; i++) {
+          tracker.signal(OTHERS[i % OTHERS.length])
+          await Bun.sleep(1)
+        }
+      })()
+      await tracker.waitForStart()
+      await tracker.waitForOutput(/settings read again: nothing has changed/)
+      await tracker.waitForOutput(/snapshot written: /)
+      tracker.signal('SIGTERM')
+      const { code, signal } = await tracker.waitForEnd()
+      ended = true
+      await hammering
+      expect({ code, signal }).toEqual({ code: 0, signal: null })
+    } finally {
+      await tracker.discard()
+    }
+  })
+})
+
+test('SIGUSR2 without a folder to write to is answered, at the default log level', async () => {
+  const tracker = new Tracker({})
+  try {
+    await tracker.waitForStart()
+    tracker.signal('SIGUSR2')
+    await tracker.waitForOutput(
+      /nothing is written \(SIGUSR2\): \[persistence\] path names no folder/,
+    )
+    tracker.signal('SIGTERM')
+    expect(await tracker.waitForEnd()).toMatchObject({ code: 0 })
+  } finally {
+    await tracker.discard()
+  }
+})
