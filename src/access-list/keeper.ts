@@ -1,19 +1,20 @@
 // Keeps the access list in step with its file: reads it at the start, again on SIGUSR1 and when it has
 // changed, and hands each new list to the workers. Made by each protocol's main, in the main thread.
 // Owns a timer and the signal's listener.
-import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { StartError } from '../config/cli.ts'
 import type { Log } from '../log/log.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
+import { signals } from '../process/signals.ts'
 import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import type { HashKey } from './build.ts'
+import { FileWatch, settledState, stateOf, WATCH_MILLISECONDS } from './file-watch.ts'
 import { type AccessListData, ALL_ALLOWED, MODE_ALLOW, MODE_DENY, MODE_OFF } from './list.ts'
-import { ListFileError, readListFile } from './read-file.ts'
+import { ListFileError, type ReadList, readListFile } from './read-file.ts'
 import type { AccessListConfig } from './settings.ts'
 
-/** How often the file is looked at. Its state, not its content: that costs microseconds. */
-const WATCH_MILLISECONDS = 2000
+/** The reason for reading it again that nobody asked for, and so nobody waits for an answer. */
+const HAS_CHANGED = 'it has changed'
 
 const MODES = { off: MODE_OFF, allow: MODE_ALLOW, deny: MODE_DENY }
 
@@ -26,6 +27,10 @@ export async function accessListFaults({ mode, path }: AccessListConfig): Promis
   } catch (error) {
     return [faultText(path, error)]
   }
+}
+
+function stillWritten(): ListFileError {
+  return new ListFileError('is still being written: it is read once it holds still')
 }
 
 function faultText(path: string, error: unknown): string {
@@ -46,7 +51,9 @@ export class AccessListKeeper {
   private readonly send: (list: AccessListData) => void
   private path: string
   private rootHasChanged = false
+  /** The state of the file that the list is of. */
   private seen = ''
+  private readonly watch = new FileWatch()
   private reading: Promise<void> | null = null
   private readAgain = false
   private timer: ReturnType<typeof setInterval> | undefined
@@ -72,9 +79,11 @@ export class AccessListKeeper {
   /** Reads the list for the start. Throws StartError when that fails. */
   async load(): Promise<void> {
     if (this.config.mode === 'off') return
-    this.seen = this.state()
+    const state = await settledState(this.path)
+    if (state === null) throw new StartError(faultText(this.config.path, stillWritten()))
+    this.seen = state
     try {
-      await this.read()
+      this.take(await this.read())
     } catch (error) {
       throw new StartError(faultText(this.config.path, error))
     }
@@ -82,7 +91,7 @@ export class AccessListKeeper {
 
   /** Call it once the tracker serves, and after the root directory has changed, if it has. */
   start(): void {
-    process.on('SIGUSR1', () => this.reload('SIGUSR1'))
+    signals.on('SIGUSR1', () => this.reload('SIGUSR1'))
     this.timer = setInterval(() => this.look(), WATCH_MILLISECONDS)
   }
 
@@ -134,35 +143,57 @@ export class AccessListKeeper {
   private async readAndSend(reason: string): Promise<void> {
     const { mode, path } = this.config
     const wasOff = this.list.mode === MODE_OFF
-    this.seen = this.state()
     try {
-      await this.read()
+      const found = await this.readSettled()
+      // The next looks will find it changed.
+      if (found === null) return
+      this.take(found)
     } catch (error) {
       if (!(error instanceof ListFileError)) throw error
       this.fault = error.message
       const stays = 'the list before it stays in force'
-      this.log.error(`access list '${path}' (${reason}) ${error.message}; ${stays}`)
+      this.tell(reason, 'error', `access list '${path}' (${reason}) ${error.message}; ${stays}`)
       return
     }
     this.fault = null
     // Without a list the signal is for something else, such as new certificates.
     if (mode === 'off' && wasOff) return
-    this.log.info(`access list (${reason}): mode ${mode}${this.size()}`)
+    this.tell(reason, 'info', `access list (${reason}): mode ${mode}${this.size()}`)
     this.send(this.list)
     // The list before it is garbage now, of a size that the collector does not see from its own heap.
     Bun.gc(true)
   }
 
-  private async read(): Promise<void> {
-    const { mode } = this.config
-    if (mode === 'off') {
-      this.list = ALL_ALLOWED
-      this.entries = 0
-      return
+  /** Null when the file has changed while it was read. */
+  private async readSettled(): Promise<ReadList | null> {
+    if (this.config.mode === 'off') return this.read()
+    const { path } = this
+    const state = await settledState(path)
+    if (state === null) throw stillWritten()
+    this.seen = state
+    try {
+      const found = await this.read()
+      return stateOf(path) === state ? found : null
+    } catch (error) {
+      if (stateOf(path) === state) throw error
+      return null
     }
-    const { list, entries } = await readListFile(this.path, MODES[mode], this.key)
+  }
+
+  private async read(): Promise<ReadList> {
+    const { mode } = this.config
+    if (mode === 'off') return { list: ALL_ALLOWED, entries: 0 }
+    return readListFile(this.path, MODES[mode], this.key)
+  }
+
+  private take({ list, entries }: ReadList): void {
     this.list = list
     this.entries = entries
+  }
+
+  private tell(reason: string, level: 'info' | 'error', text: string): void {
+    if (reason === HAS_CHANGED) this.log[level](text)
+    else this.log.always(level, text)
   }
 
   private size(): string {
@@ -172,20 +203,7 @@ export class AccessListKeeper {
 
   private look(): void {
     if (this.config.mode === 'off' || this.reading !== null) return
-    const state = this.state()
-    // A file that is gone for a moment is about to be replaced.
-    if (state === this.seen || state === '') return
-    this.reload('it has changed')
-  }
-
-  /** What changes whenever the file does; '' when it is not there. */
-  private state(): string {
-    try {
-      const { ino, size, mtimeMs, ctimeMs } = statSync(this.path)
-      return `${ino} ${size} ${mtimeMs} ${ctimeMs}`
-    } catch {
-      return ''
-    }
+    if (this.watch.look(this.path, this.seen) !== null) this.reload(HAS_CHANGED)
   }
 
   private pathOf(path: string): string {

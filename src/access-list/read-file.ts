@@ -18,6 +18,7 @@ const DIGITS_V2 = 64
 /** Mistakes that are told one by one. */
 const MISTAKES_TOLD_MAX = 5
 
+const MARK = Buffer.from('\ufeff')
 const NEWLINE = 10
 const HASH_SIGN = 35
 const SPACE = 32
@@ -109,7 +110,7 @@ class Reading {
 
   private takeLine(part: Buffer, from: number, to: number): void {
     this.line++
-    let start = from
+    let start = this.line === 1 ? from + markBytes(part, from, to) : from
     while (start < to && part[start] <= SPACE) start++
     let end = start
     while (end < to && HEX[part[end]] < 16) end++
@@ -146,6 +147,12 @@ class Reading {
     }
     return { list: this.builder.finish(mode), entries: this.builder.entries }
   }
+}
+
+/** Of the byte order mark that some editors begin a text in UTF-8 with. */
+function markBytes(part: Buffer, from: number, to: number): number {
+  const isThere = to - from >= MARK.length && part.indexOf(MARK, from) === from
+  return isThere ? MARK.length : 0
 }
 
 /** Nothing but white space up to the end of the line or a comment. */

@@ -22,8 +22,8 @@ export const accessListSettings = section('Which torrents the tracker serves.', 
 
     A file that cannot be read or has a wrong line stops the start. It is read again when it changes
     and on SIGUSR1; a file that is wrong then is logged, and the list before it stays. A million info
-    hashes take about 30 MB of memory; the file should be replaced by renaming, so that no half of
-    it is read. With [privileges] drop_privileges it must lie below chroot_path, readable for the
+    hashes take about 30 MB of memory. A file that is being written is not read before its size and
+    time have held still; to be sure that no half of it is read, replace it by renaming. With [privileges] drop_privileges it must lie below chroot_path, readable for the
     user there, to be read again after the start.`,
   ),
 })

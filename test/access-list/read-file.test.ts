@@ -48,6 +48,8 @@ describe('a list file', () => {
     ['capitals', `${hex(1).toUpperCase()}\n${hex(2).toUpperCase()}\n`],
     ['blank lines and white space', `\n\n  ${hex(1)}\t \n \t\n${hex(2)}\n\n`],
     ['comments', `# a list\n${hex(1)} # one\n#${hex(3)}\n   # x\n${hex(2)}#two\n`],
+    ['a byte order mark', `\ufeff${hex(1)}\n${hex(2)}\n`],
+    ['a byte order mark before a comment', `\ufeff# a list\n${hex(1)}\n${hex(2)}\n`],
     ['64 digits', `${hex(1)}${'f'.repeat(24)}\n${hex(2)}\n`],
     ['one line twice', `${hex(1)}\n${hex(2)}\n${hex(1)}\n`],
   ])('may have %s', async (_, text) => {
@@ -78,6 +80,7 @@ describe('a list file', () => {
     ['41 digits', `${hex(1)}0`, 'line 2 has 41 hex digits: '],
     ['two on a line', `${hex(1)} ${hex(2)}`, 'line 2 has 40 hex digits and something else: '],
     ['a letter that is none', `${hex(1).slice(1)}g`, 'line 2 has 39 hex digits and something else'],
+    ['a byte order mark inside', `\ufeff${hex(1)}`, 'line 2 has no hex digits: '],
     ['words', 'hello', 'line 2 has no hex digits: '],
     ['very long lines', 'ab'.repeat(5000), 'line 2 is longer than 4096 bytes'],
   ])('with %s is refused, with the number of the line', async (_, line, message) => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newFolder, removeFolder } from '../support/folder.ts'
 import { announceRequest, infoHash, readScrape, scrapeRequest } from '../support/packets.ts'
@@ -174,6 +174,38 @@ describe('an access list', () => {
       writeList(1, 2)
       await tracker.waitForOutput(/access list \(it has changed\): mode allow, 2 info hashes/)
       await waitUntil('it is allowed', async () => (await refusal(client, to, 2)) === '')
+    })
+  })
+
+  test('that is being written in place is not taken in parts', () => {
+    const LINES = 250
+    const PARTS = 30
+    const numbers = Array.from({ length: LINES }, (_, i) => i + 1)
+    const lines = numbers.map((n) => `${infoHash(n).toString('hex')}\n`)
+    writeList(...numbers)
+    return serving(settingsOf('allow'), async (tracker, client, to) => {
+      writeFileSync(pathOf(), '')
+      for (let part = 0; part < PARTS; part++) {
+        // Part of a line at the end of each, but for the last.
+        const text = lines.join('')
+        const size = Math.ceil(text.length / PARTS)
+        appendFileSync(pathOf(), text.slice(part * size, (part + 1) * size))
+        if (part === 1) tracker.signal('SIGUSR1')
+        expect(await refusal(client, to, LINES)).toBe('')
+        // Longer than a look of the timer altogether, shorter than one after a signal.
+        await Bun.sleep(100)
+      }
+      await tracker.waitForOutput(/access list \(.*\): mode allow, 250 info hashes/)
+      expect(tracker.stderr).not.toMatch(/access list .* stays in force|allow, (?!250 )/)
+    })
+  })
+
+  test('is told of at the default log level when SIGUSR1 asked for it', () => {
+    writeList(1)
+    return serving(settingsOf('allow').replace("'info'", "'error'"), async (tracker) => {
+      writeList(1, 2)
+      tracker.signal('SIGUSR1')
+      await tracker.waitForOutput(/info {2}udp: access list \(SIGUSR1\): mode allow, 2 info hashes/)
     })
   })
 

@@ -1,0 +1,59 @@
+// Looks at the access list's file: whether it has changed, and whether somebody is writing it just now.
+// Used by keeper.ts. Owns nothing.
+//
+// Lists should be replaced by renaming, but many are written in place, and a half of one forbids what
+// the whole allows. So a file counts only once its size and time have held still for one look.
+import { statSync } from 'node:fs'
+
+/** How often the file is looked at. Its state, not its content: that costs microseconds. */
+export const WATCH_MILLISECONDS = 2000
+
+/** Between two looks when somebody waits for the list, at the start or after a signal. */
+const SETTLE_MILLISECONDS = 300
+const SETTLE_LOOKS_MAX = 20
+
+/** What changes whenever the file does; '' when it is not there. */
+export function stateOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs, ctimeMs } = statSync(path)
+    return `${ino} ${size} ${mtimeMs} ${ctimeMs}`
+  } catch {
+    return ''
+  }
+}
+
+/** Resolves with the state once it has held still; null when the file goes on changing. */
+export async function settledState(path: string): Promise<string | null> {
+  let state = stateOf(path)
+  if (isOld(path)) return state
+  for (let looks = 0; looks < SETTLE_LOOKS_MAX; looks++) {
+    await Bun.sleep(SETTLE_MILLISECONDS)
+    const now = stateOf(path)
+    if (now === state) return state
+    state = now
+  }
+  return null
+}
+
+/** Not changed since the last look; or not to be looked at, of which reading it will tell. */
+function isOld(path: string): boolean {
+  try {
+    return Math.abs(Date.now() - statSync(path).mtimeMs) > WATCH_MILLISECONDS
+  } catch {
+    return true
+  }
+}
+
+/** Looks now and then. */
+export class FileWatch {
+  private last = ''
+
+  /** The state of a file that differs from `known` and has not changed since the last look; else null. */
+  look(path: string, known: string): string | null {
+    const state = stateOf(path)
+    const held = state === this.last
+    this.last = state
+    // A file that is gone for a moment is about to be replaced.
+    return held && state !== known && state !== '' ? state : null
+  }
+}

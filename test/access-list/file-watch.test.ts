@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'bun:test'
+import { appendFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FileWatch, settledState, stateOf } from '../../src/access-list/file-watch.ts'
+import { folderOfFile } from '../support/folder.ts'
+
+const folder = folderOfFile()
+const path = join(folder, 'list.txt')
+
+describe('a look', () => {
+  test('finds a file changed once it has held still since the look before', () => {
+    const watch = new FileWatch()
+    writeFileSync(path, 'one\n')
+    const known = stateOf(path)
+    expect(watch.look(path, known)).toBeNull()
+    expect(watch.look(path, known)).toBeNull()
+    writeFileSync(path, 'two lines\n')
+    expect(watch.look(path, known)).toBeNull()
+    appendFileSync(path, 'of it\n')
+    expect(watch.look(path, known)).toBeNull()
+    const changed = watch.look(path, known)
+    expect(changed).toBe(stateOf(path))
+    expect(watch.look(path, String(changed))).toBeNull()
+  })
+
+  test('finds one of the same size changed, by its time', () => {
+    const watch = new FileWatch()
+    writeFileSync(path, 'one\n')
+    const known = stateOf(path)
+    utimesSync(path, 1000, 1000)
+    watch.look(path, known)
+    expect(watch.look(path, known)).toBe(stateOf(path))
+  })
+
+  test('does not find one that is gone', () => {
+    const watch = new FileWatch()
+    rmSync(path, { force: true })
+    for (let i = 0; i < 3; i++) expect(watch.look(path, 'known')).toBeNull()
+  })
+})
+
+describe('whoever waits for the list', () => {
+  test('does not wait for one that has been there, or that is missing', async () => {
+    writeFileSync(path, 'one\n')
+    utimesSync(path, 1000, 1000)
+    const startedAt = performance.now()
+    expect(await settledState(path)).toBe(stateOf(path))
+    rmSync(path)
+    expect(await settledState(path)).toBe('')
+    expect(await settledState(join(path, 'below'))).toBe('')
+    expect(performance.now() - startedAt).toBeLessThan(250)
+  })
+
+  test('waits until one that was just written holds still', async () => {
+    writeFileSync(path, 'one\n')
+    const settled = settledState(path)
+    let state = ''
+    for (let i = 0; i < 4; i++) {
+      await Bun.sleep(100)
+      appendFileSync(path, 'more\n')
+      state = stateOf(path)
+    }
+    expect(await settled).toBe(state)
+  })
+})
