@@ -12,6 +12,7 @@ const log = {
   info: add('info'),
   debug: add('debug'),
   trace: add('trace'),
+  always: (level: string, text: string) => add(level)(text),
 }
 
 beforeAll(() => files.make('ec', 'ec'))
@@ -29,7 +30,7 @@ function change(workers: number): CertificateChange {
     tls_pkcs12_path: '',
     tls_pkcs12_password: '',
   }
-  return new CertificateChange('test', settings, workers, log, (message) => told.push(message))
+  return new CertificateChange(settings, workers, log, (message) => told.push(message))
 }
 
 test('what all workers refuse is told once, when all have answered', () => {
