@@ -55,11 +55,13 @@ describe('whoever waits for the list', () => {
     writeFileSync(path, 'one\n')
     const settled = settledState(path)
     let state = ''
-    for (let i = 0; i < 4; i++) {
-      await Bun.sleep(100)
+    let parts = 0
+    const writing = setInterval(() => {
       appendFileSync(path, 'more\n')
       state = stateOf(path)
-    }
+      if (++parts === 5) clearInterval(writing)
+    }, 100)
     expect(await settled).toBe(state)
+    expect(parts).toBe(5)
   })
 })

@@ -5,6 +5,7 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { folderOfFile } from '../support/folder.ts'
 import { EXECUTABLE, listenOn, Tracker, WS_EXECUTABLE } from '../support/tracker.ts'
+import { waitFor } from '../support/wait.ts'
 
 setDefaultTimeout(120_000)
 
@@ -52,7 +53,8 @@ async function handlersOf(tracker: Tracker): Promise<void> {
   const deadline = performance.now() + HANDLERS_MS
   while ((caughtBy(tracker.pid) & all) !== all) {
     if (performance.now() > deadline) throw new Error('signals without a handler')
-    await Bun.sleep(1)
+    // A turn of the event loop: the moments below begin here.
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
@@ -62,7 +64,7 @@ describe.each([...TRACKERS])('%s', (_, executable, more) => {
       const tracker = start(executable, more)
       try {
         await handlersOf(tracker)
-        await Bun.sleep(moment * MOMENT_MS)
+        await waitFor(new Promise<never>(() => {}), moment * MOMENT_MS)
         tracker.signal('SIGTERM')
         const { code, signal, stderr } = await tracker.waitForEnd()
         expect({ moment, code, signal }).toEqual({ moment, code: 0, signal: null })
@@ -77,24 +79,19 @@ describe.each([...TRACKERS])('%s', (_, executable, more) => {
 
   test('is never ended by another signal, from its first handler to its end', async () => {
     const tracker = start(executable, more)
+    let hammering: ReturnType<typeof setInterval> | undefined
     try {
       await handlersOf(tracker)
-      let ended = false
-      const hammering = (async () => {
-        for (let i = 0; !ended; i++) {
-          tracker.signal(OTHERS[i % OTHERS.length])
-          await Bun.sleep(1)
-        }
-      })()
+      let sent = 0
+      hammering = setInterval(() => tracker.signal(OTHERS[sent++ % OTHERS.length]), 1)
       await tracker.waitForStart()
       await tracker.waitForOutput(/settings read again: nothing has changed/)
       await tracker.waitForOutput(/snapshot written: /)
       tracker.signal('SIGTERM')
       const { code, signal } = await tracker.waitForEnd()
-      ended = true
-      await hammering
       expect({ code, signal }).toEqual({ code: 0, signal: null })
     } finally {
+      clearInterval(hammering)
       await tracker.discard()
     }
   })

@@ -185,16 +185,19 @@ describe('an access list', () => {
     writeList(...numbers)
     return serving(settingsOf('allow'), async (tracker, client, to) => {
       writeFileSync(pathOf(), '')
-      for (let part = 0; part < PARTS; part++) {
-        // Part of a line at the end of each, but for the last.
-        const text = lines.join('')
-        const size = Math.ceil(text.length / PARTS)
+      const text = lines.join('')
+      const size = Math.ceil(text.length / PARTS)
+      let part = 0
+      // Longer than a look of the timer altogether, shorter than one after a signal. Parts end in lines.
+      const writing = setInterval(() => {
         appendFileSync(pathOf(), text.slice(part * size, (part + 1) * size))
-        if (part === 1) tracker.signal('SIGUSR1')
+        if (part++ === 1) tracker.signal('SIGUSR1')
+        if (part === PARTS) clearInterval(writing)
+      }, 100)
+      await waitUntil('it is written', async () => {
         expect(await refusal(client, to, LINES)).toBe('')
-        // Longer than a look of the timer altogether, shorter than one after a signal.
-        await Bun.sleep(100)
-      }
+        return part === PARTS
+      })
       await tracker.waitForOutput(/access list \(.*\): mode allow, 250 info hashes/)
       expect(tracker.stderr).not.toMatch(/access list .* stays in force|allow, (?!250 )/)
     })
