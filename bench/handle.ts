@@ -7,7 +7,7 @@
 import { ClientSample, createClientSample } from '../src/census/sample.ts'
 import { readClock } from '../src/os/clock.ts'
 import { permanentWords } from '../src/os/ffi.ts'
-import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
+import { attachSwarms, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
 import { ConnectionIds } from '../src/udp/connection-id.ts'
 import { COUNTER_WORDS } from '../src/udp/counters.ts'
 import { Handler } from '../src/udp/handle.ts'
@@ -28,6 +28,7 @@ const SLOT_WORDS = 32
 const ADDRESS = 0x0000000a
 const ADDRESSES = 1 << 20
 const NOW = 5000
+const PEERS_PER_ADDRESS = 32
 
 const torrents = Int32Array.from({ length: PEERS }, () => pickTorrent(TORRENTS))
 const ports = Int32Array.from({ length: PEERS }, () => 1 + Math.floor(random() * 65535))
@@ -38,6 +39,7 @@ const out = permanentWords(1024)
 const ids = new ConnectionIds(new Uint8Array(32), 300)
 const limits = { maxTorrents: 2_000_000, maxPeers: 4_000_000, workers: 1 }
 const buffers = createSwarmMemory(limits)
+setPeersPerAddress(buffers, PEERS_PER_ADDRESS)
 const swarms = attachSwarms(buffers, true)
 const settings = {
   maxScrapeTorrents: 255,
@@ -49,10 +51,16 @@ const settings = {
 const counts = new Int32Array(COUNTER_WORDS)
 const responder = new Responder(swarms, settings.announceInterval, counts)
 /** With `--limits`, what a source may ask for is limited as by default. */
-const rates = { connects: 2000, requests: 3000, newTorrents: 500, banSeconds: 60 }
+const rates = {
+  connects: 2000,
+  requests: 3000,
+  sustainedRequests: 300,
+  newTorrents: 500,
+  banSeconds: 60,
+}
 const limited = process.argv.includes('--limits')
 const gate = limited ? new SourceLimits(createSourceLimits(), rates, counts) : null
-swarms.gate = gate
+swarms.admission.gate = gate
 /** With `--clients`, who announces is noted for the statistics of clients. */
 if (process.argv.includes('--clients')) {
   responder.clients = new ClientSample(createClientSample(new Int32Array([1, 2]), 1200))

@@ -9,7 +9,7 @@
 import { PAGE_BYTES } from '../src/memory/arena.ts'
 import { nowMilliseconds } from '../src/os/clock.ts'
 import { cleanSlice, startCleaning } from '../src/swarm/clean.ts'
-import { attachTables, createSwarmMemory } from '../src/swarm/memory.ts'
+import { attachTables, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
 import { Swarms } from '../src/swarm/swarm.ts'
 import { hashInfoHash } from '../src/swarm/torrents.ts'
 import { type Times, times } from './support/times.ts'
@@ -27,6 +27,7 @@ const WANTED = 50
 const NOW = 5000
 const MAX_AGE = 1200
 const SLICE_PEERS = 1000
+const PEERS_PER_ADDRESS = 32
 
 /**
  * A tracker has about one torrent for every five peers, and popularity falls with the 0.7th power of
@@ -126,6 +127,7 @@ function show({ lowest, mean, deviation }: Times): string {
 function measure(peers: number, torrentOf: TorrentOf, firstLine: number): Result {
   const limits = { maxTorrents: peers + 1000, maxPeers: peers + 1000, workers: 1 }
   const buffers = { ...createSwarmMemory(limits), key0: 1, key1: 2 }
+  setPeersPerAddress(buffers, PEERS_PER_ADDRESS)
   const totals = new Int32Array(buffers.control)
   const swarms = new Swarms(attachTables(buffers), totals, true, 1, null)
   // First all peers once, then random ones again; the last tenth of the first is shown.

@@ -39,7 +39,7 @@ export class SwarmState implements State {
     const loaded = loadSnapshot({ path, swarms, now: momentNow(bootId), maxAge, countDownloads })
     if (loaded === null) return null
     const { peers, tooOld, refused, ageSeconds } = loaded
-    const lost = refused === 0 ? '' : `, ${refused} beyond [limits]`
+    const lost = refused === 0 ? '' : `, ${refused} beyond the limits`
     return `${peers} peers from a snapshot ${ageSeconds} seconds old (${tooOld} too old${lost})`
   }
 

@@ -55,7 +55,7 @@ export class Choice {
     return share
   }
 
-  /** Chooses from the open small swarm, for the peer at `index`. */
+  /** Chooses from the open small swarm, for the peer at `index`, or for one that is not kept (−1). */
   fromSmall(table: Table, seeder: boolean, index: number, wanted: number): void {
     const seeders = small.seeders
     const leechers = small.leechers
@@ -64,14 +64,16 @@ export class Choice {
       this.fromRun(table, leechersAt, leechers, -1, wanted)
       return
     }
-    const fromSeeders = this.fromSeeders(table, seeders, leechers - 1, wanted)
+    const others = index < 0 ? leechers : leechers - 1
+    const skip = index < 0 ? -1 : index - seeders
+    const fromSeeders = this.fromSeeders(table, seeders, others, wanted)
     if (!table.owned) this.fromRun(table, small.base, seeders, -1, fromSeeders)
-    this.fromRun(table, leechersAt, leechers, index - seeders, wanted - fromSeeders)
+    this.fromRun(table, leechersAt, leechers, skip, wanted - fromSeeders)
     if (table.owned) this.fromRun(table, small.base, seeders, -1, fromSeeders)
   }
 
-  /** Chooses from a large swarm, for the peer that `found` names. */
-  fromLarge(table: Table, row: number, seeder: boolean, wanted: number): void {
+  /** Chooses from a large swarm, for the peer that `found` names, or for one that is not `kept`. */
+  fromLarge(table: Table, row: number, seeder: boolean, kept: boolean, wanted: number): void {
     const words = table.words
     const seeders = words[row + ROW_SEEDERS]
     const leechers = words[row + ROW_LEECHERS]
@@ -80,11 +82,13 @@ export class Choice {
       this.fromSet(table, leecherSet, leechers, -1, -1, wanted)
       return
     }
-    const fromSeeders = this.fromSeeders(table, seeders, leechers - 1, wanted)
+    const fromSeeders = this.fromSeeders(table, seeders, kept ? leechers - 1 : leechers, wanted)
+    const skipBucket = kept ? found.bucket : -1
+    const skipIndex = kept ? found.index : -1
     const seederSet = words[row + ROW_BLOCK]
     if (!table.owned) this.fromSet(table, seederSet, seeders, -1, -1, fromSeeders)
     const fromLeechers = wanted - fromSeeders
-    this.fromSet(table, leecherSet, leechers, found.bucket, found.index, fromLeechers)
+    this.fromSet(table, leecherSet, leechers, skipBucket, skipIndex, fromLeechers)
     if (table.owned) this.fromSet(table, seederSet, seeders, -1, -1, fromSeeders)
   }
 

@@ -4,7 +4,14 @@
 // A bucket is a run of peers as small swarms have, 24 on average. Linear hashing again: a set grows
 // by one bucket at a time, so that no announce ever copies a large swarm. It is named by its «slot»,
 // the word of the torrent row that points to its directory.
+//
+// Three bits of a peer's hash, the first that choose a bucket, come from its address alone. So in a set
+// of up to eight buckets all peers of an address lie in the one that its announce looks through anyway,
+// and with more buckets in an eighth of them: how many it has is known, or can be judged, for nothing.
+// All bits would be exact in any set, but one address with 65,535 ports, where that is allowed, would
+// fill a bucket beyond what a block holds; with three it has eight times the usual number, which fits.
 import { hashWords } from '../memory/half-sip-hash.ts'
+import { ADDRESS_BITS, ADDRESS_BUCKETS, addressBits } from './address.ts'
 import { classFor, classWords, giveBlock, takeBlock } from './blocks.ts'
 import { dropSegment, ensureEntry, entryAddress, entryCount, shrinkDirectory } from './directory.ts'
 import {
@@ -20,7 +27,7 @@ import {
   STRIDE_WEBSOCKET,
   TABLE_CLEAN_SWARM,
 } from './layout.ts'
-import { copyPeer, copyWords, findPeer, isExpired, member, writePeer } from './peers.ts'
+import { copyPeer, copyWords, findPeer, isExpired, member, missed, writePeer } from './peers.ts'
 import type { Table } from './table.ts'
 import { bucketOf } from './torrents.ts'
 
@@ -40,6 +47,15 @@ const FIRST_PEERS = 8
 /** Where `findInSet` found a peer. One per thread: valid under the lock, until the set changes. */
 export const found = { entry: 0, bucket: 0, index: 0 }
 
+/**
+ * In a set of more than eight buckets chance divides the peers of an address: this many more than its
+ * share of the limit are no sign in one bucket. An address with half of what it may have is refused for
+ * less than one in a thousand of its peers; one that tries all ports comes to 2 % of a very large swarm.
+ */
+const UNEVEN_PEERS = 4
+
+const ADDRESS_MASK = ADDRESS_BUCKETS - 1
+
 const key = new Int32Array(5)
 
 // HOT: no allocation below this line.
@@ -56,16 +72,19 @@ export function hashPeer(
   key[0] = a0
   if (table.stride === STRIDE_IPV4) {
     key[1] = port
-    return hashWords(key, 0, 2, table.key1, table.key0)
+    const hash = hashWords(key, 0, 2, table.key1, table.key0)
+    return (hash & ~ADDRESS_MASK) | addressBits(a0, 0, table.key0)
   }
   key[1] = a1
   key[2] = a2
   key[3] = a3
-  key[4] = table.stride === STRIDE_IPV6 ? port : member.id4
-  return hashWords(key, 0, 5, table.key1, table.key0)
+  const ipv6 = table.stride === STRIDE_IPV6
+  key[4] = ipv6 ? port : member.id4
+  const hash = hashWords(key, 0, 5, table.key1, table.key0)
+  return ipv6 ? (hash & ~ADDRESS_MASK) | addressBits(a0, a1, table.key0) : hash
 }
 
-/** Looks a peer up; true fills `found`. */
+/** Looks a peer up; true fills `found`, false `missed`. */
 export function findInSet(
   table: Table,
   directory: number,
@@ -76,7 +95,10 @@ export function findInSet(
   a3: number,
   port: number,
 ): boolean {
-  if (directory === 0) return false
+  if (directory === 0) {
+    missed.ofAddress = 0
+    return false
+  }
   const words = table.words
   const bucket = bucketOf(hash, words[directory + DIRECTORY_BUCKETS])
   const entry = entryAddress(table, directory, bucket)
@@ -87,6 +109,23 @@ export function findInSet(
   found.bucket = bucket
   found.index = index
   return true
+}
+
+/** How many peers of an address a set has, when `count` are in the bucket that belongs to a hash of one. */
+export function judgeBySample(
+  table: Table,
+  directory: number,
+  hash: number,
+  count: number,
+): number {
+  if (count === 0) return 0
+  const buckets = table.words[directory + DIRECTORY_BUCKETS]
+  const bucket = bucketOf(hash, buckets)
+  // The bucket is one of so many of its size; a part of the others has not been split yet.
+  const power = 1 << (31 - Math.clz32(buckets))
+  const alike = (bucket & (power - 1)) + power < buckets ? power * 2 : power
+  if (alike <= ADDRESS_BUCKETS) return count
+  return count <= UNEVEN_PEERS ? 0 : (count - UNEVEN_PEERS) * (alike >>> ADDRESS_BITS)
 }
 
 /** Adds a peer that is not in the set of `size`. False, and nothing changed, without memory. Fills `found`. */

@@ -24,6 +24,7 @@ export const TABLE_WORDS = 64
 
 // ── Totals over all tables, in front of the headers; touched by atomics only ───────────────────
 //  0 torrents │ 1 peers │ 2 max torrents │ 3 max peers │ 4, 5 tables are used alone, or locked
+//  6 peers per address and torrent
 export const TOTAL_TORRENTS = 0
 export const TOTAL_PEERS = 1
 export const TOTAL_MAX_TORRENTS = 2
@@ -32,6 +33,8 @@ export const TOTAL_MAX_PEERS = 3
 export const TOTAL_ALONE = 4
 /** 1: some threads use tables under their locks. */
 export const TOTAL_LOCKED = 5
+/** Peers of one address that a torrent keeps at most; 0 = no limit. */
+export const TOTAL_PEERS_PER_ADDRESS = 6
 export const TOTAL_WORDS = 16
 
 // ── Torrent row ────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,7 @@ import {
   TOTAL_LOCKED,
   TOTAL_MAX_PEERS,
   TOTAL_MAX_TORRENTS,
+  TOTAL_PEERS_PER_ADDRESS,
   TOTAL_WORDS,
   UDP_KINDS,
 } from './layout.ts'
@@ -161,4 +162,9 @@ export function setLimits(buffers: SwarmBuffers, maxTorrents: number, maxPeers: 
   const totals = new Int32Array(buffers.control)
   Atomics.store(totals, TOTAL_MAX_TORRENTS, maxTorrents)
   Atomics.store(totals, TOTAL_MAX_PEERS, maxPeers)
+}
+
+/** How many peers of one address (IPv6: of a /64) a torrent keeps, of UDP; 0 = no limit. At any time. */
+export function setPeersPerAddress(buffers: SwarmBuffers, peers: number): void {
+  Atomics.store(new Int32Array(buffers.control), TOTAL_PEERS_PER_ADDRESS, peers)
 }

@@ -16,7 +16,8 @@ import {
   STRIDE_IPV4,
 } from './layout.ts'
 import { findPeer, kindOf, openSmall, small } from './peers.ts'
-import { ANNOUNCED, type Swarms } from './swarm.ts'
+import { ANNOUNCED } from './status.ts'
+import type { Swarms } from './swarm.ts'
 import type { Table } from './table.ts'
 import { findTorrent, hashInfoHash } from './torrents.ts'
 

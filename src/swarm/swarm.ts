@@ -16,10 +16,11 @@
 // read from shared memory while they are being written into the response, so the lock is given
 // back only after that. Called by udp/handle.ts and ws/handle.ts. Owns the choice of the moment.
 import { AccessList } from '../access-list/list.ts'
+import { Admission } from './admission.ts'
 import { Choice } from './choose.ts'
 import type { ConnectionStates } from './connections.ts'
 import { KeptCounts } from './kept-counts.ts'
-import { findInSet, found, hashPeer, insertIntoSet, removeFromSet } from './large.ts'
+import { findInSet, found, hashPeer, insertIntoSet, judgeBySample, removeFromSet } from './large.ts'
 import {
   KIND_BLOCK,
   KIND_LARGE,
@@ -34,13 +35,8 @@ import {
   ROW_SEEDERS,
   ROW_STATE,
   STATE_COMPLETED_MAX,
-  STRIDE_IPV4,
   TABLE_LEECHERS,
   TABLE_SEEDERS,
-  TOTAL_MAX_PEERS,
-  TOTAL_MAX_TORRENTS,
-  TOTAL_PEERS,
-  TOTAL_TORRENTS,
 } from './layout.ts'
 import { isOwner, mayTake } from './owner.ts'
 import {
@@ -49,6 +45,7 @@ import {
   findPeer,
   kindOf,
   member,
+  missed,
   openSlot,
   openSmall,
   resizeSmall,
@@ -57,18 +54,9 @@ import {
   writePeer,
 } from './peers.ts'
 import { enlarge, reduceLarge } from './resize.ts'
-import type { SwarmTables, Table, TorrentGate } from './table.ts'
+import { ANNOUNCED, CROWDED, HELD, PEERS_FULL, TORRENTS_FULL } from './status.ts'
+import type { SwarmTables, Table } from './table.ts'
 import { findTorrent, insertTorrent, removeTorrent } from './torrents.ts'
-
-export const ANNOUNCED = 0
-/** `max_torrents` is reached, or the reserve for torrents. */
-export const TORRENTS_FULL = 1
-/** `max_peers` is reached, or the reserve for peers. */
-export const PEERS_FULL = 2
-/** The peer id belongs to another connection that lives. The counts are filled, nobody is chosen. */
-export const HELD = 3
-/** The gate does not let this address bring a new torrent. */
-export const GATED = 4
 
 export class Swarms {
   readonly ipv4: readonly Table[]
@@ -79,14 +67,13 @@ export class Swarms {
   readonly access = new AccessList()
   /** Counts of completed downloads that torrents begin with. */
   readonly kept = new KeptCounts()
-  /** Asked before a UDP peer makes a torrent; null lets everybody. */
-  gate: TorrentGate | null = null
+  /** Whether what is new comes in. */
+  readonly admission: Admission
   /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
   seeders = 0
   leechers = 0
   /** Completed downloads, of the last scrape. */
   completed = 0
-  private readonly totals: Int32Array
   private readonly tableShift: number
   private readonly countDownloads: boolean
   private readonly connections: ConnectionStates | null
@@ -101,7 +88,7 @@ export class Swarms {
     this.ipv4 = tables.ipv4
     this.ipv6 = tables.ipv6
     this.websocket = tables.websocket
-    this.totals = totals
+    this.admission = new Admission(totals)
     this.tableShift = 32 - Math.log2(Math.max(tables.ipv4.length, tables.websocket.length))
     this.countDownloads = countDownloads
     this.choice = new Choice(seed)
@@ -145,9 +132,13 @@ export class Swarms {
     this.choice.clear()
     let row = findTorrent(table, source, at, hash)
     if (row === 0) {
-      if (this.gate?.newTorrent(table.stride === STRIDE_IPV4, a0, a1) === false) return GATED
-      row = this.addTorrent(table, source, at, hash)
-      if (row === 0) return TORRENTS_FULL
+      const status = this.admission.newTorrent(table, a0, a1)
+      if (status !== ANNOUNCED) return status
+      row = insertTorrent(table, source, at, hash)
+      if (row === 0) {
+        this.admission.forgetTorrent()
+        return TORRENTS_FULL
+      }
       table.words[row + ROW_STATE] = this.kept.completedOf(source, at, hash)
     }
     const last = port | ((now & PEER_SEEN_MASK) << PEER_SEEN_SHIFT) | (seeder ? PEER_SEEDER_BIT : 0)
@@ -201,7 +192,7 @@ export class Swarms {
     if (small.seeders + small.leechers > 0) return false
     if (small.kind === KIND_BLOCK) resizeSmall(table, row, 0)
     removeTorrent(table, row)
-    Atomics.sub(this.totals, TOTAL_TORRENTS, 1)
+    this.admission.forgetTorrent()
     return true
   }
 
@@ -209,20 +200,7 @@ export class Swarms {
   forgetPeers(table: Table, seeders: number, leechers: number): void {
     table.control[table.header + TABLE_SEEDERS] -= seeders
     table.control[table.header + TABLE_LEECHERS] -= leechers
-    Atomics.sub(this.totals, TOTAL_PEERS, seeders + leechers)
-  }
-
-  private addTorrent(table: Table, source: Int32Array, at: number, hash: number): number {
-    const hasRoom = Atomics.add(this.totals, TOTAL_TORRENTS, 1) < this.totals[TOTAL_MAX_TORRENTS]
-    const row = hasRoom ? insertTorrent(table, source, at, hash) : 0
-    if (row === 0) Atomics.sub(this.totals, TOTAL_TORRENTS, 1)
-    return row
-  }
-
-  private bookPeer(): boolean {
-    if (Atomics.add(this.totals, TOTAL_PEERS, 1) < this.totals[TOTAL_MAX_PEERS]) return true
-    Atomics.sub(this.totals, TOTAL_PEERS, 1)
-    return false
+    this.admission.forgetPeers(seeders + leechers)
   }
 
   private announceSmall(
@@ -241,13 +219,19 @@ export class Swarms {
     const count = small.seeders + small.leechers
     let index = findPeer(table, small.base, count, a0, a1, a2, a3, last & PEER_PORT_MASK)
     if (index < 0) {
+      if (this.admission.isCrowded(table, a0, a1, missed.ofAddress)) {
+        this.readCounts(table, row)
+        this.choice.fromSmall(table, seeder, -1, wanted)
+        return CROWDED
+      }
       if (count === table.smallMax) {
         if (!enlarge(table, row)) return PEERS_FULL
         return this.announceLarge(table, row, a0, a1, a2, a3, last, seeder, completed, wanted)
       }
-      if (!this.bookPeer()) return PEERS_FULL
+      const status = this.admission.newPeer(table, a0, a1)
+      if (status !== ANNOUNCED) return status
       if (count === small.capacity && !resizeSmall(table, row, count + 1)) {
-        Atomics.sub(this.totals, TOTAL_PEERS, 1)
+        this.admission.forgetPeers(1)
         return PEERS_FULL
       }
       index = openSlot(table, seeder)
@@ -295,6 +279,7 @@ export class Swarms {
     } else {
       const otherSlot = row + (seeder ? ROW_LEECHER_DIRECTORY : ROW_BLOCK)
       const otherCountAt = row + (seeder ? ROW_LEECHERS : ROW_SEEDERS)
+      const alike = judgeBySample(table, words[slot], hash, missed.ofAddress)
       const known = findInSet(table, words[otherSlot], hash, a0, a1, a2, a3, port)
       const entry = found.entry
       const index = found.index
@@ -302,10 +287,19 @@ export class Swarms {
         const at = words[entry] + index * table.stride
         if (!mayTake(table, this.connections, at, last)) return this.held(table, row)
       }
-      if (!known && !this.bookPeer()) return PEERS_FULL
+      if (!known) {
+        const others = judgeBySample(table, words[otherSlot], hash, missed.ofAddress)
+        if (this.admission.isCrowded(table, a0, a1, alike + others)) {
+          this.readCounts(table, row)
+          this.choice.fromLarge(table, row, seeder, false, wanted)
+          return CROWDED
+        }
+        const status = this.admission.newPeer(table, a0, a1)
+        if (status !== ANNOUNCED) return status
+      }
       // In before out: when there is no memory for the change, the peer stays what it was.
       if (!insertIntoSet(table, slot, words[countAt], hash, a0, a1, a2, a3, last)) {
-        if (!known) Atomics.sub(this.totals, TOTAL_PEERS, 1)
+        if (!known) this.admission.forgetPeers(1)
         return PEERS_FULL
       }
       words[countAt]++
@@ -319,7 +313,7 @@ export class Swarms {
       }
     }
     this.countOthers(words[row + ROW_SEEDERS], words[row + ROW_LEECHERS], seeder)
-    this.choice.fromLarge(table, row, seeder, wanted)
+    this.choice.fromLarge(table, row, seeder, true, wanted)
     return ANNOUNCED
   }
 

@@ -13,12 +13,6 @@ export interface SwarmTables {
   readonly websocket: readonly Table[]
 }
 
-/** Decides who may bring new torrents; it is told the time before announces. */
-export interface TorrentGate {
-  setTime(second: number): void
-  newTorrent(ipv4: boolean, a0: number, a1: number): boolean
-}
-
 export class Table {
   readonly arena: Arena
   /** All pages. */

@@ -22,7 +22,12 @@ const MINUTE_MILLISECONDS = 60_000
 // What an address exceeded.
 export const BANNED_FOR_REQUESTS = 0
 export const BANNED_FOR_NEW_TORRENTS = 1
-const SETTINGS = ['requests_per_second', 'new_torrents_per_second'] as const
+export const BANNED_FOR_SUSTAINED_REQUESTS = 2
+const SETTINGS = [
+  'requests_per_second',
+  'new_torrents_per_second',
+  'sustained_requests_per_second',
+] as const
 
 /** One per worker. */
 export function createBanRings(workers: number): SharedArrayBuffer[] {

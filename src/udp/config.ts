@@ -180,7 +180,8 @@ const limits = section(
       `Remember at most this many torrents, over IPv4 and IPv6 together.
 
       Beyond it, announces for new torrents get an error and are counted, and a log line says so at
-      most once a minute; torrents that are known go on. Lower it if the start reports that the
+      most once a minute; torrents that are known go on. When an eighth or less is left, one source gets a
+      sixteenth of that at once, and as much again in a minute. Lower it if the start reports that the
       system refuses the reserve, as it may under "ulimit -v" or strict overcommit.`,
     ),
     max_peers: integer(
@@ -189,7 +190,8 @@ const limits = section(
       `Remember at most this many peers in all torrents together.
 
       Beyond it, announces of new peers get an error and are counted, and a log line says so at most
-      once a minute; peers that are known go on. Lower it if the start reports that the system
+      once a minute; peers that are known go on. When an eighth or less is left, one source gets a
+      sixteenth of that at once, and as much again in a minute. Lower it if the start reports that the system
       refuses the reserve.`,
     ),
   },

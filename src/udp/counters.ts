@@ -31,6 +31,11 @@ export const FAMILY_COUNTERS = [
   'rejected_request_rate',
   'rejected_new_torrent_rate',
   'rejected_banned',
+  'rejected_peers_per_address',
+  'rejected_torrent_ration',
+  'rejected_peer_ration',
+  'rejected_sustained_rate',
+  'rejected_network_rate',
 ] as const
 
 // The same as numbers, for the hot path: add FAMILY_IPV4 or FAMILY_IPV6.
@@ -57,6 +62,12 @@ export const REJECTED_CONNECT_RATE = 19
 export const REJECTED_REQUEST_RATE = 20
 export const REJECTED_NEW_TORRENT_RATE = 21
 export const REJECTED_BANNED = 22
+/** Answered all the same; the peer is not kept. */
+export const REJECTED_PEERS_PER_ADDRESS = 23
+export const REJECTED_TORRENT_RATION = 24
+export const REJECTED_PEER_RATION = 25
+export const REJECTED_SUSTAINED_RATE = 26
+export const REJECTED_NETWORK_RATE = 27
 
 export const FAMILY_IPV4 = 0
 export const FAMILY_IPV6 = FAMILY_COUNTERS.length

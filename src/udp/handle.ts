@@ -13,10 +13,12 @@ import {
   REJECTED_BANNED,
   REJECTED_CONNECT_RATE,
   REJECTED_CONNECTION_ID,
+  REJECTED_NETWORK_RATE,
   REJECTED_NO_INFO_HASH,
   REJECTED_PORT,
   REJECTED_PROTOCOL_ID,
   REJECTED_REQUEST_RATE,
+  REJECTED_SUSTAINED_RATE,
   REJECTED_TOO_SHORT,
   REQUESTS_ANNOUNCE,
   REQUESTS_CONNECT,
@@ -46,7 +48,13 @@ import {
 import { ANNOUNCE, CONNECT, numWant, parse, SCRAPE, TOO_SHORT, WRONG_PROTOCOL_ID } from './parse.ts'
 import { COMPLETED, type Requests, SEEDER, STOPPED } from './respond.ts'
 import { type ErrorText, errorText, writeConnect, writeError } from './serialize.ts'
-import { ADMITTED, BANNED, type SourceLimits } from './source-limits.ts'
+import {
+  ADMITTED,
+  BANNED,
+  type SourceLimits,
+  TOO_MANY_OF_NETWORK,
+  TOO_MANY_SUSTAINED,
+} from './source-limits.ts'
 
 /** The settings that requests are answered by. */
 export interface RequestSettings {
@@ -164,7 +172,11 @@ export class Handler {
   /** No answer: an error would be one more packet for a source that has too many already. */
   private isOver(status: number): boolean {
     if (status === ADMITTED) return false
-    this.counts[this.family + (status === BANNED ? REJECTED_BANNED : REJECTED_REQUEST_RATE)]++
+    let reason = REJECTED_REQUEST_RATE
+    if (status === BANNED) reason = REJECTED_BANNED
+    else if (status === TOO_MANY_SUSTAINED) reason = REJECTED_SUSTAINED_RATE
+    else if (status === TOO_MANY_OF_NETWORK) reason = REJECTED_NETWORK_RATE
+    this.counts[this.family + reason]++
     return true
   }
 

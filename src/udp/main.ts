@@ -17,7 +17,7 @@ import { signals } from '../process/signals.ts'
 import { UpdateSender, type UpdateSource } from '../process/updates.ts'
 import { faultAskedOf, newHeartbeat } from '../process/workers.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
-import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
+import { attachSwarms, type SwarmBuffers, setPeersPerAddress } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import { openKeeper, Tracker, type TrackerStart } from '../tracker/tracker.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
@@ -65,6 +65,8 @@ export async function runUdpTracker(
   }
   const identity = identityFor(config.privileges)
   const swarms = reserveSwarms(config.limits, Math.max(workers.socket, workers.request), UDP_KINDS)
+  // Before the snapshot is read: it holds for that too.
+  setPeersPerAddress(swarms, config.source_limits.peers_per_torrent)
   const { keeper, secret } = await keep(config, swarms, identity)
   const listening = openSockets(config, workers.socket, keeper?.takesOver === true)
   for (const warning of listening.warnings) writeNotice('warn', `${NAME}: warning: ${warning}`)
@@ -168,6 +170,7 @@ class UdpTracker extends Tracker<typeof udpSettings.schema> {
 
   protected apply(config: UdpConfig, paths: ReadonlySet<string>): void {
     this.clients?.reader.setMaxAge(config.cleaning.max_peer_age)
+    setPeersPerAddress(this.own.swarms, config.source_limits.peers_per_torrent)
     for (const worker of this.news) worker.send({ settings: workerSettings(config) })
     const { socket_recv_buffer_size } = config.network
     // The sockets of a worker that has stopped are closed.

@@ -72,7 +72,7 @@ export function runRequestWorker(data: RequestWorkerData): void {
   )
   const counts = new Int32Array(COUNTER_WORDS)
   const limits = new SourceLimits(data.limits, data.rates, counts, new BanWriter(data.bans))
-  swarms.gate = limits
+  swarms.admission.gate = limits
   const responder = new Responder(swarms, data.announceInterval, counts)
   responder.setInterval(data.announceInterval, data.intervalJitter)
   if (data.clients !== null) responder.clients = new ClientSample(data.clients)

@@ -3,7 +3,15 @@
 // for requests that came through a channel. Owns nothing but what it counts.
 import type { ClientSample } from '../census/sample.ts'
 import { jittered } from '../config/announce-interval.ts'
-import { ANNOUNCED, GATED, type Swarms, TORRENTS_FULL } from '../swarm/swarm.ts'
+import {
+  ANNOUNCED,
+  CROWDED,
+  GATED,
+  PEERS_RATIONED,
+  TORRENTS_FULL,
+  TORRENTS_RATIONED,
+} from '../swarm/status.ts'
+import type { Swarms } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import {
@@ -11,7 +19,10 @@ import {
   FAMILY_IPV6,
   REJECTED_NEW_TORRENT_RATE,
   REJECTED_NOT_ALLOWED,
+  REJECTED_PEER_RATION,
   REJECTED_PEERS_FULL,
+  REJECTED_PEERS_PER_ADDRESS,
+  REJECTED_TORRENT_RATION,
   REJECTED_TORRENTS_FULL,
   RESPONSES_ANNOUNCE,
   RESPONSES_ERROR,
@@ -76,6 +87,8 @@ const PEER_ID = ANNOUNCE_PEER_ID - ANNOUNCE_INFO_HASH
 
 const ERROR_NOT_ALLOWED = errorText('Info hash not allowed')
 const ERROR_NEW_TORRENTS = errorText('Too many new torrents from this address: try again later')
+const ERROR_TORRENTS_RATIONED = errorText('Tracker is nearly full: no more new torrents for now')
+const ERROR_PEERS_RATIONED = errorText('Tracker is nearly full: no more new peers for now')
 const ERROR_TORRENTS_FULL = errorText('Tracker is full: no new torrents')
 const ERROR_PEERS_FULL = errorText('Tracker is full: no new peers')
 
@@ -103,7 +116,7 @@ export class Responder implements Requests {
 
   setTime(now: number): void {
     this.now = now
-    this.swarms.gate?.setTime(now)
+    this.swarms.admission.gate?.setTime(now)
     this.clients?.setTime(now)
   }
 
@@ -203,8 +216,10 @@ export class Responder implements Requests {
     out: Int32Array,
     to: number,
   ): number {
-    if (status !== ANNOUNCED) return this.full(status, ipv4, transaction, out, to)
-    this.counts[familyOf(ipv4) + RESPONSES_ANNOUNCE]++
+    const family = familyOf(ipv4)
+    if (status === CROWDED) this.counts[family + REJECTED_PEERS_PER_ADDRESS]++
+    else if (status !== ANNOUNCED) return this.full(status, ipv4, transaction, out, to)
+    this.counts[family + RESPONSES_ANNOUNCE]++
     const { seeders, leechers, choice } = this.swarms
     const interval = swapBytes(jittered(this.interval, this.jitter, this.swarms.choice.random()))
     const { runs, runCount } = choice
@@ -223,6 +238,13 @@ export class Responder implements Requests {
   ): number {
     if (status === GATED) {
       return this.refuse(REJECTED_NEW_TORRENT_RATE, ERROR_NEW_TORRENTS, ipv4, transaction, out, to)
+    }
+    if (status === TORRENTS_RATIONED) {
+      const text = ERROR_TORRENTS_RATIONED
+      return this.refuse(REJECTED_TORRENT_RATION, text, ipv4, transaction, out, to)
+    }
+    if (status === PEERS_RATIONED) {
+      return this.refuse(REJECTED_PEER_RATION, ERROR_PEERS_RATIONED, ipv4, transaction, out, to)
     }
     return status === TORRENTS_FULL
       ? this.refuse(REJECTED_TORRENTS_FULL, ERROR_TORRENTS_FULL, ipv4, transaction, out, to)

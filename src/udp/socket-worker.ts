@@ -107,7 +107,7 @@ interface Stages extends Pick<NewsTargets, 'swarms' | 'cleaner' | 'responder'> {
 function inline(data: SocketWorkerData, counts: Int32Array, limits: SourceLimits): Stages {
   const { index, workers, cleaningInterval, maxPeerAge } = data
   const swarms = attachSwarms(data.swarms, data.countDownloads)
-  swarms.gate = limits
+  swarms.admission.gate = limits
   swarms.access.replace(data.accessList)
   const tables = tablesOwnedBy(swarms, index, workers)
   const shared = workers > 1

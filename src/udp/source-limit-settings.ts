@@ -7,7 +7,9 @@ import { SOURCE_LIMIT_BYTES, type SourceLimitData, type SourceRates } from './so
 
 // Costs are in 2^18ths of a second: above this they would be too coarse.
 const RATE_MAX = 100_000
+const SUSTAINED_RATE_MAX = 10_000 // Of these in 2^16ths.
 const BAN_SEC_MAX = 3600
+const PEERS_MAX = 65_535
 
 export const sourceLimitSettings = section(
   `What one source may ask for, so that no single one can use the tracker up. Packets from this machine
@@ -30,7 +32,17 @@ export const sourceLimitSettings = section(
       or an IPv6 /64. 0 = no limit. Up to ten times as many at once are answered after a pause.
 
       A client with 10,000 torrents sends 11 per second, and 10,000 at once when it starts. Only requests
-      with a valid connection id count.`,
+      with a valid connection id count. An IPv6 /48 may send four times as many.`,
+    ),
+    sustained_requests_per_second: integer(
+      300,
+      { min: 0, max: SUSTAINED_RATE_MAX },
+      `Answer at most this many announces and scrapes per second to one address in the long run. 0 = no
+      limit. What twenty minutes allow may come at any pace, as far as requests_per_second lets it.
+
+      A client with 100,000 torrents that also scrapes each of them twice an hour sends 167 per second,
+      2,000 users of a VPN behind one address with 50 torrents each 111, and 128 subscribers behind one of
+      a carrier 7. An IPv6 /48 may send four times as many.`,
     ),
     new_torrents_per_second: integer(
       500,
@@ -38,7 +50,20 @@ export const sourceLimitSettings = section(
       `Let one address bring at most this many torrents per second that the tracker does not know. 0 = no
       limit. Up to sixty times as many at once are accepted after a pause.
 
-      Beyond, such announces get an error. Torrents that somebody is in are not affected.`,
+      Beyond, such announces get an error. Torrents that somebody is in are not affected. An IPv6 /48 may
+      bring four times as many.`,
+    ),
+    peers_per_torrent: integer(
+      32,
+      { min: 0, max: PEERS_MAX },
+      `Keep at most this many peers of one address, which is an IPv4 address or an IPv6 /64, in one torrent.
+      0 = no limit. Further ones are answered as usual, but nobody is told of them.
+
+      Without a limit one address can announce 65,535 ports, and others are given hardly any but its
+      peers. 128 subscribers of a carrier behind one address reach 32 when every fourth is in the same
+      torrent, and 2,000 users of a VPN in a torrent that one peer in 60 is in. The count is exact up to some
+      200 seeders and as many leechers; in larger torrents chance lets an address have up to 2 % of the
+      torrent more.`,
     ),
     ban_seconds: seconds(
       60,
@@ -58,6 +83,7 @@ export function sourceRates(config: SourceLimitConfig): SourceRates {
   return {
     connects: config.connects_per_second,
     requests: config.requests_per_second,
+    sustainedRequests: config.sustained_requests_per_second,
     newTorrents: config.new_torrents_per_second,
     banSeconds: config.ban_seconds,
   }

@@ -1,37 +1,42 @@
-// How much a source may ask for: connects per network, requests and new torrents per address, and who
-// is banned for a while. Asked by handle.ts, and by swarm.ts before it makes a torrent. One view per
-// worker on memory that all workers share, since the system spreads one address over them by its ports.
+// How much a source may ask for: connects per network, requests and new torrents per address, what it may
+// take of the rest when torrents or peers are nearly used up, and who is banned for a while. Asked by
+// handle.ts, and by swarm.ts before it adds something. One view per worker on memory that all workers
+// share, since the system spreads one address over them by its ports.
 //
 // Two rows of counters, and a source has one in each, by a keyed hash: it is refused only when both are
 // over. Nothing is looked up, taken or evicted: what is in a counter drains by itself, and whoever does
 // not know the key cannot choose with whom to share. That somebody shares both of his with heavy users
 // of whom there are n happens with a probability of (n ÷ 65,536)². A flood from random sources spreads
-// over all counters and fills none.
-//
-// A counter is one word: the time up to which what was let through is paid for, each request costing
-// 1 ÷ rate seconds (GCRA). It may be ahead of the clock by a burst. It is charged by compare-and-exchange:
-// no charge is lost, and none is made twice. Plain loads and stores would be no faster (bench/handle.ts), and
-// a worker interrupted between the two would take back what all others have charged meanwhile.
-// One interrupted between its two counters leaves room in the second that it needs no more: then one request
-// is let through beyond the limit.
-// Each worker has its own clock, read once per batch, so words may be ahead of it by more than a burst:
-// such a counter is full. Only one that is further ahead than clocks can differ is left from long ago.
-// A counter holds time, not a number of requests, so it stays right when the rates change.
+// over all counters and fills none. What a counter is: memory/rate-counter.ts.
 //
 //  connects   row 0: 65,536 words │ row 1
-//  addresses  row 0: 65,536 × (0 requests │ 1 new torrents │ 2 refused │ 3 banned until, second) │ row 1
+//  addresses  row 0: 65,536 × (0 requests │ 1 new torrents │ 2 refused │ 3 banned until, second
+//             │ 4 sustained requests │ 5 new peers │ 6, 7 unused) │ row 1
+//
+// An IPv6 /64 is one address, and its /48 has counters of its own in the same rows, for NETWORK_SHARE times
+// as much: anybody gets a /48 for nothing. It is never banned, since others may be in it.
 //
 // Requests count only once their connection id has proved the address. A ban comes of nothing else, so
 // that nobody can have another one banned by forging his address. A connect proves nothing; its limit
 // is for what is sent to a network at most that never asked.
 import { hashWords } from '../memory/half-sip-hash.ts'
-import { BANNED_FOR_NEW_TORRENTS, BANNED_FOR_REQUESTS, type BanWriter } from './ban-log.ts'
+import { chargeBoth } from '../memory/rate-counter.ts'
+import { isThisMachine } from '../swarm/address.ts'
+import { PLENTY, type SourceGate } from '../swarm/admission.ts'
+import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from '../swarm/status.ts'
+import {
+  BANNED_FOR_NEW_TORRENTS,
+  BANNED_FOR_REQUESTS,
+  BANNED_FOR_SUSTAINED_REQUESTS,
+  type BanWriter,
+} from './ban-log.ts'
 import { BANS } from './counters.ts'
 
 /** Settings, per second; 0 = no limit. They may change while the workers serve. */
 export interface SourceRates {
   readonly connects: number
   readonly requests: number
+  readonly sustainedRequests: number
   readonly newTorrents: number
   readonly banSeconds: number
 }
@@ -46,7 +51,8 @@ export interface SourceLimitData {
 const ROW_BITS = 16
 const ROW_SLOTS = 1 << ROW_BITS
 const ROW_MASK = ROW_SLOTS - 1
-const SLOT_WORDS = 4
+/** Half a cache line. */
+const SLOT_WORDS = 8
 const ADDRESSES_AT = ROW_SLOTS * 2
 const WORDS = ADDRESSES_AT + ROW_SLOTS * SLOT_WORDS * 2
 export const SOURCE_LIMIT_BYTES = WORDS * 4
@@ -55,31 +61,47 @@ const REQUESTS = 0
 const NEW_TORRENTS = 1
 const REFUSED = 2
 const BANNED_UNTIL = 3
+const SUSTAINED = 4
+const NEW_PEERS = 5
 
 /** Time runs in 2^18ths of a second, as words that wrap after 4.5 hours. */
 const SECOND_SHIFT = 18
 const SECOND = 1 << SECOND_SHIFT
+/** For the burst of the sustained limit in 2^16ths, which wrap after 18 hours. */
+const LONG_SHIFT = 16
+const LONG_SECOND = 1 << LONG_SHIFT
 
 /** Workers' clocks differ by a batch as a rule; by this much if one has stood still, which the watchdog tells. */
 const CLOCK_LAG_SEC = 16
 const CLOCK_LAG = CLOCK_LAG_SEC * SECOND
-
-/** Lost races of one charge, each of which another worker has won. */
-const TRIES_MAX = 16
+const LONG_CLOCK_LAG = CLOCK_LAG_SEC * LONG_SECOND
 
 /** Bursts, in seconds of the rate. A client that starts announces everything it has at once. */
 const CONNECT_BURST = 10 * SECOND
 const REQUEST_BURST = 10 * SECOND
 const NEW_TORRENT_BURST = 60 * SECOND
+const SUSTAINED_BURST = 1200 * LONG_SECOND
 /** Who goes on to be refused for what this many seconds allow is banned: ten seconds at twice the rate. */
 const REFUSED_BURST = 10 * SECOND
 
+/** When torrents or peers are scarce a source gets this part of what is left at once, and again each minute. */
+const RATION = 16
+const RATION_BURST = NEW_TORRENT_BURST
+
+/** A power of two. Its reasons: docs/operations.md, «Abuse». */
+const NETWORK_SHARE_SHIFT = 2
+const NETWORK_SHARE = 1 << NETWORK_SHARE_SHIFT
+/** Tells the hash of a /48 from that of the /64 at its front. */
+const NETWORK_BITS = 48
+
 // What `request` returns.
 export const ADMITTED = 0
-const TOO_MANY = 1
+export const TOO_MANY = 1
 export const BANNED = 2
+export const TOO_MANY_SUSTAINED = 3
+export const TOO_MANY_OF_NETWORK = 4
 
-export class SourceLimits {
+export class SourceLimits implements SourceGate {
   private readonly words: Int32Array
   private readonly counts: Int32Array
   private readonly bans: BanWriter | null
@@ -87,11 +109,19 @@ export class SourceLimits {
   private readonly key1: number
   private connectCost = 0
   private requestCost = 0
+  private networkRequestCost = 0
+  private sustainedCost = 0
+  private longCost = 0
+  private networkLongCost = 0
   private newTorrentCost = 0
   private banSeconds = 0
-  private readonly source = new Int32Array(2)
+  private readonly source = new Int32Array(3)
   private second = 0
   private now = 0
+  private longNow = 0
+  /** The counters of the source in hand, in both rows. */
+  private first = 0
+  private other = 0
 
   /** `counts`: of the worker, for the bans; who is banned is told to `bans`. */
   constructor(
@@ -110,9 +140,13 @@ export class SourceLimits {
 
   /** Also while it is at work. A ban that would last longer than new ones is lifted. */
   setRates(rates: SourceRates): void {
-    this.connectCost = costOf(rates.connects)
-    this.requestCost = costOf(rates.requests)
-    this.newTorrentCost = costOf(rates.newTorrents)
+    this.connectCost = costOf(rates.connects, SECOND)
+    this.requestCost = costOf(rates.requests, SECOND)
+    this.networkRequestCost = costOf(rates.requests * NETWORK_SHARE, SECOND)
+    this.sustainedCost = costOf(rates.sustainedRequests, SECOND)
+    this.longCost = costOf(rates.sustainedRequests, LONG_SECOND)
+    this.networkLongCost = costOf(rates.sustainedRequests * NETWORK_SHARE, LONG_SECOND)
+    this.newTorrentCost = costOf(rates.newTorrents, SECOND)
     this.banSeconds = rates.banSeconds
   }
 
@@ -122,44 +156,99 @@ export class SourceLimits {
   setTime(second: number): void {
     this.second = second | 0
     this.now = second << SECOND_SHIFT
+    this.longNow = second << LONG_SHIFT
   }
 
   /** True when a connect from this network (IPv4 /24, IPv6 /56) is to be answered. */
   connect(ipv4: boolean, a0: number, a1: number): boolean {
-    if (this.connectCost === 0 || isLoopback(ipv4, a0, a1)) return true
+    const cost = this.connectCost
+    if (cost === 0 || isThisMachine(ipv4, a0, a1)) return true
     const network = ipv4 ? this.hash(1, a0 & 0xffffff, 0) : this.hash(2, a0, a1 & 0xffffff)
-    const first = network & ROW_MASK
-    const second = ROW_SLOTS + (network >>> ROW_BITS)
-    return this.charge(first, second, this.connectCost, CONNECT_BURST)
+    this.first = network & ROW_MASK
+    this.other = ROW_SLOTS + (network >>> ROW_BITS)
+    return this.charge(0, cost, CONNECT_BURST)
   }
 
   /** Whether a request of an address (IPv6: of a /64) that has proved itself is to be answered. */
   request(ipv4: boolean, a0: number, a1: number): number {
-    if (this.requestCost === 0 && this.newTorrentCost === 0) return ADMITTED
-    if (isLoopback(ipv4, a0, a1)) return ADMITTED
-    const address = ipv4 ? this.hash(1, a0, 0) : this.hash(2, a0, a1)
-    const first = slotOf(address & ROW_MASK, 0)
-    const second = slotOf(address >>> ROW_BITS, ROW_SLOTS)
-    if (this.isBanned(first) && this.isBanned(second)) return BANNED
     const cost = this.requestCost
-    if (cost === 0 || this.charge(first + REQUESTS, second + REQUESTS, cost, REQUEST_BURST)) {
-      return ADMITTED
+    const longCost = this.longCost
+    if ((cost | longCost | this.newTorrentCost) === 0) return ADMITTED
+    if (isThisMachine(ipv4, a0, a1)) return ADMITTED
+    this.openAddress(ipv4, a0, a1)
+    if (this.isBanned(this.first) && this.isBanned(this.other)) {
+      // What is asked for during a ban is not allowed afterwards in its place.
+      if (longCost !== 0) this.chargeLong(longCost)
+      return BANNED
     }
-    if (this.refuse(first, second, cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_REQUESTS)
-    return TOO_MANY
+    if (cost !== 0 && !this.charge(REQUESTS, cost, REQUEST_BURST)) {
+      if (this.refuse(cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_REQUESTS)
+      return TOO_MANY
+    }
+    if (longCost !== 0 && !this.chargeLong(longCost)) {
+      const banned = this.refuse(this.sustainedCost)
+      if (banned) this.bans?.write(ipv4, a0, a1, BANNED_FOR_SUSTAINED_REQUESTS)
+      return TOO_MANY_SUSTAINED
+    }
+    return ipv4 || this.networkRequest(a0, a1) ? ADMITTED : TOO_MANY_OF_NETWORK
   }
 
-  /** True when an address that has proved itself may bring a torrent that nobody else has. */
-  newTorrent(ipv4: boolean, a0: number, a1: number): boolean {
-    const cost = this.newTorrentCost
-    if (cost === 0 || isLoopback(ipv4, a0, a1)) return true
-    const address = ipv4 ? this.hash(1, a0, 0) : this.hash(2, a0, a1)
-    const first = slotOf(address & ROW_MASK, 0)
-    const second = slotOf(address >>> ROW_BITS, ROW_SLOTS)
-    const burst = NEW_TORRENT_BURST
-    if (this.charge(first + NEW_TORRENTS, second + NEW_TORRENTS, cost, burst)) return true
-    if (this.refuse(first, second, cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_NEW_TORRENTS)
-    return false
+  /**
+   * Whether an address that has proved itself may bring a torrent that nobody else has: ANNOUNCED, GATED
+   * or TORRENTS_RATIONED. `left`: for how many there is room, or PLENTY.
+   */
+  newTorrent(ipv4: boolean, a0: number, a1: number, left: number): number {
+    const usual = this.newTorrentCost
+    const ration = rationOf(left)
+    const cost = ration > usual ? ration : usual
+    if (cost === 0 || isThisMachine(ipv4, a0, a1)) return ANNOUNCED
+    this.openAddress(ipv4, a0, a1)
+    if (!this.charge(NEW_TORRENTS, cost, NEW_TORRENT_BURST)) {
+      // Nobody is banned for taking what others have left.
+      if (ration > usual) return TORRENTS_RATIONED
+      if (this.refuse(cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_NEW_TORRENTS)
+      return GATED
+    }
+    if (ipv4 || this.chargeNetwork(a0, a1, NEW_TORRENTS, cost)) return ANNOUNCED
+    return ration > usual ? TORRENTS_RATIONED : GATED
+  }
+
+  /** Whether it may add a peer to a torrent, where little room is `left`: ANNOUNCED or PEERS_RATIONED. */
+  newPeer(ipv4: boolean, a0: number, a1: number, left: number): number {
+    const cost = rationOf(left)
+    if (cost === 0 || isThisMachine(ipv4, a0, a1)) return ANNOUNCED
+    this.openAddress(ipv4, a0, a1)
+    if (!this.charge(NEW_PEERS, cost, RATION_BURST)) return PEERS_RATIONED
+    return ipv4 || this.chargeNetwork(a0, a1, NEW_PEERS, cost) ? ANNOUNCED : PEERS_RATIONED
+  }
+
+  private networkRequest(a0: number, a1: number): boolean {
+    const cost = this.networkRequestCost
+    const longCost = this.networkLongCost
+    this.openNetwork(a0, a1)
+    if (cost !== 0 && !this.charge(REQUESTS, cost, REQUEST_BURST)) return false
+    return longCost === 0 || this.chargeLong(longCost)
+  }
+
+  /** Charges the /48 for something that costs an address `cost`. */
+  private chargeNetwork(a0: number, a1: number, what: number, cost: number): boolean {
+    const share = cost >>> NETWORK_SHARE_SHIFT
+    this.openNetwork(a0, a1)
+    return this.charge(what, share === 0 ? 1 : share, NEW_TORRENT_BURST)
+  }
+
+  private openAddress(ipv4: boolean, a0: number, a1: number): void {
+    this.open(ipv4 ? this.hash(1, a0, 0) : this.hash(2, a0, a1))
+  }
+
+  private openNetwork(a0: number, a1: number): void {
+    this.source[2] = NETWORK_BITS
+    this.open(this.hash(3, a0, a1 & 0xffff))
+  }
+
+  private open(hash: number): void {
+    this.first = ADDRESSES_AT + (hash & ROW_MASK) * SLOT_WORDS
+    this.other = ADDRESSES_AT + (ROW_SLOTS + (hash >>> ROW_BITS)) * SLOT_WORDS
   }
 
   private hash(count: number, word0: number, word1: number): number {
@@ -168,37 +257,25 @@ export class SourceLimits {
     return hashWords(this.source, 0, count, this.key0, this.key1)
   }
 
-  /** Charges both counters, as far as they have room; false when neither has. */
-  private charge(first: number, second: number, cost: number, burst: number): boolean {
-    // Not both by one expression: each row is charged whatever the other says.
-    const one = this.chargeOne(first, cost, burst)
-    const other = this.chargeOne(second, cost, burst)
-    return one || other
+  private charge(what: number, cost: number, burst: number): boolean {
+    const { words, first, other } = this
+    return chargeBoth(words, first + what, other + what, this.now, cost, burst, CLOCK_LAG)
   }
 
-  private chargeOne(at: number, cost: number, burst: number): boolean {
-    const words = this.words
-    for (let tries = 0; tries < TRIES_MAX; tries++) {
-      const word = Atomics.load(words, at)
-      let ahead = (word - this.now) | 0
-      // Never used; drained long ago; or so long that the clock has come around.
-      if (word === 0 || ahead < 0 || ahead > burst + CLOCK_LAG) ahead = 0
-      if (ahead + cost > burst) return false
-      // Never 0, which every so many hours would be a time that is a burst ahead.
-      const charged = (this.now + ahead + cost) | 0 || 1
-      if (Atomics.compareExchange(words, at, word, charged) === word) return true
-    }
-    // So many others were let through meanwhile that one more does not matter.
-    return true
+  private chargeLong(cost: number): boolean {
+    const first = this.first + SUSTAINED
+    const other = this.other + SUSTAINED
+    const now = this.longNow
+    return chargeBoth(this.words, first, other, now, cost, SUSTAINED_BURST, LONG_CLOCK_LAG)
   }
 
   /** Remembers that an address was refused, and bans it when that goes on. True for a new ban. */
-  private refuse(first: number, second: number, cost: number): boolean {
+  private refuse(cost: number): boolean {
     if (this.banSeconds === 0) return false
-    if (this.charge(first + REFUSED, second + REFUSED, cost, REFUSED_BURST)) return false
+    if (this.charge(REFUSED, cost, REFUSED_BURST)) return false
     const until = (this.second + this.banSeconds) | 0
-    Atomics.store(this.words, second + BANNED_UNTIL, until)
-    const before = Atomics.exchange(this.words, first + BANNED_UNTIL, until)
+    Atomics.store(this.words, this.other + BANNED_UNTIL, until)
+    const before = Atomics.exchange(this.words, this.first + BANNED_UNTIL, until)
     // Another worker may have done the same just now: a ban counts once.
     if (((before - this.second) | 0) > 0) return false
     this.counts[BANS]++
@@ -215,15 +292,13 @@ export class SourceLimits {
 }
 
 /** What one costs, in time; at least the smallest unit. 0 for no limit. */
-function costOf(rate: number): number {
-  return rate === 0 ? 0 : Math.max(1, Math.round(SECOND / rate))
+function costOf(rate: number, second: number): number {
+  return rate === 0 ? 0 : Math.max(1, Math.round(second / rate))
 }
 
-function slotOf(index: number, row: number): number {
-  return ADDRESSES_AT + (row + index) * SLOT_WORDS
-}
-
-/** 127/8 and ::1 come from this machine: a proxy, or a load tester. */
-function isLoopback(ipv4: boolean, a0: number, a1: number): boolean {
-  return ipv4 ? (a0 & 0xff) === 127 : (a0 | a1) === 0
+/** What one costs when there is room for `left` more; 0 as long as there is plenty. */
+function rationOf(left: number): number {
+  if (left === PLENTY) return 0
+  // At least one a minute, of the last as well.
+  return left <= RATION ? RATION_BURST : Math.ceil((RATION_BURST * RATION) / left)
 }

@@ -64,6 +64,8 @@ export function udpTroubles(reading: () => Reading, config: () => UdpConfig): Tr
       announces: () => both('requests_announce'),
       torrentsFull: () => both('rejected_torrents_full'),
       peersFull: () => both('rejected_peers_full'),
+      torrentsRationed: () => both('rejected_torrent_ration'),
+      peersRationed: () => both('rejected_peer_ration'),
       limits: () => config().limits,
     }),
   ]

@@ -19,7 +19,8 @@ import {
   type SwarmLimits,
 } from '../../src/swarm/memory.ts'
 import { member } from '../../src/swarm/peers.ts'
-import { ANNOUNCED, HELD, Swarms } from '../../src/swarm/swarm.ts'
+import { ANNOUNCED, CROWDED, HELD } from '../../src/swarm/status.ts'
+import { Swarms } from '../../src/swarm/swarm.ts'
 import type { Table } from '../../src/swarm/table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
 
@@ -116,20 +117,36 @@ export class Harness {
   }
 
   announce(family: Family, torrent: number, peer: number, options: AnnounceOptions = {}): Answer {
+    const words = [0, 1, 2, 3].map((index) => address(family, peer, index))
+    const id4 = family === 'websocket' ? peer : 0
+    return this.announceAs(family, torrent, [...words, id4], portWord(family, peer), options)
+  }
+
+  /**
+   * An announce of a peer that has no number: `words` are its address (IPv4: the first, then zeros), or
+   * its peer id of five words.
+   */
+  announceAs(
+    family: Family,
+    torrent: number,
+    words: readonly number[],
+    port: number,
+    options: AnnounceOptions = {},
+  ): Answer {
     const hash = this.hashOf(torrent)
     const table = this.tableFor(family, hash)
-    enter(family, peer, options.connection ?? 0)
+    enter(family, words[4], options.connection ?? 0)
     table.lock()
     const status = this.swarms.announce(
       table,
       this.infoHash,
       0,
       hash,
-      address(family, peer, 0),
-      address(family, peer, 1),
-      address(family, peer, 2),
-      address(family, peer, 3),
-      portWord(family, peer),
+      words[0],
+      words[1],
+      words[2],
+      words[3],
+      port,
       options.seeder ?? false,
       options.completed ?? false,
       options.wanted ?? 50,
@@ -142,21 +159,24 @@ export class Harness {
 
   /** Returns the counts of those who stay. */
   leave(family: Family, torrent: number, peer: number, connection = 0): Counts {
+    const words = [0, 1, 2, 3].map((index) => address(family, peer, index))
+    const id4 = family === 'websocket' ? peer : 0
+    return this.leaveAs(family, torrent, [...words, id4], portWord(family, peer), connection)
+  }
+
+  /** As `announceAs`. */
+  leaveAs(
+    family: Family,
+    torrent: number,
+    words: readonly number[],
+    port: number,
+    connection = 0,
+  ): Counts {
     const hash = this.hashOf(torrent)
     const table = this.tableFor(family, hash)
-    enter(family, peer, connection)
+    enter(family, words[4], connection)
     table.lock()
-    this.swarms.leave(
-      table,
-      this.infoHash,
-      0,
-      hash,
-      address(family, peer, 0),
-      address(family, peer, 1),
-      address(family, peer, 2),
-      address(family, peer, 3),
-      portWord(family, peer),
-    )
+    this.swarms.leave(table, this.infoHash, 0, hash, words[0], words[1], words[2], words[3], port)
     const counts = this.readCounts()
     table.unlock()
     return counts
@@ -198,7 +218,7 @@ export class Harness {
         if ((table.words[at + table.stride - 1] & PEER_SEEDER_BIT) !== 0) peersSeeding++
       }
     }
-    if (status !== ANNOUNCED && status !== HELD)
+    if (status !== ANNOUNCED && status !== HELD && status !== CROWDED)
       return { status, seeders: 0, leechers: 0, peers, peersSeeding }
     return { status, seeders, leechers, peers, peersSeeding }
   }
@@ -281,8 +301,8 @@ export function portOf(peer: number): number {
 }
 
 /** Sets what a WebSocket peer is beyond its address. */
-function enter(family: Family, peer: number, connection: number): void {
-  member.id4 = family === 'websocket' ? peer : 0
+function enter(family: Family, id4: number, connection: number): void {
+  member.id4 = family === 'websocket' ? id4 : 0
   member.connection = family === 'websocket' ? connection : 0
   member.joined = false
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { classFor } from '../../src/swarm/blocks.ts'
 import { TABLE_ROOM } from '../../src/swarm/layout.ts'
-import { ANNOUNCED, PEERS_FULL, TORRENTS_FULL } from '../../src/swarm/swarm.ts'
+import { ANNOUNCED, PEERS_FULL, TORRENTS_FULL } from '../../src/swarm/status.ts'
 import {
   FAMILIES,
   type Family,

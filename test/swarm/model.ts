@@ -1,7 +1,7 @@
 // A tracker so simple that it is right: maps of maps. Property tests do the same to it and to the
 // real swarms, and compare.
 import { expect } from 'bun:test'
-import { ANNOUNCED } from '../../src/swarm/swarm.ts'
+import { ANNOUNCED } from '../../src/swarm/status.ts'
 import { findTorrent, hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
 import { FAMILIES, type Family, type Harness, peerAt } from './harness.ts'
 import { peersOfRow } from './invariants.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { ownsPeer } from '../../src/swarm/owner.ts'
 import { member } from '../../src/swarm/peers.ts'
-import { ANNOUNCED, HELD } from '../../src/swarm/swarm.ts'
+import { ANNOUNCED, HELD } from '../../src/swarm/status.ts'
 import { INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
 import { address, GENERATION, Harness } from './harness.ts'
 import { checkInvariants } from './invariants.ts'

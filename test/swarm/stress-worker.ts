@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { cleanSlice, startCleaning } from '../../src/swarm/clean.ts'
 import type { SwarmBuffers } from '../../src/swarm/memory.ts'
-import { ANNOUNCED } from '../../src/swarm/swarm.ts'
+import { ANNOUNCED } from '../../src/swarm/status.ts'
 import { FAMILIES, Harness, randomFrom } from './harness.ts'
 
 export interface StressTask {

@@ -9,7 +9,7 @@ import {
   TABLE_BUCKETS,
   TABLE_TORRENTS,
 } from '../../src/swarm/layout.ts'
-import { ANNOUNCED, TORRENTS_FULL } from '../../src/swarm/swarm.ts'
+import { ANNOUNCED, TORRENTS_FULL } from '../../src/swarm/status.ts'
 import { bucketOf } from '../../src/swarm/torrents.ts'
 import { Harness, testBuffers } from './harness.ts'
 import { checkInvariants } from './invariants.ts'

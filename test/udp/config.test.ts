@@ -41,7 +41,9 @@ const DEFAULTS: UdpConfig = {
   source_limits: {
     connects_per_second: 2000,
     requests_per_second: 3000,
+    sustained_requests_per_second: 300,
     new_torrents_per_second: 500,
+    peers_per_torrent: 32,
     ban_seconds: 60,
   },
   scrape_export: { path: '', cleanings: 10 },

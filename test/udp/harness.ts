@@ -95,7 +95,7 @@ export class UdpHarness {
     responder.clients = clients
     const requests = this.stages?.forwarder ?? responder
     const sources = options.rates === undefined ? null : sourceLimits(options.rates, counts)
-    swarm.swarms.gate = sources
+    swarm.swarms.admission.gate = sources
     this.handler = new Handler(requests, this.ids, swarm.buffers, settings, counts, sources)
     this.now = options.now ?? START
     this.setTime(this.now)

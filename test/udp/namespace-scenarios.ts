@@ -13,7 +13,7 @@ import {
 } from '../support/packets.ts'
 import { RawSocket } from '../support/raw-socket.ts'
 import { STATISTICS, totalIn } from '../support/statistics.ts'
-import { listenOn, runTracker, withTracker } from '../support/tracker.ts'
+import { listenOn, runTracker, type Tracker, withTracker } from '../support/tracker.ts'
 import { UdpClient, withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 
@@ -27,6 +27,7 @@ const scenarios: Record<string, () => Promise<void>> = {
   fragments,
   'other-source-limits': otherSourceLimits,
   'ban-lines': banLines,
+  'peers-per-torrent': peersPerTorrent,
 }
 
 async function manyIPv6Addresses(): Promise<void> {
@@ -143,6 +144,44 @@ async function otherSourceLimits(): Promise<void> {
     for (const client of clients) client.close()
   })
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** By SIGHUP for all workers, of either kind, and for what a snapshot brings back. */
+async function peersPerTorrent(): Promise<void> {
+  for (const requestWorkers of [0, 2]) {
+    const folder = mkdtempSync(join(tmpdir(), 'aquatic-limits-'))
+    const file = join(folder, 'settings.toml')
+    const write = (most: number) => {
+      const head = `log_level = 'warn'\nsocket_workers = 2\nrequest_workers = ${requestWorkers}\n`
+      const limits = `[source_limits]\npeers_per_torrent = ${most}\n`
+      const kept = `[persistence]\npath = '${join(folder, 'state')}'\n`
+      writeFileSync(file, `${head}${listenOn(`${HERE}:0`)}${limits}${kept}`)
+    }
+    const leechersAfter = async (tracker: Tracker, client: UdpClient, ports: number) => {
+      for (let port = 1; port <= ports; port++) await client.announce(tracker.at(), { port })
+      return (await client.scrape(tracker.at(), infoHash(1))).leechers
+    }
+    const stages: [number, (tracker: Tracker, client: UdpClient) => Promise<void>][] = [
+      [
+        3,
+        async (tracker, client) => {
+          deepStrictEqual(await leechersAfter(tracker, client, 10), 3)
+          write(7)
+          tracker.signal('SIGHUP')
+          await tracker.waitForOutput(/peers_per_torrent = 7 \(it was 3\)/)
+          deepStrictEqual(await leechersAfter(tracker, client, 10), 7)
+          tracker.signal('SIGTERM')
+          deepStrictEqual((await tracker.waitForEnd()).code, 0)
+        },
+      ],
+      [5, async (tracker, client) => deepStrictEqual(await leechersAfter(tracker, client, 0), 5)],
+    ]
+    for (const [most, use] of stages) {
+      write(most)
+      await withTracker({ file }, (tracker) => withClient(HERE, (client) => use(tracker, client)))
+    }
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** What the log says of a banned client, by format and form of its address. */

@@ -19,6 +19,8 @@ export interface LimitsStressTask {
   readonly threads: number
   /** The last second is this many after START_SECOND. */
   readonly seconds: number
+  /** Addresses are of IPv6: the second word of a /64, in a network that is the same for all. */
+  readonly ipv6: boolean
   /** Asked for far beyond the rate by all threads. */
   readonly heavy: readonly number[]
   /** Asked for by all threads together exactly as often as the rate allows. */
@@ -41,6 +43,8 @@ export interface LimitsStressReport {
 }
 
 export const START_SECOND = 100_000
+/** The first word of all IPv6 addresses, 2001:db8. */
+const NETWORK = 0xb80d0120 | 0
 const READY = 0
 const BATCHES = 1
 const SECONDS = 2
@@ -72,7 +76,7 @@ function run(task: LimitsStressTask): LimitsStressReport {
     for (let i = 0; i < BATCH; i++) {
       const which = Math.floor(random() * task.heavy.length)
       const isBanned = Atomics.load(shared, FLAGS + which) === 1
-      const status = limits.request(true, task.heavy[which], 0)
+      const status = request(limits, task.heavy[which], task.ipv6)
       if (status === ADMITTED) admitted[which]++
       if (status === BANNED) Atomics.store(shared, FLAGS + which, 1)
       else if (isBanned) missedBans++
@@ -81,12 +85,16 @@ function run(task: LimitsStressTask): LimitsStressReport {
     fairSecond = second
     for (const address of task.fair) {
       for (let i = 0; i < task.rates.requests / task.threads; i++) {
-        if (limits.request(true, address, 0) !== ADMITTED) refusedFair++
+        if (request(limits, address, task.ipv6) !== ADMITTED) refusedFair++
       }
     }
   }
   Atomics.store(shared, SECONDS + task.thread, 2 ** 31 - 1)
   return { admitted, refusedFair, missedBans, bans: counts[BANS] }
+}
+
+function request(limits: SourceLimits, address: number, ipv6: boolean): number {
+  return ipv6 ? limits.request(false, NETWORK, address) : limits.request(true, address, 0)
 }
 
 /** Shows the second that this thread is in, and waits as long as another is too far behind. */

@@ -11,7 +11,13 @@ import {
 } from './source-limits-stress-worker.ts'
 
 const THREADS = 4
-const RATES: SourceRates = { connects: 0, requests: 80, newTorrents: 0, banSeconds: 0 }
+const RATES: SourceRates = {
+  connects: 0,
+  requests: 80,
+  sustainedRequests: 0,
+  newTorrents: 0,
+  banSeconds: 0,
+}
 /** The burst is ten seconds of the rate. */
 const BURST = RATES.requests * 10
 
@@ -33,6 +39,27 @@ test('nobody gets more than his limit, and nobody within it is refused', async (
   }
 }, 60_000)
 
+test('a sustained limit, and that of an IPv6 /48, hold for all threads together', async () => {
+  const seconds = 60
+  const sum = (reports: LimitsStressReport[], which: number) =>
+    reports.reduce((total, { admitted }) => total + admitted[which], 0)
+  const sustained = { ...RATES, requests: 0, sustainedRequests: 4 }
+  const long = await stress({ rates: sustained, seconds, heavy: HEAVY, fair: [] })
+  for (let which = 0; which < HEAVY.length; which++) {
+    expect(sum(long, which)).toBeLessThanOrEqual(4 * (1200 + seconds) + THREADS)
+    expect(sum(long, which)).toBeGreaterThanOrEqual(4 * 1200)
+  }
+  // Twenty networks of one /48, none of which reaches its own limit.
+  const heavy = Array.from({ length: 20 }, (_, i) => 0x0a00 | (i << 16))
+  const fair = Array.from({ length: 10 }, (_, i) => 0x0b00 | i)
+  const reports = await stress({ rates: RATES, seconds, heavy, fair, ipv6: true })
+  const all = heavy.reduce((total, _, which) => total + sum(reports, which), 0)
+  const allowed = 4 * (BURST + RATES.requests * seconds)
+  expect(all).toBeLessThanOrEqual(Math.ceil(allowed * 1.001))
+  expect(all).toBeGreaterThan(allowed * 0.95)
+  expect(reports.map(({ refusedFair }) => refusedFair)).toEqual([0, 0, 0, 0])
+}, 60_000)
+
 test('a ban is seen by all threads, and counted once', async () => {
   const rates = { ...RATES, banSeconds: 1000 }
   const reports = await stress({ rates, seconds: 60, heavy: HEAVY, fair: FAIR })
@@ -42,14 +69,14 @@ test('a ban is seen by all threads, and counted once', async () => {
 }, 60_000)
 
 function stress(
-  task: Pick<LimitsStressTask, 'rates' | 'seconds' | 'heavy' | 'fair'>,
+  task: Pick<LimitsStressTask, 'rates' | 'seconds' | 'heavy' | 'fair'> & { ipv6?: boolean },
 ): Promise<LimitsStressReport[]> {
   const words = new SharedArrayBuffer(SOURCE_LIMIT_BYTES)
   const data = { words, key0: 0x1234567, key1: 0x89abcde }
   const shared = new SharedArrayBuffer((FLAGS + task.heavy.length) * 4)
   return Promise.all(
     Array.from({ length: THREADS }, (_, thread) =>
-      runThread({ ...task, data, shared, thread, threads: THREADS }),
+      runThread({ ipv6: false, ...task, data, shared, thread, threads: THREADS }),
     ),
   )
 }

@@ -1,41 +1,22 @@
 // What one source may ask for: at the handler, with real packets, and the counters by themselves.
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { BANS, COUNTER_WORDS } from '../../src/udp/counters.ts'
-import {
-  ADMITTED,
-  BANNED,
-  SOURCE_LIMIT_BYTES,
-  SourceLimits,
-  type SourceRates,
-} from '../../src/udp/source-limits.ts'
+import { defaultsOf } from '../../src/config/schema.ts'
+import { PLENTY } from '../../src/swarm/admission.ts'
+import { ANNOUNCED } from '../../src/swarm/status.ts'
+import { udpSettings } from '../../src/udp/config.ts'
+import { BANS } from '../../src/udp/counters.ts'
+import { sourceRates } from '../../src/udp/source-limit-settings.ts'
+import { ADMITTED, BANNED, SOURCE_LIMIT_BYTES } from '../../src/udp/source-limits.ts'
 import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
-import { addressBytes, announceRequest, connectRequest, scrapeRequest } from '../support/packets.ts'
+import { announceRequest, connectRequest, scrapeRequest } from '../support/packets.ts'
 import { randomFrom } from '../swarm/harness.ts'
-import { START, UdpHarness, wordOf } from './harness.ts'
+import { START, UdpHarness } from './harness.ts'
+import { countAdmitted, limitsFor, OFF, RATES, word } from './limits-for.ts'
 
-const RATES: SourceRates = { connects: 100, requests: 100, newTorrents: 10, banSeconds: 60 }
-const OFF: SourceRates = { connects: 0, requests: 0, newTorrents: 0, banSeconds: 0 }
+const DEFAULTS = sourceRates(defaultsOf(udpSettings.schema).source_limits)
 
-function limitsFor(rates: Partial<SourceRates> = {}, words?: SharedArrayBuffer): SourceLimits {
-  const data = {
-    words: words ?? new SharedArrayBuffer(SOURCE_LIMIT_BYTES),
-    key0: 0x1234567,
-    key1: 0x89abcde,
-  }
-  const limits = new SourceLimits(data, { ...RATES, ...rates }, new Int32Array(COUNTER_WORDS))
-  limits.setTime(START)
-  return limits
-}
-
-const word = (address: string) => wordOf(addressBytes(address), 0)
 const A = word('192.0.2.1')
-
-function countAdmitted(count: number, ask: () => boolean): number {
-  let admitted = 0
-  for (let i = 0; i < count; i++) if (ask()) admitted++
-  return admitted
-}
 
 test('a source that nobody has seen is let through at every time, also before the clock comes around', () => {
   for (let second = 16_384 - 80; second <= 16_384; second++) {
@@ -43,7 +24,7 @@ test('a source that nobody has seen is let through at every time, also before th
     limits.setTime(second)
     expect(limits.connect(true, A, 0), `at ${second}`).toBe(true)
     expect(limits.request(true, A, 0), `at ${second}`).toBe(ADMITTED)
-    expect(limits.newTorrent(true, A, 0), `at ${second}`).toBe(true)
+    expect(limits.newTorrent(true, A, 0, PLENTY), `at ${second}`).toBe(ANNOUNCED)
   }
 })
 
@@ -99,6 +80,17 @@ describe('requests', () => {
     expect(limits.request(false, A, 7)).toBe(ADMITTED)
   })
 
+  test('are let through to the very last that the burst allows', () => {
+    // Rates that 2^18 is a multiple of: costs are exact.
+    for (const requests of [1, 128, 1024]) {
+      const limits = limitsFor({ requests, banSeconds: 0 })
+      const ask = () => limits.request(true, A, 0) === ADMITTED
+      expect(countAdmitted(11 * requests, ask)).toBe(10 * requests)
+      limits.setTime(START + 1)
+      expect(countAdmitted(11 * requests, ask)).toBe(requests)
+    }
+  })
+
   test('beyond twice the rate for ten seconds ban the address, for a while', () => {
     const limits = limitsFor({ requests: 100 })
     countAdmitted(1000, () => limits.request(true, A, 0) === ADMITTED)
@@ -143,7 +135,9 @@ describe('requests', () => {
     const limits = limitsFor(OFF)
     expect(countAdmitted(99_999, () => limits.request(true, A, 0) === ADMITTED)).toBe(99_999)
     expect(countAdmitted(99_999, () => limits.connect(true, A, 0))).toBe(99_999)
-    expect(countAdmitted(99_999, () => limits.newTorrent(true, A, 0))).toBe(99_999)
+    expect(countAdmitted(99_999, () => limits.newTorrent(true, A, 0, PLENTY) === ANNOUNCED)).toBe(
+      99_999,
+    )
   })
 })
 
@@ -303,8 +297,7 @@ describe('at the handler', () => {
   })
 
   test('a client with 10,000 torrents is never refused by the defaults', () => {
-    const rates = { connects: 2000, requests: 3000, newTorrents: 500, banSeconds: 60 }
-    const harness = new UdpHarness({ rates, maxTorrents: 20_000 })
+    const harness = new UdpHarness({ rates: DEFAULTS, maxTorrents: 20_000 })
     const id = harness.connect(FROM)
     for (let torrent = 0; torrent < 10_000; torrent++) {
       const answer = harness.send(announceRequest(id, { infoHash: hashOf(torrent) }), FROM)

@@ -1,0 +1,59 @@
+// Counters that say how much of a rate has been used up, in shared memory: one word each, charged by any
+// thread without a lock. Used by udp/source-limits.ts. Owns nothing: the words belong to the caller's buffer.
+//
+// The word is the time up to which what was let through is paid for, each one costing 1 ÷ rate seconds
+// (GCRA). It may be ahead of the clock by a burst. It is charged by compare-and-exchange: no charge is lost,
+// and none is made twice. Plain loads and stores would be no faster (bench/handle.ts), and a thread interrupted
+// between the two would take back what all others have charged meanwhile.
+// Each thread has its own clock, read once per batch, so words may be ahead of it by more than a burst:
+// such a counter is full. Only one that is further ahead than clocks can differ (the lag) is left from long
+// ago, by a clock that has come around.
+// A counter holds time, not a number, so it stays right when the rate changes.
+//
+// A source has two counters, in rows that different bits of its hash point to, and is refused only when both
+// are full. One interrupted between the two leaves room in the second that it needs no more: then one request
+// is let through beyond the limit.
+
+/** Lost races of one charge, each of which another thread has won. */
+const TRIES_MAX = 16
+
+// HOT: no allocation below this line.
+
+/** Charges both counters, as far as they have room; false when neither has. Times in any one unit. */
+export function chargeBoth(
+  words: Int32Array,
+  first: number,
+  second: number,
+  now: number,
+  cost: number,
+  burst: number,
+  lag: number,
+): boolean {
+  // Not both by one expression: each row is charged whatever the other says.
+  const one = charge(words, first, now, cost, burst, lag)
+  const other = charge(words, second, now, cost, burst, lag)
+  return one || other
+}
+
+/** Charges one counter; false, and nothing changed, when it is full. */
+function charge(
+  words: Int32Array,
+  at: number,
+  now: number,
+  cost: number,
+  burst: number,
+  lag: number,
+): boolean {
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const word = Atomics.load(words, at)
+    let ahead = (word - now) | 0
+    // Never used; drained long ago; or so long that the clock has come around.
+    if (word === 0 || ahead < 0 || ahead > burst + lag) ahead = 0
+    if (ahead + cost > burst) return false
+    // Never 0, which every so many hours would be a time that is a burst ahead.
+    const charged = (now + ahead + cost) | 0 || 1
+    if (Atomics.compareExchange(words, at, word, charged) === word) return true
+  }
+  // So many others were let through meanwhile that one more does not matter.
+  return true
+}

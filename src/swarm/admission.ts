@@ -1,0 +1,92 @@
+// Whether a new torrent or a new peer comes in: the limits of memory, what a source may take of the rest
+// when little is left, and how many peers an address may have in a torrent. Called by swarm.ts under the
+// table's lock. Owns the bookings of the totals, which all threads share by atomics.
+import { isThisMachine } from './address.ts'
+import {
+  STRIDE_IPV4,
+  TOTAL_MAX_PEERS,
+  TOTAL_MAX_TORRENTS,
+  TOTAL_PEERS,
+  TOTAL_PEERS_PER_ADDRESS,
+  TOTAL_TORRENTS,
+} from './layout.ts'
+import { ANNOUNCED, PEERS_FULL, TORRENTS_FULL } from './status.ts'
+import type { Table } from './table.ts'
+
+/** What the gate is told as long as enough is left. */
+export const PLENTY = 2 ** 31 - 1
+
+/** Below this share of a limit little is left: an eighth. */
+const SCARCE_SHIFT = 3
+
+/**
+ * Decides what a source may add. It is told the time before announces, and with each how many more there
+ * is room for, or PLENTY. Returns ANNOUNCED or what becomes of the announce.
+ */
+export interface SourceGate {
+  setTime(second: number): void
+  newTorrent(ipv4: boolean, a0: number, a1: number, left: number): number
+  newPeer(ipv4: boolean, a0: number, a1: number, left: number): number
+}
+
+export class Admission {
+  /** Asked before a UDP peer adds something; null lets everybody. */
+  gate: SourceGate | null = null
+  private readonly totals: Int32Array
+
+  constructor(totals: Int32Array) {
+    this.totals = totals
+  }
+
+  // HOT: no allocation below this line.
+
+  /** ANNOUNCED, and the torrent is booked; or why not. */
+  newTorrent(table: Table, a0: number, a1: number): number {
+    const gate = this.gate
+    if (gate !== null) {
+      const left = this.left(TOTAL_TORRENTS, TOTAL_MAX_TORRENTS)
+      const status = gate.newTorrent(table.stride === STRIDE_IPV4, a0, a1, left)
+      if (status !== ANNOUNCED) return status
+    }
+    return this.book(TOTAL_TORRENTS, TOTAL_MAX_TORRENTS) ? ANNOUNCED : TORRENTS_FULL
+  }
+
+  /** ANNOUNCED, and the peer is booked; or why not. */
+  newPeer(table: Table, a0: number, a1: number): number {
+    const gate = this.gate
+    const left = gate === null ? PLENTY : this.left(TOTAL_PEERS, TOTAL_MAX_PEERS)
+    if (gate !== null && left !== PLENTY) {
+      const status = gate.newPeer(table.stride === STRIDE_IPV4, a0, a1, left)
+      if (status !== ANNOUNCED) return status
+    }
+    return this.book(TOTAL_PEERS, TOTAL_MAX_PEERS) ? ANNOUNCED : PEERS_FULL
+  }
+
+  forgetTorrent(): void {
+    Atomics.sub(this.totals, TOTAL_TORRENTS, 1)
+  }
+
+  forgetPeers(count: number): void {
+    Atomics.sub(this.totals, TOTAL_PEERS, count)
+  }
+
+  /** Whether a torrent that has `same` peers of an address keeps no more of it. */
+  isCrowded(table: Table, a0: number, a1: number, same: number): boolean {
+    if (same === 0) return false
+    const most = this.totals[TOTAL_PEERS_PER_ADDRESS]
+    if (most === 0 || same < most || table.owned) return false
+    return !isThisMachine(table.stride === STRIDE_IPV4, a0, a1)
+  }
+
+  private book(total: number, max: number): boolean {
+    if (Atomics.add(this.totals, total, 1) < this.totals[max]) return true
+    Atomics.sub(this.totals, total, 1)
+    return false
+  }
+
+  private left(total: number, max: number): number {
+    const most = this.totals[max]
+    const left = most - this.totals[total]
+    return left > most >>> SCARCE_SHIFT ? PLENTY : left
+  }
+}

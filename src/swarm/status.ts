@@ -1,0 +1,18 @@
+// What becomes of an announce. Returned by swarm.ts, and by admission.ts for what is new; read by the
+// protocols, which answer and count by it. Owns nothing.
+
+export const ANNOUNCED = 0
+/** `max_torrents` is reached, or the reserve for torrents. */
+export const TORRENTS_FULL = 1
+/** `max_peers` is reached, or the reserve for peers. */
+export const PEERS_FULL = 2
+/** The peer id belongs to another connection that lives. The counts are filled, nobody is chosen. */
+export const HELD = 3
+/** The gate does not let this address bring a new torrent. */
+export const GATED = 4
+/** Little is left below `max_torrents`, and this address has had its share of that. */
+export const TORRENTS_RATIONED = 5
+/** The same for peers. */
+export const PEERS_RATIONED = 6
+/** The address has as many peers in this torrent as it may. Counts and choice are filled, the peer is not kept. */
+export const CROWDED = 7
