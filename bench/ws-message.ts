@@ -125,6 +125,7 @@ function measureHandler(kind: string, texts: readonly string[]): Promise<void> {
     announceInterval: 120,
     intervalJitter: 5,
     maxTorrentsPerConnection: 10_000,
+    maxPeerIdsPerTorrent: 4,
   }
   const swarms = attachSwarms(memory, true, states)
   const handler = new Handler(swarms, connections, sender, signal, settings, counts)

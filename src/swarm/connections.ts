@@ -4,6 +4,9 @@
 //
 //  bits 0–15 generation of the slot │ 16 open │ 17 has missed a ping │ 18 has a backlog
 //
+// Beside it, the address that each connection comes from, in two words: a peer id may be taken over from a
+// connection that seems to live by another one of the same address.
+//
 // A connection is named by two numbers: worker and slot (`connection`), and the generation, which
 // grows each time the slot is used. So a name that outlived its connection is told from the next one.
 
@@ -19,23 +22,49 @@ const BACKLOG = 1 << 18
 /** What all workers share. Address space only: a page costs memory once one of its slots is used. */
 export interface ConnectionBuffers {
   readonly states: SharedArrayBuffer
+  readonly addresses: SharedArrayBuffer
   readonly slotsPerWorker: number
 }
 
 export function createConnectionStates(workers: number, slotsPerWorker: number): ConnectionBuffers {
-  return { states: new SharedArrayBuffer(workers * slotsPerWorker * 4), slotsPerWorker }
+  const slots = workers * slotsPerWorker
+  const states = new SharedArrayBuffer(slots * 4)
+  return { states, addresses: new SharedArrayBuffer(slots * 8), slotsPerWorker }
 }
 
 export class ConnectionStates {
   private readonly states: Int32Array
+  private readonly addresses: Int32Array
   private readonly slotsPerWorker: number
 
   constructor(buffers: ConnectionBuffers) {
     this.states = new Int32Array(buffers.states)
+    this.addresses = new Int32Array(buffers.addresses)
     this.slotsPerWorker = buffers.slotsPerWorker
   }
 
   // HOT: no allocation below this line.
+
+  /** Where a connection comes from (ws/client-address.ts). Called by its worker only, before it is open. */
+  setAddress(connection: number, high: number, low: number): void {
+    const at = this.at(connection) * 2
+    Atomics.store(this.addresses, at, high)
+    Atomics.store(this.addresses, at + 1, low)
+  }
+
+  /**
+   * True when two open connections come from one address. Not for those of this machine: they come through a
+   * proxy, from anywhere.
+   */
+  haveSameAddress(one: number, other: number): boolean {
+    const { addresses } = this
+    const at = this.at(one) * 2
+    const bt = this.at(other) * 2
+    const high = Atomics.load(addresses, at)
+    const low = Atomics.load(addresses, at + 1)
+    if (isThisMachine(high, low)) return false
+    return high === Atomics.load(addresses, bt) && low === Atomics.load(addresses, bt + 1)
+  }
 
   /** Says what is true of an open connection. Called by its worker only. */
   set(connection: number, generation: number, missedPing: boolean, backlog: boolean): void {
@@ -61,4 +90,9 @@ export class ConnectionStates {
   private at(connection: number): number {
     return (connection >>> SLOT_BITS) * this.slotsPerWorker + (connection & SLOT_MASK)
   }
+}
+
+/** 127/8, which stands in ::/32, and ::1. */
+function isThisMachine(high: number, low: number): boolean {
+  return high === 0 && (low === 0 || low >>> 24 === 127)
 }

@@ -1,4 +1,5 @@
-// Who may change a WebSocket peer: the connection that announced it, as long as it lives.
+// Who may change a WebSocket peer: the connection that announced it, as long as it lives, and whoever
+// announces it from the same address: a client whose connection broke comes back before its end shows.
 // Called by swarm.ts and ws/handle.ts under the table's lock, with the asking connection in `member`.
 // Owns nothing.
 import type { ConnectionStates } from './connections.ts'
@@ -26,7 +27,10 @@ export function isOwner(table: Table, at: number, generation: number): boolean {
   )
 }
 
-/** True when the asking connection owns the peer at `at`, or nobody does any more. `last`: the new last word. */
+/**
+ * True when the asking connection owns the peer at `at`, or may own it from now on: nobody else does any more,
+ * or somebody of its address. `last`: the new last word.
+ */
 export function mayTake(
   table: Table,
   connections: ConnectionStates | null,
@@ -35,7 +39,15 @@ export function mayTake(
 ): boolean {
   if (isOwner(table, at, last & PEER_PORT_MASK)) return true
   const words = table.words
-  if (connections?.lives(words[at + PEER_CONNECTION], generationAt(words, at))) return false
+  const owner = words[at + PEER_CONNECTION]
+  // The owner's slot is still its own: before it gets another connection, that one's peers leave, for which
+  // this table has to be locked.
+  if (
+    connections?.lives(owner, generationAt(words, at)) &&
+    !connections.haveSameAddress(owner, member.connection)
+  ) {
+    return false
+  }
   member.joined = true
   return true
 }

@@ -244,6 +244,15 @@ const limits = section(
       `Accept at most this many torrents at a time from one connection; announces of further ones get
       an error.`,
     ),
+    max_peer_ids_per_torrent: integer(
+      4,
+      { min: 1, max: 1000000 },
+      `Accept at most this many peer ids in one torrent from one connection; announces of further ones get
+      an error.
+
+      Clients in one page or program share a connection, and two of them may be in the same torrent. With
+      500 peer ids one connection would be nearly the whole of a small torrent, and get all offers.`,
+    ),
     max_backlog_bytes: bytes(
       1048576,
       { min: 65536, max: 1073741824 },

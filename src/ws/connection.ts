@@ -102,6 +102,7 @@ export class Connections {
     const connection = new Connection(id, slot, generation, addressHigh, addressLow, now, firstPing)
     this.slots[slot] = connection
     this.count++
+    this.states.setAddress(id, addressHigh, addressLow)
     this.publish(connection)
     return connection
   }

@@ -50,6 +50,7 @@ export const COUNTERS = [
   'closed_backlog_total',
   'offers_left_out_invalid',
   'offers_left_out_beyond_limit',
+  'rejected_peer_ids_per_torrent',
 ] as const
 
 export type CounterName = (typeof COUNTERS)[number]
@@ -98,6 +99,7 @@ export const DROPPED_BACKLOG_ANSWER = 39
 export const CLOSED_BACKLOG_TOTAL = 40
 export const OFFERS_LEFT_OUT_INVALID = 41
 export const OFFERS_LEFT_OUT_BEYOND_LIMIT = 42
+export const REJECTED_PEER_IDS_PER_TORRENT = 43
 
 /** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)

@@ -5,7 +5,7 @@
 // answer that was passed on is not. Owns the request of the moment and the receivers of its offers.
 
 import { PEER_CONNECTION } from '../swarm/layout.ts'
-import { generationAt, ownsPeer } from '../swarm/owner.ts'
+import { generationAt } from '../swarm/owner.ts'
 import { member } from '../swarm/peers.ts'
 import { HELD, PEERS_FULL, TORRENTS_FULL } from '../swarm/status.ts'
 import type { Swarms } from '../swarm/swarm.ts'
@@ -27,6 +27,7 @@ import {
   REJECTED_NOT_ALLOWED,
   REJECTED_PEER_ID,
   REJECTED_PEER_ID_HELD,
+  REJECTED_PEER_IDS_PER_TORRENT,
   REJECTED_PEERS_FULL,
   REJECTED_TORRENTS_FULL,
   REJECTED_TORRENTS_PER_CONNECTION,
@@ -37,6 +38,13 @@ import {
   RESPONSES_ERROR,
   RESPONSES_SCRAPE,
 } from './counters.ts'
+import {
+  FITS,
+  MemberLimits,
+  type MemberMaxima,
+  setMember,
+  TOO_MANY_TORRENTS,
+} from './member-limits.ts'
 import { MEMBER_PEER_ID, MEMBER_WORDS, Memberships } from './memberships.ts'
 import { parse } from './parse.ts'
 import {
@@ -58,12 +66,11 @@ import { announceResponse, failure, offersLeftOut, toldInterval } from './serial
 import { RECEIVER_CONNECTION, RECEIVER_GENERATION, RECEIVER_WORDS, type Signal } from './signal.ts'
 
 /** The settings that requests are answered by. */
-export interface RequestSettings {
+export interface RequestSettings extends MemberMaxima {
   readonly maxScrapeTorrents: number
   readonly maxOffers: number
   readonly announceInterval: number
   readonly intervalJitter: number
-  readonly maxTorrentsPerConnection: number
 }
 
 /** Peers to look at for each offer, so that those with a backlog can be passed over. */
@@ -80,6 +87,7 @@ export class Handler {
   readonly request: Request
   private readonly receivers: Int32Array
   private readonly scraper: Scraper
+  private readonly memberLimits: MemberLimits
   private now = 0
 
   constructor(
@@ -99,6 +107,7 @@ export class Handler {
     this.request = new Request(settings.maxOffers, settings.maxScrapeTorrents)
     this.receivers = new Int32Array(Math.max(1, settings.maxOffers) * RECEIVER_WORDS)
     this.scraper = new Scraper(swarms, settings.maxScrapeTorrents)
+    this.memberLimits = new MemberLimits(swarms)
   }
 
   /** Sets the time (seconds of the monotonic clock) for the messages that follow. */
@@ -147,12 +156,12 @@ export class Handler {
 
   /** Adds or renews a peer, answers it, and passes its offers on. */
   private enter(connection: Connection): void {
-    if (this.isOverLimit(connection)) {
-      const reason = 'Too many torrents on one connection'
-      this.refuse(connection, REJECTED_TORRENTS_PER_CONNECTION, reason)
+    const { request } = this
+    const fits = this.memberLimits.check(connection, request.ids, this.settings, this.now)
+    if (fits !== FITS) {
+      this.refuseMember(connection, fits)
       return
     }
-    const { request } = this
     const hash = hashInfoHash(this.swarms.websocket[0], request.ids, INFO_HASH)
     if (this.swarms.access.forbids(request.ids, INFO_HASH, hash)) {
       this.refuse(connection, REJECTED_NOT_ALLOWED, 'Info hash not allowed')
@@ -179,7 +188,7 @@ export class Handler {
   private announceTo(table: Table, hash: number, connection: Connection): number {
     const { request } = this
     const { ids } = request
-    this.setMember(connection, ids, PEER_ID)
+    setMember(connection, ids, PEER_ID)
     const status = this.swarms.announce(
       table,
       ids,
@@ -272,7 +281,7 @@ export class Handler {
     const { swarms } = this
     const hash = hashInfoHash(swarms.websocket[0], hashes, hashAt)
     const table = swarms.websocketTableOf(hash)
-    this.setMember(connection, peers, peerAt)
+    setMember(connection, peers, peerAt)
     table.locked(() =>
       swarms.leave(
         table,
@@ -286,12 +295,6 @@ export class Handler {
         connection.generation,
       ),
     )
-  }
-
-  private setMember(connection: Connection, ids: Int32Array, at: number): void {
-    member.id4 = ids[at + ID_WORDS - 1]
-    member.connection = connection.id
-    member.joined = false
   }
 
   /**
@@ -321,54 +324,19 @@ export class Handler {
     return count
   }
 
-  /** Whether an announce would be one torrent too many. */
-  private isOverLimit(connection: Connection): boolean {
-    const { memberships } = connection
-    const max = this.settings.maxTorrentsPerConnection
-    if (memberships === null || memberships.count < max) return false
-    const { ids } = this.request
-    if (memberships.find(ids, INFO_HASH, ids, PEER_ID) >= 0) return false
-    this.forgetAged(connection, memberships)
-    return memberships.count >= max
-  }
-
-  /** Takes what has aged out of the swarms off a connection's list, once per full list and second. */
-  private forgetAged(connection: Connection, memberships: Memberships): void {
-    if (memberships.sweptAt === this.now) return
-    memberships.sweptAt = this.now
-    const { words } = memberships
-    // Backwards: the entry that takes a removed one's place has been looked at.
-    for (let index = memberships.count - 1; index >= 0; index--) {
-      const at = index * MEMBER_WORDS
-      if (!this.isIn(connection, words, at)) memberships.removeAt(index)
-    }
-  }
-
-  /** Whether the peer at `words[at]` (memberships.ts) is still in its swarm. */
-  private isIn(connection: Connection, words: Int32Array, at: number): boolean {
-    const hash = hashInfoHash(this.swarms.websocket[0], words, at)
-    const table = this.swarms.websocketTableOf(hash)
-    const peer = at + MEMBER_PEER_ID
-    this.setMember(connection, words, peer)
-    const { generation } = connection
-    return table.locked(() =>
-      ownsPeer(
-        table,
-        words,
-        at,
-        hash,
-        words[peer],
-        words[peer + 1],
-        words[peer + 2],
-        words[peer + 3],
-        generation,
-      ),
-    )
-  }
-
   private infoHashText(): string {
     const { request } = this
     return request.text.slice(request.infoHashText, request.infoHashTextEnd)
+  }
+
+  private refuseMember(connection: Connection, verdict: number): void {
+    if (verdict === TOO_MANY_TORRENTS) {
+      const reason = 'Too many torrents on one connection'
+      this.refuse(connection, REJECTED_TORRENTS_PER_CONNECTION, reason)
+    } else {
+      const reason = 'Too many peer ids in one torrent on one connection'
+      this.refuse(connection, REJECTED_PEER_IDS_PER_TORRENT, reason)
+    }
   }
 
   private refuseFull(connection: Connection, status: number): void {

@@ -53,6 +53,20 @@ export class Memberships {
     return -1
   }
 
+  /** How many other peer ids there are in a torrent; −1 when this one is there already. */
+  othersIn(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): number {
+    const { words } = this
+    const first = infoHash[hashAt]
+    let others = 0
+    for (let index = 0, at = 0; index < this.count; index++, at += MEMBER_WORDS) {
+      if (words[at] !== first) continue
+      if (!sameId(words, at, infoHash, hashAt)) continue
+      if (sameId(words, at + MEMBER_PEER_ID, peerId, peerAt)) return -1
+      others++
+    }
+    return others
+  }
+
   private grow(): void {
     const longer = new Int32Array(this.words.length * 2)
     longer.set(this.words)

@@ -20,6 +20,7 @@ const LIVE: ReadonlySet<string> = new Set([
   'cleaning.max_offer_age',
   'cleaning.ping_interval_seconds',
   'limits.max_torrents_per_connection',
+  'limits.max_peer_ids_per_torrent',
   'limits.max_connections_per_ip',
   'limits.max_backlog_bytes',
   'limits.max_total_backlog_bytes',
@@ -72,6 +73,7 @@ export function workerSettings(
       announceInterval: protocol.peer_announce_interval,
       intervalJitter: protocol.interval_jitter,
       maxTorrentsPerConnection: limits.max_torrents_per_connection,
+      maxPeerIdsPerTorrent: limits.max_peer_ids_per_torrent,
     },
     housekeeping: {
       maxConnectionAge: cleaning.max_connection_age,

@@ -60,6 +60,31 @@ describe.each([2, 20, 500])('in a swarm of %d', (size) => {
     }
   })
 
+  test.each([
+    ['of the same address', [0, 0x0a000001], [0, 0x0a000001], ANNOUNCED],
+    ['of the same /64', [0x20010db8, 7], [0x20010db8, 7], ANNOUNCED],
+    ['of another address', [0, 0x0a000001], [0, 0x0a000002], HELD],
+    ['of another /32', [0x20010db8, 7], [0x20010db9, 7], HELD],
+    ['of this machine', [0, 0x7f000001], [0, 0x7f000001], HELD],
+    ['of ::1', [0, 0], [0, 0], HELD],
+  ])('a peer whose connection lives goes to one %s or not', (_, [high, low], asking, status) => {
+    for (const seeder of [false, true]) {
+      const harness = swarmOf(size)
+      harness.connections.setAddress(1, 0, 0x0a000009)
+      harness.connections.setAddress(2, high, low)
+      harness.connections.setAddress(3, asking[0], asking[1])
+      const taken = harness.announce(FAMILY, T, VICTIM, { connection: 3, seeder })
+      expect(taken.status).toBe(status)
+      expect(member.joined).toBe(status === ANNOUNCED)
+      harness.leave(FAMILY, T, VICTIM, status === ANNOUNCED ? 2 : 3)
+      const { seeders, leechers } = harness.scrape(FAMILY, T)
+      expect(seeders + leechers).toBe(size)
+      // Others' peers are not touched.
+      expect(harness.announce(FAMILY, T, 1, { connection: 3 }).status).toBe(HELD)
+      checkInvariants(harness)
+    }
+  })
+
   test('a peer that its connection announces again has not joined', () => {
     const harness = swarmOf(size)
     expect(harness.announce(FAMILY, T, VICTIM, { connection: 2, seeder: true }).status).toBe(

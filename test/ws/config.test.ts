@@ -65,6 +65,7 @@ const DEFAULTS: WsConfig = {
     max_connections: 100000,
     max_connections_per_ip: 1000,
     max_torrents_per_connection: 10000,
+    max_peer_ids_per_torrent: 4,
     max_backlog_bytes: 1048576,
     max_total_backlog_bytes: 268435456,
   },

@@ -1,0 +1,89 @@
+// How many peers one connection may have: torrents in all, and peer ids in each. Asked by handle.ts before
+// an announce that may add one. Owns nothing.
+//
+// Peers that have aged out in their swarms are still on a connection's list (memberships.ts). Only when a
+// limit seems to be reached are they looked for, once a second.
+import { ownsPeer } from '../swarm/owner.ts'
+import { member } from '../swarm/peers.ts'
+import type { Swarms } from '../swarm/swarm.ts'
+import { hashInfoHash } from '../swarm/torrents.ts'
+import type { Connection } from './connection.ts'
+import { MEMBER_PEER_ID, MEMBER_WORDS, type Memberships } from './memberships.ts'
+import { ID_WORDS, INFO_HASH, PEER_ID } from './request.ts'
+
+export interface MemberMaxima {
+  readonly maxTorrentsPerConnection: number
+  readonly maxPeerIdsPerTorrent: number
+}
+
+export const FITS = 0
+export const TOO_MANY_TORRENTS = 1
+export const TOO_MANY_PEER_IDS = 2
+
+export class MemberLimits {
+  private readonly swarms: Swarms
+
+  constructor(swarms: Swarms) {
+    this.swarms = swarms
+  }
+
+  /** Whether the peer of `ids` (request.ts) may be this connection's. `now`: second of the monotonic clock. */
+  check(connection: Connection, ids: Int32Array, maxima: MemberMaxima, now: number): number {
+    const { memberships } = connection
+    if (memberships === null) return FITS
+    const { maxTorrentsPerConnection, maxPeerIdsPerTorrent } = maxima
+    if (memberships.count < Math.min(maxTorrentsPerConnection, maxPeerIdsPerTorrent)) return FITS
+    const verdict = verdictOn(memberships, ids, maxima)
+    if (verdict === FITS || !this.forgetAged(connection, memberships, now)) return verdict
+    return verdictOn(memberships, ids, maxima)
+  }
+
+  /** Takes what has aged out of the swarms off a connection's list. False when that has just been done. */
+  private forgetAged(connection: Connection, memberships: Memberships, now: number): boolean {
+    if (memberships.sweptAt === now) return false
+    memberships.sweptAt = now
+    const { words } = memberships
+    // Backwards: the entry that takes a removed one's place has been looked at.
+    for (let index = memberships.count - 1; index >= 0; index--) {
+      const at = index * MEMBER_WORDS
+      if (!this.isIn(connection, words, at)) memberships.removeAt(index)
+    }
+    return true
+  }
+
+  /** Whether the peer at `words[at]` (memberships.ts) is still in its swarm. */
+  private isIn(connection: Connection, words: Int32Array, at: number): boolean {
+    const hash = hashInfoHash(this.swarms.websocket[0], words, at)
+    const table = this.swarms.websocketTableOf(hash)
+    const peer = at + MEMBER_PEER_ID
+    setMember(connection, words, peer)
+    const { generation } = connection
+    return table.locked(() =>
+      ownsPeer(
+        table,
+        words,
+        at,
+        hash,
+        words[peer],
+        words[peer + 1],
+        words[peer + 2],
+        words[peer + 3],
+        generation,
+      ),
+    )
+  }
+}
+
+function verdictOn(memberships: Memberships, ids: Int32Array, maxima: MemberMaxima): number {
+  const others = memberships.othersIn(ids, INFO_HASH, ids, PEER_ID)
+  if (others < 0) return FITS
+  if (memberships.count >= maxima.maxTorrentsPerConnection) return TOO_MANY_TORRENTS
+  return others >= maxima.maxPeerIdsPerTorrent ? TOO_MANY_PEER_IDS : FITS
+}
+
+/** Tells the swarm who asks, and for which peer: the one whose id is at `ids[at]`. */
+export function setMember(connection: Connection, ids: Int32Array, at: number): void {
+  member.id4 = ids[at + ID_WORDS - 1]
+  member.connection = connection.id
+  member.joined = false
+}
