@@ -90,6 +90,22 @@ export class CounterReader<Name extends string, HistogramName extends string = n
   }
 }
 
+/**
+ * The total of a 32-bit count that wraps, such as one of the system's, or a sum of them. `take` has to be
+ * called more often than it wraps.
+ */
+export class WrappingTotal {
+  private last = 0
+  private total = 0
+
+  /** `count`: what it is now, signed or not, from 0 at the start. */
+  take(count: number): number {
+    this.total += (count - this.last) >>> 0
+    this.last = count
+    return this.total
+  }
+}
+
 // HOT: no allocation below this line.
 
 /** Copies a worker's counts to its slot, which starts at `base`. */

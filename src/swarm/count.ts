@@ -16,9 +16,9 @@ export interface SwarmCounts {
   torrents: number
   seeders: number
   leechers: number
-  /** How often a lock was not free at once. */
+  /** How often a lock was not free at once: a sum of words that wrap, for a WrappingTotal. */
   contendedLocks: number
-  /** How often a thread slept for one. */
+  /** How often a thread slept for one; the same. */
   sleptLocks: number
 }
 

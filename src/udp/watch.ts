@@ -5,7 +5,7 @@ import type { Census } from '../census/census.ts'
 import type { ClientCount } from '../census/tally.ts'
 import { ringFill } from '../channel/ring.ts'
 import { type Log, writeFigures } from '../log/log.ts'
-import { CounterReader } from '../metrics/counters.ts'
+import { CounterReader, WrappingTotal } from '../metrics/counters.ts'
 import { type Distribution, since } from '../metrics/histogram.ts'
 import { receiveDrops } from '../os/udp-socket.ts'
 import type { TroubleSource } from '../process/troubles.ts'
@@ -55,6 +55,9 @@ export class Watch {
   private readonly census: Census | null
   private readonly workers: number
   private latest: Reading
+  private readonly lockWaits = new WrappingTotal()
+  private readonly lockSleeps = new WrappingTotal()
+  private readonly receiveDrops = new WrappingTotal()
 
   /** `sockets`: descriptors of all workers. */
   constructor(
@@ -114,16 +117,20 @@ export class Watch {
       batchSize: this.reader.histogram('batch_size'),
       ipv4,
       ipv6,
-      lockWaits: ipv4.contendedLocks + ipv6.contendedLocks,
-      lockSleeps: ipv4.sleptLocks + ipv6.sleptLocks,
+      lockWaits: this.lockWaits.take(ipv4.contendedLocks + ipv6.contendedLocks),
+      lockSleeps: this.lockSleeps.take(ipv4.sleptLocks + ipv6.sleptLocks),
       // Sockets are closed one after the other once the stop has begun.
       receiveDrops: this.stopped
         ? this.before.receiveDrops
-        : this.sockets.reduce((sum, fd) => sum + receiveDrops(fd), 0),
+        : this.receiveDrops.take(this.dropsOfSockets()),
       requestFill: this.fill(({ requests }) => requests),
       responseFill: this.fill(({ responses }) => responses),
       workers: workers.map((own) => REQUESTS.reduce((sum, name) => sum + (own.get(name) ?? 0), 0)),
     }
+  }
+
+  private dropsOfSockets(): number {
+    return this.sockets.reduce((sum, fd) => sum + receiveDrops(fd), 0)
   }
 
   private fill(rings: (links: SocketLinks) => readonly SharedArrayBuffer[]): number {

@@ -4,7 +4,7 @@ import type { Census } from '../census/census.ts'
 import type { ClientCount } from '../census/tally.ts'
 import { ringFill } from '../channel/ring.ts'
 import { writeFigures } from '../log/log.ts'
-import { CounterReader } from '../metrics/counters.ts'
+import { CounterReader, WrappingTotal } from '../metrics/counters.ts'
 import { type Distribution, since } from '../metrics/histogram.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
@@ -53,6 +53,8 @@ export class Watch {
   private statisticsInterval = 0
   private limits: Limits
   private latest: Reading
+  private readonly lockWaits = new WrappingTotal()
+  private readonly lockSleeps = new WrappingTotal()
   private timer: ReturnType<typeof setInterval> | undefined
   private before: Reading
   private readonly census: Census | null
@@ -118,8 +120,8 @@ export class Watch {
       swarms,
       responseTime: this.reader.histogram('response_time'),
       turnSize: this.reader.histogram('turn_size'),
-      lockWaits: swarms.contendedLocks,
-      lockSleeps: swarms.sleptLocks,
+      lockWaits: this.lockWaits.take(swarms.contendedLocks),
+      lockSleeps: this.lockSleeps.take(swarms.sleptLocks),
       channelFill: Math.max(0, ...this.rings.map(ringFill)),
       workers: Array.from({ length: this.workers }, (_, i) => {
         return this.reader.ofWorker(i).get('received_messages') ?? 0

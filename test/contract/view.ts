@@ -7,21 +7,34 @@ import type { TrackerView } from '../../src/operations/view.ts'
 import { ProcessFigures } from '../../src/process/figures.ts'
 import { Troubles } from '../../src/process/troubles.ts'
 import { Workers } from '../../src/process/workers.ts'
+import {
+  type PeerKindName,
+  TABLE_CONTENDED,
+  TABLE_SLEPT,
+  TABLE_WORDS,
+  TOTAL_WORDS,
+} from '../../src/swarm/layout.ts'
+import { createSwarmMemory, type SwarmBuffers } from '../../src/swarm/memory.ts'
 import { type ProtocolFigures, View } from '../../src/tracker/view.ts'
 
-/** `figuresOf`: of one worker with these counters; `words`: of its slot, the counters first. */
+/**
+ * `figuresOf`: of one worker with these counters, and of swarms of these kinds; `words`: of its slot, the
+ * counters first.
+ */
 export function viewContract(
   name: string,
   counters: readonly string[],
   words: number,
-  figuresOf: (slots: SharedArrayBuffer) => ProtocolFigures,
+  kinds: readonly PeerKindName[],
+  figuresOf: (slots: SharedArrayBuffer, swarms: SwarmBuffers) => ProtocolFigures,
 ): void {
-  const viewOf = (slots: SharedArrayBuffer) =>
+  const newSwarms = () => createSwarmMemory({ maxTorrents: 100, maxPeers: 100, workers: 1, kinds })
+  const viewOf = (slots: SharedArrayBuffer, swarms = newSwarms()) =>
     new View({
       name,
       version: '1',
       settings: () => '',
-      own: figuresOf(slots),
+      own: figuresOf(slots, swarms),
       workers: new Workers('test', new URL('file:///none'), logFor('test')),
       troubles: new Troubles(logFor('test')),
       process: new ProcessFigures(),
@@ -36,6 +49,25 @@ export function viewContract(
       expect(valuesOf(view)).not.toContain(12_345)
       new Int32Array(slots)[i] = 12_345
       expect(valuesOf(view)).toContain(12_345)
+    })
+
+    test.each([
+      ['lock_waits', TABLE_CONTENDED],
+      ['lock_sleeps', TABLE_SLEPT],
+    ] as const)('tell of %s where 32 bits end, in any table', (metric, word) => {
+      const swarms = newSwarms()
+      const view = viewOf(counterSlots(1, words), swarms)
+      const control = new Int32Array(swarms.control)
+      const tables = kinds.length * swarms.tablesPerKind
+      const steps = [2 ** 31 - 1, 1, 2 ** 31 - 2, 5, 2 ** 31 - 1, 2 ** 31 - 1]
+      let total = 0
+      for (const [i, step] of steps.entries()) {
+        const table = i % 2 === 0 ? 0 : tables - 1
+        control[TOTAL_WORDS + table * TABLE_WORDS + word] += step
+        total += step
+        const family = view.families().find((each) => each.name.endsWith(`_${metric}_total`))
+        expect(family?.samples).toEqual([{ labels: {}, value: total }])
+      }
     })
 
     test('have names and charts that belong together', () => {

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
-import { CounterReader, counterSlots, publish, slotWords } from '../../src/metrics/counters.ts'
+import {
+  CounterReader,
+  counterSlots,
+  publish,
+  slotWords,
+  WrappingTotal,
+} from '../../src/metrics/counters.ts'
 import type { CountTask } from './count-worker.ts'
 
 const NAMES = ['packets', 'bytes', 'rejected'] as const
@@ -79,4 +85,18 @@ describe('counters', () => {
     await Promise.all(ends)
     expect([...reader.read().values()]).toEqual([1, 2, 3].map((n) => n * threads * rounds))
   })
+})
+
+test.each([
+  ['signed', (count: number) => count | 0],
+  ['unsigned', (count: number) => count >>> 0],
+  ['a sum of two', (count: number) => (count | 0) + 2 ** 31],
+])('the total of a count that wraps goes on: %s', (_, shown) => {
+  const total = new WrappingTotal()
+  const start = total.take(shown(0))
+  let count = 0
+  for (const step of [1, 0, 2 ** 31 - 1, 2 ** 31, 7, 2 ** 32 - 1, 2 ** 32 - 1]) {
+    count += step
+    expect(total.take(shown(count)) - start).toBe(count)
+  }
 })

@@ -1,5 +1,4 @@
 import { defaultsOf } from '../../src/config/schema.ts'
-import { createSwarmMemory } from '../../src/swarm/memory.ts'
 import { wsSettings } from '../../src/ws/config.ts'
 import { COUNTER_WORDS, COUNTERS } from '../../src/ws/counters.ts'
 import { wsFigures } from '../../src/ws/view.ts'
@@ -8,14 +7,13 @@ import { viewContract } from '../contract/view.ts'
 
 const CONNECTIONS_MAX = 1000
 
-viewContract('aquatic_ws', COUNTERS, COUNTER_WORDS, (slots) => {
-  const limits = { maxTorrents: 100, maxPeers: 100, workers: 1, kinds: ['websocket'] as const }
+viewContract('aquatic_ws', COUNTERS, COUNTER_WORDS, ['websocket'], (slots, swarms) => {
   const watch = new Watch(
     defaultsOf(wsSettings.schema),
     1,
     CONNECTIONS_MAX,
     slots,
-    createSwarmMemory(limits),
+    swarms,
     [],
     null,
   )
