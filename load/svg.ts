@@ -7,9 +7,13 @@ const HEIGHT = 270
 const LEFT = 64
 const RIGHT = 16
 const TOP = 26
-const BOTTOM = 40
+const BOTTOM = 28
 const TICKS = 5
 const COLORS = 6
+// Of a text of 12 px: its height with some space, its widest characters, the space beside it.
+const ROW = 15
+const CHARACTER = 7
+const GAP = 4
 
 export interface Line {
   readonly name: string
@@ -36,7 +40,13 @@ export function lineChart(
     return `<path class="line c${i % COLORS}" d="${paths.join('')}">${title}</path>`
   })
   const label = `${lines.map(({ name }) => name).join(', ')} over time, ${unit}`
-  const axes = [yAxis(top, y, unit), xAxis(niceTicks(end).map((s) => [x(s), text(s)])), xTitle('s')]
+  const axes = [
+    yAxis(top, y, unit),
+    xAxis(
+      niceTicks(end).map((s) => [x(s), text(s)]),
+      's',
+    ),
+  ]
   // The first line is the one that matters: it is drawn last, above the others.
   return frame(
     label,
@@ -76,11 +86,11 @@ export function histogramChart(
     const width = Math.max(0.5, x(to) - x(from) - 1)
     return rectangle(x(from), y(share), width, y(0) - y(share), 0, title)
   })
-  const lines = marks.filter(([, value]) => value >= first && value <= last)
-  const marked = lines.map(([name, value], i) => mark(x(value), TOP + 10 + 13 * (i % 4), name))
+  const inside = marks.filter(([, value]) => value >= first && value <= last)
+  const marked = marksOf(inside.map(([name, value]) => [name, x(value)]))
   const ticks = powers(first, last).map((value) => [x(value), text(value)] as const)
   const label = `distribution, ${unit}, ${marks.map(([n, v]) => `${n} ${text(v)}`).join(', ')}`
-  return frame(label, [yAxis(top, y, '%'), xAxis(ticks), xTitle(unit), ...drawn, ...marked], [])
+  return frame(label, [yAxis(top, y, '%'), xAxis(ticks, unit), ...drawn, ...marked], [])
 }
 
 export interface Bar {
@@ -135,6 +145,7 @@ export const CHART_STYLE = `
 svg text{fill:var(--soft);font:12px system-ui,sans-serif}svg .name{fill:var(--ink)}
 .page{fill:var(--page)}.grid{stroke:var(--grid);fill:none}.line{fill:none;stroke-width:2;stroke-linejoin:round}
 .spread{stroke:var(--ink);stroke-width:2;fill:none}.mark{stroke:var(--soft);stroke-dasharray:3 3}
+svg .on{paint-order:stroke;stroke:var(--page);stroke-width:4px;stroke-linejoin:round}
 ${Array.from({ length: COLORS }, (_, i) => `.line.c${i}{stroke:var(--c${i})}.fill.c${i}{fill:var(--c${i})}`).join('')}
 `
 
@@ -164,24 +175,39 @@ function yAxis(top: number, y: (value: number) => number, unit: string): string 
   return `${ticks.join('')}<text x="4" y="11">${escapeText(unit)}</text>`
 }
 
-function xAxis(ticks: readonly (readonly [number, string])[]): string {
+/** The unit stands behind the last number. */
+function xAxis(ticks: readonly (readonly [number, string])[], unit: string): string {
   return ticks
-    .map(
-      ([at, label]) =>
-        `<text x="${round(at)}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">${label}</text>`,
-    )
+    .map(([at, label], i) => {
+      const words = i === ticks.length - 1 ? `${label} ${unit}` : label
+      const isWide = at + (words.length * CHARACTER) / 2 > WIDTH
+      const place = isWide
+        ? `x="${WIDTH}" text-anchor="end"`
+        : `x="${round(at)}" text-anchor="middle"`
+      return `<text ${place} y="${HEIGHT - BOTTOM + 18}">${escapeText(words)}</text>`
+    })
     .join('')
 }
 
-function xTitle(unit: string): string {
-  return `<text x="${WIDTH - RIGHT}" y="${HEIGHT - 4}" text-anchor="end">${escapeText(unit)}</text>`
-}
-
-function mark(x: number, y: number, name: string): string {
-  const line = `<path class="mark" d="M${round(x)},${TOP}V${HEIGHT - BOTTOM}"/>`
-  const anchor = x > WIDTH - 70 ? 'end' : 'start'
-  const at = round(anchor === 'end' ? x - 4 : x + 4)
-  return `${line}<text class="name" x="${at}" y="${y}" text-anchor="${anchor}">${escapeText(name)}</text>`
+/**
+ * Lines from top to bottom, each with its name at the side where there is room. Names that would touch
+ * stand below each other; what lies behind one is covered. Lines first, so that none crosses a name.
+ */
+function marksOf(marks: readonly (readonly [name: string, x: number])[]): string[] {
+  const lines = marks.map(
+    ([, x]) => `<path class="mark" d="M${round(x)},${TOP}V${HEIGHT - BOTTOM}"/>`,
+  )
+  const ends: number[] = []
+  const names = marks.map(([name, x]) => {
+    const width = name.length * CHARACTER + 2 * GAP
+    const left = x + width > WIDTH - RIGHT ? x - width : x
+    const free = ends.findIndex((end) => end <= left)
+    const row = free === -1 ? ends.length : free
+    ends[row] = left + width
+    const y = TOP + 12 + ROW * row
+    return `<text class="name on" x="${round(left + GAP)}" y="${y}">${escapeText(name)}</text>`
+  })
+  return [...lines, ...names]
 }
 
 function rectangle(

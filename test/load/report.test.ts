@@ -73,6 +73,37 @@ describe('charts', () => {
     expect(depth).toBe(0)
   })
 
+  test('names of marks do not touch, and the unit stands behind a number', () => {
+    const bars = [
+      [0.1, 0.2, 5],
+      [50, 100, 5],
+    ] as const
+    const marks = [
+      ['p50', 1],
+      ['p90', 1.1],
+      ['p99', 1.2],
+      ['p99.9', 99],
+    ] as const
+    const chart = histogramChart(bars, 'ms', marks)
+    const names = [...chart.matchAll(/class="name on" x="([\d.]+)" y="(\d+)">(p[\d.]+)</g)]
+    const boxes = names.map(([, x, y, name]) => ({
+      row: Number(y),
+      from: Number(x),
+      to: Number(x) + name.length * 7,
+    }))
+    expect(boxes).toHaveLength(4)
+    for (const a of boxes) {
+      expect(a.to).toBeLessThanOrEqual(760)
+      for (const b of boxes) {
+        if (a !== b && a.row === b.row) expect(a.to < b.from || b.to < a.from).toBe(true)
+        if (a.row !== b.row) expect(Math.abs(a.row - b.row)).toBeGreaterThan(12)
+      }
+    }
+    expect(chart).toMatch(/>100 ms<\/text>/)
+    expect(chart).not.toMatch(/>ms<\/text>/)
+    expect(lineChart([1, 2], [{ name: 'a', values: [1, 2] }], '%')).not.toMatch(/>s<\/text>/)
+  })
+
   test('a gap in the values is a gap in the line', () => {
     expect(charts.line.match(/class="line[^"]*" d="(M[^"]*)"/)?.[1].match(/M/g)).toHaveLength(2)
   })
