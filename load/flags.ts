@@ -7,11 +7,21 @@ import { FlagError, StartError } from '../src/config/cli.ts'
 import type { OwnFlag } from '../src/config/flags.ts'
 import { type CommonSettings, SEED_MAX } from './settings.ts'
 
+/** Each is looked at every second. */
+const PIDS_MAX = 64
+
 /** Beside those of all executables. */
 export const LOAD_TEST_FLAGS: readonly OwnFlag[] = [
   { name: 'json', value: 'FILE', help: ['write all figures to FILE as JSON'] },
   { name: 'html', value: 'FILE', help: ['write a report with charts to FILE'] },
-  { name: 'pid', value: 'N', help: ["watch process N, the tracker's, as [tracker] pid does"] },
+  {
+    name: 'pid',
+    value: 'N',
+    help: [
+      "watch process N, the tracker's, as [tracker] pid does;",
+      'several as pidof prints them',
+    ],
+  },
 ]
 
 export interface OutputFiles {
@@ -50,17 +60,30 @@ export function writeFailure(error: unknown): string {
   return message
 }
 
-/** With a seed in any case, and with the pid of the command line. */
+/** Processes to watch: those of the flag, or that of the settings. */
+export function pidsOf(
+  { tracker }: CommonSettings,
+  flags: ReadonlyMap<string, string>,
+): readonly number[] {
+  const text = flags.get('pid')
+  if (text === undefined) return tracker.pid === 0 ? [] : [tracker.pid]
+  const pids = text.trim().split(/[\s,]+/)
+  if (pids.length > PIDS_MAX) throw new FlagError(`--pid names more than ${PIDS_MAX} processes`)
+  if (pids.every((pid) => /^[1-9]\d*$/.test(pid))) return [...new Set(pids.map(Number))]
+  const hint = text.trim() === '' ? ': is the tracker running?' : ''
+  throw new FlagError(`--pid ${text} is not the number of a process${hint}`)
+}
+
+/** With a seed in any case, and with the first pid of the command line. */
 export function withSeedAndPid<C extends CommonSettings>(
   given: C,
   flags: ReadonlyMap<string, string>,
 ): C {
   const seed = given.seed === 0 ? randomInt(1, SEED_MAX) : given.seed
-  const text = flags.get('pid')
-  if (text === undefined) return { ...given, seed }
-  if (!/^[1-9]\d*$/.test(text)) throw new FlagError(`--pid ${text} is not the number of a process`)
+  if (!flags.has('pid')) return { ...given, seed }
+  const [pid] = pidsOf(given, flags)
   if (given.tracker.command !== '') {
     throw new StartError('--pid and [tracker] command exclude each other: give one of them')
   }
-  return { ...given, seed, tracker: { ...given.tracker, pid: Number(text) } }
+  return { ...given, seed, tracker: { ...given.tracker, pid } }
 }

@@ -13,40 +13,51 @@ export interface ProcessSample {
 }
 
 export class TrackerWatch {
-  readonly pid: number
+  readonly pids: readonly number[]
   private readonly child: Child | null
   private last: ProcessSample
-  private gone = false
+  /** The first of them that was not there any more. */
+  private gone: number | null = null
 
-  private constructor(pid: number, child: Child | null) {
-    this.pid = pid
+  private constructor(pids: readonly number[], child: Child | null) {
+    this.pids = pids
     this.child = child
     this.last = { cpuSec: 0, rssKb: 0, peakKb: 0, openFiles: 0 }
     this.sample()
   }
 
-  /** Null when there is nothing to watch. Throws StartError when there is no such process. */
-  static open(pid: number, command: string): TrackerWatch | null {
+  /** Several processes count as one. Null when there is none. Throws StartError when one is not there. */
+  static open(pids: readonly number[], command: string): TrackerWatch | null {
     if (command !== '') {
       const child = startChild('tracker', ['sh', '-c', `exec ${command}`], {
         env: plainEnvironment(),
         ownSession: true,
       })
-      return new TrackerWatch(child.pid, child)
+      return new TrackerWatch([child.pid], child)
     }
-    if (pid === 0) return null
-    const watch = new TrackerWatch(pid, null)
-    if (watch.gone) throw new StartError(`there is no process ${pid} ([tracker] pid, --pid)`)
-    return watch
+    if (pids.length === 0) return null
+    const watch = new TrackerWatch(pids, null)
+    if (watch.gone === null) return watch
+    throw new StartError(`there is no process ${watch.gone} ([tracker] pid, --pid)`)
   }
 
   /** What it has used so far; the last known figures once it has ended. */
   sample(): ProcessSample {
-    try {
-      const { pid } = this
-      this.last = { cpuSec: cpuSeconds(pid), ...memoryOf(pid), openFiles: openFiles(pid) }
-    } catch {
-      this.gone = true
+    const all: ProcessSample[] = []
+    for (const pid of this.pids) {
+      try {
+        all.push({ cpuSec: cpuSeconds(pid), ...memoryOf(pid), openFiles: openFiles(pid) })
+      } catch {
+        this.gone ??= pid
+        return this.last
+      }
+    }
+    const sum = (read: (one: ProcessSample) => number) => all.reduce((s, one) => s + read(one), 0)
+    this.last = {
+      cpuSec: sum(({ cpuSec }) => cpuSec),
+      rssKb: sum(({ rssKb }) => rssKb),
+      peakKb: sum(({ peakKb }) => peakKb),
+      openFiles: sum(({ openFiles }) => openFiles),
     }
     return this.last
   }
@@ -57,7 +68,7 @@ export class TrackerWatch {
       const errors = this.child.errors()
       return `the tracker ended${errors === '' ? '' : `: ${errors}`}`
     }
-    return this.gone ? `process ${this.pid} ended` : null
+    return this.gone === null ? null : `process ${this.gone} ended`
   }
 
   async stop(): Promise<void> {
