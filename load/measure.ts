@@ -3,6 +3,7 @@
 // each tester, which adds what only its protocol has. Owns the memory that the workers count in.
 import { CounterReader, counterSlots } from '../src/metrics/counters.ts'
 import { Distribution, histogramMemory } from './histogram.ts'
+import { type MachineTicks, machineTicks, TICKS_PER_SECOND } from './proc.ts'
 import type { ProcessSample, TrackerWatch } from './watch.ts'
 
 export type Counts<Name extends string> = Readonly<Record<Name, number>>
@@ -15,6 +16,7 @@ export interface Snapshot<Name extends string = string> {
   /** Processor time of the load tester, all threads. */
   readonly ownCpuSec: number
   readonly tracker: ProcessSample | null
+  readonly machine: MachineTicks
 }
 
 export interface Timed {
@@ -27,6 +29,16 @@ export interface Period<Name extends string = string> extends Timed {
   readonly latencies: readonly Distribution[]
   readonly ownCpuSec: number
   readonly tracker: { readonly cpuSec: number; readonly now: ProcessSample } | null
+  readonly machine: MachineUse
+}
+
+/** Shares of the time of all cores. */
+export interface MachineUse {
+  readonly cores: number
+  /** Neither the load tester nor the process that it watches. */
+  readonly othersShare: number
+  /** What a hypervisor gave to others. */
+  readonly stolenShare: number
 }
 
 export class Measure<Name extends string> {
@@ -55,6 +67,7 @@ export class Measure<Name extends string> {
       ),
       ownCpuSec: (user + system) / 1e6,
       tracker: this.watch?.sample() ?? null,
+      machine: machineTicks(),
     }
   }
 }
@@ -65,13 +78,25 @@ export function between<Name extends string>(
 ): Period<Name> {
   const names = Object.keys(to.counts) as Name[]
   const entries = names.map((name) => [name, to.counts[name] - from.counts[name]] as const)
-  const cpuBefore = from.tracker?.cpuSec ?? 0
+  const ownCpuSec = to.ownCpuSec - from.ownCpuSec
+  const cpuSec = (to.tracker?.cpuSec ?? 0) - (from.tracker?.cpuSec ?? 0)
   return {
     seconds: (to.atMs - from.atMs) / 1000,
     counts: Object.fromEntries(entries) as Counts<Name>,
     latencies: to.latencies.map((distribution, i) => distribution.since(from.latencies[i])),
-    ownCpuSec: to.ownCpuSec - from.ownCpuSec,
-    tracker: to.tracker && { cpuSec: to.tracker.cpuSec - cpuBefore, now: to.tracker },
+    ownCpuSec,
+    tracker: to.tracker && { cpuSec, now: to.tracker },
+    machine: machineUse(from.machine, to.machine, (ownCpuSec + cpuSec) * TICKS_PER_SECOND),
+  }
+}
+
+/** `known`: ticks of the load tester and the tracker. */
+function machineUse(from: MachineTicks, to: MachineTicks, known: number): MachineUse {
+  const all = Math.max(1, to.all - from.all)
+  return {
+    cores: to.cores,
+    othersShare: Math.max(0, to.used - from.used - known) / all,
+    stolenShare: (to.stolen - from.stolen) / all,
   }
 }
 

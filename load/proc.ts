@@ -43,6 +43,26 @@ export function coreTicks(core: number): CoreTicks {
   return { busy: all - idle, stolen: fields[CPU_STEAL], all }
 }
 
+/** Of all cores, what programs used: without interrupts, which nobody asked for. */
+export interface MachineTicks {
+  readonly used: number
+  readonly stolen: number
+  readonly all: number
+  readonly cores: number
+}
+
+export function machineTicks(): MachineTicks {
+  const lines = readFileSync('/proc/stat', 'latin1').split('\n')
+  // The name is followed by two spaces here: user │ nice │ system │ idle …
+  const fields = lines[0].split(/ +/).slice(1, 9).map(Number)
+  return {
+    used: fields[0] + fields[1] + fields[2],
+    stolen: fields[CPU_STEAL],
+    all: fields.reduce((sum, ticks) => sum + ticks, 0),
+    cores: lines.filter((text) => /^cpu\d/.test(text)).length,
+  }
+}
+
 export interface Memory {
   readonly rssKb: number
   readonly peakKb: number

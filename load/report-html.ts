@@ -18,6 +18,7 @@ export interface HtmlReport {
   /** Whether something is wrong, in a sentence; '' for nothing. */
   readonly alarm: string
   readonly charts: readonly Chart[]
+  /** The first one stands before the charts. */
   readonly sections: readonly Section[]
   /** The settings in force, as TOML. */
   readonly settings: string
@@ -32,8 +33,9 @@ export function htmlReport(report: HtmlReport): string {
 <meta name="color-scheme" content="light dark"><title>${escapeText(title)}</title>
 <style>${CHART_STYLE}${PAGE_STYLE}</style></head><body>
 <h1>${escapeText(title)}</h1><p class="soft">${escapeText(subtitle)}</p>${alarmText}
+${sections.slice(0, 1).map(tableText).join('\n')}
 ${charts.map(chartText).join('\n')}
-${sections.map(tableText).join('\n')}
+${sections.slice(1).map(tableText).join('\n')}
 <details><summary>Settings</summary><pre>${escapeText(settings)}</pre></details>
 <ul class="soft">${machine.map((line) => `<li>${escapeText(line)}</li>`).join('')}</ul>
 </body></html>

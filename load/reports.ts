@@ -8,9 +8,11 @@ import { effectiveFile } from '../src/config/toml-text.ts'
 import { type OutputFiles, writeFailure } from './flags.ts'
 import { describeHardware } from './machine.ts'
 import { type Counts, type Period, WRONG, wrongOf } from './measure.ts'
+import { type Missing, missingOf, type Owed } from './missing.ts'
 import { figure, grouped, type Section, sectionsText } from './report.ts'
 import { type Chart, htmlReport } from './report-html.ts'
-import type { CommonSettings } from './settings.ts'
+import { type CommonSettings, isLoopback } from './settings.ts'
+import { disturbance, type Gist, verdictSection } from './verdict.ts'
 
 export interface Result<C, P> {
   readonly config: C
@@ -35,11 +37,19 @@ export interface Reports<C, P> {
   readonly wrongTexts: Readonly<Record<string, string>>
   /** Short texts, the most important one first. `wrong`: so far. */
   readonly progress: (period: P, wrong: number) => string[]
-  /** Those of the wrong answers follow. */
+  /** What the tracker had to give in the whole run. */
+  readonly owed: (result: Result<C, P>) => Owed[]
+  readonly gist: (period: P) => Gist
+  /** The verdict stands before them, those of the wrong answers follow. */
   readonly sections: (result: Result<C, P>) => Section[]
   /** What programs read of a period. Names are stable; new ones may come. */
   readonly json: (period: P) => object
   readonly charts: (result: Result<C, P>) => Chart[]
+}
+
+/** What did not come although it had to. A run that ended early cannot tell. */
+export function missingIn<C, P>({ owed }: Reports<C, P>, result: Result<C, P>): Missing[] {
+  return result.failure === null ? missingOf(owed(result)) : []
 }
 
 /** Returns what went wrong with a file, or null. */
@@ -48,17 +58,35 @@ export function writeReports<C extends CommonSettings, P extends Period>(
   result: Result<C, P>,
   files: OutputFiles,
 ): string | null {
-  const sections = [...reports.sections(result), wrongSection(reports, result.whole.counts)]
-  writeStdout(`${sectionsText(sections)}\n`)
+  const { answers } = reports
+  const { config, period, whole } = result
+  const wrong = wrongOf(whole.counts)
+  const missing = missingIn(reports, result)
+  const gist = reports.gist(period)
+  const warning = disturbance(period, isLoopback(config.server_address))
+  const sections = [
+    verdictSection({ answers, wrong, missing, gist, period, warning }),
+    ...reports.sections(result),
+    wrongSection(reports, whole.counts),
+  ]
+  const text = sectionsText(sections)
+  writeStdout(`${warning === '' ? text : text.replace(warning, bold)}\n`)
   try {
     if (files.json !== undefined) {
       writeFileSync(files.json, `${JSON.stringify(jsonOf(reports, result), null, 2)}\n`)
     }
-    if (files.html !== undefined) writeFileSync(files.html, htmlOf(reports, result, sections))
+    if (files.html !== undefined) {
+      writeFileSync(files.html, htmlOf(reports, result, sections, warning))
+    }
     return null
   } catch (error) {
     return `the report could not be written: ${writeFailure(error)}`
   }
+}
+
+/** Bold where the terminal can show it. */
+function bold(text: string): string {
+  return process.stdout.isTTY === true ? `\x1b[1m${text}\x1b[0m` : text
 }
 
 function wrongSection<C, P>(
@@ -76,9 +104,11 @@ function wrongSection<C, P>(
 }
 
 function jsonOf<C extends CommonSettings, P extends Period>(
-  { program, answers, wrongTexts, json }: Reports<C, P>,
-  { config, version, failure, period, whole, periods }: Result<C, P>,
+  reports: Reports<C, P>,
+  result: Result<C, P>,
 ): object {
+  const { program, answers, wrongTexts, json } = reports
+  const { config, version, failure, period, whole, periods } = result
   const counts: Counts<string> = whole.counts
   const wrong = Object.keys(wrongTexts).map((name) => [name.slice(WRONG.length), counts[name]])
   return {
@@ -91,21 +121,27 @@ function jsonOf<C extends CommonSettings, P extends Period>(
     machine: describeHardware(),
     [`wrong_${answers}`]: wrongOf(counts),
     wrong: Object.fromEntries(wrong),
+    missing: Object.fromEntries(missingIn(reports, result).map(({ kind, count }) => [kind, count])),
+    machine_use: period.machine,
     summary: json(period),
     samples: periods.map(json),
   }
 }
 
 function htmlOf<C extends CommonSettings, P extends Period>(
-  { program, protocol, answers, schema, charts }: Reports<C, P>,
+  reports: Reports<C, P>,
   result: Result<C, P>,
   sections: readonly Section[],
+  warning: string,
 ): string {
+  const { program, protocol, answers, schema, charts } = reports
   const { config, whole, version, failure } = result
   const wrong = wrongOf(whole.counts)
   const alarms = [
     ...(failure === null ? [] : [`The run ended early: ${failure}.`]),
     ...(wrong === 0 ? [] : [`${grouped(wrong)} wrong ${answers}: see the last table.`]),
+    ...missingIn(reports, result).map(({ text, count }) => `${grouped(count)} missing ${text}.`),
+    ...(warning === '' ? [] : [warning]),
   ]
   const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
   return htmlReport({

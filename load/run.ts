@@ -2,10 +2,10 @@
 // Called by the files of bin/ with valid settings and what is the tester's own (its main.ts). Runs in
 // the main thread, which sends nothing. Owns the threads and, when it has started one, the tracker.
 import { writeStderr } from '../src/config/output.ts'
-import { type OutputFiles, outputFiles, withSeedAndPid } from './flags.ts'
+import { type OutputFiles, outputFiles, pidsOf, withSeedAndPid } from './flags.ts'
 import { type Period, type Snapshot, wrongOf } from './measure.ts'
 import { Progress } from './progress.ts'
-import { type Reports, type Result, writeReports } from './reports.ts'
+import { missingIn, type Reports, type Result, writeReports } from './reports.ts'
 import { type Measured, Sampling } from './sampling.ts'
 import type { CommonSettings } from './settings.ts'
 import { Threads } from './threads.ts'
@@ -49,8 +49,7 @@ export async function runLoadTest<C extends CommonSettings, S extends Snapshot, 
   const config = withSeedAndPid(given, flags)
   const files = outputFiles(flags)
   const interrupt = onInterrupt()
-  const { pid, command } = config.tracker
-  const watch = TrackerWatch.open(pid, command)
+  const watch = TrackerWatch.open(pidsOf(config, flags), config.tracker.command)
   const ended = () => watch?.ended() ?? null
   try {
     await tester.reach(config, () => ended() ?? (interrupt.isThere() ? 'interrupted' : null))
@@ -135,12 +134,16 @@ function conclude<C extends CommonSettings, S extends Snapshot, P extends Period
   const say = (text: string) => writeStderr(`${reports.program}: ${text}\n`)
   const notWritten = writeReports(reports, result, files)
   const wrong = wrongOf(result.whole.counts)
+  const missing = missingIn(reports, result)
   if (notWritten !== null) say(notWritten)
   if (result.failure !== null) say(result.failure)
   if (wrong > 0) say(`${wrong} wrong ${reports.answers}`)
+  for (const { text, count, owed } of missing) say(`${count} of ${owed} ${text} are missing`)
   if (result.failure !== null || notWritten !== null) return EXIT_FAILED
   if (wrong > 0) return EXIT_WRONG_ANSWERS
-  if (!heardNothing(result)) return EXIT_OK
-  say('the tracker answered nothing')
-  return EXIT_FAILED
+  if (heardNothing(result)) {
+    say('the tracker answered nothing')
+    return EXIT_FAILED
+  }
+  return missing.length > 0 ? EXIT_WRONG_ANSWERS : EXIT_OK
 }

@@ -20,6 +20,9 @@ const PID_MAX = 4194304 // The kernel's own limit.
 /** 127.0.0.1, and as many more as there are sockets. */
 const LOOPBACK_ADDRESSES_MAX = 250
 
+/** Of a run with the default settings. */
+const DURATION_SEC = 60
+
 /** Of requests, connections, packets: more than any machine sends. */
 export const RATE_MAX = 10_000_000
 
@@ -36,9 +39,10 @@ export const firstSettings = {
     'Threads that send requests. Each fills one processor core at most; one can busy several trackers.',
   ),
   duration: seconds(
-    0,
+    DURATION_SEC,
     { min: 0, max: DAY_SEC },
-    'End after this long (seconds). 0 goes on until Ctrl-C. Either way the summary is printed.',
+    `End after this long (seconds). 0 goes on until Ctrl-C. Either way the summary is printed: the
+    summary of a run that Ctrl-C ends earlier, too.`,
   ),
   summarize_last: seconds(
     0,
@@ -95,6 +99,16 @@ export function responseTimeout(defaultValue: number, answer: string) {
     { min: 10, max: 60000 },
     `Count a request as lost when its ${answer} has not come for this long (milliseconds). One that
     comes later still is counted as late.`,
+  )
+}
+
+/** `what`: of what a share may be missing. `reasons`: why. */
+export function maxMissing(what: string, reasons: string) {
+  return decimal(
+    0.1,
+    { min: 0, max: 1 },
+    `The share of ${what} that may be missing before the tracker counts as broken, which is exit code 3
+    as for wrong ones. ${reasons} 1 lets everything be missing.`,
   )
 }
 

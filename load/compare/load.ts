@@ -119,7 +119,7 @@ function fromReport(report: any, samples: readonly Sample[]): Measured {
     lost: counts.lost ?? 0,
     errors: counts.answered_error ?? counts.received_error ?? 0,
     wrong: wrong_answers ?? wrong_messages,
-    wrongKinds: report.wrong,
+    wrongKinds: { ...report.wrong, ...missingKinds(report.missing) },
     peersPerAnnounce: summary.peers_per_announce ?? Number.NaN,
     latency: { p50: all.p50, p99: all.p99, p999: all['p99.9'] },
     generatorCpuSec: load_tester.cpu_seconds,
@@ -127,6 +127,12 @@ function fromReport(report: any, samples: readonly Sample[]): Measured {
     rssKb: tracker.resident_kb,
     peakKb: tracker.peak_kb,
   }
+}
+
+function missingKinds(missing: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(missing).map(([kind, count]) => [`missing ${kind}`, count]),
+  )
 }
 
 export async function runAquatic(plan: LoadPlan, tracker: RunningTracker): Promise<Measured> {

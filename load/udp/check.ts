@@ -32,6 +32,7 @@ import {
   WRONG_INTERVAL,
   WRONG_KIND,
   WRONG_LENGTH,
+  WRONG_NO_PEERS,
   WRONG_OWN_PEER,
   WRONG_REPEATED_ANSWER,
   WRONG_REPEATED_PEER,
@@ -277,6 +278,10 @@ export class Answers {
       seeders + ownSeeder < request[at + KNOWN_SEEDERS] ||
       leechers + ownLeecher < request[at + KNOWN_LEECHERS]
     const isKept = this.nowMs < settings.peersKeptUntilMs
+    // A tracker may give a seeder leechers only.
+    const others = seeder ? 0 : request[at + KNOWN_SEEDERS] - ownSeeder
+    const forIt = others + request[at + KNOWN_LEECHERS] - ownLeecher
+    if (peers === 0 && forIt > 0 && isKept) counts[WRONG_NO_PEERS]++
     if ((isLow && isKept) || peers > seeders + leechers) counts[WRONG_COUNT_LOW]++
   }
 

@@ -18,6 +18,7 @@ import {
   firstSettings,
   gammaShape,
   isLoopback,
+  maxMissing,
   RATE_MAX,
   responseTimeout,
   seed,
@@ -170,25 +171,34 @@ const flood = section(
   },
 )
 
-const checks = section('What answers are held to. Wrong ones are counted by kind; exit code 3.', {
-  own_peer: boolean(
-    true,
-    `An announcing peer must not be among the peers it gets. Some trackers return it; set false for
+const checks = section(
+  'What answers are held to. Wrong and missing ones are counted by kind; exit code 3.',
+  {
+    own_peer: boolean(
+      true,
+      `An announcing peer must not be among the peers it gets. Some trackers return it; set false for
     them.`,
-  ),
-  fresh_tracker: boolean(
-    true,
-    `The tracker holds no peers of an earlier run with the same seed, so that it can return only what
+    ),
+    fresh_tracker: boolean(
+      true,
+      `The tracker holds no peers of an earlier run with the same seed, so that it can return only what
     this run has announced. With false every simulated peer of the torrent is accepted.`,
-  ),
-  peers_kept: seconds(
-    600,
-    { min: 0, max: DAY_SEC },
-    `For this long (seconds) after the start, the counts in answers must include every peer whose
+    ),
+    peers_kept: seconds(
+      600,
+      { min: 0, max: DAY_SEC },
+      `For this long (seconds) after the start, the counts in answers must include every peer whose
     announce was answered. Set it to the time after which the tracker forgets silent peers, if that is
     less.`,
-  ),
-})
+    ),
+    max_missing: maxMissing(
+      'answers to requests of a kind',
+      `Packets that found a receive buffer full count apart, as far as they can be seen: those of this
+    machine. A tracker on another one that gets more than it can take needs a larger share here. In mode
+    'flood' each kind of request must only be answered half as often as the others.`,
+    ),
+  },
+)
 
 const tracker = trackerSection('aquatic_udp', 'a first connect request')
 
@@ -219,7 +229,7 @@ export const udpLoadProgram = {
   description: 'load tester for UDP BitTorrent trackers (BEP 15)',
   settings: loadSettings,
   flags: LOAD_TEST_FLAGS,
-  exitCodes: '3 wrong answers',
+  exitCodes: '3 wrong or missing answers',
 }
 
 function crossCheck(config: LoadConfig): Finding[] {

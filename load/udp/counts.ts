@@ -26,6 +26,7 @@ export const COUNTS = [
   'wrong_length',
   'wrong_interval',
   'wrong_too_many_peers',
+  'wrong_no_peers',
   'wrong_own_peer',
   'wrong_repeated_peer',
   'wrong_unknown_peer',
@@ -56,12 +57,13 @@ export const WRONG_KIND = 19
 export const WRONG_LENGTH = 20
 export const WRONG_INTERVAL = 21
 export const WRONG_TOO_MANY_PEERS = 22
-export const WRONG_OWN_PEER = 23
-export const WRONG_REPEATED_PEER = 24
-export const WRONG_UNKNOWN_PEER = 25
-export const WRONG_COUNT_HIGH = 26
-export const WRONG_COUNT_LOW = 27
-export const WRONG_FLOOD_ANSWER = 28
+export const WRONG_NO_PEERS = 23
+export const WRONG_OWN_PEER = 24
+export const WRONG_REPEATED_PEER = 25
+export const WRONG_UNKNOWN_PEER = 26
+export const WRONG_COUNT_HIGH = 27
+export const WRONG_COUNT_LOW = 28
+export const WRONG_FLOOD_ANSWER = 29
 
 /** What each wrong answer means, for people. */
 export const WRONG_TEXTS: Readonly<Record<WrongName, string>> = {
@@ -71,6 +73,7 @@ export const WRONG_TEXTS: Readonly<Record<WrongName, string>> = {
   wrong_length: 'the length fits no answer of this kind',
   wrong_interval: 'the announce interval is 0 or longer than a week',
   wrong_too_many_peers: 'more peers than were asked for',
+  wrong_no_peers: 'no peers, although there are some for this one',
   wrong_own_peer: 'the announcing peer itself is among the peers',
   wrong_repeated_peer: 'a peer stands twice in one answer',
   wrong_unknown_peer: 'a peer was never announced in this torrent and address family',

@@ -1,5 +1,7 @@
 // What the reports of the UDP load tester have of their own: the progress line, rows, figures and
 // charts. Used by run.ts and reports.ts of load/. Pure functions.
+
+import type { Owed } from '../missing.ts'
 import { byteText, figure, grouped, lostShare, percent, type Section } from '../report.ts'
 import type { Chart } from '../report-html.ts'
 import {
@@ -29,6 +31,15 @@ export const reports: Reports<LoadConfig, UdpPeriod> = {
   answers: 'answers',
   wrongTexts: WRONG_TEXTS,
   progress,
+  owed,
+  gist: ({ counts, sent, answered, all }) => ({
+    asked: sent,
+    lost: counts.lost,
+    errors: counts.answered_error,
+    latency: all,
+    responses: answered,
+    per: 'response',
+  }),
   sections: ({ period, whole }) => [
     traffic(period, whole),
     latency(period),
@@ -52,6 +63,31 @@ function progress(period: UdpPeriod, wrong: number): string[] {
     `${rate(sent, seconds)} requests/s`,
   ]
 }
+
+/** Drops at full buffers hit all kinds alike, but not exactly. */
+const DROPS_FACTOR = 2
+
+/**
+ * Of each kind of request. What was answered with an error or as another kind was answered, and of which
+ * kind that was is not counted.
+ */
+function owed({ config, whole }: Result<LoadConfig, UdpPeriod>): Owed[] {
+  const { counts, sent } = whole
+  const unclear = counts.answered_error + counts.wrong_kind
+  const dropped = whole.trackerDrops + whole.ownDrops + counts.send_failures
+  const { max_missing } = config.checks
+  const mayBeLost =
+    config.mode === 'flood' ? 1 : max_missing + (DROPS_FACTOR * dropped) / Math.max(1, sent)
+  return KIND_NAMES.map((name) => {
+    const [asked, came] = [counts[`sent_${name}`], counts[`answered_${name}`] + unclear]
+    const others = (whole.answered + counts.wrong_kind - came) / Math.max(1, sent - asked)
+    // However much is lost, it must not be of one kind.
+    const mayLack = Math.min(mayBeLost, Math.max(max_missing, 1 - others / 2))
+    return { kind: name, text: `answers to ${PLURALS[name]}`, owed: asked, came, mayLack }
+  })
+}
+
+const PLURALS = { connect: 'connects', announce: 'announces', scrape: 'scrapes' } as const
 
 function traffic(period: UdpPeriod, whole: UdpPeriod): Section {
   const { seconds, counts, sent, answered } = period

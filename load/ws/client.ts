@@ -173,6 +173,7 @@ export class Client implements ConnectionEvents {
       population.addSent(torrent, seeder)
     }
     const known = population.known(torrent)
+    tally.count('expected_offer', Math.min(requests.offers, this.othersFor(torrent, known)))
     const what = { seeder, started, offers: requests.offers, firstOffer: this.nextOffer, timeMs }
     const text = messages.announce(this.index, torrent, what)
     for (let i = 0; i < requests.offers; i++) this.nextOffer = offers.next(this.nextOffer)
@@ -180,6 +181,12 @@ export class Client implements ConnectionEvents {
     tally.count('sent_announce')
     tally.count('sent_offer', requests.offers)
     this.send(text)
+  }
+
+  /** Peers that surely are there for this one's offers. Trackers may not bring two seeders together. */
+  private othersFor(torrent: number, { seeders, leechers }: Numbers): number {
+    if (this.shared.population.isSeeder(this.index, torrent)) return leechers
+    return seeders + leechers - (this.states.get(torrent) === ANSWERED ? 1 : 0)
   }
 
   private scrape(timeMs: number): void {

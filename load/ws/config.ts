@@ -23,6 +23,7 @@ import {
   DAY_SEC,
   firstSettings,
   gammaShape,
+  maxMissing,
   RATE_MAX,
   responseTimeout,
   seed,
@@ -148,31 +149,39 @@ const openLoop = section(
   },
 )
 
-const checks = section('What messages are held to. Wrong ones are counted by kind; exit code 3.', {
-  fresh_tracker: boolean(
-    true,
-    `The tracker holds no peers of others, so that counts in responses can be at most what this run has
+const checks = section(
+  'What messages are held to. Wrong and missing ones are counted by kind; exit code 3.',
+  {
+    fresh_tracker: boolean(
+      true,
+      `The tracker holds no peers of others, so that counts in responses can be at most what this run has
     announced.`,
-  ),
-  peers_kept: seconds(
-    120,
-    { min: 0, max: DAY_SEC },
-    `For this long (seconds) after the start, the counts in responses must include every peer whose
+    ),
+    peers_kept: seconds(
+      120,
+      { min: 0, max: DAY_SEC },
+      `For this long (seconds) after the start, the counts in responses must include every peer whose
     announce was answered and whose connection lives. Set it to the time after which the tracker
     forgets silent peers, if that is less.`,
-  ),
-  roles_kept: boolean(
-    true,
-    `Seeders and leechers must be counted apart as they announced themselves. Some trackers, such as
+    ),
+    roles_kept: boolean(
+      true,
+      `Seeders and leechers must be counted apart as they announced themselves. Some trackers, such as
     aquatic_ws 0.9.0, take a seeder that answers an offer for a leecher: with false, only the sum of
     both is checked.`,
-  ),
-  answers_answered: boolean(
-    false,
-    `The tracker responds to answers as it does to announces; without this such a response counts as
+    ),
+    max_missing: maxMissing(
+      'responses, of deliverable offers, and of answers',
+      `Trackers may drop offers to clients that read slowly, and offers beyond a number per announce of
+    their own. Deliverable are at most as many offers of an announce as there surely are other peers.`,
+    ),
+    answers_answered: boolean(
+      false,
+      `The tracker responds to answers as it does to announces; without this such a response counts as
     wrong, because no request asked for it. aquatic_ws 0.9.0 does.`,
-  ),
-})
+    ),
+  },
+)
 
 const schema = {
   ...firstSettings,
@@ -200,7 +209,7 @@ export const wsLoadProgram = {
   description: 'load tester for WebTorrent trackers',
   settings: loadSettings,
   flags: LOAD_TEST_FLAGS,
-  exitCodes: '3 wrong messages',
+  exitCodes: '3 wrong or missing messages',
 }
 
 function checkPath(text: string): Fault | null {

@@ -70,10 +70,10 @@ export class Connection implements MessageHandler {
       tls: tls ? { rejectUnauthorized: false, serverName: hostname } : false,
       ...(localAddress === '' ? {} : { localAddress }),
       socket: {
-        open: (socket) => this.connected(socket),
-        handshake: () => this.askForUpgrade(),
-        data: (_, chunk) => this.received(chunk),
-        drain: () => this.drain(),
+        open: (socket) => orEnd(() => this.connected(socket)),
+        handshake: () => orEnd(() => this.askForUpgrade()),
+        data: (_, chunk) => orEnd(() => this.received(chunk)),
+        drain: () => orEnd(() => this.drain()),
         close: () => this.end('the connection was closed'),
         error: (_, error) => this.end(error.message),
         connectError: (_, error) => this.end(error.message),
@@ -200,6 +200,20 @@ export class Connection implements MessageHandler {
 
   private write(bytes: Buffer, from: number, to: number): number {
     return Math.max(0, this.socket?.write(bytes, from, to - from) ?? 0)
+  }
+}
+
+/**
+ * The runtime would take an error of ours for one of the connection: a bug would count as a tracker that
+ * closes connections. It ends the worker instead, and the run with it.
+ */
+function orEnd(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
   }
 }
 

@@ -6,6 +6,7 @@ export const COUNTS = [
   'sent_announce',
   'sent_scrape',
   'sent_offer',
+  'expected_offer',
   'sent_answer',
   'received_announce',
   'received_scrape',

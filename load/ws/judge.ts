@@ -99,7 +99,9 @@ export class Judge {
       this.wrong('wrong_scrape_torrents')
       return
     }
-    for (const [hash, { complete, incomplete, downloaded }] of entries) {
+    for (const [hash, entry] of entries) {
+      // Null has no fields, which is no reason to fall over it.
+      const { complete, incomplete, downloaded } = Object(entry)
       if (!isCount(complete) || !isCount(incomplete) || !isCount(downloaded)) {
         this.wrong('wrong_fields')
         return

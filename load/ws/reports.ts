@@ -1,5 +1,7 @@
 // What the reports of the WebTorrent load tester have of their own: the progress line, rows, figures
 // and charts. Used by run.ts and reports.ts of load/. Pure functions.
+
+import type { Owed } from '../missing.ts'
 import { byteText, figure, grouped, lostShare, percent, type Section } from '../report.ts'
 import type { Chart } from '../report-html.ts'
 import {
@@ -36,6 +38,15 @@ export const reports: Reports<LoadConfig, WsPeriod> = {
   answers: 'messages',
   wrongTexts: WRONG_TEXTS,
   progress,
+  owed,
+  gist: ({ counts, responses, sent, received }) => ({
+    asked: askedOf(counts),
+    lost: counts.lost,
+    errors: counts.received_error,
+    latency: responses,
+    responses: sent + received,
+    per: 'message',
+  }),
   sections: ({ period, whole }) => [
     traffic(period, whole),
     signalling(period.counts),
@@ -59,6 +70,43 @@ function progress(period: WsPeriod, wrong: number): string[] {
     `${grouped(connections)} connections`,
     `${figure(offersPerAnnounce(counts))} offers/announce`,
     `offer p99 ${figure(latencies[OFFER].quantile(0.99))} ms`,
+  ]
+}
+
+/** What came in another form than it should is wrong, not missing. */
+function owed({ config, whole: { counts } }: Result<LoadConfig, WsPeriod>): Owed[] {
+  const mayLack = config.checks.max_missing
+  const { wrong_json, wrong_kind, wrong_fields, wrong_torrent, received_error, late } = counts
+  const unclear = wrong_json + wrong_kind + wrong_fields + received_error + late
+  const wrongOffers = wrong_torrent + counts.wrong_own_offer + counts.wrong_offer_changed
+  const wrongAnswers = wrong_torrent + counts.wrong_answer_changed + counts.wrong_answer_sender
+  const row = (kind: string, text: string, number: number, came: number) => ({
+    kind,
+    text,
+    owed: number,
+    came,
+    mayLack,
+  })
+  return [
+    row(
+      'announce',
+      'responses to announces',
+      counts.sent_announce,
+      counts.received_announce + unclear,
+    ),
+    row('scrape', 'responses to scrapes', counts.sent_scrape, counts.received_scrape + unclear),
+    row(
+      'offer',
+      'deliverable offers',
+      counts.expected_offer,
+      counts.received_offer + wrongOffers + counts.wrong_offer_sender,
+    ),
+    row(
+      'answer',
+      'answers to offers',
+      counts.sent_answer,
+      counts.received_answer + wrongAnswers + counts.wrong_answer_receiver,
+    ),
   ]
 }
 

@@ -61,6 +61,14 @@ const FAULTS: Readonly<Record<string, { counted: string; fault: Fault }>> = {
       },
     },
   },
+  'no peers': {
+    counted: 'no_peers',
+    fault: {
+      announced: (answer) => {
+        answer.peers = []
+      },
+    },
+  },
   'the announcing peer among the peers': {
     counted: 'own_peer',
     fault: { announced: addPeer(({ own }) => own.bytes) },
@@ -138,6 +146,22 @@ const FAULTS: Readonly<Record<string, { counted: string; fault: Fault }>> = {
 
 const NAMES = Object.keys(FAULTS)
 
+/** What a tracker does not answer. */
+const OMISSIONS: readonly (readonly [what: string, kind: string, fault: Fault])[] = [
+  ['scrapes at all', 'scrape', { every: 1, answer: only('scrape', drop) }],
+  ['each second scrape', 'scrape', { every: 1, answer: only('scrape', dropSome) }],
+  ['most announces', 'announce', { every: 1, answer: only('announce', dropSome) }],
+]
+
+function drop(answer: Answer): void {
+  answer.copies = 0
+}
+
+/** By the transaction id, which is random. */
+function dropSome(answer: Answer): void {
+  if (answer.packet.readUInt8(7) % 2 === 0) drop(answer)
+}
+
 function only(kind: Answer['kind'], change: (answer: Answer) => void): (answer: Answer) => void {
   return (answer) => {
     if (answer.kind === kind) change(answer)
@@ -201,11 +225,29 @@ describe('a tracker that is right', () => {
       const { code, json, stderr } = await runAgainst({}, host)
       expect(json.wrong).toMatchObject({ transaction: 0, unknown_peer: 0, count_low: 0 })
       expect(json.wrong_answers).toBe(0)
+      expect(json.missing).toEqual({})
       expect(stderr).not.toContain('wrong')
       expect(code).toBe(0)
       // It had something to check.
       expect(json.summary.counts.returned_peers).toBeGreaterThan(1000)
       expect(json.summary.counts.answered_scrape).toBeGreaterThan(10)
+    },
+    20_000,
+  )
+})
+
+describe('a tracker that does not answer', () => {
+  test.each(OMISSIONS)(
+    '%s is caught',
+    async (_, kind, fault) => {
+      const { code, json, stderr, stdout, html } = await runAgainst(fault)
+      expect(json.wrong_answers).toBe(0)
+      expect(Object.keys(json.missing)).toEqual([kind])
+      expect(json.missing[kind]).toBeGreaterThan(9)
+      expect(stderr).toMatch(/\d+ of \d+ answers to (scrapes|announces) are missing/)
+      expect(stdout).toStartWith('verdict: WRONG')
+      expect(html).toContain('class="alarm"')
+      expect(code).toBe(3)
     },
     20_000,
   )

@@ -59,6 +59,10 @@ peer_seeder_probability = 1.5
     const run = (pid: string) => Bun.spawnSync([LOAD_TEST, '--pid', pid])
     expect(run('4194304').stderr.toString()).toContain('there is no process 4194304')
     expect(run('x').stderr.toString()).toContain('--pid x is not the number of a process')
+    expect(run(' ').stderr.toString()).toContain('is the tracker running?')
+    // As pidof prints them.
+    const several = `${process.pid} 4194304`
+    expect(run(several).stderr.toString()).toContain('there is no process 4194304')
     expect(run('4194304').exitCode).toBe(1)
     expect(run('x').exitCode).toBe(2)
   })

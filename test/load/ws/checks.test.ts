@@ -38,6 +38,31 @@ const FAULTS: readonly (readonly [what: string, counted: string, Fault])[] = [
     'scrape_torrents',
     on('scrape', ({ message }) => set(message, 'files', {})),
   ],
+  [
+    'null for a torrent in a scrape',
+    'fields',
+    on('scrape', ({ message }) => {
+      for (const hash of Object.keys(message.files)) message.files[hash] = null
+    }),
+  ],
+  [
+    'null for the torrents of a scrape',
+    'fields',
+    on('scrape', ({ message }) => set(message, 'files', null)),
+  ],
+  [
+    'null for a scrape',
+    'json',
+    on('scrape', (out) => {
+      out.text = 'null'
+    }),
+  ],
+  ['null for an offer', 'offer_changed', on('offer', ({ message }) => set(message, 'offer', null))],
+  [
+    'null for an answer',
+    'answer_changed',
+    on('answer', ({ message }) => set(message, 'answer', null)),
+  ],
   ['a changed character', 'offer_changed', on('offer', ({ message }) => change(message.offer))],
   ['a description cut off', 'offer_changed', on('offer', ({ message }) => shorten(message.offer))],
   [
@@ -77,6 +102,20 @@ const FAULTS: readonly (readonly [what: string, counted: string, Fault])[] = [
   ['an answer twice', 'answer_repeated', on('answer', sendTwice)],
 ]
 
+/** What a tracker does not send, all of it or each second one. */
+const OMISSIONS: readonly (readonly [what: string, kind: string, Fault])[] = [
+  ['no offer at all', 'offer', { kind: 'offer', every: 1, change: drop }],
+  ['each second offer', 'offer', { kind: 'offer', every: 2, change: drop }],
+  ['no answer at all', 'answer', { kind: 'answer', every: 1, change: drop }],
+  ['each second answer', 'answer', { kind: 'answer', every: 2, change: drop }],
+  ['no response to scrapes', 'scrape', { kind: 'scrape', every: 1, change: drop }],
+  ['each second response to announces', 'announce', { kind: 'announce', every: 2, change: drop }],
+]
+
+function drop(out: Out): void {
+  out.copies = 0
+}
+
 describe.concurrent('a tracker that sends now and then', () => {
   test.each(FAULTS)('%s is caught (%s)', async (_, counted, fault) => {
     const { tracker, run } = await runAgainst(fault)
@@ -89,11 +128,32 @@ describe.concurrent('a tracker that sends now and then', () => {
     expect(json.wrong[counted]).toBeGreaterThan(tracker.changed / 4)
   })
 
+  test.each(OMISSIONS)('%s is caught', async (_, kind, fault) => {
+    const { run } = await runAgainst(fault, '\nresponse_timeout_milliseconds = 500\n')
+    const { code, stdout, stderr, json, html } = run
+    expect(json.wrong_messages).toBe(0)
+    expect(json.missing[kind]).toBeGreaterThan(9)
+    expect(Object.keys(json.missing)).toEqual([kind])
+    expect(stderr).toMatch(/\d+ of \d+ .* are missing/)
+    expect(stdout).toStartWith('verdict: WRONG')
+    expect(html).toContain('class="alarm"')
+    expect(code).toBe(3)
+  })
+
+  test('may lack what the settings say', async () => {
+    const [, , fault] = OMISSIONS[0]
+    const { run } = await runAgainst(fault, '[checks]\nmax_missing = 1\n')
+    expect(run.json.missing).toEqual({})
+    expect(run.code).toBe(0)
+  })
+
   test('nothing wrong is not', async () => {
     const { run } = await runAgainst(null)
     const { code, json } = run
     expect(json.wrong_messages).toBe(0)
     expect(json.summary.counts.received_answer).toBeGreaterThan(100)
+    expect(json.missing).toEqual({})
+    expect(run.stdout).toContain('verdict: right')
     expect(code).toBe(0)
   })
 })
@@ -102,11 +162,14 @@ const places: Promise<unknown>[] = Array.from({ length: AT_ONCE }, () => Promise
 let next = 0
 
 /** In one of a few places, behind the run that is there. */
-function runAgainst(fault: Fault | null): Promise<{ tracker: SmallTracker; run: Finished }> {
+function runAgainst(
+  fault: Fault | null,
+  more = '',
+): Promise<{ tracker: SmallTracker; run: Finished }> {
   const place = next++ % AT_ONCE
   const running = places[place].then(async () => {
     const tracker = new SmallTracker(fault)
-    const run = await runLoadTest(`${tracker.settings}duration = 1\n${SMALL}`)
+    const run = await runLoadTest(`${tracker.settings}duration = 1\n${SMALL}${more}`)
     await tracker.stop()
     return { tracker, run }
   })
