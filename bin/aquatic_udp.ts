@@ -5,6 +5,7 @@ import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { accessListFaults } from '../src/access-list/keeper.ts'
 import { runExecutable } from '../src/config/cli.ts'
+import { confineStart } from '../src/process/confine.ts'
 import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
 import { udpProgram } from '../src/udp/config.ts'
 import { askForConnectionId } from '../src/udp/health-check.ts'
@@ -19,6 +20,7 @@ if (isMainThread) {
       problems: await accessListFaults(access_list),
       warnings: [],
     }),
+    prepare: ({ privileges }, start) => confineStart(privileges, start),
     run: (config, context) => {
       const seconds = context.values.get(HEALTH_CHECK.name)
       if (seconds !== undefined) return checkHealth(config.network, seconds, askForConnectionId)

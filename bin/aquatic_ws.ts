@@ -6,6 +6,7 @@ import { version } from '../package.json'
 import { accessListFaults } from '../src/access-list/keeper.ts'
 import { runExecutable } from '../src/config/cli.ts'
 import { writeStderr } from '../src/config/output.ts'
+import { confineStart } from '../src/process/confine.ts'
 import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
 import { wsProgram } from '../src/ws/config.ts'
 import { askForScrape } from '../src/ws/health-check.ts'
@@ -22,6 +23,7 @@ if (isMainThread) {
       )
       return { problems: [...problems, ...(await accessListFaults(access_list))], warnings }
     },
+    prepare: ({ privileges }, start) => confineStart(privileges, start),
     run: (config, context) => {
       const seconds = context.values.get(HEALTH_CHECK.name)
       const { network } = config

@@ -41,10 +41,21 @@ export interface Executable<S extends Schema> extends Program<S> {
    */
   check?: (config: ConfigOf<S>) => Promise<CheckFindings>
   /**
+   * For a start, before anything is written: may begin it anew in this process, with fewer rights. Throws
+   * as `run` does.
+   */
+  prepare?: (config: ConfigOf<S>, start: StartLine) => void
+  /**
    * Starts the program. A StartError thrown here ends the process with its message alone, any other
    * error with its stack. A program that is done when this returns gives its exit code.
    */
   run: (config: ConfigOf<S>, context: RunContext<S>) => Outcome
+}
+
+/** What a start is of. */
+export interface StartLine extends CommandLine {
+  /** The settings file's text, when nobody can read it again, as that of a pipe. */
+  readonly readOnce: Uint8Array | undefined
 }
 
 /** What a program may want beside its settings. */
@@ -96,6 +107,13 @@ async function runCommand<S extends Schema>(
   if (line.action === 'print-config') return print(name, defaultFile(name, settings.schema))
 
   const loaded = loadSettings(settings, line.configPath, environment)
+  if (line.action === 'run' && loaded.problems.length === 0) {
+    try {
+      executable.prepare?.(loaded.config, { ...line, readOnce: loaded.readOnce })
+    } catch (error) {
+      return failed(name, error)
+    }
+  }
   const isCheck = line.action === 'check'
   const found = isCheck ? await executable.check?.(loaded.config) : undefined
   const problems = [...loaded.problems, ...(found?.problems ?? [])]
@@ -128,9 +146,13 @@ async function start<S extends Schema>(
     const code = await executable.run(config, context)
     return typeof code === 'number' ? code : null
   } catch (error) {
-    writeStderr(`${executable.name}: ${failureText(error)}\n`)
-    return error instanceof FlagError ? EXIT_USAGE : EXIT_FAILED
+    return failed(executable.name, error)
   }
+}
+
+function failed(name: string, error: unknown): number {
+  writeStderr(`${name}: ${failureText(error)}\n`)
+  return error instanceof FlagError ? EXIT_USAGE : EXIT_FAILED
 }
 
 function print(name: string, text: string): number {

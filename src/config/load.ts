@@ -30,6 +30,8 @@ export interface Loaded<S extends Schema> {
   warnings: string[]
   /** Where a value comes from, such as `aquatic.toml:3` or a variable; no entry for a default. */
   origins: Map<string, string>
+  /** The settings file's text, when nobody can read it again, as that of a pipe. */
+  readOnce?: Uint8Array
 }
 
 /** `isStart`: the program does not run yet, so the file may be a pipe. */
@@ -56,6 +58,7 @@ class Loading<S extends Schema> {
   readonly #origins = new Map<string, string>()
   readonly #values = new Map<string, unknown>()
   readonly #faulty = new Set<string>()
+  #readOnce: Uint8Array | undefined
   readonly #settings: Settings<S>
   readonly #entries: Map<string, Entry>
 
@@ -70,6 +73,7 @@ class Loading<S extends Schema> {
   }
 
   takeFile(path: string, file: SettingsFile): void {
+    this.#readOnce = file.readOnce
     for (const [name, value] of Object.entries(file.table)) {
       const node = Object.hasOwn(this.#settings.schema, name) ? this.#settings.schema[name] : null
       const isKnown = node !== null && isSection(node)
@@ -208,7 +212,8 @@ class Loading<S extends Schema> {
       list.push(origin === '' ? finding.text : `${origin}: ${finding.text}`)
     }
     const { problems } = this
-    return { config, problems, warnings: this.#warnings, origins: this.#origins }
+    const loaded = { config, problems, warnings: this.#warnings, origins: this.#origins }
+    return this.#readOnce === undefined ? loaded : { ...loaded, readOnce: this.#readOnce }
   }
 
   #originOf(paths: readonly string[]): string {

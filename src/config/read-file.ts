@@ -25,6 +25,8 @@ const PIPE_PAUSE_MS = 5
 export interface SettingsFile {
   table: Record<string, TomlValue>
   lines: KeyLines
+  /** The text, when nobody can read it again, as that of a pipe. */
+  readOnce?: Uint8Array
 }
 
 /**
@@ -38,13 +40,18 @@ export function readSettingsFile(
   secretKeys: readonly string[] = [],
 ): SettingsFile | { problem: string } {
   let text: string
+  let readOnce: Uint8Array | undefined
   try {
-    const bytes = isStart ? readAnything(path) : readRegularFile(path, FILE_BYTES_MAX)
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    const read = isStart
+      ? readAnything(path)
+      : { bytes: readRegularFile(path, FILE_BYTES_MAX), isRegular: true }
+    text = new TextDecoder('utf-8', { fatal: true }).decode(read.bytes)
+    if (!read.isRegular) readOnce = read.bytes
   } catch (error) {
     return { problem: `: ${readFailure(error)}` }
   }
-  return parseSettings(text, secretKeys)
+  const file = parseSettings(text, secretKeys)
+  return readOnce === undefined || 'problem' in file ? file : { ...file, readOnce }
 }
 
 export function parseSettings(
@@ -62,7 +69,7 @@ export function parseSettings(
   }
 }
 
-function readAnything(path: string): Uint8Array {
+function readAnything(path: string): { bytes: Uint8Array; isRegular: boolean } {
   const { file, stats } = openWithoutWaiting(path)
   try {
     const buffer = new Uint8Array(FILE_BYTES_MAX + 1)
@@ -70,7 +77,7 @@ function readAnything(path: string): Uint8Array {
     while (size < buffer.length) {
       // Before its first byte, a pipe looks ended when nobody has opened its other side yet.
       const got = readPart(file, buffer, size, stats.isFIFO() && size === 0)
-      if (got === 0) return buffer.subarray(0, size)
+      if (got === 0) return { bytes: buffer.subarray(0, size), isRegular: stats.isFile() }
       size += got
     }
     throw tooLarge(FILE_BYTES_MAX)

@@ -17,7 +17,11 @@ export const privilegeSettings = section(
     drop_privileges: boolean(
       false,
       `Change the root directory and become another user once sockets are open and workers run. The
-      start stops if any step of it fails. With false the three settings below have no effect.`,
+      start stops if any step of it fails. With false the three settings below have no effect.
+
+      The program then starts twice in the same process: the first start takes from all threads to come
+      every way to get rights back (no_new_privs, an empty set of capabilities to gain), the second
+      one serves.`,
     ),
     chroot_path: string(
       '.',

@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
 import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { STATISTICS, TWO_STATISTICS } from '../support/statistics.ts'
@@ -10,6 +10,7 @@ import {
   runTracker,
   type StartOptions,
   type Tracker,
+  WS_EXECUTABLE,
   withTracker,
 } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
@@ -32,10 +33,16 @@ function dropping({ privileges = '', more = '', ...rest }: Options = {}): StartO
   return { settings, ...rest }
 }
 
-/** A line of /proc/PID/status of each thread, such as all user ids. */
-function ofThreads(pid: number, field: string): Set<string> {
+const NO_CAPABILITIES = '0000000000000000'
+/** By name: the main thread, and workers. The others are the runtime's. */
+const OWN_THREADS = /^Name:\s+(?:aquatic_|Worker)/
+
+/** A line of /proc/PID/status of each thread that is asked for, such as all user ids. */
+function ofThreads(pid: number, field: string, which = /^/): Set<string> {
   const tasks = `/proc/${pid}/task`
-  const texts = readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/status`, 'utf8'))
+  const texts = readdirSync(tasks)
+    .map((task) => readFileSync(`${tasks}/${task}/status`, 'utf8'))
+    .filter((text) => which.test(text))
   const line = new RegExp(`^${field}:[ \\t]*(.*?)[ \\t]*$`, 'm')
   return new Set(texts.map((text) => text.match(line)?.[1] ?? `no ${field}`))
 }
@@ -75,9 +82,48 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
         expect(ofThreads(pid, 'Gid')).toEqual(ids(65534))
         expect(ofThreads(pid, 'Groups')).toEqual(new Set(['']))
         for (const set of ['CapPrm', 'CapEff', 'CapAmb']) {
-          expect(ofThreads(pid, set)).toEqual(new Set(['0000000000000000']))
+          expect(ofThreads(pid, set)).toEqual(new Set([NO_CAPABILITIES]))
         }
         await useAndStop(tracker)
+      }))
+
+    test.each([
+      ['aquatic_udp', EXECUTABLE],
+      ['aquatic_ws', WS_EXECUTABLE],
+    ])('can get nothing back, in any thread of %s, even by what it starts', (_name, executable) =>
+      withTracker(dropping({ executable }), (tracker) => {
+        const { pid } = tracker
+        expect(ofThreads(pid, 'NoNewPrivs')).toEqual(new Set(['1']))
+        expect(ofThreads(pid, 'CapBnd')).toEqual(new Set([NO_CAPABILITIES]))
+        expect(ofThreads(pid, 'CapInh', OWN_THREADS)).toEqual(new Set([NO_CAPABILITIES]))
+        expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe(`${basename(executable)}\n`)
+      }),
+    )
+
+    test('without the right to empty the bounding set it starts all the same', () =>
+      withTracker(
+        dropping({ prefix: ['setpriv', '--bounding-set=-setpcap', '--'] }),
+        async (tracker) => {
+          expect(ofThreads(tracker.pid, 'NoNewPrivs')).toEqual(new Set(['1']))
+          expect(ofThreads(tracker.pid, 'CapPrm')).toEqual(new Set([NO_CAPABILITIES]))
+          await useAndStop(tracker)
+        },
+      ))
+
+    test('takes its settings from a pipe too, and warns once', () =>
+      inFolder(async (folder) => {
+        const pipe = join(folder, 'pipe')
+        Bun.spawnSync(['mkfifo', pipe])
+        const { settings = '' } = dropping()
+        const more =
+          '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n[cleaning]\nmax_peer_age = 800\n'
+        const writer = Bun.spawn(['tee', pipe], { stdin: Buffer.from(settings + more) })
+        await withTracker({ file: pipe }, async (tracker) => {
+          expect(ofThreads(tracker.pid, 'Uid')).toEqual(ids(65534))
+          expect(tracker.stderr.match(/warning: /g)).toHaveLength(1)
+          await useAndStop(tracker)
+        })
+        await writer.exited
       }))
 
     test('has another root directory, in which it serves, counts and stops', () =>

@@ -1,0 +1,126 @@
+// Takes from a process, and from everything it could start, the ways to get rights back: no program that
+// it executes gains any (no_new_privs), and no capability can come back (an empty bounding set). Called by
+// process/confine.ts in the main thread. Owns nothing.
+//
+// The kernel keeps both per thread, new threads get them from the thread that starts them, and the runtime
+// has started threads before it runs our first line. Only execve leaves no thread behind. So the
+// main thread takes them upon itself, and the program then starts again in the same process.
+//
+// Root would come out of execve without capabilities, because its bounding set is empty; they are
+// carried over as inheritable ones. When the process becomes another user, the kernel takes them from all
+// threads but for the inheritable set, which is only cleared here, for the main thread and the workers.
+// In the runtime's own threads it stays: with no_new_privs no file can turn it into anything.
+import { SystemError } from './error.ts'
+import {
+  addressHigh,
+  addressLow,
+  addressOf,
+  errno,
+  libc,
+  nativeWords,
+  permanentWords,
+} from './ffi.ts'
+
+const PR_CAPBSET_READ = 23
+const PR_CAPBSET_DROP = 24
+const PR_SET_NO_NEW_PRIVS = 38
+const PR_GET_NO_NEW_PRIVS = 39
+
+const CAP_SETPCAP = 8
+/** The kernel knows fewer, and says so with an error; a version of it may know up to this many. */
+const CAPABILITIES_MAX = 64
+
+const VERSION_3 = 0x20080522
+// Two words of each set: 0 effective │ 1 permitted │ 2 inheritable │ 3 effective │ 4 permitted │ 5 inheritable
+const SET_WORDS = 6
+const EFFECTIVE = 0
+const PERMITTED = [1, 4]
+const INHERITABLE = [2, 5]
+
+/** Nothing can be taken any more from what this thread, and what it starts, may become. */
+export function isConfined(): boolean {
+  if (prctl('PR_GET_NO_NEW_PRIVS', PR_GET_NO_NEW_PRIVS, 0) !== 1) return false
+  // Some containers run without the right to drop them; with no_new_privs nobody gains what stays.
+  return boundingSet().length === 0 || !mayDropBounds()
+}
+
+/** Of this thread and those that it starts from now on. Throws SystemError. */
+export function clearInheritable(): void {
+  const sets = readSets()
+  for (const at of INHERITABLE) sets[at] = 0
+  writeSets(sets)
+}
+
+/** Confines this thread, keeping the capabilities that it has. Throws SystemError. */
+export function confineThread(): void {
+  if (mayDropBounds()) {
+    const sets = readSets()
+    for (const [i, at] of INHERITABLE.entries()) sets[at] = sets[PERMITTED[i]]
+    writeSets(sets)
+    for (const capability of boundingSet()) {
+      prctl('PR_CAPBSET_DROP', PR_CAPBSET_DROP, capability)
+    }
+  }
+  prctl('PR_SET_NO_NEW_PRIVS', PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/**
+ * The program `path` takes the place of this one, in the same process and with its environment. Returns
+ * only by SystemError.
+ */
+export function execute(path: string, args: readonly Uint8Array[]): never {
+  const texts = [new TextEncoder().encode(path), ...args].map((bytes) => nativeText(bytes))
+  const pointers = permanentWords((args.length + 1) * 2)
+  for (const [i, text] of texts.slice(1).entries()) {
+    pointers[2 * i] = addressLow(text)
+    pointers[2 * i + 1] = addressHigh(text)
+  }
+  libc.execv(addressOf(texts[0]) as never, addressOf(pointers) as never)
+  throw new SystemError('execv', errno())
+}
+
+/** For C, with a zero at its end; permanent, because only its address is used. */
+function nativeText(bytes: Uint8Array): Int32Array<ArrayBuffer> {
+  const words = permanentWords(Math.ceil((bytes.length + 1) / 4))
+  new Uint8Array(words.buffer).set(bytes)
+  return words
+}
+
+function boundingSet(): number[] {
+  const found: number[] = []
+  for (let capability = 0; capability < CAPABILITIES_MAX; capability++) {
+    const has = libc.prctl(PR_CAPBSET_READ, capability, 0, 0, 0)
+    if (has < 0) break
+    if (has === 1) found.push(capability)
+  }
+  return found
+}
+
+function mayDropBounds(): boolean {
+  return ((readSets()[EFFECTIVE] >>> CAP_SETPCAP) & 1) === 1
+}
+
+function readSets(): Int32Array {
+  const sets = nativeWords(SET_WORDS)
+  const failed = libc.capget(addressOf(header()) as never, addressOf(sets) as never)
+  if (failed < 0) throw new SystemError('capget', errno())
+  return sets
+}
+
+function writeSets(sets: Int32Array<ArrayBufferLike>): void {
+  const failed = libc.capset(addressOf(header()) as never, addressOf(sets) as never)
+  if (failed < 0) throw new SystemError('capset', errno())
+}
+
+/** Of this thread. */
+function header(): Int32Array<ArrayBuffer> {
+  const words = nativeWords(2)
+  words[0] = VERSION_3
+  return words
+}
+
+function prctl(name: string, option: number, argument: number): number {
+  const result = libc.prctl(option, argument, 0, 0, 0)
+  if (result < 0) throw new SystemError(`prctl ${name}`, errno())
+  return result
+}
