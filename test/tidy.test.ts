@@ -3,7 +3,14 @@
 
 import { expect, test } from 'bun:test'
 import { hotCode, openLocks, staleAddresses } from './tidy/hot.ts'
-import { foreignFunctions, importCycles, importDirection, unusedFiles } from './tidy/imports.ts'
+import {
+  type Circles,
+  fileCycles,
+  foreignFunctions,
+  importCycles,
+  importDirection,
+  unusedFiles,
+} from './tidy/imports.ts'
 import { openServers } from './tidy/servers.ts'
 import { parseSource, readRepository } from './tidy/source.ts'
 import {
@@ -21,6 +28,13 @@ import {
 const LONG_FILES: Ratchet = {}
 const LONG_FUNCTIONS: Ratchet = {}
 
+const CIRCLES: Circles = [
+  'src/udp/ban-log.ts ↔ src/udp/config.ts ↔ src/udp/source-limit-settings.ts ↔ src/udp/source-limits.ts',
+  'src/udp/troubles.ts ↔ src/udp/watch.ts',
+  'src/ws/config-checks.ts ↔ src/ws/config.ts',
+  'src/ws/troubles.ts ↔ src/ws/watch.ts',
+]
+
 const files = readRepository()
 const sources = files.filter(({ path }) => path.endsWith('.ts')).map(parseSource)
 const lockfiles = files.filter(({ path }) => path === 'package-lock.json')
@@ -32,6 +46,8 @@ test('the rules see the repository', () => {
 
 test('imports point one way', () => expect(importDirection(sources)).toEqual([]))
 test('folders do not import each other in circles', () => expect(importCycles(sources)).toEqual([]))
+test('files do not import each other in circles', () =>
+  expect(fileCycles(sources, CIRCLES)).toEqual([]))
 test('only src/os imports bun:ffi', () => expect(foreignFunctions(sources)).toEqual([]))
 test('every file of src is used', () => expect(unusedFiles(sources)).toEqual([]))
 test('addresses are taken of memory that stays', () => expect(staleAddresses(sources)).toEqual([]))

@@ -20,30 +20,12 @@ import { createPopulation, Population } from '../udp/population.ts'
 import { type Candidate, findCandidates, findExecutable, readSettingsOf } from './candidates.ts'
 import type { BenchConfig } from './config.ts'
 import { ownExecutable, type StartPlan } from './entries.ts'
-import { type LoadPlan, type Measured, runAquatic, runOurs } from './load.ts'
-import { chartOf, reportOf } from './report.ts'
+import { type LoadPlan, runAquatic, runOurs } from './load.ts'
+import { chartOf, type Run, reportOf } from './report.ts'
 import { startTracker } from './start.ts'
 
 const EXIT_OK = 0
 const EXIT_FAILED = 1
-
-/** One run of one tracker in one round: figures, or why there are none. */
-export interface Run {
-  readonly name: string
-  readonly remark: string
-  readonly idleKb: number
-  readonly measured: Measured | null
-  readonly failure: string
-}
-
-/** All that a report is made from. */
-export interface Comparison {
-  readonly config: BenchConfig
-  readonly candidates: readonly Candidate[]
-  readonly missing: readonly string[]
-  readonly generator: string
-  readonly rounds: readonly (readonly Run[])[]
-}
 
 /** `flags`: values of --trackers, --rounds and --report. Returns the exit code. */
 export async function runBench(

@@ -5,9 +5,8 @@ import { machineList } from '../machine.ts'
 import { grouped } from '../report.ts'
 import { median, spread, table } from '../statistics.ts'
 import { barChart, standalone } from '../svg.ts'
-import type { Comparison, Run } from './bench.ts'
 import type { Candidate } from './candidates.ts'
-import { benchSettings } from './config.ts'
+import { type BenchConfig, benchSettings } from './config.ts'
 import type { Measured } from './load.ts'
 
 /** A tracker's cores count as full from here; below, its responses per second say little. */
@@ -15,6 +14,24 @@ const FULL_SHARE = 0.95
 /** Of full cores, what the tracker itself must have. The kernel does some of its work apart. */
 const OWN_SHARE = 0.9
 const MICROS = 1e6
+
+/** One run of one tracker in one round: figures, or why there are none. */
+export interface Run {
+  readonly name: string
+  readonly remark: string
+  readonly idleKb: number
+  readonly measured: Measured | null
+  readonly failure: string
+}
+
+/** All that a report is made from. */
+export interface Comparison {
+  readonly config: BenchConfig
+  readonly candidates: readonly Candidate[]
+  readonly missing: readonly string[]
+  readonly generator: string
+  readonly rounds: readonly (readonly Run[])[]
+}
 
 /** `chart`: the file with the bar chart, null for none. */
 export function reportOf(comparison: Comparison, chart: string | null): string {

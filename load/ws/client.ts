@@ -8,7 +8,7 @@ import type { Random } from '../random.ts'
 import { Connection, type ConnectionEvents, type Target } from './connection.ts'
 import { ANNOUNCE, ANSWER, HANDSHAKE, OFFER, SCRAPE, type Tally } from './counts.ts'
 import type { Outgoing } from './frames.ts'
-import type { CheckSettings, Judge, Message } from './judge.ts'
+import type { CheckSettings, Judge, Message, Pending } from './judge.ts'
 import type { Messages } from './messages.ts'
 import { IS_FIRST, IS_LATE, type Offers } from './offers.ts'
 import type { Numbers, Population } from './population.ts'
@@ -42,17 +42,6 @@ export interface Shared {
   readonly requests: RequestSettings
   readonly checks: CheckSettings
   readonly tally: Tally
-}
-
-export interface Pending {
-  /** ANNOUNCE, SCRAPE, or ANSWER: some trackers respond to answers as well. */
-  readonly kind: number
-  readonly torrent: number
-  readonly timeMs: number
-  readonly known: Numbers
-  /** Of a scrape; and those of them that had peers, which the tracker must list. */
-  readonly torrents: readonly number[]
-  readonly populated: readonly number[]
 }
 
 const NOBODY: Numbers = { seeders: 0, leechers: 0 }

@@ -4,7 +4,6 @@
 // A tracker is free in the order of keys, in spaces, escapes and further keys, so messages are parsed
 // as JSON, not compared with texts.
 import { nowMilliseconds } from '../../src/os/clock.ts'
-import type { Pending } from './client.ts'
 import { ANSWER, type CountName, type Tally } from './counts.ts'
 import { offerId } from './messages.ts'
 import { KIND_ANSWER, KIND_OFFER, type Payload, type Read } from './payload.ts'
@@ -19,6 +18,18 @@ export interface CheckSettings {
   readonly freshTracker: boolean
   /** Up to this moment the tracker has forgotten none of the announced peers. */
   readonly peersKeptUntilMs: number
+}
+
+/** A request that waits for its response. */
+export interface Pending {
+  /** ANNOUNCE, SCRAPE, or ANSWER: some trackers respond to answers as well. */
+  readonly kind: number
+  readonly torrent: number
+  readonly timeMs: number
+  readonly known: Numbers
+  /** Of a scrape; and those of them that had peers, which the tracker must list. */
+  readonly torrents: readonly number[]
+  readonly populated: readonly number[]
 }
 
 interface Description {

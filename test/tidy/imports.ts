@@ -123,6 +123,39 @@ function reaches(edges: Map<string, Map<string, string>>, from: string, to: stri
   return false
 }
 
+/** Circles of files that stand for now, as `fileCycles` names them. Entries may be removed, not added. */
+export type Circles = readonly string[]
+
+/** Files that import each other, directly or around a corner, types included, are one file in pieces. */
+export function fileCycles(sources: readonly Source[], allowed: Circles): Finding[] {
+  const edges = new Map(
+    sources.map((source) => [source.path, new Set(importsOf(source).map(({ from }) => from))]),
+  )
+  const found = new Set<string>()
+  for (const path of edges.keys()) {
+    const ahead = reachedFrom(edges, path)
+    if (!ahead.has(path)) continue
+    const circle = [...ahead].filter((other) => reachedFrom(edges, other).has(path))
+    found.add(circle.sort().join(' ↔ '))
+  }
+  return [
+    ...[...found]
+      .filter((circle) => !allowed.includes(circle))
+      .map((circle) => `${circle}: these import each other. Move what several need below all`),
+    ...allowed
+      .filter((circle) => !found.has(circle))
+      .map((circle) => `${circle}: is no circle any more. Remove it from the list`),
+  ]
+}
+
+/** All that a file imports, directly or not; itself only when that leads back to it. */
+function reachedFrom(edges: ReadonlyMap<string, ReadonlySet<string>>, from: string): Set<string> {
+  const seen = new Set(edges.get(from))
+  // A set visits what is added while it is visited.
+  for (const path of seen) for (const next of edges.get(path) ?? []) seen.add(next)
+  return seen
+}
+
 export function foreignFunctions(sources: readonly Source[]): Finding[] {
   return sources
     .filter((source) => folderOf(source.path) !== 'src/os')

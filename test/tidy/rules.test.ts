@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import { hotCode, openLocks, staleAddresses } from './hot.ts'
-import { foreignFunctions, importCycles, importDirection, unusedFiles } from './imports.ts'
+import {
+  fileCycles,
+  foreignFunctions,
+  importCycles,
+  importDirection,
+  unusedFiles,
+} from './imports.ts'
 import { openServers } from './servers.ts'
 import { parseSource, type Source } from './source.ts'
 import {
@@ -58,6 +64,22 @@ describe('imports', () => {
     expect(importCycles(straight)).toEqual([])
     const circle = [...straight, source('src/log/c.ts', `import '../memory/a.ts'`)]
     expect(importCycles(circle)).toHaveLength(3)
+  })
+
+  test('a circle of files is reported once, also around a corner and of types', () => {
+    const files = [
+      source('src/os/a.ts', `import './b.ts'`),
+      source('src/os/b.ts', `import type { C } from './c.ts'`),
+      source('src/os/c.ts', ''),
+    ]
+    const circle = 'src/os/a.ts ↔ src/os/b.ts ↔ src/os/c.ts'
+    expect(fileCycles(files, [])).toEqual([])
+    expect(fileCycles(files, [circle])).toHaveLength(1)
+    const closed = [...files.slice(0, 2), source('src/os/c.ts', `export * from './a.ts'`)]
+    expect(fileCycles(closed, [])).toEqual([expect.stringContaining(circle)])
+    expect(fileCycles(closed, [circle])).toEqual([])
+    const user = source('src/os/user.ts', `import './a.ts'`)
+    expect(fileCycles([...closed, user], [circle])).toEqual([])
   })
 
   test('bun:ffi is for src/os alone', () => {
