@@ -55,7 +55,10 @@ export function countOf({ counts }: Distribution): number {
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-/** The value that a share of all values does not exceed, interpolated in its bucket; 0 if there are none. */
+/**
+ * The value that a share of all values does not exceed, interpolated in its bucket and rounded up, since all
+ * values are whole: a bucket in which only one number has room stands for it. 0 if there are none.
+ */
 export function quantile(distribution: Distribution, share: number): number {
   const { shape, counts } = distribution
   const wanted = countOf(distribution) * share
@@ -67,7 +70,7 @@ export function quantile(distribution: Distribution, share: number): number {
       // What is beyond the scale has no end: its beginning is all that is known.
       return end === Number.POSITIVE_INFINITY
         ? from
-        : from + (end - from) * ((wanted - below) / count)
+        : Math.ceil(from + (end - from) * ((wanted - below) / count))
     }
     below += count
   }
@@ -107,8 +110,9 @@ function bucketOf(value: number, first: number, buckets: number): number {
   const under = value - 1
   if (under < 1 << first) return 0
   const power = 31 - Math.clz32(under)
+  // Small values: of the buckets between a number and the one before it, the last, which ends at it.
   const scaled =
-    power >= STEPS_SHIFT ? under >>> (power - STEPS_SHIFT) : under << (STEPS_SHIFT - power)
+    power >= STEPS_SHIFT ? under >>> (power - STEPS_SHIFT) : (value << (STEPS_SHIFT - power)) - 1
   const bucket = (((power - first) << STEPS_SHIFT) | (scaled & (STEPS - 1))) + 1
   return bucket < buckets - 1 ? bucket : buckets - 1
 }

@@ -3,7 +3,7 @@
 // as the tracker has not run for so long. Called by page.ts. Owns nothing; colours are in style.ts.
 import { escapeHtml, valueText } from './format.ts'
 import { HISTORY_TICKS, type Sampler, TICK_SECONDS } from './sampler.ts'
-import type { ChartSpec } from './view.ts'
+import type { ChartSpec, Unit } from './view.ts'
 
 /** What a chart may span: the shortest that holds all there is. Ticks become points one by one or in groups. */
 const SPANS = [
@@ -26,7 +26,7 @@ export function chartHtml(chart: ChartSpec, sampler: Sampler): string {
   const minutes = (span.ticks * TICK_SECONDS) / 60
   const label = escapeHtml(`${chart.title}, ${chart.unit}, over the last ${minutes} minutes`)
   return `<section class="card chart">
-<h2>${escapeHtml(chart.title)}</h2>
+<h2>${escapeHtml(chart.title)}${unitHtml(chart.unit)}</h2>
 ${legend(chart, sampler)}
 <div class="plot"><span class="top">${valueText(top, chart.unit)}</span>
 <svg viewBox="0 0 ${width} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${label}">
@@ -37,6 +37,11 @@ ${columns(chart, lines, span)}
 <p class="axis"><span>${minutes} min ago</span><span>now</span></p>
 </section>
 `
+}
+
+/** Where the values do not tell it. */
+function unitHtml(unit: Unit): string {
+  return unit === 'per second' || unit === 'percent of one core' ? ` <small>${unit}</small>` : ''
 }
 
 function legend(chart: ChartSpec, sampler: Sampler): string {

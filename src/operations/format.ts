@@ -18,7 +18,14 @@ export function valueText(value: number, unit: Unit): string {
       return rateText(value)
     case 'count':
       return grouped(value)
+    case 'percent of one core':
+      return percentText(value)
   }
+}
+
+/** Two digits below 10, so that what a small tracker uses does not look like nothing. */
+function percentText(percent: number): string {
+  return `${percent < 9.95 ? Number(percent.toPrecision(2)) : grouped(percent)} %`
 }
 
 function bytesText(bytes: number): string {

@@ -51,7 +51,7 @@ export class Sampler {
     this.now = this.look()
     const base = (this.ticks % HISTORY_TICKS) * this.specs.length
     for (const [i, spec] of this.specs.entries()) {
-      this.newest[i] = currentValue(spec, this.now, this.before)
+      this.newest[i] = currentValue(spec, this.now, this.before) * (spec.factor ?? 1)
       this.ring[base + i] = this.newest[i]
     }
     this.ticks++

@@ -26,6 +26,7 @@ header { display: flex; flex-wrap: wrap; justify-content: space-between; align-i
 h1 { margin: 0 0 .75rem; font-size: 1.4rem; }
 h1 small { color: var(--soft); font-weight: 400; font-size: 1rem; }
 h2 { margin: 0; font-size: 1rem; }
+h2 small { color: var(--soft); font-weight: 400; font-size: .82rem; }
 header p { margin: 0 0 .75rem; color: var(--soft); }
 .state { font-weight: 600; }
 .state::before { content: '● '; }

@@ -28,7 +28,13 @@ export interface TextTable {
   readonly rows: readonly (readonly (string | number)[])[]
 }
 
-export type Unit = 'per second' | 'bytes per second' | 'bytes' | 'seconds' | 'count'
+export type Unit =
+  | 'per second'
+  | 'bytes per second'
+  | 'bytes'
+  | 'seconds'
+  | 'count'
+  | 'percent of one core'
 
 /** A chart of the last hour; its newest values stand above it. */
 export interface ChartSpec {
@@ -43,6 +49,8 @@ export interface SeriesSpec {
   readonly labels?: Labels
   /** A counter's growth per second, a gauge's value, or a histogram's quantile. */
   readonly show: 'rate' | 'value' | { readonly quantile: number }
+  /** From the metric's unit to the chart's, where they differ. */
+  readonly factor?: number
 }
 
 /**

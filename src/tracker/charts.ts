@@ -48,8 +48,10 @@ export const PROCESS_CHARTS: readonly ChartSpec[] = [
     series: [{ title: 'resident', metric: 'process_resident_memory_bytes', show: 'value' }],
   },
   {
-    title: 'Processor cores in use',
-    unit: 'per second',
-    series: [{ title: 'cores', metric: 'process_cpu_seconds_total', show: 'rate' }],
+    title: 'Processor time',
+    unit: 'percent of one core',
+    series: [
+      { title: 'all threads', metric: 'process_cpu_seconds_total', show: 'rate', factor: 100 },
+    ],
   },
 ]

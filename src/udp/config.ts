@@ -215,7 +215,7 @@ const schema = {
 
     With request workers, socket workers only receive, check and send; requests and answers travel
     through channels in shared memory, and no torrent is ever locked. Try it on a machine of many
-    cores where the statistics show many lock waits, with one for every three socket workers.`,
+    cores where the statistics show many waits for another worker, with one for every three socket workers.`,
   ),
   log_level: logLevel,
   log_format: logFormat,

@@ -116,10 +116,10 @@ function remarks(interval: StatisticsInterval): string {
   const packets = countOf(responseTime)
   const batch = batchSize.sum / Math.max(1, countOf(batchSize))
   const served = `${responseTimesText(responseTime)}; packets per batch ${batch.toFixed(1)}; `
-  const slept = lockSleeps === 0 ? '' : `lock sleeps ${lockSleeps}, `
+  const slept = lockSleeps === 0 ? '' : ` (${lockSleeps} long)`
   return (
     `${packets === 0 ? '' : served}${channels(counts)}receive drops ${receiveDrops}, ` +
-    `send failures ${counts.get('send_failures') ?? 0}, ${slept}lock waits ${lockWaits}`
+    `send failures ${counts.get('send_failures') ?? 0}, waits for another worker ${lockWaits}${slept}`
   )
 }
 

@@ -108,12 +108,12 @@ function timeFamilies(reading: Reading): MetricFamily[] {
     },
     counterFamily(
       'tracker_udp_lock_waits_total',
-      'Times that a table was locked by another worker.',
+      'Times that a worker waited for another one, because both needed the same part of the torrents.',
       [[{}, reading.lockWaits]],
     ),
     counterFamily(
       'tracker_udp_lock_sleeps_total',
-      'Lock waits that took so long that the worker slept.',
+      'Of these waits those that took so long that the worker slept.',
       [[{}, reading.lockSleeps]],
     ),
   ]
@@ -187,13 +187,13 @@ const CHARTS: readonly ChartSpec[] = [
     unit: 'per second',
     series: [
       { title: 'refused', metric: 'tracker_udp_rejected_total', show: 'rate' },
-      { title: 'dropped before', metric: 'tracker_udp_receive_drops_total', show: 'rate' },
-      { title: 'dropped inside', metric: 'tracker_udp_channel_dropped_total', show: 'rate' },
+      { title: 'receive buffer full', metric: 'tracker_udp_receive_drops_total', show: 'rate' },
+      { title: 'lost between workers', metric: 'tracker_udp_channel_dropped_total', show: 'rate' },
       { title: 'not sent', metric: 'tracker_udp_send_failures_total', show: 'rate' },
     ],
   },
   trafficChart('tracker_udp'),
-  quantileChart('Packets at once', 'count', 'tracker_udp_batch_packets', [0.5, 0.99]),
+  quantileChart('Packets per batch', 'count', 'tracker_udp_batch_packets', [0.5, 0.99]),
 ]
 
 const BREAKDOWNS: readonly BreakdownSpec[] = [

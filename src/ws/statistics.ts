@@ -65,7 +65,7 @@ export function statisticsText(interval: StatisticsInterval, until: Date): strin
     `answers ${changed('dropped_backlog_answer')}; lost between workers: offers ${changed('dropped_between_workers_offer')}, ` +
     `answers ${changed('dropped_between_workers_answer')}; receiver gone: ` +
     `offers ${changed('receiver_gone_offer')}, answers ${changed('receiver_gone_answer')}; ` +
-    `lock waits ${lockWaits}\n`
+    `waits for another worker ${lockWaits}\n`
   )
 }
 

@@ -94,12 +94,12 @@ function timeFamilies(reading: Reading): MetricFamily[] {
     },
     counterFamily(
       'tracker_ws_lock_waits_total',
-      'Times that a table was locked by another worker.',
+      'Times that a worker waited for another one, because both needed the same part of the torrents.',
       [[{}, reading.lockWaits]],
     ),
     counterFamily(
       'tracker_ws_lock_sleeps_total',
-      'Lock waits that took so long that the worker slept.',
+      'Of these waits those that took so long that the worker slept.',
       [[{}, reading.lockSleeps]],
     ),
     gaugeFamily(
@@ -192,10 +192,14 @@ const CHARTS: readonly ChartSpec[] = [
     title: 'Refused and lost',
     unit: 'per second',
     series: [
-      { title: 'messages', metric: 'tracker_ws_rejected_total', show: 'rate' },
-      { title: 'connections', metric: 'tracker_ws_refused_connections_total', show: 'rate' },
+      { title: 'refused messages', metric: 'tracker_ws_rejected_total', show: 'rate' },
       {
-        title: 'between workers',
+        title: 'refused connections',
+        metric: 'tracker_ws_refused_connections_total',
+        show: 'rate',
+      },
+      {
+        title: 'lost between workers',
         metric: 'tracker_ws_dropped_between_workers_total',
         show: 'rate',
       },
@@ -204,7 +208,7 @@ const CHARTS: readonly ChartSpec[] = [
     ],
   },
   trafficChart('tracker_ws'),
-  quantileChart('Messages at once', 'count', TURN_MESSAGES, [0.5, 0.99]),
+  quantileChart('Messages per turn', 'count', TURN_MESSAGES, [0.5, 0.99]),
 ]
 
 const BREAKDOWNS: readonly BreakdownSpec[] = [

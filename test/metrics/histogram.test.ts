@@ -27,10 +27,17 @@ function distribution(shape: HistogramShape, values: readonly number[], times = 
 }
 
 describe('a histogram', () => {
-  test('a value falls into the bucket that ends at it or next after it', () => {
+  test.each([
+    ['times', NANOSECONDS],
+    ['sizes', PACKETS],
+  ])('a value falls into the bucket that ends at it or next after it: %s', (_, scale) => {
+    const integers = fc.oneof(
+      fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+      fc.integer({ min: 1, max: 300 }),
+    )
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 2 ** 31 - 1 }), (value) => {
-        const { counts, shape } = distribution(NANOSECONDS, [value])
+      fc.property(integers, (value) => {
+        const { counts, shape } = distribution(scale, [value])
         const bucket = counts.indexOf(1)
         expect(value).toBeLessThanOrEqual(bucketEnd(shape, bucket))
         if (bucket > 0) expect(value).toBeGreaterThan(bucketEnd(shape, bucket - 1))
@@ -76,6 +83,16 @@ describe('a histogram', () => {
       const exact = values[Math.ceil(share * values.length) - 1]
       expect(Math.abs(quantile(seen, share) / exact - 1)).toBeLessThan(1 / 8)
     }
+  })
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('quantiles of nothing but %d are that', (value) => {
+    const seen = distribution(PACKETS, [value], 7)
+    for (const share of [0.001, 0.5, 0.99, 1]) expect(quantile(seen, share)).toBe(value)
+  })
+
+  test('of sizes of one and three, half are one and the rest three', () => {
+    const seen = distribution(PACKETS, [1, 3])
+    expect([0.1, 0.5, 0.51, 1].map((share) => quantile(seen, share))).toEqual([1, 1, 3, 3])
   })
 
   test('without values a quantile is 0, beyond the scale it is where the scale ends', () => {

@@ -63,3 +63,15 @@ test('titles are escaped', () => {
   expect(html).toContain('<h2>A &lt;b&gt; &amp; &quot;c&quot;</h2>')
   expect(html).not.toContain('<i>')
 })
+
+test.each([
+  ['per second', ' <small>per second</small>'],
+  ['percent of one core', ' <small>percent of one core</small>'],
+  ['bytes per second', ''],
+  ['seconds', ''],
+] as const)('the heading tells the unit %s where values do not', (unit, small) => {
+  const view = new FakeView()
+  expect(chartHtml({ ...view.charts[1], unit }, new Sampler(view))).toContain(
+    `<h2>Torrents${small}</h2>`,
+  )
+})

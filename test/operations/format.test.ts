@@ -13,6 +13,11 @@ const texts: [value: number, unit: Unit, text: string][] = [
   [999.6, 'bytes', '1 kB'],
   [92_400_000, 'bytes', '92.4 MB'],
   [1500, 'bytes per second', '1.5 kB/s'],
+  [0, 'percent of one core', '0 %'],
+  [0.0345, 'percent of one core', '0.035 %'],
+  [3.14, 'percent of one core', '3.1 %'],
+  [9.97, 'percent of one core', '10 %'],
+  [187.4, 'percent of one core', '187 %'],
 ]
 test.each(texts)('%d %s is shown as %s', (value, unit, text) =>
   expect(valueText(value, unit)).toBe(text),

@@ -29,6 +29,20 @@ describe('the sampler', () => {
     expect(sampler.newestOf(all)).toBe(0)
   })
 
+  test('tells in the unit of the chart', () => {
+    const view = new FakeView()
+    const [{ series }] = view.charts
+    Object.assign(view.charts[0], { series: [{ ...series[0], factor: 100 }] })
+    let now = 0
+    const sampler = new Sampler(view, () => now)
+    view.requests = 1
+    now += TICK_SECONDS * 1000
+    sampler.tick()
+    const [spec] = view.charts[0].series
+    expect(sampler.newestOf(spec)).toBe(20)
+    expect(sampler.historyOf(spec).at(-1)).toBe(20)
+  })
+
   test('tells quantiles of what was seen since the tick before, and none of nothing', () => {
     const { view, sampler, tick, time } = sampled()
     view.fast = 100

@@ -1,7 +1,8 @@
 // The statistics of a tracker, as numbers. Used by tests with [statistics] interval = 1.
 
 export const STATISTICS = '[statistics]\ninterval = 1\n'
-export const TWO_STATISTICS = /^statistics of [\s\S]*^statistics of [\s\S]*, lock waits \d+$/m
+export const TWO_STATISTICS =
+  /^statistics of [\s\S]*^statistics of [\s\S]*, waits for another worker \d+(?: \(\d+ long\))?$/m
 
 export type Figures = Readonly<Record<string, number>>
 
@@ -11,7 +12,9 @@ export type Figures = Readonly<Record<string, number>>
  * `send_failures`.
  */
 export function statisticsIn(log: string): Figures[] {
-  const tables = log.matchAll(/^statistics of [\s\S]*?, lock waits \d+$/gm)
+  const tables = log.matchAll(
+    /^statistics of [\s\S]*?, waits for another worker \d+(?: \(\d+ long\))?$/gm,
+  )
   return [...tables].map(([table]) => figuresOf(table))
 }
 

@@ -54,21 +54,23 @@ test('the statistics are a table by type and family, rejects by reason, and what
     'IPv6 responses/s        0         0       0    5.0      0         0        5         0',
     'rejects/s: action 25',
     'response time p50 18.4 µs, p99 20.4 µs, p99.9 20.5 µs; packets per batch 2.0; ' +
-      'receive drops 1, send failures 2, lock waits 3',
+      'receive drops 1, send failures 2, waits for another worker 3',
     '',
   ])
 })
 
 test('an interval without packets has no response time', () => {
   const text = statisticsText(intervalOf([], 0), UNTIL)
-  expect(text).toContain('rejects/s: none\nreceive drops 1, send failures 0, lock waits 3\n')
+  expect(text).toContain(
+    'rejects/s: none\nreceive drops 1, send failures 0, waits for another worker 3\n',
+  )
 })
 
 test('locks that were slept for, and what happened in the channels, are told when there was any', () => {
   const interval = { ...intervalOf([['dropped_requests', 7]], 0), lockSleeps: 2 }
   expect(statisticsText(interval, UNTIL)).toContain(
     'channels: dropped requests 7, dropped responses 0, dropped scrapes 0, ring waits 0, ' +
-      'wakes 0; receive drops 1, send failures 0, lock sleeps 2, lock waits 3\n',
+      'wakes 0; receive drops 1, send failures 0, waits for another worker 3 (2 long)\n',
   )
 })
 

@@ -51,7 +51,7 @@ test('the statistics are a table by type, what there is now, and what was refuse
     'sent/s         1,230       0  4,000     900      0         0      0',
     'now: connections 77 of 5,000 (30 opened, 0 closed), torrents 1,234, seeders 5, leechers 6',
     'rejects/s: json 10, closed_backlog 2.0',
-    'slow clients 8; not sent to them: offers 9, answers 10; lost between workers: offers 4, answers 5; receiver gone: offers 6, answers 7; lock waits 3',
+    'slow clients 8; not sent to them: offers 9, answers 10; lost between workers: offers 4, answers 5; receiver gone: offers 6, answers 7; waits for another worker 3',
     '',
   ])
 })
