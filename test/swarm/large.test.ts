@@ -2,7 +2,12 @@
 import { describe, expect, test } from 'bun:test'
 import { classFor, giveBlock, takeBlock } from '../../src/swarm/blocks.ts'
 import { SET_SPLIT_LOAD } from '../../src/swarm/large.ts'
-import { DIRECTORY_OWN_MAX, SEGMENT_MASK } from '../../src/swarm/layout.ts'
+import {
+  BLOCK_WORDS,
+  DIRECTORY_ENTRIES,
+  DIRECTORY_OWN_MAX,
+  SEGMENT_MASK,
+} from '../../src/swarm/layout.ts'
 import { ANNOUNCED } from '../../src/swarm/status.ts'
 import type { Table } from '../../src/swarm/table.ts'
 import { FAMILIES, FamilyHarness, Harness, testBuffers } from './harness.ts'
@@ -44,6 +49,27 @@ describe.each(FAMILIES)('%s large swarms', (family) => {
       }
     }
   })
+
+  test('a directory grows to each of its sizes and shrinks back, a peer at a time', () => {
+    for (const words of BLOCK_WORDS) {
+      // As many buckets as fill a directory of this size, and a few more.
+      const buckets = (words - DIRECTORY_ENTRIES) / 2
+      if (buckets > 31) break
+      const harness = new Harness(testBuffers(LIMITS))
+      const swarm = new FamilyHarness(family, harness)
+      const peers = Math.floor(buckets + 2) * SET_SPLIT_LOAD
+      // One role alone shrinks to nothing, the other stays and keeps the swarm large.
+      for (let peer = 0; peer < 60; peer++) {
+        swarm.announce(1, 100_000 + peer, { wanted: 0, seeder: true })
+      }
+      for (let peer = 0; peer < peers; peer++) swarm.announce(1, peer, { wanted: 0 })
+      for (let peer = 0; peer < peers; peer++) {
+        swarm.leave(1, peer)
+        checkInvariants(harness)
+      }
+      expect(swarm.scrape(1)).toMatchObject({ seeders: 60, leechers: 0 })
+    }
+  }, 60_000)
 
   test('without memory for its first segment a directory keeps no list of segments', () => {
     const harness = new Harness(testBuffers(LIMITS, 600))

@@ -80,6 +80,26 @@ describe('a scrape of torrents of several workers', () => {
     }
   })
 
+  test('is answered at the address it came from, with all places of the joiner in use at once', () => {
+    const tracker = pipeline(2)
+    const PLACES = 128
+    const clients = Array.from({ length: PLACES }, (_, i) => `10.0.1.${i}`)
+    const ids = clients.map((client) => tracker.harness.connect(client))
+    for (const [i, client] of clients.entries()) {
+      takeIn(tracker, scrapeRequest(ids[i], MANY, i), client)
+    }
+    const sent = tracker.stages.run()
+    expect(tracker.count('dropped_scrapes')).toBe(0)
+    const answered = sent.map(({ packet, name }) => {
+      const { transaction, entries } = readScrape(packet)
+      return [transaction, name[1], entries.length]
+    })
+    answered.sort(([a], [b]) => a - b)
+    expect(answered).toEqual(
+      clients.map((client, i) => [i, wordOf(addressBytes(client), 0), MANY.length]),
+    )
+  })
+
   test('is never answered in part: it is given up, and its place goes to others', () => {
     const tracker = pipeline(2)
     const PLACES = 128
