@@ -174,6 +174,8 @@ test('WebSocket peers have no address', () => {
   const buffers = testBuffers(LIMITS)
   setPeersPerAddress(buffers, 1)
   const harness = new Harness(buffers)
+  // What a search of IPv4 peers has counted is nothing to them.
+  for (const port of [1, 2]) harness.announceAs('ipv4', T, [ATTACKER, 0, 0, 0], port)
   for (let peer = 0; peer < 200; peer++) {
     expect(harness.announce('websocket', T, peer).status).toBe(ANNOUNCED)
   }
