@@ -65,10 +65,10 @@ export class Choice {
       return
     }
     const others = index < 0 ? leechers : leechers - 1
-    const skip = index < 0 ? -1 : index - seeders
     const fromSeeders = this.fromSeeders(table, seeders, others, wanted)
     if (!table.owned) this.fromRun(table, small.base, seeders, -1, fromSeeders)
-    this.fromRun(table, leechersAt, leechers, skip, wanted - fromSeeders)
+    // Of one that is not kept this is below 0, and nobody is skipped.
+    this.fromRun(table, leechersAt, leechers, index - seeders, wanted - fromSeeders)
     if (table.owned) this.fromRun(table, small.base, seeders, -1, fromSeeders)
   }
 

@@ -1,7 +1,12 @@
 // How many peers of one address a torrent keeps, in swarms of every form.
 import { describe, expect, test } from 'bun:test'
+import { PLENTY } from '../../src/swarm/admission.ts'
+import { bucketEnd, reverseBits } from '../../src/swarm/bucket-order.ts'
+import { judgeBySample } from '../../src/swarm/large.ts'
+import { DIRECTORY_BUCKETS } from '../../src/swarm/layout.ts'
 import { setPeersPerAddress } from '../../src/swarm/memory.ts'
 import { ANNOUNCED, CROWDED, PEERS_FULL } from '../../src/swarm/status.ts'
+import { bucketOf } from '../../src/swarm/torrents.ts'
 import { type Answer, Harness, testBuffers } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 
@@ -113,6 +118,31 @@ describe.each(UDP)('%s peers of one address', (family) => {
     }
   })
 
+  test('are limited to the very number in a large swarm of one role', () => {
+    const swarm = limited(family, 60)
+    for (let i = 0; i < 100; i++) swarm.announce(CROWD + i, 1)
+    expect(swarm.flood(ATTACKER)).toBe(60)
+    expect(swarm.peers()).toBe(160)
+  })
+
+  test('beyond the limit are given seeders and leechers in proportion', () => {
+    for (const others of [1, 100]) {
+      // As many seeders as leechers; of the latter one is the attacker's.
+      const swarm = limited(family, 1)
+      for (let i = 0; i < others; i++) swarm.announce(CROWD + i, 1, true)
+      for (let i = 1; i < others; i++) swarm.announce(CROWD + others + i, 1)
+      expect(swarm.flood(ATTACKER)).toBe(1)
+      const words = family === 'ipv4' ? [ATTACKER, 0, 0, 0] : [0x20010db8, ATTACKER, 0, 9]
+      let seeding = 0
+      for (let i = 0; i < 1000; i++) {
+        const answer = swarm.harness.announceAs(family, T, words, 60_000, { wanted: others })
+        expect(answer.peers.length).toBe(others)
+        seeding += answer.peersSeeding
+      }
+      expect(Math.abs(seeding / 1000 / others - 0.5)).toBeLessThan(others === 1 ? 0.05 : 0.001)
+    }
+  })
+
   test('that are kept go on, change roles and make room when they leave', () => {
     const swarm = limited(family)
     swarm.crowd(100)
@@ -179,6 +209,48 @@ test('WebSocket peers have no address', () => {
   for (let peer = 0; peer < 200; peer++) {
     expect(harness.announce('websocket', T, peer).status).toBe(ANNOUNCED)
   }
+})
+
+test('a set is judged by one of its buckets, whatever its size', () => {
+  const [table] = new Harness(testBuffers(LIMITS)).swarms.ipv4
+  const directory = 1 << 12
+  const words = table.words
+  for (let buckets = 1; buckets <= 100; buckets++) {
+    words[directory + DIRECTORY_BUCKETS] = buckets
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      // The bucket holds one of so many equal parts of all hashes, of which eight are an address each.
+      const first = reverseBits(bucket)
+      let end = bucketEnd(first, buckets)
+      while (end < 2 ** 32 && bucketOf(reverseBits(end), buckets) === bucket) {
+        end = bucketEnd(end, buckets)
+      }
+      const share = Math.max(1, 2 ** 32 / (end - first) / 8)
+      const judge = (count: number) => judgeBySample(table, directory, bucket, count)
+      expect([judge(0), judge(1), judge(4), judge(5), judge(9)], `${bucket} of ${buckets}`).toEqual(
+        share === 1 ? [0, 1, 4, 5, 9] : [0, 0, 0, share, 5 * share],
+      )
+    }
+  }
+})
+
+test('the gate is told what is left from an eighth on, for torrents and for peers', () => {
+  const told: Record<'newTorrent' | 'newPeer', number[]> = { newTorrent: [], newPeer: [] }
+  const tell =
+    (what: 'newTorrent' | 'newPeer') => (_: boolean, _0: number, _1: number, left: number) => {
+      told[what].push(left)
+      return ANNOUNCED
+    }
+  const harness = new Harness(testBuffers({ ...LIMITS, maxTorrents: 16, maxPeers: 32 }))
+  harness.swarms.admission.gate = {
+    setTime: () => undefined,
+    newTorrent: tell('newTorrent'),
+    newPeer: tell('newPeer'),
+  }
+  for (let torrent = 1; torrent <= 17; torrent++) harness.announce('ipv4', torrent, 1)
+  expect(told.newTorrent).toEqual([...new Array(14).fill(PLENTY), 2, 1, 0])
+  for (let peer = 2; peer <= 20; peer++) harness.announce('ipv4', 1, peer)
+  // Asked only where little is left.
+  expect(told.newPeer).toEqual([4, 3, 2, 1, 0, 0, 0])
 })
 
 test('a full tracker refuses before and behind the limit alike', () => {
