@@ -54,7 +54,7 @@ export interface Counts {
 }
 
 const PORT_BASE = 1000
-const PORTS_PER_ADDRESS = 4
+export const PORTS_PER_ADDRESS = 4
 
 /** Connections for WebSocket peers to belong to, and the generation of their slots. */
 const CONNECTIONS = 64

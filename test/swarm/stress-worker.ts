@@ -11,6 +11,8 @@ export interface StressTask {
   readonly thread: number
   readonly threads: number
   readonly operations: number
+  /** Of each thread, by numbers: the same addresses for all threads, each with a port of its own. */
+  readonly peersPerThread: number
   /** All of a few tables, the first of which are popular. */
   readonly torrents: readonly number[]
   /** One word: threads that are ready. Nobody starts before all are. */
@@ -25,7 +27,6 @@ export interface StressReport {
 
 export const STRESS_NOW = 100_000
 export const STRESS_MAX_AGE = 1200
-const PEERS_PER_THREAD = 4000
 /** Peers of this many numbers and more are old when they are announced: any cleaning may remove them. */
 export const OLD_PEERS_FROM = 1_000_000
 
@@ -43,7 +44,7 @@ function run(task: StressTask): StressReport {
     const which = pick(FAMILIES.length)
     const family = FAMILIES[which]
     const torrent = task.torrents[Math.floor(task.torrents.length * random() ** 3)]
-    const own = pick(PEERS_PER_THREAD) * task.threads + task.thread
+    const own = pick(task.peersPerThread) * task.threads + task.thread
     const kind = pick(100)
     if (kind < 55) {
       const seeder = pick(2) === 0

@@ -2,9 +2,17 @@
 // was announced and not withdrawn is there, once.
 import { expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
+import { setPeersPerAddress } from '../../src/swarm/memory.ts'
 import { findTorrent, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
 import { Exporter } from './exporter.ts'
-import { FAMILIES, type Family, Harness, peerAt, testBuffers } from './harness.ts'
+import {
+  FAMILIES,
+  type Family,
+  Harness,
+  PORTS_PER_ADDRESS,
+  peerAt,
+  testBuffers,
+} from './harness.ts'
 import { checkInvariants, peersOfRow } from './invariants.ts'
 import {
   OLD_PEERS_FROM,
@@ -16,6 +24,9 @@ import {
 
 const THREADS = 4
 const OPERATIONS = 250_000
+const PEERS_PER_THREAD = 4000
+/** No role of such a swarm has more than eight buckets. */
+const EXACT_PEERS = 96
 
 test('four threads on a few tables damage nothing and lose nobody', async () => {
   const harness = new Harness()
@@ -40,6 +51,36 @@ test('four threads on one full arena damage nothing', async () => {
   checkInvariants(harness)
   harness.clean(STRESS_NOW + 10_000, STRESS_MAX_AGE, 1000)
   expect(checkInvariants(harness).torrents).toBe(0)
+}, 60_000)
+
+test('four threads at the same addresses get no more than their peers per torrent', async () => {
+  const harness = new Harness()
+  const most = 2
+  setPeersPerAddress(harness.buffers, most)
+  const torrents = torrentsOfTables(harness, 3, 500)
+  const reports = await stress(harness, torrents, 40_000, 40)
+  expect(reports.reduce((sum, report) => sum + report.refused, 0)).toBeGreaterThan(1000)
+  checkInvariants(harness)
+  let crowded = 0
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    for (const torrent of torrents) {
+      const members = membersOf(harness, family, torrent)
+      // In larger ones an address is judged by a sample.
+      if (members.size > EXACT_PEERS) continue
+      const counts = new Map<number, number>()
+      for (const peer of members.keys()) {
+        const address = Math.floor(peer / PORTS_PER_ADDRESS)
+        counts.set(address, (counts.get(address) ?? 0) + 1)
+      }
+      for (const count of counts.values()) {
+        if (count > most) expect(count).toBeLessThanOrEqual(most)
+        if (count === most) crowded++
+      }
+    }
+  }
+  expect(crowded).toBeGreaterThan(100)
+  harness.clean(STRESS_NOW, STRESS_MAX_AGE, 1000)
+  expectMembers(harness, reports)
 }, 60_000)
 
 /** Copies all swarms again and again beside the threads: never anybody twice, never anybody invented. */
@@ -79,12 +120,14 @@ function stress(
   harness: Harness,
   torrents: readonly number[],
   operations: number,
+  peersPerThread = PEERS_PER_THREAD,
 ): Promise<StressReport[]> {
   const gate = new SharedArrayBuffer(4)
   return Promise.all(
     Array.from({ length: THREADS }, (_, thread) => {
       const { buffers } = harness
-      return runThread({ buffers, thread, threads: THREADS, operations, torrents, gate })
+      const task = { buffers, thread, threads: THREADS, operations, peersPerThread, torrents, gate }
+      return runThread(task)
     }),
   )
 }

@@ -199,6 +199,20 @@ describe('counters', () => {
     }
   })
 
+  test('that are full stay so for a worker whose clock is behind, and not for ever', () => {
+    for (const [behind, isFull] of [
+      [0, true],
+      [1, true],
+      [16, true],
+      [17, false],
+    ] as const) {
+      const limits = limitsFor({ requests: 128, banSeconds: 0 })
+      countAdmitted(1280, () => limits.request(true, A, 0) === ADMITTED)
+      limits.setTime(START - behind)
+      expect(limits.request(true, A, 0) !== ADMITTED, `${behind} s`).toBe(isFull)
+    }
+  })
+
   test('are shared by all workers', () => {
     const words = new SharedArrayBuffer(SOURCE_LIMIT_BYTES)
     const one = limitsFor({}, words)
