@@ -3,10 +3,10 @@
 import '../src/process/early-signals.ts'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
-import { accessListFaults } from '../src/access-list/keeper.ts'
 import { runExecutable } from '../src/config/cli.ts'
 import { confineStart } from '../src/process/confine.ts'
 import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
+import { checkTracker } from '../src/tracker/check.ts'
 import { udpProgram } from '../src/udp/config.ts'
 import { askForConnectionId } from '../src/udp/health-check.ts'
 import { runUdpTracker } from '../src/udp/main.ts'
@@ -16,10 +16,7 @@ import { runSocketWorker } from '../src/udp/socket-worker.ts'
 if (isMainThread) {
   await runExecutable({
     ...udpProgram,
-    check: async ({ access_list }) => ({
-      problems: await accessListFaults(access_list),
-      warnings: [],
-    }),
+    check: checkTracker,
     prepare: ({ privileges }, start) => confineStart(privileges, start),
     run: (config, context) => {
       const seconds = context.values.get(HEALTH_CHECK.name)

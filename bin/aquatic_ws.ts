@@ -3,11 +3,11 @@
 import '../src/process/early-signals.ts'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
-import { accessListFaults } from '../src/access-list/keeper.ts'
 import { runExecutable } from '../src/config/cli.ts'
 import { writeStderr } from '../src/config/output.ts'
 import { confineStart } from '../src/process/confine.ts'
 import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
+import { checkTracker } from '../src/tracker/check.ts'
 import { wsProgram } from '../src/ws/config.ts'
 import { askForScrape } from '../src/ws/health-check.ts'
 import { runWsTracker } from '../src/ws/main.ts'
@@ -17,11 +17,13 @@ import { checkTls } from '../src/ws/tls.ts'
 if (isMainThread) {
   await runExecutable({
     ...wsProgram,
-    check: async ({ network, access_list }) => {
-      const { problems, warnings } = checkTls(network, (text) =>
-        writeStderr(`${wsProgram.name}: ${text}\n`),
-      )
-      return { problems: [...problems, ...(await accessListFaults(access_list))], warnings }
+    check: async (config) => {
+      const { problems, warnings } = await checkTracker(config)
+      const tls = checkTls(config.network, (text) => writeStderr(`${wsProgram.name}: ${text}\n`))
+      return {
+        problems: [...problems, ...tls.problems],
+        warnings: [...warnings, ...tls.warnings],
+      }
     },
     prepare: ({ privileges }, start) => confineStart(privileges, start),
     run: (config, context) => {

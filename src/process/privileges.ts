@@ -4,8 +4,9 @@
 // In two steps, because each is possible at one time only: the user is looked up before the start (no
 // user database inside the new root directory), rights are dropped once sockets are open and workers
 // run (later nobody could open them).
+import { statSync } from 'node:fs'
 import { isAbsolute, relative, resolve } from 'node:path'
-import { StartError } from '../config/cli.ts'
+import { type CheckFindings, StartError } from '../config/cli.ts'
 import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
 import { boolean, string } from '../config/setting.ts'
 import { SystemError } from '../os/error.ts'
@@ -44,6 +45,9 @@ export const privilegeSettings = section(
 
 export type PrivilegeConfig = ConfigOf<{ privileges: typeof privilegeSettings }>['privileges']
 
+const NEEDS_ROOT =
+  'cannot drop privileges ([privileges] drop_privileges = true): that needs a start as root (EPERM)'
+
 /** What is wrong with the section as a whole. */
 export function privilegeFindings(privileges: PrivilegeConfig): Finding[] {
   if (!privileges.drop_privileges) return []
@@ -59,20 +63,47 @@ export function privilegeFindings(privileges: PrivilegeConfig): Finding[] {
 
 /** Who the process will become; null when it keeps its rights. Throws StartError when that cannot be. */
 export function identityFor(privileges: PrivilegeConfig): Identity | null {
-  const { drop_privileges, user, group } = privileges
-  if (!drop_privileges) return null
+  const { identity, faults } = lookUp(privileges)
+  if (faults.length > 0) throw new StartError(faults[0])
+  if (identity !== null && !isRoot()) throw new StartError(NEEDS_ROOT)
+  return identity
+}
+
+/** What the start would find wrong, for --check, and who the process would become. */
+export function checkPrivileges(
+  privileges: PrivilegeConfig,
+): CheckFindings & { readonly identity: Identity | null } {
+  const { identity, faults } = lookUp(privileges)
+  // Who checks settings need not be who starts the tracker.
+  const isOther = identity !== null && !isRoot()
+  return { identity, problems: faults, warnings: isOther ? [NEEDS_ROOT] : [] }
+}
+
+function lookUp(privileges: PrivilegeConfig): { identity: Identity | null; faults: string[] } {
+  const { drop_privileges, user, group, chroot_path } = privileges
+  // What is empty has been told (privilegeFindings).
+  if (!drop_privileges || user === '' || chroot_path === '') return { identity: null, faults: [] }
   const identity = lookUpIdentity(user, group)
-  if (identity?.user === 0) {
-    throw new StartError(`[privileges] user '${user}' is root itself: name one without its rights`)
+  const faults: string[] = []
+  if (identity === null) {
+    const name = group === '' ? `user '${user}'` : `user '${user}' or group '${group}'`
+    faults.push(`[privileges] ${name} does not exist on this machine`)
+  } else if (identity.user === 0) {
+    faults.push(`[privileges] user '${user}' is root itself: name one without its rights`)
   }
-  if (identity !== null && !isRoot()) {
-    throw new StartError(
-      'cannot drop privileges ([privileges] drop_privileges = true): that needs a start as root (EPERM)',
-    )
+  const fault = folderFault(chroot_path)
+  if (fault !== null) faults.push(`[privileges] chroot_path '${chroot_path}' ${fault}`)
+  return { identity, faults }
+}
+
+function folderFault(path: string): string | null {
+  try {
+    return statSync(path).isDirectory() ? null : 'is no folder: name one'
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return 'does not exist (ENOENT): make that folder, or name another'
+    return `cannot be used (${code ?? String(error)}): name another folder`
   }
-  if (identity !== null) return identity
-  const name = group === '' ? `user '${user}'` : `user '${user}' or group '${group}'`
-  throw new StartError(`[privileges] ${name} does not exist on this machine`)
 }
 
 /** Changes the root directory and becomes `identity`, in all threads; does nothing for null. */
@@ -85,9 +116,12 @@ export function giveUpRights(
     dropPrivileges(chroot_path, identity)
   } catch (error) {
     if (!(error instanceof SystemError)) throw error
+    // In a container, root may lack what each step needs.
+    const remedy =
+      error.code === 'EPERM' ? ': that needs a start as root, with all of its rights' : ''
     throw new StartError(
       `cannot drop privileges ([privileges] chroot_path '${chroot_path}', user '${user}'): ` +
-        `${error.message}. That needs a start as root.`,
+        `${error.message}${remedy}`,
     )
   }
 }

@@ -2,9 +2,17 @@
 // checks, the environment variables and docs/config-udp.md are derived from this schema.
 // Keys that aquatic has had keep their names.
 
+import { availableParallelism } from 'node:os'
 import { accessListSettings } from '../access-list/settings.ts'
 import { intervalJitter } from '../config/announce-interval.ts'
-import { type ConfigOf, defineSettings, type Finding, section, warning } from '../config/schema.ts'
+import {
+  type ConfigOf,
+  defineSettings,
+  type Finding,
+  problem,
+  section,
+  warning,
+} from '../config/schema.ts'
 import { boolean, bytes, choice, integer, seconds } from '../config/setting.ts'
 import { logAddresses, logFormat, logLevel } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
@@ -24,6 +32,7 @@ import {
   WORKERS_MAX,
 } from '../tracker/settings.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
+import { PAIRS_MAX } from './links.ts'
 import { retiredKeys } from './retired-keys.ts'
 import { sourceLimitSettings } from './source-limit-settings.ts'
 
@@ -246,7 +255,19 @@ export const udpProgram = {
 }
 
 function crossCheck(config: UdpConfig): Finding[] {
-  return [...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC), ...idFindings(config)]
+  return [
+    ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
+    ...idFindings(config),
+    ...workerFindings(config),
+  ]
+}
+
+function workerFindings({ socket_workers, request_workers }: UdpConfig): Finding[] {
+  const socketWorkers = socket_workers === 0 ? availableParallelism() : socket_workers
+  if (socketWorkers * request_workers <= PAIRS_MAX) return []
+  const text = `socket_workers = ${socketWorkers} and request_workers = ${request_workers} make more than
+    ${PAIRS_MAX} pairs, each of which needs channels: lower them.`
+  return [problem(['request_workers', 'socket_workers'], text)]
 }
 
 function idFindings({ cleaning: { max_connection_age } }: UdpConfig): Finding[] {

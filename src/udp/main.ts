@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../access-list/list.ts'
 import { type Census, type SampledClients, sampleClients } from '../census/census.ts'
-import { type RunContext, StartError } from '../config/cli.ts'
+import type { RunContext } from '../config/cli.ts'
 import { logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import { isSurveyWanted } from '../operations/survey-view.ts'
@@ -26,7 +26,7 @@ import { type UdpConfig, udpSettings } from './config.ts'
 import { SECRET_BYTES } from './connection-id.ts'
 import { COUNTER_WORDS } from './counters.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
-import { createLinks, type Links, PAIRS_MAX } from './links.ts'
+import { createLinks, type Links } from './links.ts'
 import { type Listening, openSockets } from './listen.ts'
 import type { WorkerNews } from './news.ts'
 import { canApply, workerSettings } from './reload.ts'
@@ -56,12 +56,6 @@ export async function runUdpTracker(
   const workers = {
     socket: config.socket_workers === 0 ? availableParallelism() : config.socket_workers,
     request: config.request_workers,
-  }
-  if (workers.socket * workers.request > PAIRS_MAX) {
-    throw new StartError(
-      `socket_workers = ${workers.socket} and request_workers = ${workers.request} make more than ` +
-        `${PAIRS_MAX} pairs, each of which needs channels: lower them`,
-    )
   }
   const identity = identityFor(config.privileges)
   const swarms = reserveSwarms(config.limits, Math.max(workers.socket, workers.request), UDP_KINDS)

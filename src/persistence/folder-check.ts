@@ -1,0 +1,89 @@
+// What a start would find wrong with the folders that it writes to, for --check: nothing is made or written.
+// Called by tracker/check.ts. Owns nothing.
+import { closeSync, constants, openSync, statSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
+import { accessFault, WRITE_IN } from '../os/access.ts'
+import type { SystemError } from '../os/error.ts'
+import type { Identity } from '../os/privileges.ts'
+import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
+
+/** Why the folder of [persistence] could not be written by who the process will become; null when it can. */
+export function persistenceFault(
+  path: string,
+  privileges: PrivilegeConfig,
+  identity: Identity | null,
+): string | null {
+  const why = folderFault(resolve(path), privileges, identity)
+  if (why === null) return null
+  return (
+    `cannot write to the folder [persistence] path '${path}': ${why}. It must be writable for the ` +
+    'user that the tracker runs as'
+  )
+}
+
+/** Why no file could be replaced at `path`; null when it can. */
+export function exportFault(
+  path: string,
+  privileges: PrivilegeConfig,
+  identity: Identity | null,
+): string | null {
+  const folder = dirname(resolve(path))
+  const why = kindOf(folder) === 'none' ? 'its folder does not exist' : null
+  const fault = why ?? writeFault(folder, privileges, identity)
+  return fault === null ? null : `[scrape_export] path '${path}' cannot be written: ${fault}`
+}
+
+function folderFault(
+  folder: string,
+  privileges: PrivilegeConfig,
+  identity: Identity | null,
+): string | null {
+  const kind = kindOf(folder)
+  if (kind === 'file') return 'it is no folder'
+  if (kind === 'folder') return writeFault(folder, privileges, identity)
+  // The start makes it, as who it is then, and gives it to the other user: but not the folders around it.
+  let parent = dirname(folder)
+  if (identity !== null && kindOf(parent) === 'none') return `'${parent}' does not exist either`
+  while (kindOf(parent) === 'none') parent = dirname(parent)
+  if (kindOf(parent) === 'file') return `'${parent}' is no folder`
+  const fault = accessFault(parent, WRITE_IN, null)
+  if (fault !== null) return `it cannot be made in '${parent}' (${fault.code})`
+  const reach = asOther(parent, constants.X_OK, privileges, identity)
+  return reach === null ? null : `'${parent}' is closed to the user (${reach.code})`
+}
+
+function writeFault(
+  folder: string,
+  privileges: PrivilegeConfig,
+  identity: Identity | null,
+): string | null {
+  const fault = asOther(folder, WRITE_IN, privileges, identity)
+  return fault === null ? null : `the system says ${fault.code}`
+}
+
+/** As the process will be: `identity`, for whom the ways to the new root directory do not count. */
+function asOther(
+  path: string,
+  mode: number,
+  { chroot_path }: PrivilegeConfig,
+  identity: Identity | null,
+): SystemError | null {
+  const isBelow = identity !== null && pathBelow(chroot_path, path) !== null
+  if (!isBelow) return accessFault(path, mode, identity)
+  const root = openSync(chroot_path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    return accessFault(relative(resolve(chroot_path), path) || '.', mode, identity, root)
+  } finally {
+    closeSync(root)
+  }
+}
+
+function kindOf(path: string): 'none' | 'folder' | 'file' {
+  try {
+    return statSync(path).isDirectory() ? 'folder' : 'file'
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOTDIR') return 'file'
+    return code === 'ENOENT' ? 'none' : 'folder'
+  }
+}

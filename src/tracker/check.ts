@@ -1,0 +1,72 @@
+// What a start of any tracker would refuse beside mistakes in the settings themselves, for --check: users,
+// folders, files and addresses that they name. Called by bin/. Nothing is made, changed or listened on.
+import { accessListFaults } from '../access-list/keeper.ts'
+import { addressBytes, addressText } from '../config/address.ts'
+import type { CheckFindings } from '../config/cli.ts'
+import { type ListenAddress, listenAddresses } from '../config/listen.ts'
+import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
+import { holdTcpPort, releaseTcpPort } from '../os/tcp-port.ts'
+import { exportFault, persistenceFault } from '../persistence/folder-check.ts'
+import { checkPrivileges } from '../process/privileges.ts'
+import type { CommonConfig } from './tracker.ts'
+
+interface CheckedConfig
+  extends Pick<CommonConfig, 'access_list' | 'persistence' | 'privileges' | 'scrape_export'> {
+  readonly network: {
+    readonly address: string | readonly string[]
+    readonly address_ipv6: string
+  }
+}
+
+export async function checkTracker(config: CheckedConfig): Promise<CheckFindings> {
+  const { access_list, persistence, privileges, scrape_export } = config
+  const { identity, problems, warnings } = checkPrivileges(privileges)
+  // Whoever cannot become the user cannot ask what that user may do. And a wrong root directory says enough.
+  const isAsked = problems.length === 0 && warnings.length === 0
+  const folder =
+    persistence.path === '' || !isAsked
+      ? null
+      : persistenceFault(persistence.path, privileges, identity)
+  // A start goes on without it, and the log tells each failure.
+  const exported =
+    scrape_export.path === '' || !isAsked
+      ? null
+      : exportFault(scrape_export.path, privileges, identity)
+  const addresses = checkAddresses(config.network)
+  return {
+    problems: [
+      ...problems,
+      ...addresses.problems,
+      ...(folder === null ? [] : [folder]),
+      ...(await accessListFaults(access_list)),
+    ],
+    warnings: [...warnings, ...addresses.warnings, ...(exported === null ? [] : [exported])],
+  }
+}
+
+/** Whether the machine has the addresses. Their ports may be in use: by the tracker that serves meanwhile. */
+function checkAddresses({ address, address_ipv6 }: CheckedConfig['network']): CheckFindings {
+  const problems: string[] = []
+  const warnings: string[] = []
+  for (const item of listenAddresses(address, address_ipv6)) {
+    const error = addressFault(item)
+    if (error === null || error.code === 'EADDRINUSE') continue
+    if (item.optional && isAbsentAddress(error)) continue
+    const text = `cannot listen on ${addressText(item)}: ${listenRemedy(error)}`
+    // Who checks settings need not be who starts the tracker.
+    if (error.code === 'EACCES') warnings.push(text)
+    else problems.push(text)
+  }
+  return { problems, warnings }
+}
+
+/** With TCP, which takes nothing from a tracker at work: the addresses are the same for UDP. */
+function addressFault(item: ListenAddress): SystemError | null {
+  try {
+    releaseTcpPort(holdTcpPort({ ...item, address: addressBytes(item) }, true))
+    return null
+  } catch (error) {
+    if (error instanceof SystemError) return error
+    throw error
+  }
+}
