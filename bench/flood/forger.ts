@@ -8,10 +8,11 @@
 // usage: bun bench/flood/forger.ts HOST:PORT RATE SECONDS FIRST_ADDRESS STEP COUNT
 
 import { Random } from '../../load/random.ts'
+import { ConnectedBatch } from '../../load/udp/connected-batch.ts'
+import { PacketTrain } from '../../load/udp/packet-train.ts'
 import { addressBytes, parseSocketAddress } from '../../src/config/address.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
-import { PacketBatch, PacketMemory } from '../../src/os/packet-batch.ts'
-import { PacketTrain } from '../../src/os/packet-train.ts'
+import { PacketMemory } from '../../src/os/packet-batch.ts'
 import { connectUdpSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
 import {
   ACTION_ANNOUNCE,
@@ -56,7 +57,7 @@ const ANSWERS_WAIT_MS = 300
 
 interface Source {
   readonly train: PacketTrain
-  readonly answers: PacketBatch
+  readonly answers: ConnectedBatch
 }
 
 class Forger {
@@ -98,7 +99,6 @@ class Forger {
       for (let i = 0; i < received; i++) {
         this.answers++
         this.answerBytes += answers.length(i)
-        answers.release(i)
       }
     }
   }
@@ -138,7 +138,7 @@ class Forger {
     connectUdpSocket(fd, { ...target, address: addressBytes(target) })
     return {
       train: new PacketTrain(fd, this.memory, true),
-      answers: new PacketBatch(fd, this.memory, false, true),
+      answers: new ConnectedBatch(fd, this.memory),
     }
   }
 }

@@ -127,7 +127,6 @@ export class Answers {
       const bytes = batch.length(i)
       this.counts[RECEIVED_BYTES] += bytes
       this.answer(conversation, memory.received, i * memory.slotWords, bytes)
-      batch.release(i)
     }
     return received
   }

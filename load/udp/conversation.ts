@@ -1,11 +1,12 @@
 // One socket of a load worker and what belongs to it: its connection id, its peers, its batches.
 // Made by worker.ts; generate.ts and check.ts read and write its fields.
-import { PacketBatch, type PacketMemory } from '../../src/os/packet-batch.ts'
-import { PacketTrain } from '../../src/os/packet-train.ts'
+import type { PacketMemory } from '../../src/os/packet-batch.ts'
+import { ConnectedBatch } from './connected-batch.ts'
+import { PacketTrain } from './packet-train.ts'
 
 export class Conversation {
   /** For receiving, and for sending. */
-  readonly batch: PacketBatch
+  readonly batch: ConnectedBatch
   readonly train: PacketTrain
   readonly memory: PacketMemory
   readonly fd: number
@@ -30,7 +31,7 @@ export class Conversation {
     socket: number,
     peers: Int32Array,
   ) {
-    this.batch = new PacketBatch(fd, memory, false, true)
+    this.batch = new ConnectedBatch(fd, memory)
     this.train = new PacketTrain(fd, memory, trains)
     this.memory = memory
     this.fd = fd

@@ -3,8 +3,7 @@
 // them are counted; one that is longer than its packet would let a forger of addresses aim the tracker
 // at others, and counts as wrong.
 // Owns its socket's batches and memory.
-import { PacketBatch, PacketMemory } from '../../src/os/packet-batch.ts'
-import { PacketTrain } from '../../src/os/packet-train.ts'
+import { PacketMemory } from '../../src/os/packet-batch.ts'
 import {
   ACTION_ANNOUNCE,
   ACTION_CONNECT,
@@ -17,6 +16,7 @@ import {
   REQUEST_TRANSACTION,
 } from '../../src/udp/layout.ts'
 import type { Random } from '../random.ts'
+import { ConnectedBatch } from './connected-batch.ts'
 import {
   FLOOD_ANSWERED_BYTES,
   FLOOD_ANSWERS,
@@ -25,6 +25,7 @@ import {
   SEND_FAILURES,
   WRONG_FLOOD_ANSWER,
 } from './counts.ts'
+import { PacketTrain } from './packet-train.ts'
 
 export type FloodKind = 'garbage' | 'expired_ids' | 'mixed'
 
@@ -43,7 +44,7 @@ const SHAPES_OF_GARBAGE = 5
 const ACTION_UNKNOWN = 9 << 24
 
 export class Flood {
-  private readonly batch: PacketBatch
+  private readonly batch: ConnectedBatch
   private readonly train: PacketTrain
   private readonly memory: PacketMemory
   private readonly random: Random
@@ -64,7 +65,7 @@ export class Flood {
     counts: Int32Array,
   ) {
     this.memory = new PacketMemory(BURST, ANSWER_SLOT_BYTES, GARBAGE_BYTES_MAX)
-    this.batch = new PacketBatch(fd, this.memory, false, true)
+    this.batch = new ConnectedBatch(fd, this.memory)
     this.train = new PacketTrain(fd, this.memory, together)
     this.random = random
     this.counts = counts
@@ -139,7 +140,6 @@ export class Flood {
       counts[FLOOD_ANSWERED_BYTES] += bytes
       const isOurs = (transaction & MARK_MASK) === MARK
       if (!isOurs || bytes > (transaction & SIZE_MASK)) counts[WRONG_FLOOD_ANSWER]++
-      batch.release(i)
     }
   }
 }

@@ -1,6 +1,6 @@
 // The kernel's message headers as words in memory, for the batch calls, and the reply address: what of a
-// received packet its answer needs, as words that can travel between threads. Used by packet-batch.ts,
-// packet-train.ts and send-batch.ts. Owns no memory.
+// received packet its answer needs, as words that can travel between threads. Used by packet-batch.ts and
+// send-batch.ts, and by the batches of the load generators. Owns no memory.
 
 // struct mmsghdr in words: 0–1 name │ 2 name length │ 4–5 iovec │ 6 iovec count │ 8–9 control
 // │ 10 control length │ 12 flags │ 14 message length

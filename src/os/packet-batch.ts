@@ -1,5 +1,5 @@
 // Batches of UDP packets: recvmmsg into fixed slots, answers packed behind each other, sendmmsg.
-// One per socket and worker; used by udp/receive.ts and the load generators.
+// One per socket and worker; used by udp/receive.ts.
 // Owns the message headers and control data that the kernel writes and reads. Shares the packet
 // memory with the other sockets of its worker: only one of them is served at a time.
 import { SystemError } from './error.ts'
@@ -41,8 +41,6 @@ import { sendAll, writePointer } from './send-batch.ts'
 const LINK_LOCAL_MASK = 0xc0ff
 const LINK_LOCAL = 0x80fe
 
-const ECONNREFUSED = 111
-
 /** Trouble passes: signals, want of memory. A socket that fails this often in a row is broken for good. */
 const RECEIVE_ERRORS_MAX = 10_000
 
@@ -83,16 +81,13 @@ export class PacketBatch {
   private readonly answersLow: number
   private queued = 0
   private errors = 0
-  private readonly connected: boolean
 
-  /** `connected`: the socket has one remote address, so that packets carry none. */
-  constructor(fd: number, memory: PacketMemory, packetInfo: boolean, connected = false) {
+  constructor(fd: number, memory: PacketMemory, packetInfo: boolean) {
     const slots = memory.slots
     this.fd = fd
     this.memory = memory
     this.packetInfo = packetInfo
-    this.connected = connected
-    this.names = nativeWords(connected ? 1 : slots * NAME_WORDS)
+    this.names = nativeWords(slots * NAME_WORDS)
     this.headers = nativeWords(slots * HEADER_WORDS)
     this.iovecs = nativeWords(slots * IOVEC_WORDS)
     this.controls = nativeWords(packetInfo ? slots * CONTROL_WORDS : 1)
@@ -108,10 +103,8 @@ export class PacketBatch {
     const { headers, iovecs, outHeaders, outIovecs, memory } = this
     const at = i * HEADER_WORDS
     const iovec = i * IOVEC_WORDS
-    if (!this.connected) {
-      writePointer(headers, at + HEADER_NAME, this.names, i * NAME_WORDS)
-      headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
-    }
+    writePointer(headers, at + HEADER_NAME, this.names, i * NAME_WORDS)
+    headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
     writePointer(headers, at + HEADER_IOVEC, iovecs, iovec)
     headers[at + HEADER_IOVECS] = 1
     writePointer(iovecs, iovec, memory.received, i * memory.slotWords)
@@ -140,8 +133,6 @@ export class PacketBatch {
       return received
     }
     const reason = errno()
-    // A connected socket hears of it when nobody listens at the other end, which may change.
-    if (reason === ECONNREFUSED && this.connected) return 0
     if (reason !== EAGAIN && ++this.errors > RECEIVE_ERRORS_MAX) receiveBug(reason)
     return 0
   }
@@ -154,7 +145,7 @@ export class PacketBatch {
   /** Makes slot i ready for the next `receive`. Its answer, if any, must be queued before. */
   release(i: number): void {
     const at = i * HEADER_WORDS
-    if (!this.connected) this.headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
+    this.headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
     if (this.packetInfo) this.headers[at + HEADER_CONTROL_LENGTH] = CONTROL_WORDS * 4
   }
 

@@ -3,7 +3,7 @@
 // (UDP_SEGMENT, Linux 4.18): they pass most of the network stack together. Receivers see no difference.
 // One per socket of a load generator; packets lie in the send memory of a PacketMemory.
 // Owns the message headers that the kernel reads.
-import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from './ffi.ts'
+import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from '../../src/os/ffi.ts'
 import {
   EAGAIN,
   EINTR,
@@ -16,8 +16,8 @@ import {
   IOVEC_LENGTH,
   IOVEC_WORDS,
   MSG_DONTWAIT,
-} from './message.ts'
-import type { PacketMemory } from './packet-batch.ts'
+} from '../../src/os/message.ts'
+import type { PacketMemory } from '../../src/os/packet-batch.ts'
 
 const SOL_UDP = 17
 const UDP_SEGMENT = 103

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { PacketBatch, PacketMemory } from '../../src/os/packet-batch.ts'
-import { PacketTrain } from '../../src/os/packet-train.ts'
-import { closeSocket, connectUdpSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
+import { PacketTrain } from '../../../load/udp/packet-train.ts'
+import { PacketBatch, PacketMemory } from '../../../src/os/packet-batch.ts'
+import { closeSocket, connectUdpSocket, openUdpSocket } from '../../../src/os/udp-socket.ts'
 
 const SLOTS = 256
 const BYTES_MAX = 1472
