@@ -109,6 +109,7 @@ const SYMBOLS = {
   _exit: { args: [i32], returns: FFIType.void },
   getrlimit: { args: [i32, pointer], returns: i32 },
   // Variadic in C, which makes no difference to numbers and addresses.
+  fcntl: { args: [i32, i32, pointer], returns: i32 },
   syscall: { args: [i32, i32, pointer, u32, u32], returns: i32 },
   __errno_location: { args: [], returns: pointer },
 } as const

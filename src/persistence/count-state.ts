@@ -18,6 +18,7 @@ export const KEEP_SECONDS = 7200
 export class CountState implements State {
   readonly program = 'aquatic_ws'
   readonly suffix = 'counts'
+  readonly otherSuffixes = []
   /** For the workers. */
   kept: KeptCountsData = NOTHING_KEPT
   private readonly swarms: Swarms

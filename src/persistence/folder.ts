@@ -14,12 +14,14 @@ const FOLDER_MODE = 0o700
 export class Folder {
   /** As the settings name it. */
   readonly name: string
+  readonly identity: Identity | null
   private base: string
   private readonly baseInside: string
 
   /** `identity`: who the process will become, null when it stays who it is. */
   constructor(path: string, privileges: PrivilegeConfig, identity: Identity | null) {
     this.name = path
+    this.identity = identity
     this.base = resolve(path)
     this.baseInside =
       identity === null ? this.base : (pathBelow(privileges.chroot_path, path) ?? this.base)

@@ -7,8 +7,9 @@
 //  new  adds them to what it has; old ends
 //
 // Until «serving» nothing has changed: when the other side goes away, this one goes on. From then on
-// its state is the other's. The socket also says that the folder is in use.
-import { chmodSync } from 'node:fs'
+// its state is the other's. When this one is told to stop before, it writes the rest as well for a process
+// that has got the snapshot; one that waits for it finds the connection closed, and the last snapshot.
+import { chmodSync, renameSync, statSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Log } from '../log/log.ts'
 import { removeFile } from './files.ts'
@@ -18,6 +19,9 @@ export const TAKE_OVER = 'take-over 1'
 export const SNAPSHOT_READY = 'snapshot'
 export const SERVING = 'serving'
 export const REST_READY = 'rest'
+
+/** A socket's name until it takes the place of the one before. As long as the other: there is a limit. */
+const NEW_SUFFIX = 'bind'
 
 const SOCKET_MODE = 0o600
 const ASK_MILLISECONDS = 10_000
@@ -38,37 +42,57 @@ export class HandOver {
   private readonly actions: HandOverActions
   private readonly log: Log
   private server: Server | null = null
+  private inode = 0
   private taker: LineSocket | null = null
-  private givenAway = false
+  private given = false
+  private ending = false
 
+  /** `path`: of the socket. */
   constructor(path: string, actions: HandOverActions, log: Log) {
     this.path = path
     this.actions = actions
     this.log = log
   }
 
-  /** True once another process has this one's place. */
-  get isGivenAway(): boolean {
-    return this.givenAway
+  /** True once another process has the snapshot: what it lacks is the rest, and the folder is its own. */
+  get isGiven(): boolean {
+    return this.given
   }
 
+  /** In place of whoever listened by this name. */
   async listen(): Promise<void> {
-    removeFile(this.path)
+    const path = this.path.replace(/[^.]*$/, NEW_SUFFIX)
+    removeFile(path)
     const server = createServer((socket) => void this.serve(socket))
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(this.path, resolve)
+      server.listen(path, resolve)
     })
-    chmodSync(this.path, SOCKET_MODE)
+    chmodSync(path, SOCKET_MODE)
+    this.inode = statSync(path).ino
+    renameSync(path, this.path)
     this.server = server
   }
 
-  /** Frees the folder; tells the other process, if there is one, whether the rest is written. */
+  /** The last snapshot is due: no other is worth its time. */
+  end(): void {
+    this.ending = true
+  }
+
+  /** Tells the other process, if there is one, whether the rest is written. */
   async finish(restWritten: boolean): Promise<void> {
-    this.server?.close()
-    removeFile(this.path)
-    if (restWritten) this.taker?.send(REST_READY)
+    // The name is the other's, now or soon, and the folder too.
+    if (!this.given) this.leaveFolder()
+    else if (restWritten) this.taker?.send(REST_READY)
     await this.taker?.close()
+  }
+
+  private leaveFolder(): void {
+    if (this.server === null) return
+    // As long as the socket is open, nobody else's has its number.
+    const found = statSync(this.path, { throwIfNoEntry: false })
+    if (found?.ino === this.inode) removeFile(this.path)
+    this.server.close()
   }
 
   private async serve(socket: Socket): Promise<void> {
@@ -82,10 +106,11 @@ export class HandOver {
     this.taker = line
     this.log.info('another process takes over')
     if (await this.prepare(line)) {
-      this.givenAway = true
       this.actions.stop()
       return
     }
+    if (this.ending) return
+    this.given = false
     this.taker = null
     this.log.warn('the other process went away: this one goes on')
     this.actions.resume()
@@ -93,10 +118,13 @@ export class HandOver {
   }
 
   private async prepare(line: LineSocket): Promise<boolean> {
-    if (!(await this.actions.snapshot())) {
+    const written = await this.actions.snapshot()
+    if (this.ending) return false
+    if (!written) {
       line.send('failed')
       return false
     }
+    this.given = true
     line.send(SNAPSHOT_READY)
     return (await line.next(SERVING_MILLISECONDS)) === SERVING
   }

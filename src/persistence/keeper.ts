@@ -2,7 +2,8 @@
 // Made by the trackers' mains, in the main thread; what the state is, swarm-state.ts and count-state.ts
 // say. Owns the timer and the files of the folder.
 //
-// A failed write is no reason to stop serving: it is logged as an error, counted, and tried again.
+// A failed write is no reason to stop serving: it is logged as an error, and tried again. The last one tells
+// the exit code.
 import { StartError } from '../config/cli.ts'
 import { type Log, writeNotice } from '../log/log.ts'
 import { signals } from '../process/signals.ts'
@@ -10,11 +11,13 @@ import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import { SnapshotRefused } from './block-reader.ts'
 import { SnapshotStopped } from './block-writer.ts'
 import { momentNow, readBootId } from './boot.ts'
-import { removeFile, setAside } from './files.ts'
+import { removeFile, removeLeftovers, setAside } from './files.ts'
 import type { Folder } from './folder.ts'
+import { FolderLock } from './folder-lock.ts'
 import { HandOver } from './hand-over.ts'
-import { type TakeOver, takeOverFrom } from './take-over.ts'
+import { enterFolder, type TakeOver } from './take-over.ts'
 
+const LOCK_SUFFIX = 'lock'
 /** For a process that takes over, in the folder. */
 const SOCKET_SUFFIX = 'sock'
 /** What changed between a snapshot and a take-over. */
@@ -39,6 +42,8 @@ export interface State {
   readonly program: string
   /** How the name of the file ends that is written again and again. */
   readonly suffix: string
+  /** The same of the other files. */
+  readonly otherSuffixes: readonly string[]
   /** Reads what is in files beside that one. */
   open(use: UseFile, bootId: Uint8Array): void
   /** The first write of the process, which shows whether the folder can be written. */
@@ -64,13 +69,20 @@ export interface KeeperOptions {
 export class Keeper {
   private readonly options: KeeperOptions
   private readonly bootId: Uint8Array
+  private readonly lock: FolderLock
   private readonly takeOver: TakeOver | null
   private handOver: HandOver | null = null
   private handingOver = false
+  /** What is in a file of changes has been loaded, and is in no snapshot yet. */
+  private hasRest = false
+  /** The folder holds this process's state, and not, as until a take-over, another's. */
+  private hasPlace: boolean
   /** The second before the last snapshot was begun: who announced since may be missing in it. */
   private snapshotSince = 0
   private timer: ReturnType<typeof setInterval> | undefined
-  private underWay: Promise<void> | null = null
+  /** Writes that are under way or wait: there is one at a time. */
+  private writes = 0
+  private lastWrite: Promise<unknown> = Promise.resolve()
   private stopping = false
   private intervalMinutes: number
   /** Why the last snapshot is missing; null when it is not. */
@@ -78,20 +90,28 @@ export class Keeper {
 
   /** Reads what was kept, or takes it from a running tracker. Nobody may serve from the swarms yet. */
   static async open(options: KeeperOptions): Promise<Keeper> {
-    const { folder, state, takeOver } = options
-    const socket = `${state.program}.${SOCKET_SUFFIX}`
-    return new Keeper(options, await takeOverFrom(folder, socket, takeOver))
+    const { folder, state, takeOver, log } = options
+    const lock = new FolderLock(folder, `${state.program}.${LOCK_SUFFIX}`)
+    const socketName = `${state.program}.${SOCKET_SUFFIX}`
+    const other = await enterFolder({ folder, lock, socketName, takeOver, log })
+    return new Keeper(options, lock, other)
   }
 
-  private constructor(options: KeeperOptions, takeOver: TakeOver | null) {
+  private constructor(options: KeeperOptions, lock: FolderLock, takeOver: TakeOver | null) {
     this.options = options
     this.intervalMinutes = options.intervalMinutes
+    this.lock = lock
     this.takeOver = takeOver
+    this.hasPlace = takeOver === null
     this.bootId = readBootId()
     const { state, log } = options
+    if (takeOver === null) this.removeLeftovers()
     state.open((suffix, read) => this.use(suffix, read), this.bootId)
     const loaded = this.use(state.suffix, (path) => state.load(path, this.bootId))
     if (loaded !== null) log.info(`restored ${loaded}`)
+    // Of a take-over whose new process died before it had written it all.
+    const rest = this.loadRest()
+    if (rest !== null) log.info(`restored what an earlier take-over left: ${rest}`)
   }
 
   /** True when a tracker that serves now is to be replaced: its ports are shared with it. */
@@ -112,19 +132,23 @@ export class Keeper {
   async start(stop: () => void): Promise<void> {
     const { folder, state, log } = this.options
     try {
-      await state.begin((suffix) => this.pathOf(suffix), this.bootId)
+      await this.inTurn(() => state.begin((suffix) => this.pathOf(suffix), this.bootId))
     } catch (error) {
       throw new StartError(
         `cannot write to the folder [persistence] path '${folder.name}': ` +
           `${(error as Error).message}. It must be writable for the user that the tracker runs as.`,
       )
     }
-    if (this.takeOver !== null) await this.takeRest(this.takeOver)
+    // A process that stops must not get the place of one that serves, nor be one to take over from.
+    if (this.takeOver !== null && !this.stopping) await this.takeRest(this.takeOver)
+    if (this.stopping) return
     const actions = { snapshot: () => this.handOverSnapshot(), stop, resume: () => this.resume() }
     this.handOver = new HandOver(this.pathOf(SOCKET_SUFFIX), actions, log)
     await this.handOver.listen()
+    this.lock.follow()
     signals.on('SIGUSR2', () => this.writeNow(true))
     this.setTimer()
+    if (this.hasRest) this.writeNow()
   }
 
   /** Also while it is at work; 0 = no snapshots but the last. Nothing changes where it is the same. */
@@ -140,17 +164,23 @@ export class Keeper {
     this.timer = setInterval(() => this.writeNow(), this.intervalMinutes * MINUTE_MILLISECONDS)
   }
 
-  /** The last snapshot, when nobody serves any more. After a take-over only what the other has not got. */
-  async finish(): Promise<void> {
+  /**
+   * The last snapshot, when the tracker stops. After a take-over only what the other has not got. False
+   * when it could not be written.
+   */
+  async finish(): Promise<boolean> {
     clearInterval(this.timer)
     this.stopping = true
-    await this.underWay
-    const isGivenAway = this.handOver?.isGivenAway === true
+    this.handOver?.end()
+    await this.lastWrite
+    // Nothing has changed yet: the other one goes on.
+    if (!this.hasPlace) return true
     // The other process serves already, perhaps on the same core.
-    const written = isGivenAway
+    const written = this.handOver?.isGiven
       ? await this.write(REST_SUFFIX, true)
       : await this.write(this.options.state.suffix, false)
     await this.handOver?.finish(written)
+    return written
   }
 
   /** A snapshot that is missing, until one is written. */
@@ -171,14 +201,12 @@ export class Keeper {
   }
 
   private async takeRest(takeOver: TakeOver): Promise<void> {
-    const { state, log } = this.options
-    if (!(await takeOver.serving())) {
-      log.warn('the other process left nothing of what changed while this one started')
-      return
-    }
+    const { log } = this.options
+    this.hasPlace = true
+    const isLeft = await takeOver.serving()
+    if (!isLeft) log.warn('the other process left nothing of what changed while this one started')
     try {
-      const rest = this.use(REST_SUFFIX, (path) => state.load(path, this.bootId))
-      removeFile(this.pathOf(REST_SUFFIX))
+      const rest = this.loadRest()
       if (rest !== null) log.info(`taken over, with what changed meanwhile: ${rest}`)
     } catch (error) {
       // The other has ended: without this one nobody would serve.
@@ -186,10 +214,25 @@ export class Keeper {
     }
   }
 
+  /** The file stays until a snapshot holds what is in it. */
+  private loadRest(): string | null {
+    const { state } = this.options
+    const rest = this.use(REST_SUFFIX, (path) => state.load(path, this.bootId))
+    if (rest !== null) this.hasRest = true
+    return rest
+  }
+
+  /** Of killed processes. Nobody else may be using the folder. */
+  private removeLeftovers(): void {
+    const { suffix, otherSuffixes } = this.options.state
+    for (const each of [suffix, REST_SUFFIX, ...otherSuffixes]) {
+      removeLeftovers(this.pathOf(each), 0)
+    }
+  }
+
   /** For a process that takes over: what is known now. From here on no snapshot of this process's own. */
-  private async handOverSnapshot(): Promise<boolean> {
+  private handOverSnapshot(): Promise<boolean> {
     this.handingOver = true
-    await this.underWay
     return this.write(this.options.state.suffix, true)
   }
 
@@ -199,18 +242,31 @@ export class Keeper {
 
   /** `isAsked`: by somebody who waits for the answer. */
   private writeNow(isAsked = false): void {
-    if (this.underWay !== null || this.handingOver) {
+    if (this.stopping) return
+    if (this.writes > 0 || this.handingOver) {
       if (isAsked) this.options.log.always('info', 'a snapshot is being written already (SIGUSR2)')
       return
     }
-    this.underWay = this.write(this.options.state.suffix, true, isAsked).then(() => {
-      this.underWay = null
-    })
+    void this.write(this.options.state.suffix, true, isAsked)
   }
 
-  private async write(suffix: string, gently: boolean, isAsked = false): Promise<boolean> {
+  private write(suffix: string, gently: boolean, isAsked = false): Promise<boolean> {
+    return this.inTurn(() => this.writeFile(suffix, gently, isAsked))
+  }
+
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.writes++
+    const turn = this.lastWrite.then(work).finally(() => {
+      this.writes--
+    })
+    // A failure is the caller's; the next one writes all the same.
+    this.lastWrite = turn.catch(() => {})
+    return turn
+  }
+
+  private async writeFile(suffix: string, gently: boolean, isAsked: boolean): Promise<boolean> {
     const { state, log } = this.options
-    const { bootId } = this
+    const { bootId, hasRest } = this
     const isRest = suffix === REST_SUFFIX
     const mustStop = () => gently && !isRest && this.stopping
     const seenSince = isRest ? { seenSince: this.snapshotSince } : {}
@@ -222,6 +278,7 @@ export class Keeper {
       const text = `snapshot written: ${written}`
       if (isAsked) log.always('info', text)
       else log.info(text)
+      if (hasRest && !isRest) this.forgetRest()
       return true
     } catch (error) {
       if (error instanceof SnapshotStopped) return false
@@ -231,6 +288,11 @@ export class Keeper {
       else log.error(text)
       return false
     }
+  }
+
+  private forgetRest(): void {
+    this.hasRest = false
+    removeFile(this.pathOf(REST_SUFFIX))
   }
 
   private pathOf(suffix: string): string {

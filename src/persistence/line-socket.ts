@@ -22,6 +22,11 @@ export class LineSocket {
     socket.on('error', () => {})
   }
 
+  /** The other side is gone; lines that it has sent may still be there. */
+  get isEnded(): boolean {
+    return this.ended
+  }
+
   /** The next line; null when the other side is gone, or `milliseconds` have passed. */
   async next(milliseconds: number): Promise<string | null> {
     const deadline = performance.now() + milliseconds

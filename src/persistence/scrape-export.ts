@@ -38,7 +38,8 @@ export const scrapeExportSettings = section(
       `Write info hash, seeders, leechers and completed downloads of each torrent to this file, one torrent
       per line, separated by blanks. '' writes none.
 
-      Readers always find a complete file: it is written beside, as the same name with .tmp, and renamed.
+      Readers always find a complete file: it is written beside, by a name that begins with this one and
+      ends in .tmp, and renamed.
       With [privileges] drop_privileges it must lie below chroot_path, in a folder that the user may
       write to.`,
     ),

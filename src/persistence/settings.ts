@@ -13,7 +13,8 @@ function persistenceSettings(texts: Record<'summary' | 'path' | 'interval' | 'ta
       `${texts.path} A file that is damaged, or that a newer version has written, is not used, but
       renamed to end in .refused, and the start says so.
 
-      The folder is made if it is missing. It serves one tracker. With [privileges] drop_privileges it
+      The folder is made if it is missing. It serves one tracker at a time: another one that is to use
+      it does not start. With [privileges] drop_privileges it
       must lie below chroot_path, and the user there must be allowed to write to it: an open folder
       outside would be a way out of the new root directory.`,
     ),
@@ -42,7 +43,8 @@ export const swarmPersistence = persistenceSettings({
       it writes what it knows and goes on serving until this one serves, then it ends. Addresses,
       user and settings may differ, but to share a port both must have been started by the same user.
 
-      When none runs, the start is an ordinary one. With false a folder in use stops the start.`,
+      When none runs, the start is an ordinary one. One that starts or ends itself is waited for, a minute at
+      most. With false a folder in use stops the start.`,
 })
 
 /** Of aquatic_ws (count-state.ts). */
@@ -66,7 +68,8 @@ export const countPersistence = persistenceSettings({
       those it has, a thousand a second or as many as end within 20 seconds, and ends. Clients come back to
       this one by themselves. Settings may differ, but both must have been started by the same user.
 
-      When none runs, the start is an ordinary one. With false a folder in use stops the start.`,
+      When none runs, the start is an ordinary one. One that starts or ends itself is waited for, a minute at
+      most. With false a folder in use stops the start.`,
 })
 
 export type PersistenceConfig = ConfigOf<{ persistence: typeof swarmPersistence }>['persistence']

@@ -12,6 +12,7 @@ const KEY_SUFFIX = 'key'
 export class SwarmState implements State {
   readonly program = 'aquatic_udp'
   readonly suffix = 'snapshot'
+  readonly otherSuffixes = [KEY_SUFFIX]
   /** Of the connection ids: the one that was kept, or else the one that was given. */
   secret: Uint8Array
   private readonly swarms: Swarms

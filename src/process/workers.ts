@@ -77,7 +77,7 @@ export class Workers {
   private stopping = false
   private draining = false
   private ended = false
-  private finish: (() => Promise<void>) | null = null
+  private finish: () => Promise<boolean> = () => Promise.resolve(true)
   private timer: ReturnType<typeof setInterval> | undefined
   private readonly listener: (message: unknown) => void
 
@@ -102,8 +102,11 @@ export class Workers {
     this.stopListeners.push(listener)
   }
 
-  /** Calls `finish` when all workers have ended after a stop; the process ends when it is done. */
-  beforeExit(finish: () => Promise<void>): void {
+  /**
+   * Calls `finish` when all workers have ended after a stop, or have not within the time; the process ends
+   * when it is done, with exit code 1 when it was in vain.
+   */
+  beforeExit(finish: () => Promise<boolean>): void {
     this.finish = finish
   }
 
@@ -162,7 +165,7 @@ export class Workers {
 
   /** The process ends after them. Whoever asks again, once they have ended, does not want to wait. */
   stop(): void {
-    if (this.ended) process.exit(0)
+    if (this.ended) this.endAtOnce()
     if (this.stopping && !this.draining) return
     this.draining = false
     this.beginStop()
@@ -192,21 +195,25 @@ export class Workers {
 
   private giveUpWaiting(): void {
     if (this.ended) return
-    if (this.finish !== null)
-      this.log.error('a worker did not stop in time: nothing more is written')
-    process.exit(0)
+    this.log.warn('a worker did not stop in time: the process ends without it')
+    void this.end()
   }
 
   private async end(): Promise<void> {
     this.ended = true
-    await this.finish?.()
-    process.exit(0)
+    const done = await this.finish()
+    process.exit(done ? 0 : 1)
+  }
+
+  private endAtOnce(): void {
+    this.log.error('ended by a second signal: what was under way is not done')
+    process.exit(1)
   }
 
   private workerEnded(worker: WorkerStart, code: number): void {
     this.running--
     if (!this.stopping) this.die(worker, `it ended with code ${code}`)
-    if (this.running === 0) void this.end()
+    if (this.running === 0 && !this.ended) void this.end()
   }
 
   private die(worker: WorkerStart, cause: string): void {

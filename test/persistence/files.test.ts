@@ -1,13 +1,25 @@
 import { describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { replaceFile } from '../../src/persistence/files.ts'
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
+import { removeLeftovers, replaceFile } from '../../src/persistence/files.ts'
 import { folderOfFile } from '../support/folder.ts'
 
 const folder = folderOfFile()
 let files = 0
-const newPath = () => join(folder, `${files++}`)
+const newPath = () => join(folder, `file-${files++}`)
+
+/** What else there is of a file. */
+const besides = (path: string) =>
+  readdirSync(folder).filter((name) => name.startsWith(`${basename(path)}.`))
 
 describe('a file that is replaced', () => {
   test('is never seen half', async () => {
@@ -21,7 +33,7 @@ describe('a file that is replaced', () => {
     expect(failing).rejects.toThrow('no space')
     await failing.catch(() => {})
     expect(readFileSync(path, 'utf8')).toBe('old')
-    expect(existsSync(`${path}.tmp`)).toBe(false)
+    expect(besides(path)).toEqual([])
   })
 
   test('is not written through a link that somebody put in its way', async () => {
@@ -29,8 +41,10 @@ describe('a file that is replaced', () => {
     const victim = newPath()
     writeFileSync(victim, 'untouched')
     symlinkSync(victim, `${path}.tmp`)
+    symlinkSync(victim, path)
     await replaceFile(path, 0o600, (put) => put(Buffer.from('new')))
     expect(readFileSync(victim, 'utf8')).toBe('untouched')
+    expect(lstatSync(path).isFile()).toBe(true)
     expect(readFileSync(path, 'utf8')).toBe('new')
   })
 
@@ -40,13 +54,78 @@ describe('a file that is replaced', () => {
     const write = replaceFile(path, 0o600, (put) => put(Buffer.from('new')))
     await expect(write).rejects.toThrow('there is something by this name that is not a file')
     expect(lstatSync(path).isFIFO()).toBe(true)
-    expect(existsSync(`${path}.tmp`)).toBe(false)
+    expect(besides(path)).toEqual([])
   })
 
-  test('takes no notice of what a killed process left', async () => {
+  test('is whole when two are written at a time, and that is the last to be complete', async () => {
     const path = newPath()
-    writeFileSync(`${path}.tmp`, 'x'.repeat(1000))
+    let finishFirst = () => {}
+    const first = replaceFile(path, 0o600, async (put) => {
+      await put(Buffer.from('fir'))
+      await new Promise<void>((resolve) => {
+        finishFirst = resolve
+      })
+      await put(Buffer.from('st'))
+    })
+    await replaceFile(path, 0o600, (put) => put(Buffer.from('second')))
+    expect(readFileSync(path, 'utf8')).toBe('second')
+    finishFirst()
+    await first
+    expect(readFileSync(path, 'utf8')).toBe('first')
+    expect(besides(path)).toEqual([])
+  })
+
+  test('leaves nothing when it cannot get its name', async () => {
+    const path = newPath()
+    const failing = replaceFile(path, 0o600, async (put) => {
+      await put(Buffer.from('new'))
+      mkdirSync(path)
+    })
+    await expect(failing).rejects.toThrow()
+    expect(besides(path)).toEqual([])
+  })
+})
+
+describe('what killed processes have left', () => {
+  const HOUR_SEC = 3600
+
+  function leave(path: string, suffix: string, ageSec: number): void {
+    const seconds = Date.now() / 1000 - ageSec
+    writeFileSync(path + suffix, 'x')
+    utimesSync(path + suffix, seconds, seconds)
+  }
+
+  const OTHERS = [
+    '.tmp2',
+    '.x.tmp',
+    '.0123456789ab.tmp.txt',
+    '.0123456789abc.tmp',
+    '0123456789ab.tmp',
+  ]
+
+  test('is removed before the next write, but not what somebody may be writing', async () => {
+    const path = newPath()
+    leave(path, '.0123456789ab.tmp', HOUR_SEC)
+    leave(path, '.tmp', HOUR_SEC)
+    leave(path, '.fedcba987654.tmp', 1)
+    for (const other of OTHERS) leave(path, other, HOUR_SEC)
     await replaceFile(path, 0o600, (put) => put(Buffer.from('new')))
     expect(readFileSync(path, 'utf8')).toBe('new')
+    const left = ['.fedcba987654.tmp', ...OTHERS].filter((suffix) => suffix.startsWith('.'))
+    expect(besides(path).sort()).toEqual(left.map((suffix) => basename(path) + suffix).sort())
+    for (const suffix of left) expect(readFileSync(path + suffix, 'utf8')).toBe('x')
+  })
+
+  test('is removed at once where nobody can be writing', () => {
+    const path = newPath()
+    leave(path, '.0123456789ab.tmp', 0)
+    leave(`${path}1`, '.0123456789ab.tmp', 0)
+    removeLeftovers(path, 0)
+    expect(besides(path)).toEqual([])
+    expect(besides(`${path}1`)).toHaveLength(1)
+  })
+
+  test('is left alone in a folder that cannot be read', () => {
+    expect(() => removeLeftovers(join(folder, 'missing/file'), 0)).not.toThrow()
   })
 })

@@ -1,8 +1,9 @@
 // A program of the tests beside it: two roles, one that lives on its event loop and one that blocks.
-// Usage: bun workers-program.ts none|waiting|blocking|ending|hanging|locked [json|MILLISECONDS], what the
-// second workers do: fail, end unasked, hang, which is their loop going on without a beat, or fail under a
-// lock that the main thread waits for. After so many milliseconds it asks, for the first time, which workers
-// hang, and prints their names.
+// Usage: bun workers-program.ts none|waiting|blocking|ending|hanging|locked|slow [text|json|MILLISECONDS]
+// [done|vain|never], what the second workers do: fail, end unasked, hang, which is their loop going on without
+// a beat, fail under a lock that the main thread waits for, or not stop; the form of lines, or after how long
+// it asks, for the first time, which workers hang, and prints their names; and how what is to be done after the
+// workers ends.
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { logFor, setLog } from '../../src/log/log.ts'
 import { lock } from '../../src/memory/lock.ts'
@@ -23,7 +24,7 @@ import {
 const BEAT_MS = 10
 
 if (isMainThread) {
-  const [, , wrong, more] = process.argv
+  const [, , wrong, more, last] = process.argv
   setLog('error', more === 'json' ? 'json' : 'text')
   const log = logFor('program')
   const workers = new Workers('program', new URL(import.meta.url), log)
@@ -31,6 +32,12 @@ if (isMainThread) {
   signals.take()
   signals.serving(() => workers.stop())
   workers.onStop(() => process.stdout.write('stopping\n'))
+  if (last !== undefined) {
+    workers.beforeExit(() => {
+      process.stdout.write('last\n')
+      return last === 'never' ? new Promise(() => {}) : Promise.resolve(last === 'done')
+    })
+  }
   const { state } = workers
   const locks = new SharedArrayBuffer(4)
   const starts = ['waiting', 'blocking'].flatMap((role) =>
@@ -76,7 +83,7 @@ if (isMainThread) {
   if (role === 'waiting') {
     setInterval(beatUnlessHanging, BEAT_MS)
     parentPort?.on('message', (message) => {
-      if (message === STOP_MESSAGE) process.exit(0)
+      if (message === STOP_MESSAGE && wrong !== 'slow') process.exit(0)
     })
   } else {
     const never = new Int32Array(new SharedArrayBuffer(4))

@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { waitUntil } from '../support/wait.ts'
 
@@ -28,6 +28,40 @@ test('a signal stops workers that block and workers that wait for events', async
   expect(await program.exited).toBe(0)
   expect(output).toBe('ready\nstopping\n')
   expect(await new Response(program.stderr).text()).toBe('')
+})
+
+/** Reads its output to the end, with a signal for each line of `after`. */
+async function stopAfter(program: ReturnType<typeof start>, ...after: string[]): Promise<string> {
+  let output = ''
+  for await (const chunk of program.stdout) {
+    output += new TextDecoder().decode(chunk)
+    while (after.length > 0 && output.includes(`${after[0]}\n`)) {
+      program.kill('SIGTERM')
+      after.shift()
+    }
+  }
+  return output
+}
+
+describe('what is to be done after the workers', () => {
+  test.each([
+    ['none', 'done', 0],
+    ['none', 'vain', 1],
+    // A worker that does not stop is no reason to leave it out.
+    ['slow', 'done', 0],
+    ['slow', 'vain', 1],
+  ])('%s, %s: is done, and its success is the exit code', async (wrong, last, code) => {
+    const program = start(wrong, 'text', last)
+    expect(await stopAfter(program, 'ready')).toBe('ready\nstopping\nlast\n')
+    expect(await program.exited).toBe(code)
+  })
+
+  test.each(['none', 'slow'])('%s: a second signal ends it, with an exit code', async (wrong) => {
+    const program = start(wrong, 'text', 'never')
+    expect(await stopAfter(program, 'ready', 'last')).toBe('ready\nstopping\nlast\n')
+    expect(await program.exited).toBe(1)
+    expect(await new Response(program.stderr).text()).toContain('ended by a second signal')
+  })
 })
 
 test.each(['waiting', 'blocking'])('an error names the %s worker and its number', async (role) => {

@@ -1,9 +1,10 @@
 // Folders for the files of a test, which are gone after it. Others than their owner may read them: some
 // trackers run as nobody.
 import { afterAll } from 'bun:test'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { waitUntil } from './wait.ts'
 
 /** Who calls it removes it. */
 export function newFolder(): string {
@@ -31,4 +32,12 @@ export async function inFolder<T>(use: (folder: string) => T | Promise<T>): Prom
 
 export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** Waits until these are the names in a folder, in the order of the alphabet: a write may be under way. */
+export function waitForFiles(folder: string, names: readonly string[]): Promise<void> {
+  const now = () => readdirSync(folder).sort()
+  return waitUntil(`${folder} has ${names}`, () => now().join() === names.join()).catch((error) => {
+    throw new Error(`${error.message}: it has ${now()}`)
+  })
 }

@@ -51,7 +51,11 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
         })
         const state = join(folder, 'state')
         expect(statSync(state).mode & 0o777).toBe(0o700)
-        expect(readdirSync(state).sort()).toEqual(['aquatic_udp.key', 'aquatic_udp.snapshot'])
+        expect(readdirSync(state).sort()).toEqual([
+          'aquatic_udp.key',
+          'aquatic_udp.lock',
+          'aquatic_udp.snapshot',
+        ])
         for (const name of readdirSync(state)) {
           expect(statSync(join(state, name)).mode & 0o777).toBe(0o600)
         }

@@ -1,10 +1,10 @@
 // A new process takes the place of a running one: same swarms, same ids, hardly an answer lost. The two
 // are different builds: the compiled executable, and the source.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { inFolder } from '../support/folder.ts'
+import { inFolder, waitForFiles } from '../support/folder.ts'
 import { announceRequest, connectRequest, readAnnounce } from '../support/packets.ts'
 import {
   type Endpoint,
@@ -100,8 +100,9 @@ describe.each([
           // The id of the old process, and its peers.
           const { leechers } = await announce(tracker.at(), 1001)
           expect(leechers).toBe(99)
-          expect(readdirSync(join(folder, 'state')).sort()).toEqual([
+          await waitForFiles(join(folder, 'state'), [
             'aquatic_udp.key',
+            'aquatic_udp.lock',
             'aquatic_udp.snapshot',
             'aquatic_udp.sock',
           ])

@@ -1,10 +1,9 @@
 // A new process takes the place of a running aquatic_ws: it gets the counts, and clients come to it as the
 // old one closes their connections. The two are different builds: the compiled executable, and the source.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Certificates, nameShown } from '../support/certificates.ts'
-import { inFolder } from '../support/folder.ts'
+import { inFolder, waitForFiles } from '../support/folder.ts'
 import {
   type Endpoint,
   listenOn,
@@ -99,8 +98,9 @@ describe.each([
           const { answered, refused } = await load
           expect(answered).toBeGreaterThan(20)
           expect(refused).toBeLessThan(answered)
-          expect(readdirSync(join(folder, 'state')).sort()).toEqual([
+          await waitForFiles(join(folder, 'state'), [
             'aquatic_ws.counts',
+            'aquatic_ws.lock',
             'aquatic_ws.sock',
           ])
         })

@@ -1,0 +1,213 @@
+// When the keeper writes which file. What a take-over changes in it, hand-over.test.ts tells.
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { signals } from '../../src/process/signals.ts'
+import { inFolder } from '../support/folder.ts'
+import { waitUntil } from '../support/wait.ts'
+import { whileHeld } from './folders.ts'
+import { open, TestState, whileServing } from './test-keeper.ts'
+
+setDefaultTimeout(60_000)
+
+describe('the last snapshot', () => {
+  test('is written, and the folder left', () =>
+    whileServing(async ({ folder, state, keeper }) => {
+      const finished = keeper.finish()
+      await state.until('write snapshot')
+      state.end()
+      expect(await finished).toBe(true)
+      expect(readdirSync(folder).sort()).toEqual(['test.lock', 'test.snapshot'])
+    }))
+
+  test('that fails is told', () =>
+    whileServing(async ({ folder, state, keeper }) => {
+      state.failure = new Error('no space')
+      const finished = keeper.finish()
+      await state.until('write snapshot')
+      state.end()
+      expect(await finished).toBe(false)
+      expect(readdirSync(folder)).toEqual(['test.lock'])
+    }))
+
+  test('does not wait for the one under way, which gives up', () =>
+    whileServing(async ({ state, keeper }) => {
+      signals.receive('SIGUSR2')
+      await state.until('write snapshot')
+      const finished = keeper.finish()
+      await waitUntil('the second', () => state.events.length === 3)
+      state.end()
+      expect(await finished).toBe(true)
+      expect(state.events).toEqual([
+        'begin',
+        'write snapshot',
+        'write snapshot',
+        'written snapshot',
+      ])
+    }))
+
+  test('waits for the first write of the process', () =>
+    inFolder(async (folder) => {
+      const state = new TestState()
+      const keeper = await open(folder, state)
+      const started = keeper.start(() => {})
+      await state.until('begin')
+      const finished = keeper.finish()
+      state.end()
+      await state.until('write snapshot')
+      expect(existsSync(join(folder, 'test.sock'))).toBe(false)
+      state.end()
+      expect(await finished).toBe(true)
+      expect(state.events).toEqual(['begin', 'write snapshot', 'written snapshot'])
+      await started
+      expect(readdirSync(folder).sort()).toEqual(['test.lock', 'test.snapshot'])
+    }))
+
+  test('is not written by a process that has not taken over yet, and does not ask for it any more', () =>
+    whileServing(async ({ folder, state, given }) => {
+      state.isQuick = true
+      const other = new TestState()
+      const keeper = await open(folder, other, true)
+      expect(keeper.takesOver).toBe(true)
+      const started = keeper.start(() => {})
+      await other.until('begin')
+      const finished = keeper.finish()
+      other.end()
+      expect(await finished).toBe(true)
+      await started
+      expect(other.events).toEqual(['begin'])
+      expect(given()).toBe(0)
+    }))
+
+  test('is the last: nobody can have another one after it', () =>
+    whileServing(async ({ state, keeper }) => {
+      state.isQuick = true
+      expect(await keeper.finish()).toBe(true)
+      const { length } = state.events
+      signals.receive('SIGUSR2')
+      keeper.setInterval(1)
+      await new Promise(setImmediate)
+      expect(state.events).toHaveLength(length)
+    }))
+})
+
+test('SIGUSR2 while a snapshot is written asks for no other', () =>
+  whileServing(async ({ state }) => {
+    signals.receive('SIGUSR2')
+    await state.until('write snapshot')
+    signals.receive('SIGUSR2')
+    state.end()
+    await state.until('written snapshot')
+    await new Promise(setImmediate)
+    expect(state.events).toEqual(['begin', 'write snapshot', 'written snapshot'])
+    state.isQuick = true
+    signals.receive('SIGUSR2')
+    await waitUntil('the next', () => state.events.length === 5)
+  }))
+
+describe('what a take-over left', () => {
+  function leave(folder: string): void {
+    writeFileSync(join(folder, 'test.snapshot'), 'snapshot')
+    writeFileSync(join(folder, 'test.rest'), 'rest')
+  }
+
+  test('is loaded by any start, behind the snapshot, and removed once a snapshot holds it', () =>
+    inFolder(async (folder) => {
+      leave(folder)
+      const state = new TestState()
+      const keeper = await open(folder, state)
+      expect(state.loaded).toEqual(['snapshot', 'rest'])
+      state.isQuick = true
+      await keeper.start(() => {})
+      await waitUntil('it is gone', () => !existsSync(join(folder, 'test.rest')))
+      expect(state.events).toEqual(['begin', 'write snapshot', 'written snapshot'])
+      // That was the only reason to write.
+      expect(await keeper.finish()).toBe(true)
+      expect(state.events).toHaveLength(5)
+    }))
+
+  test('stays as long as no snapshot can be written', () =>
+    inFolder(async (folder) => {
+      leave(folder)
+      const state = new TestState()
+      state.isQuick = true
+      state.failure = new Error('no space')
+      const keeper = await open(folder, state)
+      await keeper.start(() => {})
+      await state.until('write snapshot')
+      await new Promise(setImmediate)
+      expect(readFileSync(join(folder, 'test.rest'), 'utf8')).toBe('rest')
+      state.failure = null
+      signals.receive('SIGUSR2')
+      await waitUntil('it is gone', () => !existsSync(join(folder, 'test.rest')))
+      await keeper.finish()
+    }))
+
+  test('later than anybody waited for it stays for the next start', () =>
+    whileServing(async ({ folder, state }) => {
+      state.isQuick = true
+      leave(folder)
+      signals.receive('SIGUSR2')
+      await state.until('written snapshot')
+      await new Promise(setImmediate)
+      expect(existsSync(join(folder, 'test.rest'))).toBe(true)
+    }))
+
+  test('is no reason to write where there is none', () =>
+    whileServing(async ({ state }) => {
+      await new Promise(setImmediate)
+      expect(state.events).toEqual(['begin'])
+    }))
+})
+
+describe('what a killed process left of a write', () => {
+  test('is removed at the start', () =>
+    inFolder(async (folder) => {
+      for (const name of ['snapshot', 'rest', 'key']) {
+        writeFileSync(join(folder, `test.${name}.0123456789ab.tmp`), 'x')
+      }
+      await open(folder, new TestState())
+      expect(readdirSync(folder)).toEqual(['test.lock'])
+    }))
+
+  test('is left alone while another process may be writing', () =>
+    whileServing(async ({ folder, state }) => {
+      state.isQuick = true
+      const path = join(folder, 'test.snapshot.0123456789ab.tmp')
+      writeFileSync(path, 'x')
+      await open(folder, new TestState(), true)
+      expect(existsSync(path)).toBe(true)
+    }))
+})
+
+describe('a folder in use', () => {
+  test('stops the start before anything is read', () =>
+    inFolder((folder) =>
+      whileHeld(folder, 'test.lock', async () => {
+        writeFileSync(join(folder, 'test.snapshot'), 'snapshot')
+        const state = new TestState()
+        await expect(open(folder, state)).rejects.toThrow(
+          `another tracker uses the folder [persistence] path '${folder}': stop it`,
+        )
+        expect(state.loaded).toEqual([])
+      }),
+    ))
+
+  test('is waited for by a process that wants to take over, until the other has ended', () =>
+    inFolder((folder) =>
+      whileHeld(folder, 'test.lock', async (kill) => {
+        const state = new TestState()
+        let isOpen = false
+        const opening = open(folder, state, true).then((keeper) => {
+          isOpen = true
+          return keeper
+        })
+        await new Promise(setImmediate)
+        expect(isOpen).toBe(false)
+        writeFileSync(join(folder, 'test.snapshot'), 'its last')
+        await kill()
+        expect((await opening).takesOver).toBe(false)
+        expect(state.loaded).toEqual(['its last'])
+      }),
+    ))
+})

@@ -1,0 +1,135 @@
+// A keeper with a state that does nothing but to tell of it, and the other side of a take-over. Used by the tests
+// beside it.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { logFor } from '../../src/log/log.ts'
+import { SnapshotStopped } from '../../src/persistence/block-writer.ts'
+import { Folder } from '../../src/persistence/folder.ts'
+import { Keeper, type State, type WriteRequest } from '../../src/persistence/keeper.ts'
+import { LineSocket } from '../../src/persistence/line-socket.ts'
+import { signals } from '../../src/process/signals.ts'
+import { inFolder } from '../support/folder.ts'
+import { waitUntil } from '../support/wait.ts'
+import { KEEPS_RIGHTS } from './folders.ts'
+
+// Each keeper of this process hears them, also those of the tests before, which have finished.
+signals.serving(() => {})
+
+/** Each write waits until the test ends it. */
+export class TestState implements State {
+  readonly program = 'test'
+  readonly suffix = 'snapshot'
+  readonly otherSuffixes = ['key']
+  /** What has happened, such as `begin`, `write snapshot`, `written snapshot`. */
+  readonly events: string[] = []
+  readonly loaded: string[] = []
+  private readonly ends: (() => void)[] = []
+  private underWay = 0
+  /** The next write fails by it. */
+  failure: Error | null = null
+  /** Writes end by themselves. */
+  isQuick = false
+
+  open(): void {}
+
+  begin(): Promise<void> {
+    return this.work('begin')
+  }
+
+  load(path: string): string | null {
+    if (!existsSync(path)) return null
+    this.loaded.push(readFileSync(path, 'utf8'))
+    return 'something'
+  }
+
+  async write({ path, mustStop }: WriteRequest): Promise<string> {
+    const suffix = path.slice(path.lastIndexOf('.') + 1)
+    await this.work(`write ${suffix}`, mustStop)
+    writeFileSync(path, `${suffix} of this process`)
+    this.events.push(`written ${suffix}`)
+    return suffix
+  }
+
+  /** Ends what is under way. */
+  end(): void {
+    for (const end of this.ends.splice(0)) end()
+  }
+
+  async until(event: string): Promise<void> {
+    await waitUntil(event, () => this.events.includes(event))
+  }
+
+  private async work(name: string, mustStop = () => false): Promise<void> {
+    if (++this.underWay > 1) throw new Error('two at a time')
+    this.events.push(name)
+    try {
+      if (this.isQuick) {
+        if (this.failure !== null && name !== 'begin') throw this.failure
+        return
+      }
+      let ended = false
+      this.ends.push(() => {
+        ended = true
+      })
+      await waitUntil(`the end of ${name}`, () => ended || mustStop())
+      if (!ended) throw new SnapshotStopped('the process stops')
+      if (this.failure !== null) throw this.failure
+    } finally {
+      this.underWay--
+    }
+  }
+}
+
+/** What was logged since the test began. */
+export const lines: string[] = []
+const note = (text: string) => void lines.push(text)
+const log = {
+  ...logFor('persistence'),
+  error: note,
+  warn: note,
+  info: note,
+  always: (_: unknown, text: string) => note(text),
+}
+
+export function open(folder: string, state: State, takeOver = false) {
+  const place = new Folder(folder, KEEPS_RIGHTS, null)
+  return Keeper.open({ folder: place, state, intervalMinutes: 0, takeOver, log })
+}
+
+export interface Serving {
+  readonly folder: string
+  readonly state: TestState
+  readonly keeper: Keeper
+  /** How often it was told that another has its place. */
+  readonly given: () => number
+}
+
+/** A keeper that has begun. */
+export function whileServing<T>(use: (serving: Serving) => Promise<T>): Promise<T> {
+  lines.length = 0
+  return inFolder(async (folder) => {
+    const state = new TestState()
+    const keeper = await open(folder, state)
+    let given = 0
+    const started = keeper.start(() => {
+      given++
+    })
+    await state.until('begin')
+    state.end()
+    await started
+    const result = await use({ folder, state, keeper, given: () => given })
+    state.isQuick = true
+    state.end()
+    await keeper.finish()
+    return result
+  })
+}
+
+export async function taker(folder: string): Promise<LineSocket> {
+  const socket = connect(join(folder, 'test.sock'))
+  await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+  const line = new LineSocket(socket)
+  line.send('take-over 1')
+  return line
+}
