@@ -1,5 +1,5 @@
 // Counters that say how much of a rate has been used up, in shared memory: one word each, charged by any
-// thread without a lock. Used by udp/source-limits.ts. Owns nothing: the words belong to the caller's buffer.
+// thread without a lock. Used by udp/source-limits.ts and ws/request-limits.ts. Owns nothing: the words belong to the caller's buffer.
 //
 // The word is the time up to which what was let through is paid for, each one costing 1 ÷ rate seconds
 // (GCRA). It may be ahead of the clock by a burst. It is charged by compare-and-exchange: no charge is lost,
@@ -56,4 +56,30 @@ function charge(
   }
   // So many others were let through meanwhile that one more does not matter.
   return true
+}
+
+/** Whether `chargeBoth` would refuse. */
+export function bothFull(
+  words: Int32Array,
+  first: number,
+  second: number,
+  now: number,
+  cost: number,
+  burst: number,
+  lag: number,
+): boolean {
+  return isFull(words, first, now, cost, burst, lag) && isFull(words, second, now, cost, burst, lag)
+}
+
+function isFull(
+  words: Int32Array,
+  at: number,
+  now: number,
+  cost: number,
+  burst: number,
+  lag: number,
+): boolean {
+  const word = Atomics.load(words, at)
+  const ahead = (word - now) | 0
+  return word !== 0 && ahead + cost > burst && ahead <= burst + lag
 }

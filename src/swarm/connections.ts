@@ -93,6 +93,6 @@ export class ConnectionStates {
 }
 
 /** 127/8, which stands in ::/32, and ::1. */
-function isThisMachine(high: number, low: number): boolean {
+export function isThisMachine(high: number, low: number): boolean {
   return high === 0 && (low === 0 || low >>> 24 === 127)
 }

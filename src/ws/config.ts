@@ -33,6 +33,8 @@ const CONNECTIONS_MAX = 16000000
 const CONNECTION_AGE_SEC_MAX = 900
 const MESSAGE_BYTES_MAX = 16777216
 const OFFERS_MAX = 100
+// Costs are in 2^18ths of a second: above this they would be too coarse, four times for a network.
+const REQUEST_RATE_MAX = 20_000
 
 const network = section('Where the tracker listens, its certificate, and what messages may be.', {
   address: listenAddress(
@@ -274,6 +276,35 @@ const limits = section(
   },
 )
 
+const sourceLimits = section(
+  `What one source may ask for, so that no single one can use the tracker up. Connections from this machine
+  (127.0.0.0/8, ::1) are never limited: they come through a proxy.`,
+  {
+    connection_requests_per_second: integer(
+      5,
+      { min: 0, max: REQUEST_RATE_MAX },
+      `Answer at most this many requests per second on one connection, and one more for every ten torrents
+      that it is in. 0 = no limit. What a minute allows may come at once after a pause.
+
+      Refused requests are answered with the reason, at most five in ten seconds; who goes on to send as many
+      again as it may is closed. Answers to offers do not count. A client announces each torrent every
+      [protocol] peer_announce_interval, so that ten torrents need 0.1 per second; with 10,000 torrents
+      all can be announced at once when it starts.`,
+    ),
+    requests_per_second: integer(
+      500,
+      { min: 0, max: REQUEST_RATE_MAX },
+      `Answer at most this many requests per second from one IPv4 address, or from one /64 network of IPv6,
+      on all of its connections together. 0 = no limit. What a minute allows may come at once after a
+      pause. An IPv6 /48 may send four times as many.
+
+      1,000 clients behind one address with 20 torrents each send 170 per second, a client with 50,000
+      torrents 420. Behind a reverse proxy all clients count as one, unless [network] trusted_proxies
+      names it.`,
+    ),
+  },
+)
+
 const schema = {
   socket_workers: integer(
     1,
@@ -298,6 +329,7 @@ const schema = {
   scrape_export: scrapeExportSettings,
   privileges: privilegeSettings,
   limits,
+  source_limits: sourceLimits,
 }
 
 export type WsConfig = ConfigOf<typeof schema>

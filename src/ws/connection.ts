@@ -35,6 +35,12 @@ export class Connection {
   waitsForFlush = false
   /** The socket took less than it was given; it tells when it has room again. */
   backlog = false
+  /** Up to when its requests are paid for, those refused as well (request-limits.ts); seconds. */
+  requestsPaidUntil = 0
+  refusedUntil = 0
+  /** Refusals that it was told of since that second. */
+  told = 0
+  toldSince = 0
   /** Second of the last message. */
   lastMessage: number
   /** Second of the next ping. */

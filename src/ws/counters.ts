@@ -51,6 +51,9 @@ export const COUNTERS = [
   'offers_left_out_invalid',
   'offers_left_out_beyond_limit',
   'rejected_peer_ids_per_torrent',
+  'rejected_requests_per_connection',
+  'rejected_requests_per_address',
+  'closed_requests',
 ] as const
 
 export type CounterName = (typeof COUNTERS)[number]
@@ -100,6 +103,9 @@ export const CLOSED_BACKLOG_TOTAL = 40
 export const OFFERS_LEFT_OUT_INVALID = 41
 export const OFFERS_LEFT_OUT_BEYOND_LIMIT = 42
 export const REJECTED_PEER_IDS_PER_TORRENT = 43
+export const REJECTED_REQUESTS_PER_CONNECTION = 44
+export const REJECTED_REQUESTS_PER_ADDRESS = 45
+export const CLOSED_REQUESTS = 46
 
 /** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)

@@ -4,8 +4,7 @@
 // Every announce and scrape is answered, and what cannot be done is answered with the reason. An
 // answer that was passed on is not. Owns the request of the moment and the receivers of its offers.
 
-import { PEER_CONNECTION } from '../swarm/layout.ts'
-import { generationAt } from '../swarm/owner.ts'
+import type { ConnectionStates } from '../swarm/connections.ts'
 import { member } from '../swarm/peers.ts'
 import { HELD, PEERS_FULL, TORRENTS_FULL } from '../swarm/status.ts'
 import type { Swarms } from '../swarm/swarm.ts'
@@ -29,6 +28,8 @@ import {
   REJECTED_PEER_ID_HELD,
   REJECTED_PEER_IDS_PER_TORRENT,
   REJECTED_PEERS_FULL,
+  REJECTED_REQUESTS_PER_ADDRESS,
+  REJECTED_REQUESTS_PER_CONNECTION,
   REJECTED_TORRENTS_FULL,
   REJECTED_TORRENTS_PER_CONNECTION,
   REQUESTS_ANNOUNCE,
@@ -47,6 +48,7 @@ import {
 } from './member-limits.ts'
 import { MEMBER_PEER_ID, MEMBER_WORDS, Memberships } from './memberships.ts'
 import { parse } from './parse.ts'
+import { CANDIDATES_PER_OFFER, chooseReceivers, RECEIVER_WORDS } from './receivers.ts'
 import {
   ABSENT,
   ACTION_ANNOUNCE,
@@ -54,16 +56,22 @@ import {
   EVENT_COMPLETED,
   EVENT_INVALID,
   EVENT_STOPPED,
-  ID_WORDS,
   INFO_HASH,
   PEER_ID,
   Request,
   VALID,
 } from './request.ts'
+import {
+  ADMITTED,
+  CLOSE,
+  type RequestLimits,
+  TELL,
+  TOO_MANY_OF_CONNECTION,
+} from './request-limits.ts'
 import { Scraper } from './scrape.ts'
 import type { Sender } from './send.ts'
 import { announceResponse, failure, offersLeftOut, toldInterval } from './serialize.ts'
-import { RECEIVER_CONNECTION, RECEIVER_GENERATION, RECEIVER_WORDS, type Signal } from './signal.ts'
+import type { Signal } from './signal.ts'
 
 /** The settings that requests are answered by. */
 export interface RequestSettings extends MemberMaxima {
@@ -73,12 +81,17 @@ export interface RequestSettings extends MemberMaxima {
   readonly intervalJitter: number
 }
 
-/** Peers to look at for each offer, so that those with a backlog can be passed over. */
-const CANDIDATES_PER_OFFER = 3
+export interface HandlerParts {
+  readonly swarms: Swarms
+  readonly connections: Connections
+  readonly sender: Sender
+  readonly signal: Signal
+  readonly requestLimits: RequestLimits
+}
 
 export class Handler {
   private readonly swarms: Swarms
-  private readonly connections: Connections
+  private readonly states: ConnectionStates
   private readonly sender: Sender
   private readonly signal: Signal
   /** May be replaced while it is at work; the limits of `request` beside it. */
@@ -88,20 +101,18 @@ export class Handler {
   private readonly receivers: Int32Array
   private readonly scraper: Scraper
   private readonly memberLimits: MemberLimits
+  private readonly requestLimits: RequestLimits
+  /** The message of the moment does not count in the limits on requests. */
+  private isFree = false
   private now = 0
 
-  constructor(
-    swarms: Swarms,
-    connections: Connections,
-    sender: Sender,
-    signal: Signal,
-    settings: RequestSettings,
-    counts: Int32Array,
-  ) {
+  constructor(parts: HandlerParts, settings: RequestSettings, counts: Int32Array) {
+    const { swarms } = parts
     this.swarms = swarms
-    this.connections = connections
-    this.sender = sender
-    this.signal = signal
+    this.states = parts.connections.states
+    this.sender = parts.sender
+    this.signal = parts.signal
+    this.requestLimits = parts.requestLimits
     this.settings = settings
     this.counts = counts
     this.request = new Request(settings.maxOffers, settings.maxScrapeTorrents)
@@ -121,10 +132,32 @@ export class Handler {
     counts[RECEIVED_MESSAGES]++
     counts[RECEIVED_BYTES] += text.length
     connection.lastMessage = this.now
+    const verdict = this.requestLimits.check(connection)
+    if (verdict !== ADMITTED) {
+      this.refuseRequest(connection, text, verdict)
+      return
+    }
+    this.isFree = false
     if (!parse(request, text)) this.refuse(connection, REJECTED_JSON, 'Invalid JSON')
     else if (request.action === ACTION_ANNOUNCE) this.announce(connection)
     else if (request.action === ACTION_SCRAPE) this.scrape(connection)
     else this.refuse(connection, REJECTED_ACTION, 'Invalid action: announce and scrape are known')
+    if (!this.isFree) this.requestLimits.charge(connection)
+  }
+
+  /** A message beyond the limits: it is read only to tell what the refusal is about. */
+  private refuseRequest(connection: Connection, text: string, verdict: number): void {
+    const ofConnection = verdict === TOO_MANY_OF_CONNECTION
+    const counter = ofConnection ? REJECTED_REQUESTS_PER_CONNECTION : REJECTED_REQUESTS_PER_ADDRESS
+    const deed = this.requestLimits.refuse(connection)
+    if (deed === TELL) {
+      parse(this.request, text)
+      const whose = ofConnection ? 'on this connection' : 'from your address'
+      this.refuse(connection, counter, `Too many requests ${whose}: announce less often`)
+      return
+    }
+    this.counts[counter]++
+    if (deed === CLOSE) this.sender.closeForRequests(connection)
   }
 
   /** Removes all peers of a connection from their swarms. */
@@ -171,7 +204,8 @@ export class Handler {
     let status = 0
     const receivers = table.locked(() => {
       status = this.announceTo(table, hash, connection)
-      return this.chooseReceivers(table)
+      const { swarms, states, receivers } = this
+      return chooseReceivers(table, swarms, states, receivers, request.offerCount)
     })
     if (status === TORRENTS_FULL || status === PEERS_FULL) {
       this.refuseFull(connection, status)
@@ -253,7 +287,8 @@ export class Handler {
       return
     }
     const peerId = request.text.slice(request.peerIdText, request.peerIdTextEnd)
-    if (this.signal.sendAnswer(connection, request, peerId, this.infoHashText())) return
+    this.isFree = this.signal.sendAnswer(connection, request, peerId, this.infoHashText())
+    if (this.isFree) return
     const reason = 'No such offer: it was never made, is too old, or has been answered'
     this.refuse(connection, REJECTED_ANSWER_WITHOUT_OFFER, reason)
   }
@@ -295,33 +330,6 @@ export class Handler {
         connection.generation,
       ),
     )
-  }
-
-  /**
-   * Copies those of the chosen peers whose connections can take an offer, one per offer; returns how
-   * many. Under the lock: they are read where they live.
-   */
-  private chooseReceivers(table: Table): number {
-    const { receivers, request } = this
-    const { choice } = this.swarms
-    const { words, stride } = table
-    const { states } = this.connections
-    let count = 0
-    for (let run = 0; run < choice.runCount; run++) {
-      let at = choice.runs[run * 2]
-      for (let left = choice.runs[run * 2 + 1]; left > 0; left--, at += stride) {
-        if (count === request.offerCount) return count
-        const connection = words[at + PEER_CONNECTION]
-        const generation = generationAt(words, at)
-        if (!states.takesOffers(connection, generation)) continue
-        const to = count * RECEIVER_WORDS
-        for (let i = 0; i < ID_WORDS; i++) receivers[to + i] = words[at + i]
-        receivers[to + RECEIVER_CONNECTION] = connection
-        receivers[to + RECEIVER_GENERATION] = generation
-        count++
-      }
-    }
-    return count
   }
 
   private infoHashText(): string {

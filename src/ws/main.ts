@@ -33,6 +33,7 @@ import { createExchange, portsOf } from './exchange-rings.ts'
 import { findAddresses, type Listening } from './listen.ts'
 import { canApply, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'
+import { createRequestLimits } from './request-limits.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { readTlsFiles, type TlsFiles, tlsWarnings } from './tls.ts'
 import { TlsError } from './tls-file.ts'
@@ -161,6 +162,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
       keptCounts: counts?.kept ?? NOTHING_KEPT,
       connections: createConnectionStates(workers, maxConnections),
       limits: createConnectionLimits(maxConnections),
+      requestLimits: createRequestLimits(),
       counters,
       signalKeys: { key0, key1 },
       messageBytesMax: config.network.websocket_max_message_size,

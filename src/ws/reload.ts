@@ -3,6 +3,7 @@
 import type { WsConfig } from './config.ts'
 import type { RequestSettings } from './handle.ts'
 import type { HousekeepingSettings } from './housekeeping.ts'
+import type { RequestRates } from './request-limits.ts'
 import type { BacklogLimits } from './send.ts'
 
 const LIVE: ReadonlySet<string> = new Set([
@@ -22,6 +23,8 @@ const LIVE: ReadonlySet<string> = new Set([
   'limits.max_torrents_per_connection',
   'limits.max_peer_ids_per_torrent',
   'limits.max_connections_per_ip',
+  'source_limits.connection_requests_per_second',
+  'source_limits.requests_per_second',
   'limits.max_backlog_bytes',
   'limits.max_total_backlog_bytes',
   'persistence.interval_minutes',
@@ -46,6 +49,7 @@ export interface WorkerSettings {
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
   readonly backlogs: BacklogLimits
+  readonly requestRates: RequestRates
   readonly trustedProxies: readonly string[]
   readonly allowedOrigins: readonly string[]
   /** Tell the main thread of clients that are refused, or closed for what they did. */
@@ -62,7 +66,7 @@ export function canApply(start: WsConfig, path: string, after: WsConfig): boolea
 
 /** `maxConnections`: as many as there is memory for. `workers`: that share what is for all. */
 export function workerSettings(
-  { network, protocol, cleaning, limits, log_level }: WsConfig,
+  { network, protocol, cleaning, limits, source_limits, log_level }: WsConfig,
   maxConnections: number,
   workers: number,
 ): WorkerSettings {
@@ -82,6 +86,10 @@ export function workerSettings(
     },
     maxConnections: Math.min(limits.max_connections, maxConnections),
     maxConnectionsPerAddress: limits.max_connections_per_ip,
+    requestRates: {
+      perConnection: source_limits.connection_requests_per_second,
+      perAddress: source_limits.requests_per_second,
+    },
     backlogs: {
       perConnection: limits.max_backlog_bytes,
       inAll: limits.max_total_backlog_bytes / workers,

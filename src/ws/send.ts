@@ -15,6 +15,7 @@ import { type Connection, type Connections, OUTBOX_OFFERS_MAX, type Socket } fro
 import {
   CLOSED_BACKLOG,
   CLOSED_BACKLOG_TOTAL,
+  CLOSED_REQUESTS,
   SENT_BYTES,
   SENT_MESSAGES,
   SLOW_CLIENTS,
@@ -35,6 +36,9 @@ const RELAYED_DIVISOR = 4
 
 /** Closing begins at the bound for all connections, and ends at this part of it: not one for each message. */
 const RELIEVED = 0.75
+
+/** «Policy violation». */
+const CLOSE_CODE_POLICY = 1008
 
 /** How much may wait for clients that do not read, in characters. */
 export interface BacklogLimits {
@@ -124,6 +128,17 @@ export class Sender {
     connection.outbox = []
     connection.outboxLength = 0
     connection.relayedLength = 0
+  }
+
+  /** A client goes on to send more requests than it may. What waits for it is dropped. */
+  closeForRequests(connection: Connection): void {
+    this.counts[CLOSED_REQUESTS]++
+    this.reports.tell('requests', connection.addressHigh, connection.addressLow)
+    connection.closed = true
+    this.forget(connection)
+    // One that does not read would not see why.
+    if (connection.backlog) connection.socket?.terminate()
+    else connection.socket?.close(CLOSE_CODE_POLICY, 'too many requests')
   }
 
   private queue(connection: Connection, message: string): void {

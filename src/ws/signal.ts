@@ -17,6 +17,7 @@ import {
 } from './counters.ts'
 import type { Exchange, ExchangeReceiver } from './exchange.ts'
 import { PendingOffers, taken } from './pending-offers.ts'
+import { RECEIVER_CONNECTION, RECEIVER_GENERATION, RECEIVER_WORDS } from './receivers.ts'
 import {
   ID_WORDS,
   INFO_HASH,
@@ -34,11 +35,6 @@ import {
 } from './request.ts'
 import type { Sender } from './send.ts'
 import { answerMessage, offerMessage, offerTail } from './serialize.ts'
-
-// A receiver of an offer, in `receivers`: 0…4 peer id │ 5 connection │ 6 generation
-export const RECEIVER_CONNECTION = 5
-export const RECEIVER_GENERATION = 6
-export const RECEIVER_WORDS = 7
 
 /** Bits of a key that come from the offer id itself, beside 32 of the hash: together a number's 53. */
 const KEY_ID_BITS = 21

@@ -36,6 +36,7 @@ import { Handler } from './handle.ts'
 import { Heap } from './heap.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { WorkerSettings } from './reload.ts'
+import { type RequestLimitData, RequestLimits } from './request-limits.ts'
 import { Sender } from './send.ts'
 import { Signal, type SignalKeys } from './signal.ts'
 import type { TlsFiles } from './tls.ts'
@@ -75,6 +76,7 @@ export interface SocketWorkerData extends WorkerStart, WorkerSettings {
   readonly limits: SharedArrayBuffer
   readonly messageBytesMax: number
   readonly countDownloads: boolean
+  readonly requestLimits: RequestLimitData
   readonly signalKeys: SignalKeys
   /** Null for the only worker. */
   readonly exchange: ExchangeEnds | null
@@ -127,6 +129,7 @@ class SocketWorker {
     this.tell({ fault })
   })
   private readonly housekeeping: Housekeeping
+  private readonly requestLimits: RequestLimits
   private readonly counts = new Int32Array(COUNTER_COUNT)
   private readonly heap = new Heap(this.counts)
   private readonly counters: Int32Array
@@ -154,7 +157,10 @@ class SocketWorker {
     this.sender = new Sender(this.connections, data.backlogs, counts, this.reports)
     const { connections, sender } = this
     this.signal = new Signal(data.index, connections, sender, data.signalKeys, counts)
-    this.handler = new Handler(swarms, connections, sender, this.signal, data.requests, counts)
+    this.requestLimits = new RequestLimits(data.requestLimits, data.requestRates)
+    const { signal, requestLimits } = this
+    const parts = { swarms, connections, sender, signal, requestLimits }
+    this.handler = new Handler(parts, data.requests, counts)
     this.connectTo(data.exchange)
     this.upgrader = new Upgrader(connections, this.limits, counts, this.reports)
     this.upgrader.configure(data.trustedProxies, data.allowedOrigins)
@@ -199,6 +205,7 @@ class SocketWorker {
     this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)
     this.limits.configure(settings.maxConnections, settings.maxConnectionsPerAddress)
     this.sender.configure(settings.backlogs)
+    this.requestLimits.configure(settings.requestRates)
     this.reports.wanted = settings.reports
     this.upgrader.configure(settings.trustedProxies, settings.allowedOrigins)
   }
@@ -334,6 +341,7 @@ class SocketWorker {
     this.now = clockSeconds()
     this.handler.setTime(this.now)
     this.signal.setTime(this.now)
+    this.requestLimits.setTime(this.now)
     this.reports.setTime(this.now)
   }
 

@@ -9,6 +9,9 @@ import type { Limits, Reading } from './watch.ts'
 /** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
 const LOSS_FROM = 0.001
 
+/** Single clients that ask too much are below this; half of all, when a proxy's clients count as one. */
+const REFUSED_REQUESTS_FROM = 0.2
+
 /** `reading`: the newest; `limits`: those in force. */
 export function wsTroubles(reading: () => Reading, limits: () => Limits): TroubleSource[] {
   const of = (...names: CounterName[]) =>
@@ -37,6 +40,28 @@ export function wsTroubles(reading: () => Reading, limits: () => Limits): Troubl
         '[limits] max_connections_per_ip.',
       remedy: () =>
         'Behind a proxy, set [network] trusted_proxies to its address; else somebody opens too many.',
+    }),
+    lossSource({
+      name: 'requests_per_address',
+      lost: () => of('rejected_requests_per_address'),
+      all: () => of('received_messages'),
+      from: REFUSED_REQUESTS_FROM,
+      what: 'message',
+      text: (figure, when) =>
+        `Refused ${figure} ${when} from addresses that send more than [source_limits] requests_per_second.`,
+      remedy: () =>
+        'Behind a proxy, set [network] trusted_proxies to its address; else somebody floods the tracker.',
+    }),
+    lossSource({
+      name: 'backlog_total',
+      lost: () => of('closed_backlog_total'),
+      all: () => of('closed_backlog_total', 'connections_closed'),
+      from: 0,
+      what: 'connection',
+      text: (figure, when) =>
+        `Closed ${figure} ${when}: for clients that do not read, [limits] max_total_backlog_bytes wait.`,
+      remedy: () =>
+        'Raise it if there is memory, or look for who opens connections without reading.',
     }),
     lossSource({
       name: 'dropped_between_workers',

@@ -69,6 +69,7 @@ const DEFAULTS: WsConfig = {
     max_backlog_bytes: 1048576,
     max_total_backlog_bytes: 268435456,
   },
+  source_limits: { connection_requests_per_second: 5, requests_per_second: 500 },
 }
 
 settingsContract('aquatic_ws', wsSettings, DEFAULTS)
