@@ -5,6 +5,10 @@
 // code 0, and a file that fails to load is missing from the report. So each file must leave a report
 // of at least one test, and a bad exit code without a failure in the report counts as a failure.
 // One process per file, because then all this can be told of each file by name.
+//
+// A run in which every test is skipped fails, unless each says why in its name or in that of its describe
+// block: «nginx (skipped: not installed)». A file that needs more time than others says so in a comment
+// line of its head: «// Takes up to 400 seconds.»
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -13,8 +17,12 @@ import { join } from 'node:path'
 
 /** Servers and stress tests share the machine with other files: bun's own limit of 5 s is too tight. */
 const TEST_SECONDS_MAX = 60
-/** A file that takes longer hangs: it is killed and counted as failed. */
-const FILE_SECONDS_MAX = 900
+/** A file that takes longer hangs: it is killed and counted as failed. It may ask for more. */
+const FILE_SECONDS_MAX = 180
+/** Real clients, which have to be started, meet and time out. */
+const CLIENT_FILE_SECONDS_MAX = 600
+const ASKS_FOR_TIME = /^\/\/ Takes up to (\d+) seconds\b/m
+const SAYS_WHY = /\(skipped: /
 /** How long the last output of an ended process may take to arrive. */
 const DRAIN_MILLISECONDS = 2000
 /** How often the files that still run are named, so that a hang shows where it is. */
@@ -30,12 +38,15 @@ interface Counts {
   passed: number
   failed: number
   skipped: number
+  /** Skipped ones that do not say why. */
+  unexplained: number
 }
 
 interface FileRun {
   readonly exitCode: number
   readonly signal: string | null
-  readonly timedOut: boolean
+  /** It was killed after so many seconds, or null. */
+  readonly timedOut: number | null
   readonly output: string
   /** Text of the junit report, or undefined when the process left none. */
   readonly report: string | undefined
@@ -56,7 +67,7 @@ async function main(args: string[]): Promise<number> {
     return 1
   }
   const files = selectFiles(listTestFiles(clients), filters)
-  const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+  const total = emptyCounts()
   if (files.length === 0) console.log(`no test file matches «${filters.join(' ')}»`)
   const queue = [...files]
   const running = new Set<string>()
@@ -74,17 +85,26 @@ async function main(args: string[]): Promise<number> {
       total.passed += verdict.passed
       total.failed += verdict.failed
       total.skipped += verdict.skipped
+      total.unexplained += verdict.unexplained
     }
   }
   await Promise.all(Array.from({ length: jobs }, worker))
   clearInterval(patience)
-  if (total.passed + total.failed === 0) {
-    console.log('no test ran')
+  const why = flags.length > 0 ? 'no test ran' : whyNoTestRan(total)
+  if (total.passed + total.failed === 0 && why !== null) {
+    console.log(why)
     total.failed = 1
   }
   const skipped = total.skipped === 0 ? '' : `, ${total.skipped} skipped`
   console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
   return total.failed === 0 ? 0 : 1
+}
+
+/** Null when all that could run was skipped for reasons that were told. */
+function whyNoTestRan({ skipped, unexplained }: Counts): string | null {
+  if (skipped === 0) return 'no test ran'
+  if (unexplained === 0) return null
+  return `no test ran, and ${unexplained} of the skipped ones do not say why`
 }
 
 /**
@@ -135,21 +155,22 @@ async function runFile(file: string, flags: string[]): Promise<FileRun> {
   const timeout = `--timeout=${TEST_SECONDS_MAX * 1000}`
   // With --no-orphans the process ends when this one is killed, and takes its servers along.
   try {
-    const ended = await runProcess([
-      'test',
-      '--no-orphans',
-      timeout,
-      ...reporting,
-      ...flags,
-      `./${file}`,
-    ])
+    const args = ['test', '--no-orphans', timeout, ...reporting, ...flags, `./${file}`]
+    const ended = await runProcess(args, secondsFor(file, readFileSync(file, 'utf8')))
     return { ...ended, report: readIfThere(reportPath) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-function runProcess(args: string[]): Promise<Omit<FileRun, 'report'>> {
+/** How long a file of this text may take. */
+export function secondsFor(file: string, text: string): number {
+  const asked = ASKS_FOR_TIME.exec(text)?.[1]
+  if (asked !== undefined) return Number(asked)
+  return file.startsWith('test/clients/') ? CLIENT_FILE_SECONDS_MAX : FILE_SECONDS_MAX
+}
+
+function runProcess(args: string[], secondsMax: number): Promise<Omit<FileRun, 'report'>> {
   return new Promise((resolve, reject) => {
     // A process group of its own, so that servers a hanging test started are ended with it.
     const child = spawn(process.execPath, args, {
@@ -157,14 +178,14 @@ function runProcess(args: string[]): Promise<Omit<FileRun, 'report'>> {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
-    let timedOut = false
+    let timedOut: number | null = null
     const collect = (chunk: Buffer): void => {
       output += chunk.toString()
     }
     const timer = setTimeout(() => {
-      timedOut = true
+      timedOut = secondsMax
       killGroup(child.pid)
-    }, FILE_SECONDS_MAX * 1000)
+    }, secondsMax * 1000)
     child.stdout.on('data', collect)
     child.stderr.on('data', collect)
     child.on('error', reject)
@@ -202,21 +223,21 @@ function readIfThere(path: string): string | undefined {
 /** `filtered`: flags such as -t may leave a file without tests. */
 export function judge(run: FileRun, filtered: boolean): Verdict {
   const counts = run.report === undefined ? emptyCounts() : countReport(run.report)
-  const { passed, failed, skipped } = counts
+  const { passed, failed, skipped, unexplained } = counts
   const nothingMatched = filtered && passed + failed === 0
   const faults: string[] = []
-  if (run.timedOut) faults.push(`ran longer than ${FILE_SECONDS_MAX} s and was killed`)
+  if (run.timedOut !== null) faults.push(`ran longer than ${run.timedOut} s and was killed`)
   else if (run.signal !== null) faults.push(`was killed by ${run.signal}`)
   else if (run.report === undefined) faults.push(`left no report (exit code ${run.exitCode})`)
   else if (passed + failed + skipped === 0 && !filtered) faults.push('has no tests in its report')
   else if (run.exitCode !== 0 && failed === 0 && !nothingMatched) {
     faults.push(`ended with exit code ${run.exitCode} although no test failed`)
   }
-  return { passed, failed: failed + faults.length, skipped, faults }
+  return { passed, failed: failed + faults.length, skipped, unexplained, faults }
 }
 
 function emptyCounts(): Counts {
-  return { passed: 0, failed: 0, skipped: 0 }
+  return { passed: 0, failed: 0, skipped: 0, unexplained: 0 }
 }
 
 /** Names and messages are escaped in the report, so its tags can be found as plain text. */
@@ -224,8 +245,12 @@ export function countReport(report: string): Counts {
   const counts = emptyCounts()
   for (const testcase of report.split(/<testcase[ >]/).slice(1)) {
     if (/<(failure|error)[ />]/.test(testcase)) counts.failed++
-    else if (/<skipped[ />]/.test(testcase)) counts.skipped++
-    else counts.passed++
+    else if (/<skipped[ />]/.test(testcase)) {
+      counts.skipped++
+      // Its own head only: behind it the next block may begin.
+      const head = testcase.slice(0, testcase.indexOf('>'))
+      if (!SAYS_WHY.test(head)) counts.unexplained++
+    } else counts.passed++
   }
   return counts
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { countReport, judge, selectFiles } from '../../scripts/run-tests.ts'
+import { countReport, judge, secondsFor, selectFiles } from '../../scripts/run-tests.ts'
 import { folderOfFile } from '../support/folder.ts'
 
 const SCRIPT = join(import.meta.dir, '../../scripts/run-tests.ts')
@@ -74,6 +74,25 @@ describe('a run', () => {
     expect(runOver({ 'a.test.ts': GOOD }, '-t', 'unknown')[1]).toBe(1)
   })
 
+  test('of skipped tests alone ends well when each says why', () => {
+    const because = `test.skip('a (skipped: no nginx)', () => {})
+      describe.skip('Caddy (skipped: not installed)', () => { test('b', () => {}) })`
+    const head = "import { describe } from 'bun:test'\n"
+    const silent = `test.skip('later', () => {})`
+    expect(runOver({ 'a.test.ts': head + because })).toEqual(['0 passed, 0 failed, 2 skipped', 0])
+    const some = runOver({ 'a.test.ts': `${head}${silent}\n${because}` })
+    expect(some).toEqual(['0 passed, 1 failed, 3 skipped', 1])
+    // Tests that a flag leaves out are skipped as well.
+    expect(runOver({ 'a.test.ts': head + because }, '-t', 'unknown')[1]).toBe(1)
+  })
+
+  test('ends a file that hangs, after the time that it asks for', () => {
+    const hang = `test('hangs', () => { for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100) })`
+    const [closing, code] = runOver({ 'a.test.ts': `// Takes up to 1 seconds.\n${hang}` })
+    expect(closing).toBe('0 passed, 1 failed')
+    expect(code).toBe(1)
+  })
+
   test('takes parts of file names, then flags', () => {
     const files = { 'a.test.ts': `${GOOD} test('other', () => {})`, 'b.test.ts': GOOD }
     expect(runOver(files, 'b.test')).toEqual(['1 passed, 0 failed', 0])
@@ -89,13 +108,13 @@ describe('a run', () => {
 })
 
 describe('a verdict', () => {
-  const run = { exitCode: 0, signal: null, timedOut: false, output: '' }
+  const run = { exitCode: 0, signal: null, timedOut: null, output: '' }
   const passed = '<testsuite><testcase name="&lt;failure&gt;" /></testsuite>'
 
   test('counts each test once', () => {
     const report = `${passed}<testcase><failure>a</failure></testcase>
       <testcase><error/></testcase><testcase><skipped /></testcase>`
-    expect(countReport(report)).toEqual({ passed: 1, failed: 2, skipped: 1 })
+    expect(countReport(report)).toEqual({ passed: 1, failed: 2, skipped: 1, unexplained: 1 })
   })
 
   test('is bad for a bad exit code without a failure', () => {
@@ -106,7 +125,16 @@ describe('a verdict', () => {
 
   test('is bad without a report, and for a file that hung', () => {
     expect(judge({ ...run, report: undefined }, true).failed).toBe(1)
-    expect(judge({ ...run, timedOut: true, report: passed }, false).failed).toBe(1)
+    expect(judge({ ...run, timedOut: 180, report: passed }, false).failed).toBe(1)
+  })
+
+  test('is given after three minutes, ten for clients, or what the file says', () => {
+    expect(secondsFor('test/udp/a.test.ts', '// A test.\n')).toBe(180)
+    expect(secondsFor('test/clients/a.test.ts', '')).toBe(600)
+    expect(secondsFor('test/a.test.ts', '// A test.\n// Takes up to 400 seconds.\n')).toBe(400)
+    expect(judge({ ...run, timedOut: 180, report: passed }, false).faults).toEqual([
+      'ran longer than 180 s and was killed',
+    ])
   })
 
   test('lets a flag leave a file without tests', () => {

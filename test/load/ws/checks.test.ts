@@ -1,3 +1,5 @@
+// Runs the load tester against trackers that do one thing wrong.
+// Takes up to 400 seconds.
 import { describe, expect, test } from 'bun:test'
 import type { ServerWebSocket } from 'bun'
 import type { Finished } from '../tester.ts'
