@@ -2,6 +2,7 @@
 // Called by the files of bin/ with valid settings and what is the tester's own (its main.ts). Runs in
 // the main thread, which sends nothing. Owns the threads and, when it has started one, the tracker.
 import { writeStderr } from '../src/config/output.ts'
+import { counted } from '../src/config/quantities.ts'
 import { type OutputFiles, outputFiles, pidsOf, withSeedAndPid } from './flags.ts'
 import { type Period, type Snapshot, wrongOf } from './measure.ts'
 import { Progress } from './progress.ts'
@@ -91,7 +92,7 @@ function planText<C extends CommonSettings, S extends Snapshot, P extends Period
   const { workers, duration, seed } = config
   const { how, target } = tester.plan(config)
   const length = duration === 0 ? 'until Ctrl-C' : `for ${duration} s`
-  const threads = workers === 1 ? '1 worker' : `${workers} workers`
+  const threads = counted(workers, 'worker')
   return `${how}, ${threads}, ${length}, to ${target}, seed ${seed}`
 }
 

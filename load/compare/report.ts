@@ -1,5 +1,6 @@
 // What aquatic_bench prints: a dated Markdown report with a table, the settings and the machine, and a
 // bar chart beside it. Pure functions over the runs.
+import { counted } from '../../src/config/quantities.ts'
 import { effectiveFile } from '../../src/config/toml-text.ts'
 import { machineList } from '../machine.ts'
 import { grouped } from '../report.ts'
@@ -45,7 +46,7 @@ export function reportOf(comparison: Comparison, chart: string | null): string {
     `# ${title} compared, ${date}`,
     '',
     `Load tester ${generator}; trackers with ${workers} on cores ${config.tracker_cores}, load tester on`,
-    `cores ${config.generator_cores}; ${warm_up} s of load, then ${measured} s measured; ${rounds} rounds in alternation.`,
+    `cores ${config.generator_cores}; ${warm_up} s of load, then ${measured} s measured; ${counted(rounds, 'round')} in alternation.`,
     'Each tracker has its own default settings. Repeat it with the settings at the end:',
     '`aquatic_bench -c FILE`.',
     '',

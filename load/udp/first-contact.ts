@@ -2,6 +2,7 @@
 // is there, or with a clear word about one that is not. Called once by main.ts.
 import { addressText, type SocketAddress } from '../../src/config/address.ts'
 import { StartError } from '../../src/config/cli.ts'
+import { counted } from '../../src/config/quantities.ts'
 
 const ASK_AGAIN_MS = 100
 const REQUEST = Buffer.from('0000041727101980' + '00000000' + '41510001', 'hex')
@@ -49,6 +50,6 @@ function refuseOthers(server: SocketAddress, answer: Buffer): void {
   if (answer.length >= 8 && answer.subarray(4, 8).equals(expected)) return
   throw new StartError(
     `what answers at ${addressText(server)} is no UDP tracker: a connect request got ` +
-      `${answer.length} bytes with another transaction id`,
+      `${counted(answer.length, 'byte')} with another transaction id`,
   )
 }

@@ -2,6 +2,7 @@
 // and clients, and what each worker is told of them. Used by load/run.ts, in the main thread. Owns the
 // shared memory; the connections are the workers'.
 import { addressText } from '../../src/config/address.ts'
+import { counted } from '../../src/config/quantities.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
 import { Measure, type Snapshot } from '../measure.ts'
 import type { Load, Tester } from '../run.ts'
@@ -34,7 +35,7 @@ export const wsTester: Tester<LoadConfig, Snapshot<CountName>, WsPeriod> = {
     const how = mode === 'open' ? `${open_loop.rate} requests/s` : 'as fast as responses come'
     const scheme = network.use_tls ? 'wss' : 'ws'
     return {
-      how: `${how}, ${network.connections} connections`,
+      how: `${how}, ${counted(network.connections, 'connection')}`,
       target: `${scheme}://${addressText(serverOf(config))}`,
     }
   },

@@ -67,7 +67,7 @@ function progress(period: WsPeriod, wrong: number): string[] {
     ...(wrong > 0 ? [`WRONG ${wrong}`] : []),
     `p50/p99 ${figure(responses.quantile(0.5))}/${figure(responses.quantile(0.99))} ms`,
     ...trackerProgress(period),
-    `${grouped(connections)} connections`,
+    `${grouped(connections)} ${connections === 1 ? 'connection' : 'connections'}`,
     `${figure(offersPerAnnounce(counts))} offers/announce`,
     `offer p99 ${figure(latencies[OFFER].quantile(0.99))} ms`,
   ]

@@ -3,6 +3,7 @@
 // Owns a timer and the signal's listener.
 import { resolve } from 'node:path'
 import { StartError } from '../config/cli.ts'
+import { counted } from '../config/quantities.ts'
 import type { Log } from '../log/log.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 import { signals } from '../process/signals.ts'
@@ -198,7 +199,7 @@ export class AccessListKeeper {
 
   private size(): string {
     if (this.config.mode === 'off') return ''
-    return this.entries === 1 ? ', 1 info hash' : `, ${this.entries} info hashes`
+    return `, ${counted(this.entries, 'info hash', 'info hashes')}`
   }
 
   private look(): void {

@@ -4,6 +4,7 @@
 // file. Owns nothing but its buffers.
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { FileFault, openRegularFile } from '../config/named-file.ts'
+import { counted } from '../config/quantities.ts'
 import { ENTRIES_MAX, type HashKey, ListBuilder } from './build.ts'
 import { type AccessListData, SLOT_WORDS } from './list.ts'
 
@@ -123,7 +124,7 @@ class Reading {
   private mistake(digits: number, isAlone: boolean): void {
     this.mistakeCount++
     if (this.mistakes.length >= MISTAKES_TOLD_MAX) return
-    const what = digits === 0 ? 'no hex digits' : `${digits} hex digits`
+    const what = digits === 0 ? 'no hex digits' : counted(digits, 'hex digit')
     const rest = isAlone || digits === 0 ? '' : ' and something else'
     this.mistakes.push(`line ${this.line} has ${what}${rest}`)
   }

@@ -5,6 +5,7 @@ import { version as packageVersion } from '../../package.json'
 import { type CommandLine, flagsHelp, type OwnFlag, parseCommandLine } from './flags.ts'
 import { type Environment, type Loaded, loadSettings } from './load.ts'
 import { writeStderr, writeStdout } from './output.ts'
+import { counted } from './quantities.ts'
 import { type ConfigOf, exampleEntries, type Schema, type Settings } from './schema.ts'
 import { defaultFile, effectiveFile, wrap } from './toml-text.ts'
 
@@ -189,7 +190,7 @@ function variablesHelp(schema: Schema): string {
 }
 
 function problemReport(name: string, problems: readonly string[]): string {
-  const count = problems.length === 1 ? '1 mistake' : `${problems.length} mistakes`
+  const count = counted(problems.length, 'mistake')
   const lines = problems.map((problem) => `  ${problem}\n`).join('')
   return `${name}: ${count} in the settings:\n${lines}`
 }
@@ -205,8 +206,8 @@ function checkReport<S extends Schema>(line: CommandLine, loaded: Loaded<S>): st
   const subject = line.configPath ?? 'no settings file, so defaults and environment'
   const set = loaded.origins.size
   const warnings = loaded.warnings.length
-  const remark = warnings === 0 ? '' : `, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`
-  return `${subject}: valid (${set} ${set === 1 ? 'setting' : 'settings'} given${remark})\n`
+  const remark = warnings === 0 ? '' : `, ${counted(warnings, 'warning')}`
+  return `${subject}: valid (${counted(set, 'setting')} given${remark})\n`
 }
 
 function failureText(error: unknown): string {

@@ -5,6 +5,7 @@
 // answer to a signal. So it writes them with writeRunning, to a pipe without ever waiting.
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { counted } from './quantities.ts'
 
 const STDOUT = 1
 const STDERR = 2
@@ -44,7 +45,8 @@ export function writeRunning(text: string): void {
     writeStderr(text)
     return
   }
-  const lost = lostLines === 0 ? '' : `(${lostLines} lines lost: their reader was too slow)\n`
+  const lost =
+    lostLines === 0 ? '' : `(${counted(lostLines, 'line')} lost: the reader was too slow)\n`
   try {
     writeSync(pipe, lost + text)
     lostLines = 0

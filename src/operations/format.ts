@@ -1,8 +1,8 @@
 // Figures and texts as the page shows them. Used by page.ts and chart.ts. Owns nothing.
+import { bytesText } from '../config/quantities.ts'
 import { duration, grouped, rateText } from '../metrics/text-table.ts'
 import type { Unit } from './view.ts'
 
-const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 const DASH = '–'
 
 export function valueText(value: number, unit: Unit): string {
@@ -26,16 +26,6 @@ export function valueText(value: number, unit: Unit): string {
 /** Two digits below 10, so that what a small tracker uses does not look like nothing. */
 function percentText(percent: number): string {
   return `${percent < 9.95 ? Number(percent.toPrecision(2)) : grouped(percent)} %`
-}
-
-function bytesText(bytes: number): string {
-  let power = 0
-  let value = bytes
-  while (value >= 999.5 && power < BYTE_UNITS.length - 1) {
-    value /= 1000
-    power++
-  }
-  return `${power === 0 ? Math.round(value) : Number(value.toPrecision(3))} ${BYTE_UNITS[power]}`
 }
 
 /** How long something has lasted, in its two largest units. */

@@ -5,6 +5,7 @@
 // They wait beside the swarms (swarm/kept-counts.ts) until the torrent's peers are back: some seconds to
 // an hour after their connection ended, as their clients' back-off has it. A torrent that nobody comes
 // back to loses its count, as one does whose last peer leaves.
+import { bytesText, counted } from '../config/quantities.ts'
 import { type KeptCountsData, keepCounts, mergeCounts, NOTHING_KEPT } from '../swarm/kept-counts.ts'
 import { restoreCompleted } from '../swarm/restore.ts'
 import type { Swarms } from '../swarm/swarm.ts'
@@ -64,14 +65,14 @@ export class CountState implements State {
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.forget(), KEEP_SECONDS * 1000)
     this.timer.unref()
-    return `the completed downloads of ${used / COUNT_WORDS} torrents`
+    return `the completed downloads of ${counted(used / COUNT_WORDS, 'torrent')}`
   }
 
   async write(request: WriteRequest): Promise<string> {
     this.entries = this.young()
     const { websocket } = this.swarms
     const { counts, bytes } = await writeCounts(request, websocket, this.entries)
-    return `the completed downloads of ${counts} torrents, ${(bytes / 1e6).toFixed(1)} MB`
+    return `the completed downloads of ${counted(counts, 'torrent')}, ${bytesText(bytes)}`
   }
 
   /** For torrents that have peers already: after a take-over. */

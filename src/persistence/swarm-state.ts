@@ -1,5 +1,6 @@
 // What aquatic_udp keeps over a restart: its swarms, and the key of the connection ids. Made by
 // udp/main.ts for the keeper (keeper.ts). Owns the secret.
+import { bytesText, counted } from '../config/quantities.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow } from './boot.ts'
 import type { State, UseFile, WriteRequest } from './keeper.ts'
@@ -41,11 +42,12 @@ export class SwarmState implements State {
     if (loaded === null) return null
     const { peers, tooOld, refused, ageSeconds } = loaded
     const lost = refused === 0 ? '' : `, ${refused} beyond the limits`
-    return `${peers} peers from a snapshot ${ageSeconds} seconds old (${tooOld} too old${lost})`
+    const age = counted(ageSeconds, 'second')
+    return `${counted(peers, 'peer')} from a snapshot ${age} old (${tooOld} too old${lost})`
   }
 
   async write(request: WriteRequest): Promise<string> {
     const { peers, bytes, seconds } = await writeSnapshot({ ...request, swarms: this.swarms })
-    return `${peers} peers, ${(bytes / 1e6).toFixed(1)} MB, ${seconds.toFixed(2)} s`
+    return `${counted(peers, 'peer')}, ${bytesText(bytes)}, ${seconds.toFixed(2)} s`
   }
 }

@@ -4,6 +4,7 @@ import { accessListFindings } from '../access-list/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
 import { intervalFindings } from '../config/announce-interval.ts'
 import { checkListenAddress, checkListenIPv6, listenFindings } from '../config/listen.ts'
+import { counted } from '../config/quantities.ts'
 import { type Finding, warning } from '../config/schema.ts'
 import { type Setting, string, stringOrList } from '../config/setting.ts'
 import { operationsFindings } from '../operations/settings.ts'
@@ -83,7 +84,7 @@ function ageFindings({ protocol, cleaning }: CheckedConfig): Finding[] {
   const forgotten = 'peers would be forgotten'
   const findings = tooYoung(peer_announce_interval, 'max_peer_age', max_peer_age, forgotten)
   if (interval > max_peer_age) {
-    const text = `peers would stay up to ${interval} seconds beyond their age, because [cleaning]
+    const text = `peers would stay up to ${counted(interval, 'second')} beyond their age, because [cleaning]
       interval is above max_peer_age (${max_peer_age}): lower interval.`
     findings.push(warning(['cleaning.interval', 'cleaning.max_peer_age'], text))
   }

@@ -52,7 +52,7 @@ export class BanLog {
   look(total: number, now: number, config: UdpConfig): void {
     if (now - this.minuteStart >= MINUTE_MILLISECONDS) {
       const untold = this.total - this.told
-      if (untold > 0) this.log.info(`${untold} more were banned`)
+      if (untold > 0) this.log.info(`${untold} more ${untold === 1 ? 'was' : 'were'} banned`)
       this.told = Math.max(this.told, this.total)
       this.lines = 0
       this.minuteStart = now

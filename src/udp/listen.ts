@@ -3,6 +3,7 @@
 import { addressBytes, addressText, isWildcard, type SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'
+import { counted } from '../config/quantities.ts'
 import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
 import {
   bindUdpSocket,
@@ -138,7 +139,7 @@ function bufferWarnings(grants: readonly number[], wanted: number): string[] {
   const granted = Math.min(...grants)
   if (wanted === 0 || granted >= wanted) return []
   return [
-    `the system granted receive buffers of ${granted} bytes instead of ${wanted} ` +
+    `the system granted receive buffers of ${counted(granted, 'byte')} instead of ${wanted} ` +
       `([network] socket_recv_buffer_size): sudo sysctl -w net.core.rmem_max=${wanted}`,
   ]
 }

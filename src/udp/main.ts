@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../access-list/list.ts'
 import { type Census, type SampledClients, sampleClients } from '../census/census.ts'
 import type { RunContext } from '../config/cli.ts'
+import { counted } from '../config/quantities.ts'
 import { logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import { isSurveyWanted } from '../operations/survey-view.ts'
@@ -153,9 +154,8 @@ class UdpTracker extends Tracker<typeof udpSettings.schema> {
 
   protected summary(): string {
     const { socket, request } = this.own.workers
-    const text = (count: number, role: string) => `${count} ${role} worker${count === 1 ? '' : 's'}`
-    const sockets = text(socket, 'socket')
-    return request === 0 ? sockets : `${sockets}, ${text(request, 'request')}`
+    const sockets = counted(socket, 'socket worker')
+    return request === 0 ? sockets : `${sockets}, ${counted(request, 'request worker')}`
   }
 
   protected canApply(path: string, after: UdpConfig): boolean {

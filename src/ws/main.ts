@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../access-list/list.ts'
 import { Census, fromSwarms } from '../census/census.ts'
 import { type RunContext, StartError } from '../config/cli.ts'
+import { counted } from '../config/quantities.ts'
 import { type LogAddresses, logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import type { Identity } from '../os/privileges.ts'
@@ -98,7 +99,7 @@ function connectionLimit({ limits }: WsConfig): number {
   const possible = Math.max(1, allowed)
   writeNotice(
     'warn',
-    `${NAME}: warning: at most ${possible} connections instead of [limits] max_connections = ` +
+    `${NAME}: warning: at most ${counted(possible, 'connection')} instead of [limits] max_connections = ` +
       `${limits.max_connections}: raise the system's limit on open files (ulimit -n, LimitNOFILE)`,
   )
   return possible
@@ -193,7 +194,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
 
   protected summary(): string {
     const { tls, workers } = this.own
-    const count = workers === 1 ? '1 socket worker' : `${workers} socket workers`
+    const count = counted(workers, 'socket worker')
     return `${tls === null ? 'ws' : 'wss'}, ${count}`
   }
 
