@@ -12,10 +12,12 @@ import { askForConnectionId } from '../src/udp/health-check.ts'
 import { runUdpTracker } from '../src/udp/main.ts'
 import { runRequestWorker } from '../src/udp/request-worker.ts'
 import { runSocketWorker } from '../src/udp/socket-worker.ts'
+import { wsProgram } from '../src/ws/config.ts'
 
 if (isMainThread) {
   await runExecutable({
     ...udpProgram,
+    relatives: [wsProgram],
     check: checkTracker,
     prepare: ({ privileges }, start) => confineStart(privileges, start),
     run: (config, context) => {

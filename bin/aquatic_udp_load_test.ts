@@ -5,12 +5,14 @@ import { runLoadTest } from '../load/run.ts'
 import { udpLoadProgram } from '../load/udp/config.ts'
 import { udpTester } from '../load/udp/main.ts'
 import { runLoadWorker } from '../load/udp/worker.ts'
+import { wsLoadProgram } from '../load/ws/config.ts'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
 
 if (isMainThread) {
   await runExecutable({
     ...udpLoadProgram,
+    relatives: [wsLoadProgram],
     run: (config, { values }) =>
       runLoadTest(udpTester, config, version, new URL(import.meta.url), values),
   })

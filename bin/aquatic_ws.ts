@@ -8,6 +8,7 @@ import { writeStderr } from '../src/config/output.ts'
 import { confineStart } from '../src/process/confine.ts'
 import { checkHealth, HEALTH_CHECK } from '../src/process/health-check.ts'
 import { checkTracker } from '../src/tracker/check.ts'
+import { udpProgram } from '../src/udp/config.ts'
 import { wsProgram } from '../src/ws/config.ts'
 import { askForScrape } from '../src/ws/health-check.ts'
 import { runWsTracker } from '../src/ws/main.ts'
@@ -17,6 +18,7 @@ import { checkTls } from '../src/ws/tls.ts'
 if (isMainThread) {
   await runExecutable({
     ...wsProgram,
+    relatives: [udpProgram],
     check: async (config) => {
       const { problems, warnings } = await checkTracker(config)
       const tls = checkTls(config.network, (text) => writeStderr(`${wsProgram.name}: ${text}\n`))

@@ -2,6 +2,7 @@
 // The same file is the main thread and, started anew by it, each worker.
 import { isMainThread, workerData } from 'node:worker_threads'
 import { runLoadTest } from '../load/run.ts'
+import { udpLoadProgram } from '../load/udp/config.ts'
 import { wsLoadProgram } from '../load/ws/config.ts'
 import { wsTester } from '../load/ws/main.ts'
 import { runLoadWorker } from '../load/ws/worker.ts'
@@ -11,6 +12,7 @@ import { runExecutable } from '../src/config/cli.ts'
 if (isMainThread) {
   await runExecutable({
     ...wsLoadProgram,
+    relatives: [udpLoadProgram],
     run: (config, { values }) =>
       runLoadTest(wsTester, config, version, new URL(import.meta.url), values),
   })

@@ -3,6 +3,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net'
 import type { Fault } from './setting.ts'
+import { SMART_QUOTES } from './smart-quotes.ts'
 
 export interface SocketAddress {
   family: 4 | 6
@@ -10,6 +11,9 @@ export interface SocketAddress {
   host: string
   port: number
 }
+
+/** What a text in quotes that stand in quotes, or with blanks around it, begins or ends with. */
+const AT_AN_END = new RegExp(`^[\\s'"${SMART_QUOTES}]|[\\s'"${SMART_QUOTES}]$`)
 
 const PORT_MAX = 65535
 const WILDCARDS: readonly string[] = ['0.0.0.0', '::']
@@ -19,7 +23,7 @@ export const ADDRESS_FORMS = "'IPv4:port' or '[IPv6]:port'"
 
 export function parseSocketAddress(text: string): SocketAddress | Fault {
   const parts = /^(?:\[([^\]]*)\]|([^:[\]]*)):([^:]*)$/.exec(text)
-  if (parts === null || /^[\s'"]|[\s'"]$/.test(text)) return shapeFault(text)
+  if (parts === null || AT_AN_END.test(text)) return shapeFault(text)
   const port = parsePort(parts[3])
   if (typeof port !== 'number') return port
   return parts[1] === undefined ? fromIPv4(parts[2], port) : fromIPv6(parts[1], port)
@@ -105,7 +109,7 @@ function shapeFault(text: string): Fault {
   if (text !== text.trim()) {
     return { fault: 'has spaces around it', remedy: `Write '${text.trim()}'` }
   }
-  if (/^['"]|['"]$/.test(text)) {
+  if (AT_AN_END.test(text)) {
     return {
       fault: 'holds quotes of its own',
       remedy: 'Write it with one pair of quotes in a file and none in the environment',

@@ -3,7 +3,7 @@
 
 import { version as packageVersion } from '../../package.json'
 import { type CommandLine, flagsHelp, type OwnFlag, parseCommandLine } from './flags.ts'
-import { type Environment, type Loaded, loadSettings } from './load.ts'
+import { type Environment, type Loaded, loadSettings, type Relative } from './load.ts'
 import { writeStderr, writeStdout } from './output.ts'
 import { counted } from './quantities.ts'
 import { type ConfigOf, exampleEntries, type Schema, type Settings } from './schema.ts'
@@ -34,6 +34,8 @@ export interface CheckFindings {
 }
 
 export interface Executable<S extends Schema> extends Program<S> {
+  /** Other programs of the family, to tell whose setting stands in a wrong place. */
+  relatives?: readonly Relative[]
   /** The package's, unless told otherwise. */
   version?: string
   /**
@@ -97,7 +99,7 @@ async function runCommand<S extends Schema>(
   args: readonly string[],
   environment: Environment,
 ): Promise<number | null> {
-  const { name, settings } = executable
+  const { name, settings, relatives = [] } = executable
   const line = parseCommandLine(args, executable.flags)
   if ('mistake' in line) {
     writeStderr(`${name}: ${line.mistake}\n\n${usage(executable)}`)
@@ -107,7 +109,7 @@ async function runCommand<S extends Schema>(
   if (line.action === 'version') return print(name, `${name} ${versionOf(executable)}\n`)
   if (line.action === 'print-config') return print(name, defaultFile(name, settings.schema))
 
-  const loaded = loadSettings(settings, line.configPath, environment)
+  const loaded = loadSettings(settings, line.configPath, environment, { relatives })
   if (line.action === 'run' && loaded.problems.length === 0) {
     try {
       executable.prepare?.(loaded.config, { ...line, readOnce: loaded.readOnce })
@@ -135,9 +137,9 @@ async function start<S extends Schema>(
   { values, configPath }: CommandLine,
   environment: Environment,
 ): Promise<number | null> {
-  const { settings } = executable
+  const { settings, relatives = [] } = executable
   const load = (path: string | null) => {
-    const again = loadSettings(settings, path, environment, false)
+    const again = loadSettings(settings, path, environment, { isRunning: true, relatives })
     return { ...again, settingsText: effectiveText(settings, again) }
   }
   try {

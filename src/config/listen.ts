@@ -21,14 +21,33 @@ export interface ListenAddress extends SocketAddress {
 const WILDCARD_IPV4 = '0.0.0.0'
 const WILDCARD_IPV6 = '::'
 
-export function listenAddresses(
-  address: string | readonly string[],
-  addressIpv6: string,
-): ListenAddress[] {
-  const found = [address]
-    .flat()
-    .filter((text) => text !== '')
-    .map(parsed)
+/** The settings that say where a tracker listens. */
+export interface ListenSettings {
+  readonly address: string | readonly string[]
+  readonly address_ipv6: string
+  readonly ipv6_only: boolean
+}
+
+export function listenAddresses(settings: ListenSettings): ListenAddress[] {
+  return settings.ipv6_only ? ipv6Addresses(settings) : bothFamilies(settings)
+}
+
+/** Of address what is IPv6; the IPv4 wildcard stands for that of IPv6, which then has to be there. */
+function ipv6Addresses({ address, address_ipv6 }: ListenSettings): ListenAddress[] {
+  const found = addressesIn(address)
+  const list = found.filter(({ family }) => family === 6)
+  if (address_ipv6 !== 'auto' && address_ipv6 !== '') list.push(parsed(address_ipv6))
+  const wildcards = found.filter(({ host }) => host === WILDCARD_IPV4)
+  for (const { port } of address_ipv6 === 'auto' ? wildcards : []) {
+    const isThere = port !== 0 && list.some((item) => isWildcard6(item) && item.port === port)
+    if (!isThere) list.push({ family: 6, host: WILDCARD_IPV6, port })
+  }
+  return list.map((item) => ({ ...item, dualStack: false, optional: false, portFromIndex: -1 }))
+}
+
+function bothFamilies({ address, address_ipv6 }: ListenSettings): ListenAddress[] {
+  const addressIpv6 = address_ipv6
+  const found = addressesIn(address)
   const list = found.map((item) => ({
     ...item,
     dualStack: isWildcard6(item) && !hasIPv4(found, item.port),
@@ -55,6 +74,13 @@ export function listenAddresses(
     })
   }
   return list
+}
+
+function addressesIn(address: string | readonly string[]): SocketAddress[] {
+  return [address]
+    .flat()
+    .filter((text) => text !== '')
+    .map(parsed)
 }
 
 /** Addresses that stand more than once in the settings, in their normal form. */
@@ -84,13 +110,15 @@ function hasIPv4(list: readonly SocketAddress[], port: number): boolean {
 }
 
 /** What is wrong with the two settings together. */
-export function listenFindings(network: {
-  address: string | readonly string[]
-  address_ipv6: string
-}): Finding[] {
-  const { address, address_ipv6 } = network
+export function listenFindings(network: ListenSettings): Finding[] {
   const paths = ['network.address', 'network.address_ipv6']
-  const list = listenAddresses(address, address_ipv6)
+  const list = listenAddresses(network)
+  const left = network.ipv6_only ? addressesIn(network.address).filter(isIPv4Address) : []
+  if (left.length > 0) {
+    const text = `[network] ipv6_only = true, but address names ${addressText(left[0])}, which is IPv4:
+      delete it there, or set ipv6_only = false.`
+    return [problem(['network.ipv6_only', ...paths], text)]
+  }
   if (list.length === 0) {
     const text = `[network] address is empty and address_ipv6 adds nothing, so the tracker would
       listen nowhere: write an address such as '0.0.0.0:3000'.`
@@ -102,6 +130,11 @@ export function listenFindings(network: {
       `the address ${text} stands twice in [network] address and address_ipv6: delete one.`,
     ),
   )
+}
+
+/** Other than the wildcard, which stands for that of IPv6. */
+function isIPv4Address({ family, host }: SocketAddress): boolean {
+  return family === 4 && host !== WILDCARD_IPV4
 }
 
 export function checkListenAddress(text: string) {

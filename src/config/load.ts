@@ -1,6 +1,7 @@
 // Puts the effective settings together: defaults, then the file, then the environment, and says
 // everything that is wrong with them at once. Called by cli.ts at start-up.
 
+import { isForeign } from './foreign-variables.ts'
 import { printable } from './output.ts'
 import { readSettingsFile, type SettingsFile } from './read-file.ts'
 import {
@@ -34,17 +35,30 @@ export interface Loaded<S extends Schema> {
   readOnce?: Uint8Array
 }
 
-/** `isStart`: the program does not run yet, so the file may be a pipe. */
+/** Another program of the family, whose settings may stand here by mistake. */
+export interface Relative {
+  readonly name: string
+  readonly settings: { readonly schema: Schema }
+}
+
+export interface LoadOptions {
+  /** The program runs already: the file may be no pipe, which has given its text. */
+  readonly isRunning?: boolean
+  readonly relatives?: readonly Relative[]
+}
+
 export function loadSettings<S extends Schema>(
   settings: Settings<S>,
   configPath: string | null,
   environment: Environment,
-  isStart = true,
+  { isRunning = false, relatives = [] }: LoadOptions = {},
 ): Loaded<S> {
-  const loading = new Loading(settings)
+  const loading = new Loading(settings, relatives)
   if (configPath !== null) {
     const shownPath = printable(configPath)
-    const file = readSettingsFile(configPath, isStart, loading.secretKeys)
+    const file = readSettingsFile(configPath, !isRunning, loading.secretKeys, (key, value) =>
+      loading.accepts(key, value),
+    )
     if ('problem' in file) loading.problems.push(`${shownPath}${file.problem}`)
     else loading.takeFile(shownPath, file)
   }
@@ -62,14 +76,23 @@ class Loading<S extends Schema> {
   readonly #settings: Settings<S>
   readonly #entries: Map<string, Entry>
 
-  constructor(settings: Settings<S>) {
+  readonly #relatives: readonly Relative[]
+
+  constructor(settings: Settings<S>, relatives: readonly Relative[]) {
     this.#settings = settings
+    this.#relatives = relatives
     this.#entries = new Map(entriesOf(settings.schema).map((entry) => [entry.path, entry]))
   }
 
   /** Names of the keys whose values nobody may see. */
   get secretKeys(): string[] {
     return [...this.#entries.values()].filter(({ setting }) => setting.secret).map(({ key }) => key)
+  }
+
+  /** A setting of this name, in whatever section, takes the value; or there is none. */
+  accepts(key: string, value: TomlValue): boolean {
+    const named = [...this.#entries.values()].filter((entry) => entry.key === key)
+    return named.length === 0 || named.some(({ setting }) => 'value' in setting.check(value))
   }
 
   takeFile(path: string, file: SettingsFile): void {
@@ -125,7 +148,8 @@ class Loading<S extends Schema> {
       if (!variable.startsWith(ENVIRONMENT_PREFIX) || text === undefined) continue
       const entry = names.get(variable)
       if (entry === undefined) {
-        this.#warnings.push(this.#unknownVariable(variable, [...names.keys()]))
+        if (isForeign(variable, text)) continue
+        this.problems.push(this.#unknownVariable(variable, [...names.keys()]))
         continue
       }
       const read = entry.setting.fromText(text)
@@ -166,13 +190,18 @@ class Loading<S extends Schema> {
     const entries = [...this.#entries.values()]
     const schema = this.#settings.schema
     const sections = Object.keys(schema).filter((name) => isSection(schema[name]))
+    const relative = this.#relativeWith((entry) => {
+      return wantsSection ? entry.section === key : entry.section === section && entry.key === key
+    })
     if (wantsSection) {
+      if (relative !== null) return `It belongs to ${relative}: delete it.`
       const near = nearest(key, sections)
       return near === null ? `Sections are: ${sections.join(', ')}.` : `Did you mean [${near}]?`
     }
     if (section === '' && this.#entries.has(key)) return 'Write it without quotes.'
     const elsewhere = entries.filter((entry) => entry.key === key).map(placeOf)
     if (elsewhere.length > 0) return `It belongs ${elsewhere.join(' or ')}.`
+    if (relative !== null) return `It belongs to ${relative}: delete the line.`
     const here = entries.filter((entry) => entry.section === section)
     const near =
       nearest(
@@ -195,9 +224,17 @@ class Loading<S extends Schema> {
       const remedy = this.#settings.retired[gone]
       return `environment variable ${variable} is not a setting here: ${remedy}`
     }
+    const start = `environment variable ${variable} names no setting of this program`
+    const relative = this.#relativeWith((entry) => entry.variable === variable)
+    if (relative !== null) return `${start}; it belongs to ${relative}: unset it.`
     const near = nearest(variable, known)
-    const hint = near === null ? 'it may belong to another program' : `did you mean ${near}?`
-    return `environment variable ${variable} names no setting of this program; ${hint}`
+    return near === null ? `${start}: unset it.` : `${start}; did you mean ${near}?`
+  }
+
+  /** The name of another program that has such a setting; null when none has. */
+  #relativeWith(isMeant: (entry: Entry) => boolean): string | null {
+    const found = this.#relatives.find(({ settings }) => entriesOf(settings.schema).some(isMeant))
+    return found?.name ?? null
   }
 
   finish(): Loaded<S> {

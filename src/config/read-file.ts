@@ -13,6 +13,7 @@ import {
 import { printable } from './output.ts'
 import { mayShowSecret } from './secrets.ts'
 import type { TomlValue } from './setting.ts'
+import { type Accepts, hasSmartQuotes, withPlainQuotes } from './smart-quotes.ts'
 import { type KeyLines, locateKeys } from './toml-locate.ts'
 
 // A generous bound: the longest sensible file is a few KiB. It stops a read of /dev/zero.
@@ -32,12 +33,13 @@ export interface SettingsFile {
 /**
  * A problem begins with the colon that belongs after the file's name. `isStart`: it may be a pipe, as in
  * `-c <(generate)`. A pipe gives its text once, and a program at work waits for nobody. `secretKeys`: of
- * the program, by name.
+ * the program, by name. `accepts`: whether one of its settings takes a value.
  */
 export function readSettingsFile(
   path: string,
   isStart = true,
   secretKeys: readonly string[] = [],
+  accepts: Accepts = () => true,
 ): SettingsFile | { problem: string } {
   let text: string
   let readOnce: Uint8Array | undefined
@@ -50,13 +52,14 @@ export function readSettingsFile(
   } catch (error) {
     return { problem: `: ${readFailure(error)}` }
   }
-  const file = parseSettings(text, secretKeys)
+  const file = parseSettings(text, secretKeys, accepts)
   return readOnce === undefined || 'problem' in file ? file : { ...file, readOnce }
 }
 
 export function parseSettings(
   text: string,
   secretKeys: readonly string[] = [],
+  accepts: Accepts = () => true,
 ): SettingsFile | { problem: string } {
   try {
     const table = parse(text, { integersAsBigInt: true }) as unknown as Record<string, TomlValue>
@@ -64,7 +67,7 @@ export function parseSettings(
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     const isSecret = mayShowSecret(text, error.line, secretKeys)
-    const failure = syntaxFailure(error, isSecret)
+    const failure = syntaxFailure(error, isSecret, accepts)
     return { problem: `:${error.line}:${error.column}: not TOML: ${failure}` }
   }
 }
@@ -116,7 +119,7 @@ function readFailure(error: unknown): string {
 }
 
 // The parser's message has a headline, then a drawing of the place; only the headline fits a log.
-function syntaxFailure(error: TomlError, isSecret: boolean): string {
+function syntaxFailure(error: TomlError, isSecret: boolean, accepts: Accepts): string {
   const headline = error.message.split('\n')[0].replace(/^Invalid TOML document: /, '')
   const line = error.codeblock.split('\n').find((row) => row.startsWith(`${error.line}:`))
   const source = line?.replace(/^\d+: */, '') ?? ''
@@ -126,8 +129,17 @@ function syntaxFailure(error: TomlError, isSecret: boolean): string {
       : isSecret
         ? ' (not shown: it may be secret)'
         : ` in "${printable(source.trim())}"`
-  const remedy = syntaxRemedy(headline, source, error.column > source.length, isSecret)
+  const remedy = hasSmartQuotes(source)
+    ? quotesRemedy(source, isSecret, accepts)
+    : syntaxRemedy(headline, source, error.column > source.length, isSecret)
   return `${headline}${shown}${remedy === '' ? '' : `; ${remedy}`}`
+}
+
+/** `source`: a line with quotes that TOML does not know. */
+function quotesRemedy(source: string, isSecret: boolean, accepts: Accepts): string {
+  const what = `these are typographic quotes, and only ' and " are quotes here`
+  const line = isSecret ? null : withPlainQuotes(source, accepts)
+  return line === null ? what : `${what}: write ${line}`
 }
 
 function syntaxRemedy(

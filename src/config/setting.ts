@@ -2,6 +2,7 @@
 // them. Schemas (src/udp/config.ts and its siblings) are made of these; everything else about a
 // setting, from its TOML comment to its environment variable, is derived. Runs at start-up only.
 
+import { parse } from 'smol-toml'
 import { nearest } from './suggest.ts'
 import { COUNT_UNITS, numberMeant, SECOND_UNITS, SIZE_UNITS, type Units } from './units.ts'
 
@@ -147,7 +148,10 @@ export function string(
   }
 }
 
-/** One string or a list of them. In the environment, commas separate the items of a list. */
+/**
+ * One string or a list of them. In the environment, commas separate the items of a list, or it is
+ * written as in the file: [] for an empty one.
+ */
 export function stringOrList(
   defaultValue: string | string[],
   rules: StringRules,
@@ -160,9 +164,22 @@ export function stringOrList(
     allowed: `${single.allowed}, or a list of them`,
     check: (value) => (Array.isArray(value) ? checkList(value, single) : single.check(value)),
     fromText: (text) => {
+      const list = listIn(text)
+      if (list !== null) return { value: list }
       if (!text.includes(',')) return { value: text.trim() }
       return { value: text.split(',').map((item) => item.trim()) }
     },
+  }
+}
+
+/** A list as TOML has it; null for any other text, such as «[::]:3000». */
+function listIn(text: string): TomlValue[] | null {
+  if (!/^\s*\[.*\]\s*$/.test(text)) return null
+  try {
+    const { list } = parse(`list = ${text}`, { integersAsBigInt: true }) as { list: TomlValue }
+    return Array.isArray(list) ? list : null
+  } catch {
+    return null
   }
 }
 

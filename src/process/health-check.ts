@@ -4,7 +4,7 @@
 import { addressText, type SocketAddress } from '../config/address.ts'
 import { FlagError } from '../config/cli.ts'
 import type { OwnFlag } from '../config/flags.ts'
-import { listenAddresses } from '../config/listen.ts'
+import { type ListenSettings, listenAddresses } from '../config/listen.ts'
 import { writeStderr } from '../config/output.ts'
 
 const SECONDS_MAX = 60
@@ -23,7 +23,7 @@ export type Ask = (address: SocketAddress, milliseconds: number) => Promise<stri
 
 /** Asks on every address that the settings name; returns the exit code. */
 export async function checkHealth(
-  { address, address_ipv6 }: { address: string | readonly string[]; address_ipv6: string },
+  settings: ListenSettings,
   seconds: string,
   ask: Ask,
 ): Promise<number> {
@@ -32,7 +32,7 @@ export async function checkHealth(
     throw new FlagError(`--health-check takes seconds, at most ${SECONDS_MAX}, not '${seconds}'`)
   }
   // Not the IPv6 wildcard that is there only where the system has IPv6: the same workers serve it.
-  const asked = listenAddresses(address, address_ipv6).filter(({ optional }) => !optional)
+  const asked = listenAddresses(settings).filter(({ optional }) => !optional)
   const faults = await Promise.all(asked.map((item) => faultOf(item, milliseconds, ask)))
   const found = faults.filter((fault) => fault !== null)
   for (const fault of found) writeStderr(`unhealthy: ${fault}\n`)

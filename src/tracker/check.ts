@@ -3,7 +3,7 @@
 import { accessListFaults } from '../access-list/keeper.ts'
 import { addressBytes, addressText } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
-import { type ListenAddress, listenAddresses } from '../config/listen.ts'
+import { type ListenAddress, type ListenSettings, listenAddresses } from '../config/listen.ts'
 import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
 import { holdTcpPort, releaseTcpPort } from '../os/tcp-port.ts'
 import { exportFault, persistenceFault } from '../persistence/folder-check.ts'
@@ -12,10 +12,7 @@ import type { CommonConfig } from './tracker.ts'
 
 interface CheckedConfig
   extends Pick<CommonConfig, 'access_list' | 'persistence' | 'privileges' | 'scrape_export'> {
-  readonly network: {
-    readonly address: string | readonly string[]
-    readonly address_ipv6: string
-  }
+  readonly network: ListenSettings
 }
 
 export async function checkTracker(config: CheckedConfig): Promise<CheckFindings> {
@@ -45,10 +42,10 @@ export async function checkTracker(config: CheckedConfig): Promise<CheckFindings
 }
 
 /** Whether the machine has the addresses. Their ports may be in use: by the tracker that serves meanwhile. */
-function checkAddresses({ address, address_ipv6 }: CheckedConfig['network']): CheckFindings {
+function checkAddresses(network: ListenSettings): CheckFindings {
   const problems: string[] = []
   const warnings: string[] = []
-  for (const item of listenAddresses(address, address_ipv6)) {
+  for (const item of listenAddresses(network)) {
     const error = addressFault(item)
     if (error === null || error.code === 'EADDRINUSE') continue
     if (item.optional && isAbsentAddress(error)) continue

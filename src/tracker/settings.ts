@@ -3,10 +3,15 @@
 import { accessListFindings } from '../access-list/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
 import { intervalFindings } from '../config/announce-interval.ts'
-import { checkListenAddress, checkListenIPv6, listenFindings } from '../config/listen.ts'
+import {
+  checkListenAddress,
+  checkListenIPv6,
+  type ListenSettings,
+  listenFindings,
+} from '../config/listen.ts'
 import { counted } from '../config/quantities.ts'
 import { type Finding, warning } from '../config/schema.ts'
-import { type Setting, string, stringOrList } from '../config/setting.ts'
+import { boolean, type Setting, string, stringOrList } from '../config/setting.ts'
 import { operationsFindings } from '../operations/settings.ts'
 import { scrapeExportFindings } from '../persistence/scrape-export.ts'
 import { persistenceFindings } from '../persistence/settings.ts'
@@ -33,8 +38,9 @@ export function listenAddress(ipv4Too: string): Setting<string | readonly string
     address too${ipv4Too} Host names are not accepted. Port 0 lets the system choose a free port, which
     is useful for tests only. Ports below 1024 need the right to open them at the start.
 
-    An empty list opens nothing here; address_ipv6 must then name an address. An address that
-    cannot be opened stops the start.`,
+    An empty list opens nothing here; address_ipv6 must then name an address. In an environment
+    variable, commas separate the addresses of a list, and [] is the empty one. An address that cannot
+    be opened stops the start.`,
   )
 }
 
@@ -49,11 +55,14 @@ export const listenIPv6 = string(
     cannot be opened. '' listens on nothing beyond address.`,
 )
 
+export const listenIPv6Only = boolean(
+  false,
+  `Serve IPv6 alone: the default address, 0.0.0.0 with its port, then stands for [::], and [::] takes no
+  IPv4. The machine must have IPv6; any other IPv4 address in address is a mistake.`,
+)
+
 interface CheckedConfig extends CommonConfig {
-  readonly network: {
-    readonly address: string | readonly string[]
-    readonly address_ipv6: string
-  }
+  readonly network: ListenSettings
   readonly protocol: CommonConfig['protocol'] & { readonly peer_announce_interval: number }
   readonly cleaning: { readonly interval: number; readonly max_peer_age: number }
 }

@@ -28,6 +28,7 @@ import {
   DAY_SEC,
   listenAddress,
   listenIPv6,
+  listenIPv6Only,
   PEER_AGE_SEC_MAX,
   WORKERS_MAX,
 } from '../tracker/settings.ts'
@@ -48,10 +49,11 @@ const CONNECTION_AGE_BEP15_SEC = 120
 const network = section('Where the tracker listens, and how it takes packets from the system.', {
   address: listenAddress(
     ` where the system allows that, unless another entry listens on IPv4 with the same
-    port. On such wildcard addresses each packet is answered from the address it was sent to, which
+    port or ipv6_only is true. On such wildcard addresses each packet is answered from the address it was sent to, which
     costs a little time per request; on a machine with one address, writing that address saves it.`,
   ),
   address_ipv6: listenIPv6,
+  ipv6_only: listenIPv6Only,
   socket_recv_buffer_size: bytes(
     524288,
     { min: 0, max: RECV_BUFFER_BYTES_MAX },

@@ -41,10 +41,10 @@ export interface WorkerSocket {
  */
 export function openSockets(config: UdpConfig, workers: number, beside = false): Listening {
   const later: (() => void)[] = []
-  const { address, address_ipv6, socket_recv_buffer_size } = config.network
+  const { socket_recv_buffer_size } = config.network
   const opened: { address: SocketAddress; sockets: UdpSocket[] }[] = []
   const ports: number[] = []
-  for (const item of listenAddresses(address, address_ipv6)) {
+  for (const item of listenAddresses(config.network)) {
     const wanted = item.portFromIndex >= 0 ? ports[item.portFromIndex] : item.port
     const options = { workers, bufferBytes: socket_recv_buffer_size, later: beside ? later : null }
     const sockets = openAddress({ ...item, port: wanted }, options)

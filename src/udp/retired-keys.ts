@@ -24,8 +24,7 @@ export const retiredKeys: Readonly<Record<string, string>> = {
   'network.use_ipv4':
     'IPv4 is on when [network] address has an IPv4 address; to switch it off, write an IPv6 one.',
   'network.use_ipv6': "IPv6 is off with [network] address_ipv6 = '' and on with an address there.",
-  'network.only_ipv6':
-    "delete the line; for IPv6 alone write [network] address = [] and address_ipv6 = '[::]:3000'.",
+  'network.only_ipv6': 'it is called [network] ipv6_only.',
   'network.set_only_ipv6': 'a socket of address_ipv6 takes IPv6 alone; delete the line.',
   'network.poll_timeout_ms': GONE,
   'network.poll_timeout_milliseconds': GONE,

@@ -18,6 +18,7 @@ import {
   DAY_SEC,
   listenAddress,
   listenIPv6,
+  listenIPv6Only,
   PEER_AGE_SEC_MAX,
   WORKERS_MAX,
 } from '../tracker/settings.ts'
@@ -41,11 +42,7 @@ const network = section('Where the tracker listens, its certificate, and what me
     `, unless another entry listens on IPv4 with the same port or ipv6_only is true.`,
   ),
   address_ipv6: listenIPv6,
-  ipv6_only: boolean(
-    false,
-    `An IPv6 wildcard in address, [::], takes IPv6 connections alone. An address given by
-    address_ipv6 always does.`,
-  ),
+  ipv6_only: listenIPv6Only,
   use_tls: boolean(
     false,
     `Serve wss:// in place of ws://. Browsers demand it from pages that came over https.

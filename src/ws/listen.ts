@@ -3,7 +3,7 @@
 // workers' own sockets are there. Owns the held ports.
 import { addressBytes, addressText, type SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
-import { type ListenAddress, listenAddresses } from '../config/listen.ts'
+import { type ListenAddress, type ListenSettings, listenAddresses } from '../config/listen.ts'
 import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
 import { type HeldPort, holdTcpPort, releaseTcpPort } from '../os/tcp-port.ts'
 import type { ServerAddress } from './socket-worker.ts'
@@ -16,31 +16,23 @@ export interface Listening {
   release(): void
 }
 
-export interface ListenSettings {
-  readonly address: string | readonly string[]
-  readonly address_ipv6: string
-  readonly ipv6_only: boolean
-}
-
 /** `shared`: another process has the ports, whose place this one takes. */
 export function findAddresses(settings: ListenSettings, shared: boolean): Listening {
-  const wanted = listenAddresses(settings.address, settings.address_ipv6)
-  const held: { item: ListenAddress; port: HeldPort; dualStack: boolean }[] = []
+  const held: { item: ListenAddress; port: HeldPort }[] = []
   const ports: number[] = []
-  for (const item of wanted) {
+  for (const item of listenAddresses(settings)) {
     const port = item.portFromIndex >= 0 ? ports[item.portFromIndex] : item.port
-    const dualStack = item.dualStack && !settings.ipv6_only
-    const hold = holdAddress({ ...item, port, dualStack }, shared)
+    const hold = holdAddress({ ...item, port }, shared)
     ports.push(hold?.port ?? 0)
-    if (hold !== null) held.push({ item, port: hold, dualStack })
+    if (hold !== null) held.push({ item, port: hold })
   }
   if (held.length === 0) throw new StartError('this machine has no address to listen on')
   return {
     addresses: held.map(({ item, port }) => ({ ...item, port: port.port })),
-    servers: held.map(({ item, port, dualStack }) => ({
+    servers: held.map(({ item, port }) => ({
       hostname: item.host,
       port: port.port,
-      ipv6Only: item.family === 6 && !dualStack,
+      ipv6Only: item.family === 6 && !item.dualStack,
     })),
     release: () => {
       for (const { port } of held) releaseTcpPort(port)

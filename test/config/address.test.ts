@@ -41,6 +41,7 @@ describe('a remedy fits the mistake:', () => {
     ['udp://0.0.0.0:3000', 'only address and port'],
     ['"0.0.0.0:3000"', 'one pair of quotes'],
     ["'0.0.0.0:3000", 'one pair of quotes'],
+    ['“0.0.0.0:3000”', 'one pair of quotes'],
     ['0.0.0.0:', 'port from 0 to 65535'],
     ['0.0.0.0:65536', 'port from 0 to 65535'],
     ['0.0.0.0:-1', 'port from 0 to 65535'],

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { addressText } from '../../src/config/address.ts'
-import { duplicatesOf, listenAddresses } from '../../src/config/listen.ts'
+import { duplicatesOf, listenAddresses, listenFindings } from '../../src/config/listen.ts'
 
 /** Each entry as text: address, then its properties. */
-function plan(address: string | string[], addressIpv6: string): string[] {
-  return listenAddresses(address, addressIpv6).map((item) =>
+function plan(address: string | string[], address_ipv6: string, ipv6_only = false): string[] {
+  return listenAddresses({ address, address_ipv6, ipv6_only }).map((item) =>
     [
       addressText(item),
       ...(item.dualStack ? ['dual'] : []),
@@ -73,10 +73,40 @@ test("address_ipv6 = '' adds nothing", () => {
 
 test('duplicates are found in any spelling, and port 0 is none', () => {
   const duplicates = (address: string[], ipv6: string) =>
-    duplicatesOf(listenAddresses(address, ipv6))
+    duplicatesOf(listenAddresses({ address, address_ipv6: ipv6, ipv6_only: false }))
   expect(duplicates(['[2001:db8::1]:1', '[2001:0db8:0::1]:1'], 'auto')).toEqual(['[2001:db8::1]:1'])
   expect(duplicates(['127.0.0.1:1', '127.0.0.1:1', '127.0.0.1:1'], '')).toEqual(['127.0.0.1:1'])
   expect(duplicates(['[::]:1'], '[::]:1')).toEqual(['[::]:1'])
   expect(duplicates(['0.0.0.0:0', '0.0.0.0:0'], 'auto')).toEqual([])
   expect(duplicates(['0.0.0.0:1', '127.0.0.1:1'], 'auto')).toEqual([])
+})
+
+describe('ipv6_only', () => {
+  test('makes the IPv4 wildcard that of IPv6, which must be there', () => {
+    expect(plan('0.0.0.0:3000', 'auto', true)).toEqual(['[::]:3000'])
+    expect(plan('0.0.0.0:0', 'auto', true)).toEqual(['[::]:0'])
+    expect(plan(['0.0.0.0:1', '[::]:1', '0.0.0.0:2'], 'auto', true)).toEqual(['[::]:1', '[::]:2'])
+  })
+
+  test('takes IPv6 alone on [::]', () => {
+    expect(plan('[::]:3000', 'auto', true)).toEqual(['[::]:3000'])
+    expect(plan('[::]:3000', '', true)).toEqual(['[::]:3000'])
+  })
+
+  test('listens on address_ipv6 in place of the wildcard', () => {
+    expect(plan('0.0.0.0:3000', '[2001:db8::1]:1', true)).toEqual(['[2001:db8::1]:1'])
+    expect(plan([], '[::]:1', true)).toEqual(['[::]:1'])
+  })
+
+  const findings = (address: string | string[], address_ipv6: string) =>
+    listenFindings({ address, address_ipv6, ipv6_only: true }).map(({ text }) => text)
+
+  test('does not go with another IPv4 address, or with no IPv6 at all', () => {
+    expect(findings('0.0.0.0:3000', 'auto')).toEqual([])
+    expect(findings(['[::]:1', '192.0.2.1:1'], 'auto')).toEqual([
+      '[network] ipv6_only = true, but address names 192.0.2.1:1, which is IPv4: delete it there, or ' +
+        'set ipv6_only = false.',
+    ])
+    expect(findings('0.0.0.0:3000', '')[0]).toContain('the tracker would listen nowhere')
+  })
 })

@@ -148,6 +148,30 @@ describe('mistakes', () => {
   })
 })
 
+describe('typographic quotes', () => {
+  test.each([
+    ['[network]\naddress = “x”', "write address = 'x'"],
+    ['workers = “2”', 'write workers = 2'],
+    ['[network]\nuse_tls = “true”', 'write use_tls = true'],
+    ['log_level = ‘warn’', "write log_level = 'warn'"],
+    ['xylophone = “2”', "write xylophone = '2'"],
+  ])('%p: the line suggested is one that the setting takes', (text, remedy) => {
+    expect(load(text).problems[0]).toEndWith(remedy)
+    const fixed = text.replace(/[^\n]*$/, remedy.replace('write ', ''))
+    if (!text.startsWith('xylophone')) expect(load(fixed).problems).toEqual([])
+  })
+
+  test('around a secret show nothing of it', () => {
+    const [problem] = load('[network]\npassword = “hunter2”').problems
+    expect(problem).toContain('these are typographic quotes')
+    expect(problem).not.toContain('hunter2')
+  })
+
+  test('that no setting takes in any form are told without a line', () => {
+    expect(load('workers = “two”').problems[0]).toEndWith('are quotes here')
+  })
+})
+
 describe('an unknown key', () => {
   test.each([
     ['worker = 1', 'worker is not a setting of this program. Did you mean workers?'],
@@ -192,26 +216,87 @@ describe('an unknown key', () => {
 })
 
 describe('an unknown variable', () => {
-  test('is a warning that names the nearest one', () => {
+  test('is a problem, as an unknown key is, that names the nearest one', () => {
     const { problems, warnings } = load(null, {
       AQUATIC_NETWORK_ADRESS: 'x',
       AQUATIC_XYLOPHONE: 'x',
       PATH: 'x',
     })
-    expect(problems).toEqual([])
-    expect(warnings).toEqual([
+    expect(warnings).toEqual([])
+    expect(problems).toEqual([
       'environment variable AQUATIC_NETWORK_ADRESS names no setting of this program; ' +
         'did you mean AQUATIC_NETWORK_ADDRESS?',
-      'environment variable AQUATIC_XYLOPHONE names no setting of this program; ' +
-        'it may belong to another program',
+      'environment variable AQUATIC_XYLOPHONE names no setting of this program: unset it.',
     ])
   })
 
   test('for a key of other versions says what to do', () => {
-    expect(load(null, { AQUATIC_CLEANING_CLEAN_EVERY: '1' }).warnings).toEqual([
+    expect(load(null, { AQUATIC_CLEANING_CLEAN_EVERY: '1' }).problems).toEqual([
       'environment variable AQUATIC_CLEANING_CLEAN_EVERY is not a setting here: ' +
         'it is called [cleaning] interval.',
     ])
+  })
+
+  test.each([
+    ['AQUATIC_SERVICE_HOST', '10.0.0.1'],
+    ['AQUATIC_UDP_SERVICE_PORT', '3000'],
+    ['AQUATIC_SERVICE_PORT_TRACKER', '3000'],
+    ['AQUATIC_PORT', 'udp://10.0.0.1:3000'],
+    ['AQUATIC_WS_PORT_3000_TCP', 'tcp://10.0.0.1:3000'],
+    ['AQUATIC_PORT_3000_UDP_ADDR', '10.0.0.1'],
+    ['AQUATIC_COMPARE_OURS', '/somewhere/aquatic_udp'],
+    ['AQUATIC_UDP_EXECUTABLE', '/somewhere/aquatic_udp'],
+  ])('that others set and nobody wrote, %s, is none', (variable, value) => {
+    expect(load(null, { [variable]: value })).toMatchObject({ problems: [], warnings: [] })
+  })
+
+  test('that could be a port meant for us is a problem', () => {
+    expect(load(null, { AQUATIC_PORT: '3000' }).problems).toHaveLength(1)
+  })
+})
+
+describe('a setting of another program of the family', () => {
+  const relative = {
+    name: 'other',
+    settings: {
+      schema: {
+        threads: integer(1, { min: 0, max: 9 }, 'Threads.'),
+        network: section('Network.', { path: string('', {}, 'Path.') }),
+        storage: section('Storage.', { interval: integer(1, { min: 0, max: 9 }, 'Interval.') }),
+      },
+    },
+  }
+  const path = join(folderOfFile(), 'relative.toml')
+  const problemsOf = (text: string, environment: Environment = {}) => {
+    writeFileSync(path, text)
+    return loadSettings(settings, path, environment, { relatives: [relative] }).problems
+  }
+
+  test.each([
+    [
+      'threads = 2',
+      'threads is not a setting of this program. It belongs to other: delete the line.',
+    ],
+    [
+      '[network]\npath = "x"',
+      '[network] path is not a setting of this program. It belongs to other',
+    ],
+    ['[storage]\ninterval = 2', '[storage] is not a section of this program. It belongs to other'],
+  ])('is told as that: %p', (text, expected) => {
+    const problems = problemsOf(text)
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toContain(expected)
+  })
+
+  test('in the environment too', () => {
+    expect(problemsOf('', { AQUATIC_STORAGE_INTERVAL: '2' })).toEqual([
+      'environment variable AQUATIC_STORAGE_INTERVAL names no setting of this program; ' +
+        'it belongs to other: unset it.',
+    ])
+  })
+
+  test('is not thought of where the key has another place here', () => {
+    expect(problemsOf('[network]\nworkers = 1')[0]).toContain('It belongs before the first section')
   })
 })
 

@@ -146,4 +146,11 @@ describe('strings and lists', () => {
     expect(words.fromText('a, b,c')).toEqual({ value: ['a', 'b', 'c'] })
     expect(words.fromText('a,')).toEqual({ value: ['a', ''] })
   })
+
+  test('in the environment, a list may be written as in the file, and be empty', () => {
+    expect(words.fromText('[]')).toEqual({ value: [] })
+    expect(words.fromText(` ['a', "b"] `)).toEqual({ value: ['a', 'b'] })
+    expect(words.fromText('[::]')).toEqual({ value: '[::]' })
+    expect(words.fromText('[a], [b]')).toEqual({ value: ['[a]', '[b]'] })
+  })
 })

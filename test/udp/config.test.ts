@@ -20,6 +20,7 @@ const DEFAULTS: UdpConfig = {
   network: {
     address: '0.0.0.0:3000',
     address_ipv6: 'auto',
+    ipv6_only: false,
     socket_recv_buffer_size: 524288,
     poll_event_capacity: 4096,
   },

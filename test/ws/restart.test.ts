@@ -71,7 +71,7 @@ describe('after a restart', () => {
       const hash = newHash()
       const state = join(folder, 'state')
       const log = await completedOnce(keeping(state), hash)
-      expect(log).toContain('snapshot written: the completed downloads of 1 torrents')
+      expect(log).toContain('snapshot written: the completed downloads of 1 torrent,')
       expect(readdirSync(state).sort()).toEqual(['aquatic_ws.counts', 'aquatic_ws.lock'])
       expect(statSync(state).mode & 0o777).toBe(0o700)
       expect(statSync(join(state, 'aquatic_ws.counts')).mode & 0o777).toBe(0o600)
@@ -79,7 +79,7 @@ describe('after a restart', () => {
       await withTracker(keeping(state), (tracker) => stop(tracker))
       await withTracker(keeping(state), (tracker) =>
         withClient(tracker, async (client) => {
-          expect(tracker.stderr).toContain('restored the completed downloads of 1 torrents')
+          expect(tracker.stderr).toContain('restored the completed downloads of 1 torrent\n')
           expect(await countsOf(client, hash)).toEqual([1, 0])
           await complete(client, hash, 2)
           expect(await countsOf(client, hash)).toEqual([2, 1])

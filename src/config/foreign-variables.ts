@@ -1,0 +1,19 @@
+// Environment variables that begin as those of our settings do and are meant for others. Used by load.ts,
+// for which any further one is a mistake. Owns nothing.
+
+/**
+ * Kubernetes tells each container where the services of its namespace are. Of one that is called
+ * «aquatic» or «aquatic-udp» the variables begin with AQUATIC_, and nobody has written them by hand.
+ */
+const SERVICE_LINK =
+  /^AQUATIC_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/
+const SERVICE_PORT = /^AQUATIC_(\w+_)?PORT$/
+const SERVICE_URL = /^(tcp|udp|sctp):\/\//
+
+/** Where aquatic_bench and the tests find executables. */
+const EXECUTABLES = /^AQUATIC_(COMPARE_\w+|(UDP|WS)_EXECUTABLE)$/
+
+export function isForeign(variable: string, value: string): boolean {
+  if (SERVICE_LINK.test(variable) || EXECUTABLES.test(variable)) return true
+  return SERVICE_PORT.test(variable) && SERVICE_URL.test(value)
+}
