@@ -2,7 +2,9 @@
 // Called by the main thread at its start. Owns nothing.
 //
 // The monotonic clock starts anew with the machine. Within one start it tells exactly how much time
-// has passed, whatever happens to the wall clock; across starts only the wall clock can.
+// has passed, whatever happens to the wall clock; across starts only the wall clock can. A machine that
+// was restored from an image is the same start, and its monotonic clock goes on from that of the image: what
+// was written after the image was taken is then of a later second than now.
 import { readFileSync } from 'node:fs'
 import { nowMilliseconds } from '../os/clock.ts'
 
@@ -34,10 +36,14 @@ export function sameBoot(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0 && a.some((byte) => byte !== 0)
 }
 
+/** The monotonic clock has been set back between two moments. */
+export function ranBackwards(before: Moment, after: Moment): boolean {
+  return sameBoot(before.bootId, after.bootId) && after.monotonic < before.monotonic
+}
+
 /** Whole seconds from one moment to another, never less than 0: a wall clock may have been set back. */
 export function secondsBetween(before: Moment, after: Moment): number {
-  const passed = sameBoot(before.bootId, after.bootId)
-    ? after.monotonic - before.monotonic
-    : after.wall - before.wall
+  const isOneClock = sameBoot(before.bootId, after.bootId) && !ranBackwards(before, after)
+  const passed = isOneClock ? after.monotonic - before.monotonic : after.wall - before.wall
   return Math.max(0, Math.ceil(passed))
 }

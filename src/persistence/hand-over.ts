@@ -105,11 +105,13 @@ export class HandOver {
     }
     this.taker = line
     this.log.info('another process takes over')
-    if (await this.prepare(line)) {
+    const isServing = await this.prepare(line)
+    // Then this process has been told to stop already.
+    if (this.ending) return
+    if (isServing) {
       this.actions.stop()
       return
     }
-    if (this.ending) return
     this.given = false
     this.taker = null
     this.log.warn('the other process went away: this one goes on')

@@ -1,19 +1,22 @@
 // The secret of the connection ids, kept over a restart, so that clients need not connect anew.
 // Called by swarm-state.ts. Owns nothing: the secret is handed to the workers, and never logged.
 //
-//  0:8 «aquatick» │ 8:4 version │ 12:4 0 │ 16:16 start of the machine │ 32:32 secret │ 64:32 SHA-256 of all before
+//  0:8 «aquatick» │ 8:4 version │ 12:4 second of the monotonic clock, 0 from earlier versions
+//  │ 16:16 start of the machine │ 32:32 secret │ 64:32 SHA-256 of all before
 //
 // Ids carry the second of the monotonic clock, which starts anew with the machine. A secret of another
-// start is not used again: ids that were given out then would become valid once more, at some time.
+// start, or of a second that is yet to come, is not used again: ids that were given out then would
+// become valid once more, at some time.
 import { createHash } from 'node:crypto'
 import { FileFault, readRegularFile } from '../config/named-file.ts'
 import { SnapshotRefused } from './block-reader.ts'
-import { sameBoot } from './boot.ts'
+import { type Moment, sameBoot } from './boot.ts'
 import { PRIVATE_MODE, replaceFile } from './files.ts'
 
 const MAGIC = 'aquatick'
 const VERSION = 1
 const VERSION_AT = 8
+const MONOTONIC_AT = 12
 const BOOT_ID_AT = 16
 const SECRET_AT = 32
 const SUM_AT = 64
@@ -21,8 +24,8 @@ const FILE_BYTES = 96
 /** So that a longer one is refused for its checksum. */
 const FILE_BYTES_MAX = 4096
 
-/** The secret kept in a file; null when there is none, or none of this start of the machine. */
-export function readKey(path: string, bootId: Uint8Array): Uint8Array | null {
+/** The secret kept in a file; null when there is none, or none that can be used again. */
+export function readKey(path: string, now: Moment): Uint8Array | null {
   let bytes: Buffer
   try {
     bytes = readRegularFile(path, FILE_BYTES_MAX)
@@ -38,15 +41,17 @@ export function readKey(path: string, bootId: Uint8Array): Uint8Array | null {
   }
   const right = bytes.length === FILE_BYTES && sumOf(bytes).equals(bytes.subarray(SUM_AT))
   if (!right) throw new SnapshotRefused('is damaged: its checksum is wrong')
-  if (!sameBoot(bytes.subarray(BOOT_ID_AT, SECRET_AT), bootId)) return null
+  if (!sameBoot(bytes.subarray(BOOT_ID_AT, SECRET_AT), now.bootId)) return null
+  if (bytes.readUInt32LE(MONOTONIC_AT) > now.monotonic) return null
   return Uint8Array.from(bytes.subarray(SECRET_AT, SUM_AT))
 }
 
-export async function writeKey(path: string, bootId: Uint8Array, secret: Uint8Array) {
+export async function writeKey(path: string, now: Moment, secret: Uint8Array): Promise<void> {
   const bytes = Buffer.alloc(FILE_BYTES)
   bytes.write(MAGIC, 'latin1')
   bytes.writeUInt32LE(VERSION, VERSION_AT)
-  bytes.set(bootId, BOOT_ID_AT)
+  bytes.writeUInt32LE(now.monotonic, MONOTONIC_AT)
+  bytes.set(now.bootId, BOOT_ID_AT)
   bytes.set(secret, SECRET_AT)
   bytes.set(sumOf(bytes), SUM_AT)
   await replaceFile(path, PRIVATE_MODE, (write) => write(bytes))

@@ -7,7 +7,7 @@ import { peerKindOf } from '../swarm/layout.ts'
 import { restored, restorePiece, restoring } from '../swarm/restore.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { BlockReader } from './block-reader.ts'
-import { type Moment, secondsBetween } from './boot.ts'
+import { type Moment, ranBackwards, secondsBetween } from './boot.ts'
 import { BLOCK_IPV4, BLOCK_IPV6 } from './format.ts'
 
 export interface LoadRequest {
@@ -29,6 +29,8 @@ export interface LoadFigures {
   readonly refused: number
   /** The file's age. */
   readonly ageSeconds: number
+  /** The monotonic clock was ahead of now when the file was written. */
+  readonly clockRanBackwards: boolean
 }
 
 const STRIDES = new Map([
@@ -42,7 +44,8 @@ export function loadSnapshot(request: LoadRequest): LoadFigures | null {
   if (reader === null) return null
   try {
     const { end, bootId } = reader.check()
-    const ageSeconds = secondsBetween({ ...end, bootId }, request.now)
+    const written = { ...end, bootId }
+    const ageSeconds = secondsBetween(written, request.now)
     restoring.copiedAt = end.monotonic
     restoring.elapsed = ageSeconds
     restoring.now = request.now.monotonic
@@ -54,7 +57,7 @@ export function loadSnapshot(request: LoadRequest): LoadFigures | null {
         at = restorePiece(request.swarms, kind === BLOCK_IPV4, words, at)
       }
     }
-    return { ...restored, ageSeconds }
+    return { ...restored, ageSeconds, clockRanBackwards: ranBackwards(written, request.now) }
   } finally {
     reader.close()
   }

@@ -16,6 +16,7 @@ export class SwarmState implements State {
   readonly otherSuffixes = [KEY_SUFFIX]
   /** Of the connection ids: the one that was kept, or else the one that was given. */
   secret: Uint8Array
+  private readonly newSecret: Uint8Array
   private readonly swarms: Swarms
   private readonly maxAge: number
   private readonly countDownloads: boolean
@@ -23,27 +24,31 @@ export class SwarmState implements State {
   /** `maxAge`: `[cleaning] max_peer_age`; `secret`: for the case that none was kept. */
   constructor(swarms: Swarms, maxAge: number, countDownloads: boolean, secret: Uint8Array) {
     this.secret = secret
+    this.newSecret = secret
     this.swarms = swarms
     this.maxAge = maxAge
     this.countDownloads = countDownloads
   }
 
   open(use: UseFile, bootId: Uint8Array): void {
-    this.secret = use(KEY_SUFFIX, (path) => readKey(path, bootId)) ?? this.secret
+    this.secret = use(KEY_SUFFIX, (path) => readKey(path, momentNow(bootId))) ?? this.secret
   }
 
   begin(pathOf: (suffix: string) => string, bootId: Uint8Array): Promise<void> {
-    return writeKey(pathOf(KEY_SUFFIX), bootId, this.secret)
+    return writeKey(pathOf(KEY_SUFFIX), momentNow(bootId), this.secret)
   }
 
   load(path: string, bootId: Uint8Array): string | null {
     const { swarms, maxAge, countDownloads } = this
     const loaded = loadSnapshot({ path, swarms, now: momentNow(bootId), maxAge, countDownloads })
     if (loaded === null) return null
-    const { peers, tooOld, refused, ageSeconds } = loaded
+    const { peers, tooOld, refused, ageSeconds, clockRanBackwards } = loaded
+    // Ids that the kept one has given out would become valid once more, at some time.
+    if (clockRanBackwards) this.secret = this.newSecret
     const lost = refused === 0 ? '' : `, ${refused} beyond the limits`
     const age = counted(ageSeconds, 'second')
-    return `${counted(peers, 'peer')} from a snapshot ${age} old (${tooOld} too old${lost})`
+    const by = clockRanBackwards ? ' by the wall clock, as the monotonic one was set back' : ''
+    return `${counted(peers, 'peer')} from a snapshot ${age} old${by} (${tooOld} too old${lost})`
   }
 
   async write(request: WriteRequest): Promise<string> {

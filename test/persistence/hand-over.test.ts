@@ -30,7 +30,7 @@ describe('a stop in a take-over', () => {
     }))
 
   test('once the other has the snapshot: what it lacks is written, and the folder is its own', () =>
-    whileServing(async ({ folder, state, keeper }) => {
+    whileServing(async ({ folder, state, keeper, given }) => {
       state.isQuick = true
       const line = await taker(folder)
       expect(await line.next(NEXT_MS)).toBe('snapshot')
@@ -40,8 +40,12 @@ describe('a stop in a take-over', () => {
       state.isQuick = false
       const finished = keeper.finish()
       await state.until('write rest')
+      // It serves by now: that is no reason for a stop that would cut this one short.
+      line.send('serving')
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
       state.end()
       expect(await finished).toBe(true)
+      expect(given()).toBe(0)
       expect(await line.next(NEXT_MS)).toBe('rest')
       expect(state.events.slice(length)).toEqual(['write rest', 'written rest'])
       expect(existsSync(join(folder, 'test.sock'))).toBe(true)

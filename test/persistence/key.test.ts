@@ -2,12 +2,13 @@ import { expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Moment } from '../../src/persistence/boot.ts'
 import { readKey, writeKey } from '../../src/persistence/key.ts'
 import { folderOfFile } from '../support/folder.ts'
 
 const folder = folderOfFile()
 
-const BOOT = new Uint8Array(16).fill(1)
+const BOOT: Moment = { bootId: new Uint8Array(16).fill(1), monotonic: 1000, wall: 0 }
 const SECRET = new Uint8Array(32).map((_, i) => i)
 const path = join(folder, 'key')
 
@@ -20,9 +21,18 @@ test('a key comes back, readable by its owner only', async () => {
 
 test('a key of another start of the machine, or of an unknown one, is not used', async () => {
   await writeKey(path, BOOT, SECRET)
-  expect(readKey(path, new Uint8Array(16).fill(2))).toBeNull()
-  await writeKey(path, new Uint8Array(16), SECRET)
-  expect(readKey(path, new Uint8Array(16))).toBeNull()
+  expect(readKey(path, { ...BOOT, bootId: new Uint8Array(16).fill(2) })).toBeNull()
+  const unknown = { ...BOOT, bootId: new Uint8Array(16) }
+  await writeKey(path, unknown, SECRET)
+  expect(readKey(path, unknown)).toBeNull()
+})
+
+test('a key of a second that is yet to come is not used: the machine was restored from an image', async () => {
+  await writeKey(path, BOOT, SECRET)
+  expect(readKey(path, { ...BOOT, monotonic: 999 })).toBeNull()
+  // The wall clock has no say in it.
+  expect(readKey(path, { ...BOOT, monotonic: 1001, wall: -100_000 })).toEqual(SECRET)
+  expect(readKey(path, { ...BOOT, monotonic: 2 ** 31 + 5 })).toEqual(SECRET)
 })
 
 test('what is no file is not waited for', () => {

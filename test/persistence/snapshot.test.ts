@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { SnapshotStopped } from '../../src/persistence/block-writer.ts'
 import { momentNow } from '../../src/persistence/boot.ts'
+import { END_BYTES, readEnd, type SnapshotEnd, SUM_BYTES } from '../../src/persistence/format.ts'
 import { type LoadFigures, loadSnapshot } from '../../src/persistence/read.ts'
 import { writeSnapshot } from '../../src/persistence/write.ts'
 import { folderOfFile } from '../support/folder.ts'
@@ -39,6 +40,11 @@ function load(harness: Harness, path: string, options: LoadOptions = {}): LoadFi
   const loaded = loadSnapshot({ path, swarms, now, maxAge: MAX_AGE, countDownloads: true })
   if (loaded === null) throw new Error('no file')
   return loaded
+}
+
+function endOf(path: string): SnapshotEnd {
+  const bytes = readFileSync(path)
+  return readEnd(bytes.subarray(bytes.length - SUM_BYTES - END_BYTES))
 }
 
 const clock = () => momentNow(BOOT).monotonic
@@ -203,6 +209,32 @@ describe('ages', () => {
       expect(load(new Harness(), path, { later: 1000, wallLater })).toMatchObject({ peers: 1 })
       expect(load(new Harness(), path, { later: 1300, wallLater })).toMatchObject({ tooOld: 1 })
     }
+  })
+
+  test('go by the wall clock when the monotonic one was set back, as by an image of the machine', async () => {
+    const before = new Harness()
+    const now = clock()
+    for (const age of [0, 600, 1100]) before.announce('ipv4', 1, age, { now: now - age })
+    const path = newPath()
+    await write(before, path)
+    const after = new Harness()
+    const loaded = load(after, path, { later: -5000, wallLater: 400 })
+    expect(loaded).toMatchObject({ peers: 2, tooOld: 1, clockRanBackwards: true })
+    const ages = new Exporter('ipv4', after)
+      .finish(10)
+      .map(({ seen }) => (now - 5000 - seen) & 0x7fff)
+    ages.sort((a, b) => a - b)
+    for (const [i, age] of [400, 1000].entries()) {
+      expect(ages[i]).toBeGreaterThanOrEqual(age)
+      expect(ages[i]).toBeLessThan(age + 10)
+    }
+    // Of the same second, and of the second before it: the clock stands, or ran backwards.
+    const { monotonic } = endOf(path)
+    const at = (second: number) => load(new Harness(), path, { later: second - clock() })
+    expect(at(monotonic).clockRanBackwards).toBe(false)
+    expect(at(monotonic - 1).clockRanBackwards).toBe(true)
+    const elsewhere = load(new Harness(), path, { bootId: OTHER_BOOT, later: -5000 })
+    expect(elsewhere.clockRanBackwards).toBe(false)
   })
 
   test('never become less because the wall clock was set back', async () => {

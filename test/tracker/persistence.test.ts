@@ -1,12 +1,13 @@
 // What both trackers do with the folder of [persistence], as processes: who may use it, and what a stop is
 // worth. When what is written, test/persistence/keeper.test.ts tells.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { LineSocket } from '../../src/persistence/line-socket.ts'
 import { whileHeld } from '../persistence/folders.ts'
 import { inFolder } from '../support/folder.ts'
+import { announceRequest } from '../support/packets.ts'
 import {
   EXECUTABLE,
   listenOn,
@@ -161,3 +162,40 @@ test('what a process knew whose successor died is known to the next', () =>
       })
     }),
   ))
+
+/** Its monotonic clock is ahead of the machine's, as that of one whose image was taken before. */
+const AHEAD = ['unshare', '--fork', '--kill-child', '--time', '--monotonic', '100000', '--']
+const mayRunAhead = Bun.spawnSync([...AHEAD, 'true']).exitCode === 0
+
+test.skipIf(!mayRunAhead).each([
+  ['with a snapshot', true],
+  ['killed before the first', false],
+])(
+  'after the clock was set back, %s, ids begin anew and ages go on by the wall clock',
+  (_, isStopped) =>
+    inFolder((folder) =>
+      withClient('127.0.0.1', async (client) => {
+        const options = keeping(EXECUTABLE, folder)
+        const id = await withTracker({ ...options, prefix: AHEAD }, async (old) => {
+          await client.announce(old.at(), { infoHash: INFO_HASH, port: 1001, left: 1n })
+          const connectionId = await client.connect(old.at())
+          if (isStopped) {
+            // The process beside unshare, which hands no signals on.
+            Bun.spawnSync(['pkill', '-TERM', '-P', String(old.pid)])
+            await old.waitForEnd()
+          }
+          return connectionId
+        })
+        const firstAt = statSync(join(folder, 'aquatic_udp.key')).mtimeMs
+        while (Date.now() < firstAt + 2000) await new Promise(setImmediate)
+        await withTracker(options, async (tracker) => {
+          const to = tracker.at()
+          const counts = await client.scrape(to, INFO_HASH)
+          expect(counts.leechers).toBe(isStopped ? 1 : 0)
+          if (isStopped) expect(tracker.stderr).toMatch(/[1-9]\d* seconds? old by the wall clock/)
+          const stale = announceRequest(id, { infoHash: INFO_HASH, port: 1002 })
+          expect(await client.isSilent(stale, to)).toBe(true)
+        })
+      }),
+    ),
+)
