@@ -1,9 +1,9 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { doorbellPort } from '../../src/channel/doorbell.ts'
-import { createSleepWord } from '../../src/channel/inbox.ts'
-import { createRing, RingWriter } from '../../src/channel/ring.ts'
+import { Doorbell, doorbellPort } from '../../src/channel/doorbell.ts'
+import { createSleepWord, Inbox } from '../../src/channel/inbox.ts'
+import { createRing, RingReader, RingWriter } from '../../src/channel/ring.ts'
 import { DoorbellWaker } from '../../src/channel/waker.ts'
 import { type DoorbellReport, REPORT } from './doorbell-worker.ts'
 
@@ -91,4 +91,53 @@ test('a receiver that has closed its bell can end', async () => {
   const ended = once(worker, 'exit')
   worker.postMessage('close')
   await ended
+})
+
+/** A receiver in this thread, whose ring is never empty when `isBusy`. */
+function localReceiver(isBusy: boolean) {
+  const ring = createRing(64)
+  const writer = new RingWriter(ring, 1)
+  const reader = new RingReader(ring)
+  const { bell, heard } = doorbellPort()
+  let calls = 0
+  const add = () => {
+    writer.append(writer.room(1), 1)
+    writer.publish()
+  }
+  const doorbell = new Doorbell(new Inbox([reader], createSleepWord()), [heard], () => {
+    calls++
+    reader.refresh()
+    while (reader.next() !== 0);
+    reader.release()
+    if (isBusy && calls < 1000) add()
+  })
+  return { doorbell, bell, calls: () => calls }
+}
+
+test('a receiver that always has something lets other events have their turn', async () => {
+  const { doorbell, calls } = localReceiver(true)
+  const rounds = calls()
+  expect(rounds).toBe(16)
+  await new Promise(setImmediate)
+  expect(calls()).toBe(2 * rounds)
+  doorbell.close()
+})
+
+test('a bell that was closed is served no more, whether it was about to or is rung', async () => {
+  const busy = localReceiver(true)
+  const idle = localReceiver(false)
+  busy.doorbell.close()
+  idle.doorbell.close()
+  const before = [busy.calls(), idle.calls()]
+  idle.bell.postMessage(0)
+  // A message of a port that is open comes sooner than one that was sent behind it.
+  const { port1, port2 } = new MessageChannel()
+  const later = new Promise((resolve) => {
+    port2.onmessage = resolve
+  })
+  port1.postMessage(0)
+  await later
+  for (let i = 0; i < 3; i++) await new Promise(setImmediate)
+  expect([busy.calls(), idle.calls()]).toEqual(before)
+  port1.close()
 })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { createRing, RingReader, RingWriter, ringFill } from '../../src/channel/ring.ts'
 import { randomWords } from '../support/random.ts'
 
@@ -144,6 +144,15 @@ describe('a writer that waits for room', () => {
     const before = performance.now()
     expect(ends.writer.waitForRoom(7, 20)).toBe(false)
     expect(performance.now() - before).toBeGreaterThan(19)
+  })
+
+  test('sleeps while it waits', () => {
+    const ends = pair(16, 7)
+    while (write(ends, [1, 2, 3, 4, 5, 6, 7]));
+    ends.writer.publish()
+    using wait = spyOn(Atomics, 'wait')
+    expect(ends.writer.waitForRoom(7, 20)).toBe(false)
+    expect(wait.mock.results[0]?.value).toBe('timed-out')
   })
 
   test('does not wait where there is room', () => {
