@@ -1,5 +1,10 @@
 import { expect, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
 import { Arena, createArena, PAGE_BYTES, PAGE_WORDS } from '../../src/memory/arena.ts'
+import { addressOf } from '../../src/os/ffi.ts'
+
+const MIB = 2 ** 20
+const HUGE = existsSync('/sys/kernel/mm/transparent_hugepage')
 
 function arenaOf(pages: number): Arena {
   return new Arena(createArena(pages * PAGE_BYTES))
@@ -31,6 +36,36 @@ test('an arena is rounded up to whole pages', () => {
   const arena = new Arena(createArena(2 * PAGE_BYTES + 1))
   expect(arena.words.length).toBe(3 * PAGE_WORDS)
 })
+
+test('an arena ends where a buffer of the runtime does', () => {
+  expect(createArena(2 ** 40).words.byteLength).toBe(2 ** 32)
+})
+
+test.skipIf(!HUGE)(
+  `huge pages are for what lies beyond the first 4 MiB${HUGE ? '' : ' (skipped: the system has none)'}`,
+  () => {
+    const buffers = createArena(16 * MIB)
+    const base = addressOf(new Int32Array(buffers.words))
+    expect(hasHugePages(base + PAGE_BYTES)).toBe(false)
+    expect(hasHugePages(base + 4 * MIB - PAGE_BYTES)).toBe(false)
+    expect(hasHugePages(base + 4 * MIB)).toBe(true)
+    expect(hasHugePages(base + 16 * MIB - PAGE_BYTES)).toBe(true)
+    expect(buffers.words.byteLength).toBe(16 * MIB)
+  },
+)
+
+/** Whether the system was told to use them at this address. */
+function hasHugePages(address: number): boolean {
+  const areas = readFileSync('/proc/self/smaps', 'latin1').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+  const area = areas.find((text) => {
+    const [from, to] = text
+      .split(' ', 1)[0]
+      .split('-')
+      .map((hex) => Number.parseInt(hex, 16))
+    return from <= address && address < to
+  })
+  return / hg\b/.test(/^VmFlags:.*$/m.exec(area ?? '')?.[0] ?? '')
+}
 
 test('two views of one arena hand out each page once', () => {
   const buffers = createArena(9 * PAGE_BYTES)

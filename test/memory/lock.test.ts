@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { lock, unlock } from '../../src/memory/lock.ts'
@@ -34,6 +34,20 @@ describe('the lock', () => {
     expect(memory[LOCK]).toBe(0)
     expect(lock(memory, LOCK)).toBe(0)
     unlock(memory, LOCK)
+  })
+
+  // A sleeper that nobody wakes looks again by itself, so that only the call shows.
+  test('wakes one sleeper where there may be some, and makes no call where there is none', () => {
+    const memory = words()
+    using notify = spyOn(Atomics, 'notify')
+    lock(memory, LOCK)
+    unlock(memory, LOCK)
+    expect(notify).not.toHaveBeenCalled()
+    lock(memory, LOCK)
+    memory[LOCK] = 2
+    unlock(memory, LOCK)
+    expect(notify.mock.calls as unknown[]).toEqual([[memory, LOCK, 1]])
+    expect(memory[LOCK]).toBe(0)
   })
 
   // A hold so long that others sleep is rare in the first, the rule in the second.
