@@ -47,7 +47,7 @@ export interface Executable<S extends Schema> extends Program<S> {
    * For a start, before anything is written: may begin it anew in this process, with fewer rights. Throws
    * as `run` does.
    */
-  prepare?: (config: ConfigOf<S>, start: StartLine) => void
+  prepare?: (config: ConfigOf<S>, start: StartLine) => Promise<void>
   /**
    * Starts the program. A StartError thrown here ends the process with its message alone, any other
    * error with its stack. A program that is done when this returns gives its exit code.
@@ -112,7 +112,7 @@ async function runCommand<S extends Schema>(
   const loaded = loadSettings(settings, line.configPath, environment, { relatives })
   if (line.action === 'run' && loaded.problems.length === 0) {
     try {
-      executable.prepare?.(loaded.config, { ...line, readOnce: loaded.readOnce })
+      await executable.prepare?.(loaded.config, { ...line, readOnce: loaded.readOnce })
     } catch (error) {
       return failed(name, error)
     }

@@ -103,6 +103,7 @@ const SYMBOLS = {
   prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
   capget: { args: [pointer, pointer], returns: i32 },
   capset: { args: [pointer, pointer], returns: i32 },
+  sigprocmask: { args: [i32, pointer, pointer], returns: i32 },
   execv: { args: [pointer, pointer], returns: i32 },
   memfd_create: { args: [pointer, u32], returns: i32 },
   fchown: { args: [i32, u32, u32], returns: i32 },

@@ -7,21 +7,32 @@ import { clearInheritable, confineThread, execute, isConfined } from '../os/conf
 import { SystemError } from '../os/error.ts'
 import { newMemoryFile } from '../os/memory-file.ts'
 import { isRoot } from '../os/privileges.ts'
+import { holdSignals, letSignalsGo } from '../os/signal-mask.ts'
 import { HEALTH_CHECK } from './health-check.ts'
 import type { PrivilegeConfig } from './privileges.ts'
+import { SIGNAL_NUMBERS, signals } from './signals.ts'
 
 /** Returns when the process is confined, or need not be; otherwise the program starts again. */
-export function confineStart({ drop_privileges }: PrivilegeConfig, start: StartLine): void {
+export async function confineStart(
+  { drop_privileges }: PrivilegeConfig,
+  start: StartLine,
+): Promise<void> {
   // Who is not root is told so when the tracker starts.
   if (!drop_privileges || start.values.has(HEALTH_CHECK.name) || !isRoot()) return
   try {
     if (isConfined()) {
+      letSignalsGo(SIGNAL_NUMBERS)
       clearInheritable()
       return
     }
     // The name, as the link shows it, is what ps, pidof and systemd know the process by.
     const program = readlinkSync('/proc/self/exe')
     const args = argumentsOf(start)
+    // The program that takes this one's place knows nothing of signals that this one has taken: one that
+    // has come is heard now, and those that come from here on wait for the other.
+    holdSignals(SIGNAL_NUMBERS)
+    signals.opening()
+    await Bun.sleep(1)
     confineThread()
     execute(program, args)
   } catch (error) {

@@ -16,6 +16,9 @@ export type OtherSignal = (typeof OTHERS)[number]
 
 type Phase = 'command' | 'opening' | 'starting' | 'serving' | 'stopping'
 
+/** All that the tracker has handlers for. */
+export const SIGNAL_NUMBERS = [...STOPS, ...OTHERS].map((name) => constants.signals[name])
+
 /** As shells have it for what a signal has ended. */
 const KILLED_CODE = 128
 

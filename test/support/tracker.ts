@@ -105,7 +105,7 @@ export class Tracker {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
-      env: { PATH: process.env.PATH ?? '', ...EXACT_INTERVALS, ...schedule(), ...env },
+      env: { PATH: process.env.PATH ?? '', ...EXACT_INTERVALS, ...schedule(program), ...env },
       cwd: cwd ?? this.folder,
     })
     this.outputEnd = this.collect(this.child.stderr)
@@ -195,7 +195,9 @@ export class Tracker {
   }
 }
 
-function schedule(): Record<string, string> {
+/** `aquatic_ws` has no request workers. */
+function schedule(program: readonly string[]): Record<string, string> {
+  if (program.includes(WS_EXECUTABLE)) return {}
   const count = currentRequestWorkers()
   return count === 0 ? {} : { [REQUEST_WORKERS]: String(count) }
 }

@@ -1,0 +1,28 @@
+// Holds signals back, and lets them go: while a program takes the place of another in the same process,
+// there is nobody who could handle one. The kernel keeps the mask of the thread that executes, and with it
+// what has come meanwhile. Used by process/confine.ts in the main thread. Owns nothing.
+import { SystemError } from './error.ts'
+import { addressOf, errno, libc, nativeWords } from './ffi.ts'
+
+const SIG_BLOCK = 0
+const SIG_UNBLOCK = 1
+
+/** sigset_t, of which the signals up to 32 are the first word. */
+const SET_WORDS = 32
+
+/** In this thread, and in those that it starts from now on. Throws SystemError. */
+export function holdSignals(numbers: readonly number[]): void {
+  change(SIG_BLOCK, numbers)
+}
+
+/** What has come meanwhile comes now. Throws SystemError. */
+export function letSignalsGo(numbers: readonly number[]): void {
+  change(SIG_UNBLOCK, numbers)
+}
+
+function change(how: number, numbers: readonly number[]): void {
+  const set = nativeWords(SET_WORDS)
+  for (const number of numbers) set[0] |= 1 << (number - 1)
+  const failed = libc.sigprocmask(how, addressOf(set) as never, null as never)
+  if (failed < 0) throw new SystemError('sigprocmask', errno())
+}
