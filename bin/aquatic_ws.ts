@@ -32,7 +32,9 @@ if (isMainThread) {
       const seconds = context.values.get(HEALTH_CHECK.name)
       const { network } = config
       if (seconds !== undefined) {
-        return checkHealth(network, seconds, (address) => askForScrape(address, network.use_tls))
+        return checkHealth(network, seconds, (address) =>
+          askForScrape(address, network.use_tls, network.proxy_header),
+        )
       }
       return runWsTracker(config, version, new URL(import.meta.url), context)
     },

@@ -1,10 +1,14 @@
-// Where a client comes from: its address as the socket tells, or as a trusted proxy does, and the key
-// that its connections are counted under. Called by upgrade.ts once per handshake. Owns nothing.
+// Where a client comes from: its address as the socket tells, or as trusted proxies do, and the key that
+// its connections are counted under. Called by upgrade.ts once per handshake. Owns nothing.
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 
 const MAPPED_PREFIX = '::ffff:'
 const IPV4_BITS = 32
 const IPV6_BITS = 128
+
+export const DEFAULT_PROXY_HEADER = 'X-Forwarded-For'
+/** RFC 7239; all others are lists of addresses, or one. */
+const FORWARDED = 'forwarded'
 
 /** What connections are counted under: an IPv4 address, or the /64 network of an IPv6 one. */
 export interface AddressKey {
@@ -12,29 +16,65 @@ export interface AddressKey {
   low: number
 }
 
+/** Whether a header counted: not from just anybody, and not when it names no address. */
+export type HeaderUse = 'believed' | 'not trusted' | 'missing' | 'not understood'
+
+export interface Client {
+  readonly address: string
+  readonly header: HeaderUse
+}
+
 export class ProxyList {
+  /** As settings have it, for messages. */
+  readonly header: string
   private readonly list = new BlockList()
+  private readonly keys: readonly AddressKey[]
   private readonly empty: boolean
+  private readonly read: (header: string) => string[]
 
   /** `networks`: addresses and networks (`192.0.2.0/24`), checked before. */
-  constructor(networks: readonly string[]) {
+  constructor(networks: readonly string[], header = DEFAULT_PROXY_HEADER) {
+    this.header = header
+    this.read = header.toLowerCase() === FORWARDED ? forwardedFor : addressList
     this.empty = networks.length === 0
-    for (const text of networks) {
-      const { address, bits } = parseNetwork(text) ?? raise(text)
+    const parsed = networks.map((text) => parseNetwork(text) ?? raise(text))
+    for (const { address, bits } of parsed) {
       this.list.addSubnet(address, bits, isIPv4(address) ? 'ipv4' : 'ipv6')
     }
+    this.keys = parsed.map(({ address }) => addressKey(address))
   }
 
   /**
-   * The client's address. From a trusted proxy it is the last one of `X-Forwarded-For`: the proxy wrote
-   * that, anything before it may come from the client.
+   * The client's address. Each proxy adds whom it has seen, so from the last one on, as long as it is a
+   * trusted proxy, the one before it is believed. What the client itself sent stands before all of them.
    */
-  clientOf(socketAddress: string, forwardedFor: string | null): string {
-    const direct = withoutMapping(socketAddress)
-    if (this.empty || forwardedFor === null) return direct
-    if (!this.list.check(direct, isIPv4(direct) ? 'ipv4' : 'ipv6')) return direct
-    const last = withoutMapping(forwardedFor.slice(forwardedFor.lastIndexOf(',') + 1).trim())
-    return isIPv4(last) || isIPv6(last) ? last : direct
+  clientOf(socketAddress: string, header: string | null): Client {
+    let address = withoutMapping(socketAddress.split('%')[0])
+    if (!this.trusts(address)) return { address, header: 'not trusted' }
+    if (header === null || header.trim() === '') return { address, header: 'missing' }
+    const hops = this.read(header)
+    for (let i = hops.length - 1; i >= 0; i--) {
+      const hop = addressOfHop(hops[i])
+      // A proxy that says nothing of use about its client stands for it.
+      if (hop === null) return { address, header: 'not understood' }
+      address = hop
+      if (!this.trusts(address)) break
+    }
+    return { address, header: hops.length === 0 ? 'not understood' : 'believed' }
+  }
+
+  /** Whether an address of a key is a proxy's. */
+  trustsKey({ high, low }: AddressKey): boolean {
+    return (
+      this.keys.some((key) => key.high === high && key.low === low) ||
+      this.trusts(keyAddress({ high, low }))
+    )
+  }
+
+  private trusts(address: string): boolean {
+    if (this.empty) return false
+    if (isIPv4(address)) return this.list.check(address, 'ipv4')
+    return isIPv6(address) && this.list.check(address, 'ipv6')
   }
 }
 
@@ -50,6 +90,50 @@ export function parseNetwork(text: string): { address: string; bits: number } | 
 
 function raise(text: string): never {
   throw new Error(`the network ${text} was not checked`)
+}
+
+/** What the header says when it names this machine. */
+export function headerOfHost(header: string): string {
+  return header.toLowerCase() === FORWARDED ? 'for=127.0.0.1' : '127.0.0.1'
+}
+
+function addressList(header: string): string[] {
+  return header.split(',')
+}
+
+/** The `for` of each element, '' for one without. */
+function forwardedFor(header: string): string[] {
+  return splitOutsideQuotes(header, ',').map((element) => {
+    const pairs = splitOutsideQuotes(element, ';').map((pair) => pair.trim())
+    const value = pairs.find((pair) => /^for=/i.test(pair))?.slice('for='.length) ?? ''
+    const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(value)
+    return quoted === null ? value : quoted[1].replace(/\\(.)/g, '$1')
+  })
+}
+
+function splitOutsideQuotes(text: string, separator: string): string[] {
+  const parts: string[] = []
+  let from = 0
+  let quoted = false
+  for (let i = 0; i < text.length; i++) {
+    if (quoted && text[i] === '\\') i++
+    else if (text[i] === '"') quoted = !quoted
+    else if (text[i] === separator && !quoted) {
+      parts.push(text.slice(from, i))
+      from = i + 1
+    }
+  }
+  parts.push(text.slice(from))
+  return parts
+}
+
+/** An address, alone or with a port: 192.0.2.1:5001, [2001:db8::1]:5001. Null for anything else. */
+function addressOfHop(text: string): string | null {
+  const hop = text.trim()
+  const [, bracketed] = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop) ?? []
+  const [, ipv4] = /^([\d.]+)(?::\d{1,5})?$/.exec(hop) ?? []
+  const address = withoutMapping((bracketed ?? ipv4 ?? hop).split('%')[0])
+  return isIPv4(address) || isIPv6(address) ? address : null
 }
 
 function withoutMapping(address: string): string {
@@ -72,6 +156,13 @@ export function addressKey(address: string): AddressKey {
     groups.push(...behind)
   }
   return { high: (groups[0] << 16) | groups[1], low: (groups[2] << 16) | groups[3] }
+}
+
+/** An address that has this key. */
+function keyAddress({ high, low }: AddressKey): string {
+  if (high === 0) return [24, 16, 8, 0].map((shift) => (low >>> shift) & 255).join('.')
+  const groups = [high >>> 16, high & 0xffff, low >>> 16, low & 0xffff]
+  return `${groups.map((group) => group.toString(16)).join(':')}::`
 }
 
 function groupsOf(text: string): number[] {

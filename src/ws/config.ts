@@ -22,7 +22,7 @@ import {
   PEER_AGE_SEC_MAX,
   WORKERS_MAX,
 } from '../tracker/settings.ts'
-import { parseNetwork } from './client-address.ts'
+import { DEFAULT_PROXY_HEADER, parseNetwork } from './client-address.ts'
 import { crossCheck } from './config-checks.ts'
 import { retiredKeys } from './retired-keys.ts'
 
@@ -77,11 +77,22 @@ const network = section('Where the tracker listens, its certificate, and what me
   trusted_proxies: stringOrList(
     '',
     { allowed: "'', an address or a network such as '192.0.2.0/24'", check: checkNetwork },
-    `Reverse proxies, whose header X-Forwarded-For is believed: its last address counts as the
-    client's. '' believes nobody.
+    `Reverse proxies, whose proxy_header is believed: its last address that is not one of them counts
+    as the client's. With several in a row, name all of them. '' believes nobody.
 
     Without it all clients behind a proxy count as one address, and [limits]
     max_connections_per_ip is for all of them together.`,
+  ),
+  proxy_header: string(
+    DEFAULT_PROXY_HEADER,
+    { allowed: 'the name of an HTTP header', check: checkHeaderName },
+    `The header in which trusted proxies name their clients: X-Forwarded-For, X-Real-IP, Forwarded
+    (RFC 7239), CF-Connecting-IP, or any other that has addresses, with or without ports, separated
+    by commas.
+
+    Name the one that the proxy itself writes or adds to. A header that it only passes on is what
+    clients say. Those without it, or with one that names no address, count as the proxy; a log line
+    says so once a minute.`,
   ),
   allowed_origins: stringOrList(
     '',
@@ -343,6 +354,11 @@ export const wsProgram = {
 function checkNetwork(text: string) {
   if (text === '' || parseNetwork(text) !== null) return null
   return { fault: 'is no address or network', remedy: "Write one such as '192.0.2.0/24'" }
+}
+
+function checkHeaderName(text: string) {
+  if (/^[a-z0-9-]{1,64}$/i.test(text)) return null
+  return { fault: 'is no name of a header', remedy: `Write one such as '${DEFAULT_PROXY_HEADER}'` }
 }
 
 function checkOrigin(text: string) {

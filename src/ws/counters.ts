@@ -54,6 +54,8 @@ export const COUNTERS = [
   'rejected_requests_per_connection',
   'rejected_requests_per_address',
   'closed_requests',
+  'proxy_header_missing',
+  'proxy_header_not_understood',
 ] as const
 
 export type CounterName = (typeof COUNTERS)[number]
@@ -106,6 +108,8 @@ export const REJECTED_PEER_IDS_PER_TORRENT = 43
 export const REJECTED_REQUESTS_PER_CONNECTION = 44
 export const REJECTED_REQUESTS_PER_ADDRESS = 45
 export const CLOSED_REQUESTS = 46
+export const PROXY_HEADER_MISSING = 47
+export const PROXY_HEADER_NOT_UNDERSTOOD = 48
 
 /** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)

@@ -30,6 +30,7 @@ const LIVE: ReadonlySet<string> = new Set([
   'persistence.interval_minutes',
   'scrape_export.cleanings',
   'network.trusted_proxies',
+  'network.proxy_header',
   'network.allowed_origins',
 ])
 
@@ -51,6 +52,7 @@ export interface WorkerSettings {
   readonly backlogs: BacklogLimits
   readonly requestRates: RequestRates
   readonly trustedProxies: readonly string[]
+  readonly proxyHeader: string
   readonly allowedOrigins: readonly string[]
   /** Tell the main thread of clients that are refused, or closed for what they did. */
   readonly reports: boolean
@@ -95,6 +97,7 @@ export function workerSettings(
       inAll: limits.max_total_backlog_bytes / workers,
     },
     trustedProxies: listOf(network.trusted_proxies),
+    proxyHeader: network.proxy_header,
     allowedOrigins: listOf(network.allowed_origins),
     reports: log_level === 'debug' || log_level === 'trace',
     cleaningInterval: cleaning.interval,

@@ -163,7 +163,7 @@ class SocketWorker {
     this.handler = new Handler(parts, data.requests, counts)
     this.connectTo(data.exchange)
     this.upgrader = new Upgrader(connections, this.limits, counts, this.reports)
-    this.upgrader.configure(data.trustedProxies, data.allowedOrigins)
+    this.upgrader.configure(data)
     const tables = swarms.websocket.filter((_, i) => i % data.workers === data.index)
     const shared = data.workers > 1
     const { cleaningInterval, maxPeerAge } = data
@@ -207,7 +207,7 @@ class SocketWorker {
     this.sender.configure(settings.backlogs)
     this.requestLimits.configure(settings.requestRates)
     this.reports.wanted = settings.reports
-    this.upgrader.configure(settings.trustedProxies, settings.allowedOrigins)
+    this.upgrader.configure(settings)
   }
 
   /** Says goodbye to all clients, and ends the thread. Swarms end with the process, so nobody leaves them. */

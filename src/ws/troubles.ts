@@ -12,6 +12,13 @@ const LOSS_FROM = 0.001
 /** Single clients that ask too much are below this; half of all, when a proxy's clients count as one. */
 const REFUSED_REQUESTS_FROM = 0.2
 
+const PROXY_HEADER = {
+  from: 0,
+  what: 'connection',
+  remedy: () =>
+    'Let the proxy set that header to the address of its client, or name the one that it sets.',
+}
+
 /** `reading`: the newest; `limits`: those in force. */
 export function wsTroubles(reading: () => Reading, limits: () => Limits): TroubleSource[] {
   const of = (...names: CounterName[]) =>
@@ -73,11 +80,32 @@ export function wsTroubles(reading: () => Reading, limits: () => Limits): Troubl
         `Lost ${figure} ${when} on the way to another worker, offers or answers: it does not keep up.`,
       remedy: () => 'Give the tracker more cores, or lower socket_workers.',
     }),
+    ...proxyHeaderSources(of),
     ...fullSources({
       announces: () => of('requests_announce'),
       torrentsFull: () => of('rejected_torrents_full'),
       peersFull: () => of('rejected_peers_full'),
       limits,
+    }),
+  ]
+}
+
+function proxyHeaderSources(of: (...names: CounterName[]) => number): TroubleSource[] {
+  const shared = { ...PROXY_HEADER, all: () => of('connections_opened') }
+  return [
+    lossSource({
+      ...shared,
+      name: 'proxy_header_missing',
+      lost: () => of('proxy_header_missing'),
+      text: (figure, when) =>
+        `${figure} from trusted proxies ${when} without [network] proxy_header: they count as the proxy's own.`,
+    }),
+    lossSource({
+      ...shared,
+      name: 'proxy_header_not_understood',
+      lost: () => of('proxy_header_not_understood'),
+      text: (figure, when) =>
+        `${figure} from trusted proxies ${when} with no address in [network] proxy_header: they count as the proxy's own.`,
     }),
   ]
 }

@@ -6,11 +6,13 @@
 // limit counts.
 import type { Server } from 'bun'
 import { requestPath } from '../operations/request.ts'
-import { type AddressKey, addressKey, ProxyList } from './client-address.ts'
+import { type AddressKey, addressKey, type HeaderUse, ProxyList } from './client-address.ts'
 import type { ClientReports } from './client-reports.ts'
 import type { Connection, Connections } from './connection.ts'
 import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'
 import {
+  PROXY_HEADER_MISSING,
+  PROXY_HEADER_NOT_UNDERSTOOD,
   REFUSED_CONNECTIONS_FULL,
   REFUSED_CONNECTIONS_PER_ADDRESS,
   REFUSED_ORIGIN,
@@ -24,6 +26,13 @@ const RETRY_AFTER_SEC = '60'
 const PAGE = `This is a WebTorrent tracker. It speaks WebSocket: give your client this address with
 ws:// or wss:// in place of http:// or https://.
 `
+
+export interface UpgradeSettings {
+  readonly trustedProxies: readonly string[]
+  /** In which they tell of their clients. */
+  readonly proxyHeader: string
+  readonly allowedOrigins: readonly string[]
+}
 
 export class Upgrader {
   private readonly connections: Connections
@@ -46,8 +55,8 @@ export class Upgrader {
     this.reports = reports
   }
 
-  configure(trustedProxies: readonly string[], allowedOrigins: readonly string[]): void {
-    this.proxies = new ProxyList(trustedProxies)
+  configure({ trustedProxies, proxyHeader, allowedOrigins }: UpgradeSettings): void {
+    this.proxies = new ProxyList(trustedProxies, proxyHeader)
     this.origins = new Set(allowedOrigins.map((origin) => origin.toLowerCase()))
   }
 
@@ -60,10 +69,15 @@ export class Upgrader {
       return text(403, 'This origin is not allowed here.\n')
     }
     const socketAddress = server.requestIP(request)?.address ?? ''
-    const forwardedFor = request.headers.get('x-forwarded-for')
-    const key = addressKey(this.proxies.clientOf(socketAddress, forwardedFor))
+    const said = request.headers.get(this.proxies.header)
+    const { address, header } = this.proxies.clientOf(socketAddress, said)
+    if (header === 'missing') this.counts[PROXY_HEADER_MISSING]++
+    else if (header === 'not understood') this.counts[PROXY_HEADER_NOT_UNDERSTOOD]++
+    const key = addressKey(address)
     const admission = this.limits.enter(key.high, key.low)
-    if (admission !== ADMITTED) return this.refuse(admission, key)
+    if (admission !== ADMITTED) {
+      return this.refuse(admission, key, header === 'not trusted' && said === null ? null : header)
+    }
     return this.upgrade(request, server, key, now)
   }
 
@@ -87,15 +101,27 @@ export class Upgrader {
     return origin === null || this.origins.has(origin.toLowerCase())
   }
 
-  private refuse(admission: number, { high, low }: AddressKey): Response {
+  /** `header`: what was made of it; null when there is none, nor any need for one. */
+  private refuse(admission: number, { high, low }: AddressKey, header: HeaderUse | null): Response {
     const full = admission === FULL
     this.reports.tell(full ? 'full' : 'fullForAddress', high, low)
     this.counts[full ? REFUSED_CONNECTIONS_FULL : REFUSED_CONNECTIONS_PER_ADDRESS]++
-    const whose = full ? '' : ' from your address'
-    return new Response(`Too many connections${whose}.\n`, {
+    const body = full
+      ? 'Too many connections: the tracker is full.\n'
+      : `Too many connections from ${this.whose(header)}.\n`
+    return new Response(body, {
       status: 503,
       headers: { ...TEXT, ...CLOSE, 'retry-after': RETRY_AFTER_SEC },
     })
+  }
+
+  /** Tells whoever sets a proxy up why all its clients count as one. */
+  private whose(header: HeaderUse | null): string {
+    if (header === null || header === 'believed') return 'your address'
+    const name = this.proxies.header
+    if (header !== 'not trusted')
+      return `your proxy's address, because its header ${name} is ${header}`
+    return `your address. The header ${name} is not believed, because [network] trusted_proxies does not name who sent it`
   }
 }
 

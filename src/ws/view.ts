@@ -128,6 +128,11 @@ function connectionFamilies(reading: Reading): MetricFamily[] {
       byLabel(reading, 'refused_', 'reason'),
     ),
     counterFamily(
+      'tracker_ws_proxy_header_total',
+      'Connections of trusted proxies that do not tell whose they are, by what is wrong.',
+      byLabel(reading, 'proxy_header_', 'fault'),
+    ),
+    counterFamily(
       'tracker_ws_closed_connections_total',
       'Connections that the tracker closed, by reason: backlog is a client too slow for its messages, backlog_total one of many such.',
       byLabel(reading, 'closed_', 'reason'),

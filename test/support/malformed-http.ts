@@ -7,7 +7,8 @@ import { openSocket } from './ws-client.ts'
 
 const REPLY_MS = 20_000
 
-const UPGRADE =
+/** The headers of a handshake. */
+export const UPGRADE =
   'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
 
@@ -123,8 +124,12 @@ export function randomHeads(count: number, seed: number): string[] {
 }
 
 /** What is sent back, up to the first pause or the end; undefined when nothing happens at all. */
-export async function replyTo(endpoint: Endpoint, head: string): Promise<Buffer | undefined> {
-  const socket = openSocket(endpoint)
+export async function replyTo(
+  endpoint: Endpoint,
+  head: string,
+  options: { localAddress?: string } = {},
+): Promise<Buffer | undefined> {
+  const socket = openSocket(endpoint, options)
   const reply = new Promise<Buffer>((resolve) => {
     socket.on('error', () => {})
     socket.on('data', resolve)

@@ -32,6 +32,7 @@ const DEFAULTS: WsConfig = {
     tls_pkcs12_path: '',
     tls_pkcs12_password: '',
     trusted_proxies: '',
+    proxy_header: 'X-Forwarded-For',
     allowed_origins: '',
     poll_event_capacity: 4096,
     poll_timeout_milliseconds: 50,

@@ -23,31 +23,33 @@ async function sendAll(endpoint: Endpoint, heads: readonly string[]): Promise<vo
   }
 }
 
-async function expectUnmoved(tracker: Tracker, before: string): Promise<void> {
+/** `linesMax`: of troubles, each of which is told once a minute. */
+async function expectUnmoved(tracker: Tracker, before: string, linesMax = 0): Promise<void> {
   expect((await fetch(`http://${tracker.address()}/health`)).status).toBe(200)
   const client = await WsClient.connect(tracker.at())
   const message = { action: 'announce', info_hash: 'h'.repeat(20), peer_id: 'p'.repeat(20) }
   expect(await client.ask(message)).toMatchObject({ incomplete: 1 })
   client.destroy()
-  expect(tracker.stderr.slice(before.length)).toBe('')
+  expect(tracker.stderr.slice(before.length).split('\n').length - 1).toBeLessThanOrEqual(linesMax)
 }
 
 const SETTINGS = [
-  ['ws', listenOn('127.0.0.1:0')],
+  ['ws', 0, listenOn('127.0.0.1:0')],
   [
     'ws behind a proxy, with origins',
+    2,
     `[network]\naddress = '127.0.0.1:0'\ntrusted_proxies = '127.0.0.0/8'\nallowed_origins = 'https://a'\n`,
   ],
 ] as const
 
 test.each(SETTINGS)(
-  'malformed requests to %s are answered shortly and leave no line',
-  (_, settings) =>
+  'malformed requests to %s are answered shortly and leave at most %d lines',
+  (_, linesMax, settings) =>
     withTracker({ executable: WS_EXECUTABLE, settings }, async (tracker) => {
       const before = tracker.stderr
       await sendAll(tracker.at(), MALFORMED_HEADS)
       for (let seed = 1; seed <= 10; seed++) await sendAll(tracker.at(), randomHeads(100, seed))
-      await expectUnmoved(tracker, before)
+      await expectUnmoved(tracker, before, linesMax)
     }),
   60_000,
 )

@@ -1,6 +1,7 @@
 // Who gets a connection: limits, proxies, origins, addresses; and what plain HTTP is told.
 import { describe, expect, test } from 'bun:test'
-import { addressKey, ProxyList } from '../../src/ws/client-address.ts'
+import { addressKey } from '../../src/ws/client-address.ts'
+import { replyTo, UPGRADE } from '../support/malformed-http.ts'
 import {
   listenOn,
   runTracker,
@@ -129,6 +130,67 @@ describe('connections', () => {
       },
     ))
 
+  test.each([
+    ['X-Forwarded-For', '192.0.2.1:5001', '[2001:db8::1]:443, 192.0.2.1:5002, 10.0.0.9'],
+    ['X-Real-IP', '192.0.2.1', '192.0.2.1:5002'],
+    [
+      'Forwarded',
+      'for="192.0.2.1:5001"',
+      'for=6.6.6.6, for=192.0.2.1;by=10.0.0.1, for="10.0.0.9:1"',
+    ],
+    ['CF-Connecting-IP', '192.0.2.1', '192.0.2.1'],
+  ])('of a trusted proxy count for whom its header %s names', (header, first, second) =>
+    withWs(
+      `[network]\naddress = '127.0.0.1:0'\nproxy_header = '${header}'\n` +
+        `trusted_proxies = ['127.0.0.9', '10.0.0.0/8']\n${LIMITS}max_connections_per_ip = 1\n`,
+      async (tracker) => {
+        const through = (value: string) => ({
+          localAddress: '127.0.0.9',
+          headers: { [header]: value },
+        })
+        const client = await WsClient.connect(tracker.at(), through(first))
+        expect(await statusOf(tracker, through(second))).toBe(503)
+        expect(await statusOf(tracker, through(second.replaceAll('192.0.2.1', '192.0.2.2')))).toBe(
+          101,
+        )
+        client.destroy()
+      },
+    ),
+  )
+
+  test('of a proxy that does not tell of its clients are told of, to it and to the operator', () =>
+    withWs(
+      `log_level = 'error'\n[network]\naddress = '127.0.0.1:0'\ntrusted_proxies = '127.0.0.8/31'\n` +
+        `${LIMITS}max_connections_per_ip = 1\n`,
+      async (tracker) => {
+        // Each from another address, which has a connection already.
+        const reasonFor = async (localAddress: string, headers: Record<string, string> = {}) => {
+          const client = await WsClient.connect(tracker.at(), { localAddress })
+          const request = `GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE}`
+          const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+          const reply = await replyTo(tracker.at(), `${request}${more.join('')}\r\n`, {
+            localAddress,
+          })
+          client.destroy()
+          return reply?.toString()
+        }
+        expect(await reasonFor('127.0.0.8')).toEndWith(
+          "Too many connections from your proxy's address, because its header X-Forwarded-For is missing.\n",
+        )
+        expect(await reasonFor('127.0.0.9', { 'X-Forwarded-For': 'unknown' })).toContain(
+          'X-Forwarded-For is not understood.',
+        )
+        expect(await reasonFor('127.0.0.5')).toEndWith('Too many connections from your address.\n')
+        expect(await reasonFor('127.0.0.6', { 'X-Forwarded-For': '2.2.2.2' })).toContain(
+          'is not believed, because [network] trusted_proxies does not name who sent it',
+        )
+        await tracker.waitForOutput(
+          /trouble: .*without \[network\] proxy_header: .* Let the proxy set/,
+        )
+        await tracker.waitForOutput(/trouble: .*with no address in \[network\] proxy_header/)
+      },
+    ))
+
   test('of other origins are refused when origins are listed; programs send none', () =>
     withWs(
       `[network]\naddress = '127.0.0.1:0'\nallowed_origins = ['https://Example.com', 'http://a:8080']\n`,
@@ -224,16 +286,5 @@ describe('addresses', () => {
     expect(same('2001:db8::1', '2001:db8:0:0:5::')).toBe(true)
     expect(same('::1', '0.0.0.1')).toBe(false)
     expect(same('2001:db8::', '32.1.13.184')).toBe(false)
-  })
-
-  test('only a listed proxy is believed', () => {
-    const proxies = new ProxyList(['10.0.0.0/8', '2001:db8::/32'])
-    expect(proxies.clientOf('10.1.2.3', '1.1.1.1, 2.2.2.2')).toBe('2.2.2.2')
-    expect(proxies.clientOf('::ffff:10.1.2.3', '2.2.2.2')).toBe('2.2.2.2')
-    expect(proxies.clientOf('2001:db8::5', '2001:DB9::1')).toBe('2001:db9::1')
-    expect(proxies.clientOf('11.1.2.3', '2.2.2.2')).toBe('11.1.2.3')
-    expect(proxies.clientOf('10.1.2.3', null)).toBe('10.1.2.3')
-    expect(proxies.clientOf('10.1.2.3', '')).toBe('10.1.2.3')
-    expect(new ProxyList([]).clientOf('::ffff:10.1.2.3', '2.2.2.2')).toBe('10.1.2.3')
   })
 })
