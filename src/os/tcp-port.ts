@@ -89,7 +89,7 @@ function openBound(address: TcpAddress, share: boolean): HeldPort {
   }
 }
 
-function listens(fd: number): boolean {
+export function listens(fd: number): boolean {
   const words = nativeWords(2)
   words[1] = 4
   const at = addressOf(words)

@@ -1,9 +1,11 @@
-// What the process uses: memory and processor time, under the names that Prometheus' clients give them.
+// What the process uses: memory, processor time and descriptors, under the names that Prometheus' clients give them.
 // Made before a chroot, because there is no /proc inside; read by the views of both trackers.
-// Owns one open file, /proc/self/statm.
+// Owns open files of /proc/self.
 import { openSync, readSync } from 'node:fs'
 import { counterFamily, gaugeFamily, type MetricFamily } from '../metrics/families.ts'
+import { OpenDescriptors } from '../os/descriptors.ts'
 import { pageBytes } from '../os/memory.ts'
+import { descriptorLimit } from '../os/tcp-port.ts'
 
 /** statm: sizes in pages, of which the second is what is resident. */
 const RESIDENT_FIELD = 1
@@ -12,6 +14,8 @@ export class ProcessFigures {
   private readonly statm: number | null
   private readonly buffer = Buffer.alloc(256)
   private readonly startedAt = Date.now()
+  private readonly descriptorLimit = descriptorLimit()
+  private readonly descriptors = new OpenDescriptors(this.descriptorLimit)
 
   constructor() {
     this.statm = openStatm()
@@ -29,6 +33,12 @@ export class ProcessFigures {
         'Processor time that the process has used, in seconds.',
         [[{}, cpu]],
       ),
+      gaugeFamily('process_open_fds', 'Descriptors that the process has open.', [
+        [{}, this.descriptors.count()],
+      ]),
+      gaugeFamily('process_max_fds', 'Descriptors that it may have open (ulimit -n).', [
+        [{}, this.descriptorLimit],
+      ]),
       gaugeFamily('process_start_time_seconds', 'When it started, in seconds of Unix time.', [
         [{}, this.startedAt / 1000],
       ]),

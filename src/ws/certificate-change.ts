@@ -44,25 +44,34 @@ export class CertificateChange {
     this.tell = tell
   }
 
-  begin(): void {
+  /** Returns whether workers were told. */
+  begin(): boolean {
     const { settings, log } = this
-    if (!settings.use_tls) return
+    if (!settings.use_tls) return false
     try {
       const tls = readTlsFiles(settings, (text) => log.always('warn', text))
       for (const text of tlsWarnings(tls)) log.always('warn', text)
       this.attempt++
       this.answers = []
       this.tell({ attempt: this.attempt, tls })
+      return true
     } catch (error) {
       if (!(error instanceof TlsError)) throw error
       log.always('error', `the certificate stays as it was: ${error.message}`)
+      return false
     }
   }
 
-  answered(answer: CertificateAnswer): void {
-    if (answer.attempt !== this.attempt) return
+  /** Returns whether all workers have answered now. */
+  answered(answer: CertificateAnswer): boolean {
+    if (answer.attempt !== this.attempt) return false
     this.answers.push(answer)
-    if (this.answers.length < this.workers) return
+    if (this.answers.length < this.workers) return false
+    this.tellOutcome()
+    return true
+  }
+
+  private tellOutcome(): void {
     const refused = this.answers.filter(({ refusal }) => refusal !== null)
     if (refused.length === 0) {
       this.log.always('info', 'new connections get the certificate as it is now')

@@ -4,6 +4,7 @@
 import { clientName, ipv4Text, ipv6NetworkText } from '../log/clients.ts'
 import type { Log, LogAddresses } from '../log/log.ts'
 import type { CertificateAnswer } from './certificate-change.ts'
+import type { PortAnswer } from './listener-guard.ts'
 
 const REPORTS_PER_MINUTE = 60
 const MINUTE_SEC = 60
@@ -30,7 +31,7 @@ export interface ClientReport {
 type LoggedReport = ClientReport | { readonly fault: string }
 
 /** What a worker says while it serves. */
-export type WorkerReport = LoggedReport | { readonly certificates: CertificateAnswer }
+export type WorkerReport = LoggedReport | PortAnswer | { readonly certificates: CertificateAnswer }
 
 export class ClientReports {
   /** May be replaced while it is at work. */

@@ -22,6 +22,8 @@ export class Connection {
   /** The address that it counts under, see connection-limits.ts. */
   readonly addressHigh: number
   readonly addressLow: number
+  /** Of the client's end, or of its proxy's. */
+  port = 0
   socket: Socket | null = null
   memberships: Memberships | null = null
   pendingOffers: PendingOffers | null = null

@@ -9,6 +9,7 @@ import { type RunContext, StartError } from '../config/cli.ts'
 import { counted } from '../config/quantities.ts'
 import { type LogAddresses, logFor, setLog, writeNotice } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
+import { OpenDescriptors } from '../os/descriptors.ts'
 import type { Identity } from '../os/privileges.ts'
 import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
 import { CountState } from '../persistence/count-state.ts'
@@ -32,6 +33,12 @@ import { DRAIN_SECONDS } from './drain.ts'
 import type { ExchangeEnds } from './exchange.ts'
 import { createExchange, portsOf } from './exchange-rings.ts'
 import { findAddresses, type Listening } from './listen.ts'
+import {
+  GUARD_DESCRIPTORS,
+  type GuardRules,
+  ListenerGuard,
+  type PortQuestion,
+} from './listener-guard.ts'
 import { canApply, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'
 import { createRequestLimits } from './request-limits.ts'
@@ -44,8 +51,11 @@ import { Watch } from './watch.ts'
 /** For a drain, and what comes after. */
 const DRAIN_MILLISECONDS = (DRAIN_SECONDS + 5) * 1000
 
-/** Descriptors beside connections: the runtime's own, listening sockets, files. */
-const OTHER_DESCRIPTORS = 64
+/** Descriptors beside connections: the runtime's own, listening sockets, files; */
+const OWN_DESCRIPTORS = 32
+/** connections on their way to a handshake, or to being refused. */
+const HANDSHAKE_DESCRIPTORS = 48
+const OTHER_DESCRIPTORS = OWN_DESCRIPTORS + GUARD_DESCRIPTORS + HANDSHAKE_DESCRIPTORS
 
 const NAME = 'aquatic_ws'
 const log = logFor('ws')
@@ -120,6 +130,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
   private readonly certificates: CertificateChange
   private logAddresses: LogAddresses
   private readonly exchange: readonly (ExchangeEnds | null)[]
+  private readonly guard: ListenerGuard
   private readonly shared: Omit<
     SocketWorkerData,
     'index' | 'heartbeat' | 'exchange' | 'accessList' | 'fault'
@@ -170,6 +181,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
       countDownloads: config.protocol.count_downloads,
       ...workerSettings(config, maxConnections, workers),
     }
+    this.guard = this.newGuard(this.shared)
   }
 
   protected async startWorkers(): Promise<void> {
@@ -178,10 +190,26 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
 
   protected workersServe(): void {
     this.own.listening.release()
+    this.guard.start()
+    this.troubles.add(...this.guard.troubles())
+    this.workers.onStop(() => this.guard.stop())
     signals.on('SIGUSR1', () => {
       // One that stops has closed its ports: it must not open them again, beside the one that has its place.
-      if (this.workers.areServing()) this.certificates.begin()
+      if (this.workers.areServing() && this.certificates.begin()) this.guard.suspend()
     })
+  }
+
+  private newGuard(rules: GuardRules): ListenerGuard {
+    const limit = descriptorLimit()
+    const options = {
+      ports: this.own.listening.servers.map(({ port }) => port),
+      descriptors: new OpenDescriptors(limit),
+      limit,
+      workers: this.shared.workers,
+      connections: () => this.watch.read().connections,
+      ask: (portQuestion: PortQuestion) => this.workers.tell({ portQuestion }),
+    }
+    return new ListenerGuard(options, rules)
   }
 
   protected sendAccessList(accessList: AccessListData): void {
@@ -189,7 +217,7 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
   }
 
   protected figures(): ProtocolFigures {
-    return wsFigures(this.watch)
+    return wsFigures(this.watch, this.guard)
   }
 
   protected summary(): string {
@@ -204,14 +232,18 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
 
   protected override heard(message: unknown): void {
     const report = message as WorkerReport
-    if ('certificates' in report) this.certificates.answered(report.certificates)
+    if ('certificates' in report) {
+      if (this.certificates.answered(report.certificates)) this.guard.listenersChanged()
+    } else if ('ports' in report) this.guard.answered(report)
     else writeReport(report, this.logAddresses, log)
   }
 
   protected apply(config: WsConfig): void {
     this.logAddresses = config.log_addresses
     const { maxConnections, workers } = this.shared
-    this.workers.tell({ settings: workerSettings(config, maxConnections, workers) })
+    const settings = workerSettings(config, maxConnections, workers)
+    this.guard.configure(settings)
+    this.workers.tell({ settings })
   }
 
   /** Clients go to the other process as their connections end. */

@@ -35,6 +35,7 @@ import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { Handler } from './handle.ts'
 import { Heap } from './heap.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { type PortQuestion, portKey } from './listener-guard.ts'
 import type { WorkerSettings } from './reload.ts'
 import { type RequestLimitData, RequestLimits } from './request-limits.ts'
 import { Sender } from './send.ts'
@@ -97,6 +98,7 @@ type WorkerMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | ReloadMessage
 /** What main tells a worker while it runs. */
 export interface ReloadMessage {
   readonly certificates?: NewCertificates
+  readonly portQuestion?: PortQuestion
   readonly accessList?: AccessListData
   readonly keptCounts?: KeptCountsData
   readonly settings?: WorkerSettings
@@ -186,7 +188,8 @@ class SocketWorker {
     setInterval(() => this.tick(), TICK_MILLISECONDS)
   }
 
-  reload({ certificates, accessList, keptCounts, settings }: ReloadMessage): void {
+  reload({ certificates, portQuestion, accessList, keptCounts, settings }: ReloadMessage): void {
+    if (portQuestion !== undefined) this.tellPorts(portQuestion)
     if (certificates !== undefined) this.useCertificates(certificates)
     if (settings !== undefined) this.configure(settings)
     if (keptCounts !== undefined) this.swarms.kept.replace(keptCounts)
@@ -254,6 +257,19 @@ class SocketWorker {
     for (const server of this.servers) server.stop(false)
     this.servers = opened
     this.tell({ certificates: { attempt, worker: index, refusal: null } })
+  }
+
+  private tellPorts({ survey, addresses }: PortQuestion): void {
+    const ports: string[] = []
+    const asked = new Set(addresses.map(({ high, low }) => portKey(high, low, 0)))
+    for (let slot = 0; slot < this.connections.slotCount; slot++) {
+      const connection = this.connections.at(slot)
+      if (connection === null) continue
+      const { addressHigh, addressLow, port } = connection
+      if (!asked.has(portKey(addressHigh, addressLow, 0))) continue
+      ports.push(portKey(addressHigh, addressLow, port))
+    }
+    this.tell({ survey, ports })
   }
 
   private tell(report: WorkerReport): void {

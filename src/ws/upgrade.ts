@@ -68,9 +68,9 @@ export class Upgrader {
       this.counts[REFUSED_ORIGIN]++
       return text(403, 'This origin is not allowed here.\n')
     }
-    const socketAddress = server.requestIP(request)?.address ?? ''
+    const socket = server.requestIP(request)
     const said = request.headers.get(this.proxies.header)
-    const { address, header } = this.proxies.clientOf(socketAddress, said)
+    const { address, header } = this.proxies.clientOf(socket?.address ?? '', said)
     if (header === 'missing') this.counts[PROXY_HEADER_MISSING]++
     else if (header === 'not understood') this.counts[PROXY_HEADER_NOT_UNDERSTOOD]++
     const key = addressKey(address)
@@ -78,20 +78,20 @@ export class Upgrader {
     if (admission !== ADMITTED) {
       return this.refuse(admission, key, header === 'not trusted' && said === null ? null : header)
     }
-    return this.upgrade(request, server, key, now)
+    const connection = this.connections.open(key.high, key.low, now)
+    connection.port = socket?.port ?? 0
+    return this.upgrade(request, server, connection)
   }
 
   private upgrade(
     request: Request,
     server: Server<Connection>,
-    key: AddressKey,
-    now: number,
+    connection: Connection,
   ): Response | undefined {
-    const connection = this.connections.open(key.high, key.low, now)
     if (server.upgrade(request, { data: connection })) return undefined
     // No handshake after all, such as one without a key.
     this.connections.close(connection)
-    this.limits.leave(key.high, key.low)
+    this.limits.leave(connection.addressHigh, connection.addressLow)
     return text(400, 'This is no valid WebSocket handshake.\n')
   }
 

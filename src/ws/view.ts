@@ -10,15 +10,19 @@ import type { BreakdownSpec, ChartSpec } from '../operations/view.ts'
 import { peersChart, quantileChart, responseTimeChart, trafficChart } from '../tracker/charts.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
 import { COUNTERS, type CounterName } from './counters.ts'
+import type { ListenerGuard } from './listener-guard.ts'
 import type { Reading, Watch } from './watch.ts'
 
-export function wsFigures(watch: Watch): ProtocolFigures {
+type GuardFigures = Pick<ListenerGuard, 'isResting' | 'rests' | 'closed'>
+
+export function wsFigures(watch: Watch, guard: GuardFigures): ProtocolFigures {
   const families = () => {
     const reading = watch.read()
     return [
       ...messageFamilies(reading),
       ...timeFamilies(reading),
       ...connectionFamilies(reading),
+      ...guardFamilies(guard),
       ...swarmFamilies(reading),
     ]
   }
@@ -136,6 +140,22 @@ function connectionFamilies(reading: Reading): MetricFamily[] {
       'tracker_ws_closed_connections_total',
       'Connections that the tracker closed, by reason: backlog is a client too slow for its messages, backlog_total one of many such.',
       byLabel(reading, 'closed_', 'reason'),
+    ),
+  ]
+}
+
+function guardFamilies({ isResting, rests, closed }: GuardFigures): MetricFamily[] {
+  return [
+    gaugeFamily(
+      'tracker_ws_listener_resting',
+      'Whether new connections have to wait because no descriptor is left: 1 or 0.',
+      [[{}, isResting ? 1 : 0]],
+    ),
+    counterFamily('tracker_ws_listener_rests_total', 'How often that began.', [[{}, rests]]),
+    counterFamily(
+      'tracker_ws_idle_connections_closed_total',
+      'Connections without a handshake that were closed, of addresses with too many of them.',
+      [[{}, closed]],
     ),
   ]
 }

@@ -49,6 +49,7 @@ async function useAndSee(tracker: Tracker): Promise<void> {
       /^tracker_ws_torrents 1$/m,
       /^tracker_ws_peers\{role="seeder"\} 1$/m,
       /^process_resident_memory_bytes [1-9]\d+$/m,
+      /^process_open_fds [1-9]\d+$/m,
     ]
     await waitUntil('all of it is told', async () => {
       const metrics = await (await fetch(`${url}metrics`)).text()

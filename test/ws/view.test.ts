@@ -17,5 +17,5 @@ viewContract('aquatic_ws', COUNTERS, COUNTER_WORDS, ['websocket'], (slots, swarm
     [],
     null,
   )
-  return wsFigures(watch)
+  return wsFigures(watch, { isResting: false, rests: 0, closed: 0 })
 })

@@ -1,0 +1,113 @@
+// Listening sockets that do not wake their event loop for a time, of servers that the runtime opens.
+import { afterEach, expect, test } from 'bun:test'
+import { createConnection, type Socket } from 'node:net'
+import { OpenDescriptors } from '../../src/os/descriptors.ts'
+import { EventLoops } from '../../src/os/event-loops.ts'
+import { endConnection, forEachPeer, type Peer } from '../../src/os/peers.ts'
+import { descriptorLimit } from '../../src/os/tcp-port.ts'
+import { waitFor, waitUntil } from '../support/wait.ts'
+
+const KEPT_OUT_MS = 300
+
+const limit = descriptorLimit()
+const descriptors = new OpenDescriptors(limit)
+const sockets: Socket[] = []
+const servers: Bun.Server<undefined>[] = []
+
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+  for (const server of servers.splice(0)) server.stop(true)
+})
+
+function serve(hostname = '127.0.0.1', port = 0): number {
+  const fetch = () => new Response('here')
+  servers.push(Bun.serve({ hostname, port, reusePort: true, fetch }))
+  return Number(servers.at(-1)?.port)
+}
+
+/** What is answered to a request within the time. */
+function ask(port: number, localAddress = '127.0.0.1', host = '127.0.0.1') {
+  const socket = createConnection({ host, port, localAddress })
+  sockets.push(socket.on('error', () => {}))
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  const answer = new Promise<string>((resolve) => {
+    socket.on('data', (data) => resolve(data.toString().slice(9, 15)))
+  })
+  return { socket, answer, within: (ms: number) => waitFor(answer, ms) }
+}
+
+test('who comes while a socket rests is served when it wakes; who is there is served', async () => {
+  const port = serve()
+  const loops = new EventLoops([port])
+  expect(loops.listenerCount).toBe(1)
+  const early = ask(port)
+  expect(await early.within(5000)).toBe('200 OK')
+  loops.setListening(false)
+  loops.setListening(false)
+  const late = ask(port)
+  expect(await late.within(KEPT_OUT_MS)).toBeUndefined()
+  const again = new Promise((resolve) => early.socket.once('data', resolve))
+  early.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  expect(await waitFor(again, 5000)).toBeDefined()
+  loops.setListening(true)
+  expect(await late.within(5000)).toBe('200 OK')
+  expect(await ask(port).within(5000)).toBe('200 OK')
+})
+
+test('sockets of other ports are left alone', async () => {
+  const [port, other] = [serve(), serve()]
+  const loops = new EventLoops([port])
+  loops.setListening(false)
+  expect(await ask(port).within(KEPT_OUT_MS)).toBeUndefined()
+  expect(await ask(other).within(5000)).toBe('200 OK')
+  expect(new EventLoops([1]).listenerCount).toBe(0)
+  loops.setListening(true)
+})
+
+test('a socket that has taken the place of a closed one is found by looking again', async () => {
+  const port = serve()
+  const loops = new EventLoops([port])
+  loops.setListening(false)
+  servers[0].stop(true)
+  serve('127.0.0.1', port)
+  // What the closed one had is forgotten, and is nobody else's.
+  loops.setListening(false)
+  expect(loops.listenerCount).toBe(0)
+  expect(await ask(port).within(5000)).toBe('200 OK')
+  loops.lookAgain()
+  expect(loops.listenerCount).toBe(1)
+  loops.setListening(false)
+  const late = ask(port)
+  expect(await late.within(KEPT_OUT_MS)).toBeUndefined()
+  loops.lookAgain()
+  expect(await late.within(5000)).toBe('200 OK')
+})
+
+function peers(): { peer: Peer; fd: number }[] {
+  const found: { peer: Peer; fd: number }[] = []
+  forEachPeer(descriptors.count(), limit, (peer, fd) => found.push({ peer, fd }))
+  return found
+}
+
+test('connections tell their other ends', async () => {
+  const [v4, v6] = [serve(), serve('::')]
+  for (const port of [v4, v6]) await ask(port, '127.0.0.7').within(5000)
+  await ask(v6, '::1', '::1').within(5000)
+  const clients = peers().filter(({ peer }) => peer.low === ((127 << 24) | 7))
+  expect(clients.every(({ peer }) => peer.high === 0)).toBe(true)
+  const ports = sockets.slice(0, 2).map(({ localPort }) => Number(localPort))
+  expect(clients.map(({ peer }) => peer.port).sort()).toEqual(ports.sort())
+  // ::1 is left out: it would be an IPv4 address.
+  expect(peers().every(({ peer }) => peer.high !== 0 || peer.low !== 0)).toBe(true)
+})
+
+test('a connection that is ended leaves its descriptor free', async () => {
+  const port = serve()
+  const client = ask(port, '127.0.0.8')
+  await client.within(5000)
+  const ended = new Promise<true>((resolve) => client.socket.on('close', () => resolve(true)))
+  const [{ fd }] = peers().filter(({ peer }) => peer.port === client.socket.localPort)
+  endConnection(fd)
+  expect(await waitFor(ended, 5000)).toBe(true)
+  await waitUntil('the descriptor is closed', () => peers().every((other) => other.fd !== fd))
+})
