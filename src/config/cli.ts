@@ -6,8 +6,8 @@ import { type CommandLine, flagsHelp, type OwnFlag, parseCommandLine } from './f
 import { type Environment, type Loaded, loadSettings, type Relative } from './load.ts'
 import { writeStderr, writeStdout } from './output.ts'
 import { counted } from './quantities.ts'
-import { type ConfigOf, exampleEntries, type Schema, type Settings } from './schema.ts'
-import { defaultFile, effectiveFile, wrap } from './toml-text.ts'
+import { type ConfigOf, exampleEntries, type Schema, type Settings, valueAt } from './schema.ts'
+import { defaultFile, effectiveFile, tomlText, wrap } from './toml-text.ts'
 
 const EXIT_OK = 0
 const EXIT_FAILED = 1
@@ -72,7 +72,10 @@ export interface RunContext<S extends Schema> {
   /** The settings file, as it was given. */
   readonly configPath: string | null
   /** Reads the settings again, from this file and the environment of the start. */
-  readonly load: (path: string | null) => Loaded<S> & { readonly settingsText: string }
+  readonly load: (path: string | null) => Loaded<S> & {
+    /** As above, but with the values in force; those that wait for a restart are told behind them. */
+    readonly settingsText: (inForce: ConfigOf<S>) => string
+  }
 }
 
 /** A program that goes on returns nothing. */
@@ -140,7 +143,10 @@ async function start<S extends Schema>(
   const { settings, relatives = [] } = executable
   const load = (path: string | null) => {
     const again = loadSettings(settings, path, environment, { isRunning: true, relatives })
-    return { ...again, settingsText: effectiveText(settings, again) }
+    return {
+      ...again,
+      settingsText: (inForce: ConfigOf<S>) => effectiveText(settings, again, inForce),
+    }
   }
   try {
     const { config, warnings } = loaded
@@ -197,10 +203,19 @@ function problemReport(name: string, problems: readonly string[]): string {
   return `${name}: ${count} in the settings:\n${lines}`
 }
 
-function effectiveText<S extends Schema>(settings: Settings<S>, loaded: Loaded<S>): string {
-  return effectiveFile(settings.schema, loaded.config, ({ path }) => {
-    const origin = loaded.origins.get(path)
-    return origin === undefined ? '' : `from ${origin}`
+/** `inForce`: values that differ from the loaded ones where those need a restart. */
+function effectiveText<S extends Schema>(
+  settings: Settings<S>,
+  loaded: Loaded<S>,
+  inForce: ConfigOf<S> = loaded.config,
+): string {
+  return effectiveFile(settings.schema, inForce, (entry) => {
+    const origin = loaded.origins.get(entry.path)
+    const from = origin === undefined ? '' : `from ${origin}`
+    const wanted = tomlText(valueAt(loaded.config, entry))
+    if (wanted === tomlText(valueAt(inForce, entry))) return from
+    const value = entry.setting.secret ? 'another value' : wanted
+    return `needs a restart to be ${value}, ${origin === undefined ? 'the default' : from}`
   })
 }
 

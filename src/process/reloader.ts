@@ -21,7 +21,7 @@ export interface ReloadRules<S extends Schema> {
 }
 
 export class Reloader<S extends Schema> {
-  /** Effective settings as TOML, without secrets. */
+  /** The settings in force as TOML, without secrets. */
   settingsText: string
   private config: ConfigOf<S>
   private readonly context: RunContext<S>
@@ -72,7 +72,7 @@ export class Reloader<S extends Schema> {
       return
     }
     this.change(loaded.config)
-    this.settingsText = loaded.settingsText
+    this.settingsText = loaded.settingsText(this.config)
   }
 
   private change(wanted: ConfigOf<S>): void {
