@@ -1,10 +1,10 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { Folder } from '../../src/persistence/folder.ts'
 import { FolderLock } from '../../src/persistence/folder-lock.ts'
-import { inFolder } from '../support/folder.ts'
+import { inFolder, linkOf } from '../support/folder.ts'
 import { waitUntil } from '../support/wait.ts'
 import { KEEPS_RIGHTS, whileHeld } from './folders.ts'
 
@@ -63,15 +63,6 @@ test('the descriptor does not go to processes that are started', () =>
     const O_CLOEXEC = 0o2000000
     expect(Number.parseInt(flags, 8) & O_CLOEXEC).toBe(O_CLOEXEC)
   }))
-
-/** '' for what was closed meanwhile. */
-function linkOf(fd: string): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`)
-  } catch {
-    return ''
-  }
-}
 
 test.each<[string, (path: string) => unknown]>([
   ['a pipe', (path) => spawnSync('mkfifo', [path])],

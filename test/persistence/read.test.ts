@@ -1,6 +1,6 @@
 // Files that a killed process, a bad disk or a newer version has left: refused whole, never half-loaded.
 import { describe, expect, test } from 'bun:test'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SnapshotRefused } from '../../src/persistence/block-reader.ts'
 import { momentNow } from '../../src/persistence/boot.ts'
@@ -14,7 +14,7 @@ import {
 import { loadSnapshot } from '../../src/persistence/read.ts'
 import { writeSnapshot } from '../../src/persistence/write.ts'
 import { PIECE_HEAD_WORDS } from '../../src/swarm/export.ts'
-import { folderOfFile } from '../support/folder.ts'
+import { folderOfFile, linkOf } from '../support/folder.ts'
 import { Harness } from '../swarm/harness.ts'
 import { checkInvariants } from '../swarm/invariants.ts'
 
@@ -29,6 +29,27 @@ function load(harness: Harness, path: string): void {
   const now = momentNow(BOOT)
   loadSnapshot({ path, swarms, now, maxAge: 1200, countDownloads: true })
 }
+
+/** Descriptors of this process that lead to a file. */
+function openOnes(path: string): number {
+  return readdirSync('/proc/self/fd').filter((fd) => linkOf(fd) === path).length
+}
+
+test('a file is closed once it has been read, and once it is refused', async () => {
+  const path = newPath()
+  const harness = new Harness()
+  harness.announce('ipv4', 1, 1, { now: momentNow(BOOT).monotonic })
+  await writeSnapshot({ path, swarms: harness.swarms, bootId: BOOT, gently: false })
+  load(new Harness(), path)
+  expect(openOnes(path)).toBe(0)
+  writeFileSync(path, 'x'.repeat(1000))
+  expect(() => load(new Harness(), path)).toThrow('is no snapshot')
+  expect(openOnes(path)).toBe(0)
+  // As a control: what is open is found.
+  const file = openSync(path, 'r')
+  expect(openOnes(path)).toBe(1)
+  closeSync(file)
+})
 
 describe('a file that cannot be right is refused, and loads nothing', () => {
   const good = newPath()

@@ -1,7 +1,7 @@
 // Folders for the files of a test, which are gone after it. Others than their owner may read them: some
 // trackers run as nobody.
 import { afterAll } from 'bun:test'
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitUntil } from './wait.ts'
@@ -40,4 +40,13 @@ export function waitForFiles(folder: string, names: readonly string[]): Promise<
   return waitUntil(`${folder} has ${names}`, () => now().join() === names.join()).catch((error) => {
     throw new Error(`${error.message}: it has ${now()}`)
   })
+}
+
+/** What a descriptor of this process leads to; '' for one that was closed meanwhile. */
+export function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return ''
+  }
 }
