@@ -15,6 +15,9 @@ const FULL_SHARE = 0.95
 /** Of full cores, what the tracker itself must have. The kernel does some of its work apart. */
 const OWN_SHARE = 0.9
 const MICROS = 1e6
+/** Beyond this the machine was not quiet. Kernel threads, which serve the tracker, count as others. */
+const FOREIGN_PERCENT_MAX = 5
+const STOLEN_PERCENT_MAX = 1
 
 /** One run of one tracker in one round: figures, or why there are none. */
 export interface Run {
@@ -45,6 +48,7 @@ export function reportOf(comparison: Comparison, chart: string | null): string {
   return [
     `# ${title} compared, ${date}`,
     '',
+    ...warning(comparison),
     `Load tester ${generator}; trackers with ${workers} on cores ${config.tracker_cores}, load tester on`,
     `cores ${config.generator_cores}; ${warm_up} s of load, then ${measured} s measured; ${counted(rounds, 'round')} in alternation.`,
     'Each tracker has its own default settings. Repeat it with the settings at the end:',
@@ -220,13 +224,30 @@ function failures({ rounds }: Comparison): string[] {
   )
 }
 
-function disturbance({ rounds, config }: Comparison): string[] {
+/** Percent of the time of the tracker's cores, in each run. */
+function othersUse({ rounds, config }: Comparison): { foreign: number[]; stolen: number[] } {
   const runs = rounds.flat().flatMap(({ measured }) => (measured === null ? [] : [measured]))
   const count = coreCount(config.tracker_cores)
   const foreign = runs.map(
     ({ cores, cpuSec, seconds }) => (cores.busy / cores.all - cpuSec / seconds / count) * 100,
   )
   const stolen = runs.map(({ cores }) => (cores.stolen / cores.all) * 100)
+  return { foreign, stolen }
+}
+
+/** In bold, above all figures: they are not to be trusted. */
+function warning(comparison: Comparison): string[] {
+  const { foreign, stolen } = othersUse(comparison)
+  const parts = [
+    ...(median(foreign) > FOREIGN_PERCENT_MAX ? [`others used ${spread(foreign, 1)} %`] : []),
+    ...(median(stolen) > STOLEN_PERCENT_MAX ? [`the hypervisor took ${spread(stolen, 1)} %`] : []),
+  ]
+  if (parts.length === 0) return []
+  return [`**The tracker's cores were not its own: ${parts.join(', ')}. Measure again.**`, '']
+}
+
+function disturbance(comparison: Comparison): string[] {
+  const { foreign, stolen } = othersUse(comparison)
   return [
     `- used on the tracker's cores by others, kernel threads included: ${spread(foreign, 1)} %`,
     `- taken from them by the hypervisor: ${spread(stolen, 1)} %`,
