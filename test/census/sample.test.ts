@@ -12,6 +12,10 @@ import { idWords } from './peer-ids.ts'
 
 const NOW = 10_000
 const MAX_AGE = 1200
+// As src/census/sample.ts lays them out.
+const BUCKETS_AT = 16
+const BUCKET_WORDS = 64
+const ENTRIES = 15
 const QB = '-qB4650-'
 const TR = '-TR4050-'
 
@@ -84,6 +88,33 @@ describe('a sample of few peers', () => {
     // What is behind an IPv4 address is no part of it.
     all.sample.note(1, true, 1, 9, 9, 9, 1, id0, id1)
     expect(peersIn(read(all))).toBe(peers.length)
+  })
+
+  test('is read to the last entry of each bucket', () => {
+    const all = newSample()
+    const words = new Int32Array(all.data.words)
+    const [id0, id1] = idWords(QB)
+    for (const bucket of [BUCKETS_AT, words.length - BUCKET_WORDS]) {
+      for (let at = 1; at <= ENTRIES; at++) {
+        words[bucket + at] = at
+        words[bucket + at + 16] = NOW
+        words[bucket + at + 32] = id0
+        words[bucket + at + 48] = id1
+      }
+    }
+    expect(peersIn(read(all))).toBe(2 * ENTRIES)
+  })
+
+  test('fills a bucket to its last entry before the level rises', () => {
+    const all = newSample()
+    for (let n = 0; levelOf(all) === 0; n++) note(all, n, QB)
+    const words = new Int32Array(all.data.words)
+    let most = 0
+    for (let bucket = BUCKETS_AT; bucket < words.length; bucket += BUCKET_WORDS) {
+      const hashes = words.subarray(bucket + 1, bucket + 1 + ENTRIES)
+      most = Math.max(most, hashes.filter((hash) => hash !== 0).length)
+    }
+    expect(most).toBe(ENTRIES)
   })
 
   test('knows who left, who is silent for too long, and who uses another client now', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { clientOf } from '../../src/census/peer-id.ts'
 import { OTHER, ROWS_MAX, Tally } from '../../src/census/tally.ts'
 import { randomWords } from '../support/random.ts'
 import { add } from './peer-ids.ts'
@@ -19,6 +20,33 @@ describe('a tally', () => {
       { client: '-Zz-', version: '', peers: 1 },
       { client: 'unknown', version: '', peers: 100 },
     ])
+  })
+
+  test.each(['-qB4650-', '-UT355W-', '-TR4050-', 'M7-9-2--', '-WW0112-', '-lt0D60-'])(
+    'reads %s byte by byte',
+    (start) => {
+      const tally = new Tally()
+      add(tally, start, 1)
+      const { name, version } = clientOf(start)
+      expect(tally.result()).toEqual([{ client: name, version, peers: 1 }])
+      // The test would not see bytes that change places if they did not matter.
+      expect(name).not.toBe('unknown')
+    },
+  )
+
+  test('tells 256 versions of a client apart, and counts those beyond as one', () => {
+    const digits = '0123456789ABCDEFGHIJ'
+    const versions = [...digits].flatMap((major) =>
+      [...digits].map((minor) => `-qB${major}${minor}00-`),
+    )
+    const popular = (before: number) => {
+      const tally = new Tally()
+      for (const start of versions.slice(0, before)) add(tally, start, 1)
+      add(tally, versions[before], 1000)
+      return tally.result().find(({ peers }) => peers >= 1000)?.version
+    }
+    expect(popular(255)).toBe(clientOf(versions[255]).version)
+    expect(popular(256)).toBe(OTHER)
   })
 
   test('of nobody is empty', () => {
