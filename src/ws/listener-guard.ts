@@ -153,18 +153,28 @@ export class ListenerGuard {
     if (this.suspended) return
     const before = this.resting
     this.resting = !descriptorsLeft(before ? WAKE_FROM + RESERVE : REST_BELOW)
-    if (this.resting !== before) this.turn()
     if (this.resting) this.restedAt = now
+    if (this.resting && before) this.useReserve()
+    else if (this.resting) this.rest()
+    else if (before) this.wake()
     if (now >= this.nextSurvey) this.takeSurvey(now)
   }
 
-  private turn(): void {
-    this.loops?.setListening(!this.resting)
-    if (this.resting) {
-      this.restCount++
-      closeSpares(this.spares)
-      this.spares = []
-    } else this.spares = openSpares(RESERVE)
+  private rest(): void {
+    this.restCount++
+    this.loops?.setListening(false)
+  }
+
+  /** One look later: a worker that was accepting at that moment would have taken it. */
+  private useReserve(): void {
+    closeSpares(this.spares)
+    this.spares = []
+  }
+
+  /** In this order, for the same reason. */
+  private wake(): void {
+    this.spares.push(...openSpares(RESERVE - this.spares.length))
+    this.loops?.setListening(true)
   }
 
   /** Looks for addresses with too many sockets, if there are enough that are no connections. */
