@@ -47,7 +47,7 @@ export function gaugeFamily(
 
 /** One moment of all families; `families` are in the order in which they are shown. */
 export interface Snapshot {
-  /** Milliseconds of the wall clock. */
+  /** Milliseconds of a clock that nobody sets. */
   readonly at: number
   readonly families: readonly MetricFamily[]
 }

@@ -3,6 +3,7 @@
 // of fixed size, and its timer.
 import { familyOf, rateOf, type Snapshot, seenBetween, sumOf } from '../metrics/families.ts'
 import { countOf, quantile } from '../metrics/histogram.ts'
+import { nowMilliseconds } from '../os/clock.ts'
 import type { SeriesSpec, TrackerView } from './view.ts'
 
 export const TICK_SECONDS = 5
@@ -22,8 +23,8 @@ export class Sampler {
   private readonly newest: number[]
   private timer: ReturnType<typeof setInterval> | undefined
 
-  /** `clock` gives milliseconds of the wall clock. */
-  constructor(view: TrackerView, clock: () => number = Date.now) {
+  /** `clock` gives milliseconds of a clock that nobody sets. */
+  constructor(view: TrackerView, clock: () => number = nowMilliseconds) {
     this.view = view
     this.clock = clock
     this.specs = view.charts.flatMap((chart) => chart.series)

@@ -4,6 +4,7 @@
 import { addressText, parseSocketAddress, type SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { logFor } from '../log/log.ts'
+import { nowMilliseconds } from '../os/clock.ts'
 import { isServedAs } from './hosts.ts'
 import { type HttpAnswer, type HttpRequest, HttpServer } from './http.ts'
 import { CONTENT_SECURITY_POLICY, liveHtml, pageHtml } from './page.ts'
@@ -39,7 +40,7 @@ export class OperationsServer {
   private readonly names: readonly string[]
   private readonly server: HttpServer
   private readonly failedRequests = new FailedRequests((text) => logFor('operations').error(text))
-  private readonly startedAt = Date.now()
+  private readonly startedAt = nowMilliseconds()
 
   /** Opens the socket and starts to look at the tracker. Throws StartError when that cannot be. */
   constructor(

@@ -2,6 +2,7 @@
 // Called by server.ts. Owns nothing.
 import { type MetricFamily, rateOf, type Snapshot, seenBetween } from '../metrics/families.ts'
 import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
+import { wallMilliseconds } from '../os/clock.ts'
 import { conditionOf } from '../process/troubles.ts'
 import type { Sampler } from './sampler.ts'
 import type { TrackerView } from './view.ts'
@@ -12,14 +13,14 @@ export function statsOf(view: TrackerView, sampler: Sampler, startedAt: number):
   return {
     name: view.name,
     version: view.version,
-    started: new Date(startedAt).toISOString(),
+    started: timeText(startedAt),
     ready: view.isReady(),
     state: conditionOf(troubles),
     troubles: troubles.map(({ name, severity, text, remedy, since }) => {
-      return { name, severity, text, remedy, since: new Date(since).toISOString() }
+      return { name, severity, text, remedy, since: timeText(since) }
     }),
     tick: sampler.ticks,
-    time: new Date(now.at).toISOString(),
+    time: timeText(now.at),
     rates_over_seconds: (now.at - before.at) / 1000,
     charts: view.charts.map((chart) => ({
       title: chart.title,
@@ -34,6 +35,11 @@ export function statsOf(view: TrackerView, sampler: Sampler, startedAt: number):
       now.families.map((family) => [family.name, metricOf(family, now, before)]),
     ),
   }
+}
+
+/** Of a moment of the monotonic clock. */
+function timeText(moment: number): string {
+  return new Date(wallMilliseconds(moment)).toISOString()
 }
 
 function metricOf(family: MetricFamily, now: Snapshot, before: Snapshot): object {

@@ -28,3 +28,11 @@ export function nowMilliseconds(): number {
   readClock()
   return time[0] * 1000 + time[2] / 1e6
 }
+
+/**
+ * The wall clock's milliseconds, as it goes now, at a moment of `nowMilliseconds`. Moments are kept in the
+ * latter, because somebody may set the wall clock: what lasts would end before it began.
+ */
+export function wallMilliseconds(moment: number): number {
+  return Date.now() - (nowMilliseconds() - moment)
+}

@@ -7,6 +7,7 @@
 // A source looks at figures that are there anyway and costs next to nothing. What is counted is best added
 // with `lossSource` (losses.ts), which sums up the last minute and chooses the severity by the share.
 import type { Log } from '../log/log.ts'
+import { nowMilliseconds } from '../os/clock.ts'
 
 /** attention: something is not as it should be, clients hardly notice. bad: they do. */
 export type Severity = 'attention' | 'bad'
@@ -33,7 +34,7 @@ export interface TroubleSource {
 
 export interface FoundTrouble extends Trouble {
   readonly name: string
-  /** Milliseconds of the wall clock. */
+  /** Milliseconds of a clock that nobody sets. */
   readonly since: number
 }
 
@@ -57,8 +58,8 @@ export class Troubles {
   private readonly changeListeners: ((troubles: readonly FoundTrouble[]) => void)[] = []
   private timer: ReturnType<typeof setInterval> | undefined
 
-  /** `clock` gives milliseconds of the wall clock. */
-  constructor(log: Log, clock: () => number = Date.now) {
+  /** `clock` gives milliseconds of a clock that nobody sets. */
+  constructor(log: Log, clock: () => number = nowMilliseconds) {
     this.log = log
     this.clock = clock
   }

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setSystemTime, test } from 'bun:test'
+import { liveHtml } from '../../src/operations/page.ts'
 import { HISTORY_TICKS, Sampler, TICK_SECONDS } from '../../src/operations/sampler.ts'
 import { statsOf } from '../../src/operations/stats.ts'
 import { FakeView } from './fake-view.ts'
@@ -104,4 +105,26 @@ test('stats.json tells totals, rates, quantiles and the values of the charts', (
   const later = JSON.parse(JSON.stringify(statsOf(view, sampler, 0)))
   expect(later.charts[2].series[0].value).toBeNull()
   expect(later.metrics.test_seconds.samples[0].recent).toBeNull()
+})
+
+describe.each([-3_600_000, 3_600_000])('when the wall clock is set by %d ms', (step) => {
+  test('nothing has lasted longer or shorter for it, and times are those of the clock as it goes', () => {
+    const view = new FakeView()
+    const sampler = new Sampler(view)
+    const startedAt = sampler.now.at
+    try {
+      const wall = Date.now() + step
+      setSystemTime(wall)
+      sampler.tick()
+      const stats = JSON.parse(JSON.stringify(statsOf(view, sampler, startedAt)))
+      expect(liveHtml(view, sampler, startedAt)).toContain('serving for 0 s')
+      expect(stats.rates_over_seconds).toBeGreaterThanOrEqual(0)
+      expect(stats.rates_over_seconds).toBeLessThan(60)
+      for (const time of [stats.started, stats.time]) {
+        expect(Math.abs(Date.parse(time) - wall)).toBeLessThan(60_000)
+      }
+    } finally {
+      setSystemTime()
+    }
+  })
 })
