@@ -18,8 +18,23 @@ run_executable() {
   shift
   check_platform
   ensure_executables "$name"
+  check_memory_limits
   ignore_reload_signals "$name"
   exec "$root/dist/$name" "$@"
+}
+
+# Below this, the runtime ends before the first line of ours, with a trace of its own.
+MEMORY_LIMIT_KB_MIN=2621440
+
+# Limits on addresses, not on memory that is used: the runtime reserves far more than it needs.
+check_memory_limits() {
+  for option in v d; do
+    # shellcheck disable=SC3045 # dash knows both, though POSIX knows neither
+    limit=$(ulimit -$option 2>/dev/null) || continue
+    [ "$limit" != unlimited ] || continue
+    [ "$limit" -ge $MEMORY_LIMIT_KB_MIN ] ||
+      die "ulimit -$option is $limit kB, too little for the runtime: raise it to 16000000, or to unlimited"
+  done
 }
 
 # Until a tracker has handlers for its signals, which takes it some hundredths of a second, they must not
@@ -210,6 +225,7 @@ launch() {
   name=$1
   shift
   find_bun
+  check_memory_limits
   ignore_reload_signals "$name"
   exec "$bun" --no-env-file --config=/dev/null --no-install "$root/bin/$name.ts" "$@"
 }

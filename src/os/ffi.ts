@@ -8,6 +8,7 @@
 // as a reference: if no function of the module mentions it, the engine drops it once the module has
 // run, however long its address is used. So what a module keeps comes from `permanentWords`.
 import { dlopen, FFIType, ptr, read } from 'bun:ffi'
+import { endWithoutCode } from './code-limits.ts'
 
 // All supported machines are little endian: of a pointer in memory the low half comes first.
 const TWO_32 = 4294967296
@@ -118,7 +119,15 @@ const SYMBOLS = {
   __errno_location: { args: [], returns: pointer },
 } as const
 
-export const libc = dlopen('libc.so.6', SYMBOLS).symbols
+export const libc = load()
+
+function load() {
+  try {
+    return dlopen('libc.so.6', SYMBOLS).symbols
+  } catch (error) {
+    return endWithoutCode(error)
+  }
+}
 
 // glibc keeps one errno per thread and never moves it; each worker loads this module for itself.
 const errnoAddress = libc.__errno_location() as unknown as number

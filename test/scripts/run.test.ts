@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { Checkout } from './checkout.ts'
@@ -80,6 +88,23 @@ describe('an executable that is up to date', () => {
     const isIgnored = (signal: number) => ((ignored >> BigInt(signal - 1)) & 1n) === 1n
     expect([SIGHUP, SIGUSR1, SIGUSR2, SIGTERM].map(isIgnored)).toEqual([true, true, true, false])
   })
+
+  test.each(['v', 'd'])(
+    'is not started under a limit (ulimit -%s) that the runtime cannot live with',
+    (option) => {
+      const limited = join(checkout.root, 'limited.sh')
+      writeFileSync(
+        limited,
+        `#!/bin/sh\nulimit -${option} 1000000\nexec "${checkout.root}/${SCRIPT}"\n`,
+      )
+      chmodSync(limited, 0o755)
+      const { status, stderr } = checkout.run(limited, [])
+      expect(status).toBe(1)
+      expect(stderr).toBe(
+        `aquatic: ulimit -${option} is 1000000 kB, too little for the runtime: raise it to 16000000, or to unlimited\n`,
+      )
+    },
+  )
 
   test('needs neither node nor npm', () => {
     const { status } = checkout.run(SCRIPT, [], {
