@@ -3,6 +3,7 @@
 // connection; the peers it has in swarms are removed by handle.ts.
 import type { ServerWebSocket } from 'bun'
 import { type ConnectionStates, GENERATION_MASK, SLOT_BITS } from '../swarm/connections.ts'
+import { FAMILY_IPV4, FAMILY_IPV6 } from './counters.ts'
 import type { Memberships } from './memberships.ts'
 import type { PendingOffers } from './pending-offers.ts'
 
@@ -22,6 +23,8 @@ export class Connection {
   /** The address that it counts under, see connection-limits.ts. */
   readonly addressHigh: number
   readonly addressLow: number
+  /** Where the counters of its address family begin. */
+  readonly family: number
   /** Of the client's end, or of its proxy's. */
   port = 0
   socket: Socket | null = null
@@ -67,6 +70,8 @@ export class Connection {
     this.generation = generation
     this.addressHigh = addressHigh
     this.addressLow = addressLow
+    // IPv4 addresses stand in the second word. Of IPv6 only this machine's own, ::1, has 0 in the first.
+    this.family = addressHigh === 0 && addressLow !== 0 ? FAMILY_IPV4 : FAMILY_IPV6
     this.lastMessage = now
     this.nextPing = nextPing
   }

@@ -129,8 +129,8 @@ export class Handler {
   /** Answers one message. `text` is valid UTF-8 by origin, and may hold anything. */
   message(connection: Connection, text: string): void {
     const { request, counts } = this
-    counts[RECEIVED_MESSAGES]++
-    counts[RECEIVED_BYTES] += text.length
+    counts[connection.family + RECEIVED_MESSAGES]++
+    counts[connection.family + RECEIVED_BYTES] += text.length
     connection.lastMessage = this.now
     const verdict = this.requestLimits.check(connection)
     if (verdict !== ADMITTED) {
@@ -180,7 +180,7 @@ export class Handler {
     } else if (request.answer !== ABSENT) {
       this.answer(connection)
     } else {
-      this.counts[REQUESTS_ANNOUNCE]++
+      this.counts[connection.family + REQUESTS_ANNOUNCE]++
       if (request.event === EVENT_INVALID) this.refuse(connection, REJECTED_EVENT, 'Invalid event')
       else if (request.event === EVENT_STOPPED) this.stop(connection)
       else this.enter(connection)
@@ -280,7 +280,7 @@ export class Handler {
 
   private answer(connection: Connection): void {
     const { request } = this
-    this.counts[REQUESTS_ANSWER]++
+    this.counts[connection.family + REQUESTS_ANSWER]++
     if (request.answer !== VALID || request.toPeerId !== VALID || request.offerId !== VALID) {
       const reason = 'Invalid answer: it needs an object answer, a to_peer_id and an offer_id'
       this.refuse(connection, REJECTED_ANSWER, reason)
@@ -295,7 +295,7 @@ export class Handler {
 
   private scrape(connection: Connection): void {
     const { request } = this
-    this.counts[REQUESTS_SCRAPE]++
+    this.counts[connection.family + REQUESTS_SCRAPE]++
     if (!request.hashList && request.infoHash !== VALID) {
       const full = request.infoHash === ABSENT
       const reason = full ? 'No info_hash: full scrapes are not allowed' : 'Invalid info_hash'

@@ -8,7 +8,7 @@
 // that lives takes 5 to 15 ms; it is done after so much traffic. (fullGC, not Bun.gc(true): that throws
 // compiled code away as well. Bun.gc(false) collects too little. Bun 1.4.5, November 2026.)
 import { fullGC } from 'bun:jsc'
-import { RECEIVED_BYTES, RECEIVED_MESSAGES, SENT_BYTES } from './counters.ts'
+import { FAMILY_IPV6, RECEIVED_BYTES, RECEIVED_MESSAGES, SENT_BYTES } from './counters.ts'
 
 const TRAFFIC_BYTES = 64 * 2 ** 20
 /** What a message makes beside its text: `{}` has two characters, and some 300 bytes of garbage. */
@@ -26,15 +26,19 @@ export class Heap {
 
   /** A message has been served. */
   served(): void {
-    if ((this.counts[RECEIVED_MESSAGES] & (LOOK_MESSAGES - 1)) === 0) this.tend()
+    if ((this.both(RECEIVED_MESSAGES) & (LOOK_MESSAGES - 1)) === 0) this.tend()
   }
 
   tend(): void {
-    const { counts } = this
-    const texts = counts[RECEIVED_BYTES] + counts[SENT_BYTES]
-    const traffic = (texts + counts[RECEIVED_MESSAGES] * MESSAGE_BYTES) | 0
+    const texts = this.both(RECEIVED_BYTES) + this.both(SENT_BYTES)
+    const traffic = (texts + this.both(RECEIVED_MESSAGES) * MESSAGE_BYTES) | 0
     if (((traffic - this.collectedAt) | 0) < TRAFFIC_BYTES) return
     this.collectedAt = traffic
     fullGC()
+  }
+
+  /** Over both address families. */
+  private both(counter: number): number {
+    return this.counts[counter] + this.counts[FAMILY_IPV6 + counter]
   }
 }

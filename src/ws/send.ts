@@ -196,8 +196,8 @@ export class Sender {
   private sendOutbox(socket: Socket): void {
     const connection = socket.data
     const { outbox } = connection
-    this.counts[SENT_MESSAGES] += outbox.length
-    this.counts[SENT_BYTES] += connection.outboxLength
+    this.counts[connection.family + SENT_MESSAGES] += outbox.length
+    this.counts[connection.family + SENT_BYTES] += connection.outboxLength
     for (let i = 0; i < outbox.length; i++) socket.sendText(outbox[i])
     outbox.length = 0
     this.waitingLength -= connection.outboxLength

@@ -308,7 +308,7 @@ class SocketWorker {
   }
 
   private opened(socket: Socket): void {
-    this.counts[CONNECTIONS_OPENED]++
+    this.counts[socket.data.family + CONNECTIONS_OPENED]++
     socket.data.socket = socket
   }
 
@@ -340,7 +340,7 @@ class SocketWorker {
   }
 
   private closed(connection: Connection): void {
-    this.counts[CONNECTIONS_CLOSED]++
+    this.counts[connection.family + CONNECTIONS_CLOSED]++
     connection.closed = true
     this.sender.forget(connection)
     if (this.stopping) return

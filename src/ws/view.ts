@@ -4,14 +4,21 @@ import {
   counterFamily,
   gaugeFamily,
   type LabelledValue,
+  type Labels,
   type MetricFamily,
 } from '../metrics/families.ts'
 import type { BreakdownSpec, ChartSpec } from '../operations/view.ts'
 import { peersChart, quantileChart, responseTimeChart, trafficChart } from '../tracker/charts.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
-import { COUNTERS, type CounterName } from './counters.ts'
+import { COUNTERS, type CounterName, type FamilyCounter } from './counters.ts'
 import type { ListenerGuard } from './listener-guard.ts'
 import type { Reading, Watch } from './watch.ts'
+
+const IP_VERSIONS = [
+  ['ipv4', '4'],
+  ['ipv6', '6'],
+] as const
+const REQUESTS = ['requests_announce', 'requests_answer', 'requests_scrape'] as const
 
 type GuardFigures = Pick<ListenerGuard, 'isResting' | 'rests' | 'closed'>
 
@@ -37,7 +44,7 @@ function messageFamilies(reading: Reading): MetricFamily[] {
     counterFamily(
       'tracker_ws_requests_total',
       'Valid requests by type; an answer is one to an offer.',
-      byLabel(reading, 'requests_', 'type'),
+      REQUESTS.flatMap((name) => byFamily(reading, name, { type: name.slice('requests_'.length) })),
     ),
     counterFamily(
       'tracker_ws_responses_total',
@@ -57,10 +64,10 @@ function messageFamilies(reading: Reading): MetricFamily[] {
     ),
     plain(reading, 'offers_sent', 'Offers that were passed on to peers.'),
     plain(reading, 'answers_sent', 'Answers that were passed on to who had made the offer.'),
-    plain(reading, 'received_messages', 'Messages received.'),
-    plain(reading, 'sent_messages', 'Messages sent.'),
-    plain(reading, 'received_bytes', 'Text received.'),
-    plain(reading, 'sent_bytes', 'Text sent.'),
+    ofFamilies(reading, 'received_messages', 'Messages received.'),
+    ofFamilies(reading, 'sent_messages', 'Messages sent.'),
+    ofFamilies(reading, 'received_bytes', 'Text received.'),
+    ofFamilies(reading, 'sent_bytes', 'Text sent.'),
     counterFamily(
       'tracker_ws_dropped_between_workers_total',
       'Offers and answers that found the way to another worker full, by type.',
@@ -116,11 +123,11 @@ function timeFamilies(reading: Reading): MetricFamily[] {
 
 function connectionFamilies(reading: Reading): MetricFamily[] {
   return [
-    gaugeFamily('tracker_ws_connections', 'Open connections.', [[{}, reading.connections]]),
+    gaugeFamily('tracker_ws_connections', 'Open connections.', openConnections(reading)),
     gaugeFamily('tracker_ws_connections_max', 'Connections that there may be at once.', [
       [{}, reading.connectionLimit],
     ]),
-    plain(reading, 'connections_opened', 'Connections opened.'),
+    ofFamilies(reading, 'connections_opened', 'Connections opened.'),
     plain(
       reading,
       'slow_clients',
@@ -175,6 +182,24 @@ function byLabel({ counts }: Reading, prefix: string, label: string): LabelledVa
   return COUNTERS.filter((name) => name.startsWith(prefix)).map((name) => {
     return [{ [label]: name.slice(prefix.length) }, counts.get(name) ?? 0]
   })
+}
+
+/** With one label more, the address family. */
+function byFamily({ stored }: Reading, name: FamilyCounter, labels: Labels = {}): LabelledValue[] {
+  return IP_VERSIONS.map(([family, ip_version]) => {
+    return [{ ...labels, ip_version }, stored.get(`${name}_${family}`) ?? 0]
+  })
+}
+
+function openConnections(reading: Reading): LabelledValue[] {
+  const closed = byFamily(reading, 'connections_closed')
+  return byFamily(reading, 'connections_opened').map(([labels, opened], i) => {
+    return [labels, opened - closed[i][1]]
+  })
+}
+
+function ofFamilies(reading: Reading, name: FamilyCounter, help: string): MetricFamily {
+  return counterFamily(`tracker_ws_${name}_total`, help, byFamily(reading, name))
 }
 
 function plain({ counts }: Reading, name: CounterName, help: string): MetricFamily {

@@ -9,7 +9,14 @@ import { type Distribution, since } from '../metrics/histogram.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import { countSwarms, type SwarmCounts } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
-import { COUNTERS, type CounterName, HISTOGRAMS } from './counters.ts'
+import {
+  COUNTERS,
+  type CounterName,
+  FAMILY_COUNTERS,
+  HISTOGRAMS,
+  STORED_COUNTERS,
+  type StoredCounter,
+} from './counters.ts'
 import { statisticsFigures, statisticsText } from './statistics.ts'
 import { wsTroubles } from './troubles.ts'
 
@@ -20,6 +27,8 @@ const READ_MILLISECONDS = 1000
 export interface Reading {
   readonly at: number
   readonly counts: ReadonlyMap<CounterName, number>
+  /** By address family, where that is counted. */
+  readonly stored: ReadonlyMap<StoredCounter, number>
   readonly connections: number
   /** At most so many at once. */
   readonly connectionLimit: number
@@ -45,7 +54,7 @@ export interface Limits {
 }
 
 export class Watch {
-  private readonly reader: CounterReader<CounterName, keyof typeof HISTOGRAMS>
+  private readonly reader: CounterReader<StoredCounter, keyof typeof HISTOGRAMS>
   private readonly workers: number
   private readonly swarms: SwarmBuffers
   private readonly rings: readonly SharedArrayBuffer[]
@@ -75,7 +84,7 @@ export class Watch {
     this.maxConnections = maxConnections
     this.census = census
     this.limits = config.limits
-    this.reader = new CounterReader(counters, COUNTERS, HISTOGRAMS)
+    this.reader = new CounterReader(counters, STORED_COUNTERS, HISTOGRAMS)
     this.workers = workers
     this.swarms = swarms
     this.rings = rings
@@ -108,12 +117,14 @@ export class Watch {
   }
 
   read(): Reading {
-    const counts = this.reader.read()
+    const stored = this.reader.read()
+    const counts = totalsOf(stored)
     const count = (name: CounterName) => counts.get(name) ?? 0
     const swarms = countSwarms(this.swarms).websocket
     return {
       at: performance.now(),
       counts,
+      stored,
       clients: this.census?.result ?? null,
       connections: count('connections_opened') - count('connections_closed'),
       connectionLimit: this.limits.max_connections,
@@ -124,7 +135,7 @@ export class Watch {
       lockSleeps: this.lockSleeps.take(swarms.sleptLocks),
       channelFill: Math.max(0, ...this.rings.map(ringFill)),
       workers: Array.from({ length: this.workers }, (_, i) => {
-        return this.reader.ofWorker(i).get('received_messages') ?? 0
+        return totalsOf(this.reader.ofWorker(i)).get('received_messages') ?? 0
       }),
     }
   }
@@ -156,4 +167,18 @@ export class Watch {
     writeFigures('statistics', statisticsText(interval, new Date()), statisticsFigures(interval))
     this.before = now
   }
+}
+
+/** Over both address families. */
+function totalsOf(stored: ReadonlyMap<StoredCounter, number>): ReadonlyMap<CounterName, number> {
+  const of = (name: StoredCounter) => stored.get(name) ?? 0
+  const isOfFamily = new Set<string>(FAMILY_COUNTERS)
+  return new Map(
+    COUNTERS.map((name) => {
+      const count = isOfFamily.has(name)
+        ? of(`${name}_ipv4` as StoredCounter) + of(`${name}_ipv6` as StoredCounter)
+        : of(name as StoredCounter)
+      return [name, count]
+    }),
+  )
 }

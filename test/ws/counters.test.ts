@@ -3,12 +3,21 @@ import { slotWords } from '../../src/metrics/counters.ts'
 import { bucketEnd, histogramCounters } from '../../src/metrics/histogram.ts'
 import * as counters from '../../src/ws/counters.ts'
 
-const { COUNTERS, COUNTER_COUNT, COUNTER_WORDS, HISTOGRAMS } = counters
+const { COUNTERS, COUNTER_COUNT, COUNTER_WORDS, FAMILY_COUNTERS, HISTOGRAMS, STORED_COUNTERS } =
+  counters
 
-test('each counter has a constant of its name, which is its place', () => {
+test('each counter has a constant of its name, which is its place, in the part of its address family', () => {
   const constants = new Map<string, unknown>(Object.entries(counters))
-  const places = COUNTERS.map((name) => constants.get(name.toUpperCase()))
-  expect(places).toEqual(COUNTERS.map((_, i) => i))
+  const { FAMILY_IPV4, FAMILY_IPV6 } = counters
+  for (const [i, name] of FAMILY_COUNTERS.entries()) {
+    expect(constants.get(name.toUpperCase())).toBe(i)
+    expect(STORED_COUNTERS.indexOf(`${name}_ipv4`)).toBe(FAMILY_IPV4 + i)
+    expect(STORED_COUNTERS.indexOf(`${name}_ipv6`)).toBe(FAMILY_IPV6 + i)
+  }
+  const others = COUNTERS.slice(FAMILY_COUNTERS.length)
+  const places = others.map((name) => constants.get(name.toUpperCase()))
+  expect(places).toEqual(others.map((name) => STORED_COUNTERS.indexOf(name as never)))
+  expect(STORED_COUNTERS).toHaveLength(2 * FAMILY_COUNTERS.length + others.length)
 })
 
 test('histograms follow the counters, in the order in which they are read', () => {
@@ -17,8 +26,8 @@ test('histograms follow the counters, in the order in which they are read', () =
     ['response_time', RESPONSE_TIME_SHAPE],
     ['turn_size', TURN_SIZE_SHAPE],
   ])
-  expect(counters.RESPONSE_TIME).toBe(COUNTERS.length)
-  expect(counters.TURN_SIZE).toBe(COUNTERS.length + histogramCounters(RESPONSE_TIME_SHAPE))
+  expect(counters.RESPONSE_TIME).toBe(STORED_COUNTERS.length)
+  expect(counters.TURN_SIZE).toBe(counters.RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE))
   expect(COUNTER_COUNT).toBe(counters.TURN_SIZE + histogramCounters(TURN_SIZE_SHAPE))
   expect(COUNTER_WORDS).toBe(slotWords(COUNTER_COUNT))
 })

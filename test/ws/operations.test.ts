@@ -41,8 +41,8 @@ async function useAndSee(tracker: Tracker): Promise<void> {
     await b.ask(announce(hash, 2, { left: 0, offers: [offer(1)] }))
     await a.ask('nonsense')
     const figures = [
-      /^tracker_ws_connections 2$/m,
-      /^tracker_ws_requests_total\{type="announce"\} 2$/m,
+      /^tracker_ws_connections\{ip_version="4"\} 2$/m,
+      /^tracker_ws_requests_total\{type="announce",ip_version="4"\} 2$/m,
       /^tracker_ws_responses_total\{type="error"\} 1$/m,
       /^tracker_ws_rejected_total\{reason="json"\} 1$/m,
       /^tracker_ws_offers_sent_total 1$/m,
@@ -190,4 +190,49 @@ test('SIGHUP changes what can change, and says what needs a restart', () =>
         })
       }),
     )
+  }))
+
+test('figures tell IPv4 and IPv6 apart, also for IPv4 clients of an IPv6 socket', () =>
+  serving(`${listenOn('[::]:0')}[operations]\naddress = '127.0.0.1:0'\n`, async (tracker) => {
+    const url = await tracker.operationsUrl()
+    const { port } = tracker.at()
+    const client = await WsClient.connect({ host: '127.0.0.1', port })
+    const other = await WsClient.connect({ host: '::1', port })
+    const gone = await WsClient.connect({ host: '::1', port })
+    const hash = newHash()
+    const message = announce(hash, 1, { offers: [offer(1)] })
+    await client.ask(message)
+    const asked = [announce(hash, 2), { action: 'scrape', info_hash: hash }, 'nonsense']
+    let [received, sent] = [0, 0]
+    for (const each of asked) {
+      const text = typeof each === 'string' ? each : JSON.stringify(each)
+      received += [...text].length
+      other.send(text)
+      sent += [...(await other.nextText())].length
+    }
+    await gone.close()
+    const figures = [
+      'connections{ip_version="4"} 1',
+      'connections{ip_version="6"} 1',
+      'connections_opened_total{ip_version="4"} 1',
+      'connections_opened_total{ip_version="6"} 2',
+      'requests_total{type="announce",ip_version="4"} 1',
+      'requests_total{type="announce",ip_version="6"} 1',
+      'requests_total{type="scrape",ip_version="4"} 0',
+      'requests_total{type="scrape",ip_version="6"} 1',
+      'received_messages_total{ip_version="4"} 1',
+      'received_messages_total{ip_version="6"} 3',
+      `received_bytes_total{ip_version="4"} ${[...JSON.stringify(message)].length}`,
+      `received_bytes_total{ip_version="6"} ${received}`,
+      'sent_messages_total{ip_version="4"} 1',
+      'sent_messages_total{ip_version="6"} 3',
+      `sent_bytes_total{ip_version="6"} ${sent}`,
+    ].map((figure) => `tracker_ws_${figure}`)
+    let missing: string[] = []
+    await waitUntil('all of it is told', async () => {
+      const lines = (await (await fetch(`${url}metrics`)).text()).split('\n')
+      missing = figures.filter((figure) => !lines.includes(figure))
+      return missing.length === 0
+    }).catch(() => expect(missing).toEqual([]))
+    for (const each of [client, other]) each.destroy()
   }))
