@@ -75,4 +75,10 @@ describe('an access list', () => {
     expect(builder.entries).toBe(3)
     expect(() => builder.add(Int32Array.from(numbered(4)))).toThrow('more entries')
   })
+
+  test('counts the info hash of zeros as one, however often it is there', () => {
+    const builder = new ListBuilder(3, KEY)
+    for (const infoHash of [ZEROS, numbered(1), ZEROS]) builder.add(Int32Array.from(infoHash))
+    expect(builder.entries).toBe(2)
+  })
 })

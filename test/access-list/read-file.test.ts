@@ -95,6 +95,18 @@ describe('a list file', () => {
     expect(await mistakeIn(line(100_000))).toContain('line 6501 is longer')
   })
 
+  test('of one byte is read as well', async () => {
+    expect((await listIn('\n')).entries).toBe(0)
+    expect(await mistakeIn('x')).toContain('line 1 has no hex digits')
+  })
+
+  test('takes less memory than the file', async () => {
+    const text = Array.from({ length: 1000 }, (_, n) => `${hex(n)}\n`).join('')
+    const { list, entries } = await readListFile(file(text), MODE_DENY, KEY)
+    expect(entries).toBe(1000)
+    expect(list.slots.byteLength).toBeLessThan(text.length)
+  })
+
   test('with many mistakes tells the first five and how many there are', async () => {
     const message = await mistakeIn('x\n'.repeat(12))
     expect(message).toContain('line 5 has no hex digits, and 7 more: ')

@@ -1,0 +1,188 @@
+import { describe, expect, spyOn, test } from 'bun:test'
+import { rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { AccessListKeeper, accessListFaults } from '../../src/access-list/keeper.ts'
+import { AccessList, type AccessListData } from '../../src/access-list/list.ts'
+import type { AccessListConfig } from '../../src/access-list/settings.ts'
+import { StartError } from '../../src/config/cli.ts'
+import type { Log } from '../../src/log/log.ts'
+import { hashWords } from '../../src/memory/half-sip-hash.ts'
+import { folderOfFile } from '../support/folder.ts'
+import { waitUntil } from '../support/wait.ts'
+
+const KEY = { key0: 0x1234567, key1: 0x89abcde }
+const folder = folderOfFile()
+let files = 0
+
+const hex = (n: number) => n.toString(16).padStart(40, 'c')
+
+/** A file of these numbers that nobody has touched for long, so that nobody waits for it to hold still. */
+function write(path: string, ...numbers: (number | string)[]): string {
+  writeFileSync(path, numbers.map((n) => `${typeof n === 'number' ? hex(n) : n}\n`).join(''))
+  const time = 1000 + files++
+  utimesSync(path, time, time)
+  return path
+}
+
+function list(...numbers: (number | string)[]): string {
+  return write(join(folder, `list-${files}`), ...numbers)
+}
+
+function forbids(data: AccessListData, n: number): boolean {
+  const words = new Int32Array(5)
+  Buffer.from(words.buffer).write(hex(n), 'hex')
+  return new AccessList(data).forbids(words, 0, hashWords(words, 0, 5, KEY.key0, KEY.key1))
+}
+
+function keeperOf(config: AccessListConfig, chroot = folder) {
+  const told: string[] = []
+  const sent: AccessListData[] = []
+  const log = {
+    info: (text: string) => told.push(`info: ${text}`),
+    error: (text: string) => told.push(`error: ${text}`),
+    always: (level: string, text: string) => told.push(`always ${level}: ${text}`),
+  } as unknown as Log
+  const privileges = { drop_privileges: false, chroot_path: chroot } as never
+  const keeper = new AccessListKeeper(config, privileges, KEY, log, (data) => sent.push(data))
+  return { keeper, told, sent }
+}
+
+describe('--check', () => {
+  test('finds nothing wrong with a list that can be read, or that is off', async () => {
+    expect(await accessListFaults({ mode: 'allow', path: list(1) })).toEqual([])
+    expect(await accessListFaults({ mode: 'off', path: '/nowhere' })).toEqual([])
+  })
+
+  test('names the setting, the file and what is wrong', async () => {
+    expect(await accessListFaults({ mode: 'deny', path: '/nowhere' })).toEqual([
+      "[access_list] path '/nowhere' cannot be read: there is no such file (ENOENT)",
+    ])
+    const path = list(1, 'x')
+    const [fault] = await accessListFaults({ mode: 'allow', path })
+    expect(fault).toStartWith(`[access_list] path '${path}' line 2 has no hex digits`)
+  })
+})
+
+describe('a start', () => {
+  test('reads the list, hashed as the workers hash', async () => {
+    const { keeper } = keeperOf({
+      mode: 'allow',
+      path: list(...Array.from({ length: 50 }, (_, n) => n)),
+    })
+    await keeper.load()
+    expect(keeper.entries).toBe(50)
+    for (let n = 0; n < 100; n++) expect(forbids(keeper.list, n)).toBe(n >= 50)
+  })
+
+  test('fails for a list that cannot be read, and does not look at one that is off', async () => {
+    const { keeper } = keeperOf({ mode: 'allow', path: '/nowhere' })
+    await expect(keeper.load()).rejects.toThrow(StartError)
+    await expect(keeper.load()).rejects.toThrow("[access_list] path '/nowhere' cannot be read: ")
+    const off = keeperOf({ mode: 'off', path: list('x') })
+    await off.keeper.load()
+    expect(forbids(off.keeper.list, 1)).toBe(false)
+  })
+})
+
+describe('a list that is read again', () => {
+  test('goes to the workers, and the log says so', async () => {
+    const path = list(1)
+    const { keeper, told, sent } = keeperOf({ mode: 'deny', path })
+    await keeper.load()
+    write(path, 2, 3)
+    keeper.reload('SIGUSR1')
+    await waitUntil('it was sent', () => sent.length === 1)
+    expect(told).toEqual(['always info: access list (SIGUSR1): mode deny, 2 info hashes'])
+    expect(sent[0]).toBe(keeper.list)
+    expect(keeper.entries).toBe(2)
+    expect([1, 2, 3].map((n) => forbids(keeper.list, n))).toEqual([false, true, true])
+  })
+
+  test('stays as it is while the file is wrong, which is a trouble until it is mended', async () => {
+    const path = list(1)
+    const { keeper, told, sent } = keeperOf({ mode: 'deny', path })
+    await keeper.load()
+    expect(keeper.troubleSource.look()).toBeNull()
+    write(path, 'x')
+    keeper.reload('SIGUSR1')
+    await waitUntil('it was told', () => told.length === 1)
+    expect(told[0]).toStartWith(`always error: access list '${path}' (SIGUSR1) line 1 has no hex`)
+    expect(told[0]).toEndWith('; the list before it stays in force')
+    expect(keeper.troubleSource.look()?.text).toContain(path)
+    expect(forbids(keeper.list, 1)).toBe(true)
+    write(path, 2)
+    keeper.reload('SIGUSR1')
+    await waitUntil('it was sent', () => sent.length === 1)
+    expect(keeper.troubleSource.look()).toBeNull()
+    expect(forbids(keeper.list, 1)).toBe(false)
+  })
+
+  test('is one that was asked for meanwhile, too', async () => {
+    const path = list(1)
+    const { keeper, sent } = keeperOf({ mode: 'deny', path })
+    await keeper.load()
+    for (let i = 0; i < 5; i++) keeper.reload('SIGUSR1')
+    await waitUntil('both were sent', () => sent.length === 2)
+    await new Promise(setImmediate)
+    expect(sent).toHaveLength(2)
+  })
+
+  test('is none where there is none: the signal is for something else', async () => {
+    const { keeper, told, sent } = keeperOf({ mode: 'off', path: '' })
+    await keeper.load()
+    keeper.reload('SIGUSR1')
+    for (let i = 0; i < 10; i++) await new Promise(setImmediate)
+    expect([told, sent]).toEqual([[], []])
+    keeper.change({ mode: 'allow', path: list(1) })
+    await waitUntil('one was sent', () => sent.length === 1)
+    expect(told).toEqual(['always info: access list (the settings): mode allow, 1 info hash'])
+    keeper.change({ mode: 'off', path: '' })
+    await waitUntil('that there is none was sent', () => sent.length === 2)
+    expect(told[1]).toBe('always info: access list (the settings): mode off')
+    expect(forbids(keeper.list, 2)).toBe(false)
+  })
+
+  test('is looked for in the root directory once that has changed, and not before', async () => {
+    const path = list(1)
+    const { keeper, told, sent } = keeperOf({ mode: 'deny', path })
+    await keeper.load()
+    keeper.change({ mode: 'deny', path })
+    await waitUntil('it was sent', () => sent.length === 1)
+    keeper.rootChanged()
+    keeper.reload('SIGUSR1')
+    // The tests have no such root: there is no file of this name in theirs.
+    await waitUntil('it was told', () => told.length === 2)
+    expect(told[1]).toContain('there is no such file')
+  })
+})
+
+test('the file is looked at every two seconds, read when it has changed and held still, and not when it is off', async () => {
+  const path = list(1)
+  using interval = spyOn(globalThis, 'setInterval')
+  const { keeper, told, sent } = keeperOf({ mode: 'deny', path })
+  await keeper.load()
+  keeper.start()
+  const [call] = interval.mock.calls
+  const look = call[0] as () => void
+  expect(call[1]).toBe(2000)
+  const looks = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      look()
+      for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
+    }
+  }
+  await looks(3)
+  expect(sent).toHaveLength(0)
+  write(path, 2)
+  await looks(1)
+  expect(sent).toHaveLength(0)
+  await looks(1)
+  await waitUntil('it was sent', () => sent.length === 1)
+  expect(told).toEqual(['info: access list (it has changed): mode deny, 1 info hash'])
+  await looks(3)
+  expect(sent).toHaveLength(1)
+  rmSync(path)
+  await looks(3)
+  expect(told).toHaveLength(1)
+  keeper.stop()
+})
