@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import type { Log } from '../../src/log/log.ts'
 import { counted, lossSource, shareText } from '../../src/process/losses.ts'
 import { conditionOf, type Trouble, Troubles } from '../../src/process/troubles.ts'
@@ -22,6 +22,20 @@ function watched() {
 }
 
 describe('troubles', () => {
+  test('are looked for again and again from the start to the stop', () => {
+    const { troubles } = watched()
+    troubles.add({ name: 'full', look: () => FULL })
+    using interval = spyOn(globalThis, 'setInterval')
+    using clear = spyOn(globalThis, 'clearInterval')
+    troubles.start()
+    expect(troubles.current()).toEqual([])
+    const [look] = interval.mock.calls[0] as [() => void]
+    look()
+    expect(troubles.current()).toHaveLength(1)
+    troubles.stop()
+    expect(clear).toHaveBeenCalledWith(interval.mock.results[0].value)
+  })
+
   test('are there as long as their source says so, the worst first, since when they began', () => {
     const { troubles, lookAfter } = watched()
     let bad: Trouble | null = null
