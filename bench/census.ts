@@ -5,8 +5,8 @@
 import { Census, fromSwarms } from '../src/census/census.ts'
 import { ClientSample, ClientSampleReader, createClientSample } from '../src/census/sample.ts'
 import { type ClientCount, Tally } from '../src/census/tally.ts'
+import { Announce } from '../src/swarm/announce.ts'
 import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
-import { member } from '../src/swarm/peers.ts'
 import { hashInfoHash } from '../src/swarm/torrents.ts'
 
 const smoke = process.argv.includes('--smoke')
@@ -80,16 +80,20 @@ async function swarmsOf(peers: number): Promise<void> {
   const limits = { maxTorrents: peers, maxPeers: peers * 2, workers: 1 }
   const swarms = attachSwarms(createSwarmMemory({ ...limits, kinds: ['websocket'] }), true)
   const infoHash = new Int32Array(5)
+  const announce = new Announce()
+  announce.source = infoHash
+  announce.now = NOW
   for (let peer = 0; peer < peers; peer++) {
     // Half in swarms of five, half in such of 500.
     const torrent = peer % 2 === 0 ? (peer / 10) | 0 : -1 - ((peer / 1000) | 0)
     for (let i = 0; i < 5; i++) infoHash[i] = Math.imul(torrent, 0x9e3779b1 + i * 2)
-    const hash = hashInfoHash(swarms.websocket[0], infoHash, 0)
-    const table = swarms.websocketTableOf(hash)
+    announce.hash = hashInfoHash(swarms.websocket[0], infoHash, 0)
+    const table = swarms.websocketTableOf(announce.hash)
     const [id0, id1] = IDS[peer % IDS.length]
-    member.id4 = peer
+    announce.peer.setWords(Int32Array.of(id0, id1, 1, 2), 0)
+    announce.peer.id4 = peer
     table.lock()
-    swarms.announce(table, infoHash, 0, hash, id0, id1, 1, 2, 0, false, false, 0, NOW)
+    swarms.announce(table, announce)
     table.unlock()
   }
   const census = new Census(fromSwarms(swarms))

@@ -13,6 +13,7 @@ import { median, table } from '../load/statistics.ts'
 import { momentNow, readBootId } from '../src/persistence/boot.ts'
 import { loadSnapshot } from '../src/persistence/read.ts'
 import { writeSnapshot } from '../src/persistence/write.ts'
+import { Announce } from '../src/swarm/announce.ts'
 import { UDP_KINDS } from '../src/swarm/layout.ts'
 import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
 import type { Swarms } from '../src/swarm/swarm.ts'
@@ -43,16 +44,18 @@ const bootId = readBootId()
 
 function fill(swarms: Swarms): void {
   const infoHash = new Int32Array(5)
+  const announce = new Announce()
+  announce.source = infoHash
   const { monotonic } = momentNow(bootId)
   for (let peer = 0; peer < PEERS; peer++) {
     const torrent = pickTorrent(TORRENTS)
     writeInfoHash(infoHash, 0, torrent)
-    const hash = hashInfoHash(swarms.ipv4[0], infoHash, 0)
-    const swarmTable = swarms.tableOf(true, hash)
-    const seeder = random() < 0.75
-    const now = monotonic - Math.floor(random() * 600)
-    const port = peer & 0xffff
-    swarms.announce(swarmTable, infoHash, 0, hash, peer, 0, 0, 0, port, seeder, false, 0, now)
+    announce.hash = hashInfoHash(swarms.ipv4[0], infoHash, 0)
+    announce.seeder = random() < 0.75
+    announce.now = monotonic - Math.floor(random() * 600)
+    announce.peer.setIPv4(peer)
+    announce.peer.port = peer & 0xffff
+    swarms.announce(swarms.tableOf(true, announce.hash), announce)
   }
 }
 

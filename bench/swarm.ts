@@ -8,6 +8,7 @@
 
 import { PAGE_BYTES } from '../src/memory/arena.ts'
 import { nowMilliseconds } from '../src/os/clock.ts'
+import { Announce } from '../src/swarm/announce.ts'
 import { cleanSlice, startCleaning } from '../src/swarm/clean.ts'
 import { attachTables, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
 import { Swarms } from '../src/swarm/swarm.ts'
@@ -37,6 +38,9 @@ const PEERS_PER_TORRENT = 5
 const RANK_EXPONENT = 0.7
 
 const requests = new Int32Array(ROUND * REQUEST_WORDS)
+const request = new Announce()
+request.source = requests
+request.wanted = WANTED
 let checksum = 0
 let seed = 1
 
@@ -85,24 +89,17 @@ function announceAll(swarms: Swarms, count: number, now: number): number {
 }
 
 function announce(swarms: Swarms, at: number, now: number): void {
-  const hash = hashInfoHash(swarms.ipv4[0], requests, at)
-  const table = swarms.tableOf(ipv4, hash)
+  const { peer } = request
+  request.infoHash = at
+  request.hash = hashInfoHash(swarms.ipv4[0], requests, at)
+  if (ipv4) peer.setIPv4(requests[at + 5])
+  else peer.setWords(requests, at + 5)
+  peer.port = requests[at + 9]
+  request.seeder = requests[at + 10] === 1
+  request.now = now
+  const table = swarms.tableOf(ipv4, request.hash)
   table.lock()
-  const status = swarms.announce(
-    table,
-    requests,
-    at,
-    hash,
-    requests[at + 5],
-    requests[at + 6],
-    requests[at + 7],
-    requests[at + 8],
-    requests[at + 9],
-    requests[at + 10] === 1,
-    false,
-    WANTED,
-    now,
-  )
+  const status = swarms.announce(table, request)
   const { words, stride } = table
   const { runs, runCount } = swarms.choice
   let sum = swarms.seeders + swarms.leechers + status

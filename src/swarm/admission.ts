@@ -3,13 +3,13 @@
 // table's lock. Owns the bookings of the totals, which all threads share by atomics.
 import { isThisMachine } from './address.ts'
 import {
-  STRIDE_IPV4,
   TOTAL_MAX_PEERS,
   TOTAL_MAX_TORRENTS,
   TOTAL_PEERS,
   TOTAL_PEERS_PER_ADDRESS,
   TOTAL_TORRENTS,
 } from './layout.ts'
+import type { Peer } from './peer.ts'
 import { ANNOUNCED, PEERS_FULL, TORRENTS_FULL } from './status.ts'
 import type { Table } from './table.ts'
 
@@ -25,8 +25,8 @@ const SCARCE_SHIFT = 3
  */
 export interface SourceGate {
   setTime(second: number): void
-  newTorrent(ipv4: boolean, a0: number, a1: number, left: number): number
-  newPeer(ipv4: boolean, a0: number, a1: number, left: number): number
+  newTorrent(peer: Peer, left: number): number
+  newPeer(peer: Peer, left: number): number
 }
 
 export class Admission {
@@ -41,22 +41,22 @@ export class Admission {
   // HOT: no allocation below this line.
 
   /** ANNOUNCED, and the torrent is booked; or why not. */
-  newTorrent(table: Table, a0: number, a1: number): number {
+  newTorrent(peer: Peer): number {
     const gate = this.gate
     if (gate !== null) {
       const left = this.left(TOTAL_TORRENTS, TOTAL_MAX_TORRENTS)
-      const status = gate.newTorrent(table.stride === STRIDE_IPV4, a0, a1, left)
+      const status = gate.newTorrent(peer, left)
       if (status !== ANNOUNCED) return status
     }
     return this.book(TOTAL_TORRENTS, TOTAL_MAX_TORRENTS) ? ANNOUNCED : TORRENTS_FULL
   }
 
   /** ANNOUNCED, and the peer is booked; or why not. */
-  newPeer(table: Table, a0: number, a1: number): number {
+  newPeer(peer: Peer): number {
     const gate = this.gate
     const left = gate === null ? PLENTY : this.left(TOTAL_PEERS, TOTAL_MAX_PEERS)
     if (gate !== null && left !== PLENTY) {
-      const status = gate.newPeer(table.stride === STRIDE_IPV4, a0, a1, left)
+      const status = gate.newPeer(peer, left)
       if (status !== ANNOUNCED) return status
     }
     return this.book(TOTAL_PEERS, TOTAL_MAX_PEERS) ? ANNOUNCED : PEERS_FULL
@@ -70,12 +70,12 @@ export class Admission {
     Atomics.sub(this.totals, TOTAL_PEERS, count)
   }
 
-  /** Whether a torrent that has `same` peers of an address keeps no more of it. */
-  isCrowded(table: Table, a0: number, a1: number, same: number): boolean {
+  /** Whether a torrent that has `same` peers of the address of a peer keeps no more of them. */
+  isCrowded(table: Table, peer: Peer, same: number): boolean {
     if (same === 0) return false
     const most = this.totals[TOTAL_PEERS_PER_ADDRESS]
     if (most === 0 || same < most || table.owned) return false
-    return !isThisMachine(table.stride === STRIDE_IPV4, a0, a1)
+    return !isThisMachine(peer.ipv4, peer.a0, peer.a1)
   }
 
   private book(total: number, max: number): boolean {

@@ -12,7 +12,6 @@
 // peer may change its role at any time; and a swarm that becomes small goes on from the same place.
 import { bucketEnd, reverseBits } from './bucket-order.ts'
 import { entryAddress, entryCount } from './directory.ts'
-import { hashPeerAt } from './large.ts'
 import {
   BUCKET_ENTRIES,
   BUCKET_OVERFLOW,
@@ -27,6 +26,7 @@ import {
   STATE_COMPLETED_MAX,
   TABLE_BUCKETS,
 } from './layout.ts'
+import { hashPeerAt } from './peer.ts'
 import { kindOf, openSmall, small } from './peers.ts'
 import type { Table } from './table.ts'
 import { bucketAddress, bucketOf, findTorrent, hashInfoHash, INFO_HASH_WORDS } from './torrents.ts'

@@ -10,8 +10,7 @@
 // and with more buckets in an eighth of them: how many it has is known, or can be judged, for nothing.
 // All bits would be exact in any set, but one address with 65,535 ports, where that is allowed, would
 // fill a bucket beyond what a block holds; with three it has eight times the usual number, which fits.
-import { hashWords } from '../memory/half-sip-hash.ts'
-import { ADDRESS_BITS, ADDRESS_BUCKETS, addressBits } from './address.ts'
+import { ADDRESS_BITS, ADDRESS_BUCKETS } from './address.ts'
 import { classFor, classWords, giveBlock, takeBlock } from './blocks.ts'
 import { dropSegment, ensureEntry, entryAddress, entryCount, shrinkDirectory } from './directory.ts'
 import {
@@ -22,12 +21,10 @@ import {
   ENTRY_CLASS_SHIFT,
   ROW_BLOCK,
   ROW_LEECHER_DIRECTORY,
-  STRIDE_IPV4,
-  STRIDE_IPV6,
-  STRIDE_WEBSOCKET,
   TABLE_CLEAN_SWARM,
 } from './layout.ts'
-import { copyPeer, copyWords, findPeer, isExpired, member, missed, writePeer } from './peers.ts'
+import { findPeer, hashPeerAt, type Peer } from './peer.ts'
+import { copyPeer, copyWords, isExpired } from './peers.ts'
 import type { Table } from './table.ts'
 import { bucketOf } from './torrents.ts'
 
@@ -44,8 +41,11 @@ const SET_JOIN_LOAD = 12
 /** Room in a new bucket, and the least that a bucket shrinks to. */
 const FIRST_PEERS = 8
 
-/** Where `findInSet` found a peer. One per thread: valid under the lock, until the set changes. */
-export const found = { entry: 0, bucket: 0, index: 0 }
+/**
+ * Where a peer was found: by `findInSet`, or by `locate`, which tells the role too and for a small swarm only
+ * the index. One per thread: valid under the lock, until the set changes.
+ */
+export const found = { entry: 0, bucket: 0, index: 0, seeder: false }
 
 /**
  * In a set of more than eight buckets chance divides the peers of an address: this many more than its
@@ -54,56 +54,19 @@ export const found = { entry: 0, bucket: 0, index: 0 }
  */
 const UNEVEN_PEERS = 4
 
-const ADDRESS_MASK = ADDRESS_BUCKETS - 1
-
-const key = new Int32Array(5)
-
 // HOT: no allocation below this line.
 
-/** The hash of what a peer is known by, the same for all tables. */
-export function hashPeer(
-  table: Table,
-  a0: number,
-  a1: number,
-  a2: number,
-  a3: number,
-  port: number,
-): number {
-  key[0] = a0
-  if (table.stride === STRIDE_IPV4) {
-    key[1] = port
-    const hash = hashWords(key, 0, 2, table.key1, table.key0)
-    return (hash & ~ADDRESS_MASK) | addressBits(a0, 0, table.key0)
-  }
-  key[1] = a1
-  key[2] = a2
-  key[3] = a3
-  const ipv6 = table.stride === STRIDE_IPV6
-  key[4] = ipv6 ? port : member.id4
-  const hash = hashWords(key, 0, 5, table.key1, table.key0)
-  return ipv6 ? (hash & ~ADDRESS_MASK) | addressBits(a0, a1, table.key0) : hash
-}
-
-/** Looks a peer up; true fills `found`, false `missed`. */
-export function findInSet(
-  table: Table,
-  directory: number,
-  hash: number,
-  a0: number,
-  a1: number,
-  a2: number,
-  a3: number,
-  port: number,
-): boolean {
+/** Looks a peer up; true fills `found`, false the peer's `neighbours`. */
+export function findInSet(table: Table, directory: number, hash: number, peer: Peer): boolean {
   if (directory === 0) {
-    missed.ofAddress = 0
+    peer.neighbours = 0
     return false
   }
   const words = table.words
   const bucket = bucketOf(hash, words[directory + DIRECTORY_BUCKETS])
   const entry = entryAddress(table, directory, bucket)
   const count = entryCount(words[entry + 1])
-  const index = findPeer(table, words[entry], count, a0, a1, a2, a3, port)
+  const index = findPeer(table, words[entry], count, peer)
   if (index < 0) return false
   found.entry = entry
   found.bucket = bucket
@@ -128,33 +91,25 @@ export function judgeBySample(
   return count <= UNEVEN_PEERS ? 0 : (count - UNEVEN_PEERS) * (alike >>> ADDRESS_BITS)
 }
 
-/** Adds a peer that is not in the set of `size`. False, and nothing changed, without memory. Fills `found`. */
-export function insertIntoSet(
-  table: Table,
-  slot: number,
-  size: number,
-  hash: number,
-  a0: number,
-  a1: number,
-  a2: number,
-  a3: number,
-  last: number,
-): boolean {
+/**
+ * Makes room for one more peer in the set of `size`, in the bucket of its hash. Returns the address to write
+ * it to and fills `found`; 0, and nothing changed, without memory.
+ */
+export function addToSet(table: Table, slot: number, size: number, hash: number): number {
   const words = table.words
-  if (words[slot] === 0 && !createSet(table, slot)) return false
+  if (words[slot] === 0 && !createSet(table, slot)) return 0
   let buckets = words[words[slot] + DIRECTORY_BUCKETS]
   // Splits first, so that `found` is right afterwards.
   if (size + 1 > buckets * SET_SPLIT_LOAD && splitSet(table, slot)) buckets++
   const bucket = bucketOf(hash, buckets)
   const entry = entryAddress(table, words[slot], bucket)
   const count = entryCount(words[entry + 1])
-  if (!ensureRoom(table, entry, count + 1)) return false
-  writePeer(table, words[entry] + count * table.stride, a0, a1, a2, a3, last)
+  if (!ensureRoom(table, entry, count + 1)) return 0
   words[entry + 1]++
   found.entry = entry
   found.bucket = bucket
   found.index = count
-  return true
+  return words[entry] + count * table.stride
 }
 
 /** Removes the peer at `index` of a bucket from a set of `size`. */
@@ -328,23 +283,6 @@ function movePeersWithBit(
     }
   }
   return moved
-}
-
-/** The hash of a stored peer. */
-export function hashPeerAt(table: Table, at: number): number {
-  const words = table.words
-  if (table.stride === STRIDE_IPV4) {
-    return hashPeer(table, words[at], 0, 0, 0, words[at + 1] & 0xffff)
-  }
-  if (table.stride === STRIDE_WEBSOCKET) return hashWords(words, at, 5, table.key1, table.key0)
-  return hashPeer(
-    table,
-    words[at],
-    words[at + 1],
-    words[at + 2],
-    words[at + 3],
-    words[at + 4] & 0xffff,
-  )
 }
 
 /** Puts the last bucket's peers back to the one they were split from. */

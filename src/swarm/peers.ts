@@ -5,8 +5,6 @@ import {
   KIND_BLOCK,
   KIND_FEW,
   PEER_AGE_MAX,
-  PEER_CONNECTION,
-  PEER_PORT_MASK,
   PEER_SEEN_MASK,
   PEER_SEEN_SHIFT,
   ROW_BLOCK,
@@ -19,27 +17,11 @@ import {
   STATE_KIND_SHIFT,
   STATE_LEECHERS_SHIFT,
   STATE_SEEDERS_SHIFT,
-  STRIDE_IPV4,
-  STRIDE_IPV6,
-  STRIDE_WEBSOCKET,
 } from './layout.ts'
 import type { Table } from './table.ts'
 
 /** The small swarm under work, unpacked from its row. One per thread: valid under the lock, until the next `openSmall`. */
 export const small = { base: 0, seeders: 0, leechers: 0, capacity: 0, kind: 0 }
-
-/**
- * What a WebSocket peer is beyond four words and a last one: the fifth word of its peer id, and its
- * connection. One per thread: set by the caller before each call about such a peer. `joined` is set
- * when an announce has added a peer or taken one over, and cleared by nobody but the caller.
- */
-export const member = { id4: 0, connection: 0, joined: false }
-
-/**
- * How many of the peers that `findPeer` has looked through in vain are of the same address (IPv6: of the
- * same /64). It falls off the search, which has to compare the address anyway.
- */
-export const missed = { ofAddress: 0 }
 
 // HOT: no allocation below this line.
 
@@ -83,96 +65,6 @@ export function closeSmall(table: Table, row: number): void {
     words[row + ROW_SEEDERS] = small.seeders
     words[row + ROW_LEECHERS] = small.leechers
   }
-}
-
-/**
- * The index of a peer among `count` at `base`, or −1, which fills `missed`. IPv4 has its address in `a0`. A
- * WebSocket peer is known by its peer id alone, `a0…a3` and `member.id4`.
- */
-export function findPeer(
-  table: Table,
-  base: number,
-  count: number,
-  a0: number,
-  a1: number,
-  a2: number,
-  a3: number,
-  port: number,
-): number {
-  const words = table.words
-  let same = 0
-  if (table.stride === STRIDE_IPV4) {
-    for (let i = 0, at = base; i < count; i++, at += 2) {
-      if (words[at] !== a0) continue
-      if ((words[at + 1] & PEER_PORT_MASK) === port) return i
-      same++
-    }
-    missed.ofAddress = same
-    return -1
-  }
-  if (table.stride === STRIDE_WEBSOCKET) return findMember(words, base, count, a0, a1, a2, a3)
-  for (let i = 0, at = base; i < count; i++, at += 5) {
-    // The back of the /64 first: neighbours share the front of their addresses.
-    if (words[at + 1] !== a1 || words[at] !== a0) continue
-    if (words[at + 3] === a3 && words[at + 2] === a2 && (words[at + 4] & PEER_PORT_MASK) === port) {
-      return i
-    }
-    same++
-  }
-  missed.ofAddress = same
-  return -1
-}
-
-function findMember(
-  words: Int32Array,
-  base: number,
-  count: number,
-  a0: number,
-  a1: number,
-  a2: number,
-  a3: number,
-): number {
-  const a4 = member.id4
-  for (let i = 0, at = base; i < count; i++, at += STRIDE_WEBSOCKET) {
-    // From the back: clients put their name and version in front.
-    if (
-      words[at + 4] === a4 &&
-      words[at + 3] === a3 &&
-      words[at + 2] === a2 &&
-      words[at + 1] === a1 &&
-      words[at] === a0
-    ) {
-      return i
-    }
-  }
-  return -1
-}
-
-export function writePeer(
-  table: Table,
-  at: number,
-  a0: number,
-  a1: number,
-  a2: number,
-  a3: number,
-  last: number,
-): void {
-  const words = table.words
-  words[at] = a0
-  if (table.stride === STRIDE_IPV4) {
-    words[at + 1] = last
-    return
-  }
-  words[at + 1] = a1
-  words[at + 2] = a2
-  words[at + 3] = a3
-  if (table.stride === STRIDE_IPV6) {
-    words[at + 4] = last
-    return
-  }
-  words[at + 4] = member.id4
-  words[at + PEER_CONNECTION] = member.connection
-  words[at + 6] = last
 }
 
 export function copyPeer(table: Table, from: number, to: number): void {

@@ -2,7 +2,7 @@
 // Called by swarm.ts and clean.ts under the table's lock. Owns nothing: blocks pass to the new form.
 import { classFor, giveBlock, takeBlock } from './blocks.ts'
 import { entryAddress, entryCount } from './directory.ts'
-import { found, freeSet, hashPeerAt, insertIntoSet } from './large.ts'
+import { addToSet, freeSet } from './large.ts'
 import {
   DIRECTORY_BUCKETS,
   KIND_BLOCK,
@@ -17,6 +17,7 @@ import {
   STATE_KIND_SHIFT,
   TABLE_CLEAN_SWARM,
 } from './layout.ts'
+import { hashPeerAt } from './peer.ts'
 import { copyPeer, copyWords, small } from './peers.ts'
 import type { Table } from './table.ts'
 
@@ -79,9 +80,9 @@ export function reduceLarge(table: Table, row: number): void {
 }
 
 function insertCopy(table: Table, slot: number, size: number, at: number): boolean {
-  // Written as nobody, then copied over: the asking peer's words must not change.
-  if (!insertIntoSet(table, slot, size, hashPeerAt(table, at), 0, 0, 0, 0, 0)) return false
-  copyPeer(table, at, table.words[found.entry] + found.index * table.stride)
+  const to = addToSet(table, slot, size, hashPeerAt(table, at))
+  if (to === 0) return false
+  copyPeer(table, at, to)
   return true
 }
 

@@ -1,21 +1,17 @@
 // Puts peers back that a walk has copied (export.ts), with the ages they have by now.
 // Called by persistence/ at the start, before anybody serves, and when a new process has taken over,
 // beside announces. Takes the table's lock for a few peers at a time. Owns the counts of what it did.
+import { Announce } from './announce.ts'
 import { PIECE_COMPLETED, PIECE_HEAD_WORDS, PIECE_PEERS } from './export.ts'
-import { findInSet, found, hashPeer } from './large.ts'
 import {
-  KIND_LARGE,
   PEER_AGE_MAX,
-  PEER_PORT_MASK,
   PEER_SEEN_MASK,
   PEER_SEEN_SHIFT,
-  ROW_BLOCK,
-  ROW_LEECHER_DIRECTORY,
   ROW_STATE,
   STATE_COMPLETED_MAX,
-  STRIDE_IPV4,
 } from './layout.ts'
-import { findPeer, kindOf, openSmall, small } from './peers.ts'
+import { locate } from './locate.ts'
+import { readPeer } from './peer.ts'
 import { ANNOUNCED } from './status.ts'
 import type { Swarms } from './swarm.ts'
 import type { Table } from './table.ts'
@@ -40,18 +36,21 @@ export const restoring = {
   completed: true,
 }
 
+const announce = new Announce()
+
 /** Restores the UDP peers of the piece at `words[at]`; returns where the next one begins. */
 export function restorePiece(swarms: Swarms, ipv4: boolean, words: Int32Array, at: number): number {
   const hash = hashInfoHash(swarms.ipv4[0], words, at)
   const table = swarms.tableOf(ipv4, hash)
   const stride = table.stride
   const end = at + PIECE_HEAD_WORDS + words[at + PIECE_PEERS] * stride
+  announce.source = words
+  announce.infoHash = at
+  announce.hash = hash
   for (let first = at + PIECE_HEAD_WORDS; first < end; first += PEERS_PER_LOCK * stride) {
     const last = Math.min(end, first + PEERS_PER_LOCK * stride)
     table.locked(() => {
-      for (let peer = first; peer < last; peer += stride) {
-        restorePeer(swarms, table, words, at, hash, peer)
-      }
+      for (let peer = first; peer < last; peer += stride) restorePeer(swarms, table, words, peer)
       if (restoring.completed) restoreCompleted(table, words, at, hash)
     })
   }
@@ -60,47 +59,23 @@ export function restorePiece(swarms: Swarms, ipv4: boolean, words: Int32Array, a
 
 // HOT: no allocation below this line.
 
-function restorePeer(
-  swarms: Swarms,
-  table: Table,
-  words: Int32Array,
-  at: number,
-  hash: number,
-  peer: number,
-): void {
-  const last = words[peer + table.stride - 1]
-  const ipv4 = table.stride === STRIDE_IPV4
-  const a0 = words[peer]
-  const a1 = ipv4 ? 0 : words[peer + 1]
-  const a2 = ipv4 ? 0 : words[peer + 2]
-  const a3 = ipv4 ? 0 : words[peer + 3]
-  const port = last & PEER_PORT_MASK
+/** Restores the peer at `words[at]` to the torrent of `announce`. */
+function restorePeer(swarms: Swarms, table: Table, words: Int32Array, at: number): void {
+  const last = words[at + table.stride - 1]
   const age = restoring.elapsed + ageAt(last, restoring.copiedAt)
   if (age > restoring.maxAge) {
     restored.tooOld++
     return
   }
-  const known = knownAge(table, words, at, hash, a0, a1, a2, a3, port)
+  readPeer(announce.peer, words, at, table.stride)
+  const known = knownAge(table)
   if (known >= 0 && known <= age) {
     restored.known++
     return
   }
-  const seenAt = restoring.now - age
-  const status = swarms.announce(
-    table,
-    words,
-    at,
-    hash,
-    a0,
-    a1,
-    a2,
-    a3,
-    port,
-    last < 0,
-    false,
-    0,
-    seenAt,
-  )
+  announce.seeder = last < 0
+  announce.now = restoring.now - age
+  const status = swarms.announce(table, announce)
   if (status === ANNOUNCED) restored.peers++
   else restored.refused++
 }
@@ -122,36 +97,10 @@ function ageAt(last: number, second: number): number {
   return age > PEER_AGE_MAX ? 0 : age
 }
 
-/** The age of a peer that is in the swarm already, or −1. */
-function knownAge(
-  table: Table,
-  source: Int32Array,
-  at: number,
-  hash: number,
-  a0: number,
-  a1: number,
-  a2: number,
-  a3: number,
-  port: number,
-): number {
-  const row = findTorrent(table, source, at, hash)
+/** The age of the peer of `announce` when it is in the swarm already, or −1. */
+function knownAge(table: Table): number {
+  const row = findTorrent(table, announce.source, announce.infoHash, announce.hash)
   if (row === 0) return -1
-  const words = table.words
-  const stride = table.stride
-  let peer = 0
-  if (kindOf(words[row + ROW_STATE]) === KIND_LARGE) {
-    const peerHash = hashPeer(table, a0, a1, a2, a3, port)
-    const isIn =
-      findInSet(table, words[row + ROW_BLOCK], peerHash, a0, a1, a2, a3, port) ||
-      findInSet(table, words[row + ROW_LEECHER_DIRECTORY], peerHash, a0, a1, a2, a3, port)
-    if (!isIn) return -1
-    peer = words[found.entry] + found.index * stride
-  } else {
-    openSmall(table, row)
-    const count = small.seeders + small.leechers
-    const index = findPeer(table, small.base, count, a0, a1, a2, a3, port)
-    if (index < 0) return -1
-    peer = small.base + index * stride
-  }
-  return ageAt(words[peer + stride - 1], restoring.now)
+  const at = locate(table, row, announce.peer)
+  return at === 0 ? -1 : ageAt(table.words[at + table.stride - 1], restoring.now)
 }

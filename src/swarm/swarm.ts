@@ -17,15 +17,15 @@
 // back only after that. Called by udp/handle.ts and ws/handle.ts. Owns the choice of the moment.
 import { AccessList } from '../access-list/list.ts'
 import { Admission } from './admission.ts'
+import type { Announce } from './announce.ts'
 import { Choice } from './choose.ts'
 import type { ConnectionStates } from './connections.ts'
 import { KeptCounts } from './kept-counts.ts'
-import { findInSet, found, hashPeer, insertIntoSet, judgeBySample, removeFromSet } from './large.ts'
+import { addToSet, findInSet, found, judgeBySample, removeFromSet } from './large.ts'
 import {
   KIND_BLOCK,
   KIND_LARGE,
   PEER_CONNECTION,
-  PEER_PORT_MASK,
   PEER_SEEDER_BIT,
   PEER_SEEN_MASK,
   PEER_SEEN_SHIFT,
@@ -38,20 +38,18 @@ import {
   TABLE_LEECHERS,
   TABLE_SEEDERS,
 } from './layout.ts'
+import { locate } from './locate.ts'
 import { isOwner, mayTake } from './owner.ts'
+import { findPeer, hashPeer, writePeer } from './peer.ts'
 import {
   closeSlot,
   closeSmall,
-  findPeer,
   kindOf,
-  member,
-  missed,
   openSlot,
   openSmall,
   resizeSmall,
   shrinkSmall,
   small,
-  writePeer,
 } from './peers.ts'
 import { enlarge, reduceLarge } from './resize.ts'
 import { ANNOUNCED, CROWDED, HELD, PEERS_FULL, TORRENTS_FULL } from './status.ts'
@@ -106,70 +104,39 @@ export class Swarms {
     return this.websocket[hash >>> this.tableShift]
   }
 
-  /**
-   * Adds or renews a peer. `source[at]` is the info hash, `hash` its hash, `a0…a3` the address
-   * (IPv4: `a0`), `port` as on the wire, `now` in seconds. `completed`: the peer says that its
-   * download just completed. Fills the counts and the choice of up to `wanted` peers.
-   *
-   * Of a WebSocket peer, `a0…a3` and `member` hold the peer id and the connection, `port` the
-   * generation; `member.joined` tells afterwards whether it is new, or taken over.
-   */
-  announce(
-    table: Table,
-    source: Int32Array,
-    at: number,
-    hash: number,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    port: number,
-    seeder: boolean,
-    completed: boolean,
-    wanted: number,
-    now: number,
-  ): number {
+  /** Adds or renews a peer. Fills the counts, the choice, and whether it has `joined`. */
+  announce(table: Table, announce: Announce): number {
+    const { source, infoHash, hash, peer } = announce
     this.choice.clear()
-    let row = findTorrent(table, source, at, hash)
+    announce.joined = false
+    let row = findTorrent(table, source, infoHash, hash)
     if (row === 0) {
-      const status = this.admission.newTorrent(table, a0, a1)
+      const status = this.admission.newTorrent(peer)
       if (status !== ANNOUNCED) return status
-      row = insertTorrent(table, source, at, hash)
+      row = insertTorrent(table, source, infoHash, hash)
       if (row === 0) {
         this.admission.forgetTorrent()
         return TORRENTS_FULL
       }
-      table.words[row + ROW_STATE] = this.kept.completedOf(source, at, hash)
+      table.words[row + ROW_STATE] = this.kept.completedOf(source, infoHash, hash)
     }
-    const last = port | ((now & PEER_SEEN_MASK) << PEER_SEEN_SHIFT) | (seeder ? PEER_SEEDER_BIT : 0)
     const large = kindOf(table.words[row + ROW_STATE]) === KIND_LARGE
     const status = large
-      ? this.announceLarge(table, row, a0, a1, a2, a3, last, seeder, completed, wanted)
-      : this.announceSmall(table, row, a0, a1, a2, a3, last, seeder, completed, wanted)
+      ? this.announceLarge(table, row, announce)
+      : this.announceSmall(table, row, announce)
     if (status !== ANNOUNCED) this.dropIfEmpty(table, row)
     return status
   }
 
   /** Removes a peer, if it is there, and with the last one the torrent. Fills the counts. */
-  leave(
-    table: Table,
-    source: Int32Array,
-    at: number,
-    hash: number,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    port: number,
-  ): void {
+  leave(table: Table, announce: Announce): void {
     this.choice.clear()
     this.seeders = 0
     this.leechers = 0
-    const row = findTorrent(table, source, at, hash)
+    const row = findTorrent(table, announce.source, announce.infoHash, announce.hash)
     if (row === 0) return
-    const large = kindOf(table.words[row + ROW_STATE]) === KIND_LARGE
-    if (large) this.leaveLarge(table, row, a0, a1, a2, a3, port)
-    else this.leaveSmall(table, row, a0, a1, a2, a3, port)
+    const at = locate(table, row, announce.peer)
+    if (at !== 0 && (!table.owned || isOwner(table, at, announce.peer))) this.remove(table, row)
     this.readCounts(table, row)
     this.dropIfEmpty(table, row)
   }
@@ -203,32 +170,22 @@ export class Swarms {
     this.admission.forgetPeers(seeders + leechers)
   }
 
-  private announceSmall(
-    table: Table,
-    row: number,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    last: number,
-    seeder: boolean,
-    completed: boolean,
-    wanted: number,
-  ): number {
+  private announceSmall(table: Table, row: number, announce: Announce): number {
+    const { peer, seeder, wanted } = announce
     openSmall(table, row)
     const count = small.seeders + small.leechers
-    let index = findPeer(table, small.base, count, a0, a1, a2, a3, last & PEER_PORT_MASK)
+    let index = findPeer(table, small.base, count, peer)
     if (index < 0) {
-      if (this.admission.isCrowded(table, a0, a1, missed.ofAddress)) {
+      if (this.admission.isCrowded(table, peer, peer.neighbours)) {
         this.readCounts(table, row)
         this.choice.fromSmall(table, seeder, -1, wanted)
         return CROWDED
       }
       if (count === table.smallMax) {
         if (!enlarge(table, row)) return PEERS_FULL
-        return this.announceLarge(table, row, a0, a1, a2, a3, last, seeder, completed, wanted)
+        return this.announceLarge(table, row, announce)
       }
-      const status = this.admission.newPeer(table, a0, a1)
+      const status = this.admission.newPeer(peer)
       if (status !== ANNOUNCED) return status
       if (count === small.capacity && !resizeSmall(table, row, count + 1)) {
         this.admission.forgetPeers(1)
@@ -236,84 +193,86 @@ export class Swarms {
       }
       index = openSlot(table, seeder)
       table.control[table.header + (seeder ? TABLE_SEEDERS : TABLE_LEECHERS)]++
-      member.joined = true
+      announce.joined = true
     } else if (
       table.owned &&
-      !mayTake(table, this.connections, small.base + index * table.stride, last)
+      !mayTake(table, this.connections, small.base + index * table.stride, announce)
     ) {
       return this.held(table, row)
     } else if (seeder !== index < small.seeders) {
       closeSlot(table, index)
       index = openSlot(table, seeder)
-      this.changeRole(table, row, seeder, completed)
+      this.changeRole(table, row, announce)
     }
-    writePeer(table, small.base + index * table.stride, a0, a1, a2, a3, last)
+    writePeer(table, small.base + index * table.stride, peer, lastWord(announce))
     closeSmall(table, row)
     this.countOthers(small.seeders, small.leechers, seeder)
     this.choice.fromSmall(table, seeder, index, wanted)
     return ANNOUNCED
   }
 
-  private announceLarge(
-    table: Table,
-    row: number,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    last: number,
-    seeder: boolean,
-    completed: boolean,
-    wanted: number,
-  ): number {
+  private announceLarge(table: Table, row: number, announce: Announce): number {
+    const { peer, seeder } = announce
     const words = table.words
-    const port = last & PEER_PORT_MASK
-    const hash = hashPeer(table, a0, a1, a2, a3, port)
-    const slot = row + (seeder ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
-    const countAt = row + (seeder ? ROW_SEEDERS : ROW_LEECHERS)
-    if (findInSet(table, words[slot], hash, a0, a1, a2, a3, port)) {
+    const hash = hashPeer(table, peer)
+    if (findInSet(table, words[row + (seeder ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)], hash, peer)) {
       const at = words[found.entry] + found.index * table.stride
-      if (table.owned && !mayTake(table, this.connections, at, last)) return this.held(table, row)
-      words[at + table.stride - 1] = last
-      if (table.owned) words[at + PEER_CONNECTION] = member.connection
+      if (table.owned && !mayTake(table, this.connections, at, announce)) {
+        return this.held(table, row)
+      }
+      words[at + table.stride - 1] = lastWord(announce)
+      if (table.owned) words[at + PEER_CONNECTION] = peer.connection
     } else {
-      const otherSlot = row + (seeder ? ROW_LEECHER_DIRECTORY : ROW_BLOCK)
-      const otherCountAt = row + (seeder ? ROW_LEECHERS : ROW_SEEDERS)
-      const alike = judgeBySample(table, words[slot], hash, missed.ofAddress)
-      const known = findInSet(table, words[otherSlot], hash, a0, a1, a2, a3, port)
-      const entry = found.entry
-      const index = found.index
-      if (known && table.owned) {
-        const at = words[entry] + index * table.stride
-        if (!mayTake(table, this.connections, at, last)) return this.held(table, row)
-      }
-      if (!known) {
-        const others = judgeBySample(table, words[otherSlot], hash, missed.ofAddress)
-        if (this.admission.isCrowded(table, a0, a1, alike + others)) {
-          this.readCounts(table, row)
-          this.choice.fromLarge(table, row, seeder, false, wanted)
-          return CROWDED
-        }
-        const status = this.admission.newPeer(table, a0, a1)
-        if (status !== ANNOUNCED) return status
-      }
-      // In before out: when there is no memory for the change, the peer stays what it was.
-      if (!insertIntoSet(table, slot, words[countAt], hash, a0, a1, a2, a3, last)) {
-        if (!known) this.admission.forgetPeers(1)
-        return PEERS_FULL
-      }
-      words[countAt]++
-      if (known) {
-        removeFromSet(table, otherSlot, words[otherCountAt], entry, index)
-        words[otherCountAt]--
-        this.changeRole(table, row, seeder, completed)
-      } else {
-        table.control[table.header + (seeder ? TABLE_SEEDERS : TABLE_LEECHERS)]++
-        member.joined = true
-      }
+      const status = this.enterLarge(table, row, hash, announce)
+      if (status !== ANNOUNCED) return status
     }
     this.countOthers(words[row + ROW_SEEDERS], words[row + ROW_LEECHERS], seeder)
-    this.choice.fromLarge(table, row, seeder, true, wanted)
+    this.choice.fromLarge(table, row, seeder, true, announce.wanted)
+    return ANNOUNCED
+  }
+
+  /** Adds a peer that the set of its role does not have: a new one, or one that changes its role. */
+  private enterLarge(table: Table, row: number, hash: number, announce: Announce): number {
+    const { peer, seeder } = announce
+    const words = table.words
+    const slot = row + (seeder ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
+    const countAt = row + (seeder ? ROW_SEEDERS : ROW_LEECHERS)
+    const otherSlot = row + (seeder ? ROW_LEECHER_DIRECTORY : ROW_BLOCK)
+    const otherCountAt = row + (seeder ? ROW_LEECHERS : ROW_SEEDERS)
+    const alike = judgeBySample(table, words[slot], hash, peer.neighbours)
+    const known = findInSet(table, words[otherSlot], hash, peer)
+    const entry = found.entry
+    const index = found.index
+    if (known && table.owned) {
+      const at = words[entry] + index * table.stride
+      if (!mayTake(table, this.connections, at, announce)) return this.held(table, row)
+    }
+    if (!known) {
+      const others = judgeBySample(table, words[otherSlot], hash, peer.neighbours)
+      if (this.admission.isCrowded(table, peer, alike + others)) {
+        this.readCounts(table, row)
+        this.choice.fromLarge(table, row, seeder, false, announce.wanted)
+        return CROWDED
+      }
+      const status = this.admission.newPeer(peer)
+      if (status !== ANNOUNCED) return status
+    }
+    // In before out: when there is no memory for the change, the peer stays what it was.
+    const at = addToSet(table, slot, words[countAt], hash)
+    if (at === 0) {
+      if (!known) this.admission.forgetPeers(1)
+      return PEERS_FULL
+    }
+    writePeer(table, at, peer, lastWord(announce))
+    words[countAt]++
+    if (known) {
+      removeFromSet(table, otherSlot, words[otherCountAt], entry, index)
+      words[otherCountAt]--
+      this.changeRole(table, row, announce)
+    } else {
+      table.control[table.header + (seeder ? TABLE_SEEDERS : TABLE_LEECHERS)]++
+      announce.joined = true
+    }
     return ANNOUNCED
   }
 
@@ -328,7 +287,7 @@ export class Swarms {
     return HELD
   }
 
-  private changeRole(table: Table, row: number, seeder: boolean, completed: boolean): void {
+  private changeRole(table: Table, row: number, { seeder, completed }: Announce): void {
     table.control[table.header + TABLE_SEEDERS] += seeder ? 1 : -1
     table.control[table.header + TABLE_LEECHERS] += seeder ? -1 : 1
     if (!seeder || !completed || !this.countDownloads) return
@@ -336,48 +295,22 @@ export class Swarms {
     if ((state & STATE_COMPLETED_MAX) !== STATE_COMPLETED_MAX) table.words[row + ROW_STATE]++
   }
 
-  private leaveSmall(
-    table: Table,
-    row: number,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    port: number,
-  ): void {
-    openSmall(table, row)
-    const count = small.seeders + small.leechers
-    const index = findPeer(table, small.base, count, a0, a1, a2, a3, port)
-    if (index < 0) return
-    if (table.owned && !isOwner(table, small.base + index * table.stride, port)) return
-    const seeder = index < small.seeders
-    closeSlot(table, index)
-    shrinkSmall(table, row)
-    closeSmall(table, row)
-    this.forgetPeers(table, seeder ? 1 : 0, seeder ? 0 : 1)
-  }
-
-  private leaveLarge(
-    table: Table,
-    row: number,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    port: number,
-  ): void {
+  /** Removes the peer that `found` names. */
+  private remove(table: Table, row: number): void {
     const words = table.words
-    const hash = hashPeer(table, a0, a1, a2, a3, port)
-    const seeder = findInSet(table, words[row + ROW_BLOCK], hash, a0, a1, a2, a3, port)
-    const slot = row + (seeder ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
-    const countAt = row + (seeder ? ROW_SEEDERS : ROW_LEECHERS)
-    if (!seeder && !findInSet(table, words[slot], hash, a0, a1, a2, a3, port)) return
-    const at = words[found.entry] + found.index * table.stride
-    if (table.owned && !isOwner(table, at, port)) return
-    removeFromSet(table, slot, words[countAt], found.entry, found.index)
-    words[countAt]--
+    const seeder = found.seeder
+    if (kindOf(words[row + ROW_STATE]) === KIND_LARGE) {
+      const slot = row + (seeder ? ROW_BLOCK : ROW_LEECHER_DIRECTORY)
+      const countAt = row + (seeder ? ROW_SEEDERS : ROW_LEECHERS)
+      removeFromSet(table, slot, words[countAt], found.entry, found.index)
+      words[countAt]--
+      reduceLarge(table, row)
+    } else {
+      closeSlot(table, found.index)
+      shrinkSmall(table, row)
+      closeSmall(table, row)
+    }
     this.forgetPeers(table, seeder ? 1 : 0, seeder ? 0 : 1)
-    reduceLarge(table, row)
   }
 
   private readCounts(table: Table, row: number): void {
@@ -391,4 +324,9 @@ export class Swarms {
     this.seeders = small.seeders
     this.leechers = small.leechers
   }
+}
+
+/** The last word of the announcing peer's row (layout.ts). */
+function lastWord({ peer, now, seeder }: Announce): number {
+  return peer.port | ((now & PEER_SEEN_MASK) << PEER_SEEN_SHIFT) | (seeder ? PEER_SEEDER_BIT : 0)
 }

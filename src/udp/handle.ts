@@ -5,6 +5,7 @@
 // the next stage: respond.ts, which answers at once, or forward.ts, which passes it to another thread.
 // Owns nothing but the counts of its worker.
 import { hashWords } from '../memory/half-sip-hash.ts'
+import { Peer } from '../swarm/peer.ts'
 import type { ConnectionIds } from './connection-id.ts'
 import {
   FAMILY_IPV4,
@@ -82,6 +83,7 @@ export class Handler {
   private readonly limits: SourceLimits | null
   private readonly requests: Requests
   private readonly ids: ConnectionIds
+  private readonly source = new Peer()
   private readonly key0: number
   private readonly key1: number
   private peersMaxIPv4 = 0
@@ -145,11 +147,15 @@ export class Handler {
   ): number {
     this.family = ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
     const kind = parse(words, at, bytes)
+    const { source } = this
+    source.ipv4 = ipv4
+    source.a0 = a0
+    source.a1 = a1
     if (kind > SCRAPE) return this.reject(kind)
     const transaction = words[at + REQUEST_TRANSACTION]
     if (kind === CONNECT) {
       this.counts[this.family + REQUESTS_CONNECT]++
-      if (this.limits !== null && !this.limits.connect(ipv4, a0, a1)) {
+      if (this.limits !== null && !this.limits.connect(this.source)) {
         this.counts[this.family + REJECTED_CONNECT_RATE]++
         return 0
       }
@@ -164,7 +170,7 @@ export class Handler {
       if (!this.answerInvalidId) return 0
       return this.error(out, to, transaction, ERROR_CONNECTION_ID, bytes)
     }
-    if (this.limits !== null && this.isOver(this.limits.request(ipv4, a0, a1))) return 0
+    if (this.limits !== null && this.isOver(this.limits.request(this.source))) return 0
     if (kind === ANNOUNCE) return this.announce(words, at, ipv4, a0, a1, a2, a3, out, to)
     return this.scrape(words, at, bytes, ipv4, out, to)
   }

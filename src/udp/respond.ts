@@ -3,6 +3,7 @@
 // for requests that came through a channel. Owns nothing but what it counts.
 import type { ClientSample } from '../census/sample.ts'
 import { jittered } from '../config/announce-interval.ts'
+import { Announce } from '../swarm/announce.ts'
 import {
   ANNOUNCED,
   CROWDED,
@@ -97,6 +98,7 @@ export class Responder implements Requests {
   /** Notes who announces; null when clients are not counted. */
   clients: ClientSample | null = null
   private readonly swarms: Swarms
+  private readonly request = new Announce()
   private interval = 0
   /** Percent. */
   private jitter = 0
@@ -143,29 +145,25 @@ export class Responder implements Requests {
       return this.refuse(REJECTED_NOT_ALLOWED, ERROR_NOT_ALLOWED, ipv4, transaction, out, to)
     }
     const table = swarms.tableOf(ipv4, hash)
-    const seeder = (flags & SEEDER) !== 0
-    const completed = (flags & COMPLETED) !== 0
+    const announce = this.request
+    announce.source = words
+    announce.infoHash = infoHash
+    announce.hash = hash
+    const { peer } = announce
+    peer.ipv4 = ipv4
+    peer.a0 = a0
+    peer.a1 = a1
+    peer.a2 = a2
+    peer.a3 = a3
+    peer.port = port
+    announce.seeder = (flags & SEEDER) !== 0
+    announce.completed = (flags & COMPLETED) !== 0
+    announce.wanted = wanted
+    announce.now = this.now
     let status = ANNOUNCED
     table.lock()
-    if ((flags & STOPPED) !== 0) {
-      swarms.leave(table, words, infoHash, hash, a0, a1, a2, a3, port)
-    } else {
-      status = swarms.announce(
-        table,
-        words,
-        infoHash,
-        hash,
-        a0,
-        a1,
-        a2,
-        a3,
-        port,
-        seeder,
-        completed,
-        wanted,
-        this.now,
-      )
-    }
+    if ((flags & STOPPED) !== 0) swarms.leave(table, announce)
+    else status = swarms.announce(table, announce)
     const bytes = this.announced(status, table, ipv4, transaction, out, to)
     table.unlock()
     const clients = this.clients

@@ -23,6 +23,7 @@ import { hashWords } from '../memory/half-sip-hash.ts'
 import { chargeBoth } from '../memory/rate-counter.ts'
 import { isThisMachine } from '../swarm/address.ts'
 import { PLENTY, type SourceGate } from '../swarm/admission.ts'
+import type { Peer } from '../swarm/peer.ts'
 import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from '../swarm/status.ts'
 import {
   BANNED_FOR_NEW_TORRENTS,
@@ -160,7 +161,7 @@ export class SourceLimits implements SourceGate {
   }
 
   /** True when a connect from this network (IPv4 /24, IPv6 /56) is to be answered. */
-  connect(ipv4: boolean, a0: number, a1: number): boolean {
+  connect({ ipv4, a0, a1 }: Peer): boolean {
     const cost = this.connectCost
     if (cost === 0 || isThisMachine(ipv4, a0, a1)) return true
     const network = ipv4 ? this.hash(1, a0 & 0xffffff, 0) : this.hash(2, a0, a1 & 0xffffff)
@@ -170,7 +171,7 @@ export class SourceLimits implements SourceGate {
   }
 
   /** Whether a request of an address (IPv6: of a /64) that has proved itself is to be answered. */
-  request(ipv4: boolean, a0: number, a1: number): number {
+  request({ ipv4, a0, a1 }: Peer): number {
     const cost = this.requestCost
     const longCost = this.longCost
     if ((cost | longCost | this.newTorrentCost) === 0) return ADMITTED
@@ -197,7 +198,7 @@ export class SourceLimits implements SourceGate {
    * Whether an address that has proved itself may bring a torrent that nobody else has: ANNOUNCED, GATED
    * or TORRENTS_RATIONED. `left`: for how many there is room, or PLENTY.
    */
-  newTorrent(ipv4: boolean, a0: number, a1: number, left: number): number {
+  newTorrent({ ipv4, a0, a1 }: Peer, left: number): number {
     const usual = this.newTorrentCost
     const ration = rationOf(left)
     const cost = ration > usual ? ration : usual
@@ -214,7 +215,7 @@ export class SourceLimits implements SourceGate {
   }
 
   /** Whether it may add a peer to a torrent, where little room is `left`: ANNOUNCED or PEERS_RATIONED. */
-  newPeer(ipv4: boolean, a0: number, a1: number, left: number): number {
+  newPeer({ ipv4, a0, a1 }: Peer, left: number): number {
     const cost = rationOf(left)
     if (cost === 0 || isThisMachine(ipv4, a0, a1)) return ANNOUNCED
     this.openAddress(ipv4, a0, a1)

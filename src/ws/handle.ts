@@ -4,8 +4,8 @@
 // Every announce and scrape is answered, and what cannot be done is answered with the reason. An
 // answer that was passed on is not. Owns the request of the moment and the receivers of its offers.
 
+import { Announce } from '../swarm/announce.ts'
 import type { ConnectionStates } from '../swarm/connections.ts'
-import { member } from '../swarm/peers.ts'
 import { HELD, PEERS_FULL, TORRENTS_FULL } from '../swarm/status.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table.ts'
@@ -43,7 +43,7 @@ import {
   FITS,
   MemberLimits,
   type MemberMaxima,
-  setMember,
+  setPeer,
   TOO_MANY_TORRENTS,
 } from './member-limits.ts'
 import { MEMBER_PEER_ID, MEMBER_WORDS, Memberships } from './memberships.ts'
@@ -98,6 +98,7 @@ export class Handler {
   settings: RequestSettings
   private readonly counts: Int32Array
   readonly request: Request
+  private readonly announcing = new Announce()
   private readonly receivers: Int32Array
   private readonly scraper: Scraper
   private readonly memberLimits: MemberLimits
@@ -222,23 +223,17 @@ export class Handler {
   private announceTo(table: Table, hash: number, connection: Connection): number {
     const { request } = this
     const { ids } = request
-    setMember(connection, ids, PEER_ID)
-    const status = this.swarms.announce(
-      table,
-      ids,
-      INFO_HASH,
-      hash,
-      ids[PEER_ID],
-      ids[PEER_ID + 1],
-      ids[PEER_ID + 2],
-      ids[PEER_ID + 3],
-      connection.generation,
-      request.seeder,
-      request.event === EVENT_COMPLETED,
-      request.offerCount * CANDIDATES_PER_OFFER,
-      this.now,
-    )
-    if (member.joined) {
+    const { announcing } = this
+    announcing.source = ids
+    announcing.infoHash = INFO_HASH
+    announcing.hash = hash
+    setPeer(announcing.peer, connection, ids, PEER_ID)
+    announcing.seeder = request.seeder
+    announcing.completed = request.event === EVENT_COMPLETED
+    announcing.wanted = request.offerCount * CANDIDATES_PER_OFFER
+    announcing.now = this.now
+    const status = this.swarms.announce(table, announcing)
+    if (announcing.joined) {
       connection.memberships ??= new Memberships()
       connection.memberships.add(ids, INFO_HASH, ids, PEER_ID)
     }
@@ -313,23 +308,14 @@ export class Handler {
     peers: Int32Array,
     peerAt: number,
   ): void {
-    const { swarms } = this
+    const { swarms, announcing } = this
     const hash = hashInfoHash(swarms.websocket[0], hashes, hashAt)
     const table = swarms.websocketTableOf(hash)
-    setMember(connection, peers, peerAt)
-    table.locked(() =>
-      swarms.leave(
-        table,
-        hashes,
-        hashAt,
-        hash,
-        peers[peerAt],
-        peers[peerAt + 1],
-        peers[peerAt + 2],
-        peers[peerAt + 3],
-        connection.generation,
-      ),
-    )
+    announcing.source = hashes
+    announcing.infoHash = hashAt
+    announcing.hash = hash
+    setPeer(announcing.peer, connection, peers, peerAt)
+    table.locked(() => swarms.leave(table, announcing))
   }
 
   private infoHashText(): string {

@@ -1,10 +1,11 @@
 // How many peers one connection may have: torrents in all, and peer ids in each. Asked by handle.ts before
-// an announce that may add one. Owns nothing.
+// an announce that may add one.
 //
 // Peers that have aged out in their swarms are still on a connection's list (memberships.ts). Only when a
 // limit seems to be reached are they looked for, once a second.
+import { Announce } from '../swarm/announce.ts'
 import { ownsPeer } from '../swarm/owner.ts'
-import { member } from '../swarm/peers.ts'
+import type { Peer } from '../swarm/peer.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import type { Connection } from './connection.ts'
@@ -22,6 +23,7 @@ export const TOO_MANY_PEER_IDS = 2
 
 export class MemberLimits {
   private readonly swarms: Swarms
+  private readonly asking = new Announce()
 
   constructor(swarms: Swarms) {
     this.swarms = swarms
@@ -55,22 +57,12 @@ export class MemberLimits {
   private isIn(connection: Connection, words: Int32Array, at: number): boolean {
     const hash = hashInfoHash(this.swarms.websocket[0], words, at)
     const table = this.swarms.websocketTableOf(hash)
-    const peer = at + MEMBER_PEER_ID
-    setMember(connection, words, peer)
-    const { generation } = connection
-    return table.locked(() =>
-      ownsPeer(
-        table,
-        words,
-        at,
-        hash,
-        words[peer],
-        words[peer + 1],
-        words[peer + 2],
-        words[peer + 3],
-        generation,
-      ),
-    )
+    const { asking } = this
+    asking.source = words
+    asking.infoHash = at
+    asking.hash = hash
+    setPeer(asking.peer, connection, words, at + MEMBER_PEER_ID)
+    return table.locked(() => ownsPeer(table, asking))
   }
 }
 
@@ -81,9 +73,10 @@ function verdictOn(memberships: Memberships, ids: Int32Array, maxima: MemberMaxi
   return others >= maxima.maxPeerIdsPerTorrent ? TOO_MANY_PEER_IDS : FITS
 }
 
-/** Tells the swarm who asks, and for which peer: the one whose id is at `ids[at]`. */
-export function setMember(connection: Connection, ids: Int32Array, at: number): void {
-  member.id4 = ids[at + ID_WORDS - 1]
-  member.connection = connection.id
-  member.joined = false
+/** The peer of a connection whose id is at `ids[at]`. */
+export function setPeer(peer: Peer, connection: Connection, ids: Int32Array, at: number): void {
+  peer.setWords(ids, at)
+  peer.id4 = ids[at + ID_WORDS - 1]
+  peer.connection = connection.id
+  peer.port = connection.generation
 }

@@ -5,6 +5,7 @@ import { bucketEnd, reverseBits } from '../../src/swarm/bucket-order.ts'
 import { judgeBySample } from '../../src/swarm/large.ts'
 import { DIRECTORY_BUCKETS } from '../../src/swarm/layout.ts'
 import { setPeersPerAddress } from '../../src/swarm/memory.ts'
+import type { Peer } from '../../src/swarm/peer.ts'
 import { ANNOUNCED, CROWDED, PEERS_FULL } from '../../src/swarm/status.ts'
 import { bucketOf } from '../../src/swarm/torrents.ts'
 import { type Answer, Harness, testBuffers } from './harness.ts'
@@ -235,11 +236,10 @@ test('a set is judged by one of its buckets, whatever its size', () => {
 
 test('the gate is told what is left from an eighth on, for torrents and for peers', () => {
   const told: Record<'newTorrent' | 'newPeer', number[]> = { newTorrent: [], newPeer: [] }
-  const tell =
-    (what: 'newTorrent' | 'newPeer') => (_: boolean, _0: number, _1: number, left: number) => {
-      told[what].push(left)
-      return ANNOUNCED
-    }
+  const tell = (what: 'newTorrent' | 'newPeer') => (_: Peer, left: number) => {
+    told[what].push(left)
+    return ANNOUNCED
+  }
   const harness = new Harness(testBuffers({ ...LIMITS, maxTorrents: 16, maxPeers: 32 }))
   harness.swarms.admission.gate = {
     setTime: () => undefined,

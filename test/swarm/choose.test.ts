@@ -1,17 +1,19 @@
 // The choice of peers where buckets are unlike each other.
 import { expect, test } from 'bun:test'
-import { hashPeer } from '../../src/swarm/large.ts'
-import { address, FamilyHarness, Harness, portOf } from './harness.ts'
+import { hashPeer, Peer } from '../../src/swarm/peer.ts'
+import { address, FamilyHarness, Harness, portOf, setPeer } from './harness.ts'
 
 test('a peer in an overfull bucket is chosen, too', () => {
   const harness = new Harness()
   const swarm = new FamilyHarness('ipv4', harness)
   const table = harness.tableOf('ipv4', 1)
   const peers: number[] = []
+  const who = new Peer()
   for (let peer = 0; peer < 1000; peer++) peers.push(peer)
   // The hash decides on the bucket: many more for one of them.
   for (let peer = 1000; peers.length < 1060; peer++) {
-    const hash = hashPeer(table, address('ipv4', peer, 0), 0, 0, 0, portOf(peer))
+    setPeer(who, 'ipv4', [address('ipv4', peer, 0), 0, 0, 0], portOf(peer))
+    const hash = hashPeer(table, who)
     if ((hash & 1023) === 5) peers.push(peer)
   }
   for (const peer of peers) swarm.announce(1, peer, { wanted: 0 })

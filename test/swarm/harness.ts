@@ -4,6 +4,7 @@
 // Torrents and peers are numbers here. A peer's number is found again in what an answer holds, so
 // that tests can say who was chosen. Four numbers in a row share one address on four ports.
 import { Arena, createArena, PAGE_BYTES } from '../../src/memory/arena.ts'
+import { Announce } from '../../src/swarm/announce.ts'
 import { cleanSlice, startCleaning } from '../../src/swarm/clean.ts'
 import { ConnectionStates, createConnectionStates } from '../../src/swarm/connections.ts'
 import {
@@ -18,7 +19,7 @@ import {
   type SwarmBuffers,
   type SwarmLimits,
 } from '../../src/swarm/memory.ts'
-import { member } from '../../src/swarm/peers.ts'
+import { Peer } from '../../src/swarm/peer.ts'
 import { ANNOUNCED, CROWDED, HELD } from '../../src/swarm/status.ts'
 import { Swarms } from '../../src/swarm/swarm.ts'
 import type { Table } from '../../src/swarm/table.ts'
@@ -85,6 +86,8 @@ export class Harness {
   readonly arena: Arena
   /** All of generation GENERATION. They count as gone until a test opens them. */
   readonly connections: ConnectionStates
+  /** The announce, leave or question of the moment. */
+  readonly request = new Announce()
   private readonly infoHash = new Int32Array(INFO_HASH_WORDS)
 
   constructor(buffers: SwarmBuffers = testBuffers(), seed = 1, countDownloads = true) {
@@ -133,25 +136,14 @@ export class Harness {
     port: number,
     options: AnnounceOptions = {},
   ): Answer {
-    const hash = this.hashOf(torrent)
-    const table = this.tableFor(family, hash)
-    enter(family, words[4], options.connection ?? 0)
+    const table = this.ask(torrent, family, words, port, options.connection ?? 0)
+    const { request } = this
+    request.seeder = options.seeder ?? false
+    request.completed = options.completed ?? false
+    request.wanted = options.wanted ?? 50
+    request.now = options.now ?? 1000
     table.lock()
-    const status = this.swarms.announce(
-      table,
-      this.infoHash,
-      0,
-      hash,
-      words[0],
-      words[1],
-      words[2],
-      words[3],
-      port,
-      options.seeder ?? false,
-      options.completed ?? false,
-      options.wanted ?? 50,
-      options.now ?? 1000,
-    )
+    const status = this.swarms.announce(table, request)
     const answer = this.readAnswer(family, table, status)
     table.unlock()
     return answer
@@ -172,11 +164,9 @@ export class Harness {
     port: number,
     connection = 0,
   ): Counts {
-    const hash = this.hashOf(torrent)
-    const table = this.tableFor(family, hash)
-    enter(family, words[4], connection)
+    const table = this.ask(torrent, family, words, port, connection)
     table.lock()
-    this.swarms.leave(table, this.infoHash, 0, hash, words[0], words[1], words[2], words[3], port)
+    this.swarms.leave(table, this.request)
     const counts = this.readCounts()
     table.unlock()
     return counts
@@ -190,6 +180,22 @@ export class Harness {
     const counts = this.readCounts()
     table.unlock()
     return counts
+  }
+
+  /** Fills torrent and peer of `request`; returns the torrent's table. */
+  ask(
+    torrent: number,
+    family: Family,
+    words: readonly number[],
+    port: number,
+    connection: number,
+  ): Table {
+    const { request } = this
+    request.source = this.infoHash
+    request.hash = this.hashOf(torrent)
+    setPeer(request.peer, family, words, port)
+    request.peer.connection = connection
+    return this.tableFor(family, request.hash)
   }
 
   tableFor(family: Family, hash: number): Table {
@@ -300,11 +306,19 @@ export function portOf(peer: number): number {
   return PORT_BASE + (peer % PORTS_PER_ADDRESS)
 }
 
-/** Sets what a WebSocket peer is beyond its address. */
-function enter(family: Family, id4: number, connection: number): void {
-  member.id4 = family === 'websocket' ? id4 : 0
-  member.connection = family === 'websocket' ? connection : 0
-  member.joined = false
+/** A peer of an address (IPv4: `a0`), as far as it is asked what its source may do. */
+export function sourceOf(ipv4: boolean, a0: number, a1: number): Peer {
+  const peer = new Peer()
+  setPeer(peer, ipv4 ? 'ipv4' : 'ipv6', [a0, a1, 0, 0], 0)
+  return peer
+}
+
+/** `words` are an address (IPv4: the first, then zeros), or a peer id of five words. */
+export function setPeer(peer: Peer, family: Family, words: readonly number[], port: number): void {
+  peer.setWords(Int32Array.from(words), 0)
+  peer.ipv4 = family === 'ipv4'
+  peer.id4 = family === 'websocket' ? words[4] : 0
+  peer.port = port
 }
 
 /** The number of the peer stored at `at`, or −1 for one that no test has announced. */

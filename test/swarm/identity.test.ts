@@ -6,7 +6,7 @@ import { AccessList, findSlot, isSame, MODE_ALLOW } from '../../src/access-list/
 import { hashWords } from '../../src/memory/half-sip-hash.ts'
 import { PEER_CONNECTION } from '../../src/swarm/layout.ts'
 import { isOwner } from '../../src/swarm/owner.ts'
-import { member } from '../../src/swarm/peers.ts'
+import { Peer } from '../../src/swarm/peer.ts'
 import { ANNOUNCED } from '../../src/swarm/status.ts'
 import { findTorrent, hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
 import { isMapped } from '../../src/udp/receive.ts'
@@ -87,6 +87,7 @@ test('a WebSocket peer is changed by its connection alone: neither worker, slot 
   const harness = new Harness(testBuffers(LIMITS))
   const [table] = harness.swarms.websocket
   const at = 1 << 12
+  const peer = new Peer()
   table.words[at + PEER_CONNECTION] = 0x05000007
   table.words[at + table.stride - 1] = 0x1234
   for (const [connection, generation, owns] of [
@@ -96,8 +97,9 @@ test('a WebSocket peer is changed by its connection alone: neither worker, slot 
     [0x05000007, 0x1235, false],
     [0x05000007, 0x0234, false],
   ] as const) {
-    member.connection = connection
-    expect(isOwner(table, at, generation)).toBe(owns)
+    peer.connection = connection
+    peer.port = generation
+    expect(isOwner(table, at, peer)).toBe(owns)
   }
 })
 

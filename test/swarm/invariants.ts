@@ -1,7 +1,6 @@
 // Walks all swarm memory and checks everything that must hold between two operations.
 // Used by the tests of swarm/ after whatever they did. No other thread may be at work.
 import { PAGE_SHIFT } from '../../src/memory/arena.ts'
-import { hashPeerAt } from '../../src/swarm/large.ts'
 import {
   BUCKET_ENTRIES,
   BUCKET_OVERFLOW,
@@ -41,6 +40,7 @@ import {
   TOTAL_PEERS,
   TOTAL_TORRENTS,
 } from '../../src/swarm/layout.ts'
+import { hashPeerAt } from '../../src/swarm/peer.ts'
 import type { Table } from '../../src/swarm/table.ts'
 import { bucketOf, findTorrent, hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
 import { FAMILIES, type Family, type Harness } from './harness.ts'

@@ -1,9 +1,7 @@
 // Whose a WebSocket peer is: what other connections can do to it, in swarms of every form.
 import { describe, expect, test } from 'bun:test'
 import { ownsPeer } from '../../src/swarm/owner.ts'
-import { member } from '../../src/swarm/peers.ts'
 import { ANNOUNCED, HELD } from '../../src/swarm/status.ts'
-import { INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
 import { address, GENERATION, Harness } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 
@@ -27,7 +25,7 @@ describe.each([2, 20, 500])('in a swarm of %d', (size) => {
     const harness = swarmOf(size)
     const attack = harness.announce(FAMILY, T, VICTIM, { connection: 3, seeder: true, wanted: 9 })
     expect(attack).toMatchObject({ status: HELD, seeders: 0, leechers: size, peers: [] })
-    expect(member.joined).toBe(false)
+    expect(harness.request.joined).toBe(false)
     harness.leave(FAMILY, T, VICTIM, 3)
     expect(harness.scrape(FAMILY, T)).toMatchObject({ seeders: 0, leechers: size })
     harness.leave(FAMILY, T, VICTIM, 2)
@@ -48,7 +46,7 @@ describe.each([2, 20, 500])('in a swarm of %d', (size) => {
       happen(harness)
       const taken = harness.announce(FAMILY, T, VICTIM, { connection: 3, seeder })
       expect(taken.status).toBe(ANNOUNCED)
-      expect(member.joined).toBe(true)
+      expect(harness.request.joined).toBe(true)
       // The former owner, cleaning up late, removes nothing.
       harness.leave(FAMILY, T, VICTIM, 2)
       const { seeders, leechers } = harness.scrape(FAMILY, T)
@@ -75,7 +73,7 @@ describe.each([2, 20, 500])('in a swarm of %d', (size) => {
       harness.connections.setAddress(3, asking[0], asking[1])
       const taken = harness.announce(FAMILY, T, VICTIM, { connection: 3, seeder })
       expect(taken.status).toBe(status)
-      expect(member.joined).toBe(status === ANNOUNCED)
+      expect(harness.request.joined).toBe(status === ANNOUNCED)
       harness.leave(FAMILY, T, VICTIM, status === ANNOUNCED ? 2 : 3)
       const { seeders, leechers } = harness.scrape(FAMILY, T)
       expect(seeders + leechers).toBe(size)
@@ -90,22 +88,17 @@ describe.each([2, 20, 500])('in a swarm of %d', (size) => {
     expect(harness.announce(FAMILY, T, VICTIM, { connection: 2, seeder: true }).status).toBe(
       ANNOUNCED,
     )
-    expect(member.joined).toBe(false)
+    expect(harness.request.joined).toBe(false)
     harness.announce(FAMILY, T, 9999, { connection: 2 })
-    expect(member.joined).toBe(true)
+    expect(harness.request.joined).toBe(true)
   })
 
   test('whose a peer is can be asked', () => {
     const harness = swarmOf(size)
     const owns = (torrent: number, peer: number, connection: number) => {
-      const infoHash = new Int32Array(INFO_HASH_WORDS)
-      harness.writeInfoHash(torrent, infoHash)
-      const hash = harness.hashOf(torrent)
-      const [a0, a1, a2, a3] = [0, 1, 2, 3].map((i) => address(FAMILY, peer, i))
-      member.id4 = peer
-      member.connection = connection
-      const table = harness.tableFor(FAMILY, hash)
-      return ownsPeer(table, infoHash, 0, hash, a0, a1, a2, a3, GENERATION)
+      const words = [0, 1, 2, 3].map((i) => address(FAMILY, peer, i))
+      const table = harness.ask(torrent, FAMILY, [...words, peer], GENERATION, connection)
+      return ownsPeer(table, harness.request)
     }
     expect(owns(T, VICTIM, 2)).toBe(true)
     expect(owns(T, VICTIM, 1)).toBe(false)

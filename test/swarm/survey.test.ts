@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { Announce } from '../../src/swarm/announce.ts'
 import { attachSwarms, createSwarmMemory } from '../../src/swarm/memory.ts'
 import { SIZE_CLASSES, Survey, sizeClassText } from '../../src/swarm/survey.ts'
 import { hashInfoHash } from '../../src/swarm/torrents.ts'
@@ -7,12 +8,18 @@ import { hashInfoHash } from '../../src/swarm/torrents.ts'
 function swarmsOf(sizes: readonly (readonly [seeders: number, leechers: number])[]) {
   const buffers = createSwarmMemory({ maxTorrents: 10_000, maxPeers: 100_000, workers: 1 })
   const swarms = attachSwarms(buffers, true)
+  const announce = new Announce()
+  announce.peer.port = 99
+  announce.now = 1
   for (const [n, [seeders, leechers]] of sizes.entries()) {
     const words = new Int32Array(5).fill(n + 1)
-    const hash = hashInfoHash(swarms.ipv4[0], words, 0)
-    const table = swarms.tableOf(true, hash)
+    announce.source = words
+    announce.hash = hashInfoHash(swarms.ipv4[0], words, 0)
+    const table = swarms.tableOf(true, announce.hash)
     for (let peer = 0; peer < seeders + leechers; peer++) {
-      swarms.announce(table, words, 0, hash, peer + 1, 0, 0, 0, 99, peer < seeders, false, 0, 1)
+      announce.peer.setIPv4(peer + 1)
+      announce.seeder = peer < seeders
+      swarms.announce(table, announce)
     }
   }
   return swarms

@@ -1,6 +1,7 @@
 // One thread of the stress test of the limits per source: asks for addresses together with others, and
 // reports who was let through. The clock is what all of them have done; each reads it once per batch,
 // as workers do, so a thread that was interrupted lags behind.
+
 import { parentPort, workerData } from 'node:worker_threads'
 import { BANS, COUNTER_WORDS } from '../../src/udp/counters.ts'
 import {
@@ -10,7 +11,7 @@ import {
   SourceLimits,
   type SourceRates,
 } from '../../src/udp/source-limits.ts'
-import { randomFrom } from '../swarm/harness.ts'
+import { randomFrom, sourceOf } from '../swarm/harness.ts'
 
 export interface LimitsStressTask {
   readonly data: SourceLimitData
@@ -94,7 +95,9 @@ function run(task: LimitsStressTask): LimitsStressReport {
 }
 
 function request(limits: SourceLimits, address: number, ipv6: boolean): number {
-  return ipv6 ? limits.request(false, NETWORK, address) : limits.request(true, address, 0)
+  return ipv6
+    ? limits.request(sourceOf(false, NETWORK, address))
+    : limits.request(sourceOf(true, address, 0))
 }
 
 /** Shows the second that this thread is in, and waits as long as another is too far behind. */

@@ -1,4 +1,5 @@
 // What one source may ask for: at the handler, with real packets, and the counters by themselves.
+
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { defaultsOf } from '../../src/config/schema.ts'
@@ -10,7 +11,7 @@ import { sourceRates } from '../../src/udp/source-limit-settings.ts'
 import { ADMITTED, BANNED, SOURCE_LIMIT_BYTES } from '../../src/udp/source-limits.ts'
 import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
 import { announceRequest, connectRequest, scrapeRequest } from '../support/packets.ts'
-import { randomFrom } from '../swarm/harness.ts'
+import { randomFrom, sourceOf } from '../swarm/harness.ts'
 import { START, UdpHarness } from './harness.ts'
 import { countAdmitted, limitsFor, OFF, RATES, word } from './limits-for.ts'
 
@@ -22,9 +23,9 @@ test('a source that nobody has seen is let through at every time, also before th
   for (let second = 16_384 - 80; second <= 16_384; second++) {
     const limits = limitsFor()
     limits.setTime(second)
-    expect(limits.connect(true, A, 0), `at ${second}`).toBe(true)
-    expect(limits.request(true, A, 0), `at ${second}`).toBe(ADMITTED)
-    expect(limits.newTorrent(true, A, 0, PLENTY), `at ${second}`).toBe(ANNOUNCED)
+    expect(limits.connect(sourceOf(true, A, 0)), `at ${second}`).toBe(true)
+    expect(limits.request(sourceOf(true, A, 0)), `at ${second}`).toBe(ADMITTED)
+    expect(limits.newTorrent(sourceOf(true, A, 0), PLENTY), `at ${second}`).toBe(ANNOUNCED)
   }
 })
 
@@ -32,59 +33,61 @@ describe('connects', () => {
   test('of a network are limited together, IPv4 by /24', () => {
     const limits = limitsFor()
     let host = 0
-    const ask = () => limits.connect(true, word(`192.0.2.${host++ % 256}`), 0)
+    const ask = () => limits.connect(sourceOf(true, word(`192.0.2.${host++ % 256}`), 0))
     expect(countAdmitted(5000, ask)).toBe(1000)
     limits.setTime(START + 1)
     expect(countAdmitted(5000, ask)).toBe(100)
-    expect(limits.connect(true, word('192.0.3.1'), 0)).toBe(true)
+    expect(limits.connect(sourceOf(true, word('192.0.3.1'), 0))).toBe(true)
   })
 
   test('of a network are limited together, IPv6 by /56', () => {
     const limits = limitsFor()
     const a0 = word('32.1.13.184')
     let host = 0
-    const ask = () => limits.connect(false, a0, word(`1.2.3.${host++ % 256}`))
+    const ask = () => limits.connect(sourceOf(false, a0, word(`1.2.3.${host++ % 256}`)))
     expect(countAdmitted(5000, ask)).toBe(1000)
-    expect(limits.connect(false, a0, word('1.2.4.1'))).toBe(true)
+    expect(limits.connect(sourceOf(false, a0, word('1.2.4.1')))).toBe(true)
   })
 
   test('ban nobody', () => {
     const limits = limitsFor()
     for (let second = 0; second < 100; second++) {
       limits.setTime(START + second)
-      countAdmitted(1000, () => limits.connect(true, A, 0))
+      countAdmitted(1000, () => limits.connect(sourceOf(true, A, 0)))
     }
-    expect(limits.request(true, A, 0)).toBe(ADMITTED)
+    expect(limits.request(sourceOf(true, A, 0))).toBe(ADMITTED)
     limits.setTime(START + 200)
-    expect(limits.connect(true, A, 0)).toBe(true)
+    expect(limits.connect(sourceOf(true, A, 0))).toBe(true)
   })
 
   test('of this machine are never limited', () => {
     const limits = limitsFor()
-    expect(countAdmitted(5000, () => limits.connect(true, word('127.0.0.9'), 0))).toBe(5000)
-    expect(countAdmitted(5000, () => limits.connect(false, 0, 0))).toBe(5000)
-    expect(countAdmitted(5000, () => limits.request(true, word('127.1.0.9'), 0) === ADMITTED)).toBe(
+    expect(countAdmitted(5000, () => limits.connect(sourceOf(true, word('127.0.0.9'), 0)))).toBe(
       5000,
     )
+    expect(countAdmitted(5000, () => limits.connect(sourceOf(false, 0, 0)))).toBe(5000)
+    expect(
+      countAdmitted(5000, () => limits.request(sourceOf(true, word('127.1.0.9'), 0)) === ADMITTED),
+    ).toBe(5000)
   })
 })
 
 describe('requests', () => {
   test('of an address are limited, of IPv6 those of a /64', () => {
     const limits = limitsFor()
-    const ask = () => limits.request(true, A, 0) === ADMITTED
+    const ask = () => limits.request(sourceOf(true, A, 0)) === ADMITTED
     expect(countAdmitted(1500, ask)).toBe(1000)
     limits.setTime(START + 3)
     expect(countAdmitted(1500, ask)).toBe(300)
-    expect(limits.request(true, word('192.0.2.2'), 0)).toBe(ADMITTED)
-    expect(limits.request(false, A, 7)).toBe(ADMITTED)
+    expect(limits.request(sourceOf(true, word('192.0.2.2'), 0))).toBe(ADMITTED)
+    expect(limits.request(sourceOf(false, A, 7))).toBe(ADMITTED)
   })
 
   test('are let through to the very last that the burst allows', () => {
     // Rates that 2^18 is a multiple of: costs are exact.
     for (const requests of [1, 128, 1024]) {
       const limits = limitsFor({ requests, banSeconds: 0 })
-      const ask = () => limits.request(true, A, 0) === ADMITTED
+      const ask = () => limits.request(sourceOf(true, A, 0)) === ADMITTED
       expect(countAdmitted(11 * requests, ask)).toBe(10 * requests)
       limits.setTime(START + 1)
       expect(countAdmitted(11 * requests, ask)).toBe(requests)
@@ -93,19 +96,19 @@ describe('requests', () => {
 
   test('beyond twice the rate for ten seconds ban the address, for a while', () => {
     const limits = limitsFor({ requests: 100 })
-    countAdmitted(1000, () => limits.request(true, A, 0) === ADMITTED)
+    countAdmitted(1000, () => limits.request(sourceOf(true, A, 0)) === ADMITTED)
     let status = ADMITTED
     let second = 0
     for (; second < 60 && status !== BANNED; second++) {
       limits.setTime(START + second)
-      for (let i = 0; i < 310; i++) status = limits.request(true, A, 0)
+      for (let i = 0; i < 310; i++) status = limits.request(sourceOf(true, A, 0))
     }
     expect(second).toBeGreaterThan(5)
     expect(second).toBeLessThan(15)
     limits.setTime(START + second + 58)
-    expect(limits.request(true, A, 0)).toBe(BANNED)
+    expect(limits.request(sourceOf(true, A, 0))).toBe(BANNED)
     limits.setTime(START + second + 61)
-    expect(limits.request(true, A, 0)).toBe(ADMITTED)
+    expect(limits.request(sourceOf(true, A, 0))).toBe(ADMITTED)
   })
 
   test('a little beyond the rate are limited for ever and never banned', () => {
@@ -114,7 +117,7 @@ describe('requests', () => {
     for (let second = 0; second < 1000; second++) {
       limits.setTime(START + second)
       for (let i = 0; i < 150; i++) {
-        const status = limits.request(true, A, 0)
+        const status = limits.request(sourceOf(true, A, 0))
         expect(status).not.toBe(BANNED)
         if (status === ADMITTED) admitted++
       }
@@ -127,24 +130,26 @@ describe('requests', () => {
     const limits = limitsFor({ banSeconds: 0 })
     for (let second = 0; second < 100; second++) {
       limits.setTime(START + second)
-      for (let i = 0; i < 1000; i++) expect(limits.request(true, A, 0)).not.toBe(BANNED)
+      for (let i = 0; i < 1000; i++) expect(limits.request(sourceOf(true, A, 0))).not.toBe(BANNED)
     }
   })
 
   test('are not limited by what is off', () => {
     const limits = limitsFor(OFF)
-    expect(countAdmitted(99_999, () => limits.request(true, A, 0) === ADMITTED)).toBe(99_999)
-    expect(countAdmitted(99_999, () => limits.connect(true, A, 0))).toBe(99_999)
-    expect(countAdmitted(99_999, () => limits.newTorrent(true, A, 0, PLENTY) === ANNOUNCED)).toBe(
+    expect(countAdmitted(99_999, () => limits.request(sourceOf(true, A, 0)) === ADMITTED)).toBe(
       99_999,
     )
+    expect(countAdmitted(99_999, () => limits.connect(sourceOf(true, A, 0)))).toBe(99_999)
+    expect(
+      countAdmitted(99_999, () => limits.newTorrent(sourceOf(true, A, 0), PLENTY) === ANNOUNCED),
+    ).toBe(99_999)
   })
 })
 
 describe('other rates', () => {
   test('hold at once, and what was asked for before still counts', () => {
     const limits = limitsFor({ banSeconds: 0 })
-    const ask = () => limits.request(true, A, 0) === ADMITTED
+    const ask = () => limits.request(sourceOf(true, A, 0)) === ADMITTED
     expect(countAdmitted(500, ask)).toBe(500)
     limits.setRates({ ...RATES, requests: 10, banSeconds: 0 })
     // Half of the ten seconds' burst is left.
@@ -159,15 +164,15 @@ describe('other rates', () => {
 
   test('lift a ban that is longer than those to come, for good', () => {
     const limits = limitsFor({ requests: 10, banSeconds: 1000 })
-    countAdmitted(500, () => limits.request(true, A, 0) === ADMITTED)
-    expect(limits.request(true, A, 0)).toBe(BANNED)
+    countAdmitted(500, () => limits.request(sourceOf(true, A, 0)) === ADMITTED)
+    expect(limits.request(sourceOf(true, A, 0))).toBe(BANNED)
     limits.setRates({ ...RATES, banSeconds: 1000 })
-    expect(limits.request(true, A, 0)).toBe(BANNED)
+    expect(limits.request(sourceOf(true, A, 0))).toBe(BANNED)
     limits.setTime(START + 20)
     limits.setRates(RATES)
     for (let second = 20; second < 1000; second += 10) {
       limits.setTime(START + second)
-      expect(limits.request(true, A, 0)).toBe(ADMITTED)
+      expect(limits.request(sourceOf(true, A, 0))).toBe(ADMITTED)
     }
   })
 
@@ -192,9 +197,9 @@ describe('counters', () => {
         limits.setTime(start + later)
         // A wrap may leave a full counter behind; it is as good as new after the burst's time.
         limits.setTime(start + later + 11)
-        expect(countAdmitted(1200, () => limits.request(true, A, 0) === ADMITTED)).toBeGreaterThan(
-          999,
-        )
+        expect(
+          countAdmitted(1200, () => limits.request(sourceOf(true, A, 0)) === ADMITTED),
+        ).toBeGreaterThan(999)
       }
     }
   })
@@ -207,9 +212,9 @@ describe('counters', () => {
       [17, false],
     ] as const) {
       const limits = limitsFor({ requests: 128, banSeconds: 0 })
-      countAdmitted(1280, () => limits.request(true, A, 0) === ADMITTED)
+      countAdmitted(1280, () => limits.request(sourceOf(true, A, 0)) === ADMITTED)
       limits.setTime(START - behind)
-      expect(limits.request(true, A, 0) !== ADMITTED, `${behind} s`).toBe(isFull)
+      expect(limits.request(sourceOf(true, A, 0)) !== ADMITTED, `${behind} s`).toBe(isFull)
     }
   })
 
@@ -217,8 +222,10 @@ describe('counters', () => {
     const words = new SharedArrayBuffer(SOURCE_LIMIT_BYTES)
     const one = limitsFor({}, words)
     const other = limitsFor({}, words)
-    const half = countAdmitted(600, () => one.request(true, A, 0) === ADMITTED)
-    expect(half + countAdmitted(600, () => other.request(true, A, 0) === ADMITTED)).toBe(1000)
+    const half = countAdmitted(600, () => one.request(sourceOf(true, A, 0)) === ADMITTED)
+    expect(half + countAdmitted(600, () => other.request(sourceOf(true, A, 0)) === ADMITTED)).toBe(
+      1000,
+    )
   })
 
   test('a flood from random networks fills none', () => {
@@ -227,11 +234,12 @@ describe('counters', () => {
     // Two seconds of 150,000 connects each.
     for (let second = 0; second < 2; second++) {
       limits.setTime(START + second)
-      for (let i = 0; i < 150_000; i++) limits.connect(true, (random() * 2 ** 32) | 0 | 1, 0)
+      for (let i = 0; i < 150_000; i++)
+        limits.connect(sourceOf(true, (random() * 2 ** 32) | 0 | 1, 0))
     }
     let refused = 0
     for (let i = 0; i < 10_000; i++) {
-      if (!limits.connect(true, (((random() * 2 ** 24) | 0) << 8) | 1, 0)) refused++
+      if (!limits.connect(sourceOf(true, (((random() * 2 ** 24) | 0) << 8) | 1, 0))) refused++
     }
     expect(refused).toBe(0)
   })
@@ -239,11 +247,14 @@ describe('counters', () => {
   test('of heavy addresses hardly ever stop another one', () => {
     const limits = limitsFor()
     for (let heavy = 0; heavy < 1000; heavy++) {
-      countAdmitted(1100, () => limits.request(true, 0x01000001 + heavy * 0x10000, 0) === ADMITTED)
+      countAdmitted(
+        1100,
+        () => limits.request(sourceOf(true, 0x01000001 + heavy * 0x10000, 0)) === ADMITTED,
+      )
     }
     let refused = 0
     for (let other = 0; other < 20_000; other++) {
-      if (limits.request(true, 0x0b + other * 256, 0) !== ADMITTED) refused++
+      if (limits.request(sourceOf(true, 0x0b + other * 256, 0)) !== ADMITTED) refused++
     }
     // (1,000 ÷ 65,536)² of 20,000 is about 5.
     expect(refused).toBeLessThan(20)

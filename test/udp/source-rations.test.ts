@@ -1,5 +1,6 @@
 // What a source may ask for in the long run, what the /48 of an IPv6 address may, and what a source gets
 // when torrents or peers are nearly used up. As source-limits.test.ts, which has what holds at once.
+
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { PLENTY } from '../../src/swarm/admission.ts'
@@ -16,6 +17,7 @@ import {
 } from '../../src/udp/source-limits.ts'
 import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
 import { announceRequest, infoHash, readAnnounce, readError } from '../support/packets.ts'
+import { sourceOf } from '../swarm/harness.ts'
 import { present, START, UdpHarness } from './harness.ts'
 import { countAdmitted, limitsFor, OFF, word } from './limits-for.ts'
 
@@ -31,7 +33,7 @@ function ask(limits: SourceLimits, from: number, seconds: number, perSecond: num
   for (let second = from; second < from + seconds; second++) {
     limits.setTime(START + second)
     for (let i = 0; i < perSecond; i++) {
-      const status = limits.request(true, A, 0)
+      const status = limits.request(sourceOf(true, A, 0))
       outcomes.set(status, (outcomes.get(status) ?? 0) + 1)
     }
   }
@@ -49,7 +51,7 @@ describe('sustained requests', () => {
     const allowed = 16 * (1200 + seconds - 1)
     expect(of(ADMITTED)).toBe(allowed)
     expect(of(TOO_MANY_SUSTAINED)).toBe(seconds * 64 - allowed)
-    expect(limits.request(true, A + 1, 0)).toBe(ADMITTED)
+    expect(limits.request(sourceOf(true, A + 1, 0))).toBe(ADMITTED)
   })
 
   test('at the rate or below go on for ever', () => {
@@ -73,7 +75,7 @@ describe('sustained requests', () => {
     expect(of(ADMITTED)).toBeLessThan((2000 * 16) / 4)
     // Who stops has the time of the ban for himself.
     limits.setTime(START + 2600 + 61)
-    expect(countAdmitted(64, () => limits.request(true, A, 0) === ADMITTED)).toBe(64)
+    expect(countAdmitted(64, () => limits.request(sourceOf(true, A, 0)) === ADMITTED)).toBe(64)
   })
 
   test('count only what requests_per_second lets through', () => {
@@ -81,12 +83,14 @@ describe('sustained requests', () => {
     ask(limits, 0, 2000, 50)
     limits.setTime(START + 2001)
     limits.setRates({ ...OFF, sustainedRequests: 16 })
-    expect(countAdmitted(20_000, () => limits.request(true, A, 0) === ADMITTED)).toBe(16 * 1200)
+    expect(countAdmitted(20_000, () => limits.request(sourceOf(true, A, 0)) === ADMITTED)).toBe(
+      16 * 1200,
+    )
   })
 
   test('by themselves, and none, are possible', () => {
     const alone = limitsFor({ ...OFF, sustainedRequests: 1 })
-    const admit = (limits: SourceLimits) => () => limits.request(true, A, 0) === ADMITTED
+    const admit = (limits: SourceLimits) => () => limits.request(sourceOf(true, A, 0)) === ADMITTED
     expect(countAdmitted(1500, admit(alone))).toBe(1200)
     alone.setRates(OFF)
     expect(countAdmitted(1500, admit(alone))).toBe(1500)
@@ -97,9 +101,12 @@ describe('sustained requests', () => {
       const limits = limitsFor({ ...OFF, sustainedRequests: 1 })
       for (const later of [0, 1300, 70_000, 140_000]) {
         limits.setTime(start + later)
-        limits.request(true, A, 0)
+        limits.request(sourceOf(true, A, 0))
         limits.setTime(start + later + 1201)
-        const admitted = countAdmitted(1300, () => limits.request(true, A, 0) === ADMITTED)
+        const admitted = countAdmitted(
+          1300,
+          () => limits.request(sourceOf(true, A, 0)) === ADMITTED,
+        )
         expect(admitted, `${start} + ${later}`).toBe(1200)
       }
     }
@@ -115,10 +122,10 @@ describe('an IPv6 /48', () => {
 
   test('gets four times the requests of an address, from however many', () => {
     const limits = limitsFor({ requests: 128, newTorrents: 0 })
-    const request = (a1: number) => limits.request(false, A0, a1) === ADMITTED
+    const request = (a1: number) => limits.request(sourceOf(false, A0, a1)) === ADMITTED
     expect(fromMany(256, 30_000, request)).toBe(4 * 1280)
-    expect(limits.request(false, A0, inside(9))).toBe(TOO_MANY_OF_NETWORK)
-    expect(limits.request(false, A0, OTHER_48)).toBe(ADMITTED)
+    expect(limits.request(sourceOf(false, A0, inside(9)))).toBe(TOO_MANY_OF_NETWORK)
+    expect(limits.request(sourceOf(false, A0, OTHER_48))).toBe(ADMITTED)
     limits.setTime(START + 1)
     expect(fromMany(256, 30_000, request)).toBe(4 * 128)
   })
@@ -127,43 +134,43 @@ describe('an IPv6 /48', () => {
     const limits = limitsFor({ requests: 128, newTorrents: 0 })
     for (let second = 0; second < 100; second++) {
       limits.setTime(START + second)
-      countAdmitted(500, () => limits.request(false, A0, inside(1)) === ADMITTED)
+      countAdmitted(500, () => limits.request(sourceOf(false, A0, inside(1))) === ADMITTED)
     }
-    expect(limits.request(false, A0, inside(1))).toBe(BANNED)
-    expect(limits.request(false, A0, inside(2))).toBe(ADMITTED)
+    expect(limits.request(sourceOf(false, A0, inside(1)))).toBe(BANNED)
+    expect(limits.request(sourceOf(false, A0, inside(2)))).toBe(ADMITTED)
     for (let second = 100; second < 200; second++) {
       limits.setTime(START + second)
       let next = 0
       for (let i = 0; i < 2000; i++) {
-        expect(limits.request(false, A0, inside(256 + (next++ % 256)))).not.toBe(BANNED)
+        expect(limits.request(sourceOf(false, A0, inside(256 + (next++ % 256))))).not.toBe(BANNED)
       }
     }
   })
 
   test('has a sustained limit too', () => {
     const limits = limitsFor({ ...OFF, sustainedRequests: 8 })
-    const request = (a1: number) => limits.request(false, A0, a1) === ADMITTED
+    const request = (a1: number) => limits.request(sourceOf(false, A0, a1)) === ADMITTED
     expect(fromMany(256, 60_000, request)).toBe(4 * 8 * 1200)
   })
 
   test('brings four times the new torrents of an address', () => {
     const limits = limitsFor({ newTorrents: 8 })
-    const bring = (a1: number) => limits.newTorrent(false, A0, a1, PLENTY) === ANNOUNCED
+    const bring = (a1: number) => limits.newTorrent(sourceOf(false, A0, a1), PLENTY) === ANNOUNCED
     expect(fromMany(256, 5000, bring)).toBe(4 * 8 * 60)
-    expect(limits.newTorrent(false, A0, inside(7), PLENTY)).toBe(GATED)
-    expect(limits.newTorrent(false, A0, OTHER_48, PLENTY)).toBe(ANNOUNCED)
+    expect(limits.newTorrent(sourceOf(false, A0, inside(7)), PLENTY)).toBe(GATED)
+    expect(limits.newTorrent(sourceOf(false, A0, OTHER_48), PLENTY)).toBe(ANNOUNCED)
   })
 
   test('is not its first /64', () => {
     const limits = limitsFor({ requests: 128, newTorrents: 0 })
-    const first = () => limits.request(false, A0, inside(0)) === ADMITTED
+    const first = () => limits.request(sourceOf(false, A0, inside(0))) === ADMITTED
     expect(countAdmitted(2000, first)).toBe(1280)
   })
 
   test('does not exist for IPv4', () => {
     const limits = limitsFor({ requests: 128, newTorrents: 0 })
     let next = 0
-    const ask = () => limits.request(true, word(`192.0.2.${next++ % 8}`), 0) === ADMITTED
+    const ask = () => limits.request(sourceOf(true, word(`192.0.2.${next++ % 8}`), 0)) === ADMITTED
     expect(countAdmitted(20_000, ask)).toBe(8 * 1280)
   })
 })
@@ -175,11 +182,11 @@ describe('when little is left', () => {
       ['newPeer', PEERS_RATIONED],
     ] as const) {
       const limits = limitsFor({ newTorrents: 0 })
-      const take = () => limits[what](true, A, 0, 16_000) === ANNOUNCED
+      const take = () => limits[what](sourceOf(true, A, 0), 16_000) === ANNOUNCED
       const first = countAdmitted(5000, take)
       expect(Math.abs(first - 1000)).toBeLessThan(5)
-      expect(limits[what](true, A, 0, 16_000)).toBe(refused)
-      expect(limits[what](true, A + 1, 0, 16_000)).toBe(ANNOUNCED)
+      expect(limits[what](sourceOf(true, A, 0), 16_000)).toBe(refused)
+      expect(limits[what](sourceOf(true, A + 1, 0), 16_000)).toBe(ANNOUNCED)
       limits.setTime(START + 30)
       expect(Math.abs(countAdmitted(5000, take) - 500)).toBeLessThan(5)
     }
@@ -189,38 +196,45 @@ describe('when little is left', () => {
     for (const left of [1, 5, 16, 17]) {
       const limits = limitsFor()
       for (let source = 0; source < 50; source++) {
-        expect(limits.newPeer(true, A + source, 0, left)).toBe(ANNOUNCED)
-        expect(limits.newTorrent(true, A + source, 0, left)).toBe(ANNOUNCED)
-        expect(limits.newPeer(true, A + source, 0, left)).toBe(PEERS_RATIONED)
-        expect(limits.newTorrent(true, A + source, 0, left)).toBe(TORRENTS_RATIONED)
+        expect(limits.newPeer(sourceOf(true, A + source, 0), left)).toBe(ANNOUNCED)
+        expect(limits.newTorrent(sourceOf(true, A + source, 0), left)).toBe(ANNOUNCED)
+        expect(limits.newPeer(sourceOf(true, A + source, 0), left)).toBe(PEERS_RATIONED)
+        expect(limits.newTorrent(sourceOf(true, A + source, 0), left)).toBe(TORRENTS_RATIONED)
       }
       limits.setTime(START + 61)
-      expect(limits.newPeer(true, A, 0, left)).toBe(ANNOUNCED)
-      expect(limits.newTorrent(true, A, 0, left)).toBe(ANNOUNCED)
+      expect(limits.newPeer(sourceOf(true, A, 0), left)).toBe(ANNOUNCED)
+      expect(limits.newTorrent(sourceOf(true, A, 0), left)).toBe(ANNOUNCED)
     }
   })
 
   test('the usual limit holds where it allows less, and nobody is banned for the ration', () => {
     const limits = limitsFor({ newTorrents: 10, requests: 0 })
-    expect(countAdmitted(2000, () => limits.newTorrent(true, A, 0, 1e9) === ANNOUNCED)).toBe(600)
-    expect(limits.newTorrent(true, A, 0, 1e9)).toBe(GATED)
-    for (let i = 0; i < 100_000; i++) limits.newPeer(true, A + 1, 0, 100)
-    for (let i = 0; i < 100_000; i++) limits.newTorrent(true, A + 1, 0, 100)
-    expect(limits.request(true, A + 1, 0)).toBe(ADMITTED)
+    expect(
+      countAdmitted(2000, () => limits.newTorrent(sourceOf(true, A, 0), 1e9) === ANNOUNCED),
+    ).toBe(600)
+    expect(limits.newTorrent(sourceOf(true, A, 0), 1e9)).toBe(GATED)
+    for (let i = 0; i < 100_000; i++) limits.newPeer(sourceOf(true, A + 1, 0), 100)
+    for (let i = 0; i < 100_000; i++) limits.newTorrent(sourceOf(true, A + 1, 0), 100)
+    expect(limits.request(sourceOf(true, A + 1, 0))).toBe(ADMITTED)
   })
 
   test('an IPv6 /48 gets a quarter of it at most', () => {
     const limits = limitsFor()
     let next = 0
-    const take = () => limits.newPeer(false, A0, inside((next++ % 256) * 257), 16_000) === ANNOUNCED
+    const take = () =>
+      limits.newPeer(sourceOf(false, A0, inside((next++ % 256) * 257)), 16_000) === ANNOUNCED
     expect(Math.abs(countAdmitted(20_000, take) - 4000)).toBeLessThan(20)
   })
 
   test('this machine is not rationed', () => {
     const limits = limitsFor()
     const here = word('127.0.0.1')
-    expect(countAdmitted(100, () => limits.newPeer(true, here, 0, 1) === ANNOUNCED)).toBe(100)
-    expect(countAdmitted(100, () => limits.newTorrent(false, 0, 0, 1) === ANNOUNCED)).toBe(100)
+    expect(countAdmitted(100, () => limits.newPeer(sourceOf(true, here, 0), 1) === ANNOUNCED)).toBe(
+      100,
+    )
+    expect(
+      countAdmitted(100, () => limits.newTorrent(sourceOf(false, 0, 0), 1) === ANNOUNCED),
+    ).toBe(100)
   })
 })
 

@@ -1,0 +1,21 @@
+// An announce: a peer and what it says. One reused object per thread carries it from where it is parsed to
+// where it is answered, whatever the protocol. Filled by udp/ and ws/, carried out by swarm.ts.
+import { Peer } from './peer.ts'
+
+export class Announce {
+  readonly peer = new Peer()
+  /** The info hash stands at `source[infoHash]`; `hash` is its keyed hash. */
+  source: Int32Array = new Int32Array(0)
+  infoHash = 0
+  hash = 0
+  seeder = false
+  /** The peer says that its download just completed. */
+  completed = false
+  stopped = false
+  /** Peers to choose at most. */
+  wanted = 0
+  /** Second of the monotonic clock. */
+  now = 0
+  /** Result: the peer is new, or has been taken over from another connection. */
+  joined = false
+}
