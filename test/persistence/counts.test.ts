@@ -52,6 +52,40 @@ test('what was counted is there again, for torrents of any size, without peers a
   }
 })
 
+test('torrents that nobody has completed are left out, whatever is beside them', async () => {
+  const before = tracker()
+  for (let torrent = 0; torrent < 600; torrent++) {
+    before.harness.announce('websocket', torrent, 500, { connection: 1, wanted: 0 })
+    complete(before.harness, torrent, torrent % 3)
+  }
+  expect(await before.write()).toContain('of 400 torrents')
+  const { harness, state } = tracker()
+  state.load(path)
+  for (let torrent = 0; torrent < 600; torrent++) {
+    expect(completedOf(harness, torrent)).toBe(torrent % 3)
+  }
+})
+
+test('workers that start get what was loaded, and a count waits for two hours to the second', async () => {
+  const start = 1_800_000_000_000
+  setSystemTime(start)
+  const before = tracker()
+  complete(before.harness, 1, 5)
+  await before.write()
+  const { state, write } = tracker()
+  expect(state.kept.slotCount).toBe(0)
+  state.load(path)
+  const fresh = new Harness()
+  fresh.swarms.kept.replace(state.kept)
+  expect(completedOf(fresh, 1)).toBe(5)
+  setSystemTime(start + KEEP_SECONDS * 1000)
+  expect(tracker().state.load(path)).toContain('of 1 torrent')
+  expect(await write()).toContain('of 1 torrent,')
+  setSystemTime(start + (KEEP_SECONDS + 1) * 1000)
+  expect(tracker().state.load(path)).toContain('of 0 torrents')
+  expect(await write()).toContain('of 0 torrents')
+})
+
 test('what nobody has come back for is written again, and waits two hours in all', async () => {
   const before = tracker()
   complete(before.harness, 1, 5)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setSystemTime, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import {
   lstatSync,
@@ -114,6 +114,22 @@ describe('what killed processes have left', () => {
     const left = ['.fedcba987654.tmp', ...OTHERS].filter((suffix) => suffix.startsWith('.'))
     expect(besides(path).sort()).toEqual(left.map((suffix) => basename(path) + suffix).sort())
     for (const suffix of left) expect(readFileSync(path + suffix, 'utf8')).toBe('x')
+  })
+
+  test('counts as left after ten minutes', async () => {
+    const path = newPath()
+    const leftAt = 1_800_000_000
+    writeFileSync(`${path}.0123456789ab.tmp`, 'x')
+    utimesSync(`${path}.0123456789ab.tmp`, leftAt, leftAt)
+    for (const [second, left] of [
+      [599.9, 1],
+      [600, 0],
+    ]) {
+      setSystemTime((leftAt + second) * 1000)
+      await replaceFile(path, 0o600, (put) => put(Buffer.from('new')))
+      expect(besides(path)).toHaveLength(left)
+    }
+    setSystemTime()
   })
 
   test('is removed at once where nobody can be writing', () => {

@@ -1,12 +1,12 @@
 // When the keeper writes which file. What a take-over changes in it, hand-over.test.ts tells.
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, spyOn, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { signals } from '../../src/process/signals.ts'
 import { inFolder } from '../support/folder.ts'
 import { waitUntil } from '../support/wait.ts'
 import { whileHeld } from './folders.ts'
-import { open, TestState, whileServing } from './test-keeper.ts'
+import { lines, open, TestState, whileServing } from './test-keeper.ts'
 
 setDefaultTimeout(60_000)
 
@@ -71,7 +71,13 @@ describe('the last snapshot', () => {
       expect(keeper.takesOver).toBe(true)
       const started = keeper.start(() => {})
       await other.until('begin')
-      const finished = keeper.finish()
+      let isFinished = false
+      const finished = keeper.finish().finally(() => {
+        isFinished = true
+      })
+      // What is under way is written to its end.
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+      expect(isFinished).toBe(false)
       other.end()
       expect(await finished).toBe(true)
       await started
@@ -100,9 +106,37 @@ test('SIGUSR2 while a snapshot is written asks for no other', () =>
     await state.until('written snapshot')
     await new Promise(setImmediate)
     expect(state.events).toEqual(['begin', 'write snapshot', 'written snapshot'])
+    // Whoever asks is told, whatever the level.
+    expect(lines).toEqual([
+      'always: a snapshot is being written already (SIGUSR2)',
+      'always: snapshot written: snapshot',
+    ])
     state.isQuick = true
     signals.receive('SIGUSR2')
     await waitUntil('the next', () => state.events.length === 5)
+  }))
+
+test('snapshots come as often as the settings say, and no timer begins anew for the same', () =>
+  whileServing(async ({ state, keeper }) => {
+    state.isQuick = true
+    const timers: (() => void)[] = []
+    const set = spyOn(globalThis, 'setInterval').mockImplementation(((run: () => void) => {
+      timers.push(run)
+      return 0
+    }) as unknown as typeof setInterval)
+    try {
+      keeper.setInterval(5)
+      keeper.setInterval(5)
+      expect(set.mock.calls.map(([, milliseconds]) => milliseconds)).toEqual([300_000])
+      keeper.setInterval(0)
+      expect(timers).toHaveLength(1)
+      timers[0]()
+      await state.until('written snapshot')
+      await new Promise(setImmediate)
+      expect(lines).toEqual(['snapshot written: snapshot'])
+    } finally {
+      set.mockRestore()
+    }
   }))
 
 describe('what a take-over left', () => {

@@ -1,11 +1,21 @@
 // Files that a killed process, a bad disk or a newer version has left: refused whole, never half-loaded.
 import { describe, expect, test } from 'bun:test'
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { SnapshotRefused } from '../../src/persistence/block-reader.ts'
+import { FileFault } from '../../src/config/named-file.ts'
+import { BlockReader, SnapshotRefused } from '../../src/persistence/block-reader.ts'
+import { BlockWriter } from '../../src/persistence/block-writer.ts'
 import { momentNow } from '../../src/persistence/boot.ts'
 import {
   BLOCK_HEAD_WORDS,
+  BLOCK_IPV4,
   END_BYTES,
   HEAD_BYTES,
   SUM_BYTES,
@@ -49,6 +59,39 @@ test('a file is closed once it has been read, and once it is refused', async () 
   const file = openSync(path, 'r')
   expect(openOnes(path)).toBe(1)
   closeSync(file)
+})
+
+test('what is no file is a fault, and not the same as none', () => {
+  expect(load(new Harness(), newPath())).toBeUndefined()
+  expect(() => load(new Harness(), folder)).toThrow(FileFault)
+})
+
+test('a file that becomes shorter while it is read is refused', async () => {
+  const path = newPath()
+  const harness = new Harness()
+  for (let peer = 0; peer < 1000; peer++) {
+    harness.announce('ipv4', peer, 1, { now: momentNow(BOOT).monotonic })
+  }
+  await writeSnapshot({ path, swarms: harness.swarms, bootId: BOOT, gently: false })
+  const reader = BlockReader.open(path, new Map([[BLOCK_IPV4, 2]]))
+  reader?.check()
+  truncateSync(path, 5000)
+  expect(() => [...(reader?.blocks() ?? [])]).toThrow('became shorter while it was read')
+  reader?.close()
+})
+
+test('a block may be longer than the writer has gathered room for', async () => {
+  const parts: Uint8Array[] = []
+  const writer = new BlockWriter(async (bytes) => void parts.push(bytes.slice()), BOOT)
+  const words = new Int32Array(300_000).map((_, i) => i)
+  writer.add(words, 10)
+  writer.add(words, words.length)
+  await writer.flush(BLOCK_IPV4)
+  const bytes = Buffer.concat(parts)
+  const written = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+  expect([...written.subarray(0, 2)]).toEqual([BLOCK_IPV4, 300_010])
+  expect(written.subarray(2, 12)).toEqual(words.subarray(0, 10))
+  expect(written.subarray(12)).toEqual(words)
 })
 
 describe('a file that cannot be right is refused, and loads nothing', () => {
@@ -126,6 +169,10 @@ describe('a file that cannot be right is refused, and loads nothing', () => {
     ]) {
       expectRefused(original.subarray(0, length), /short|damaged/)
     }
+    // The shortest that can be one has no block but the end.
+    const shortest = HEAD_BYTES + END_BYTES + SUM_BYTES
+    expectRefused(original.subarray(0, shortest - 1), /is too short/)
+    expectRefused(original.subarray(0, shortest), /is damaged: its checksum is wrong/)
     expectRefused(Buffer.concat([original, Buffer.from([0])]), /damaged/)
   })
 
@@ -156,5 +203,13 @@ describe('a file that cannot be right is refused, and loads nothing', () => {
       (copy) => copy.writeDoubleLE(1, end + 24),
     ]
     for (const change of changes) expectRefused(sealed(change), /damaged/)
+    // The last block takes up all that is left, so that none is the end.
+    const rest = (original.length - SUM_BYTES - HEAD_BYTES) / 4 - BLOCK_HEAD_WORDS
+    const endless = sealed((copy) => copy.writeUInt32LE(rest, HEAD_BYTES + 4))
+    const path = newPath()
+    writeFileSync(path, endless)
+    const reader = BlockReader.open(path, new Map())
+    expect(() => [...(reader?.blocks() ?? [])]).toThrow('is damaged: it has no end')
+    reader?.close()
   })
 })

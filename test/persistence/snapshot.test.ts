@@ -175,6 +175,30 @@ describe('a snapshot', () => {
     const after = new Harness()
     expect(load(after, path).peers).toBe(101)
   })
+
+  test('of what was seen since a second has exactly those, of swarms of any size', async () => {
+    const harness = new Harness()
+    const now = clock()
+    const isRecent = (torrent: number, peer: number) => (torrent * 5 + peer * 3) % 7 < 3
+    for (const family of UDP) {
+      for (let torrent = 0; torrent < 200; torrent++) {
+        const peers = torrent === 9 ? 400 : torrent % 5
+        for (let peer = 0; peer < peers; peer++) {
+          const seen = now - (isRecent(torrent, peer) ? 50 : 150)
+          harness.announce(family, torrent, peer, { now: seen, wanted: 0, seeder: peer % 2 === 0 })
+        }
+      }
+    }
+    const path = newPath()
+    await write(harness, path, { seenSince: now - 100 })
+    const after = new Harness()
+    load(after, path)
+    const isWanted = (text: string) => {
+      const [, torrent, , peer] = text.split(':').map(Number)
+      return isRecent(torrent, peer)
+    }
+    expect(members(after, true)).toEqual(members(harness, true).filter(isWanted))
+  })
 })
 
 describe('ages', () => {

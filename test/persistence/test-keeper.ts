@@ -84,12 +84,12 @@ export class TestState implements State {
 /** What was logged since the test began. */
 export const lines: string[] = []
 const note = (text: string) => void lines.push(text)
-const log = {
+export const log = {
   ...logFor('persistence'),
   error: note,
   warn: note,
   info: note,
-  always: (_: unknown, text: string) => note(text),
+  always: (_: unknown, text: string) => note(`always: ${text}`),
 }
 
 export function open(folder: string, state: State, takeOver = false) {
