@@ -15,8 +15,9 @@ test('tells what the process uses, as the system sees it', () => {
   const resident = Number(
     /^VmRSS:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1],
   )
-  expect(of('process_resident_memory_bytes') / 1024 / resident).toBeCloseTo(1, 0)
-  expect(of('process_resident_memory_bytes') / 1024 / resident).toBeGreaterThan(0.8)
+  // What is shared comes next, and is nearly as much.
+  const share = of('process_resident_memory_bytes') / 1024 / resident
+  expect(Math.abs(share - 1)).toBeLessThan(0.05)
   const { user, system } = process.cpuUsage()
   const cpu = of('process_cpu_seconds_total')
   expect(cpu).toBeGreaterThanOrEqual((user + system) / 1e6)

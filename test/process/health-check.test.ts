@@ -44,11 +44,14 @@ describe('aquatic_udp', () => {
     expect(performance.now() - startedMs).toBeLessThan(5000)
   })
 
-  test.each(['0', '-1', 'soon', '61'])('refuses to wait for %p seconds', async (seconds) => {
-    const { code, stderr } = await ask(EXECUTABLE, '127.0.0.1:1', seconds)
-    expect(code).toBe(2)
-    expect(stderr).toContain('--health-check')
-  })
+  test.each(['0', '-1', 'soon', '60.01', '61'])(
+    'refuses to wait for %p seconds',
+    async (seconds) => {
+      const { code, stderr } = await ask(EXECUTABLE, '127.0.0.1:1', seconds)
+      expect(code).toBe(2)
+      expect(stderr).toContain('--health-check')
+    },
+  )
 
   test('cannot be found on a port that the system chose', async () => {
     const { code, stderr } = await ask(EXECUTABLE, '127.0.0.1:0')
