@@ -7,6 +7,7 @@ import { ClientSample, ClientSampleReader, createClientSample } from '../src/cen
 import { type ClientCount, Tally } from '../src/census/tally.ts'
 import { Announce } from '../src/swarm/announce.ts'
 import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
+import { Peer } from '../src/swarm/peer.ts'
 import { hashInfoHash } from '../src/swarm/torrents.ts'
 
 const smoke = process.argv.includes('--smoke')
@@ -43,9 +44,12 @@ function sampleOf(peers: number): void {
   const data = createClientSample(new Int32Array([0x1234567, 0x89abcde]), 1200)
   const sample = new ClientSample(data)
   sample.setTime(NOW)
+  const who = new Peer()
+  who.port = 99
   const note = (peer: number) => {
     const id = IDS[peer % IDS.length]
-    sample.note(Math.imul(peer >> 2, 0x9e3779b1), true, peer, 0, 0, 0, 99, id[0], id[1])
+    who.setIPv4(peer)
+    sample.note(Math.imul(peer >> 2, 0x9e3779b1), who, id[0], id[1])
   }
   for (let peer = 0; peer < peers; peer++) note(peer)
   const notes: number[] = []

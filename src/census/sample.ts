@@ -12,6 +12,7 @@
 //    0 lock, then 15 hashes (0 = free) │ second of the last announce │ peer id, first │ and second word
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { lock, underLock, unlock } from '../memory/lock.ts'
+import type { Peer } from '../swarm/peer.ts'
 import type { Tally } from './tally.ts'
 
 /** Words of a peer id that are kept. */
@@ -94,7 +95,7 @@ export class ClientSample {
   private readonly words: Int32Array
   private readonly key0: number
   private readonly key1: number
-  private readonly peer = new Int32Array(5)
+  private readonly key = new Int32Array(5)
   private now = 0
 
   constructor({ words, key0, key1 }: ClientSampleData) {
@@ -111,21 +112,11 @@ export class ClientSample {
   }
 
   /**
-   * The peer at `port` of an address (IPv4: `a0`) is in the torrent of this keyed hash. Its peer id
-   * begins with `id0`, `id1`, words as they are in memory.
+   * A peer is in the torrent of this keyed hash. Its peer id begins with `id0`, `id1`, words as they are
+   * in memory.
    */
-  note(
-    torrent: number,
-    ipv4: boolean,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    port: number,
-    id0: number,
-    id1: number,
-  ): void {
-    const hash = this.hashOf(torrent, ipv4, a0, a1, a2, a3, port)
+  note(torrent: number, peer: Peer, id0: number, id1: number): void {
+    const hash = this.hashOf(torrent, peer)
     const words = this.words
     if (isOutside(hash, Atomics.load(words, LEVEL))) return
     const bucket = bucketOf(hash)
@@ -141,16 +132,8 @@ export class ClientSample {
   }
 
   /** The peer has left. */
-  forget(
-    torrent: number,
-    ipv4: boolean,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    port: number,
-  ): void {
-    const hash = this.hashOf(torrent, ipv4, a0, a1, a2, a3, port)
+  forget(torrent: number, peer: Peer): void {
+    const hash = this.hashOf(torrent, peer)
     const words = this.words
     if (isOutside(hash, Atomics.load(words, LEVEL))) return
     const bucket = bucketOf(hash)
@@ -164,23 +147,15 @@ export class ClientSample {
    * Never 0, which marks a free entry. Torrent and port share a word: their sum is as good as the
    * torrent's hash, which nobody outside knows.
    */
-  private hashOf(
-    torrent: number,
-    ipv4: boolean,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    port: number,
-  ): number {
-    const peer = this.peer
-    peer[0] = torrent + port
-    peer[1] = a0
-    if (ipv4) return hashWords(peer, 0, 2, this.key0, this.key1) || 1
-    peer[2] = a1
-    peer[3] = a2
-    peer[4] = a3
-    return hashWords(peer, 0, 5, this.key0, this.key1) || 1
+  private hashOf(torrent: number, peer: Peer): number {
+    const key = this.key
+    key[0] = torrent + peer.port
+    key[1] = peer.a0
+    if (peer.ipv4) return hashWords(key, 0, 2, this.key0, this.key1) || 1
+    key[2] = peer.a1
+    key[3] = peer.a2
+    key[4] = peer.a3
+    return hashWords(key, 0, 5, this.key0, this.key1) || 1
   }
 
   /** A free entry of a bucket; 0 when the level had to rise so far that the peer is not in the sample. */

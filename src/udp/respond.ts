@@ -168,10 +168,10 @@ export class Responder implements Requests {
     table.unlock()
     const clients = this.clients
     if (clients !== null && status === ANNOUNCED) {
-      if ((flags & STOPPED) !== 0) clients.forget(hash, ipv4, a0, a1, a2, a3, port)
+      if ((flags & STOPPED) !== 0) clients.forget(hash, peer)
       else {
         const peerId = infoHash + PEER_ID
-        clients.note(hash, ipv4, a0, a1, a2, a3, port, words[peerId], words[peerId + 1])
+        clients.note(hash, peer, words[peerId], words[peerId + 1])
       }
     }
     return bytes

@@ -8,6 +8,7 @@ import {
 } from '../../src/census/sample.ts'
 import { type ClientCount, Tally } from '../../src/census/tally.ts'
 import { randomWords } from '../support/random.ts'
+import { peerOf } from '../swarm/harness.ts'
 import { idWords } from './peer-ids.ts'
 
 const NOW = 10_000
@@ -35,11 +36,11 @@ function newSample(): Sampled {
 /** Peer number n announces itself. */
 function note({ sample }: Sampled, n: number, start: string, ipv4 = true): void {
   const [id0, id1] = idWords(start)
-  sample.note(n % 1000, ipv4, n, 5, 6, 7, 99, id0, id1)
+  sample.note(n % 1000, peerOf(ipv4, [n, 5, 6, 7], 99), id0, id1)
 }
 
 function forget({ sample }: Sampled, n: number): void {
-  sample.forget(n % 1000, true, n, 0, 0, 0, 99)
+  sample.forget(n % 1000, peerOf(true, [n, 0, 0, 0], 99))
 }
 
 function read({ reader }: Sampled, now = NOW): ClientCount[] {
@@ -73,20 +74,19 @@ describe('a sample of few peers', () => {
   test('tells apart peers by torrent, address, all of it, and port', () => {
     const all = newSample()
     const [id0, id1] = idWords(QB)
-    type Peer = Parameters<ClientSample['forget']>
-    const peers: readonly Peer[] = [
-      [1, true, 1, 0, 0, 0, 1],
-      [0x5bd1e995, true, 1, 0, 0, 0, 1],
-      [1, true, 2, 0, 0, 0, 1],
-      [1, true, 1, 0, 0, 0, 2],
-      [1, false, 1, 0, 0, 0, 1],
-      [1, false, 1, 1, 0, 0, 1],
-      [1, false, 1, 0, 1, 0, 1],
-      [1, false, 1, 0, 0, 1, 1],
-    ]
-    for (const peer of peers) all.sample.note(...peer, id0, id1)
+    const peers = [
+      [1, peerOf(true, [1, 0, 0, 0], 1)],
+      [0x5bd1e995, peerOf(true, [1, 0, 0, 0], 1)],
+      [1, peerOf(true, [2, 0, 0, 0], 1)],
+      [1, peerOf(true, [1, 0, 0, 0], 2)],
+      [1, peerOf(false, [1, 0, 0, 0], 1)],
+      [1, peerOf(false, [1, 1, 0, 0], 1)],
+      [1, peerOf(false, [1, 0, 1, 0], 1)],
+      [1, peerOf(false, [1, 0, 0, 1], 1)],
+    ] as const
+    for (const [torrent, peer] of peers) all.sample.note(torrent, peer, id0, id1)
     // What is behind an IPv4 address is no part of it.
-    all.sample.note(1, true, 1, 9, 9, 9, 1, id0, id1)
+    all.sample.note(1, peerOf(true, [1, 9, 9, 9], 1), id0, id1)
     expect(peersIn(read(all))).toBe(peers.length)
   })
 

@@ -1,8 +1,10 @@
 // One thread of the stress test: its peers come, announce again and leave, together with those of others
 // in the same buckets. Reports who must be there at the end.
+
 import { parentPort, workerData } from 'node:worker_threads'
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
 import { randomWords } from '../support/random.ts'
+import { peerOf } from '../swarm/harness.ts'
 
 export interface StressTask {
   readonly data: ClientSampleData
@@ -40,8 +42,8 @@ function run(task: StressTask): number {
   for (let i = 0; i < operations; i++) {
     const { peer, place } = peers[random() % peers.length]
     const leaves = random() % 2 === 0
-    if (leaves) sample.forget(peer, true, peer, 0, 0, 0, 1)
-    else sample.note(peer, true, peer, 0, 0, 0, 1, STRESS_ID, peer)
+    if (leaves) sample.forget(peer, peerOf(true, [peer, 0, 0, 0], 1))
+    else sample.note(peer, peerOf(true, [peer, 0, 0, 0], 1), STRESS_ID, peer)
     if (leaves) there.delete(peer)
     else there.add(peer)
     if (place === undefined) continue

@@ -1,5 +1,6 @@
 // Several threads note peers in one sample, while another counts: afterwards everybody who must be in it
 // is, once, with its own peer id.
+
 import { expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
 import {
@@ -9,6 +10,7 @@ import {
   createClientSample,
 } from '../../src/census/sample.ts'
 import { Tally } from '../../src/census/tally.ts'
+import { peerOf } from '../swarm/harness.ts'
 import { STRESS_ID, STRESS_NOW, type StressPeer, type StressTask } from './stress-worker.ts'
 
 const THREADS = 4
@@ -54,7 +56,7 @@ function check(data: ClientSampleData): number {
       expect([words[at + 16], words[at + 32]]).toEqual([STRESS_NOW, STRESS_ID])
       expect(found.has(peer)).toBe(false)
       found.add(peer)
-      sample.note(peer, true, peer, 0, 0, 0, 1, STRESS_ID, peer)
+      sample.note(peer, peerOf(true, [peer, 0, 0, 0], 1), STRESS_ID, peer)
       expect(copy.slice(bucket + 1, bucket + 16).includes(words[at])).toBe(true)
     }
   }
@@ -79,7 +81,7 @@ function peersOfBuckets(buckets: number): StressPeer[] {
   const words = new Int32Array(scratch.words)
   const sample = new ClientSample(scratch)
   for (let peer = 0; peers.length < buckets * PEERS_PER_BUCKET; peer++) {
-    sample.note(peer, true, peer, 0, 0, 0, 1, STRESS_ID, peer)
+    sample.note(peer, peerOf(true, [peer, 0, 0, 0], 1), STRESS_ID, peer)
     for (let bucket = 16; bucket < 16 + buckets * 64; bucket += 64) {
       const count = counts.get(bucket) ?? 0
       // Each comes and goes alone, so the first place is where it is.
@@ -88,7 +90,7 @@ function peersOfBuckets(buckets: number): StressPeer[] {
       counts.set(bucket, count + 1)
       peers.push({ peer, place: { bucket, hash } })
     }
-    sample.forget(peer, true, peer, 0, 0, 0, 1)
+    sample.forget(peer, peerOf(true, [peer, 0, 0, 0], 1))
   }
   return peers
 }

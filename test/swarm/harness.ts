@@ -308,8 +308,12 @@ export function portOf(peer: number): number {
 
 /** A peer of an address (IPv4: `a0`), as far as it is asked what its source may do. */
 export function sourceOf(ipv4: boolean, a0: number, a1: number): Peer {
+  return peerOf(ipv4, [a0, a1, 0, 0], 0)
+}
+
+export function peerOf(ipv4: boolean, words: readonly number[], port: number): Peer {
   const peer = new Peer()
-  setPeer(peer, ipv4 ? 'ipv4' : 'ipv6', [a0, a1, 0, 0], 0)
+  setPeer(peer, ipv4 ? 'ipv4' : 'ipv6', words, port)
   return peer
 }
 
