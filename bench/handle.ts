@@ -8,10 +8,12 @@ import { ClientSample, createClientSample } from '../src/census/sample.ts'
 import { readClock } from '../src/os/clock.ts'
 import { permanentWords } from '../src/os/ffi.ts'
 import { attachSwarms, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
+import { Peer } from '../src/swarm/peer.ts'
 import { ConnectionIds } from '../src/udp/connection-id.ts'
 import { COUNTER_WORDS } from '../src/udp/counters.ts'
 import { Handler } from '../src/udp/handle.ts'
 import { swapBytes } from '../src/udp/parse.ts'
+import { Request } from '../src/udp/request.ts'
 import { Responder } from '../src/udp/respond.ts'
 import { createSourceLimits } from '../src/udp/source-limit-settings.ts'
 import { SourceLimits } from '../src/udp/source-limits.ts'
@@ -34,7 +36,11 @@ const torrents = Int32Array.from({ length: PEERS }, () => pickTorrent(TORRENTS))
 const ports = Int32Array.from({ length: PEERS }, () => 1 + Math.floor(random() * 65535))
 const slots = permanentWords(BATCH * SLOT_WORDS)
 const addresses = new Int32Array(BATCH)
-const out = permanentWords(1024)
+const request = new Request()
+request.words = slots
+request.out = permanentWords(1024)
+/** Whose connection id is made. */
+const client = new Peer()
 
 const ids = new ConnectionIds(new Uint8Array(32), 300)
 const limits = { maxTorrents: 2_000_000, maxPeers: 4_000_000, workers: 1 }
@@ -90,10 +96,10 @@ let checksum = 0
 function handleBatch(bytes: number): number {
   const start = Bun.nanoseconds()
   for (let i = 0; i < BATCH; i++) {
-    checksum =
-      (checksum * 31 +
-        handler.handle(slots, i * SLOT_WORDS, bytes, true, addresses[i], 0, 0, 0, out, 0)) |
-      0
+    request.at = i * SLOT_WORDS
+    request.bytes = bytes
+    request.peer.setIPv4(addresses[i])
+    checksum = (checksum * 31 + handler.handle(request)) | 0
   }
   return Bun.nanoseconds() - start
 }
@@ -109,7 +115,8 @@ function benchAnnounce(name: string): void {
     for (let peer = 0; peer + BATCH <= PEERS; peer += BATCH) {
       for (let i = 0; i < BATCH; i++) {
         addresses[i] = addressOf(peer + i)
-        ids.issue(true, addresses[i], 0, 0, 0)
+        client.setIPv4(addresses[i])
+        ids.issue(client)
         slots[i * SLOT_WORDS] = ids.id0
         slots[i * SLOT_WORDS + 1] = ids.id1
         writeAnnounce(i * SLOT_WORDS, peer + i)
@@ -141,7 +148,8 @@ benchOther('connect', 16, (at) => {
   slots[at + 2] = 0
 })
 benchOther('scrape of 5', 116, (at) => {
-  ids.issue(true, addresses[at / SLOT_WORDS], 0, 0, 0)
+  client.setIPv4(addresses[at / SLOT_WORDS])
+  ids.issue(client)
   slots[at] = ids.id0
   slots[at + 1] = ids.id1
   slots[at + 2] = 2 << 24

@@ -14,6 +14,7 @@
 // Seconds come from the monotonic clock, so that setting the wall clock breaks no id.
 import { createHash } from 'node:crypto'
 import { macWords } from '../memory/half-sip-hash.ts'
+import type { Peer } from '../swarm/peer.ts'
 
 export const SECRET_BYTES = 32
 
@@ -62,47 +63,32 @@ export class ConnectionIds {
 
   // HOT: no allocation below this line.
 
-  /** Makes an id for an address (IPv4: `a0`) into `id0` and `id1`. */
-  issue(ipv4: boolean, a0: number, a1: number, a2: number, a3: number): void {
+  /** Makes an id for the address of a peer into `id0` and `id1`. */
+  issue(peer: Peer): void {
     const now = this.now
-    this.computeHash(now, ipv4, a0, a1, a2, a3)
+    this.computeHash(now, peer)
     this.id0 = (now & 0xffff) | (this.hash[0] << 16)
     this.id1 = this.hash[1]
   }
 
   /** True when the id was made for this address at most `max_connection_age` seconds ago. */
-  verify(
-    id0: number,
-    id1: number,
-    ipv4: boolean,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-  ): boolean {
+  verify(id0: number, id1: number, peer: Peer): boolean {
     // From −1: another worker may have read the clock anew just before this one does.
     const age = ((this.now + 1 - id0) & 0xffff) - 1
     if (age > this.maxAge) return false
-    this.computeHash(this.now - age, ipv4, a0, a1, a2, a3)
+    this.computeHash(this.now - age, peer)
     // Both parts at once: the time taken tells nothing about how much of a guess was right.
     return (((this.hash[0] << 16) ^ (id0 & 0xffff0000)) | (this.hash[1] ^ id1)) === 0
   }
 
-  private computeHash(
-    second: number,
-    ipv4: boolean,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-  ): void {
+  private computeHash(second: number, peer: Peer): void {
     const message = this.message
     message[0] = second
-    message[1] = a0
-    message[2] = a1
-    message[3] = a2
-    message[4] = a3
+    message[1] = peer.a0
+    message[2] = peer.a1
+    message[3] = peer.a2
+    message[4] = peer.a3
     const at = ((second >>> KEY_SHIFT) & (KEY_SLOTS - 1)) * 2
-    macWords(message, 0, ipv4 ? 2 : 5, this.keys[at], this.keys[at + 1], this.hash)
+    macWords(message, 0, peer.ipv4 ? 2 : 5, this.keys[at], this.keys[at + 1], this.hash)
   }
 }

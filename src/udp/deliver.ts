@@ -7,8 +7,6 @@ import { clockNanoseconds, clockSeconds, readClock } from '../os/clock.ts'
 import { addressHigh, addressLow } from '../os/ffi.ts'
 import { AF_INET, FAMILY_MASK, REPLY_NAME } from '../os/message.ts'
 import {
-  FAMILY_IPV4,
-  FAMILY_IPV6,
   RESPONSE_TIME,
   RESPONSE_TIME_SHAPE,
   RESPONSES_SCRAPE,
@@ -27,6 +25,7 @@ import {
   RETURN_TICKET,
   RETURN_TIME,
 } from './record.ts'
+import { familyOf } from './request.ts'
 
 /** What sends the answers of one socket: a SendBatch. */
 export interface AnswerSink {
@@ -105,7 +104,7 @@ export class Deliverer {
     const slot = joiner.add(words[back + RETURN_TICKET], owner, words, payload)
     if (slot < 0) return
     const from = joiner.returnOf(slot)
-    this.counts[familyOf(joiner.words, from) + RESPONSES_SCRAPE]++
+    this.counts[familyBack(joiner.words, from) + RESPONSES_SCRAPE]++
     this.queue(
       joiner.words,
       from,
@@ -127,7 +126,7 @@ export class Deliverer {
     const batch = this.batches[words[back] >>> RETURN_SOCKET_SHIFT]
     if (batch.queued === batch.slots) this.counts[SEND_FAILURES] += batch.flush()
     batch.add(words, back + RETURN_REPLY, low, high, payload, bytes)
-    this.counts[familyOf(words, back) + SENT_BYTES] += bytes
+    this.counts[familyBack(words, back) + SENT_BYTES] += bytes
     const { first, buckets, sumShift } = RESPONSE_TIME_SHAPE
     const took = (this.time - words[back + RETURN_TIME]) & 0x7fffffff
     observe(this.counts, RESPONSE_TIME, first, buckets, sumShift, took, 1)
@@ -152,8 +151,7 @@ export function lastTimeStamp(): number {
 }
 
 /** The counters of the address family that the return at `words[back]` leads to. */
-function familyOf(words: Int32Array, back: number): number {
+function familyBack(words: Int32Array, back: number): number {
   const name = back + RETURN_REPLY + REPLY_NAME
-  const ipv4 = (words[name] & FAMILY_MASK) === AF_INET || isMapped(words, name)
-  return ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
+  return familyOf((words[name] & FAMILY_MASK) === AF_INET || isMapped(words, name))
 }

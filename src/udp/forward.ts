@@ -15,11 +15,8 @@ import { SCRAPE_MAX_IPV4 } from './layout.ts'
 import { ownerOf } from './owners.ts'
 import {
   ANNOUNCE_RECORD_WORDS_MAX,
-  FLAGS_SHIFT,
+  announceHead,
   INFO_HASH_WORDS,
-  IPV4,
-  KIND_SCRAPE,
-  PORT_SHIFT,
   REQUEST_FRONT_WORDS_MAX,
   REQUEST_HEAD,
   REQUEST_RETURN,
@@ -30,8 +27,9 @@ import {
   RETURN_SOCKET_SHIFT,
   RETURN_TICKET,
   RETURN_TIME,
-  WANTED_SHIFT,
+  scrapeHead,
 } from './record.ts'
+import type { Request } from './request.ts'
 import type { Requests } from './respond.ts'
 
 /** The writing end of one request worker's ring. */
@@ -44,6 +42,17 @@ export interface RequestLink {
 export interface ReplySource {
   readonly current: number
   writeReplyAddress(i: number, words: Int32Array, at: number): number
+}
+
+export interface ForwarderParts {
+  readonly links: readonly RequestLink[]
+  readonly joiner: ScrapeJoiner
+  readonly keys: HashKeys
+  /** Of each address family. */
+  readonly tables: number
+  readonly batch: ReplySource
+  readonly counts: Int32Array
+  readonly countsClients: boolean
 }
 
 export class Forwarder implements Requests {
@@ -65,24 +74,16 @@ export class Forwarder implements Requests {
   private readonly owners = new Int32Array(SCRAPE_MAX_IPV4)
   private readonly shares: Int32Array
 
-  /** `tables`: of each address family. */
-  constructor(
-    links: readonly RequestLink[],
-    joiner: ScrapeJoiner,
-    keys: HashKeys,
-    tables: number,
-    batch: ReplySource,
-    counts: Int32Array,
-    countsClients = false,
-  ) {
-    this.announceWords = INFO_HASH_WORDS + (countsClients ? PEER_ID_WORDS : 0)
+  constructor(parts: ForwarderParts) {
+    const { links, joiner, keys, batch, counts } = parts
+    this.announceWords = INFO_HASH_WORDS + (parts.countsClients ? PEER_ID_WORDS : 0)
     this.writers = links.map(({ writer }) => writer)
     this.wakers = links.map(({ waker }) => waker)
     this.joiner = joiner
     this.counts = counts
     this.key0 = keys.key0
     this.key1 = keys.key1
-    this.shardShift = 32 - Math.log2(tables)
+    this.shardShift = 32 - Math.log2(parts.tables)
     this.batch = batch
     this.shares = new Int32Array(links.length)
   }
@@ -101,54 +102,35 @@ export class Forwarder implements Requests {
     this.passed = 0
   }
 
-  announce(
-    words: Int32Array,
-    infoHash: number,
-    hash: number,
-    ipv4: boolean,
-    _a0: number,
-    _a1: number,
-    _a2: number,
-    _a3: number,
-    port: number,
-    flags: number,
-    wanted: number,
-    transaction: number,
-  ): number {
+  announce({ announce, transaction }: Request): number {
+    const { source, infoHash, hash } = announce
     const writer = this.writers[this.ownerOf(hash)]
     const at = writer.room(ANNOUNCE_RECORD_WORDS_MAX)
     if (at === 0) return this.drop()
     const record = writer.words
-    record[at + REQUEST_HEAD] =
-      (ipv4 ? IPV4 : 0) | (flags << FLAGS_SHIFT) | (wanted << WANTED_SHIFT) | (port << PORT_SHIFT)
+    record[at + REQUEST_HEAD] = announceHead(announce)
     record[at + REQUEST_TRANSACTION] = transaction
     let to = at + REQUEST_RETURN + this.writeReturn(record, at + REQUEST_RETURN)
     record[to++] = hash
-    for (let i = 0; i < this.announceWords; i++) record[to++] = words[infoHash + i]
+    for (let i = 0; i < this.announceWords; i++) record[to++] = source[infoHash + i]
     writer.append(at, to - at)
     this.passed++
     return 0
   }
 
-  scrape(
-    words: Int32Array,
-    infoHashes: number,
-    count: number,
-    ipv4: boolean,
-    transaction: number,
-  ): number {
-    const parts = this.share(words, infoHashes, count)
+  scrape(request: Request): number {
+    const count = request.infoHashCount
+    const parts = this.share(request)
     // All parts or none: whether they fit is known beforehand, since nobody else writes to these rings.
     if (!this.hasRoom()) return this.drop()
-    const slot = parts === 1 ? -1 : this.joiner.open(count, parts, transaction)
+    const slot = parts === 1 ? -1 : this.joiner.open(count, parts, request.transaction)
     if (parts > 1 && slot < 0) return 0
     if (slot >= 0) {
       this.writeReturn(this.joiner.words, this.joiner.returnOf(slot))
       for (let i = 0; i < count; i++) this.joiner.setOwner(slot, i, this.owners[i])
     }
     for (let owner = 0; owner < this.shares.length; owner++) {
-      if (this.shares[owner] === 0) continue
-      this.writeScrape(owner, words, infoHashes, count, ipv4, transaction, slot)
+      if (this.shares[owner] !== 0) this.writeScrape(owner, request, slot)
     }
     this.passed++
     return 0
@@ -171,11 +153,11 @@ export class Forwarder implements Requests {
   }
 
   /** Divides a scrape among the owners of its torrents; returns how many those are. */
-  private share(words: Int32Array, infoHashes: number, count: number): number {
+  private share({ words, infoHashes, infoHashCount }: Request): number {
     const shares = this.shares
     shares.fill(0)
     let parts = 0
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < infoHashCount; i++) {
       const at = infoHashes + i * INFO_HASH_WORDS
       const owner = this.ownerOf(hashWords(words, at, INFO_HASH_WORDS, this.key0, this.key1))
       this.owners[i] = owner
@@ -195,21 +177,14 @@ export class Forwarder implements Requests {
   }
 
   /** Writes an owner's share of a scrape; `slot` −1: it is the whole. */
-  private writeScrape(
-    owner: number,
-    words: Int32Array,
-    infoHashes: number,
-    count: number,
-    ipv4: boolean,
-    transaction: number,
-    slot: number,
-  ): void {
+  private writeScrape(owner: number, request: Request, slot: number): void {
+    const { words, infoHashes } = request
     const share = this.shares[owner]
     const writer = this.writers[owner]
     const at = writer.room(REQUEST_FRONT_WORDS_MAX + share * INFO_HASH_WORDS)
     const record = writer.words
-    record[at + REQUEST_HEAD] = KIND_SCRAPE | (ipv4 ? IPV4 : 0) | (share << PORT_SHIFT)
-    record[at + REQUEST_TRANSACTION] = transaction
+    record[at + REQUEST_HEAD] = scrapeHead(request.peer.ipv4, share)
+    record[at + REQUEST_TRANSACTION] = request.transaction
     let to = at + REQUEST_RETURN
     if (slot < 0) {
       to += this.writeReturn(record, to)
@@ -218,7 +193,7 @@ export class Forwarder implements Requests {
       record[to + RETURN_TICKET] = this.joiner.ticketOf(slot)
       to += RETURN_PART_WORDS
     }
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < request.infoHashCount; i++) {
       if (this.owners[i] !== owner) continue
       const from = infoHashes + i * INFO_HASH_WORDS
       for (let n = 0; n < INFO_HASH_WORDS; n++) record[to++] = words[from + n]

@@ -3,13 +3,9 @@
 //
 // Reads the packet in place, answers what needs no swarm (connects, errors), and hands what is valid to
 // the next stage: respond.ts, which answers at once, or forward.ts, which passes it to another thread.
-// Owns nothing but the counts of its worker.
 import { hashWords } from '../memory/half-sip-hash.ts'
-import { Peer } from '../swarm/peer.ts'
 import type { ConnectionIds } from './connection-id.ts'
 import {
-  FAMILY_IPV4,
-  FAMILY_IPV6,
   REJECTED_ACTION,
   REJECTED_BANNED,
   REJECTED_CONNECT_RATE,
@@ -47,7 +43,8 @@ import {
   SCRAPE_MAX_IPV6,
 } from './layout.ts'
 import { ANNOUNCE, CONNECT, numWant, parse, SCRAPE, TOO_SHORT, WRONG_PROTOCOL_ID } from './parse.ts'
-import { COMPLETED, type Requests, SEEDER, STOPPED } from './respond.ts'
+import { familyOf, type Request } from './request.ts'
+import type { Requests } from './respond.ts'
 import { type ErrorText, errorText, writeConnect, writeError } from './serialize.ts'
 import {
   ADMITTED,
@@ -83,7 +80,6 @@ export class Handler {
   private readonly limits: SourceLimits | null
   private readonly requests: Requests
   private readonly ids: ConnectionIds
-  private readonly source = new Peer()
   private readonly key0: number
   private readonly key1: number
   private peersMaxIPv4 = 0
@@ -91,8 +87,6 @@ export class Handler {
   private scrapeMaxIPv4 = 0
   private scrapeMaxIPv6 = 0
   private answerInvalidId = false
-  /** Where the counters of the packet's address family start. */
-  family = 0
 
   constructor(
     requests: Requests,
@@ -129,144 +123,92 @@ export class Handler {
 
   // HOT: no allocation below this line.
 
-  /**
-   * Answers the packet of `bytes` at `words[at]` from an address (IPv4: `a0`). Writes the answer to
-   * `out[to]` and returns its size in bytes, 0 for none.
-   */
-  handle(
-    words: Int32Array,
-    at: number,
-    bytes: number,
-    ipv4: boolean,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    out: Int32Array,
-    to: number,
-  ): number {
-    this.family = ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
-    const kind = parse(words, at, bytes)
-    const { source } = this
-    source.ipv4 = ipv4
-    source.a0 = a0
-    source.a1 = a1
-    if (kind > SCRAPE) return this.reject(kind)
-    const transaction = words[at + REQUEST_TRANSACTION]
-    if (kind === CONNECT) {
-      this.counts[this.family + REQUESTS_CONNECT]++
-      if (this.limits !== null && !this.limits.connect(this.source)) {
-        this.counts[this.family + REJECTED_CONNECT_RATE]++
-        return 0
-      }
-      this.counts[this.family + RESPONSES_CONNECT]++
-      this.ids.issue(ipv4, a0, a1, a2, a3)
-      return writeConnect(out, to, transaction, this.ids.id0, this.ids.id1)
-    }
-    const id0 = words[at + REQUEST_ID]
-    const id1 = words[at + REQUEST_ID + 1]
-    if (!this.ids.verify(id0, id1, ipv4, a0, a1, a2, a3)) {
-      this.counts[this.family + REJECTED_CONNECTION_ID]++
+  /** Writes the answer to a request, and returns its size in bytes, 0 for none. */
+  handle(request: Request): number {
+    const { words, at, peer } = request
+    request.family = familyOf(peer.ipv4)
+    const kind = parse(words, at, request.bytes)
+    if (kind > SCRAPE) return this.reject(request, kind)
+    request.transaction = words[at + REQUEST_TRANSACTION]
+    if (kind === CONNECT) return this.connect(request)
+    if (!this.ids.verify(words[at + REQUEST_ID], words[at + REQUEST_ID + 1], peer)) {
+      this.counts[request.family + REJECTED_CONNECTION_ID]++
       if (!this.answerInvalidId) return 0
-      return this.error(out, to, transaction, ERROR_CONNECTION_ID, bytes)
+      return this.error(request, ERROR_CONNECTION_ID, request.bytes)
     }
-    if (this.limits !== null && this.isOver(this.limits.request(this.source))) return 0
-    if (kind === ANNOUNCE) return this.announce(words, at, ipv4, a0, a1, a2, a3, out, to)
-    return this.scrape(words, at, bytes, ipv4, out, to)
+    if (this.limits !== null && this.isOver(request, this.limits.request(peer))) return 0
+    return kind === ANNOUNCE ? this.announce(request) : this.scrape(request)
+  }
+
+  private connect({ family, peer, out, to, transaction }: Request): number {
+    this.counts[family + REQUESTS_CONNECT]++
+    if (this.limits !== null && !this.limits.connect(peer)) {
+      this.counts[family + REJECTED_CONNECT_RATE]++
+      return 0
+    }
+    this.counts[family + RESPONSES_CONNECT]++
+    this.ids.issue(peer)
+    return writeConnect(out, to, transaction, this.ids.id0, this.ids.id1)
   }
 
   /** No answer: an error would be one more packet for a source that has too many already. */
-  private isOver(status: number): boolean {
+  private isOver({ family }: Request, status: number): boolean {
     if (status === ADMITTED) return false
     let reason = REJECTED_REQUEST_RATE
     if (status === BANNED) reason = REJECTED_BANNED
     else if (status === TOO_MANY_SUSTAINED) reason = REJECTED_SUSTAINED_RATE
     else if (status === TOO_MANY_OF_NETWORK) reason = REJECTED_NETWORK_RATE
-    this.counts[this.family + reason]++
+    this.counts[family + reason]++
     return true
   }
 
-  private reject(kind: number): number {
-    if (kind === TOO_SHORT) this.counts[this.family + REJECTED_TOO_SHORT]++
-    else if (kind === WRONG_PROTOCOL_ID) this.counts[this.family + REJECTED_PROTOCOL_ID]++
-    else this.counts[this.family + REJECTED_ACTION]++
+  private reject({ family }: Request, kind: number): number {
+    if (kind === TOO_SHORT) this.counts[family + REJECTED_TOO_SHORT]++
+    else if (kind === WRONG_PROTOCOL_ID) this.counts[family + REJECTED_PROTOCOL_ID]++
+    else this.counts[family + REJECTED_ACTION]++
     return 0
   }
 
-  private announce(
-    words: Int32Array,
-    at: number,
-    ipv4: boolean,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    out: Int32Array,
-    to: number,
-  ): number {
-    this.counts[this.family + REQUESTS_ANNOUNCE]++
-    const transaction = words[at + REQUEST_TRANSACTION]
+  private announce(request: Request): number {
+    const { words, at, family, announce } = request
+    this.counts[family + REQUESTS_ANNOUNCE]++
     const port = words[at + ANNOUNCE_PORT] & 0xffff
     if (port === 0) {
-      this.counts[this.family + REJECTED_PORT]++
-      return this.error(out, to, transaction, ERROR_PORT, ERROR_BYTES_MAX)
+      this.counts[family + REJECTED_PORT]++
+      return this.error(request, ERROR_PORT, ERROR_BYTES_MAX)
     }
+    const { peer } = announce
     const infoHash = at + ANNOUNCE_INFO_HASH
-    const hash = hashWords(words, infoHash, INFO_HASH_BYTES / 4, this.key0, this.key1)
     const event = words[at + ANNOUNCE_EVENT]
-    const wanted = numWant(words, at, ipv4 ? this.peersMaxIPv4 : this.peersMaxIPv6)
-    let flags = (words[at + ANNOUNCE_LEFT] | words[at + ANNOUNCE_LEFT + 1]) === 0 ? SEEDER : 0
-    if (event === EVENT_COMPLETED) flags |= COMPLETED
-    else if (event === EVENT_STOPPED) flags |= STOPPED
-    return this.requests.announce(
-      words,
-      infoHash,
-      hash,
-      ipv4,
-      a0,
-      a1,
-      a2,
-      a3,
-      port,
-      flags,
-      wanted,
-      transaction,
-      out,
-      to,
-    )
+    peer.port = port
+    announce.source = words
+    announce.infoHash = infoHash
+    announce.hash = hashWords(words, infoHash, INFO_HASH_BYTES / 4, this.key0, this.key1)
+    announce.seeder = (words[at + ANNOUNCE_LEFT] | words[at + ANNOUNCE_LEFT + 1]) === 0
+    announce.completed = event === EVENT_COMPLETED
+    announce.stopped = event === EVENT_STOPPED
+    announce.wanted = numWant(words, at, peer.ipv4 ? this.peersMaxIPv4 : this.peersMaxIPv6)
+    return this.requests.announce(request)
   }
 
-  private scrape(
-    words: Int32Array,
-    at: number,
-    bytes: number,
-    ipv4: boolean,
-    out: Int32Array,
-    to: number,
-  ): number {
-    this.counts[this.family + REQUESTS_SCRAPE]++
-    const transaction = words[at + REQUEST_TRANSACTION]
-    let count = ((bytes - REQUEST_BYTES_MIN) / INFO_HASH_BYTES) | 0
+  private scrape(request: Request): number {
+    const { at, family, peer } = request
+    this.counts[family + REQUESTS_SCRAPE]++
+    const count = ((request.bytes - REQUEST_BYTES_MIN) / INFO_HASH_BYTES) | 0
     if (count === 0) {
-      this.counts[this.family + REJECTED_NO_INFO_HASH]++
-      return this.error(out, to, transaction, ERROR_NO_INFO_HASH, ERROR_BYTES_MAX)
+      this.counts[family + REJECTED_NO_INFO_HASH]++
+      return this.error(request, ERROR_NO_INFO_HASH, ERROR_BYTES_MAX)
     }
-    const max = ipv4 ? this.scrapeMaxIPv4 : this.scrapeMaxIPv6
-    if (count > max) count = max
-    const infoHashes = at + SCRAPE_INFO_HASHES
-    const size = this.requests.scrape(words, infoHashes, count, ipv4, transaction, out, to)
-    if (size !== 0) this.counts[this.family + RESPONSES_SCRAPE]++
+    const max = peer.ipv4 ? this.scrapeMaxIPv4 : this.scrapeMaxIPv6
+    request.infoHashes = at + SCRAPE_INFO_HASHES
+    request.infoHashCount = count > max ? max : count
+    const size = this.requests.scrape(request)
+    if (size !== 0) this.counts[family + RESPONSES_SCRAPE]++
     return size
   }
 
-  private error(
-    out: Int32Array,
-    to: number,
-    transaction: number,
-    text: ErrorText,
-    max: number,
-  ): number {
-    this.counts[this.family + RESPONSES_ERROR]++
+  private error({ family, out, to, transaction }: Request, text: ErrorText, max: number): number {
+    this.counts[family + RESPONSES_ERROR]++
     return writeError(out, to, transaction, text, max)
   }
 }

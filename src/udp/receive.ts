@@ -3,15 +3,10 @@
 
 import { AF_INET, FAMILY_MASK, NAME_WORDS } from '../os/message.ts'
 import type { PacketBatch } from '../os/packet-batch.ts'
-import {
-  FAMILY_IPV4,
-  FAMILY_IPV6,
-  RECEIVED_BYTES,
-  REJECTED_SOURCE_PORT,
-  SEND_FAILURES,
-  SENT_BYTES,
-} from './counters.ts'
+import type { Peer } from '../swarm/peer.ts'
+import { RECEIVED_BYTES, REJECTED_SOURCE_PORT, SEND_FAILURES, SENT_BYTES } from './counters.ts'
 import type { Handler } from './handle.ts'
+import { familyOf, type Request } from './request.ts'
 
 // ::ffff:0:0/96, IPv4 addresses on an IPv6 socket: words 2 and 3 are 0, word 4 is this.
 const MAPPED_WORD = 0xffff0000 | 0
@@ -19,18 +14,28 @@ const MAPPED_WORD = 0xffff0000 | 0
 // HOT: no allocation below this line.
 
 /** Serves at most `max` packets; returns how many there were. */
-export function serveBatch(batch: PacketBatch, handler: Handler, max: number): number {
+export function serveBatch(
+  batch: PacketBatch,
+  handler: Handler,
+  request: Request,
+  max: number,
+): number {
   const received = batch.receive(max)
   if (received === 0) return 0
   const counts = handler.counts
+  const { memory } = batch
+  request.words = memory.received
+  request.out = memory.answers
   for (let i = 0; i < received; i++) {
-    const bytes = batch.length(i)
     batch.current = i
-    const answer = answerPacket(batch, handler, i, bytes)
-    counts[handler.family + RECEIVED_BYTES] += bytes
+    request.at = i * memory.slotWords
+    request.bytes = batch.length(i)
+    request.to = memory.end
+    const answer = answerPacket(batch, handler, request, i * NAME_WORDS)
+    counts[request.family + RECEIVED_BYTES] += request.bytes
     if (answer !== 0) {
       batch.queue(i, answer)
-      counts[handler.family + SENT_BYTES] += answer
+      counts[request.family + SENT_BYTES] += answer
     }
     batch.release(i)
   }
@@ -38,33 +43,30 @@ export function serveBatch(batch: PacketBatch, handler: Handler, max: number): n
   return received
 }
 
-/** Has packet i answered, and returns the size of the answer, 0 for none. */
-function answerPacket(batch: PacketBatch, handler: Handler, i: number, bytes: number): number {
-  const memory = batch.memory
-  const words = memory.received
-  const at = i * memory.slotWords
-  const names = batch.names
-  const name = i * NAME_WORDS
+/** Has the packet of `request`, from the address at `name`, answered; returns the size of the answer, 0 for none. */
+function answerPacket(
+  batch: PacketBatch,
+  handler: Handler,
+  request: Request,
+  name: number,
+): number {
+  const { names } = batch
   const head = names[name]
   // Port 0 cannot be answered, and sendmmsg would stop at it.
   if (head >>> 16 === 0) {
-    handler.family = (head & FAMILY_MASK) === AF_INET ? FAMILY_IPV4 : FAMILY_IPV6
-    handler.counts[handler.family + REJECTED_SOURCE_PORT]++
+    request.family = familyOf((head & FAMILY_MASK) === AF_INET)
+    handler.counts[request.family + REJECTED_SOURCE_PORT]++
     return 0
   }
-  const out = memory.answers
-  const to = memory.end
-  if ((head & FAMILY_MASK) === AF_INET) {
-    return handler.handle(words, at, bytes, true, names[name + 1], 0, 0, 0, out, to)
-  }
-  const a3 = names[name + 5]
-  if (isMapped(names, name)) {
-    return handler.handle(words, at, bytes, true, a3, 0, 0, 0, out, to)
-  }
-  const a0 = names[name + 2]
-  const a1 = names[name + 3]
-  const a2 = names[name + 4]
-  return handler.handle(words, at, bytes, false, a0, a1, a2, a3, out, to)
+  readSource(request.peer, names, name)
+  return handler.handle(request)
+}
+
+/** Reads whose the socket address at `names[name]` is. */
+export function readSource(peer: Peer, names: Int32Array, name: number): void {
+  if ((names[name] & FAMILY_MASK) === AF_INET) peer.setIPv4(names[name + 1])
+  else if (isMapped(names, name)) peer.setIPv4(names[name + 5])
+  else peer.setWords(names, name + 2)
 }
 
 /** Whether an IPv6 source address stands for an IPv4 one. */

@@ -1,9 +1,8 @@
 // Carries out valid requests on the swarms and writes their responses: the stage that owns, or locks,
 // the tables. Called by handle.ts in a socket worker that answers by itself, and by request-worker.ts
-// for requests that came through a channel. Owns nothing but what it counts.
+// for requests that came through a channel.
 import type { ClientSample } from '../census/sample.ts'
 import { jittered } from '../config/announce-interval.ts'
-import { Announce } from '../swarm/announce.ts'
 import {
   ANNOUNCED,
   CROWDED,
@@ -16,8 +15,6 @@ import type { Swarms } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import {
-  FAMILY_IPV4,
-  FAMILY_IPV6,
   REJECTED_NEW_TORRENT_RATE,
   REJECTED_NOT_ALLOWED,
   REJECTED_PEER_RATION,
@@ -30,12 +27,14 @@ import {
 } from './counters.ts'
 import { ANNOUNCE_INFO_HASH, ANNOUNCE_PEER_ID, ERROR_BYTES_MAX, INFO_HASH_BYTES } from './layout.ts'
 import { swapBytes } from './parse.ts'
+import type { Request } from './request.ts'
 import {
   type ErrorText,
   errorText,
-  writeAnnounceIPv4,
-  writeAnnounceIPv6,
+  writeAnnounceHead,
   writeError,
+  writePeersIPv4,
+  writePeersIPv6,
   writeScrapeEntry,
   writeScrapeHead,
 } from './serialize.ts'
@@ -45,43 +44,14 @@ export interface Requests {
   /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
   setTime(now: number): void
   /**
-   * The peer at `port` (as on the wire) of an address (IPv4: `a0`) announces itself to the torrent
-   * `words[infoHash]`, whose keyed hash is `hash`. `flags` as below; up to `wanted` peers. Writes the
-   * response to `out[to]` and returns its bytes; 0 when there is none yet. Where clients are counted,
-   * the peer id stands behind the info hash as in the packet, its first two words at least.
+   * Carries an announce out, and writes the response; returns its bytes, 0 when there is none yet. Where
+   * clients are counted, the peer id stands behind the info hash as in the packet, its first two words at
+   * least.
    */
-  announce(
-    words: Int32Array,
-    infoHash: number,
-    hash: number,
-    ipv4: boolean,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    port: number,
-    flags: number,
-    wanted: number,
-    transaction: number,
-    out: Int32Array,
-    to: number,
-  ): number
-  /** The same for the counts of `count` torrents from `words[infoHashes]` on. The caller counts it. */
-  scrape(
-    words: Int32Array,
-    infoHashes: number,
-    count: number,
-    ipv4: boolean,
-    transaction: number,
-    out: Int32Array,
-    to: number,
-  ): number
+  announce(request: Request): number
+  /** The same for the counts of the torrents of a scrape. The caller counts it. */
+  scrape(request: Request): number
 }
-
-// Flags of an announce.
-export const SEEDER = 1
-export const COMPLETED = 2
-export const STOPPED = 4
 
 /** From the info hash. */
 const PEER_ID = ANNOUNCE_PEER_ID - ANNOUNCE_INFO_HASH
@@ -98,7 +68,6 @@ export class Responder implements Requests {
   /** Notes who announces; null when clients are not counted. */
   clients: ClientSample | null = null
   private readonly swarms: Swarms
-  private readonly request = new Announce()
   private interval = 0
   /** Percent. */
   private jitter = 0
@@ -124,79 +93,43 @@ export class Responder implements Requests {
 
   // HOT: no allocation below this line.
 
-  announce(
-    words: Int32Array,
-    infoHash: number,
-    hash: number,
-    ipv4: boolean,
-    a0: number,
-    a1: number,
-    a2: number,
-    a3: number,
-    port: number,
-    flags: number,
-    wanted: number,
-    transaction: number,
-    out: Int32Array,
-    to: number,
-  ): number {
+  announce(request: Request): number {
+    const { announce } = request
+    const { source, infoHash, hash, peer } = announce
     const swarms = this.swarms
-    if (swarms.access.forbids(words, infoHash, hash)) {
-      return this.refuse(REJECTED_NOT_ALLOWED, ERROR_NOT_ALLOWED, ipv4, transaction, out, to)
+    if (swarms.access.forbids(source, infoHash, hash)) {
+      return this.refuse(request, REJECTED_NOT_ALLOWED, ERROR_NOT_ALLOWED)
     }
-    const table = swarms.tableOf(ipv4, hash)
-    const announce = this.request
-    announce.source = words
-    announce.infoHash = infoHash
-    announce.hash = hash
-    const { peer } = announce
-    peer.ipv4 = ipv4
-    peer.a0 = a0
-    peer.a1 = a1
-    peer.a2 = a2
-    peer.a3 = a3
-    peer.port = port
-    announce.seeder = (flags & SEEDER) !== 0
-    announce.completed = (flags & COMPLETED) !== 0
-    announce.wanted = wanted
+    const table = swarms.tableOf(peer.ipv4, hash)
     announce.now = this.now
     let status = ANNOUNCED
     table.lock()
-    if ((flags & STOPPED) !== 0) swarms.leave(table, announce)
+    if (announce.stopped) swarms.leave(table, announce)
     else status = swarms.announce(table, announce)
-    const bytes = this.announced(status, table, ipv4, transaction, out, to)
+    const bytes = this.announced(request, status, table)
     table.unlock()
     const clients = this.clients
     if (clients !== null && status === ANNOUNCED) {
-      if ((flags & STOPPED) !== 0) clients.forget(hash, peer)
-      else {
-        const peerId = infoHash + PEER_ID
-        clients.note(hash, peer, words[peerId], words[peerId + 1])
-      }
+      const peerId = infoHash + PEER_ID
+      if (announce.stopped) clients.forget(hash, peer)
+      else clients.note(hash, peer, source[peerId], source[peerId + 1])
     }
     return bytes
   }
 
-  scrape(
-    words: Int32Array,
-    infoHashes: number,
-    count: number,
-    ipv4: boolean,
-    transaction: number,
-    out: Int32Array,
-    to: number,
-  ): number {
+  scrape(request: Request): number {
+    const { words, out, to } = request
     const swarms = this.swarms
     let size = 0
-    writeScrapeHead(out, to, transaction)
-    for (let i = 0; i < count; i++) {
-      const infoHash = infoHashes + i * (INFO_HASH_BYTES / 4)
+    writeScrapeHead(out, to, request.transaction)
+    for (let i = 0; i < request.infoHashCount; i++) {
+      const infoHash = request.infoHashes + i * (INFO_HASH_BYTES / 4)
       const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)
       if (swarms.access.forbids(words, infoHash, hash)) {
         size = writeScrapeEntry(out, to, i, 0, 0, 0)
         continue
       }
-      const table = swarms.tableOf(ipv4, hash)
+      const table = swarms.tableOf(request.peer.ipv4, hash)
       table.lock()
       swarms.scrape(table, words, infoHash, hash)
       table.unlock()
@@ -206,65 +139,39 @@ export class Responder implements Requests {
   }
 
   /** The response to an announce. Under the lock: the chosen peers are read where they live. */
-  private announced(
-    status: number,
-    table: Table,
-    ipv4: boolean,
-    transaction: number,
-    out: Int32Array,
-    to: number,
-  ): number {
-    const family = familyOf(ipv4)
+  private announced(request: Request, status: number, table: Table): number {
+    const { out, to, transaction, family } = request
     if (status === CROWDED) this.counts[family + REJECTED_PEERS_PER_ADDRESS]++
-    else if (status !== ANNOUNCED) return this.full(status, ipv4, transaction, out, to)
+    else if (status !== ANNOUNCED) return this.full(request, status)
     this.counts[family + RESPONSES_ANNOUNCE]++
     const { seeders, leechers, choice } = this.swarms
-    const interval = swapBytes(jittered(this.interval, this.jitter, this.swarms.choice.random()))
+    const interval = swapBytes(jittered(this.interval, this.jitter, choice.random()))
     const { runs, runCount } = choice
-    const memory = table.words
-    return ipv4
-      ? writeAnnounceIPv4(out, to, transaction, interval, leechers, seeders, memory, runs, runCount)
-      : writeAnnounceIPv6(out, to, transaction, interval, leechers, seeders, memory, runs, runCount)
+    writeAnnounceHead(out, to, transaction, interval, leechers, seeders)
+    return request.peer.ipv4
+      ? writePeersIPv4(out, to, table.words, runs, runCount)
+      : writePeersIPv6(out, to, table.words, runs, runCount)
   }
 
-  private full(
-    status: number,
-    ipv4: boolean,
-    transaction: number,
-    out: Int32Array,
-    to: number,
-  ): number {
-    if (status === GATED) {
-      return this.refuse(REJECTED_NEW_TORRENT_RATE, ERROR_NEW_TORRENTS, ipv4, transaction, out, to)
+  private full(request: Request, status: number): number {
+    switch (status) {
+      case GATED:
+        return this.refuse(request, REJECTED_NEW_TORRENT_RATE, ERROR_NEW_TORRENTS)
+      case TORRENTS_RATIONED:
+        return this.refuse(request, REJECTED_TORRENT_RATION, ERROR_TORRENTS_RATIONED)
+      case PEERS_RATIONED:
+        return this.refuse(request, REJECTED_PEER_RATION, ERROR_PEERS_RATIONED)
+      case TORRENTS_FULL:
+        return this.refuse(request, REJECTED_TORRENTS_FULL, ERROR_TORRENTS_FULL)
+      default:
+        return this.refuse(request, REJECTED_PEERS_FULL, ERROR_PEERS_FULL)
     }
-    if (status === TORRENTS_RATIONED) {
-      const text = ERROR_TORRENTS_RATIONED
-      return this.refuse(REJECTED_TORRENT_RATION, text, ipv4, transaction, out, to)
-    }
-    if (status === PEERS_RATIONED) {
-      return this.refuse(REJECTED_PEER_RATION, ERROR_PEERS_RATIONED, ipv4, transaction, out, to)
-    }
-    return status === TORRENTS_FULL
-      ? this.refuse(REJECTED_TORRENTS_FULL, ERROR_TORRENTS_FULL, ipv4, transaction, out, to)
-      : this.refuse(REJECTED_PEERS_FULL, ERROR_PEERS_FULL, ipv4, transaction, out, to)
   }
 
-  private refuse(
-    reason: number,
-    text: ErrorText,
-    ipv4: boolean,
-    transaction: number,
-    out: Int32Array,
-    to: number,
-  ): number {
-    const family = familyOf(ipv4)
+  private refuse(request: Request, reason: number, text: ErrorText): number {
+    const { family, transaction, out, to } = request
     this.counts[family + reason]++
     this.counts[family + RESPONSES_ERROR]++
     return writeError(out, to, transaction, text, ERROR_BYTES_MAX)
   }
-}
-
-/** Where the counters of an address family start. */
-export function familyOf(ipv4: boolean): number {
-  return ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
 }

@@ -43,19 +43,33 @@ export function writeConnect(
   return CONNECT_RESPONSE_BYTES
 }
 
-/** `interval` is big endian already. `runs`: address and number of peers of each of `runCount` runs in `memory`. */
-export function writeAnnounceIPv4(
+/** The head of an announce response; `interval` is big endian already. The peers follow. */
+export function writeAnnounceHead(
   out: Int32Array,
   at: number,
   transaction: number,
   interval: number,
   leechers: number,
   seeders: number,
+): void {
+  out[at] = ACTION_ANNOUNCE
+  out[at + 1] = transaction
+  out[at + 2] = interval
+  out[at + 3] = swapBytes(leechers)
+  out[at + 4] = swapBytes(seeders)
+}
+
+/**
+ * Peers behind the head at `at`; returns the size of the response. `runs`: address and number of peers of
+ * each of `runCount` runs in `memory`.
+ */
+export function writePeersIPv4(
+  out: Int32Array,
+  at: number,
   memory: Int32Array,
   runs: Int32Array,
   runCount: number,
 ): number {
-  writeAnnounceHead(out, at, transaction, interval, leechers, seeders)
   let to = at + ANNOUNCE_RESPONSE_PEERS_BYTES / 4
   // Six bytes each: every second peer starts in the middle of a word, and `half` waits for it.
   let half = 0
@@ -83,18 +97,13 @@ export function writeAnnounceIPv4(
   return (to - at) * 4 + 2
 }
 
-export function writeAnnounceIPv6(
+export function writePeersIPv6(
   out: Int32Array,
   at: number,
-  transaction: number,
-  interval: number,
-  leechers: number,
-  seeders: number,
   memory: Int32Array,
   runs: Int32Array,
   runCount: number,
 ): number {
-  writeAnnounceHead(out, at, transaction, interval, leechers, seeders)
   let to = at + ANNOUNCE_RESPONSE_PEERS_BYTES / 4
   let half = 0
   let odd = false
@@ -167,19 +176,4 @@ export function writeError(
   }
   const bytes = ERROR_RESPONSE_TEXT_BYTES + text.bytes
   return bytes < max ? bytes : max
-}
-
-function writeAnnounceHead(
-  out: Int32Array,
-  at: number,
-  transaction: number,
-  interval: number,
-  leechers: number,
-  seeders: number,
-): void {
-  out[at] = ACTION_ANNOUNCE
-  out[at + 1] = transaction
-  out[at + 2] = interval
-  out[at + 3] = swapBytes(leechers)
-  out[at + 4] = swapBytes(seeders)
 }

@@ -5,15 +5,13 @@
 // until it has room again. Socket workers never wait.
 import { RingReader, RingWriter } from '../channel/ring.ts'
 import { EventWaker, type Waker } from '../channel/waker.ts'
-import { AF_INET, FAMILY_MASK, REPLY_NAME } from '../os/message.ts'
+import { REPLY_NAME } from '../os/message.ts'
 import { DROPPED_RESPONSES, RESPONSE_WAITS, RESPONSE_WAKES, RESPONSES_SCRAPE } from './counters.ts'
 import type { RequestLinks } from './links.ts'
+import { readSource } from './receive.ts'
 import {
-  FLAGS_MASK,
-  FLAGS_SHIFT,
-  IPV4,
-  KIND_SCRAPE,
-  PORT_SHIFT,
+  isIPv4,
+  isScrape,
   REQUEST_HEAD,
   REQUEST_RETURN,
   REQUEST_TRANSACTION,
@@ -23,10 +21,11 @@ import {
   RETURN_LENGTH_MASK,
   RETURN_PART,
   RETURN_REPLY,
-  WANTED_MASK,
-  WANTED_SHIFT,
+  readAnnounceHead,
+  scrapeCount,
 } from './record.ts'
-import { familyOf, type Responder } from './respond.ts'
+import { familyOf, Request } from './request.ts'
+import type { Responder } from './respond.ts'
 
 /**
  * How long a full ring is waited for. Its socket worker empties it many times a millisecond as long as
@@ -39,6 +38,7 @@ export class RequestServer {
   private readonly writers: readonly RingWriter[]
   private readonly wakers: readonly Waker[]
   private readonly responder: Responder
+  private readonly request = new Request()
   private readonly counts: Int32Array
   /** Answers that are dropped are written here. */
   private readonly scratch = new Int32Array(RESPONSE_RECORD_WORDS_MAX)
@@ -91,11 +91,16 @@ export class RequestServer {
     const out = room === 0 ? this.scratch : writer.words
     const back = at + REQUEST_RETURN
     const backWords = words[back] & RETURN_LENGTH_MASK
-    const payload = room + RESPONSE_RETURN + backWords
-    const scrape = (words[at + REQUEST_HEAD] & KIND_SCRAPE) !== 0
-    const bytes = scrape
-      ? this.scrape(words, at, back + backWords, out, payload)
-      : this.announce(words, at, back + backWords, out, payload)
+    const { request } = this
+    request.words = words
+    request.at = at
+    request.transaction = words[at + REQUEST_TRANSACTION]
+    request.out = out
+    request.to = room + RESPONSE_RETURN + backWords
+    const head = words[at + REQUEST_HEAD]
+    const bytes = isScrape(head)
+      ? this.scrape(head, back + backWords)
+      : this.announce(head, back + backWords)
     if (room === 0) {
       this.counts[DROPPED_RESPONSES]++
       return
@@ -106,46 +111,29 @@ export class RequestServer {
     writer.append(room, RESPONSE_RETURN + backWords + ((bytes + 3) >>> 2))
   }
 
-  private announce(
-    words: Int32Array,
-    at: number,
-    body: number,
-    out: Int32Array,
-    to: number,
-  ): number {
-    const head = words[at + REQUEST_HEAD]
-    const ipv4 = (head & IPV4) !== 0
-    const name = at + REQUEST_RETURN + RETURN_REPLY + REPLY_NAME
-    // An IPv4 address is in the second word, or in the last of an IPv6 one that stands for it.
-    const plain = (words[name] & FAMILY_MASK) === AF_INET
-    const a0 = words[name + (plain ? 1 : ipv4 ? 5 : 2)]
-    return this.responder.announce(
-      words,
-      body + 1,
-      words[body],
-      ipv4,
-      a0,
-      ipv4 ? 0 : words[name + 3],
-      ipv4 ? 0 : words[name + 4],
-      ipv4 ? 0 : words[name + 5],
-      head >>> PORT_SHIFT,
-      (head >>> FLAGS_SHIFT) & FLAGS_MASK,
-      (head >>> WANTED_SHIFT) & WANTED_MASK,
-      words[at + REQUEST_TRANSACTION],
-      out,
-      to,
-    )
+  private announce(head: number, body: number): number {
+    const { request } = this
+    const { words, announce, peer } = request
+    readSource(peer, words, request.at + REQUEST_RETURN + RETURN_REPLY + REPLY_NAME)
+    request.family = familyOf(peer.ipv4)
+    readAnnounceHead(head, announce)
+    announce.source = words
+    announce.hash = words[body]
+    announce.infoHash = body + 1
+    return this.responder.announce(request)
   }
 
-  private scrape(words: Int32Array, at: number, body: number, out: Int32Array, to: number): number {
-    const head = words[at + REQUEST_HEAD]
-    const ipv4 = (head & IPV4) !== 0
+  private scrape(head: number, body: number): number {
+    const { request } = this
+    request.peer.ipv4 = isIPv4(head)
+    request.family = familyOf(request.peer.ipv4)
     // What is joined from parts counts once, where it is joined.
-    if ((words[at + REQUEST_RETURN] & RETURN_PART) === 0) {
-      this.counts[familyOf(ipv4) + RESPONSES_SCRAPE]++
+    if ((request.words[request.at + REQUEST_RETURN] & RETURN_PART) === 0) {
+      this.counts[request.family + RESPONSES_SCRAPE]++
     }
-    const transaction = words[at + REQUEST_TRANSACTION]
-    return this.responder.scrape(words, body, head >>> PORT_SHIFT, ipv4, transaction, out, to)
+    request.infoHashes = body
+    request.infoHashCount = scrapeCount(head)
+    return this.responder.scrape(request)
   }
 
   /** Shows a socket worker its answers, and wakes it if it sleeps. */

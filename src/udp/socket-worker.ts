@@ -38,6 +38,7 @@ import { tablesOwnedBy } from './owners.ts'
 import { serveBatch } from './receive.ts'
 import { REQUEST_RECORD_WORDS_MAX } from './record.ts'
 import { Reporter } from './reporter.ts'
+import { Request } from './request.ts'
 import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
 import { type SourceLimitData, SourceLimits, type SourceRates } from './source-limits.ts'
@@ -137,15 +138,15 @@ function pipeline(
     waker: new FutexWaker(links.requestSleepWords[i]),
   }))
   const { tablesPerKind } = data.swarms
-  const forwarder = new Forwarder(
-    requestLinks,
+  const forwarder = new Forwarder({
+    links: requestLinks,
     joiner,
-    data.swarms,
-    tablesPerKind,
+    keys: data.swarms,
+    tables: tablesPerKind,
     batch,
     counts,
-    data.clients !== null,
-  )
+    countsClients: data.clients !== null,
+  })
   const readers = links.responses.map((ring) => new RingReader(ring))
   const sendBatches = data.sockets.map(({ fd }) => new SendBatch(fd, MAX_BATCH_PACKETS))
   const fds = data.sockets.map(({ fd }) => fd)
@@ -168,6 +169,7 @@ function pipeline(
 class SocketWorker {
   private readonly batches: readonly PacketBatch[]
   private readonly handler: Handler
+  private readonly request = new Request()
   private readonly schedule: Schedule
   private readonly news: NewsReader
   private readonly state: Int32Array
@@ -217,7 +219,7 @@ class SocketWorker {
     let served = 0
     for (let i = 0; i < this.batches.length; i++) {
       this.schedule.begin(this.batches[i], i)
-      const packets = serveBatch(this.batches[i], this.handler, this.batchPackets)
+      const packets = serveBatch(this.batches[i], this.handler, this.request, this.batchPackets)
       if (packets !== 0) this.measure(packets, packets - this.schedule.deferred())
       served += packets
     }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test'
+import { Peer } from '../../src/swarm/peer.ts'
 import { udpSettings } from '../../src/udp/config.ts'
 import { ConnectionIds } from '../../src/udp/connection-id.ts'
 import { addressBytes } from '../support/packets.ts'
 import { randomWords } from '../support/random.ts'
-import { wordOf } from './harness.ts'
+import { setSource } from './harness.ts'
 
 const SECRET = new Uint8Array(32).fill(3)
 const MAX_AGE = 300
@@ -25,20 +26,21 @@ class Ids {
   issue(now: number, address: Uint8Array): Buffer {
     const { ids } = this
     ids.setTime(now)
-    ids.issue(address.length === 4, ...words(address))
+    ids.issue(peerAt(address))
     return Buffer.from(Int32Array.of(ids.id0, ids.id1).buffer)
   }
 
   verify(now: number, id: Buffer, address: Uint8Array): boolean {
     this.ids.setTime(now)
     const [id0, id1] = [id.readInt32LE(0), id.readInt32LE(4)]
-    return this.ids.verify(id0, id1, address.length === 4, ...words(address))
+    return this.ids.verify(id0, id1, peerAt(address))
   }
 }
 
-function words(address: Uint8Array): [number, number, number, number] {
-  if (address.length === 4) return [wordOf(address, 0), 0, 0, 0]
-  return [wordOf(address, 0), wordOf(address, 4), wordOf(address, 8), wordOf(address, 12)]
+function peerAt(address: Uint8Array): Peer {
+  const peer = new Peer()
+  setSource(peer, address)
+  return peer
 }
 
 function withBitFlipped(bytes: Uint8Array, bit: number): Buffer {
@@ -230,10 +232,11 @@ test('a million guesses at an id for a known second are all refused', () => {
   const ids = new ConnectionIds(SECRET, MAX_AGE)
   ids.setTime(50_000)
   const random = randomWords(1)
+  const peer = peerAt(IPV4)
   let accepted = 0
   for (let i = 0; i < 1_000_000; i++) {
     const id0 = (50_000 - (i % MAX_AGE)) | (random() << 16)
-    if (ids.verify(id0, random() | 0, true, wordOf(IPV4, 0), 0, 0, 0)) accepted++
+    if (ids.verify(id0, random() | 0, peer)) accepted++
   }
   expect(accepted).toBe(0)
 })

@@ -1,6 +1,7 @@
 // The handler of one worker, spoken to in bytes: packets in, packets out, without any socket.
 // Used by the tests of udp/. Owns swarms of its own, and watches over the memory around an answer.
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
+import type { Peer } from '../../src/swarm/peer.ts'
 import { ConnectionIds } from '../../src/udp/connection-id.ts'
 import {
   COUNTER_WORDS,
@@ -10,6 +11,7 @@ import {
   type FamilyCounter,
 } from '../../src/udp/counters.ts'
 import { Handler, type RequestSettings } from '../../src/udp/handle.ts'
+import { Request } from '../../src/udp/request.ts'
 import { Responder } from '../../src/udp/respond.ts'
 import { SOURCE_LIMIT_BYTES, SourceLimits, type SourceRates } from '../../src/udp/source-limits.ts'
 import {
@@ -58,6 +60,7 @@ export class UdpHarness {
   readonly swarm: SwarmHarness
   readonly ids: ConnectionIds
   readonly handler: Handler
+  private readonly request = new Request()
   /** What is behind the handler where there are request workers. */
   readonly stages: PipelineStages | null
   now: number
@@ -123,23 +126,21 @@ export class UdpHarness {
 
   /** Handles what is in `received`; returns the size of the answer. */
   handle(length: number, from: Uint8Array): number {
-    const ipv4 = from.length === 4
-    this.stages?.setSource(from)
-    const atOnce = this.handler.handle(
-      this.received,
-      0,
-      length,
-      ipv4,
-      wordOf(from, 0),
-      ipv4 ? 0 : wordOf(from, 4),
-      ipv4 ? 0 : wordOf(from, 8),
-      ipv4 ? 0 : wordOf(from, 12),
-      this.answers,
-      GUARD_WORDS,
-    )
-    const size = atOnce || this.answerOfStages()
+    const size = this.takeIn(length, from) || this.answerOfStages()
     this.checkGuards()
     return size
+  }
+
+  /** Handles what is in `received`; with request workers it is passed on, and nobody serves it yet. */
+  takeIn(length: number, from: Uint8Array): number {
+    const { request } = this
+    request.words = this.received
+    request.bytes = length
+    setSource(request.peer, from)
+    request.out = this.answers
+    request.to = GUARD_WORDS
+    this.stages?.setSource(from)
+    return this.handler.handle(request)
   }
 
   /** Has what was passed on served and delivered; returns the size of the answer. */
@@ -195,6 +196,15 @@ export class UdpHarness {
 function sourceLimits(rates: SourceRates, counts: Int32Array): SourceLimits {
   const words = new SharedArrayBuffer(SOURCE_LIMIT_BYTES)
   return new SourceLimits({ words, key0: 0x1234567, key1: 0x89abcde }, rates, counts)
+}
+
+export function setSource(peer: Peer, address: Uint8Array): void {
+  if (address.length === 4) peer.setIPv4(wordOf(address, 0))
+  else
+    peer.setWords(
+      Int32Array.from([0, 4, 8, 12], (at) => wordOf(address, at)),
+      0,
+    )
 }
 
 /** Four bytes of an address as a word in memory. */

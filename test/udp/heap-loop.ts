@@ -1,8 +1,10 @@
 // A process of heap.test.ts: handles a mix of packets, and marks on standard error where that begins
 // and ends, between the engine's own lines about garbage collections.
 // Usage: bun heap-loop.ts PACKETS [one needless object every N packets]
+
 import { writeSync } from 'node:fs'
 import { Cleaner } from '../../src/swarm/cleaner.ts'
+import { Request } from '../../src/udp/request.ts'
 import {
   addressBytes,
   announceRequest,
@@ -26,7 +28,9 @@ const packets = new Int32Array(new ArrayBuffer(KINDS * SLOT_WORDS * 4))
 const lengths = new Int32Array(KINDS)
 const ipv4 = new Uint8Array(KINDS)
 const addresses = new Int32Array(KINDS * 4)
-const out = new Int32Array(512)
+const request = new Request()
+request.words = packets
+request.out = new Int32Array(512)
 const cleaner = new Cleaner(swarms, [...swarms.ipv4, ...swarms.ipv6], 2, 15, false, START)
 const garbage: object[] = []
 let now = START
@@ -86,19 +90,11 @@ function handleMany(count: number, garbageEvery: number): number {
       cleaner.step(now)
     }
     const kind = Math.imul(i, 0x9e3779b1) >>> KIND_SHIFT
-    const from = kind * 4
-    bytes += handler.handle(
-      packets,
-      kind * SLOT_WORDS,
-      lengths[kind],
-      ipv4[kind] === 1,
-      addresses[from],
-      addresses[from + 1],
-      addresses[from + 2],
-      addresses[from + 3],
-      out,
-      0,
-    )
+    request.at = kind * SLOT_WORDS
+    request.bytes = lengths[kind]
+    if (ipv4[kind] === 1) request.peer.setIPv4(addresses[kind * 4])
+    else request.peer.setWords(addresses, kind * 4)
+    bytes += handler.handle(request)
     if (garbageEvery > 0 && i % garbageEvery === 0) garbage[(i / garbageEvery) & 7] = { i, bytes }
   }
   return bytes

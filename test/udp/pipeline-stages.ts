@@ -69,15 +69,15 @@ export class PipelineStages {
     const source = { current: 0, writeReplyAddress: this.writeReplyAddress.bind(this) }
     const { buffers } = swarm
     const { tablesPerKind } = buffers
-    this.forwarder = new Forwarder(
-      ends,
-      this.joiner,
-      buffers,
-      tablesPerKind,
-      source,
+    this.forwarder = new Forwarder({
+      links: ends,
+      joiner: this.joiner,
+      keys: buffers,
+      tables: tablesPerKind,
+      batch: source,
       counts,
-      clients !== null,
-    )
+      countsClients: clients !== null,
+    })
     const readers = responses.map((ring) => new RingReader(ring))
     const sinks = Array.from({ length: sockets }, (_, socket) => this.sink(socket))
     this.deliverer = new Deliverer(readers, sinks, this.joiner, this.counts)

@@ -25,15 +25,9 @@ function pipeline(requestWorkers: number) {
 type Pipeline = ReturnType<typeof pipeline>
 
 /** Takes a packet in, and passes it on; nobody serves it yet. */
-function takeIn({ harness, stages }: Pipeline, packet: Buffer, from = CLIENT): number {
+function takeIn({ harness }: Pipeline, packet: Buffer, from = CLIENT): number {
   harness.receivedBytes.set(packet)
-  const address = addressBytes(from)
-  stages.setSource(address)
-  const { received, handler } = harness
-  const words = [0, 4, 8, 12].map((at) => (at < address.length ? wordOf(address, at) : 0))
-  const ipv4 = address.length === 4
-  const [a0, a1, a2, a3] = words
-  return handler.handle(received, 0, packet.length, ipv4, a0, a1, a2, a3, new Int32Array(400), 0)
+  return harness.takeIn(packet.length, addressBytes(from))
 }
 
 /** So many info hashes that every worker owns some. */

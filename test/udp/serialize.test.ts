@@ -2,10 +2,11 @@ import { describe, expect, test } from 'bun:test'
 import { swapBytes } from '../../src/udp/parse.ts'
 import {
   errorText,
-  writeAnnounceIPv4,
-  writeAnnounceIPv6,
+  writeAnnounceHead,
   writeConnect,
   writeError,
+  writePeersIPv4,
+  writePeersIPv6,
   writeScrapeEntry,
   writeScrapeHead,
 } from '../../src/udp/serialize.ts'
@@ -37,9 +38,9 @@ test('a connect response has action, transaction and id, each byte as it came', 
 })
 
 describe.each([
-  { name: 'IPv4', addressWords: 1, write: writeAnnounceIPv4 },
-  { name: 'IPv6', addressWords: 4, write: writeAnnounceIPv6 },
-])('an announce response over $name', ({ addressWords, write }) => {
+  { name: 'IPv4', addressWords: 1, writePeers: writePeersIPv4 },
+  { name: 'IPv6', addressWords: 4, writePeers: writePeersIPv6 },
+])('an announce response over $name', ({ addressWords, writePeers }) => {
   const stride = addressWords + 1
   const max = addressWords === 1 ? 242 : 67
 
@@ -54,9 +55,10 @@ describe.each([
   function announced(...runs: [first: number, count: number][]): string {
     const list = Int32Array.from(runs.flatMap(([first, count]) => [first * stride, count]))
     const interval = swapBytes(1800)
-    return written((out) =>
-      write(out, AT, TRANSACTION, interval, 7, 0x1234567, memory, list, runs.length),
-    )
+    return written((out) => {
+      writeAnnounceHead(out, AT, TRANSACTION, interval, 7, 0x1234567)
+      return writePeers(out, AT, memory, list, runs.length)
+    })
   }
 
   const head = hex(1, '01020304', 1800, 7, 0x1234567)
