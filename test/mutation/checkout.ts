@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -79,6 +80,8 @@ export class Checkout {
       child.on('exit', (code) => {
         clearTimeout(timer)
         endGroup(child.pid)
+        // Without its copy every test fails, whatever the fault.
+        if (!existsSync(this.root)) fail(new Error(`somebody has removed ${this.root}`))
         done(timedOut ? 'timed out' : code === 0 ? 'passed' : 'failed')
       })
     })
