@@ -1,10 +1,9 @@
 // Parts of the reports that all load testers have: rates, quantiles, processes, charts over time. Used
 // by the reports.ts of each tester. Pure functions.
+import type { Plot } from '../src/plot/plot.ts'
 import type { Distribution } from './histogram.ts'
 import type { Period, Timed } from './measure.ts'
 import { figure, grouped, type Section } from './report.ts'
-import type { Chart } from './report-html.ts'
-import { histogramChart, type Line, lineChart } from './svg.ts'
 import type { ProcessSample } from './watch.ts'
 
 const QUANTILES = [0.5, 0.9, 0.99, 0.999, 1] as const
@@ -30,13 +29,27 @@ export function latencyJson(distribution: Distribution): object {
   ])
 }
 
-export function latencyChart(title: string, distribution: Distribution): Chart {
+export function latencyChart(title: string, distribution: Distribution): Plot {
+  const bars = distribution.bars(8)
+  const count = distribution.count()
+  // The scale is logarithmic and has no place for 0.
+  const starts = bars.map(([from, to]) => Math.max(from, to / 2))
+  const ends = bars.slice(-1).map(([, to]) => to)
+  const shares = bars.map(([, , number]) => (number / count) * 100)
   // The longest one has no mark: it is where the chart ends.
-  const marks = QUANTILES.slice(0, 4).map((share, i): [string, number] => [
-    QUANTILE_NAMES[i],
-    distribution.quantile(share),
-  ])
-  return { title, svg: histogramChart(distribution.bars(8), 'ms', marks) }
+  const marks = QUANTILES.slice(0, 4).map(
+    (share, i) => [QUANTILE_NAMES[i], distribution.quantile(share)] as const,
+  )
+  return {
+    title,
+    kind: 'spread',
+    unit: '%',
+    measured: 'ms',
+    at: [...starts, ...ends],
+    lines: [{ name: 'share', values: [...shares, ...ends.map(() => 0)] }],
+    marks: bars.length === 0 ? [] : marks,
+    format: figure,
+  }
 }
 
 export function rate(count: number, seconds: number): string {
@@ -98,23 +111,21 @@ export function chartOver<P extends Timed>(
   periods: readonly P[],
   unit: string,
   lines: Readonly<Record<string, (period: P) => number>>,
-): Chart {
+): Plot {
   let second = 0
-  const seconds = periods.map((period) => {
+  const at = periods.map((period) => {
     second += period.seconds
     return second
   })
-  const all = Object.entries(lines).map(
-    ([name, read]): Line => ({ name, values: periods.map(read) }),
-  )
-  return { title, svg: lineChart(seconds, all, unit) }
+  const all = Object.entries(lines).map(([name, read]) => ({ name, values: periods.map(read) }))
+  return { title, kind: 'run', unit, at, lines: all, format: figure }
 }
 
 /** None without a tracker to watch. */
-export function processCharts(periods: readonly Period[]): Chart[] {
+export function processCharts(periods: readonly Period[]): Plot[] {
   if (periods.every(({ tracker }) => tracker === null)) return []
   return [
-    chartOver('Processor time', periods, '% of a core', {
+    chartOver('Processor time, of a core', periods, '%', {
       tracker: ({ tracker, seconds }) => ((tracker?.cpuSec ?? 0) / seconds) * 100,
       'load tester': ({ ownCpuSec, seconds }) => (ownCpuSec / seconds) * 100,
     }),

@@ -5,12 +5,13 @@ import { writeFileSync } from 'node:fs'
 import { writeStdout } from '../src/config/output.ts'
 import type { Schema } from '../src/config/schema.ts'
 import { effectiveFile } from '../src/config/toml-text.ts'
+import type { Plot } from '../src/plot/plot.ts'
 import { type OutputFiles, writeFailure } from './flags.ts'
 import { describeHardware } from './machine.ts'
 import { type Counts, type Period, WRONG, wrongOf } from './measure.ts'
 import { type Missing, missingOf, type Owed } from './missing.ts'
 import { figure, grouped, type Section, sectionsText } from './report.ts'
-import { type Chart, htmlReport } from './report-html.ts'
+import { htmlReport } from './report-html.ts'
 import { type CommonSettings, isLoopback } from './settings.ts'
 import { disturbance, type Gist, verdictSection } from './verdict.ts'
 
@@ -44,7 +45,7 @@ export interface Reports<C, P> {
   readonly sections: (result: Result<C, P>) => Section[]
   /** What programs read of a period. Names are stable; new ones may come. */
   readonly json: (period: P) => object
-  readonly charts: (result: Result<C, P>) => Chart[]
+  readonly charts: (result: Result<C, P>) => Plot[]
 }
 
 /** What did not come although it had to. A run that ended early cannot tell. */

@@ -1,9 +1,9 @@
 // What the reports of the UDP load tester have of their own: the progress line, rows, figures and
 // charts. Used by run.ts and reports.ts of load/. Pure functions.
 
+import type { Plot } from '../../src/plot/plot.ts'
 import type { Owed } from '../missing.ts'
 import { byteText, figure, grouped, lostShare, percent, type Section } from '../report.ts'
-import type { Chart } from '../report-html.ts'
 import {
   chartOver,
   cpuJson,
@@ -176,9 +176,9 @@ function json(period: UdpPeriod): object {
   }
 }
 
-function charts({ periods, period }: Result<LoadConfig, UdpPeriod>): Chart[] {
+function charts({ periods, period }: Result<LoadConfig, UdpPeriod>): Plot[] {
   return [
-    chartOver('Rate over time', periods, 'per second', {
+    chartOver('Rate over time', periods, '/s', {
       responses: ({ answered, seconds }) => answered / seconds,
       requests: ({ sent, seconds }) => sent / seconds,
       lost: ({ counts, seconds }) => counts.lost / seconds,

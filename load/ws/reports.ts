@@ -1,9 +1,9 @@
 // What the reports of the WebTorrent load tester have of their own: the progress line, rows, figures
 // and charts. Used by run.ts and reports.ts of load/. Pure functions.
 
+import type { Plot } from '../../src/plot/plot.ts'
 import type { Owed } from '../missing.ts'
 import { byteText, figure, grouped, lostShare, percent, type Section } from '../report.ts'
-import type { Chart } from '../report-html.ts'
 import {
   chartOver,
   cpuJson,
@@ -223,16 +223,16 @@ function json(period: WsPeriod): object {
   }
 }
 
-function charts({ periods, period }: Result<LoadConfig, WsPeriod>): Chart[] {
+function charts({ periods, period }: Result<LoadConfig, WsPeriod>): Plot[] {
   const found = [
-    chartOver('Messages over time', periods, 'per second', {
+    chartOver('Messages over time', periods, '/s', {
       'from tracker': ({ received, seconds }) => received / seconds,
       offers: ({ counts, seconds }) => counts.received_offer / seconds,
       answers: ({ counts, seconds }) => counts.received_answer / seconds,
       announces: ({ counts, seconds }) => counts.received_announce / seconds,
       lost: ({ counts, seconds }) => counts.lost / seconds,
     }),
-    chartOver('Offers delivered per announce', periods, 'offers', {
+    chartOver('Offers delivered per announce', periods, '', {
       delivered: ({ counts }) => offersPerAnnounce(counts),
     }),
     chartOver('Latency over time', periods, 'ms', {

@@ -1,4 +1,4 @@
-// Figures and texts as the page shows them. Used by page.ts and chart.ts. Owns nothing.
+// Figures as the page shows them. Used by page.ts and chart.ts. Owns nothing.
 import { bytesText } from '../config/quantities.ts'
 import { duration, grouped, rateText } from '../metrics/text-table.ts'
 import type { Unit } from './view.ts'
@@ -37,12 +37,4 @@ export function agoText(milliseconds: number): string {
   if (days > 0) return `${days} d ${hours} h`
   if (hours > 0) return `${hours} h ${minutes} min`
   return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
-}
-
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
 }

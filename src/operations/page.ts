@@ -1,18 +1,19 @@
 // The page at /: what the tracker does now and did in the last hour. All of it is made here, in the
-// main thread; the browser only fetches the part that changes again (/live). It needs no network
-// beyond the endpoint: no fonts, no scripts from elsewhere. Called by server.ts. Owns nothing.
-import { createHash } from 'node:crypto'
+// main thread; the browser draws the charts and fetches the part that changes again (/live). It needs
+// no network beyond the endpoint: no fonts, no scripts from elsewhere. Called by server.ts. Owns nothing.
 import { familyOf, rateOf } from '../metrics/families.ts'
 import { grouped } from '../metrics/text-table.ts'
+import { escapeHtml } from '../plot/html.ts'
+import { PLOT_HINT, PLOT_SCRIPT, policyHash } from '../plot/plot.ts'
 import { conditionOf, type FoundTrouble } from '../process/troubles.ts'
 import { chartHtml } from './chart.ts'
-import { agoText, escapeHtml, valueText } from './format.ts'
+import { agoText, valueText } from './format.ts'
 import { type Sampler, TICK_SECONDS } from './sampler.ts'
 import { STYLE } from './style.ts'
 import type { BreakdownSpec, TextTable, TrackerView } from './view.ts'
 
 /** Replaces the changing part; a tracker that does not answer is said to be lost, not shown as still. */
-const SCRIPT = `
+const SCRIPT = `${PLOT_SCRIPT}
 const live = document.getElementById('live')
 const refresh = async () => {
   if (document.hidden) return
@@ -20,6 +21,7 @@ const refresh = async () => {
     const response = await fetch('live', { cache: 'no-store' })
     if (!response.ok) throw new Error(response.statusText)
     live.innerHTML = await response.text()
+    drawPlots()
     document.body.classList.remove('lost')
   } catch {
     document.body.classList.add('lost')
@@ -35,8 +37,8 @@ const PARTS_MAX = 3
 /** Nothing but what this file holds may run or be loaded. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
-  `script-src '${hashOf(SCRIPT)}'`,
-  `style-src '${hashOf(STYLE)}'`,
+  `script-src ${policyHash(SCRIPT)}`,
+  `style-src ${policyHash(STYLE)}`,
   "connect-src 'self'",
   'img-src data:',
   "base-uri 'none'",
@@ -81,7 +83,8 @@ export function liveHtml(view: TrackerView, sampler: Sampler, startedAt: number)
 <h1>${escapeHtml(view.name)} <small>${escapeHtml(view.version)}</small></h1>
 <p><span class="state ${state}">${words}</span> · ${doing} for ${agoText(sampler.now.at - startedAt)}</p>
 </header>
-${troublesHtml(troubles, sampler.now.at)}<div class="grid">
+${troublesHtml(troubles, sampler.now.at)}${PLOT_HINT}
+<div class="grid">
 ${view.charts.map((chart) => chartHtml(chart, sampler)).join('')}</div>
 <div class="grid tables">
 ${view.breakdowns.map((spec) => breakdownHtml(spec, sampler)).join('')}</div>
@@ -194,8 +197,4 @@ function breakdownRows(
     .map(([name, { total, parts }]) => {
       return { label: name, total, parts, rate: rateOf(now, before, metric, { [label]: name }) }
     })
-}
-
-function hashOf(text: string): string {
-  return `sha256-${createHash('sha256').update(text).digest('base64')}`
 }

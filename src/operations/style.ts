@@ -1,7 +1,9 @@
 // How the page looks: light and dark by the reader's preference, one column when narrow. Used by
 // page.ts, which allows exactly this text to style the page.
 
-export const STYLE = `
+import { PLOT_STYLE } from '../plot/plot.ts'
+
+export const STYLE = `${PLOT_STYLE}
 :root {
   color-scheme: light dark;
   --page: #f4f5f7; --card: #ffffff; --text: #1c2430; --soft: #5b6675; --edge: #dde1e7;
@@ -40,28 +42,6 @@ header p { margin: 0 0 .75rem; color: var(--soft); }
 .troubles small { color: var(--soft); white-space: nowrap; }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); margin-bottom: 1rem; }
 .card { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: .9rem 1rem; min-width: 0; }
-.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .25rem 0 .6rem; padding: 0; list-style: none; color: var(--soft); font-size: .87rem; }
-.legend b { color: var(--text); font-weight: 600; }
-.swatch { display: inline-block; width: .7rem; height: .2rem; margin: 0 .4rem .22rem 0; border-radius: 1px; background: currentColor; }
-.legend .s1 .swatch { background: var(--s1); }
-.legend .s2 .swatch { background: var(--s2); }
-.legend .s3 .swatch { background: var(--s3); }
-.legend .s4 .swatch { background: var(--s4); }
-.legend .s5 .swatch { background: var(--s5); }
-.plot { position: relative; }
-.plot svg { display: block; width: 100%; height: 8.5rem; overflow: visible; }
-.plot .top { position: absolute; top: .1rem; left: .1rem; color: var(--soft); font-size: .75rem; background: var(--card); padding: 0 .25rem 0 0; z-index: 1; }
-path { vector-effect: non-scaling-stroke; fill: none; }
-path.grid { stroke: var(--edge); stroke-width: 1; }
-path.line { stroke-width: 1.75; stroke-linejoin: round; }
-path.s1 { stroke: var(--s1); }
-path.s2 { stroke: var(--s2); }
-path.s3 { stroke: var(--s3); }
-path.s4 { stroke: var(--s4); }
-path.s5 { stroke: var(--s5); }
-.column { fill: transparent; }
-.column:hover { fill: var(--soft); fill-opacity: .15; }
-.axis { display: flex; justify-content: space-between; margin: .2rem 0 0; color: var(--soft); font-size: .75rem; }
 table { width: 100%; margin-top: .5rem; border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .28rem 0 .28rem .75rem; border-top: 1px solid var(--edge); text-align: right; font-weight: 400; }
 thead th { border-top: 0; color: var(--soft); font-size: .8rem; }

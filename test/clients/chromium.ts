@@ -100,6 +100,22 @@ export class Page {
     await this.call('Emulation.setEmulatedMedia', { features })
   }
 
+  /** Moves the mouse from one place to the next; with `pressed`, holding its button between first and last. */
+  async mouse(
+    places: readonly (readonly [x: number, y: number])[],
+    pressed: boolean,
+    clickCount = 1,
+  ): Promise<void> {
+    const event = (type: string, [x, y]: readonly [number, number], held: boolean) => {
+      const button = held ? { button: 'left', clickCount } : {}
+      return this.call('Input.dispatchMouseEvent', { type, x, y, ...button })
+    }
+    await event('mouseMoved', places[0], false)
+    if (pressed) await event('mousePressed', places[0], true)
+    for (const place of places.slice(1)) await event('mouseMoved', place, pressed)
+    if (pressed) await event('mouseReleased', places[places.length - 1], true)
+  }
+
   private async call(method: string, params: object = {}): Promise<Record<string, unknown>> {
     const id = ++this.calls
     const session = this.session === '' ? {} : { sessionId: this.session }

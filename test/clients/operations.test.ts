@@ -12,6 +12,7 @@ import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 import { WsClient } from '../support/ws-client.ts'
 import { announce, newHash } from '../ws/messages.ts'
+import { chartsOf, doubleClick, placeOn } from './charts.ts'
 import { type Page, withChromium } from './chromium.ts'
 
 setDefaultTimeout(120_000)
@@ -53,11 +54,18 @@ const WS: Kind = {
   prefix: 'tracker_ws',
   reason: 'json',
   fill: async (tracker, use) => {
-    const client = await WsClient.connect(tracker.at())
     const hash = newHash()
-    for (let peer = 1; peer <= PEERS; peer++) await client.ask(announce(hash, peer))
-    await client.ask('nonsense')
-    return use().finally(() => client.destroy())
+    const clients: WsClient[] = []
+    // A connection has few peers in a torrent.
+    for (let peer = 1; peer <= PEERS; peer++) {
+      const client = await WsClient.connect(tracker.at())
+      clients.push(client)
+      await client.ask(announce(hash, peer))
+    }
+    await clients[0].ask('nonsense')
+    return use().finally(() => {
+      for (const client of clients) client.destroy()
+    })
   },
 }
 
@@ -169,12 +177,43 @@ test.each(KINDS)(
           expect(columns.split(' ').length).toBe(width === 360 ? 1 : 3)
         }
         expect(backgrounds.size).toBe(2)
-        const drawn = "document.querySelectorAll('svg path.line[d^=M]').length"
-        expect(await page.evaluate<number>(drawn)).toBeGreaterThan(10)
+        expect(await chartsOf(page)).toHaveLength(stats.charts.length)
+        await waitUntil('most charts have their first line in its colour', async () => {
+          return (await chartsOf(page)).filter(({ drawn }) => drawn > 20).length > 5
+        })
         expect(page.errors).toEqual([])
       })
     }),
 )
+
+test('all charts of the page tell of one moment and are zoomed together, while new values come', () =>
+  used(UDP, SETTINGS, async (url) => {
+    await withChromium(async (page) => {
+      await page.look(1400, 900, 'light')
+      await page.goTo(url)
+      const tickNow = async () => (await page.evaluate<Shown>(READ_PAGE)).tick
+      await waitUntil('there are some values', async () => (await tickNow()) >= 3)
+      await page.mouse([await placeOn(page, 0, 0.2), await placeOn(page, 0, 0.9)], false)
+      const pointed = await chartsOf(page)
+      expect(pointed[0].at).toMatch(/^\d\d:\d\d:\d\d$/)
+      expect(new Set(pointed.map(({ at }) => at)).size).toBe(1)
+      expect(pointed[0].texts.every((text) => text.endsWith('/s'))).toBe(true)
+
+      await page.mouse([await placeOn(page, 0, 0.1), await placeOn(page, 0, 0.6)], true)
+      const ends = async () => (await chartsOf(page)).map(({ from, to }) => `${from} ${to}`)
+      const zoomed = await ends()
+      expect(new Set(zoomed).size).toBe(1)
+      const then = await tickNow()
+      await waitUntil('the page has new values', async () => (await tickNow()) > then)
+      expect(await ends()).toEqual(zoomed)
+
+      await doubleClick(page, await placeOn(page, 1, 0.5))
+      const [all] = await chartsOf(page)
+      expect(all.from).toBeLessThan(Number(zoomed[0].split(' ')[0]))
+      await waitUntil('it follows again', async () => (await chartsOf(page))[0].to > all.to)
+      expect(page.errors).toEqual([])
+    })
+  }))
 
 const CLIENTS = '[statistics]\npeer_clients = true\n'
 

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'bun:test'
+import { Distribution, recordMs } from '../../load/histogram.ts'
 import { byteText, figure, grouped, lostShare, percent, sectionsText } from '../../load/report.ts'
 import { htmlReport } from '../../load/report-html.ts'
-import { barChart, histogramChart, lineChart, standalone } from '../../load/svg.ts'
+import { chartOver, latencyChart } from '../../load/report-parts.ts'
+import { barChart, standalone } from '../../load/svg.ts'
+import { PLOT_SCRIPT, policyHash } from '../../src/plot/plot.ts'
+import { plotsIn } from '../plot/plots-in.ts'
 
 describe('figures', () => {
   test.each([
@@ -46,26 +50,13 @@ test('a table is aligned, its first column to the left', () => {
 })
 
 describe('charts', () => {
-  const charts = {
-    line: lineChart([1, 2, 3], [{ name: 'a<b', values: [1, Number.NaN, 3] }], 'ms'),
-    flat: lineChart([], [], 'ms'),
-    histogram: histogramChart(
-      [
-        [1, 2, 5],
-        [2, 4, 10],
-      ],
-      'ms',
-      [['p50', 2.5]],
-    ),
-    none: histogramChart([], 'ms', []),
-    bars: barChart([{ name: 'ours', value: 3, from: 2, to: 4 }], 'µs'),
-  }
+  const bars = barChart([{ name: 'a<b', value: 3, from: 2, to: 4 }], 'µs')
 
-  test.each(Object.entries(charts))('%s is well-formed and finite', (_, chart) => {
-    expect(chart).not.toMatch(/NaN|Infinity|undefined/)
-    expect(chart).not.toContain('a<b')
+  test('a bar chart is well-formed and finite', () => {
+    expect(bars).not.toMatch(/NaN|Infinity|undefined/)
+    expect(bars).not.toContain('a<b')
     let depth = 0
-    for (const [, slash, , closed] of chart.matchAll(/<(\/?)([a-z]+)[^>]*?(\/?)>/g)) {
+    for (const [, slash, , closed] of bars.matchAll(/<(\/?)([a-z]+)[^>]*?(\/?)>/g)) {
       if (closed === '/') continue
       depth += slash === '/' ? -1 : 1
       expect(depth).toBeGreaterThanOrEqual(0)
@@ -73,58 +64,63 @@ describe('charts', () => {
     expect(depth).toBe(0)
   })
 
-  test('names of marks do not touch, and the unit stands behind a number', () => {
-    const bars = [
-      [0.1, 0.2, 5],
-      [50, 100, 5],
-    ] as const
-    const marks = [
-      ['p50', 1],
-      ['p90', 1.1],
-      ['p99', 1.2],
-      ['p99.9', 99],
-    ] as const
-    const chart = histogramChart(bars, 'ms', marks)
-    const names = [...chart.matchAll(/class="name on" x="([\d.]+)" y="(\d+)">(p[\d.]+)</g)]
-    const boxes = names.map(([, x, y, name]) => ({
-      row: Number(y),
-      from: Number(x),
-      to: Number(x) + name.length * 7,
-    }))
-    expect(boxes).toHaveLength(4)
-    for (const a of boxes) {
-      expect(a.to).toBeLessThanOrEqual(760)
-      for (const b of boxes) {
-        if (a !== b && a.row === b.row) expect(a.to < b.from || b.to < a.from).toBe(true)
-        if (a.row !== b.row) expect(Math.abs(a.row - b.row)).toBeGreaterThan(12)
-      }
-    }
-    expect(chart).toMatch(/>100 ms<\/text>/)
-    expect(chart).not.toMatch(/>ms<\/text>/)
-    expect(lineChart([1, 2], [{ name: 'a', values: [1, 2] }], '%')).not.toMatch(/>s<\/text>/)
-  })
-
-  test('a gap in the values is a gap in the line', () => {
-    expect(charts.line.match(/class="line[^"]*" d="(M[^"]*)"/)?.[1].match(/M/g)).toHaveLength(2)
-  })
-
   test('a chart of its own brings its colours', () => {
-    expect(standalone(charts.bars)).toContain('prefers-color-scheme:dark')
-    expect(standalone(charts.bars)).toStartWith('<svg xmlns="http://www.w3.org/2000/svg" ')
+    expect(standalone(bars)).toContain('prefers-color-scheme:dark')
+    expect(standalone(bars)).toStartWith('<svg xmlns="http://www.w3.org/2000/svg" ')
   })
 
-  test('a page needs nothing from elsewhere and runs no program', () => {
+  /** Of three values: one of 1 ms, two of 100 ms. */
+  function latencies(): Distribution {
+    const { counts } = Distribution.empty()
+    for (const milliseconds of [1, 100, 100]) recordMs(counts, 0, milliseconds)
+    return new Distribution(counts)
+  }
+
+  test('a histogram has the share of each bar, an end, and marks', () => {
+    const { at, lines, marks, kind, measured } = latencyChart('Latency', latencies())
+    const [{ values }] = lines
+    expect([kind, measured]).toEqual(['spread', 'ms'])
+    expect(at).toHaveLength(values.length)
+    expect(at.every((value, i) => value > (at[i - 1] ?? 0))).toBe(true)
+    expect(values[0]).toBeCloseTo(100 / 3)
+    expect(values.at(-2)).toBeCloseTo(200 / 3)
+    expect(values.at(-1)).toBe(0)
+    expect(at[0]).toBeLessThanOrEqual(1)
+    expect(at.at(-1)).toBeGreaterThan(100)
+    expect(marks?.map(([name]) => name)).toEqual(['p50', 'p90', 'p99', 'p99.9'])
+  })
+
+  test('the scale of a histogram begins above 0, and one without values has neither bars nor marks', () => {
+    const { counts } = Distribution.empty()
+    recordMs(counts, 0, 0)
+    expect(latencyChart('Latency', new Distribution(counts)).at[0]).toBeGreaterThan(0)
+    const none = latencyChart('Latency', Distribution.empty())
+    expect([none.at, none.lines[0].values, none.marks]).toEqual([[], [], []])
+  })
+
+  test('the times of a chart are the ends of its periods', () => {
+    const periods = [1, 1.5, 1].map((seconds) => ({ seconds }))
+    const { at, lines } = chartOver('x', periods, 's', { a: ({ seconds }) => seconds })
+    expect(at).toEqual([1, 2.5, 3.5])
+    expect(lines[0].values).toEqual([1, 1.5, 1])
+  })
+
+  test('a page needs nothing from elsewhere and runs no program but that of its charts', () => {
     const html = htmlReport({
       title: 'a <b>',
       subtitle: 's',
       alarm: 'wrong & bad',
-      charts: [{ title: 'c', svg: charts.line }],
+      charts: [latencyChart('<c>', latencies())],
       sections: [{ title: 't', head: ['', 'x'], rows: [['r', '1']] }],
       settings: "a = '<script>'",
       machine: ['m'],
     })
-    expect(html).not.toMatch(/<script|src=|href=|@import|url\(/)
-    expect(html).toContain('wrong &#38; bad')
+    const rest = html.replace(`<script>${PLOT_SCRIPT}</script>`, '')
+    expect(rest.length).toBe(html.length - PLOT_SCRIPT.length - 17)
+    expect(rest).not.toMatch(/<script|src=|href=|@import|url\(/)
+    expect(html).toContain(`default-src 'none'; script-src ${policyHash(PLOT_SCRIPT)}; style-src `)
+    expect(html).toContain('wrong &amp; bad')
     expect(html).toContain('prefers-color-scheme:dark')
+    expect(plotsIn(html).map(({ title }) => title)).toEqual(['<c>'])
   })
 })

@@ -1,56 +1,52 @@
 import { expect, test } from 'bun:test'
 import { chartHtml } from '../../src/operations/chart.ts'
 import { Sampler } from '../../src/operations/sampler.ts'
+import { plotsIn } from '../plot/plots-in.ts'
 import { FakeView } from './fake-view.ts'
 
-/** The chart of torrents after a tick for each value; NaN leaves one out. */
+/** The chart of torrents after a tick for each value, one every five seconds; NaN leaves one out. */
 function chartOf(values: readonly number[]): string {
   const view = new FakeView()
-  const sampler = new Sampler(view)
+  let now = 0
+  const sampler = new Sampler(view, () => now)
   for (const value of values) {
+    now += 5000
     view.torrents = value
     sampler.tick()
   }
   return chartHtml(view.charts[1], sampler)
 }
 
-const lineOf = (html: string) => html.match(/class="line s1" d="([^"]*)"/)?.[1]
-
-test('a line starts with the tracker, ends now, and is scaled to a round number', () => {
+test('a line starts with the tracker, ends now, and its newest value stands beside its name', () => {
   const html = chartOf([10, 40, 20])
-  expect(lineOf(html)).toBe('M57 80H58L59 20L60 60')
-  expect(html).toContain('<span class="top">50</span>')
+  const [plot] = plotsIn(html)
+  expect(plot).toMatchObject({ title: 'Torrents', kind: 'clock', unit: '', at: [5], step: 5 })
+  expect(plot.lines).toEqual([[10, 40, 20]])
   expect(html).toContain('<b data-series="Torrents/all" data-value="20">20</b>')
-  expect(html).toContain('<title>5 s ago\nall 20</title>')
+  expect(html).toContain('aria-label="Torrents: all from 10 to 40, at last 20"')
 })
 
 test('a value that is not there makes a gap', () => {
-  expect(lineOf(chartOf([1, Number.NaN, 1]))).toBe('M57 0H58M59 0H60')
+  expect(plotsIn(chartOf([1, Number.NaN, 1]))[0].lines).toEqual([[1, null, 1]])
 })
 
 test.each([
-  [60, 60, '5 min ago'],
-  [61, 180, '15 min ago'],
-  [181, 240, '60 min ago'],
-  [2000, 240, '60 min ago'],
-])('after %d ticks it has %d points and begins %s', (ticks, points, text) => {
-  const html = chartOf(Array(ticks).fill(5))
-  expect(html).toContain(`viewBox="0 0 ${points} 100"`)
-  expect(html).toContain(text)
-  const line = lineOf(html) as string
-  expect(line.endsWith(`L${points} 0`)).toBe(true)
-  expect(line.match(/[ML]/g)?.length).toBe(
-    Math.min(points, Math.ceil(ticks / (points === 240 ? 3 : 1))),
-  )
+  [1, 1],
+  [720, 720],
+  [721, 720],
+  [2000, 720],
+])('after %d ticks it has the last %d of them, each as it was', (ticks, points) => {
+  const values = Array.from({ length: ticks }, (_, i) => (i * 7919) % 100)
+  const [{ lines, at, step = 0 }] = plotsIn(chartOf(values))
+  expect(lines).toEqual([values.slice(-points)])
+  expect(at[0] + (points - 1) * step).toBe(5 * ticks)
 })
 
-test('groups of ticks do not change while they move through the chart', () => {
-  // Three ticks to a point: the sequence of points is the same a tick later, but for the newest.
-  const values = Array.from({ length: 400 }, (_, i) => (i * 7919) % 100)
-  const heights = (line = '') => [...line.matchAll(/[ML]\d+ ([\d.]+)/g)].map(([, y]) => y)
-  const before = heights(lineOf(chartOf(values)))
-  const after = heights(lineOf(chartOf([...values, 50])))
-  expect(after.slice(0, -1)).toEqual(before.slice(0, after.length - 1))
+test('before the first tick there is nothing to draw', () => {
+  const html = chartOf([])
+  expect(plotsIn(html)[0].lines).toEqual([[]])
+  expect(html).toContain('aria-label="Torrents: all without values"')
+  expect(html).toContain('data-value="">–</b>')
 })
 
 test('titles are escaped', () => {
@@ -62,6 +58,7 @@ test('titles are escaped', () => {
   const html = chartHtml(one, sampler)
   expect(html).toContain('<h2>A &lt;b&gt; &amp; &quot;c&quot;</h2>')
   expect(html).not.toContain('<i>')
+  expect(plotsIn(html)[0].title).toBe('A <b> & "c"')
 })
 
 test.each([
