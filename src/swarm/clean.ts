@@ -1,7 +1,9 @@
 // Forgets peers that have been silent for too long, a bounded slice at a time.
 // Called by the socket workers between batches; each table is cleaned by one of them.
 // Owns the clean cursor in the table's header: the next slice goes on where this one stopped.
+import type { ConnectionStates } from './connections.ts'
 import { entryAddress, entryCount } from './directory.ts'
+import { isOver } from './expiry.ts'
 import { expireBucket } from './large.ts'
 import {
   DIRECTORY_BUCKETS,
@@ -16,7 +18,7 @@ import {
   TABLE_CLEAN_SWARM,
   TABLE_TORRENTS,
 } from './layout.ts'
-import { closeSlot, closeSmall, isExpired, kindOf, openSmall, shrinkSmall, small } from './peers.ts'
+import { closeSlot, closeSmall, kindOf, openSmall, shrinkSmall, small } from './peers.ts'
 import { reduceLarge } from './resize.ts'
 import type { Swarms } from './swarm.ts'
 import type { Table } from './table.ts'
@@ -27,7 +29,7 @@ const SEEDERS = 1 << 29
 const LEECHERS = 1 << 30
 const BUCKETS_MASK = SEEDERS - 1
 
-/** Makes any peer too old, also one that another worker saw a moment later by its reading of the clock. */
+/** Makes any peer too old, and its connection, also if another worker saw it a moment later by its clock. */
 const PURGE_AHEAD_SEC = 2
 
 // HOT: no allocation below this line.
@@ -41,7 +43,8 @@ export function startCleaning(table: Table): void {
 }
 
 /**
- * Visits about `peers` peers and removes those last seen more than `maxAge` seconds before `now`.
+ * Visits about `peers` peers and removes those last seen more than `maxAge` seconds before `now`, unless
+ * their connection shows life (expiry.ts).
  * With `purge`, of torrents that the access list forbids it removes all.
  * Takes the lock. Returns true when the table is done.
  */
@@ -69,11 +72,12 @@ export function cleanSlice(
     const forbidden = purge && isForbidden(swarms, table, row)
     const time = forbidden ? now + PURGE_AHEAD_SEC : now
     const age = forbidden ? 0 : maxAge
+    const connections = swarms.connections
     if (kindOf(table.words[row + ROW_STATE]) === KIND_LARGE) {
-      budget -= cleanLarge(swarms, table, row, time, age, budget)
+      budget -= cleanLarge(swarms, table, connections, row, time, age, budget)
       if (control[table.header + TABLE_CLEAN_SWARM] !== 0) break
     } else {
-      budget -= cleanSmall(swarms, table, row, time, age)
+      budget -= cleanSmall(swarms, table, connections, row, time, age)
     }
     control[cursorAt]--
   }
@@ -89,6 +93,7 @@ function isForbidden(swarms: Swarms, table: Table, row: number): boolean {
 function cleanSmall(
   swarms: Swarms,
   table: Table,
+  connections: ConnectionStates | null,
   row: number,
   now: number,
   maxAge: number,
@@ -99,8 +104,7 @@ function cleanSmall(
   const stride = table.stride
   // Backwards: what moves into a gap has been visited.
   for (let i = seeders + leechers - 1; i >= 0; i--) {
-    const last = table.words[small.base + i * stride + stride - 1]
-    if (isExpired(last, now, maxAge)) closeSlot(table, i)
+    if (isOver(table, connections, small.base + i * stride, now, maxAge)) closeSlot(table, i)
   }
   const gone = seeders - small.seeders + leechers - small.leechers
   if (gone > 0) {
@@ -116,6 +120,7 @@ function cleanSmall(
 function cleanLarge(
   swarms: Swarms,
   table: Table,
+  connections: ConnectionStates | null,
   row: number,
   now: number,
   maxAge: number,
@@ -151,7 +156,7 @@ function cleanLarge(
     const bucket = bucketsLeft - 1
     const countAt = row + (leechers ? ROW_LEECHERS : ROW_SEEDERS)
     visited += entryCount(words[entryAddress(table, directory, bucket) + 1]) + 1
-    const gone = expireBucket(table, slot, words[countAt], bucket, now, maxAge)
+    const gone = expireBucket(table, slot, words[countAt], bucket, now, maxAge, connections)
     words[countAt] -= gone
     swarms.forgetPeers(table, leechers ? 0 : gone, leechers ? gone : 0)
   }

@@ -7,6 +7,9 @@
 // Beside it, the address that each connection comes from, in two words: a peer id may be taken over from a
 // connection that seems to live by another one of the same address.
 //
+// And the second at which it last showed life, by a message, a ping or an answer to one: clean.ts asks before
+// it forgets a peer that has not announced for long.
+//
 // A connection is named by two numbers: worker and slot (`connection`), and the generation, which
 // grows each time the slot is used. So a name that outlived its connection is told from the next one.
 
@@ -23,23 +26,30 @@ const BACKLOG = 1 << 18
 export interface ConnectionBuffers {
   readonly states: SharedArrayBuffer
   readonly addresses: SharedArrayBuffer
+  readonly life: SharedArrayBuffer
   readonly slotsPerWorker: number
 }
 
 export function createConnectionStates(workers: number, slotsPerWorker: number): ConnectionBuffers {
   const slots = workers * slotsPerWorker
-  const states = new SharedArrayBuffer(slots * 4)
-  return { states, addresses: new SharedArrayBuffer(slots * 8), slotsPerWorker }
+  return {
+    states: new SharedArrayBuffer(slots * 4),
+    addresses: new SharedArrayBuffer(slots * 8),
+    life: new SharedArrayBuffer(slots * 4),
+    slotsPerWorker,
+  }
 }
 
 export class ConnectionStates {
   private readonly states: Int32Array
   private readonly addresses: Int32Array
+  private readonly life: Int32Array
   private readonly slotsPerWorker: number
 
   constructor(buffers: ConnectionBuffers) {
     this.states = new Int32Array(buffers.states)
     this.addresses = new Int32Array(buffers.addresses)
+    this.life = new Int32Array(buffers.life)
     this.slotsPerWorker = buffers.slotsPerWorker
   }
 
@@ -80,6 +90,20 @@ export class ConnectionStates {
   lives(connection: number, generation: number): boolean {
     const state = Atomics.load(this.states, this.at(connection))
     return (state & ~BACKLOG) === (generation | OPEN)
+  }
+
+  /** It showed life at this second. Called by its worker only, and before it is open. */
+  setLife(connection: number, now: number): void {
+    Atomics.store(this.life, this.at(connection), now)
+  }
+
+  /** When the connection last showed life; −1 when it is not open any more. */
+  lifeOf(connection: number, generation: number): number {
+    const at = this.at(connection)
+    // In this order: of a later connection in the slot the state would tell.
+    const life = Atomics.load(this.life, at)
+    const state = Atomics.load(this.states, at)
+    return (state & (OPEN | GENERATION_MASK)) === (generation | OPEN) ? life : -1
   }
 
   /** True when the connection is open, answers pings, and has sent all it has to send. */

@@ -12,7 +12,9 @@
 // fill a bucket beyond what a block holds; with three it has eight times the usual number, which fits.
 import { ADDRESS_BITS, ADDRESS_BUCKETS } from './address.ts'
 import { classFor, classWords, giveBlock, takeBlock } from './blocks.ts'
+import type { ConnectionStates } from './connections.ts'
 import { dropSegment, ensureEntry, entryAddress, entryCount, shrinkDirectory } from './directory.ts'
+import { isOver } from './expiry.ts'
 import {
   BLOCK_CLASSES,
   DIRECTORY_BUCKETS,
@@ -24,7 +26,7 @@ import {
   TABLE_CLEAN_SWARM,
 } from './layout.ts'
 import { findPeer, hashPeerAt, type Peer } from './peer.ts'
-import { copyPeer, copyWords, isExpired } from './peers.ts'
+import { copyPeer, copyWords } from './peers.ts'
 import type { Table } from './table.ts'
 import { bucketOf } from './torrents.ts'
 
@@ -136,7 +138,10 @@ export function removeFromSet(
   if (buckets > 1 && size - 1 < buckets * SET_JOIN_LOAD) joinSet(table, slot, buckets - 1)
 }
 
-/** Removes the peers of a bucket that are older than allowed; returns how many. `size`: of the set. */
+/**
+ * Removes the peers of a bucket that are older than allowed; returns how many. `size`: of the set.
+ * `connections`: whose life renews them.
+ */
 export function expireBucket(
   table: Table,
   slot: number,
@@ -144,6 +149,7 @@ export function expireBucket(
   bucket: number,
   now: number,
   maxAge: number,
+  connections: ConnectionStates | null,
 ): number {
   const words = table.words
   const stride = table.stride
@@ -153,7 +159,7 @@ export function expireBucket(
   let kept = 0
   for (let i = 0; i < count; i++) {
     const at = base + i * stride
-    if (isExpired(words[at + stride - 1], now, maxAge)) continue
+    if (isOver(table, connections, at, now, maxAge)) continue
     if (kept !== i) copyWords(words, at, base + kept * stride, stride)
     kept++
   }

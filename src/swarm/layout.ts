@@ -77,7 +77,7 @@ export const SPLIT_LOAD = 9
 /** and joins two again when it holds fewer. Far apart, so that nothing swings. */
 export const JOIN_LOAD = 4
 
-// ── Peer, its last word: bits 0–15 port as on the wire │ 16–30 second of the last announce │ 31 seeder
+// ── Peer, its last word: bits 0–15 port as on the wire │ 16–30 second last seen │ 31 seeder
 //  IPv4: 0 address │ 1 last word       IPv6: 0…3 address │ 4 last word
 //  WebSocket: 0…4 peer id │ 5 connection: worker 8, slot 24 │ 6 last word, with the slot's generation for port
 export const PEER_PORT_MASK = 0xffff

@@ -4,9 +4,6 @@ import { classFor, classWords, giveBlock, takeBlock } from './blocks.ts'
 import {
   KIND_BLOCK,
   KIND_FEW,
-  PEER_AGE_MAX,
-  PEER_SEEN_MASK,
-  PEER_SEEN_SHIFT,
   ROW_BLOCK,
   ROW_CLASS,
   ROW_LEECHERS,
@@ -27,15 +24,6 @@ export const small = { base: 0, seeders: 0, leechers: 0, capacity: 0, kind: 0 }
 
 export function kindOf(state: number): number {
   return (state >>> STATE_KIND_SHIFT) & 3
-}
-
-/**
- * True when a peer, by its last word, was last seen more than `maxAge` seconds before `now`. Threads
- * read the clock once per batch, so a peer may have been seen «after» now: that shows as a great age.
- */
-export function isExpired(last: number, now: number, maxAge: number): boolean {
-  const age = (now - (last >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK
-  return age > maxAge && age <= PEER_AGE_MAX
 }
 
 export function openSmall(table: Table, row: number): void {

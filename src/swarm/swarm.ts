@@ -74,7 +74,8 @@ export class Swarms {
   completed = 0
   private readonly tableShift: number
   private readonly countDownloads: boolean
-  private readonly connections: ConnectionStates | null
+  /** Null when no peer belongs to one. */
+  readonly connections: ConnectionStates | null
 
   constructor(
     tables: SwarmTables,

@@ -67,17 +67,36 @@ interface CheckedConfig extends CommonConfig {
   readonly cleaning: { readonly interval: number; readonly max_peer_age: number }
 }
 
+/** How often a client shows that it lives, and the setting that says so. */
+export interface LifeSign {
+  readonly what: string
+  /** As messages name it, and as paths do. */
+  readonly name: string
+  readonly path: string
+  readonly seconds: number
+}
+
+export function announceSign(protocol: { readonly peer_announce_interval: number }): LifeSign {
+  return {
+    what: 'announces',
+    name: '[protocol] peer_announce_interval',
+    path: 'protocol.peer_announce_interval',
+    seconds: protocol.peer_announce_interval,
+  }
+}
+
 /** `usualInterval`: the default, of which nothing is said. */
 export function commonFindings(
   config: CheckedConfig,
   kinds: readonly PeerKindName[],
   usualInterval: number,
+  sign: LifeSign = announceSign(config.protocol),
 ): Finding[] {
   const { privileges } = config
   return [
     ...listenFindings(config.network),
     ...intervalFindings(config.protocol.peer_announce_interval, usualInterval),
-    ...ageFindings(config),
+    ...ageFindings(config.cleaning, sign),
     ...privilegeFindings(privileges),
     ...persistenceFindings(config.persistence, privileges),
     ...scrapeExportFindings(config.scrape_export, privileges),
@@ -87,11 +106,11 @@ export function commonFindings(
   ]
 }
 
-function ageFindings({ protocol, cleaning }: CheckedConfig): Finding[] {
-  const { interval, max_peer_age } = cleaning
-  const { peer_announce_interval } = protocol
-  const forgotten = 'peers would be forgotten'
-  const findings = tooYoung(peer_announce_interval, 'max_peer_age', max_peer_age, forgotten)
+function ageFindings(
+  { interval, max_peer_age }: CheckedConfig['cleaning'],
+  sign: LifeSign,
+): Finding[] {
+  const findings = tooYoung(sign, 'max_peer_age', max_peer_age, 'peers would be forgotten')
   if (interval > max_peer_age) {
     const text = `peers would stay up to ${counted(interval, 'second')} beyond their age, because [cleaning]
       interval is above max_peer_age (${max_peer_age}): lower interval.`
@@ -100,16 +119,11 @@ function ageFindings({ protocol, cleaning }: CheckedConfig): Finding[] {
   return findings
 }
 
-/** What happens to something whose age, the setting `key` of [cleaning], ends before the next announce. */
-export function tooYoung(
-  announceInterval: number,
-  key: string,
-  age: number,
-  what: string,
-): Finding[] {
-  if (announceInterval < age) return []
-  const text = `${what} between two announces, because [protocol] peer_announce_interval
-    (${announceInterval}) is not below [cleaning] ${key} (${age}): raise the second to a third or
-    more above the first.`
-  return [warning(['protocol.peer_announce_interval', `cleaning.${key}`], text)]
+/** What happens to something whose age, the setting `key` of [cleaning], ends before the next sign of life. */
+export function tooYoung(sign: LifeSign, key: string, age: number, happens: string): Finding[] {
+  const { what, name, path, seconds } = sign
+  if (seconds < age) return []
+  const text = `${happens} between two ${what}, because ${name} (${seconds}) is not below
+    [cleaning] ${key} (${age}): raise the second to a third or more above the first.`
+  return [warning([path, `cleaning.${key}`], text)]
 }

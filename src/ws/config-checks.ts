@@ -3,7 +3,7 @@
 
 import { type Finding, problem, warning } from '../config/schema.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
-import { commonFindings, tooYoung } from '../tracker/settings.ts'
+import { announceSign, commonFindings, type LifeSign, tooYoung } from '../tracker/settings.ts'
 import type { WsConfig } from './config.ts'
 
 /** The default: two minutes, as browsers come and go; lists of WebTorrent trackers know that. */
@@ -13,7 +13,7 @@ export const WS_KINDS: readonly PeerKindName[] = ['websocket']
 
 export function crossCheck(config: WsConfig): Finding[] {
   return [
-    ...commonFindings(config, WS_KINDS, USUAL_INTERVAL_SEC),
+    ...commonFindings(config, WS_KINDS, USUAL_INTERVAL_SEC, lifeSign(config)),
     ...tlsFindings(config),
     ...connectionFindings(config),
     ...withoutEffect(config),
@@ -50,10 +50,21 @@ function tlsFindings({ network }: WsConfig): Finding[] {
   return found
 }
 
-function connectionFindings({ protocol, cleaning: { max_connection_age } }: WsConfig): Finding[] {
-  const { peer_announce_interval } = protocol
+function connectionFindings(config: WsConfig): Finding[] {
+  const { max_connection_age } = config.cleaning
   const closed = 'connections would be closed'
-  return tooYoung(peer_announce_interval, 'max_connection_age', max_connection_age, closed)
+  return tooYoung(lifeSign(config), 'max_connection_age', max_connection_age, closed)
+}
+
+/** Clients answer pings, so that they need not announce to be there. */
+function lifeSign({ protocol, cleaning: { ping_interval_seconds } }: WsConfig): LifeSign {
+  if (protocol.peer_announce_interval < ping_interval_seconds) return announceSign(protocol)
+  return {
+    what: 'pings',
+    name: '[cleaning] ping_interval_seconds',
+    path: 'cleaning.ping_interval_seconds',
+    seconds: ping_interval_seconds,
+  }
 }
 
 /** The only settings that do nothing; whoever changes one is told. */

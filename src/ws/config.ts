@@ -147,8 +147,7 @@ const protocol = section('What clients are told.', {
     { min: 1, max: DAY_SEC },
     `Ask clients to announce again after this long (seconds).
 
-    Clients learn of new peers by their own announces and by those of others. Keep [cleaning]
-    max_peer_age well above it, or peers vanish between two announces.`,
+    Clients learn of new peers by their own announces and by those of others.`,
   ),
   interval_jitter: intervalJitter(5),
   count_downloads: boolean(
@@ -187,10 +186,13 @@ const cleaning = section('When peers, offers and connections are forgotten.', {
   max_peer_age: seconds(
     180,
     { min: 1, max: PEER_AGE_SEC_MAX },
-    `Forget a peer that has not announced for this long (seconds), though its connection lives.
+    `Forget a peer that has not announced for this long (seconds), unless its connection has shown
+    life in that time: by a message, a ping, or an answer to one.
 
-    Keep it above [protocol] peer_announce_interval, with room for a client that is late. The limit
-    is that of the peer table, which counts an age in 15 bits.`,
+    Some clients announce once and then only ping, so peers stay as long as their connection lives; a
+    client that goes from a torrent says so. What this forgets are peers of connections that have
+    fallen silent and are not closed yet, which takes up to three times ping_interval_seconds. The
+    limit is that of the peer table, which counts an age in 15 bits.`,
   ),
   max_offer_age: seconds(
     120,
@@ -201,10 +203,13 @@ const cleaning = section('When peers, offers and connections are forgotten.', {
   max_connection_age: seconds(
     180,
     { min: 1, max: CONNECTION_AGE_SEC_MAX },
-    `Close a connection that has sent no message for this long (seconds). Answers to pings are none.
+    `Close a connection that has been silent for this long (seconds).
 
-    Keep it above [protocol] peer_announce_interval: a client that waits for its next announce is
-    silent until then.`,
+    For one with peers in torrents, messages, pings and answers to pings are no silence: it lasts as
+    long as it lives. For one without, only messages count: it is of use to nobody.
+
+    Keep it well above ping_interval_seconds. Connections that answer no pings end before, unless that
+    is more than half of this.`,
   ),
   ping_interval_seconds: seconds(
     30,

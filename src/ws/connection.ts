@@ -46,8 +46,9 @@ export class Connection {
   /** Refusals that it was told of since that second. */
   told = 0
   toldSince = 0
-  /** Second of the last message. */
+  /** Second of the last message, and of the last message, ping or answer to a ping. */
   lastMessage: number
+  lastLife: number
   /** Second of the next ping. */
   nextPing: number
   /** A ping is under way. */
@@ -73,6 +74,7 @@ export class Connection {
     // IPv4 addresses stand in the second word. Of IPv6 only this machine's own, ::1, has 0 in the first.
     this.family = addressHigh === 0 && addressLow !== 0 ? FAMILY_IPV4 : FAMILY_IPV6
     this.lastMessage = now
+    this.lastLife = now
     this.nextPing = nextPing
   }
 }
@@ -116,8 +118,30 @@ export class Connections {
     this.slots[slot] = connection
     this.count++
     this.states.setAddress(id, addressHigh, addressLow)
+    this.states.setLife(id, now)
     this.publish(connection)
     return connection
+  }
+
+  /** A message, a ping, or an answer to one has come. */
+  showedLife(connection: Connection, now: number): void {
+    connection.awaitsPong = false
+    if (connection.lastLife !== now) {
+      connection.lastLife = now
+      this.states.setLife(connection.id, now)
+    }
+    if (!connection.missedPing) return
+    connection.missedPing = false
+    this.publish(connection)
+  }
+
+  /** Nothing was read for so long (seconds): that is not the connection's silence. */
+  excuse(connection: Connection, seconds: number): void {
+    connection.lastMessage += seconds
+    connection.lastLife += seconds
+    connection.nextPing += seconds
+    if (connection.pendingOffers !== null) connection.pendingOffers.rotatedAt += seconds
+    this.states.setLife(connection.id, connection.lastLife)
   }
 
   /** Its peers must have left: from now on the slot may get another connection. */

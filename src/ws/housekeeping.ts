@@ -8,6 +8,9 @@ import { CLOSED_SILENT, CLOSED_UNREACHABLE } from './counters.ts'
 const CLEANING_PAUSE_MILLISECONDS = 1
 const CLOSE_CODE_SILENT = 1000
 
+/** Between two ticks, beyond which the worker did not read in between: it was stopped, or overloaded. */
+const PAUSE_SEC = 2
+
 export interface HousekeepingSettings {
   readonly maxConnectionAge: number
   readonly pingInterval: number
@@ -20,18 +23,21 @@ export class Housekeeping {
   private settings: HousekeepingSettings
   private readonly counts: Int32Array
   private cleaning = false
-  private now = 0
+  private now: number
+  private hasWaited = false
 
   constructor(
     connections: Connections,
     cleaner: Cleaner,
     settings: HousekeepingSettings,
     counts: Int32Array,
+    now: number,
   ) {
     this.connections = connections
     this.cleaner = cleaner
     this.settings = settings
     this.counts = counts
+    this.now = now
   }
 
   /** Other settings while it is at work; a ping that is planned comes as planned. */
@@ -41,7 +47,14 @@ export class Housekeeping {
   }
 
   tick(now: number): void {
+    const passed = now - this.now
     this.now = now
+    // What waits in the sockets is read before anybody is judged, but for one that never has the time.
+    this.hasWaited = passed >= PAUSE_SEC && !this.hasWaited
+    if (this.hasWaited) {
+      this.excuseAll(passed)
+      return
+    }
     this.visitConnections(now)
     if (!this.cleaning) this.clean()
   }
@@ -51,15 +64,23 @@ export class Housekeeping {
     if (this.cleaning) setTimeout(() => this.clean(), CLEANING_PAUSE_MILLISECONDS)
   }
 
+  private excuseAll(seconds: number): void {
+    const { slotCount } = this.connections
+    for (let slot = 0; slot < slotCount; slot++) {
+      const connection = this.connections.at(slot)
+      if (connection !== null) this.connections.excuse(connection, seconds)
+    }
+  }
+
   private visitConnections(now: number): void {
     const { slotCount } = this.connections
     for (let slot = 0; slot < slotCount; slot++) {
       const connection = this.connections.at(slot)
       if (connection === null || connection.closed || connection.socket === null) continue
       this.rotateOffers(connection, now)
-      if (now - connection.lastMessage > this.settings.maxConnectionAge) {
+      if (now - lastOf(connection) > this.settings.maxConnectionAge) {
         this.counts[CLOSED_SILENT]++
-        connection.socket.close(CLOSE_CODE_SILENT, 'no message for too long')
+        connection.socket.close(CLOSE_CODE_SILENT, 'silent for too long')
       } else if (now >= connection.nextPing) {
         this.ping(connection, now)
       }
@@ -90,4 +111,9 @@ export class Housekeeping {
     if (pendingOffers.rotate()) connection.pendingOffers = null
     if (wasFull) this.connections.publish(connection)
   }
+}
+
+/** Of its signs of life. Without a peer it is of use to nobody unless it asks something. */
+function lastOf({ memberships, lastLife, lastMessage }: Connection): number {
+  return (memberships?.count ?? 0) > 0 ? lastLife : lastMessage
 }

@@ -171,7 +171,7 @@ class SocketWorker {
     const { cleaningInterval, maxPeerAge } = data
     const now = clockSeconds()
     this.cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
-    this.housekeeping = new Housekeeping(connections, this.cleaner, data.housekeeping, counts)
+    this.housekeeping = new Housekeeping(connections, this.cleaner, data.housekeeping, counts, now)
   }
 
   private connectTo(ends: ExchangeEnds | null): void {
@@ -300,7 +300,8 @@ class SocketWorker {
         perMessageDeflate: false,
         open: (socket) => this.opened(socket),
         message: (socket, message) => this.received(socket, message),
-        pong: (socket) => this.answeredPing(socket.data),
+        ping: (socket) => this.connections.showedLife(socket.data, this.now),
+        pong: (socket) => this.connections.showedLife(socket.data, this.now),
         drain: (socket) => this.sender.drained(socket.data),
         close: (socket) => this.closed(socket.data),
       },
@@ -315,7 +316,7 @@ class SocketWorker {
   private received(socket: Socket, message: string | Uint8Array): void {
     const connection = socket.data
     if (connection.closed) return
-    if (connection.awaitsPong) this.answeredPing(connection)
+    this.connections.showedLife(connection, this.now)
     const text = typeof message === 'string' ? message : this.decode(message)
     this.sender.received()
     this.handler.message(connection, text)
@@ -330,13 +331,6 @@ class SocketWorker {
     } catch {
       return ''
     }
-  }
-
-  private answeredPing(connection: Connection): void {
-    connection.awaitsPong = false
-    if (!connection.missedPing) return
-    connection.missedPing = false
-    this.connections.publish(connection)
   }
 
   private closed(connection: Connection): void {

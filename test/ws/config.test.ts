@@ -158,11 +158,19 @@ describe('contradictions', () => {
   })
 
   test.each([
-    ['CLEANING_MAX_PEER_AGE', '120', 'peers would be forgotten'],
-    ['CLEANING_MAX_CONNECTION_AGE', '100', 'connections would be closed'],
+    ['CLEANING_MAX_PEER_AGE', '30', 'peers would be forgotten between two pings'],
+    ['CLEANING_MAX_CONNECTION_AGE', '30', 'connections would be closed between two pings'],
     ['CLEANING_INTERVAL', '181', 'beyond their age'],
   ])('%s = %s is told: %s', (name, value, text) => {
     expect(findings({ [name]: value }).warnings).toContain(text)
+  })
+
+  test('pings show life more often than announces, unless they are seldom', () => {
+    const ages = { CLEANING_MAX_PEER_AGE: '31', CLEANING_MAX_CONNECTION_AGE: '31' }
+    expect(findings(ages).warnings).toBe('')
+    const seldom = { ...ages, CLEANING_PING_INTERVAL_SECONDS: '900' }
+    expect(findings(seldom).warnings).toContain('closed between two announces')
+    expect(findings(seldom).warnings).toContain('forgotten between two announces')
   })
 
   test.each(['192.0.2.0/33', '192.0.2/24', 'localhost', '::1/129', 'fe80::1%eth0', '1.2.3.4/2/3'])(

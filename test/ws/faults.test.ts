@@ -242,23 +242,6 @@ test('a client with a backlog gets no offers until it reads again; others do', a
   })
 }, 60_000)
 
-test('a silent connection is closed, though it answers pings', async () => {
-  const settings = `[network]\n${ADDRESS}\n[protocol]\npeer_announce_interval = 1\n[cleaning]\nmax_connection_age = 2\nping_interval_seconds = 1\n`
-  await withWs(settings, async (tracker) => {
-    const [silent, busy] = [
-      await WsClient.connect(tracker.at()),
-      await WsClient.connect(tracker.at()),
-    ]
-    const timer = setInterval(() => busy.send(announce(1)), 500)
-    const end = await waitFor(silent.closed, 10_000)
-    clearInterval(timer)
-    expect(end?.code).toBe(1000)
-    expect(silent.pings).toBeGreaterThan(0)
-    expect(await busy.next()).toMatchObject({ info_hash: HASH })
-    busy.destroy()
-  })
-}, 30_000)
-
 test('a connection that misses a ping loses its peer id to the next, and then ends', async () => {
   const settings = `[network]\n${ADDRESS}\n[cleaning]\nping_interval_seconds = 1\n`
   await withWs(settings, async (tracker) => {
@@ -295,20 +278,6 @@ test('an offer that is too old cannot be answered', async () => {
     expect((await a.ask(late))['failure reason']).toContain('No such offer')
     a.destroy()
     b.destroy()
-  })
-}, 30_000)
-
-test('a peer that does not announce is forgotten, though its connection lives', async () => {
-  const settings = `[network]\n${ADDRESS}\n[protocol]\npeer_announce_interval = 1\n[cleaning]\ninterval = 1\nmax_peer_age = 2\n`
-  await withWs(settings, async (tracker) => {
-    const client = await WsClient.connect(tracker.at())
-    await client.ask(announce(1))
-    await waitUntil('the swarm is empty', async () => {
-      const { files = {} } = await client.ask({ action: 'scrape', info_hash: HASH })
-      return files[HASH].incomplete === 0
-    })
-    expect(await client.ask(announce(1))).toMatchObject({ incomplete: 1 })
-    client.destroy()
   })
 }, 30_000)
 

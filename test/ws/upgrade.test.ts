@@ -223,10 +223,17 @@ describe('connections', () => {
         expect(refusal.info_hash).toBe(announce(4).info_hash)
         await client.ask(announce(2, 'stopped'))
         expect(await client.ask(announce(4))).toMatchObject({ incomplete: 1 })
+        // Nothing comes from it, and no ping before its peers are over.
+        const watcher = await WsClient.connect(tracker.at())
+        const { info_hash } = announce(4)
         await waitUntil('others have aged out', async () => {
-          return (await client.ask(announce(5))).incomplete === 1
+          const { files = {} } = await watcher.ask({ action: 'scrape', info_hash })
+          return files[info_hash].incomplete === 0
         })
-        client.destroy()
+        for (const n of [5, 6, 7])
+          expect(await client.ask(announce(n))).toMatchObject({ incomplete: 1 })
+        expect((await client.ask(announce(8)))['failure reason']).toContain('Too many torrents')
+        for (const each of [client, watcher]) each.destroy()
       },
     ))
 })
