@@ -1,6 +1,7 @@
 // One chart of the page: the history of its series, their newest values beside their names. It shows
 // the last hour, or less as long as the tracker has not run for so long. plot.ts draws it in the
 // browser. Called by page.ts.
+import { wallMilliseconds } from '../os/clock.ts'
 import { escapeHtml } from '../plot/html.ts'
 import { plotHtml } from '../plot/plot.ts'
 import { valueText } from './format.ts'
@@ -20,7 +21,8 @@ const SIGNS: Readonly<Record<Unit, string>> = {
 export function chartHtml({ title, unit, series }: ChartSpec, sampler: Sampler): string {
   const format = (value: number) => valueText(value, unit)
   const ticks = Math.min(sampler.ticks, HISTORY_TICKS)
-  const first = Math.round(sampler.now.at / 1000) - (ticks - 1) * TICK_SECONDS
+  const newestAt = Math.round(wallMilliseconds(sampler.now.at) / 1000)
+  const first = newestAt - (ticks - 1) * TICK_SECONDS
   const clock = { kind: 'clock', at: [first], step: TICK_SECONDS } as const
   const lines = series.map((spec) => ({
     name: spec.title,

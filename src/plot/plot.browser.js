@@ -89,7 +89,7 @@ function optionsOf(data, box) {
     width: box.clientWidth,
     height: box.clientHeight,
     legend: { show: false },
-    padding: [8, 14, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: {
       y: false,
       sync: { key: kind },
