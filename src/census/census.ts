@@ -1,4 +1,4 @@
-// Which clients the peers are of, counted now and then in the main thread. Made by a tracker's main with
+// Which clients the peers are of, counted now and then in the main thread. Made by tracker/tracker.ts with
 // [statistics] peer_clients; what it has counted last is part of the figures that watch.ts reads. Owns the
 // last result.
 import { randomFillSync } from 'node:crypto'
@@ -18,11 +18,12 @@ export type CountPeers = (tally: Tally, goOn: () => boolean) => void | Promise<v
 
 export class Census {
   result: readonly ClientCount[] = []
-  private readonly count: CountPeers
+  private readonly counts: readonly CountPeers[]
   private readonly rounds = new Rounds(() => this.run())
 
-  constructor(count: CountPeers) {
-    this.count = count
+  /** `counts`: one for each way in which peers are kept. */
+  constructor(...counts: CountPeers[]) {
+    this.counts = counts
   }
 
   start(): void {
@@ -36,7 +37,7 @@ export class Census {
   /** Counts once. */
   async run(): Promise<void> {
     const tally = new Tally()
-    await this.count(tally, () => !this.rounds.stopped)
+    for (const count of this.counts) await count(tally, () => !this.rounds.stopped)
     if (!this.rounds.stopped) this.result = tally.result()
   }
 }
@@ -46,17 +47,16 @@ export interface SampledClients {
   /** Workers note in it who announces. */
   readonly sample: ClientSampleData
   readonly reader: ClientSampleReader
-  readonly census: Census
 }
 
 /** `maxPeerAge` in seconds. */
 export function sampleClients(maxPeerAge: number): SampledClients {
   const sample = createClientSample(randomFillSync(new Int32Array(2)), maxPeerAge)
   const reader = new ClientSampleReader(sample)
-  return { sample, reader, census: new Census(fromSample(reader)) }
+  return { sample, reader }
 }
 
-function fromSample(reader: ClientSampleReader): CountPeers {
+export function fromSample(reader: ClientSampleReader): CountPeers {
   return (tally) => {
     readClock()
     reader.read(tally, clockSeconds())

@@ -13,13 +13,15 @@ import { SnapshotRefused } from './block-reader.ts'
 import { type Moment, sameBoot } from './boot.ts'
 import { PRIVATE_MODE, replaceFile } from './files.ts'
 
+export const SECRET_BYTES = 32
+
 const MAGIC = 'aquatick'
 const VERSION = 1
 const VERSION_AT = 8
 const MONOTONIC_AT = 12
 const BOOT_ID_AT = 16
 const SECRET_AT = 32
-const SUM_AT = 64
+const SUM_AT = SECRET_AT + SECRET_BYTES
 const FILE_BYTES = 96
 /** So that a longer one is refused for its checksum. */
 const FILE_BYTES_MAX = 4096

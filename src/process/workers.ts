@@ -1,5 +1,5 @@
-// The worker threads of a tracker: start, readiness, death, stop. Used by each protocol's main, in the
-// main thread. Owns the threads and the flag that stops them.
+// The worker threads of a tracker: start, readiness, death, stop. Made by tracker/tracker.ts in the main
+// thread; each protocol starts its own as a group. Owns the threads and the flags that stop them.
 //
 // A worker is the program's own file, started anew with `workerData` of a role. It says that it serves
 // by its first message. From then on it must not end unasked: a tracker that has lost a worker would
@@ -44,6 +44,21 @@ export interface WorkerStart {
   readonly state: SharedArrayBuffer
   /** Of `newHeartbeat`: the worker calls `beat` in each turn of its loop, several times a second. */
   readonly heartbeat: SharedArrayBuffer
+  /** Tests only: throw once something has been served. */
+  readonly fault: boolean
+}
+
+/** What a role's start data hold of their own: the rest is added when it starts. */
+export type OwnStart<T extends WorkerStart> = Omit<T, 'state' | 'heartbeat' | 'fault'>
+
+export interface GroupOptions {
+  /** Gets what its workers say after they have said that they serve. */
+  readonly heard?: (message: unknown) => void
+  /**
+   * Its workers live on event loops, and end by themselves within this time when another process has taken
+   * this one's place. 0 = they stop at once.
+   */
+  readonly drainMilliseconds?: number
 }
 
 /** What every worker is told beside it, for the message that tells of its failure. */
@@ -61,40 +76,37 @@ interface Pulse {
   missed: number
 }
 
-export function newHeartbeat(): SharedArrayBuffer {
+function newHeartbeat(): SharedArrayBuffer {
   return new SharedArrayBuffer(STATE_WORDS * 4)
 }
 
 export class Workers {
-  readonly state = new SharedArrayBuffer(STATE_WORDS * 4)
   private readonly program: string
   private readonly entry: URL
   private readonly log: Log
-  private readonly threads: Worker[] = []
+  private readonly groups: WorkerGroup[] = []
   private readonly pulses: Pulse[] = []
   private readonly stopListeners: (() => void)[] = []
+  private started = 0
   private running = 0
   private stopping = false
   private draining = false
   private ended = false
   private finish: () => Promise<boolean> = () => Promise.resolve(true)
   private timer: ReturnType<typeof setInterval> | undefined
-  private readonly listener: (message: unknown) => void
 
-  /**
-   * `program` begins every message; `entry` is the file that workers run. `listener` gets what workers
-   * say after they have said that they serve.
-   */
-  constructor(
-    program: string,
-    entry: URL,
-    log: Log,
-    listener: (message: unknown) => void = () => {},
-  ) {
+  /** `program` begins every message; `entry` is the file that workers run. */
+  constructor(program: string, entry: URL, log: Log) {
     this.program = program
     this.entry = entry
     this.log = log
-    this.listener = listener
+  }
+
+  /** Each protocol has one. */
+  group(options: GroupOptions = {}): WorkerGroup {
+    const group = new WorkerGroup(options, (...launch) => this.launch(...launch))
+    this.groups.push(group)
+    return group
   }
 
   /** Calls `listener` when the stop begins. */
@@ -110,38 +122,32 @@ export class Workers {
     this.finish = finish
   }
 
-  /**
-   * Starts a worker; resolves once it serves. `ports`: those in `data`, which it gets for itself. `done`
-   * is called once after a stop, when it uses nothing any more that it was lent.
-   */
-  start<T extends WorkerStart>(
-    data: T,
-    ports: readonly MessagePort[] = [],
-    done: () => void = () => {},
-  ): Promise<void> {
+  private launch(
+    data: WorkerStart,
+    ports: readonly MessagePort[],
+    heard: (message: unknown) => void,
+  ): LaunchedWorker {
     const failure: FailureNotice = { program: this.program, format: logFormat() }
     const workerData = { ...data, failure }
     const worker = new Worker(this.entry, { workerData, transferList: [...ports] })
-    this.threads.push(worker)
+    this.started++
     this.running++
     this.timer ??= setInterval(() => this.feelPulses(), LOOK_MILLISECONDS).unref()
-    return new Promise((resolve) => {
+    const serves = new Promise<void>((resolve) => {
       worker.once('message', () => {
         this.pulses.push(newPulse(data))
-        worker.on('message', (message) => {
-          if (message === DONE_MESSAGE) done()
-          else this.listener(message)
-        })
+        worker.on('message', heard)
         resolve()
       })
       worker.on('error', (error) => this.die(data, textOf(error)))
       worker.on('exit', (code) => this.workerEnded(data, code))
     })
+    return { worker, serves }
   }
 
   /** All workers have said that they serve, and nobody has asked for the stop. */
   areServing(): boolean {
-    return !this.stopping && this.pulses.length > 0 && this.pulses.length === this.threads.length
+    return !this.stopping && this.pulses.length > 0 && this.pulses.length === this.started
   }
 
   /** Names of the workers that serve no more although their threads live, as of the timer's last look. */
@@ -158,32 +164,25 @@ export class Workers {
     }
   }
 
-  /** Sends a message to every worker that lives on an event loop. */
-  tell(message: unknown): void {
-    for (const thread of this.threads) thread.postMessage(message)
-  }
-
   /** The process ends after them. Whoever asks again, once they have ended, does not want to wait. */
   stop(): void {
     if (this.ended) this.endAtOnce()
     if (this.stopping && !this.draining) return
     this.draining = false
     this.beginStop()
-    Atomics.store(new Int32Array(this.state), STATE_STOP, 1)
-    this.tell(STOP_MESSAGE)
+    for (const group of this.groups) group.stop()
     setTimeout(() => this.giveUpWaiting(), STOP_MILLISECONDS)
   }
 
-  /**
-   * Has workers that live on an event loop end by themselves, with the message DRAIN_MESSAGE, within
-   * a time; `stop` ends them sooner.
-   */
-  drain(milliseconds: number): void {
+  /** Another process serves in this one's place: groups that drain do so, the others stop. */
+  handOver(): void {
+    const longest = Math.max(0, ...this.groups.map(({ drainMilliseconds }) => drainMilliseconds))
+    if (longest === 0) this.stop()
     if (this.stopping) return
     this.draining = true
     this.beginStop()
-    this.tell(DRAIN_MESSAGE)
-    setTimeout(() => this.stop(), milliseconds)
+    for (const group of this.groups) group.handOver()
+    setTimeout(() => this.stop(), longest)
   }
 
   private beginStop(): void {
@@ -219,6 +218,67 @@ export class Workers {
   private die(worker: WorkerStart, cause: string): void {
     tellFailure(this.program, worker, cause)
     process.exit(1)
+  }
+}
+
+interface LaunchedWorker {
+  readonly worker: Worker
+  /** Resolves once it serves. */
+  readonly serves: Promise<void>
+}
+
+type Launch = (
+  data: WorkerStart,
+  ports: readonly MessagePort[],
+  heard: (message: unknown) => void,
+) => LaunchedWorker
+
+/** The workers of one protocol, of all its roles. */
+export class WorkerGroup {
+  readonly drainMilliseconds: number
+  private readonly state = new SharedArrayBuffer(STATE_WORDS * 4)
+  private readonly threads: Worker[] = []
+  private readonly heard: (message: unknown) => void
+  private readonly launch: Launch
+
+  constructor({ heard = () => {}, drainMilliseconds = 0 }: GroupOptions, launch: Launch) {
+    this.heard = heard
+    this.drainMilliseconds = drainMilliseconds
+    this.launch = launch
+  }
+
+  /**
+   * Starts a worker; resolves once it serves. `ports`: those in `own`, which it gets for itself. `done`
+   * is called once after a stop, when it uses nothing any more that it was lent.
+   */
+  start<T extends WorkerStart>(
+    own: OwnStart<T> & Pick<WorkerStart, 'role' | 'index'>,
+    ports: readonly MessagePort[] = [],
+    done: () => void = () => {},
+  ): Promise<void> {
+    const fault = faultAskedOf(own.role, own.index)
+    const data = { ...own, state: this.state, heartbeat: newHeartbeat(), fault }
+    const { worker, serves } = this.launch(data, ports, (message) => {
+      if (message === DONE_MESSAGE) done()
+      else this.heard(message)
+    })
+    this.threads.push(worker)
+    return serves
+  }
+
+  /** Sends a message to each of them; only who lives on an event loop gets it. */
+  tell(message: unknown): void {
+    for (const thread of this.threads) thread.postMessage(message)
+  }
+
+  stop(): void {
+    Atomics.store(new Int32Array(this.state), STATE_STOP, 1)
+    this.tell(STOP_MESSAGE)
+  }
+
+  handOver(): void {
+    if (this.drainMilliseconds === 0) this.stop()
+    else this.tell(DRAIN_MESSAGE)
   }
 }
 
@@ -279,7 +339,7 @@ export function sayDone(): void {
 const FAULT_VARIABLE = '_AQUATIC_TEST_FAULT'
 
 /** Whether a test asked this worker for a fault. Asked in the main thread, told in its start. */
-export function faultAskedOf(role: string, index: number): boolean {
+function faultAskedOf(role: string, index: number): boolean {
   return index === 0 && process.env[FAULT_VARIABLE] === role
 }
 

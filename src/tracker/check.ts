@@ -1,5 +1,5 @@
 // What a start of any tracker would refuse beside mistakes in the settings themselves, for --check: users,
-// folders, files and addresses that they name. Called by bin/. Nothing is made, changed or listened on.
+// folders, files and addresses that they name. Called by program.ts. Nothing is made, changed or listened on.
 import { accessListFaults } from '../access-list/keeper.ts'
 import { addressBytes, addressText } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
@@ -8,12 +8,12 @@ import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
 import { holdTcpPort, releaseTcpPort } from '../os/tcp-port.ts'
 import { exportFault, persistenceFault } from '../persistence/folder-check.ts'
 import { checkPrivileges } from '../process/privileges.ts'
-import type { CommonConfig } from './tracker.ts'
+import type { CommonConfig } from './settings.ts'
 
-interface CheckedConfig
-  extends Pick<CommonConfig, 'access_list' | 'persistence' | 'privileges' | 'scrape_export'> {
-  readonly network: ListenSettings
-}
+type CheckedConfig = Pick<
+  CommonConfig,
+  'access_list' | 'network' | 'persistence' | 'privileges' | 'scrape_export'
+>
 
 export async function checkTracker(config: CheckedConfig): Promise<CheckFindings> {
   const { access_list, persistence, privileges, scrape_export } = config

@@ -1,6 +1,6 @@
 // The settings that both trackers have, where no other folder owns them, and what is wrong with those of a
 // tracker together. Used by the protocols' config.ts. Owns nothing.
-import { accessListFindings } from '../access-list/settings.ts'
+import { type AccessListConfig, accessListFindings } from '../access-list/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
 import { intervalFindings } from '../config/announce-interval.ts'
 import {
@@ -12,13 +12,13 @@ import {
 import { counted } from '../config/quantities.ts'
 import { type Finding, warning } from '../config/schema.ts'
 import { boolean, type Setting, string, stringOrList } from '../config/setting.ts'
-import { operationsFindings } from '../operations/settings.ts'
-import { scrapeExportFindings } from '../persistence/scrape-export.ts'
-import { persistenceFindings } from '../persistence/settings.ts'
-import { privilegeFindings } from '../process/privileges.ts'
+import type { LogFormat, LogLevel } from '../log/log.ts'
+import { type OperationsConfig, operationsFindings } from '../operations/settings.ts'
+import { type ScrapeExportConfig, scrapeExportFindings } from '../persistence/scrape-export.ts'
+import { type PersistenceConfig, persistenceFindings } from '../persistence/settings.ts'
+import { type PrivilegeConfig, privilegeFindings } from '../process/privileges.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
-import { reserveFindings } from '../swarm/reserve.ts'
-import type { CommonConfig } from './tracker.ts'
+import { type ReserveLimits, reserveFindings } from '../swarm/reserve.ts'
 
 export const WORKERS_MAX = 256
 export const DAY_SEC = 86400
@@ -61,10 +61,32 @@ export const listenIPv6Only = boolean(
   IPv4. The machine must have IPv6; any other IPv4 address in address is a mistake.`,
 )
 
-interface CheckedConfig extends CommonConfig {
+/** The settings that every tracker has, as far as its life follows from them. */
+export interface CommonConfig {
+  readonly log_level: LogLevel
+  readonly log_format: LogFormat
   readonly network: ListenSettings
-  readonly protocol: CommonConfig['protocol'] & { readonly peer_announce_interval: number }
+  readonly protocol: { readonly count_downloads: boolean }
+  readonly statistics: {
+    readonly peer_clients: boolean
+    readonly torrent_peer_histograms: boolean
+  }
+  readonly operations: OperationsConfig
+  readonly access_list: AccessListConfig
   readonly cleaning: { readonly interval: number; readonly max_peer_age: number }
+  readonly privileges: PrivilegeConfig
+  readonly limits: ReserveLimits
+  readonly source_limits: {
+    readonly requests_per_second: number
+    /** Only where peers are kept by address. */
+    readonly peers_per_torrent?: number
+  }
+  readonly persistence: PersistenceConfig
+  readonly scrape_export: ScrapeExportConfig
+}
+
+interface CheckedConfig extends CommonConfig {
+  readonly protocol: CommonConfig['protocol'] & { readonly peer_announce_interval: number }
 }
 
 /** How often a client shows that it lives, and the setting that says so. */

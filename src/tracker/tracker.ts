@@ -1,180 +1,203 @@
-// The life of a tracker in its main thread, as far as it is the same for every protocol: what it reads
-// before it serves, the operator's endpoint, giving up rights, what it keeps and writes, reload, stop.
-// main.ts of each protocol makes memory and sockets, extends this class by its workers and figures, and
-// calls `serve`. Owns what stands beside the workers.
+// A tracker's life in its main thread: what it reads before it serves, its protocols' workers, the operator's
+// endpoint, giving up rights, what it keeps and writes, reload, stop. Called by program.ts with valid
+// settings; what is a protocol's own, protocol.ts says. The main thread serves no client. Owns the shared
+// memory of all protocols, and what stands beside the workers.
 import { AccessListKeeper } from '../access-list/keeper.ts'
-import type { AccessListData } from '../access-list/list.ts'
-import type { AccessListConfig } from '../access-list/settings.ts'
-import type { Census } from '../census/census.ts'
-import { addressText, type SocketAddress } from '../config/address.ts'
-import type { RunContext } from '../config/cli.ts'
+import {
+  Census,
+  type CountPeers,
+  fromSample,
+  fromSwarms,
+  type SampledClients,
+  sampleClients,
+} from '../census/census.ts'
+import { addressText } from '../config/address.ts'
+import type { Program, RunContext } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
 import type { ConfigOf, Schema } from '../config/schema.ts'
-import { type Log, type LogFormat, type LogLevel, logFor, setLog, writeNotice } from '../log/log.ts'
+import { type Log, logFor, setLog, writeNotice } from '../log/log.ts'
 import { OperationsServer } from '../operations/server.ts'
-import type { OperationsConfig } from '../operations/settings.ts'
 import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
-import { Folder } from '../persistence/folder.ts'
-import { Keeper, type State } from '../persistence/keeper.ts'
-import {
-  type ScrapeExport,
-  type ScrapeExportConfig,
-  startScrapeExport,
-} from '../persistence/scrape-export.ts'
-import type { PersistenceConfig } from '../persistence/settings.ts'
+import type { Keeper } from '../persistence/keeper.ts'
+import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
 import { ProcessFigures } from '../process/figures.ts'
-import { giveUpRights, type PrivilegeConfig } from '../process/privileges.ts'
+import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { signals } from '../process/signals.ts'
 import { releaseStartCode } from '../process/start-code.ts'
-import { type TroubleSource, Troubles } from '../process/troubles.ts'
+import { Troubles } from '../process/troubles.ts'
 import { stallTrouble, Workers } from '../process/workers.ts'
-import { attachSwarms, type SwarmBuffers, setLimits } from '../swarm/memory.ts'
-import type { ReserveLimits } from '../swarm/reserve.ts'
+import type { PeerKindName } from '../swarm/layout.ts'
+import { attachSwarms, type SwarmBuffers, setLimits, setPeersPerAddress } from '../swarm/memory.ts'
+import { reserveSwarms } from '../swarm/reserve.ts'
 import { Survey } from '../swarm/survey.ts'
 import type { Swarms } from '../swarm/swarm.ts'
-import { type ProtocolFigures, View } from './view.ts'
+import { type KeptState, readKeptState } from './kept-state.ts'
+import { canApply } from './live-settings.ts'
+import type { Protocol, ProtocolType, TrackerProcess } from './protocol.ts'
+import type { CommonConfig } from './settings.ts'
+import { View } from './view.ts'
 
-/** The settings that every tracker has, as far as its life follows from them. */
-export interface CommonConfig {
-  readonly log_level: LogLevel
-  readonly log_format: LogFormat
-  readonly protocol: { readonly count_downloads: boolean }
-  readonly statistics: { readonly torrent_peer_histograms: boolean }
-  readonly operations: OperationsConfig
-  readonly access_list: AccessListConfig
-  readonly cleaning: { readonly interval: number }
-  readonly privileges: PrivilegeConfig
-  readonly limits: ReserveLimits
-  readonly persistence: PersistenceConfig
-  readonly scrape_export: ScrapeExportConfig
+export type TrackerConfig<S extends Schema> = ConfigOf<S> & CommonConfig
+
+export interface TrackerProgram<S extends Schema> extends Program<S> {
+  /** As lines of the log name it. */
+  readonly subsystem: string
+  /** Of the names of metrics. */
+  readonly metricPrefix: string
+  readonly protocols: readonly ProtocolType<TrackerConfig<S>>[]
 }
 
-type Config<S extends Schema> = ConfigOf<S> & CommonConfig
-
-/** What there is before a tracker's life begins; each protocol adds its own. */
-export interface TrackerStart<S extends Schema> {
+/** One start of it. */
+export interface TrackerRun<S extends Schema> {
+  readonly config: TrackerConfig<S>
+  readonly version: string
   /** The file that workers run. */
   readonly entry: URL
-  readonly config: Config<S>
-  readonly swarms: SwarmBuffers
-  /** With the ports that the system chose. */
-  readonly listening: { readonly addresses: readonly SocketAddress[] }
+  readonly context: RunContext<S>
+}
+
+/** Resolves once the tracker serves. */
+export async function runTracker<S extends Schema>(
+  program: TrackerProgram<S>,
+  run: TrackerRun<S>,
+): Promise<void> {
+  const { config } = run
+  signals.opening()
+  setLog(config.log_level, config.log_format)
+  const identity = identityFor(config.privileges)
+  const plans = program.protocols.map((protocol) => protocol.prepare(config))
+  const kinds = program.protocols.flatMap((protocol) => protocol.kinds)
+  const swarmWorkers = plans.reduce((sum, plan) => sum + plan.swarmWorkers, 0)
+  const swarms = reserveSwarms(config.limits, swarmWorkers, [...new Set(kinds)])
+  // Before a snapshot is read: it holds for that too.
+  setPeersPerAddress(swarms, config.source_limits.peers_per_torrent ?? 0)
+  const kept = await readKeptState(config, swarms, kinds, identity)
+  const tracker = new Tracker(program, run, { identity, swarms, kept, kinds })
+  tracker.open((process) => plans.map((plan) => plan.open(process)))
+  await tracker.serve()
+}
+
+/** What there is before a tracker's life begins. */
+interface TrackerParts {
   /** Who the process becomes; null when it keeps its rights. */
   readonly identity: Identity | null
-  /** Null when nothing is kept over a restart. */
-  readonly keeper: Keeper | null
+  readonly swarms: SwarmBuffers
+  readonly kept: KeptState
+  readonly kinds: readonly PeerKindName[]
 }
 
-/** Reads what was kept over the restart. Nobody may serve from the swarms yet. */
-export function openKeeper(
-  { persistence, privileges }: Pick<CommonConfig, 'persistence' | 'privileges'>,
-  state: State,
-  identity: Identity | null,
-): Promise<Keeper> {
-  return Keeper.open({
-    folder: new Folder(persistence.path, privileges, identity),
-    state,
-    intervalMinutes: persistence.interval_minutes,
-    takeOver: persistence.take_over,
-    log: logFor('persistence'),
-  })
-}
-
-export abstract class Tracker<S extends Schema> {
-  protected readonly config: Config<S>
-  protected readonly workers: Workers
-  protected readonly accessList: AccessListKeeper
-  /** What goes wrong while it serves; each part adds what it knows of. */
-  protected readonly troubles = new Troubles(logFor('trouble'))
-  private readonly name: string
-  private readonly schema: S
+class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
+  readonly name: string
+  readonly config: TrackerConfig<S>
+  readonly swarms: SwarmBuffers
+  readonly walksThroughSwarms: boolean
+  readonly census: Census | null
+  private readonly program: TrackerProgram<S>
+  private readonly run: TrackerRun<S>
+  private readonly parts: TrackerParts
   private readonly log: Log
-  private readonly given: TrackerStart<S>
+  private readonly workers: Workers
+  private readonly accessLists: AccessListKeeper
+  /** What goes wrong while it serves; each part adds what it knows of. */
+  private readonly troubles = new Troubles(logFor('trouble'))
   private readonly service: ServiceManager
+  private readonly sampled: SampledClients | null
+  private readonly keeper: Keeper | null
   private scrapeExport: ScrapeExport | null = null
+  private protocols: readonly Protocol<TrackerConfig<S>>[] = []
 
-  /** `name`: of the executable. */
-  constructor(name: string, schema: S, log: Log, start: TrackerStart<S>) {
-    const { entry, config, swarms } = start
-    this.name = name
-    this.schema = schema
-    this.log = log
-    this.given = start
+  constructor(program: TrackerProgram<S>, run: TrackerRun<S>, parts: TrackerParts) {
+    const { config, entry } = run
+    const { access_list, privileges, persistence, scrape_export, statistics, cleaning } = config
+    this.program = program
+    this.run = run
+    this.parts = parts
+    this.name = program.name
     this.config = config
-    this.workers = new Workers(name, entry, log, (message) => this.heard(message))
-    this.service = new ServiceManager(name, this.workers, log)
-    const { access_list, privileges } = config
-    this.accessList = new AccessListKeeper(access_list, privileges, swarms, log, (list) =>
-      this.sendAccessList(list),
+    this.swarms = parts.swarms
+    this.keeper = parts.kept.keeper
+    this.walksThroughSwarms =
+      persistence.path !== '' || scrape_export.path !== '' || isSurveyWanted(config)
+    this.log = logFor(program.subsystem)
+    this.workers = new Workers(program.name, entry, this.log)
+    this.service = new ServiceManager(program.name, this.workers, this.log)
+    this.accessLists = new AccessListKeeper(
+      access_list,
+      privileges,
+      parts.swarms,
+      this.log,
+      (list) => {
+        for (const protocol of this.protocols) protocol.sendAccessList(list)
+      },
     )
-    this.troubles.add(stallTrouble(this.workers), this.accessList.troubleSource)
-    const { keeper } = start
-    if (keeper !== null) this.troubles.add(keeper.troubleSource)
-    this.troubles.onChange(([worst]) => {
-      this.service.trouble(worst === undefined ? '' : `${worst.severity}: ${worst.text}`)
-    })
+    const isSampled = statistics.peer_clients && parts.kinds.includes('ipv4')
+    this.sampled = isSampled ? sampleClients(cleaning.max_peer_age) : null
+    this.census = statistics.peer_clients ? new Census(...this.waysToCount()) : null
+    this.watchTroubles()
   }
 
-  protected abstract readonly watch: {
-    start(): void
-    stop(): void
-    configure(config: Config<S>): void
-    /** What it sees going wrong. */
-    troubles(): readonly TroubleSource[]
-  }
-  /** Null when clients are not counted. */
-  protected abstract readonly census: Census | null
-
-  /** Resolves once all workers serve. */
-  protected abstract startWorkers(): Promise<void>
-  /** Called once they do. */
-  protected abstract workersServe(): void
-  protected abstract sendAccessList(list: AccessListData): void
-  protected abstract figures(): ProtocolFigures
-  /** For the line that tells of the start. */
-  protected abstract summary(): string
-  /** Whether the setting at `path` can take the value it has in `after` without a restart. */
-  protected abstract canApply(path: string, after: Config<S>): boolean
-  /** Puts changed settings in force that are the protocol's. */
-  protected abstract apply(config: Config<S>, paths: ReadonlySet<string>): void
-
-  /** What a worker says while it serves. */
-  protected heard(_message: unknown): void {}
-
-  /** Another process serves in this one's place. */
-  protected giveWay(): void {
-    this.workers.stop()
+  get takesOver(): boolean {
+    return this.keeper?.takesOver === true
   }
 
-  protected becomeOther(identity: Identity): void {
-    giveUpRights(this.config.privileges, identity)
+  get secret(): Uint8Array {
+    return this.parts.kept.secret
+  }
+
+  get keptCounts(): KeptState['counts'] {
+    return this.parts.kept.counts
+  }
+
+  get clientSample(): SampledClients['sample'] | null {
+    return this.sampled?.sample ?? null
+  }
+
+  accessList(): AccessListKeeper['list'] {
+    return this.accessLists.list
+  }
+
+  newWorkers(...options: Parameters<Workers['group']>): ReturnType<Workers['group']> {
+    return this.workers.group(...options)
+  }
+
+  isServing(): boolean {
+    return this.workers.areServing()
+  }
+
+  /** Once, before `serve`. */
+  open(
+    openAll: (process: TrackerProcess<TrackerConfig<S>>) => readonly Protocol<TrackerConfig<S>>[],
+  ): void {
+    this.protocols = openAll(this)
   }
 
   /** Resolves once the tracker serves. */
-  async serve(version: string, context: RunContext<S>): Promise<void> {
-    const { identity, keeper } = this.given
+  async serve(): Promise<void> {
+    const { keeper } = this
+    const { identity } = this.parts
     prepareRunning()
-    await this.accessList.load()
+    await this.accessLists.load()
     signals.starting()
     await this.start()
     // Nobody needs what has not begun: the folder of persistence stays as it was found.
     if (signals.mustStop) return this.workers.stop()
-    const reloader = this.reloader(context)
-    const operations = this.serveOperations(version, () => reloader.settingsText)
+    const reloader = this.reloader()
+    const operations = this.serveOperations(() => reloader.settingsText)
     releaseStartCode()
     if (identity !== null) {
-      this.becomeOther(identity)
+      for (const protocol of this.protocols) protocol.giveTo?.(identity)
+      giveUpRights(this.config.privileges, identity)
       keeper?.rootChanged()
-      this.accessList.rootChanged()
+      this.accessLists.rootChanged()
     }
     await this.startKeeper(keeper)
-    this.accessList.start()
+    this.accessLists.start()
     this.startExport()
     reloader.start(identity !== null, this.service)
-    this.tellStart(version, operations)
+    this.tellStart(operations)
     signals.serving(() => this.workers.stop())
   }
 
@@ -185,51 +208,70 @@ export abstract class Tracker<S extends Schema> {
       return
     }
     this.workers.beforeExit(() => keeper.finish())
-    await keeper.start(() => this.giveWay())
+    await keeper.start(() => this.workers.handOver())
   }
 
-  private tellStart(version: string, operations: string | null): void {
+  private tellStart(operations: string | null): void {
     if (signals.mustStop) return
-    const { name } = this
-    const { listening } = this.given
-    const addresses = listening.addresses.map(addressText).join(', ')
-    const state = `listening on ${addresses} (${this.summary()})`
-    writeNotice('info', `${name} ${version} ${state}`)
+    const { name, run } = this
+    const served = this.protocols.map(({ addresses, summary }) => {
+      return `${addresses.map(addressText).join(', ')} (${summary})`
+    })
+    const state = `listening on ${served.join(', ')}`
+    writeNotice('info', `${name} ${run.version} ${state}`)
     if (operations !== null) writeNotice('info', `${name} operations at http://${operations}/`)
     this.service.ready(state)
   }
 
   private async start(): Promise<void> {
-    this.workers.onStop(() => signals.stopping())
-    this.workers.onStop(() => this.watch.stop())
-    this.workers.onStop(() => this.troubles.stop())
-    this.workers.onStop(() => this.census?.stop())
-    this.workers.onStop(() => this.accessList.stop())
-    await this.startWorkers()
-    this.workersServe()
-    this.watch.start()
-    this.troubles.add(...this.watch.troubles())
+    const { protocols, workers } = this
+    workers.onStop(() => signals.stopping())
+    for (const protocol of protocols) workers.onStop(() => protocol.end())
+    workers.onStop(() => this.troubles.stop())
+    workers.onStop(() => this.census?.stop())
+    workers.onStop(() => this.accessLists.stop())
+    await Promise.all(protocols.map((protocol) => protocol.startWorkers()))
+    for (const protocol of protocols) {
+      protocol.begin()
+      this.troubles.add(...protocol.troubles())
+    }
     this.troubles.start()
     this.census?.start()
   }
 
+  private watchTroubles(): void {
+    this.troubles.add(stallTrouble(this.workers), this.accessLists.troubleSource)
+    if (this.keeper !== null) this.troubles.add(this.keeper.troubleSource)
+    this.troubles.onChange(([worst]) => {
+      this.service.trouble(worst === undefined ? '' : `${worst.severity}: ${worst.text}`)
+    })
+  }
+
+  /** A way for each form in which peers are kept. */
+  private waysToCount(): CountPeers[] {
+    const ways: CountPeers[] = []
+    if (this.sampled !== null) ways.push(fromSample(this.sampled.reader))
+    if (this.parts.kinds.includes('websocket')) ways.push(fromSwarms(this.attachedSwarms()))
+    return ways
+  }
+
   /** Opens the endpoint of [operations] address; returns where it is, null for none. */
-  private serveOperations(version: string, settings: () => string): string | null {
+  private serveOperations(settings: () => string): string | null {
     const { operations } = this.config
     if (operations.address === '') return null
     const view = new View({
       name: this.name,
-      version,
+      version: this.run.version,
       settings,
-      own: this.figures(),
+      prefix: this.program.metricPrefix,
+      protocols: this.protocols.map(({ figures }) => figures),
       workers: this.workers,
       troubles: this.troubles,
       process: new ProcessFigures(),
       census: this.census,
       survey: this.surveyView(),
     })
-    const { keeper } = this.given
-    const sharing = keeper === null ? 'alone' : keeper.takesOver ? 'beside' : 'first'
+    const sharing = this.keeper === null ? 'alone' : this.takesOver ? 'beside' : 'first'
     const server = new OperationsServer(operations, view, sharing)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
@@ -245,36 +287,39 @@ export abstract class Tracker<S extends Schema> {
 
   /** Once the process is who it will be. */
   private startExport(): void {
-    const rootChanged = this.given.identity !== null
+    const rootChanged = this.parts.identity !== null
     this.scrapeExport = startScrapeExport(this.config, rootChanged, () => this.attachedSwarms())
     this.workers.onStop(() => this.scrapeExport?.stop())
     if (this.scrapeExport !== null) this.troubles.add(this.scrapeExport.troubleSource)
   }
 
   private attachedSwarms(): Swarms {
-    return attachSwarms(this.given.swarms, this.config.protocol.count_downloads)
+    return attachSwarms(this.swarms, this.config.protocol.count_downloads)
   }
 
   /** Reads the settings again when told to, from the start's command line. */
-  private reloader(context: RunContext<S>): Reloader<S> {
-    const { config, log } = this
+  private reloader(): Reloader<S> {
+    const { config, log, run } = this
+    const own = this.protocols.map(({ liveSettings }) => liveSettings)
     const rules = {
-      schema: this.schema,
-      canApply: (path: string, after: ConfigOf<S>) => this.canApply(path, after as Config<S>),
+      schema: this.program.settings.schema,
+      canApply: (path: string, after: ConfigOf<S>) =>
+        canApply(path, config, after as TrackerConfig<S>, own),
       apply: (after: ConfigOf<S>, paths: ReadonlySet<string>) =>
-        this.applyAll(after as Config<S>, paths),
+        this.apply(after as TrackerConfig<S>, paths),
     }
-    return new Reloader(config, context, rules, config.privileges, log)
+    return new Reloader(config, run.context, rules, config.privileges, log)
   }
 
-  private applyAll(config: Config<S>, paths: ReadonlySet<string>): void {
+  private apply(config: TrackerConfig<S>, paths: ReadonlySet<string>): void {
     setLog(config.log_level, config.log_format)
-    this.watch.configure(config)
-    setLimits(this.given.swarms, config.limits.max_torrents, config.limits.max_peers)
-    this.given.keeper?.setInterval(config.persistence.interval_minutes)
+    setLimits(this.swarms, config.limits.max_torrents, config.limits.max_peers)
+    setPeersPerAddress(this.swarms, config.source_limits.peers_per_torrent ?? 0)
+    this.sampled?.reader.setMaxAge(config.cleaning.max_peer_age)
+    this.keeper?.setInterval(config.persistence.interval_minutes)
     this.scrapeExport?.configure(config)
-    this.apply(config, paths)
+    for (const protocol of this.protocols) protocol.configure(config, paths)
     const lists = ['access_list.mode', 'access_list.path']
-    if (lists.some((path) => paths.has(path))) this.accessList.change(config.access_list)
+    if (lists.some((path) => paths.has(path))) this.accessLists.change(config.access_list)
   }
 }

@@ -1,4 +1,4 @@
-// What a tracker shows its operator: the figures of its protocol (view.ts of each), and those that every
+// What a tracker shows its operator: the figures of its protocols (view.ts of each), and those that every
 // tracker has: its name, which clients the peers are of, the survey of torrents, the process. Made for
 // the operations endpoint. Owns nothing.
 import type { Census } from '../census/census.ts'
@@ -15,8 +15,6 @@ const LEVELS = { attention: 1, bad: 2 } as const
 
 /** What a protocol shows of its own. */
 export interface ProtocolFigures {
-  /** Of its metrics' names. */
-  readonly prefix: string
   /** All of this moment, in the order in which they are shown. */
   families(): readonly MetricFamily[]
   readonly charts: readonly ChartSpec[]
@@ -28,7 +26,9 @@ export interface ViewParts {
   readonly version: string
   /** Effective settings as TOML, without secrets. */
   readonly settings: () => string
-  readonly own: ProtocolFigures
+  /** Of the names of metrics that are no protocol's. */
+  readonly prefix: string
+  readonly protocols: readonly ProtocolFigures[]
   readonly workers: Workers
   readonly troubles: Troubles
   readonly process: ProcessFigures
@@ -46,16 +46,16 @@ export class View implements TrackerView {
   private readonly parts: ViewParts
 
   constructor(parts: ViewParts) {
-    const { own, census, survey } = parts
+    const { prefix, protocols, census, survey } = parts
     this.parts = parts
     this.name = parts.name
     this.version = parts.version
     this.settings = parts.settings
-    this.charts = [...own.charts, ...PROCESS_CHARTS]
+    this.charts = [...protocols.flatMap(({ charts }) => charts), ...PROCESS_CHARTS]
     this.breakdowns = [
-      ...own.breakdowns,
-      ...clientBreakdowns(own.prefix, census !== null),
-      ...(survey?.breakdowns(own.prefix) ?? []),
+      ...protocols.flatMap(({ breakdowns }) => breakdowns),
+      ...clientBreakdowns(prefix, census !== null),
+      ...(survey?.breakdowns(prefix) ?? []),
     ]
   }
 
@@ -72,16 +72,16 @@ export class View implements TrackerView {
   }
 
   families(): readonly MetricFamily[] {
-    const { own, census, survey, process } = this.parts
+    const { prefix, protocols, census, survey, process } = this.parts
     const labels = { name: this.name, version: this.version }
     return [
       gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
         [labels, 1],
       ]),
       this.troubleFamily(),
-      ...own.families(),
-      ...clientFamilies(own.prefix, census?.result ?? null),
-      ...(survey?.families(own.prefix) ?? []),
+      ...protocols.flatMap((protocol) => protocol.families()),
+      ...clientFamilies(prefix, census?.result ?? null),
+      ...(survey?.families(prefix) ?? []),
       ...process.families(),
     ]
   }

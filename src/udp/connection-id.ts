@@ -16,8 +16,6 @@ import { createHash } from 'node:crypto'
 import { macWords } from '../memory/half-sip-hash.ts'
 import type { Peer } from '../swarm/peer.ts'
 
-export const SECRET_BYTES = 32
-
 /** Seconds that one key serves, as a power of two; `max_connection_age` has to stay below it. */
 const KEY_SHIFT = 12
 const KEY_SLOTS = 4

@@ -54,8 +54,6 @@ export interface RequestWorkerData extends WorkerStart {
   readonly counters: SharedArrayBuffer
   /** Its slot among all workers' counters. */
   readonly countersSlot: number
-  /** Tests only: throw once the first request has been served. */
-  readonly fault: boolean
 }
 
 export function runRequestWorker(data: RequestWorkerData): void {

@@ -71,8 +71,6 @@ export interface SocketWorkerData extends WorkerStart {
   readonly accessList: AccessListData
   readonly updates: UpdateSource
   readonly counters: SharedArrayBuffer
-  /** Tests only: throw once the first packet has been served. */
-  readonly fault: boolean
 }
 
 export function runSocketWorker(data: SocketWorkerData): void {

@@ -27,7 +27,7 @@ export function udpFigures(watch: Watch): ProtocolFigures {
       ...swarmFamilies(reading),
     ]
   }
-  return { prefix: 'tracker_udp', families, charts: CHARTS, breakdowns: BREAKDOWNS }
+  return { families, charts: CHARTS, breakdowns: BREAKDOWNS }
 }
 
 function trafficFamilies(reading: Reading): MetricFamily[] {

@@ -1,37 +1,36 @@
-// The WebTorrent tracker: reads the certificate, reserves memory, holds the ports, starts workers; the
-// rest of its life is that of every tracker (tracker/tracker.ts). Called by bin/aquatic_ws.ts with valid
-// settings. Runs in the main thread, which serves no connections.
+// WebTorrent as a protocol of a tracker: reads the certificate, holds the ports, starts its workers, says
+// what can change while they serve. Made by the tracker (tracker/tracker.ts) of bin/aquatic_ws.ts, in the
+// main thread. Owns what its workers share beside the swarms.
 import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../access-list/list.ts'
-import { Census, fromSwarms } from '../census/census.ts'
-import { type RunContext, StartError } from '../config/cli.ts'
+import type { SocketAddress } from '../config/address.ts'
+import { StartError } from '../config/cli.ts'
+import { writeStderr } from '../config/output.ts'
 import { counted } from '../config/quantities.ts'
-import { type LogAddresses, logFor, setLog, writeNotice } from '../log/log.ts'
+import { type LogAddresses, logFor, writeNotice } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import { OpenDescriptors } from '../os/descriptors.ts'
 import type { Identity } from '../os/privileges.ts'
 import { descriptorLimit, giveListeners } from '../os/tcp-port.ts'
-import { CountState } from '../persistence/count-state.ts'
-import type { Keeper } from '../persistence/keeper.ts'
-import { identityFor } from '../process/privileges.ts'
 import { signals } from '../process/signals.ts'
-import { faultAskedOf, newHeartbeat } from '../process/workers.ts'
+import type { TroubleSource } from '../process/troubles.ts'
+import type { OwnStart, WorkerGroup } from '../process/workers.ts'
 import { createConnectionStates } from '../swarm/connections.ts'
 import { NOTHING_KEPT } from '../swarm/kept-counts.ts'
-import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
-import { reserveSwarms } from '../swarm/reserve.ts'
-import { openKeeper, Tracker, type TrackerStart } from '../tracker/tracker.ts'
+import type { Protocol, ProtocolType, TrackerProcess } from '../tracker/protocol.ts'
+import type { TrackerProgram } from '../tracker/tracker.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
 import { CertificateChange } from './certificate-change.ts'
 import { type WorkerReport, writeReport } from './client-reports.ts'
-import { type WsConfig, wsSettings } from './config.ts'
+import { type WsConfig, wsProgram } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
 import { COUNTER_WORDS } from './counters.ts'
 import { DRAIN_SECONDS } from './drain.ts'
 import type { ExchangeEnds } from './exchange.ts'
 import { createExchange, portsOf } from './exchange-rings.ts'
+import { askForScrape } from './health-check.ts'
 import { findAddresses, type Listening } from './listen.ts'
 import {
   GUARD_DESCRIPTORS,
@@ -39,11 +38,11 @@ import {
   ListenerGuard,
   type PortQuestion,
 } from './listener-guard.ts'
-import { canApply, workerSettings } from './reload.ts'
+import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'
 import { createRequestLimits } from './request-limits.ts'
-import type { SocketWorkerData } from './socket-worker.ts'
-import { readTlsFiles, type TlsFiles, tlsWarnings } from './tls.ts'
+import type { ReloadMessage, SocketWorkerData } from './socket-worker.ts'
+import { checkTls, readTlsFiles, type TlsFiles, tlsWarnings } from './tls.ts'
 import { TlsError } from './tls-file.ts'
 import { wsFigures } from './view.ts'
 import { Watch } from './watch.ts'
@@ -57,31 +56,33 @@ const OWN_DESCRIPTORS = 32
 const HANDSHAKE_DESCRIPTORS = 48
 const OTHER_DESCRIPTORS = OWN_DESCRIPTORS + GUARD_DESCRIPTORS + HANDSHAKE_DESCRIPTORS
 
-const NAME = 'aquatic_ws'
 const log = logFor('ws')
 
-export async function runWsTracker(
-  config: WsConfig,
-  version: string,
-  entry: URL,
-  context: RunContext<typeof wsSettings.schema>,
-): Promise<void> {
-  signals.opening()
-  setLog(config.log_level, config.log_format)
-  const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
-  const identity = identityFor(config.privileges)
-  const tls = config.network.use_tls ? tlsForStart(config) : null
-  const swarms = reserveSwarms(config.limits, workers, WS_KINDS)
-  const { keeper, counts } = await keep(config, swarms, identity)
-  const listening = findAddresses(config.network, keeper?.takesOver === true)
-  const start = { config, entry, swarms, identity, keeper, counts, listening, workers, tls }
-  await new WsTracker(start).serve(version, context)
+const wsProtocol: ProtocolType<WsConfig> = {
+  kinds: WS_KINDS,
+  check: ({ network }) => checkTls(network, (text) => writeStderr(`${wsProgram.name}: ${text}\n`)),
+  healthQuestion: ({ network }) => {
+    return (address) => askForScrape(address, network.use_tls, network.proxy_header)
+  },
+  prepare: (config) => {
+    const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
+    const tls = config.network.use_tls ? tlsForStart(config) : null
+    return { swarmWorkers: workers, open: (process) => new WsProtocol(process, workers, tls) }
+  },
+}
+
+export const wsTracker: TrackerProgram<typeof wsProgram.settings.schema> = {
+  ...wsProgram,
+  subsystem: 'ws',
+  metricPrefix: 'tracker_ws',
+  protocols: [wsProtocol],
 }
 
 function tlsForStart({ network }: WsConfig): TlsFiles {
   try {
-    const files = readTlsFiles(network, (text) => writeNotice('info', `${NAME}: ${text}`))
-    for (const text of tlsWarnings(files)) writeNotice('warn', `aquatic_ws: warning: ${text}`)
+    const files = readTlsFiles(network, (text) => writeNotice('info', `${wsProgram.name}: ${text}`))
+    for (const text of tlsWarnings(files))
+      writeNotice('warn', `${wsProgram.name}: warning: ${text}`)
     return files
   } catch (error) {
     if (error instanceof TlsError) throw new StartError(error.message)
@@ -89,67 +90,51 @@ function tlsForStart({ network }: WsConfig): TlsFiles {
   }
 }
 
-/** Reads what was kept over the restart; both are null when nothing is. */
-async function keep(
-  config: WsConfig,
-  buffers: SwarmBuffers,
-  identity: Identity | null,
-): Promise<{ keeper: Keeper | null; counts: CountState | null }> {
-  if (config.persistence.path === '') return { keeper: null, counts: null }
-  const { count_downloads } = config.protocol
-  const swarms = attachSwarms(buffers, count_downloads)
-  const counts = new CountState(swarms, count_downloads, config.limits.max_torrents)
-  return { keeper: await openKeeper(config, counts, identity), counts }
-}
-
 /** As many as the settings allow, and the system: connections beyond its limit would fail one by one. */
-function connectionLimit({ limits }: WsConfig): number {
+function connectionLimit({ limits }: WsConfig, name: string): number {
   const allowed = descriptorLimit() - OTHER_DESCRIPTORS
   if (allowed >= limits.max_connections) return limits.max_connections
   const possible = Math.max(1, allowed)
   writeNotice(
     'warn',
-    `${NAME}: warning: at most ${counted(possible, 'connection')} instead of [limits] max_connections = ` +
+    `${name}: warning: at most ${counted(possible, 'connection')} instead of [limits] max_connections = ` +
       `${limits.max_connections}: raise the system's limit on open files (ulimit -n, LimitNOFILE)`,
   )
   return possible
 }
 
-interface WsStart extends TrackerStart<typeof wsSettings.schema> {
-  readonly listening: Listening
-  readonly workers: number
-  readonly tls: TlsFiles | null
-  /** What the keeper keeps, if there is one. */
-  readonly counts: CountState | null
-}
-
-class WsTracker extends Tracker<typeof wsSettings.schema> {
-  protected readonly watch: Watch
-  protected readonly census: Census | null
-  private readonly own: WsStart
+class WsProtocol implements Protocol<WsConfig> {
+  readonly liveSettings = LIVE_SETTINGS
+  readonly addresses: readonly SocketAddress[]
+  readonly figures: ProtocolFigures
+  readonly summary: string
+  private readonly process: TrackerProcess<WsConfig>
+  private readonly listening: Listening
+  private readonly workers: WorkerGroup
+  private readonly watch: Watch
   private readonly certificates: CertificateChange
   private logAddresses: LogAddresses
   private readonly exchange: readonly (ExchangeEnds | null)[]
   private readonly guard: ListenerGuard
-  private readonly shared: Omit<
-    SocketWorkerData,
-    'index' | 'heartbeat' | 'exchange' | 'accessList' | 'fault'
-  >
+  /** What all workers start with. */
+  private readonly shared: Omit<OwnStart<SocketWorkerData>, 'index' | 'exchange' | 'accessList'>
 
-  constructor(start: WsStart) {
-    const { config, swarms, listening, tls, workers, counts } = start
-    super(NAME, wsSettings.schema, log, start)
-    this.own = start
+  constructor(process: TrackerProcess<WsConfig>, workers: number, tls: TlsFiles | null) {
+    const { config, swarms } = process
+    this.process = process
+    this.listening = findAddresses(config.network, process.takesOver)
+    this.addresses = this.listening.addresses
+    this.summary = `${tls === null ? 'ws' : 'wss'}, ${counted(workers, 'socket worker')}`
     this.logAddresses = config.log_addresses
+    this.workers = process.newWorkers({
+      heard: (message) => this.heard(message as WorkerReport),
+      drainMilliseconds: DRAIN_MILLISECONDS,
+    })
     this.certificates = new CertificateChange(config.network, workers, log, (certificates) =>
-      this.workers.tell({ certificates }),
+      this.tell({ certificates }),
     )
     const counters = counterSlots(workers, COUNTER_WORDS)
-    const maxConnections = connectionLimit(config)
-    const [key0, key1] = randomFillSync(new Int32Array(2))
-    this.census = config.statistics.peer_clients
-      ? new Census(fromSwarms(attachSwarms(swarms, config.protocol.count_downloads)))
-      : null
+    const maxConnections = connectionLimit(config, process.name)
     this.exchange = createExchange(workers, {
       messageBytesMax: config.network.websocket_max_message_size,
       maxOffers: config.protocol.max_offers,
@@ -161,112 +146,123 @@ class WsTracker extends Tracker<typeof wsSettings.schema> {
       counters,
       swarms,
       this.exchange.flatMap((ends) => ends?.inRings ?? []),
-      this.census,
+      process.census,
     )
-    counts?.onChange((keptCounts) => this.workers.tell({ keptCounts }))
-    this.shared = {
-      role: 'socket',
-      state: this.workers.state,
+    this.shared = sharedStart({
+      process,
+      listening: this.listening,
       workers,
-      addresses: listening.servers,
       tls,
-      swarms,
-      keptCounts: counts?.kept ?? NOTHING_KEPT,
-      connections: createConnectionStates(workers, maxConnections),
-      limits: createConnectionLimits(maxConnections),
-      requestLimits: createRequestLimits(),
       counters,
-      signalKeys: { key0, key1 },
-      messageBytesMax: config.network.websocket_max_message_size,
-      countDownloads: config.protocol.count_downloads,
-      ...workerSettings(config, maxConnections, workers),
-    }
+      maxConnections,
+    })
+    process.keptCounts?.onChange((keptCounts) => this.tell({ keptCounts }))
     this.guard = this.newGuard(this.shared)
+    this.figures = wsFigures(this.watch, this.guard)
   }
 
-  protected async startWorkers(): Promise<void> {
+  async startWorkers(): Promise<void> {
     await Promise.all(this.exchange.map((exchange, index) => this.startWorker(index, exchange)))
   }
 
-  protected workersServe(): void {
-    this.own.listening.release()
+  begin(): void {
+    this.listening.release()
     this.guard.start()
-    this.troubles.add(...this.guard.troubles())
-    this.workers.onStop(() => this.guard.stop())
+    this.watch.start()
     signals.on('SIGUSR1', () => {
       // One that stops has closed its ports: it must not open them again, beside the one that has its place.
-      if (this.workers.areServing() && this.certificates.begin()) this.guard.suspend()
+      if (this.process.isServing() && this.certificates.begin()) this.guard.suspend()
     })
+  }
+
+  end(): void {
+    this.watch.stop()
+    this.guard.stop()
+  }
+
+  troubles(): readonly TroubleSource[] {
+    return [...this.guard.troubles(), ...this.watch.troubles()]
   }
 
   private newGuard(rules: GuardRules): ListenerGuard {
     const limit = descriptorLimit()
     const options = {
-      ports: this.own.listening.servers.map(({ port }) => port),
+      ports: this.listening.servers.map(({ port }) => port),
       descriptors: new OpenDescriptors(limit),
       limit,
       workers: this.shared.workers,
       connections: () => this.watch.read().connections,
-      ask: (portQuestion: PortQuestion) => this.workers.tell({ portQuestion }),
+      ask: (portQuestion: PortQuestion) => this.tell({ portQuestion }),
     }
     return new ListenerGuard(options, rules)
   }
 
-  protected sendAccessList(accessList: AccessListData): void {
-    this.workers.tell({ accessList })
+  sendAccessList(accessList: AccessListData): void {
+    this.tell({ accessList })
   }
 
-  protected figures(): ProtocolFigures {
-    return wsFigures(this.watch, this.guard)
+  configure(config: WsConfig): void {
+    this.logAddresses = config.log_addresses
+    this.watch.configure(config)
+    const { maxConnections, workers } = this.shared
+    const settings = workerSettings(config, maxConnections, workers)
+    this.guard.configure(settings)
+    this.tell({ settings })
   }
 
-  protected summary(): string {
-    const { tls, workers } = this.own
-    const count = counted(workers, 'socket worker')
-    return `${tls === null ? 'ws' : 'wss'}, ${count}`
+  /** With the sockets: only their owner can open the port again for new certificates. */
+  giveTo(identity: Identity): void {
+    const { config, name } = this.process
+    const ports = this.listening.servers.map(({ port }) => port)
+    const problems = config.network.use_tls ? reloadProblems(config, ports, identity) : []
+    for (const problem of problems) writeNotice('warn', `${name}: warning: ${problem}`)
+    giveListeners(ports, identity)
   }
 
-  protected canApply(path: string, after: WsConfig): boolean {
-    return canApply(this.config, path, after)
+  private tell(message: ReloadMessage): void {
+    this.workers.tell(message)
   }
 
-  protected override heard(message: unknown): void {
-    const report = message as WorkerReport
+  private heard(report: WorkerReport): void {
     if ('certificates' in report) {
       if (this.certificates.answered(report.certificates)) this.guard.listenersChanged()
     } else if ('ports' in report) this.guard.answered(report)
     else writeReport(report, this.logAddresses, log)
   }
 
-  protected apply(config: WsConfig): void {
-    this.logAddresses = config.log_addresses
-    const { maxConnections, workers } = this.shared
-    const settings = workerSettings(config, maxConnections, workers)
-    this.guard.configure(settings)
-    this.workers.tell({ settings })
-  }
-
-  /** Clients go to the other process as their connections end. */
-  protected override giveWay(): void {
-    this.workers.drain(DRAIN_MILLISECONDS)
-  }
-
-  /** With the sockets: only their owner can open the port again for new certificates. */
-  protected override becomeOther(identity: Identity): void {
-    const { config } = this
-    const ports = this.own.listening.servers.map(({ port }) => port)
-    const problems = config.network.use_tls ? reloadProblems(config, ports, identity) : []
-    for (const problem of problems) writeNotice('warn', `${NAME}: warning: ${problem}`)
-    giveListeners(ports, identity)
-    super.becomeOther(identity)
-  }
-
   private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {
-    const heartbeat = newHeartbeat()
-    const fault = faultAskedOf('socket', index)
-    return this.workers.start(
-      { ...this.shared, index, heartbeat, exchange, accessList: this.accessList.list, fault },
-      portsOf(exchange),
-    )
+    const accessList = this.process.accessList()
+    const data = { ...this.shared, index, exchange, accessList }
+    return this.workers.start<SocketWorkerData>(data, portsOf(exchange))
+  }
+}
+
+interface SharedParts {
+  readonly process: TrackerProcess<WsConfig>
+  readonly listening: Listening
+  readonly workers: number
+  readonly tls: TlsFiles | null
+  readonly counters: SharedArrayBuffer
+  readonly maxConnections: number
+}
+
+function sharedStart({ process, listening, workers, tls, counters, maxConnections }: SharedParts) {
+  const { config, swarms, keptCounts } = process
+  const [key0, key1] = randomFillSync(new Int32Array(2))
+  return {
+    role: 'socket',
+    workers,
+    addresses: listening.servers,
+    tls,
+    swarms,
+    keptCounts: keptCounts?.kept ?? NOTHING_KEPT,
+    connections: createConnectionStates(workers, maxConnections),
+    limits: createConnectionLimits(maxConnections),
+    requestLimits: createRequestLimits(),
+    counters,
+    signalKeys: { key0, key1 },
+    messageBytesMax: config.network.websocket_max_message_size,
+    countDownloads: config.protocol.count_downloads,
+    ...workerSettings(config, maxConnections, workers),
   }
 }

@@ -1,47 +1,34 @@
-// Which settings of aquatic_ws can change while it runs, and in what form workers get them. Used by
+// Which settings of WebTorrent can change while a tracker runs, and in what form workers get them. Used by
 // main.ts. Owns nothing.
+import { liveSettings, upToStart } from '../tracker/live-settings.ts'
 import type { WsConfig } from './config.ts'
 import type { RequestSettings } from './handle.ts'
 import type { HousekeepingSettings } from './housekeeping.ts'
 import type { RequestRates } from './request-limits.ts'
 import type { BacklogLimits } from './send.ts'
 
-const LIVE: ReadonlySet<string> = new Set([
-  'log_level',
-  'log_format',
-  'log_addresses',
-  'protocol.peer_announce_interval',
-  'protocol.interval_jitter',
-  'statistics.interval',
-  'access_list.mode',
-  'access_list.path',
-  'cleaning.interval',
-  'cleaning.max_peer_age',
-  'cleaning.max_connection_age',
-  'cleaning.max_offer_age',
-  'cleaning.ping_interval_seconds',
-  'limits.max_torrents_per_connection',
-  'limits.max_peer_ids_per_torrent',
-  'limits.max_connections_per_ip',
-  'source_limits.connection_requests_per_second',
-  'source_limits.requests_per_second',
-  'limits.max_backlog_bytes',
-  'limits.max_total_backlog_bytes',
-  'persistence.interval_minutes',
-  'scrape_export.cleanings',
-  'network.trusted_proxies',
-  'network.proxy_header',
-  'network.allowed_origins',
-])
-
-/** Memory was made for the values of the start: these may be lowered, and raised again up to there. */
-const BOUNDED_BY_START: ReadonlyMap<string, (config: WsConfig) => number> = new Map([
-  ['limits.max_torrents', ({ limits }) => limits.max_torrents],
-  ['limits.max_peers', ({ limits }) => limits.max_peers],
-  ['limits.max_connections', ({ limits }) => limits.max_connections],
-  ['protocol.max_offers', ({ protocol }) => protocol.max_offers],
-  ['protocol.max_scrape_torrents', ({ protocol }) => protocol.max_scrape_torrents],
-])
+export const LIVE_SETTINGS = liveSettings<WsConfig>(
+  [
+    'cleaning.max_connection_age',
+    'cleaning.max_offer_age',
+    'cleaning.ping_interval_seconds',
+    'limits.max_torrents_per_connection',
+    'limits.max_peer_ids_per_torrent',
+    'limits.max_connections_per_ip',
+    'limits.max_backlog_bytes',
+    'limits.max_total_backlog_bytes',
+    'source_limits.connection_requests_per_second',
+    'source_limits.requests_per_second',
+    'network.trusted_proxies',
+    'network.proxy_header',
+    'network.allowed_origins',
+  ],
+  {
+    'limits.max_connections': upToStart(({ limits }) => limits.max_connections),
+    'protocol.max_offers': upToStart(({ protocol }) => protocol.max_offers),
+    'protocol.max_scrape_torrents': upToStart(({ protocol }) => protocol.max_scrape_torrents),
+  },
+)
 
 /** What a worker takes over while it runs. */
 export interface WorkerSettings {
@@ -58,12 +45,6 @@ export interface WorkerSettings {
   readonly reports: boolean
   readonly cleaningInterval: number
   readonly maxPeerAge: number
-}
-
-/** `start`: the settings that memory was reserved for. */
-export function canApply(start: WsConfig, path: string, after: WsConfig): boolean {
-  const bound = BOUNDED_BY_START.get(path)
-  return bound === undefined ? LIVE.has(path) : bound(after) <= bound(start)
 }
 
 /** `maxConnections`: as many as there is memory for. `workers`: that share what is for all. */

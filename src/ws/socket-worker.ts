@@ -83,8 +83,6 @@ export interface SocketWorkerData extends WorkerStart, WorkerSettings {
   readonly exchange: ExchangeEnds | null
   readonly accessList: AccessListData
   readonly counters: SharedArrayBuffer
-  /** Tests only: throw once the first message has been served. */
-  readonly fault: boolean
 }
 
 export interface ServerAddress {

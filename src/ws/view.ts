@@ -33,7 +33,7 @@ export function wsFigures(watch: Watch, guard: GuardFigures): ProtocolFigures {
       ...swarmFamilies(reading),
     ]
   }
-  return { prefix: 'tracker_ws', families, charts: CHARTS, breakdowns: BREAKDOWNS }
+  return { families, charts: CHARTS, breakdowns: BREAKDOWNS }
 }
 
 function messageFamilies(reading: Reading): MetricFamily[] {

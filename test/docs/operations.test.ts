@@ -3,10 +3,11 @@ import { expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultsOf, entriesOf, titleOf } from '../../src/config/schema.ts'
+import { canApply } from '../../src/tracker/live-settings.ts'
 import { udpProgram, udpSettings } from '../../src/udp/config.ts'
-import { canApply as canApplyUdp } from '../../src/udp/reload.ts'
+import { LIVE_SETTINGS as UDP_LIVE } from '../../src/udp/reload.ts'
 import { wsProgram, wsSettings } from '../../src/ws/config.ts'
-import { canApply as canApplyWs } from '../../src/ws/reload.ts'
+import { LIVE_SETTINGS as WS_LIVE } from '../../src/ws/reload.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 const udp = defaultsOf(udpSettings.schema)
@@ -27,9 +28,12 @@ test('what changes while a tracker runs, and what needs a restart, is what the t
   const wrong = [
     ...entriesOf(udpSettings.schema).map(({ path }) => ({
       path,
-      now: canApplyUdp(udp, path, udp),
+      now: canApply(path, udp, udp, [UDP_LIVE]),
     })),
-    ...entriesOf(wsSettings.schema).map(({ path }) => ({ path, now: canApplyWs(ws, path, ws) })),
+    ...entriesOf(wsSettings.schema).map(({ path }) => ({
+      path,
+      now: canApply(path, ws, ws, [WS_LIVE]),
+    })),
   ].filter(({ path, now }) => {
     const table = now ? live : restart
     const [section, name = section] = path.split('.')

@@ -12,7 +12,6 @@ import { signals } from '../../src/process/signals.ts'
 import {
   beat,
   mustStop,
-  newHeartbeat,
   provokeFault,
   STOP_MESSAGE,
   sayReady,
@@ -38,18 +37,16 @@ if (isMainThread) {
       return last === 'never' ? new Promise(() => {}) : Promise.resolve(last === 'done')
     })
   }
-  const { state } = workers
+  const group = workers.group()
   const locks = new SharedArrayBuffer(4)
   const starts = ['waiting', 'blocking'].flatMap((role) =>
     [0, 1].map((index) =>
-      workers.start({
+      group.start({
         role,
         index,
-        state,
-        heartbeat: newHeartbeat(),
         wrong: index === 1 ? wrong : 'none',
         locks,
-      } as WorkerStart),
+      } as Pick<WorkerStart, 'role' | 'index'>),
     ),
   )
   await Promise.all(starts)

@@ -1,6 +1,6 @@
 // [statistics] peer_clients of aquatic_udp: who is counted, in every way that workers run.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { sampleClients } from '../../src/census/census.ts'
+import { Census, fromSample, sampleClients } from '../../src/census/census.ts'
 import { clientsFigures } from '../../src/census/view.ts'
 import { clockSeconds, readClock } from '../../src/os/clock.ts'
 import { announceRequest, infoHash, STOPPED } from '../support/packets.ts'
@@ -17,7 +17,8 @@ const TR = Buffer.from('-TR4050-abcdefghijkl')
 
 function counting(requestWorkers: number, maxPeers = 1000) {
   readClock()
-  const { sample: clients, census } = sampleClients(1200)
+  const { sample: clients, reader } = sampleClients(1200)
+  const census = new Census(fromSample(reader))
   const harness = new UdpHarness({ requestWorkers, maxPeers, clients, now: clockSeconds() })
   const counted = async () => {
     await census.run()

@@ -1,0 +1,54 @@
+// A tracker as an executable: what bin/ hands to the command line. Owns nothing.
+import type { CheckFindings, Executable } from '../config/cli.ts'
+import type { Relative } from '../config/load.ts'
+import type { Schema } from '../config/schema.ts'
+import { confineStart } from '../process/confine.ts'
+import { checkHealth, HEALTH_CHECK } from '../process/health-check.ts'
+import { checkTracker } from './check.ts'
+import { runTracker, type TrackerConfig, type TrackerProgram } from './tracker.ts'
+
+/** `entry`: the file that workers run. */
+export function trackerExecutable<S extends Schema>(
+  program: TrackerProgram<S>,
+  relatives: readonly Relative[],
+  version: string,
+  entry: URL,
+): Executable<S> {
+  const { protocols } = program
+  return {
+    ...program,
+    relatives,
+    check: async (given) => {
+      const config = given as TrackerConfig<S>
+      const found = [await checkTracker(config), ...protocols.map((each) => each.check(config))]
+      return together(found)
+    },
+    prepare: (config, start) => confineStart((config as TrackerConfig<S>).privileges, start),
+    run: (given, context) => {
+      const config = given as TrackerConfig<S>
+      const seconds = context.values.get(HEALTH_CHECK.name)
+      return seconds === undefined
+        ? runTracker(program, { config, version, entry, context })
+        : askAll(program, config, seconds)
+    },
+  }
+}
+
+/** Returns the exit code. */
+async function askAll<S extends Schema>(
+  { protocols }: TrackerProgram<S>,
+  config: TrackerConfig<S>,
+  seconds: string,
+): Promise<number> {
+  const asked = protocols.map((protocol) =>
+    checkHealth(config.network, seconds, protocol.healthQuestion(config)),
+  )
+  return Math.max(...(await Promise.all(asked)))
+}
+
+function together(found: readonly CheckFindings[]): CheckFindings {
+  return {
+    problems: found.flatMap(({ problems }) => problems),
+    warnings: found.flatMap(({ warnings }) => warnings),
+  }
+}

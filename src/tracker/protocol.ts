@@ -1,0 +1,84 @@
+// What a protocol is to the tracker that serves it (tracker.ts), and what the tracker has for all its
+// protocols. Implemented by main.ts of each protocol. What protocols share in one process is never made by
+// one of them: swarms, access list, what is kept over a restart, the census of clients come from the process.
+import type { AccessListData } from '../access-list/list.ts'
+import type { Census } from '../census/census.ts'
+import type { ClientSampleData } from '../census/sample.ts'
+import type { SocketAddress } from '../config/address.ts'
+import type { CheckFindings } from '../config/cli.ts'
+import type { Identity } from '../os/privileges.ts'
+import type { CountState } from '../persistence/count-state.ts'
+import type { Ask } from '../process/health-check.ts'
+import type { TroubleSource } from '../process/troubles.ts'
+import type { GroupOptions, WorkerGroup } from '../process/workers.ts'
+import type { PeerKindName } from '../swarm/layout.ts'
+import type { SwarmBuffers } from '../swarm/memory.ts'
+import type { LiveSettings } from './live-settings.ts'
+import type { ProtocolFigures } from './view.ts'
+
+/** A protocol that is not served yet: `C` are the settings that it needs. */
+export interface ProtocolType<C> {
+  /** Of the peers that it brings into the swarms. */
+  readonly kinds: readonly PeerKindName[]
+  /** For --check: what a start would refuse beside its addresses. */
+  check(config: C): CheckFindings
+  /** For --health-check: asks as a client would. */
+  healthQuestion(config: C): Ask
+  /** The begin of a start: reads what has to be right before anything is reserved or opened. */
+  prepare(config: C): ProtocolPlan<C>
+}
+
+export interface ProtocolPlan<C> {
+  /** So many of its threads use the swarms. */
+  readonly swarmWorkers: number
+  /** Opens its addresses, and makes what its workers share. */
+  open(process: TrackerProcess<C>): Protocol<C>
+}
+
+/** What the process has for its protocols. */
+export interface TrackerProcess<C> {
+  /** Of the executable. */
+  readonly name: string
+  /** As of the start. */
+  readonly config: C
+  readonly swarms: SwarmBuffers
+  /** The main thread walks through all torrents now and then: their owners have to lock them. */
+  readonly walksThroughSwarms: boolean
+  /** Another process serves on these addresses, whose place this one takes. */
+  readonly takesOver: boolean
+  /** Kept over a restart, where anything is. */
+  readonly secret: Uint8Array
+  /** Completed downloads of before a restart; null where nothing is kept. */
+  readonly keptCounts: CountState | null
+  /** Who is counted by a sample of the announces, where clients are counted. */
+  readonly clientSample: ClientSampleData | null
+  readonly census: Census | null
+  /** In force now; changes come by `Protocol.sendAccessList`. */
+  accessList(): AccessListData
+  newWorkers(options?: GroupOptions): WorkerGroup
+  /** All workers serve, and nobody has asked for the stop. */
+  isServing(): boolean
+}
+
+export interface Protocol<C> {
+  /** Where it listens, with the ports that the system chose. */
+  readonly addresses: readonly SocketAddress[]
+  /** Settings of its own that can change while it runs. */
+  readonly liveSettings: LiveSettings<C>
+  readonly figures: ProtocolFigures
+  /** For the line that tells of the start. */
+  readonly summary: string
+  /** Resolves once all its workers serve. */
+  startWorkers(): Promise<void>
+  /** All workers of the process serve. */
+  begin(): void
+  /** The stop begins. */
+  end(): void
+  /** What it sees going wrong, once it has begun. */
+  troubles(): readonly TroubleSource[]
+  sendAccessList(list: AccessListData): void
+  /** Puts settings in force, of which those at `paths` have changed. */
+  configure(config: C, paths: ReadonlySet<string>): void
+  /** The process is about to become another user: what only an owner may do has to be that user's. */
+  giveTo?(identity: Identity): void
+}
