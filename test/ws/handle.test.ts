@@ -6,7 +6,7 @@ import { attachSwarms, createSwarmMemory } from '../../src/swarm/memory.ts'
 import { addressKey } from '../../src/ws/client-address.ts'
 import { ClientReports } from '../../src/ws/client-reports.ts'
 import { Connections, type Socket } from '../../src/ws/connection.ts'
-import { COUNTER_COUNT, COUNTERS, type CounterName } from '../../src/ws/counters.ts'
+import { COUNTER_COUNT, STORED_COUNTERS, type StoredCounter } from '../../src/ws/counters.ts'
 import { Handler } from '../../src/ws/handle.ts'
 import { createRequestLimits, RequestLimits } from '../../src/ws/request-limits.ts'
 import { Sender } from '../../src/ws/send.ts'
@@ -49,7 +49,7 @@ function makeHandler() {
     const send = (message: unknown) => handler.message(connection, JSON.stringify(message))
     return { connection, socket, send }
   }
-  const count = (name: CounterName) => counts[COUNTERS.indexOf(name)]
+  const count = (name: StoredCounter) => counts[STORED_COUNTERS.indexOf(name)]
   return { open, count }
 }
 
