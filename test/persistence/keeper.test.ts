@@ -1,6 +1,6 @@
 // When the keeper writes which file. What a take-over changes in it, hand-over.test.ts tells.
 import { describe, expect, setDefaultTimeout, spyOn, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { signals } from '../../src/process/signals.ts'
 import { inFolder } from '../support/folder.ts'
@@ -212,6 +212,40 @@ describe('what a killed process left of a write', () => {
       await open(folder, new TestState(), true)
       expect(existsSync(path)).toBe(true)
     }))
+})
+
+describe('at the start', () => {
+  const NAMES = ['key', 'snapshot', 'rest']
+
+  test('each file is read, in this order', () =>
+    inFolder(async (folder) => {
+      for (const name of NAMES) writeFileSync(join(folder, `test.${name}`), name)
+      const state = new TestState()
+      await open(folder, state)
+      expect(state.loaded).toEqual(NAMES)
+    }))
+
+  test.each(NAMES)('a damaged %s is set aside, and the others are read', (damaged) =>
+    inFolder(async (folder) => {
+      for (const name of NAMES) {
+        writeFileSync(join(folder, `test.${name}`), name === damaged ? 'damaged' : name)
+      }
+      const state = new TestState()
+      await open(folder, state)
+      expect(state.loaded).toEqual(NAMES.filter((name) => name !== damaged))
+      expect(existsSync(join(folder, `test.${damaged}`))).toBe(false)
+      expect(readFileSync(join(folder, `test.${damaged}.refused`), 'utf8')).toBe('damaged')
+    }),
+  )
+
+  test.each(NAMES)('a %s that cannot be read stops it', (name) =>
+    inFolder(async (folder) => {
+      mkdirSync(join(folder, `test.${name}`))
+      await expect(open(folder, new TestState())).rejects.toThrow(
+        `cannot read ${join(folder, `test.${name}`)}: `,
+      )
+    }),
+  )
 })
 
 describe('a folder in use', () => {

@@ -4,9 +4,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { logFor } from '../../src/log/log.ts'
+import { SnapshotRefused } from '../../src/persistence/block-reader.ts'
 import { SnapshotStopped } from '../../src/persistence/block-writer.ts'
 import { Folder } from '../../src/persistence/folder.ts'
-import { Keeper, type State, type WriteRequest } from '../../src/persistence/keeper.ts'
+import {
+  Keeper,
+  type State,
+  type UseFile,
+  type WriteRequest,
+} from '../../src/persistence/keeper.ts'
 import { LineSocket } from '../../src/persistence/line-socket.ts'
 import { signals } from '../../src/process/signals.ts'
 import { inFolder } from '../support/folder.ts'
@@ -31,7 +37,9 @@ export class TestState implements State {
   /** Writes end by themselves. */
   isQuick = false
 
-  open(): void {}
+  open(use: UseFile): void {
+    use('key', (path) => this.load(path))
+  }
 
   begin(): Promise<void> {
     return this.work('begin')
@@ -39,7 +47,9 @@ export class TestState implements State {
 
   load(path: string): string | null {
     if (!existsSync(path)) return null
-    this.loaded.push(readFileSync(path, 'utf8'))
+    const text = readFileSync(path, 'utf8')
+    if (text === 'damaged') throw new SnapshotRefused('is damaged')
+    this.loaded.push(text)
     return 'something'
   }
 
