@@ -43,7 +43,7 @@ import {
   FITS,
   MemberLimits,
   type MemberMaxima,
-  setPeer,
+  setMember,
   TOO_MANY_TORRENTS,
 } from './member-limits.ts'
 import { MEMBER_PEER_ID, MEMBER_WORDS, Memberships } from './memberships.ts'
@@ -98,7 +98,7 @@ export class Handler {
   settings: RequestSettings
   private readonly counts: Int32Array
   readonly request: Request
-  private readonly announcing = new Announce()
+  private readonly announcement = new Announce()
   private readonly receivers: Int32Array
   private readonly scraper: Scraper
   private readonly memberLimits: MemberLimits
@@ -167,7 +167,7 @@ export class Handler {
     if (memberships === null) return
     for (let i = 0; i < memberships.count; i++) {
       const at = i * MEMBER_WORDS
-      this.leave(connection, memberships.words, at, memberships.words, at + MEMBER_PEER_ID)
+      this.leave(connection, memberships.words, at, at + MEMBER_PEER_ID)
     }
     connection.memberships = null
   }
@@ -221,19 +221,16 @@ export class Handler {
   }
 
   private announceTo(table: Table, hash: number, connection: Connection): number {
-    const { request } = this
+    const { request, announcement } = this
     const { ids } = request
-    const { announcing } = this
-    announcing.source = ids
-    announcing.infoHash = INFO_HASH
-    announcing.hash = hash
-    setPeer(announcing.peer, connection, ids, PEER_ID)
-    announcing.seeder = request.seeder
-    announcing.completed = request.event === EVENT_COMPLETED
-    announcing.wanted = request.offerCount * CANDIDATES_PER_OFFER
-    announcing.now = this.now
-    const status = this.swarms.announce(table, announcing)
-    if (announcing.joined) {
+    setMember(announcement, connection, ids, INFO_HASH, PEER_ID)
+    announcement.hash = hash
+    announcement.seeder = request.seeder
+    announcement.completed = request.event === EVENT_COMPLETED
+    announcement.wanted = request.offerCount * CANDIDATES_PER_OFFER
+    announcement.now = this.now
+    const status = this.swarms.announce(table, announcement)
+    if (announcement.joined) {
       connection.memberships ??= new Memberships()
       connection.memberships.add(ids, INFO_HASH, ids, PEER_ID)
     }
@@ -264,7 +261,7 @@ export class Handler {
   private stop(connection: Connection): void {
     const { request, swarms } = this
     const { ids } = request
-    this.leave(connection, ids, INFO_HASH, ids, PEER_ID)
+    this.leave(connection, ids, INFO_HASH, PEER_ID)
     connection.memberships?.remove(ids, INFO_HASH, ids, PEER_ID)
     this.counts[RESPONSES_ANNOUNCE]++
     const { seeders, leechers } = swarms
@@ -301,21 +298,13 @@ export class Handler {
     this.sender.send(connection, this.scraper.response(request))
   }
 
-  private leave(
-    connection: Connection,
-    hashes: Int32Array,
-    hashAt: number,
-    peers: Int32Array,
-    peerAt: number,
-  ): void {
-    const { swarms, announcing } = this
-    const hash = hashInfoHash(swarms.websocket[0], hashes, hashAt)
-    const table = swarms.websocketTableOf(hash)
-    announcing.source = hashes
-    announcing.infoHash = hashAt
-    announcing.hash = hash
-    setPeer(announcing.peer, connection, peers, peerAt)
-    table.locked(() => swarms.leave(table, announcing))
+  /** The peer whose info hash and peer id are at these places of `words` leaves. */
+  private leave(connection: Connection, words: Int32Array, infoHash: number, peerId: number): void {
+    const { swarms, announcement } = this
+    setMember(announcement, connection, words, infoHash, peerId)
+    announcement.hash = hashInfoHash(swarms.websocket[0], words, infoHash)
+    const table = swarms.websocketTableOf(announcement.hash)
+    table.locked(() => swarms.leave(table, announcement))
   }
 
   private infoHashText(): string {

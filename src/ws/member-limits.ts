@@ -5,7 +5,6 @@
 // limit seems to be reached are they looked for, once a second.
 import { Announce } from '../swarm/announce.ts'
 import { ownsPeer } from '../swarm/owner.ts'
-import type { Peer } from '../swarm/peer.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import type { Connection } from './connection.ts'
@@ -23,7 +22,7 @@ export const TOO_MANY_PEER_IDS = 2
 
 export class MemberLimits {
   private readonly swarms: Swarms
-  private readonly asking = new Announce()
+  private readonly member = new Announce()
 
   constructor(swarms: Swarms) {
     this.swarms = swarms
@@ -57,12 +56,10 @@ export class MemberLimits {
   private isIn(connection: Connection, words: Int32Array, at: number): boolean {
     const hash = hashInfoHash(this.swarms.websocket[0], words, at)
     const table = this.swarms.websocketTableOf(hash)
-    const { asking } = this
-    asking.source = words
-    asking.infoHash = at
-    asking.hash = hash
-    setPeer(asking.peer, connection, words, at + MEMBER_PEER_ID)
-    return table.locked(() => ownsPeer(table, asking))
+    const { member } = this
+    setMember(member, connection, words, at, at + MEMBER_PEER_ID)
+    member.hash = hash
+    return table.locked(() => ownsPeer(table, member))
   }
 }
 
@@ -73,10 +70,19 @@ function verdictOn(memberships: Memberships, ids: Int32Array, maxima: MemberMaxi
   return others >= maxima.maxPeerIdsPerTorrent ? TOO_MANY_PEER_IDS : FITS
 }
 
-/** The peer of a connection whose id is at `ids[at]`. */
-export function setPeer(peer: Peer, connection: Connection, ids: Int32Array, at: number): void {
-  peer.setWords(ids, at)
-  peer.id4 = ids[at + ID_WORDS - 1]
+/** Says which peer of a connection it is about: info hash and peer id are at these places of `words`. */
+export function setMember(
+  announce: Announce,
+  connection: Connection,
+  words: Int32Array,
+  infoHash: number,
+  peerId: number,
+): void {
+  announce.source = words
+  announce.infoHash = infoHash
+  const { peer } = announce
+  peer.setWords(words, peerId)
+  peer.id4 = words[peerId + ID_WORDS - 1]
   peer.connection = connection.id
   peer.port = connection.generation
 }
