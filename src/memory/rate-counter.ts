@@ -17,69 +17,54 @@
 /** Lost races of one charge, each of which another thread has won. */
 const TRIES_MAX = 16
 
-// HOT: no allocation below this line.
+export class RateCounters {
+  /** The clock, in the unit of all times here. */
+  now = 0
+  private readonly words: Int32Array
+  private readonly lag: number
 
-/** Charges both counters, as far as they have room; false when neither has. Times in any one unit. */
-export function chargeBoth(
-  words: Int32Array,
-  first: number,
-  second: number,
-  now: number,
-  cost: number,
-  burst: number,
-  lag: number,
-): boolean {
-  // Not both by one expression: each row is charged whatever the other says.
-  const one = charge(words, first, now, cost, burst, lag)
-  const other = charge(words, second, now, cost, burst, lag)
-  return one || other
-}
-
-/** Charges one counter; false, and nothing changed, when it is full. */
-function charge(
-  words: Int32Array,
-  at: number,
-  now: number,
-  cost: number,
-  burst: number,
-  lag: number,
-): boolean {
-  for (let tries = 0; tries < TRIES_MAX; tries++) {
-    const word = Atomics.load(words, at)
-    let ahead = (word - now) | 0
-    // Never used; drained long ago; or so long that the clock has come around.
-    if (word === 0 || ahead < 0 || ahead > burst + lag) ahead = 0
-    if (ahead + cost > burst) return false
-    // Never 0, which every so many hours would be a time that is a burst ahead.
-    const charged = (now + ahead + cost) | 0 || 1
-    if (Atomics.compareExchange(words, at, word, charged) === word) return true
+  /** `lag`: by how much the clocks of threads can differ. */
+  constructor(words: Int32Array, lag: number) {
+    this.words = words
+    this.lag = lag
   }
-  // So many others were let through meanwhile that one more does not matter.
-  return true
-}
 
-/** Whether `chargeBoth` would refuse. */
-export function bothFull(
-  words: Int32Array,
-  first: number,
-  second: number,
-  now: number,
-  cost: number,
-  burst: number,
-  lag: number,
-): boolean {
-  return isFull(words, first, now, cost, burst, lag) && isFull(words, second, now, cost, burst, lag)
-}
+  // HOT: no allocation below this line.
 
-function isFull(
-  words: Int32Array,
-  at: number,
-  now: number,
-  cost: number,
-  burst: number,
-  lag: number,
-): boolean {
-  const word = Atomics.load(words, at)
-  const ahead = (word - now) | 0
-  return word !== 0 && ahead + cost > burst && ahead <= burst + lag
+  /** Charges both counters, as far as they have room; false when neither has. */
+  chargeBoth(first: number, second: number, cost: number, burst: number): boolean {
+    // Not both by one expression: each row is charged whatever the other says.
+    const one = this.charge(first, cost, burst)
+    const other = this.charge(second, cost, burst)
+    return one || other
+  }
+
+  /** Whether `chargeBoth` would refuse. */
+  bothFull(first: number, second: number, cost: number, burst: number): boolean {
+    return this.isFull(first, cost, burst) && this.isFull(second, cost, burst)
+  }
+
+  /** Charges one counter; false, and nothing changed, when it is full. */
+  private charge(at: number, cost: number, burst: number): boolean {
+    const words = this.words
+    const now = this.now
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const word = Atomics.load(words, at)
+      let ahead = (word - now) | 0
+      // Never used; drained long ago; or so long that the clock has come around.
+      if (word === 0 || ahead < 0 || ahead > burst + this.lag) ahead = 0
+      if (ahead + cost > burst) return false
+      // Never 0, which every so many hours would be a time that is a burst ahead.
+      const charged = (now + ahead + cost) | 0 || 1
+      if (Atomics.compareExchange(words, at, word, charged) === word) return true
+    }
+    // So many others were let through meanwhile that one more does not matter.
+    return true
+  }
+
+  private isFull(at: number, cost: number, burst: number): boolean {
+    const word = Atomics.load(this.words, at)
+    const ahead = (word - this.now) | 0
+    return word !== 0 && ahead + cost > burst && ahead <= burst + this.lag
+  }
 }

@@ -20,7 +20,7 @@
 // that nobody can have another one banned by forging his address. A connect proves nothing; its limit
 // is for what is sent to a network at most that never asked.
 import { hashWords } from '../memory/half-sip-hash.ts'
-import { chargeBoth } from '../memory/rate-counter.ts'
+import { RateCounters } from '../memory/rate-counter.ts'
 import { isThisMachine } from '../swarm/address.ts'
 import { PLENTY, type SourceGate } from '../swarm/admission.ts'
 import type { Peer } from '../swarm/peer.ts'
@@ -104,6 +104,9 @@ export const TOO_MANY_OF_NETWORK = 4
 
 export class SourceLimits implements SourceGate {
   private readonly words: Int32Array
+  private readonly rates: RateCounters
+  /** Of the sustained limit. */
+  private readonly longRates: RateCounters
   private readonly counts: Int32Array
   private readonly bans: BanWriter | null
   private readonly key0: number
@@ -118,8 +121,6 @@ export class SourceLimits implements SourceGate {
   private banSeconds = 0
   private readonly source = new Int32Array(3)
   private second = 0
-  private now = 0
-  private longNow = 0
   /** The counters of the source in hand, in both rows. */
   private first = 0
   private other = 0
@@ -132,6 +133,8 @@ export class SourceLimits implements SourceGate {
     bans: BanWriter | null = null,
   ) {
     this.words = new Int32Array(words)
+    this.rates = new RateCounters(this.words, CLOCK_LAG)
+    this.longRates = new RateCounters(this.words, LONG_CLOCK_LAG)
     this.counts = counts
     this.bans = bans
     this.key0 = key0
@@ -156,8 +159,8 @@ export class SourceLimits implements SourceGate {
   /** Sets the time (seconds of the monotonic clock) for what follows. */
   setTime(second: number): void {
     this.second = second | 0
-    this.now = second << SECOND_SHIFT
-    this.longNow = second << LONG_SHIFT
+    this.rates.now = second << SECOND_SHIFT
+    this.longRates.now = second << LONG_SHIFT
   }
 
   /** True when a connect from this network (IPv4 /24, IPv6 /56) is to be answered. */
@@ -259,15 +262,13 @@ export class SourceLimits implements SourceGate {
   }
 
   private charge(what: number, cost: number, burst: number): boolean {
-    const { words, first, other } = this
-    return chargeBoth(words, first + what, other + what, this.now, cost, burst, CLOCK_LAG)
+    return this.rates.chargeBoth(this.first + what, this.other + what, cost, burst)
   }
 
   private chargeLong(cost: number): boolean {
     const first = this.first + SUSTAINED
     const other = this.other + SUSTAINED
-    const now = this.longNow
-    return chargeBoth(this.words, first, other, now, cost, SUSTAINED_BURST, LONG_CLOCK_LAG)
+    return this.longRates.chargeBoth(first, other, cost, SUSTAINED_BURST)
   }
 
   /** Remembers that an address was refused, and bans it when that goes on. True for a new ban. */

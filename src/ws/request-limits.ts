@@ -9,7 +9,7 @@
 //  row 0: 65,536 × (0 requests of an address │ 1 of an IPv6 /48) │ row 1
 import { randomFillSync } from 'node:crypto'
 import { hashWords } from '../memory/half-sip-hash.ts'
-import { bothFull, chargeBoth } from '../memory/rate-counter.ts'
+import { RateCounters } from '../memory/rate-counter.ts'
 import { isThisMachine } from '../swarm/connections.ts'
 import type { Connection } from './connection.ts'
 
@@ -72,7 +72,7 @@ export function createRequestLimits(): RequestLimitData {
 }
 
 export class RequestLimits {
-  private readonly words: Int32Array
+  private readonly rates: RateCounters
   private readonly key0: number
   private readonly key1: number
   private perConnection = 0
@@ -80,13 +80,12 @@ export class RequestLimits {
   private networkCost = 0
   private readonly source = new Int32Array(2)
   private second = 0
-  private now = 0
   /** The counters of the source in hand, in both rows. */
   private first = 0
   private other = 0
 
   constructor({ words, key0, key1 }: RequestLimitData, rates: RequestRates) {
-    this.words = new Int32Array(words)
+    this.rates = new RateCounters(new Int32Array(words), CLOCK_LAG)
     this.key0 = key0
     this.key1 = key1
     this.configure(rates)
@@ -104,7 +103,7 @@ export class RequestLimits {
   /** Sets the time (seconds of the monotonic clock) for what follows. */
   setTime(second: number): void {
     this.second = second
-    this.now = second << SECOND_SHIFT
+    this.rates.now = second << SECOND_SHIFT
   }
 
   /** Whether a message of this connection is to be looked at. */
@@ -176,13 +175,11 @@ export class RequestLimits {
   }
 
   private isFull(what: number, cost: number): boolean {
-    const { words, first, other, now } = this
-    return bothFull(words, first + what, other + what, now, cost, BURST, CLOCK_LAG)
+    return this.rates.bothFull(this.first + what, this.other + what, cost, BURST)
   }
 
   private chargeBoth(what: number, cost: number): void {
-    const { words, first, other, now } = this
-    chargeBoth(words, first + what, other + what, now, cost, BURST, CLOCK_LAG)
+    this.rates.chargeBoth(this.first + what, this.other + what, cost, BURST)
   }
 }
 

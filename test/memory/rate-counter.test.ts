@@ -1,5 +1,5 @@
 import { describe, expect, spyOn, test } from 'bun:test'
-import { bothFull, chargeBoth } from '../../src/memory/rate-counter.ts'
+import { RateCounters } from '../../src/memory/rate-counter.ts'
 
 const COST = 10
 const BURST = 50
@@ -16,10 +16,15 @@ function counters(first = 0, second = 0): Int32Array {
   return words
 }
 
+function at(now: number, words: Int32Array): RateCounters {
+  const rates = new RateCounters(words, LAG)
+  rates.now = now
+  return rates
+}
+
 const charge = (words: Int32Array, now = NOW) =>
-  chargeBoth(words, FIRST, SECOND, now, COST, BURST, LAG)
-const isFull = (words: Int32Array, now = NOW) =>
-  bothFull(words, FIRST, SECOND, now, COST, BURST, LAG)
+  at(now, words).chargeBoth(FIRST, SECOND, COST, BURST)
+const isFull = (words: Int32Array, now = NOW) => at(now, words).bothFull(FIRST, SECOND, COST, BURST)
 
 describe('two counters of a rate', () => {
   test('let a burst through at once, then one for each cost that goes by', () => {
