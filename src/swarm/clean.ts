@@ -1,9 +1,8 @@
 // Forgets peers that have been silent for too long, a bounded slice at a time.
 // Called by the socket workers between batches; each table is cleaned by one of them.
 // Owns the clean cursor in the table's header: the next slice goes on where this one stopped.
-import type { ConnectionStates } from './connections.ts'
 import { entryAddress, entryCount } from './directory.ts'
-import { isOver } from './expiry.ts'
+import { Expiry, isOver } from './expiry.ts'
 import { expireBucket } from './large.ts'
 import {
   DIRECTORY_BUCKETS,
@@ -31,6 +30,9 @@ const BUCKETS_MASK = SEEDERS - 1
 
 /** Makes any peer too old, and its connection, also if another worker saw it a moment later by its clock. */
 const PURGE_AHEAD_SEC = 2
+
+/** Of the slice under way. */
+const expiry = new Expiry()
 
 // HOT: no allocation below this line.
 
@@ -70,14 +72,14 @@ export function cleanSlice(
     // From the last row to the first: the row that fills a removed one's place has been visited.
     const row = table.rowAddress(table.rowId(control[cursorAt] - 1))
     const forbidden = purge && isForbidden(swarms, table, row)
-    const time = forbidden ? now + PURGE_AHEAD_SEC : now
-    const age = forbidden ? 0 : maxAge
-    const connections = swarms.connections
+    expiry.now = forbidden ? now + PURGE_AHEAD_SEC : now
+    expiry.maxAge = forbidden ? 0 : maxAge
+    expiry.connections = swarms.connections
     if (kindOf(table.words[row + ROW_STATE]) === KIND_LARGE) {
-      budget -= cleanLarge(swarms, table, connections, row, time, age, budget)
+      budget -= cleanLarge(swarms, table, row, budget)
       if (control[table.header + TABLE_CLEAN_SWARM] !== 0) break
     } else {
-      budget -= cleanSmall(swarms, table, connections, row, time, age)
+      budget -= cleanSmall(swarms, table, row)
     }
     control[cursorAt]--
   }
@@ -90,21 +92,14 @@ function isForbidden(swarms: Swarms, table: Table, row: number): boolean {
   return swarms.access.forbids(table.words, row, hashInfoHash(table, table.words, row))
 }
 
-function cleanSmall(
-  swarms: Swarms,
-  table: Table,
-  connections: ConnectionStates | null,
-  row: number,
-  now: number,
-  maxAge: number,
-): number {
+function cleanSmall(swarms: Swarms, table: Table, row: number): number {
   openSmall(table, row)
   const seeders = small.seeders
   const leechers = small.leechers
   const stride = table.stride
   // Backwards: what moves into a gap has been visited.
   for (let i = seeders + leechers - 1; i >= 0; i--) {
-    if (isOver(table, connections, small.base + i * stride, now, maxAge)) closeSlot(table, i)
+    if (isOver(table, small.base + i * stride, expiry)) closeSlot(table, i)
   }
   const gone = seeders - small.seeders + leechers - small.leechers
   if (gone > 0) {
@@ -117,15 +112,7 @@ function cleanSmall(
 }
 
 /** Goes on at the table's bucket cursor, if that is inside this swarm; leaves it when the swarm is done. */
-function cleanLarge(
-  swarms: Swarms,
-  table: Table,
-  connections: ConnectionStates | null,
-  row: number,
-  now: number,
-  maxAge: number,
-  budget: number,
-): number {
+function cleanLarge(swarms: Swarms, table: Table, row: number, budget: number): number {
   const words = table.words
   const cursorAt = table.header + TABLE_CLEAN_BUCKET
   const swarmAt = table.header + TABLE_CLEAN_SWARM
@@ -156,7 +143,7 @@ function cleanLarge(
     const bucket = bucketsLeft - 1
     const countAt = row + (leechers ? ROW_LEECHERS : ROW_SEEDERS)
     visited += entryCount(words[entryAddress(table, directory, bucket) + 1]) + 1
-    const gone = expireBucket(table, slot, words[countAt], bucket, now, maxAge, connections)
+    const gone = expireBucket(table, slot, words[countAt], bucket, expiry)
     words[countAt] -= gone
     swarms.forgetPeers(table, leechers ? 0 : gone, leechers ? gone : 0)
   }

@@ -10,20 +10,20 @@ import {
 } from './layout.ts'
 import type { Table } from './table.ts'
 
+/** What peers are judged by: seconds, and the connections, where there are any. */
+export class Expiry {
+  now = 0
+  maxAge = 0
+  connections: ConnectionStates | null = null
+}
+
 // HOT: no allocation below this line.
 
 /**
  * True when the peer at `at` was last seen more than `maxAge` seconds before `now`. A client may announce
- * once and then only ping, or answer pings: its peers are renewed here. `connections`: null where there are
- * none.
+ * once and then only ping, or answer pings: its peers are renewed here.
  */
-export function isOver(
-  table: Table,
-  connections: ConnectionStates | null,
-  at: number,
-  now: number,
-  maxAge: number,
-): boolean {
+export function isOver(table: Table, at: number, { now, maxAge, connections }: Expiry): boolean {
   const words = table.words
   const lastAt = at + table.stride - 1
   if (!isExpired(words[lastAt], now, maxAge)) return false

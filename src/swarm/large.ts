@@ -12,9 +12,8 @@
 // fill a bucket beyond what a block holds; with three it has eight times the usual number, which fits.
 import { ADDRESS_BITS, ADDRESS_BUCKETS } from './address.ts'
 import { classFor, classWords, giveBlock, takeBlock } from './blocks.ts'
-import type { ConnectionStates } from './connections.ts'
 import { dropSegment, ensureEntry, entryAddress, entryCount, shrinkDirectory } from './directory.ts'
-import { isOver } from './expiry.ts'
+import { type Expiry, isOver } from './expiry.ts'
 import {
   BLOCK_CLASSES,
   DIRECTORY_BUCKETS,
@@ -147,9 +146,7 @@ export function expireBucket(
   slot: number,
   size: number,
   bucket: number,
-  now: number,
-  maxAge: number,
-  connections: ConnectionStates | null,
+  expiry: Expiry,
 ): number {
   const words = table.words
   const stride = table.stride
@@ -159,7 +156,7 @@ export function expireBucket(
   let kept = 0
   for (let i = 0; i < count; i++) {
     const at = base + i * stride
-    if (isOver(table, connections, at, now, maxAge)) continue
+    if (isOver(table, at, expiry)) continue
     if (kept !== i) copyWords(words, at, base + kept * stride, stride)
     kept++
   }
