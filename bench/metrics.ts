@@ -54,8 +54,8 @@ function counting(): void {
     }
     readClock()
     const took = 4000 + (clockNanoseconds() & 0xffff)
-    observe(counts, TIMES_AT, TIMES.first, TIMES.buckets, TIMES.sumShift, took, BATCH)
-    observe(counts, SIZES_AT, SIZES.first, SIZES.buckets, SIZES.sumShift, BATCH, 1)
+    observe(counts, TIMES_AT, TIMES, took, BATCH)
+    observe(counts, SIZES_AT, SIZES, BATCH, 1)
   }
 }
 

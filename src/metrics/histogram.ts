@@ -95,9 +95,7 @@ export function cumulative({ shape, counts }: Distribution): [end: number, count
 export function observe(
   counts: Int32Array,
   at: number,
-  first: number,
-  buckets: number,
-  sumShift: number,
+  { first, buckets, sumShift }: HistogramShape,
   value: number,
   times: number,
 ): void {

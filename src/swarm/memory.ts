@@ -126,23 +126,24 @@ export function attachTables(buffers: SwarmBuffers, alone = false): SwarmTables 
     throw new Error('tables are used both with and without locks')
   }
   const directory = new Int32Array(buffers.directory)
+  const { rowPagesMax, bucketPagesMax } = buffers
   const tables: Record<PeerKindName, Table[]> = { ipv4: [], ipv6: [], websocket: [] }
   for (const [position, name] of buffers.kinds.entries()) {
     tables[name] = Array.from({ length: buffers.tablesPerKind }, (_, shard) => {
       const index = position * buffers.tablesPerKind + shard
-      return new Table(
+      return new Table({
         arena,
         control,
-        TOTAL_WORDS + index * TABLE_WORDS,
+        header: TOTAL_WORDS + index * TABLE_WORDS,
         directory,
-        index * (buffers.rowPagesMax + 1 + buffers.bucketPagesMax),
-        buffers.rowPagesMax,
-        buffers.bucketPagesMax,
-        peerKindOf(name),
-        buffers.key0,
-        buffers.key1,
+        directoryAt: index * (rowPagesMax + 1 + bucketPagesMax),
+        rowPagesMax,
+        bucketPagesMax,
+        kind: peerKindOf(name),
+        key0: buffers.key0,
+        key1: buffers.key1,
         alone,
-      )
+      })
     })
   }
   return tables

@@ -13,6 +13,23 @@ export interface SwarmTables {
   readonly websocket: readonly Table[]
 }
 
+/** Where the parts of a table lie, and what it is. */
+export interface TableParts {
+  readonly arena: Arena
+  readonly control: Int32Array
+  /** Its header in `control`. */
+  readonly header: number
+  readonly directory: Int32Array
+  /** Its part of `directory`: pages of rows, then of buckets. */
+  readonly directoryAt: number
+  readonly rowPagesMax: number
+  readonly bucketPagesMax: number
+  readonly kind: PeerKind
+  readonly key0: number
+  readonly key1: number
+  readonly alone: boolean
+}
+
 export class Table {
   readonly arena: Arena
   /** All pages. */
@@ -38,37 +55,26 @@ export class Table {
   /** Only this thread ever touches the table: `lock` and `unlock` do nothing. */
   private readonly alone: boolean
 
-  constructor(
-    arena: Arena,
-    control: Int32Array,
-    header: number,
-    directory: Int32Array,
-    directoryAt: number,
-    rowPagesMax: number,
-    bucketPagesMax: number,
-    kind: PeerKind,
-    key0: number,
-    key1: number,
-    alone: boolean,
-  ) {
+  constructor(parts: TableParts) {
+    const { arena, kind } = parts
     this.arena = arena
     this.words = arena.words
-    this.control = control
-    this.header = header
-    this.directory = directory
-    this.rowPagesAt = directoryAt
-    this.rowPagesMax = rowPagesMax
-    this.bucketPagesAt = directoryAt + rowPagesMax + 1
-    this.bucketPagesMax = bucketPagesMax
+    this.control = parts.control
+    this.header = parts.header
+    this.directory = parts.directory
+    this.rowPagesAt = parts.directoryAt
+    this.rowPagesMax = parts.rowPagesMax
+    this.bucketPagesAt = parts.directoryAt + parts.rowPagesMax + 1
+    this.bucketPagesMax = parts.bucketPagesMax
     this.stride = kind.stride
     this.rowWords = kind.rowWords
     this.rowsPerPage = kind.rowsPerPage
     this.few = kind.few
     this.smallMax = kind.smallMax
     this.owned = kind.owned
-    this.key0 = key0
-    this.key1 = key1
-    this.alone = alone
+    this.key0 = parts.key0
+    this.key1 = parts.key1
+    this.alone = parts.alone
   }
 
   /** Runs what is done under the lock, in code that is not hot. What it throws ends the process. */

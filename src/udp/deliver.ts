@@ -127,9 +127,8 @@ export class Deliverer {
     if (batch.queued === batch.slots) this.counts[SEND_FAILURES] += batch.flush()
     batch.add(words, back + RETURN_REPLY, low, high, payload, bytes)
     this.counts[familyBack(words, back) + SENT_BYTES] += bytes
-    const { first, buckets, sumShift } = RESPONSE_TIME_SHAPE
     const took = (this.time - words[back + RETURN_TIME]) & 0x7fffffff
-    observe(this.counts, RESPONSE_TIME, first, buckets, sumShift, took, 1)
+    observe(this.counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, took, 1)
   }
 
   private flush(): void {

@@ -232,10 +232,8 @@ class SocketWorker {
     readClock()
     const took = (clockSeconds() - seconds) * 1e9 + clockNanoseconds() - nanoseconds
     const counts = this.handler.counts
-    const { first, buckets, sumShift } = RESPONSE_TIME_SHAPE
     const time = took < TIME_MAX ? took : TIME_MAX
-    observe(counts, RESPONSE_TIME, first, buckets, sumShift, time, answered)
-    const sizes = BATCH_SIZE_SHAPE
-    observe(counts, BATCH_SIZE, sizes.first, sizes.buckets, sizes.sumShift, packets, 1)
+    observe(counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, time, answered)
+    observe(counts, BATCH_SIZE, BATCH_SIZE_SHAPE, packets, 1)
   }
 }

@@ -15,8 +15,14 @@ export const OUTBOX_OFFERS_MAX = 32
 
 export type Socket = ServerWebSocket<Connection>
 
-export class Connection {
+export interface ConnectionName {
   /** Names it for all workers, together with the generation. */
+  readonly id: number
+  readonly slot: number
+  readonly generation: number
+}
+
+export class Connection implements ConnectionName {
   readonly id: number
   readonly slot: number
   readonly generation: number
@@ -58,9 +64,7 @@ export class Connection {
   closed = false
 
   constructor(
-    id: number,
-    slot: number,
-    generation: number,
+    { id, slot, generation }: ConnectionName,
     addressHigh: number,
     addressLow: number,
     now: number,
@@ -114,7 +118,8 @@ export class Connections {
     // Spread over the interval, also when all connections come at once.
     const firstPing = now + 1 + Math.floor(Math.random() * this.pingInterval)
     const id = (this.worker << SLOT_BITS) | slot
-    const connection = new Connection(id, slot, generation, addressHigh, addressLow, now, firstPing)
+    const name = { id, slot, generation }
+    const connection = new Connection(name, addressHigh, addressLow, now, firstPing)
     this.slots[slot] = connection
     this.count++
     this.states.setAddress(id, addressHigh, addressLow)

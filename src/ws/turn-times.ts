@@ -11,12 +11,6 @@ import { RESPONSE_TIME, RESPONSE_TIME_SHAPE, TURN_SIZE, TURN_SIZE_SHAPE } from '
 const SECOND_NANOSECONDS = 1e9
 /** Where the scale ends. */
 const NANOSECONDS_MAX = 2 ** 30
-const TIME_FIRST = RESPONSE_TIME_SHAPE.first
-const TIME_BUCKETS = RESPONSE_TIME_SHAPE.buckets
-const TIME_SHIFT = RESPONSE_TIME_SHAPE.sumShift
-const SIZE_FIRST = TURN_SIZE_SHAPE.first
-const SIZE_BUCKETS = TURN_SIZE_SHAPE.buckets
-const SIZE_SHIFT = TURN_SIZE_SHAPE.sumShift
 
 export class TurnTimes {
   private readonly counts: Int32Array
@@ -48,7 +42,7 @@ export class TurnTimes {
     const seconds = clockSeconds() - this.second
     const took = seconds * SECOND_NANOSECONDS + clockNanoseconds() - this.nanosecond
     const time = took < NANOSECONDS_MAX ? took : NANOSECONDS_MAX
-    observe(this.counts, RESPONSE_TIME, TIME_FIRST, TIME_BUCKETS, TIME_SHIFT, time, messages)
-    observe(this.counts, TURN_SIZE, SIZE_FIRST, SIZE_BUCKETS, SIZE_SHIFT, messages, 1)
+    observe(this.counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, time, messages)
+    observe(this.counts, TURN_SIZE, TURN_SIZE_SHAPE, messages, 1)
   }
 }

@@ -20,7 +20,7 @@ const PACKETS = histogramShape(0, 8, 0)
 function distribution(shape: HistogramShape, values: readonly number[], times = 1): Distribution {
   const counts = new Int32Array(3 + histogramCounters(shape))
   for (const value of values) {
-    observe(counts, 3, shape.first, shape.buckets, shape.sumShift, value, times)
+    observe(counts, 3, shape, value, times)
   }
   expect([...counts.slice(0, 3)]).toEqual([0, 0, 0])
   return distributionOf(shape, [...counts.slice(3)])

@@ -19,6 +19,8 @@ import {
   leftovers,
   lockfileGaps,
   machinePaths,
+  PARAMETERS_MAX,
+  parameterCount,
 } from './text.ts'
 
 function source(path: string, text: string): Source {
@@ -211,6 +213,28 @@ describe('size', () => {
       functionLength([source('a.ts', `describe.each([1])('a', () => {\n${long}})`)], {}),
     ).toEqual([])
     expect(functionLength([source('a.ts', `describe('a', () => {\n${long}})`)], {})).toEqual([])
+  })
+
+  test.each([
+    (list: string) => `function f(${list}) {}`,
+    (list: string) => `export function f(${list}): void {}`,
+    (list: string) => `const f = (${list}) => {}`,
+    (list: string) => `const f = function (${list}) {}`,
+    (list: string) => `const f = { m(${list}) {} }`,
+    (list: string) => `class A { constructor(${list}) {} }`,
+    (list: string) => `class A { private m(${list}) {} }`,
+    (list: string) => `class A { #m(${list}) {} }`,
+    (list: string) => `interface A { m(${list}): void }`,
+    (list: string) => `type A = (${list}) => void`,
+    (list: string) => `declare function f(${list}): void`,
+  ])('%p takes so many parameters and no more', (text) => {
+    const of = (count: number) => {
+      const list = Array.from({ length: count }, (_, i) => `a${i}: number`).join(', ')
+      return parameterCount([source('src/a.ts', text(list))], {})
+    }
+    expect(of(PARAMETERS_MAX)).toEqual([])
+    expect(of(PARAMETERS_MAX + 1)).toHaveLength(1)
+    expect(of(PARAMETERS_MAX + 1)[0]).toContain('has 7 parameters of 6')
   })
 
   test('an exception may shrink but not grow, and ends when it is not needed', () => {

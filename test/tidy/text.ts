@@ -1,4 +1,4 @@
-// Style rules about size, headers, left-over notes, paths of one machine, the lockfile, and waiting
+// Style rules about size, parameters, headers, left-over notes, paths of one machine, the lockfile, and waiting
 // in tests. Used by test/tidy.test.ts.
 
 import {
@@ -15,8 +15,9 @@ import {
 
 export const FILE_LINES_MAX = 400
 export const FUNCTION_LINES_MAX = 70
+export const PARAMETERS_MAX = 6
 
-/** Files («path») and functions («path#name») that are longer today, with their length in lines. */
+/** Files («path») and functions («path#name») that exceed a limit today, by how much they have. */
 export type Ratchet = Readonly<Record<string, number>>
 
 export function fileLength(sources: readonly Source[], ratchet: Ratchet): Finding[] {
@@ -53,6 +54,27 @@ export function functionLength(sources: readonly Source[], ratchet: Ratchet): Fi
   )
 }
 
+/** Also of methods that an interface asks for, and of types of functions. */
+export function parameterCount(sources: readonly Source[], ratchet: Ratchet): Finding[] {
+  const counts: Length[] = []
+  for (const source of sources) {
+    walk(source.program, (node, parents) => {
+      const parameters = (node.params ?? node.parameters) as readonly Node[] | undefined
+      if (!Array.isArray(parameters) || !takesValues(node)) return
+      const key = `${source.path}#${functionName(node, parents)}`
+      counts.push({ source, key, at: line(node), lines: parameters.length })
+    })
+  }
+  const remedy = 'Pass what belongs together as one object: by name, or reused in hot code'
+  return tooLong(counts, PARAMETERS_MAX, ratchet, remedy, 'parameters')
+}
+
+const SIGNATURE = /^TS(DeclareFunction|DeclareMethod|MethodSignature|FunctionType|ConstructorType)$/
+
+function takesValues(node: Node): boolean {
+  return isFunction(node) || SIGNATURE.test(node.type)
+}
+
 interface Length {
   readonly source: Source
   readonly key: string
@@ -61,7 +83,13 @@ interface Length {
 }
 
 // Exceptions may shrink but not grow, and leave the list once they fit.
-function tooLong(all: Length[], limit: number, ratchet: Ratchet, remedy: string): Finding[] {
+function tooLong(
+  all: Length[],
+  limit: number,
+  ratchet: Ratchet,
+  remedy: string,
+  unit = 'lines',
+): Finding[] {
   const found: Finding[] = []
   const long = new Set<string>()
   for (const { source, key, at, lines } of all) {
@@ -69,7 +97,7 @@ function tooLong(all: Length[], limit: number, ratchet: Ratchet, remedy: string)
     long.add(key)
     const allowed = Object.hasOwn(ratchet, key) ? ratchet[key] : limit
     if (lines > allowed)
-      found.push(finding(source, at, `${key} has ${lines} lines of ${allowed}`, remedy))
+      found.push(finding(source, at, `${key} has ${lines} ${unit} of ${allowed}`, remedy))
     if (lines < allowed)
       found.push(finding(source, at, `${key} shrank to ${lines}`, 'Lower its exception'))
   }

@@ -27,7 +27,7 @@ function makeLimits(rates: RequestRates, data = createRequestLimits()): RequestL
 
 function connectionFrom(address: string, torrents = 0): Connection {
   const { high, low } = addressKey(address)
-  const connection = new Connection(0, 0, 0, high, low, START, START)
+  const connection = new Connection({ id: 0, slot: 0, generation: 0 }, high, low, START, START)
   if (torrents > 0) {
     connection.memberships = new Memberships()
     connection.memberships.count = torrents
