@@ -37,7 +37,7 @@ export function lossSource(loss: Loss): TroubleSource {
     const when = `in the last minute (${shareText(share)} of all)`
     return {
       severity: share >= BAD_SHARE ? 'bad' : 'attention',
-      text: loss.text(counted(count, loss.what), when),
+      text: loss.text(figureText(count, loss.what), when),
       remedy: loss.remedy(),
     }
   }
@@ -55,7 +55,8 @@ export class Growth {
   }
 }
 
-export function counted(count: number, what: string): string {
+/** With its digits in groups, since there may be many of them. */
+function figureText(count: number, what: string): string {
   return `${grouped(count)} ${what}${count === 1 ? '' : 's'}`
 }
 

@@ -6,6 +6,7 @@
 //    free again. What was accepted and makes no handshake ends by its time limit.
 //  - Who has more sockets than an address may have connections, and some more for those on their way,
 //    loses those that have made no handshake within a second. The workers are asked which have made one.
+import { counted } from '../config/quantities.ts'
 import {
   closeSpares,
   descriptorsLeft,
@@ -14,7 +15,7 @@ import {
 } from '../os/descriptors.ts'
 import { EventLoops } from '../os/event-loops.ts'
 import { endConnection, forEachPeer } from '../os/peers.ts'
-import { counted, Growth } from '../process/losses.ts'
+import { Growth } from '../process/losses.ts'
 import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import { type AddressKey, ProxyList } from './client-address.ts'
 

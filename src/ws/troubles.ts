@@ -4,7 +4,7 @@ import { lossSource } from '../process/losses.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import { fullSources } from '../tracker/limits.ts'
 import type { CounterName } from './counters.ts'
-import type { Limits, Reading } from './watch.ts'
+import type { LimitsInForce, Reading } from './watch.ts'
 
 /** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
 const LOSS_FROM = 0.001
@@ -20,22 +20,12 @@ const PROXY_HEADER = {
 }
 
 /** `reading`: the newest; `limits`: those in force. */
-export function wsTroubles(reading: () => Reading, limits: () => Limits): TroubleSource[] {
+export function wsTroubles(reading: () => Reading, limits: () => LimitsInForce): TroubleSource[] {
   const of = (...names: CounterName[]) =>
     names.reduce((sum, name) => sum + (reading().counts.get(name) ?? 0), 0)
   const asked = (refused: CounterName) => of('connections_opened', refused)
   return [
-    lossSource({
-      name: 'connections_full',
-      lost: () => of('refused_connections_full'),
-      all: () => asked('refused_connections_full'),
-      from: 0,
-      what: 'connection',
-      text: (figure, when) =>
-        `Refused ${figure} ${when}: [limits] max_connections = ${limits().max_connections} is reached.`,
-      remedy: () =>
-        'Raise it, and the limit on open files (LimitNOFILE), if there is memory for more.',
-    }),
+    connectionsFull(of, limits),
     lossSource({
       name: 'connections_per_address',
       lost: () => of('refused_connections_per_address'),
@@ -88,6 +78,29 @@ export function wsTroubles(reading: () => Reading, limits: () => Limits): Troubl
       limits,
     }),
   ]
+}
+
+function connectionsFull(
+  of: (...names: CounterName[]) => number,
+  limits: () => LimitsInForce,
+): TroubleSource {
+  return lossSource({
+    name: 'connections_full',
+    lost: () => of('refused_connections_full'),
+    all: () => of('connections_opened', 'refused_connections_full'),
+    from: 0,
+    what: 'connection',
+    text: (figure, when) => {
+      const { max_connections, fewerDescriptors } = limits()
+      return fewerDescriptors
+        ? `Refused ${figure} ${when}: the limit on open files has room for ${max_connections}.`
+        : `Refused ${figure} ${when}: [limits] max_connections = ${max_connections} is reached.`
+    },
+    remedy: () =>
+      limits().fewerDescriptors
+        ? 'Raise that limit (ulimit -n, LimitNOFILE) and restart the tracker.'
+        : 'Raise it, and the limit on open files (LimitNOFILE), if there is memory for more.',
+  })
 }
 
 function proxyHeaderSources(of: (...names: CounterName[]) => number): TroubleSource[] {

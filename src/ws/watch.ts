@@ -45,12 +45,16 @@ export interface Reading {
   readonly workers: readonly number[]
 }
 
-/** Those in force. */
-export interface Limits {
+interface Limits {
   readonly max_torrents: number
   readonly max_peers: number
   readonly max_connections: number
   readonly max_connections_per_ip: number
+}
+
+export interface LimitsInForce extends Limits {
+  /** max_connections is less than the settings say, because of the limit on open files. */
+  readonly fewerDescriptors: boolean
 }
 
 export class Watch {
@@ -60,7 +64,7 @@ export class Watch {
   private readonly rings: readonly SharedArrayBuffer[]
   private readonly maxConnections: number
   private statisticsInterval = 0
-  private limits: Limits
+  private limits!: LimitsInForce
   private latest: Reading
   private readonly lockWaits = new WrappingTotal()
   private readonly lockSleeps = new WrappingTotal()
@@ -83,7 +87,6 @@ export class Watch {
   ) {
     this.maxConnections = maxConnections
     this.census = census
-    this.limits = config.limits
     this.reader = new CounterReader(counters, STORED_COUNTERS, HISTOGRAMS)
     this.workers = workers
     this.swarms = swarms
@@ -95,8 +98,9 @@ export class Watch {
 
   /** Also while it is at work. */
   configure(config: { limits: Limits; statistics: { interval: number } }): void {
+    const fewerDescriptors = this.maxConnections < config.limits.max_connections
     const max_connections = Math.min(config.limits.max_connections, this.maxConnections)
-    this.limits = { ...config.limits, max_connections }
+    this.limits = { ...config.limits, max_connections, fewerDescriptors }
     this.statisticsInterval = config.statistics.interval * 1000
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, spyOn, test } from 'bun:test'
 import type { Log } from '../../src/log/log.ts'
-import { counted, lossSource, shareText } from '../../src/process/losses.ts'
+import { lossSource, shareText } from '../../src/process/losses.ts'
 import { conditionOf, type Trouble, Troubles } from '../../src/process/troubles.ts'
 
 const FULL: Trouble = { severity: 'attention', text: 'It is full.', remedy: 'Empty it.' }
@@ -195,9 +195,4 @@ describe('losses', () => {
     [0.0012, '0.12 %'],
     [0.00001, 'less than 0.01 %'],
   ])('a share of %d is %s', (share, text) => expect(shareText(share)).toBe(text))
-
-  test.each([
-    [1, '1 packet'],
-    [1234, '1,234 packets'],
-  ])('%d is counted as %s', (count, text) => expect(counted(count, 'packet')).toBe(text))
 })
