@@ -24,6 +24,7 @@ import {
 } from '../tracker/settings.ts'
 import { DEFAULT_PROXY_HEADER, parseNetwork } from './client-address.ts'
 import { crossCheck } from './config-checks.ts'
+import { originsSetting } from './origins.ts'
 import { retiredKeys } from './retired-keys.ts'
 
 const TORRENTS_MAX = 60000000
@@ -94,10 +95,10 @@ const network = section('Where the tracker listens, its certificate, and what me
     clients say. Those without it, or with one that names no address, count as the proxy; a log line
     says so once a minute.`,
   ),
-  allowed_origins: stringOrList(
-    '',
-    { allowed: "'', or an origin such as 'https://example.com'", check: checkOrigin },
-    `Web pages that may use the tracker: the scheme, host and port that they came from. '' allows all.
+  allowed_origins: originsSetting(
+    `Web pages that may use the tracker: the scheme, host and port that they came from, as browsers
+    send them, without the port that is the scheme's own. '' allows all; an empty list is refused,
+    because it could mean nobody.
 
     Browsers tell where a page came from; programs that are no browser tell nothing or what they
     like, so this keeps other sites from using the tracker, and nobody else.`,
@@ -364,12 +365,6 @@ function checkNetwork(text: string) {
 function checkHeaderName(text: string) {
   if (/^[a-z0-9-]{1,64}$/i.test(text)) return null
   return { fault: 'is no name of a header', remedy: `Write one such as '${DEFAULT_PROXY_HEADER}'` }
-}
-
-function checkOrigin(text: string) {
-  if (text === '') return null
-  if (/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i.test(text)) return null
-  return { fault: 'is no origin', remedy: "Write scheme and host, such as 'https://example.com'" }
 }
 
 function refuseNul(text: string) {

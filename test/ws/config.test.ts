@@ -191,4 +191,36 @@ describe('contradictions', () => {
       expect(findings({ NETWORK_ALLOWED_ORIGINS: text }).problems).toContain('ALLOWED_ORIGINS')
     },
   )
+
+  test.each([
+    ['https://example.com:443', "Write 'https://example.com'"],
+    ['http://example.com:80', "Write 'http://example.com'"],
+    ['https://example.com/', "Write 'https://example.com'"],
+    ['https://b\u00fccher.example', "Write 'https://xn--bcher-kva.example'"],
+    ['https://EXAMPLE.com:0443', "Write 'https://example.com'"],
+    ['https://[2001:DB8:0::1]', "Write 'https://[2001:db8::1]'"],
+    ['moz-extension://abc/', "Write 'moz-extension://abc'"],
+    ['https://a:99999', 'Write scheme and host'],
+    ['https://me@example.com', 'Write scheme and host'],
+    ['https://example.com?x', 'Write scheme and host'],
+    ['[]', "Write '' to allow all, or the origins that may use the tracker"],
+    ["['https://a', '']", "has an item ''"],
+  ])('as an origin %p no browser sends: %s', (text, remedy) => {
+    expect(findings({ NETWORK_ALLOWED_ORIGINS: text }).problems).toContain(remedy)
+  })
+
+  test.each([
+    '',
+    'https://example.com',
+    'https://Example.COM',
+    'http://example.com:443',
+    'https://example.com:8443',
+    'http://localhost:3000',
+    'https://[2001:db8::1]:8443',
+    'moz-extension://0a1b2c',
+    'capacitor://localhost',
+    "['https://a', 'http://b:81']",
+  ])('the origin %p is one', (text) => {
+    expect(findings({ NETWORK_ALLOWED_ORIGINS: text }).problems).toBe('')
+  })
 })
