@@ -36,7 +36,10 @@ export class Connection implements ConnectionName {
   socket: Socket | null = null
   memberships: Memberships | null = null
   pendingOffers: PendingOffers | null = null
-  /** Messages to send, their characters in all, and those of them that other clients have caused. */
+  /**
+   * Messages to send, their size in all, and that of those that other clients have caused: characters, or
+   * bytes once there is a backlog.
+   */
   outbox: string[] = []
   outboxLength = 0
   relayedLength = 0

@@ -131,7 +131,7 @@ export class Handler {
   message(connection: Connection, text: string): void {
     const { request, counts } = this
     counts[connection.family + RECEIVED_MESSAGES]++
-    counts[connection.family + RECEIVED_BYTES] += text.length
+    counts[connection.family + RECEIVED_BYTES] += Buffer.byteLength(text)
     connection.lastMessage = this.now
     const verdict = this.requestLimits.check(connection)
     if (verdict !== ADMITTED) {

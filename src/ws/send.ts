@@ -7,6 +7,9 @@
 // clients send to it has a bound of its own and is dropped beyond, so that nobody can have somebody
 // else's connection closed. When the answers that it has caused itself are too much, it is closed.
 //
+// What waits behind a backlog counts in bytes, as it goes over the wire. What only waits for the end of
+// the turn counts in characters, which cost nothing to count.
+//
 // All of it is bounded as it grows, not at the end of a turn: in one turn the runtime can hand over
 // 65,000 messages of each connection. What waits for all connections of the worker together has a bound
 // as well; beyond it those go who have most waiting.
@@ -40,7 +43,7 @@ const RELIEVED = 0.75
 /** «Policy violation». */
 const CLOSE_CODE_POLICY = 1008
 
-/** How much may wait for clients that do not read, in characters. */
+/** How much may wait for clients that do not read, in bytes. */
 export interface BacklogLimits {
   /** For one connection, answers to its own messages. */
   readonly perConnection: number
@@ -91,7 +94,7 @@ export class Sender {
   /** Sends what a client's own message has caused. */
   send(connection: Connection, message: string): void {
     if (connection.closed) return
-    this.queue(connection, message)
+    this.queue(connection, message, sizeFor(connection, message))
     const own = connection.outboxLength - connection.relayedLength
     if (connection.backlog && own > this.limits.perConnection) {
       this.giveUp(connection, CLOSED_BACKLOG)
@@ -104,9 +107,10 @@ export class Sender {
   relay(connection: Connection, message: string): boolean {
     if (connection.closed) return false
     const { backlog, relayedLength } = connection
-    if (backlog && relayedLength + message.length > this.relayedMax) return false
-    connection.relayedLength += message.length
-    this.queue(connection, message)
+    const size = sizeFor(connection, message)
+    if (backlog && relayedLength + size > this.relayedMax) return false
+    connection.relayedLength += size
+    this.queue(connection, message, size)
     if (this.waitingLength > this.limits.inAll) this.relieve()
     return true
   }
@@ -141,10 +145,10 @@ export class Sender {
     else connection.socket?.close(CLOSE_CODE_POLICY, 'too many requests')
   }
 
-  private queue(connection: Connection, message: string): void {
+  private queue(connection: Connection, message: string, size: number): void {
     connection.outbox.push(message)
-    connection.outboxLength += message.length
-    this.waitingLength += message.length
+    connection.outboxLength += size
+    this.waitingLength += size
     if (connection.backlog) return
     if (connection.outbox.length === OUTBOX_OFFERS_MAX) this.connections.publish(connection)
     if (connection.outboxLength >= FLUSH_CHARACTERS) {
@@ -197,8 +201,13 @@ export class Sender {
     const connection = socket.data
     const { outbox } = connection
     this.counts[connection.family + SENT_MESSAGES] += outbox.length
-    this.counts[connection.family + SENT_BYTES] += connection.outboxLength
-    for (let i = 0; i < outbox.length; i++) socket.sendText(outbox[i])
+    let bytes = 0
+    for (let i = 0; i < outbox.length; i++) {
+      const sent = socket.sendText(outbox[i])
+      // Nothing is told of what the runtime keeps for later.
+      bytes += sent >= 0 ? sent : Buffer.byteLength(outbox[i])
+    }
+    this.counts[connection.family + SENT_BYTES] += bytes
     outbox.length = 0
     this.waitingLength -= connection.outboxLength
     connection.outboxLength = 0
@@ -244,6 +253,10 @@ export class Sender {
     this.forget(connection)
     connection.socket?.terminate()
   }
+}
+
+function sizeFor({ backlog }: Connection, message: string): number {
+  return backlog ? Buffer.byteLength(message) : message.length
 }
 
 function backlogLength({ outboxLength, buffered }: Connection): number {

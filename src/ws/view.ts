@@ -66,8 +66,8 @@ function messageFamilies(reading: Reading): MetricFamily[] {
     plain(reading, 'answers_sent', 'Answers that were passed on to who had made the offer.'),
     ofFamilies(reading, 'received_messages', 'Messages received.'),
     ofFamilies(reading, 'sent_messages', 'Messages sent.'),
-    ofFamilies(reading, 'received_bytes', 'Text received.'),
-    ofFamilies(reading, 'sent_bytes', 'Text sent.'),
+    ofFamilies(reading, 'received_bytes', 'Text received, in bytes.'),
+    ofFamilies(reading, 'sent_bytes', 'Text sent, in bytes.'),
     counterFamily(
       'tracker_ws_dropped_between_workers_total',
       'Offers and answers that found the way to another worker full, by type.',

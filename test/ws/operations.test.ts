@@ -206,9 +206,9 @@ test('figures tell IPv4 and IPv6 apart, also for IPv4 clients of an IPv6 socket'
     let [received, sent] = [0, 0]
     for (const each of asked) {
       const text = typeof each === 'string' ? each : JSON.stringify(each)
-      received += [...text].length
+      received += Buffer.byteLength(text)
       other.send(text)
-      sent += [...(await other.nextText())].length
+      sent += Buffer.byteLength(await other.nextText())
     }
     await gone.close()
     const figures = [
@@ -222,7 +222,7 @@ test('figures tell IPv4 and IPv6 apart, also for IPv4 clients of an IPv6 socket'
       'requests_total{type="scrape",ip_version="6"} 1',
       'received_messages_total{ip_version="4"} 1',
       'received_messages_total{ip_version="6"} 3',
-      `received_bytes_total{ip_version="4"} ${[...JSON.stringify(message)].length}`,
+      `received_bytes_total{ip_version="4"} ${Buffer.byteLength(JSON.stringify(message))}`,
       `received_bytes_total{ip_version="6"} ${received}`,
       'sent_messages_total{ip_version="4"} 1',
       'sent_messages_total{ip_version="6"} 3',

@@ -19,7 +19,7 @@ const RELAYED = PER_CONNECTION / 4
 const IN_ALL = 1_000_000
 const KILOBYTE = 'k'.repeat(1000)
 
-/** Takes `room` characters; what is beyond waits in it. */
+/** Takes `room` bytes; what is beyond waits in it. */
 class SlowSocket {
   data: Connection
   room: number
@@ -38,11 +38,14 @@ class SlowSocket {
     send(this as unknown as Socket)
   }
 
-  sendText(text: string): void {
+  /** As the runtime's: −1 when some of it has to wait. */
+  sendText(text: string): number {
     this.texts.push(text)
-    const taken = Math.min(this.room, text.length)
+    const size = Buffer.byteLength(text)
+    const taken = Math.min(this.room, size)
     this.room -= taken
-    this.buffered += text.length - taken
+    this.buffered += size - taken
+    return taken < size ? -1 : size
   }
 
   getBufferedAmount(): number {
@@ -92,6 +95,28 @@ test('the messages of a turn go out in one flush, in order', async () => {
   expect(socket.texts).toEqual(Array.from({ length: 10 }, (_, i) => `message ${i}`))
   expect(counts[SENT_MESSAGES]).toBe(10)
   expect(counts[SENT_BYTES]).toBe(90)
+})
+
+test('bytes are counted, of characters with several too, sent or kept by the runtime', async () => {
+  const { sender, counts, open } = makeSender()
+  const [fast, slow] = [open(), open(0)]
+  for (const { connection } of [fast, slow]) sender.send(connection, 'k\u00ff\u4e2d\ud83c\udf4a')
+  await turnEnd()
+  expect(counts[SENT_BYTES]).toBe(2 * (1 + 2 + 3 + 4))
+})
+
+test('what waits behind a backlog is bounded in bytes', async () => {
+  const made = makeSender()
+  const { connection, socket } = await makeSlow(made)
+  const message = '\u4e2d'.repeat(1000)
+  for (let i = 0; i < PER_CONNECTION / 3000; i++) made.sender.send(connection, message)
+  expect(socket.terminated).toBe(PER_CONNECTION % 3000 !== 0)
+  made.sender.send(connection, message)
+  expect(socket.terminated).toBe(true)
+  const other = await makeSlow(made)
+  let relayed = 0
+  while (made.sender.relay(other.connection, message)) relayed++
+  expect(relayed).toBe(Math.floor(PER_CONNECTION / 4 / 3000))
 })
 
 test('a turn with very many messages for one client is flushed before it ends', () => {
