@@ -153,15 +153,14 @@ export class Swarms {
     this.completed = table.words[row + ROW_STATE] & STATE_COMPLETED_MAX
   }
 
-  /** Removes a torrent that has no peers. True when it did. */
-  dropIfEmpty(table: Table, row: number): boolean {
-    if (kindOf(table.words[row + ROW_STATE]) === KIND_LARGE) return false
+  /** Removes a torrent that has no peers. */
+  dropIfEmpty(table: Table, row: number): void {
+    if (kindOf(table.words[row + ROW_STATE]) === KIND_LARGE) return
     openSmall(table, row)
-    if (small.seeders + small.leechers > 0) return false
+    if (small.seeders + small.leechers > 0) return
     if (small.kind === KIND_BLOCK) resizeSmall(table, row, 0)
     removeTorrent(table, row)
     this.admission.forgetTorrent()
-    return true
   }
 
   /** Books `count` peers fewer of a role. */
