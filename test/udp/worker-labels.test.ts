@@ -1,0 +1,33 @@
+// What each worker has done, in the metrics: by its number as messages name it, from 1.
+import { expect, test } from 'bun:test'
+import { defaultsOf } from '../../src/config/schema.ts'
+import { logFor } from '../../src/log/log.ts'
+import { counterSlots } from '../../src/metrics/counters.ts'
+import { udpSettings } from '../../src/udp/config.ts'
+import { COUNTER_WORDS, COUNTERS } from '../../src/udp/counters.ts'
+import { createLinks } from '../../src/udp/links.ts'
+import { udpFigures } from '../../src/udp/view.ts'
+import { Watch } from '../../src/udp/watch.ts'
+import { testBuffers } from '../swarm/harness.ts'
+
+test('requests are told for each socket worker, all kinds and families together', () => {
+  const slots = counterSlots(3, COUNTER_WORDS)
+  const words = new Int32Array(slots)
+  for (const worker of [0, 1, 2]) {
+    for (const [i, name] of COUNTERS.entries()) {
+      const isRequest = name.startsWith('requests_')
+      words[worker * COUNTER_WORDS + i] = isRequest ? 10 ** worker : 5000
+    }
+  }
+  const config = defaultsOf(udpSettings.schema)
+  const log = logFor('test')
+  // The third is a request worker, whose requests have been counted already.
+  const watch = new Watch(config, 2, slots, testBuffers(), [], createLinks(2, 0), [], log, null)
+  const family = udpFigures(watch)
+    .families()
+    .find(({ name }) => name === 'tracker_udp_worker_requests_total')
+  expect(family?.samples).toEqual([
+    { labels: { worker: '1' }, value: 6 },
+    { labels: { worker: '2' }, value: 60 },
+  ])
+})
