@@ -128,21 +128,41 @@ describe('a tracker', () => {
   })
 
   test.each([
-    ['no key', 'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'],
-    ['no HTTP', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003\r\n\r\n'],
-    ['a head without end', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(100_000)}`],
+    [
+      'no key',
+      'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+      /^HTTP\/1\.1 400 .*This is no valid WebSocket handshake\.\n$/s,
+    ],
+    [
+      'no HTTP',
+      '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003\r\n\r\n',
+      /^HTTP\/1\.1 400 /,
+    ],
+    [
+      'a head without end',
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(100_000)}`,
+      /^HTTP\/1\.1 431 /,
+    ],
   ])(
-    'survives a handshake with %s',
-    async (_, text) => {
+    'answers a handshake with %s by its status, closes it, and goes on',
+    async (_, text, expected) => {
       const socket = openSocket(tracker.at())
-      const closed = new Promise((resolve) => {
+      let reply = ''
+      const closed = new Promise<true>((resolve) => {
+        // What it does not read any more can cut the answer short.
         socket.on('error', () => {})
-        socket.on('data', resolve)
-        socket.on('close', resolve)
+        socket.on('data', (data) => {
+          reply += data.toString('latin1')
+        })
+        socket.on('close', () => resolve(true))
       })
       socket.write(text, 'latin1')
-      await waitFor(closed, 15_000)
-      socket.destroy()
+      // Before the time of a handshake is over, which would close it as well.
+      expect(await waitFor(closed, 9000)).toBe(true)
+      expect(reply).toMatch(expected)
+      const client = await connect()
+      expect(await client.ask(announce(6))).toMatchObject({ info_hash: HASH })
+      client.destroy()
     },
     20_000,
   )

@@ -1,5 +1,6 @@
 // Connections that make no handshake: they count from when they are accepted, and do not take the tracker
 // from those that do.
+// Takes up to 300 seconds.
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
