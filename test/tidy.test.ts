@@ -28,16 +28,11 @@ import {
 /** Longer than the limit for now. Entries may be lowered and removed, not raised. */
 const LONG_FILES: Ratchet = {}
 const LONG_FUNCTIONS: Ratchet = {}
-const MANY_PARAMETERS: Ratchet = {
-  'src/udp/watch.ts#constructor': 9,
-  'src/ws/watch.ts#constructor': 7,
-}
+const MANY_PARAMETERS: Ratchet = {}
 
 const CIRCLES: Circles = [
   'src/udp/ban-log.ts ↔ src/udp/config.ts ↔ src/udp/source-limit-settings.ts ↔ src/udp/source-limits.ts',
-  'src/udp/troubles.ts ↔ src/udp/watch.ts',
   'src/ws/config-checks.ts ↔ src/ws/config.ts',
-  'src/ws/troubles.ts ↔ src/ws/watch.ts',
 ]
 
 const files = readRepository()

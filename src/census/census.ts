@@ -1,6 +1,6 @@
 // Which clients the peers are of, counted now and then in the main thread. Made by tracker/tracker.ts with
-// [statistics] peer_clients; what it has counted last is part of the figures that watch.ts reads. Owns the
-// last result.
+// [statistics] peer_clients; what it has counted last is part of what tracker/statistics-reader.ts reads.
+// Owns the last result.
 import { randomFillSync } from 'node:crypto'
 import { clockSeconds, readClock } from '../os/clock.ts'
 import { Rounds } from '../process/rounds.ts'

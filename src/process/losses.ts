@@ -1,5 +1,5 @@
 // Troubles that are counted: packets dropped, answers not sent, announces turned away at a limit. Looks at
-// counters that only grow, over the last minute. Used by the protocols' watch.ts for their sources of
+// counters that only grow, over the last minute. Used by the protocols' troubles.ts for their sources of
 // troubles (troubles.ts). Owns a minute of totals for each.
 import { grouped } from '../metrics/text-table.ts'
 import type { Trouble, TroubleSource } from './troubles.ts'

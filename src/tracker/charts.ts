@@ -1,6 +1,7 @@
-// The charts of the operator's page that both trackers have. `prefix`: of the metrics' names. Used by the
+// The charts and tables of the operator's page that every protocol has. `prefix`: of the metrics' names. Used by the
 // protocols' view.ts and by view.ts beside this. Pure functions.
-import type { ChartSpec } from '../operations/view.ts'
+import type { CounterList } from '../metrics/counter-list.ts'
+import type { BreakdownSpec, ChartSpec, SeriesSpec } from '../operations/view.ts'
 
 export function responseTimeChart(metric: string): ChartSpec {
   return quantileChart('Time to answer', 'seconds', metric, [0.5, 0.99, 0.999])
@@ -28,6 +29,30 @@ export function peersChart(prefix: string): ChartSpec {
       { title: 'leechers', metric, labels: { role: 'leecher' }, show: 'value' },
     ],
   }
+}
+
+/** What the counters say is lost; `more`: lines of other metrics. */
+export function lostChart(
+  counters: CounterList<string, string>,
+  prefix: string,
+  ...more: SeriesSpec[]
+): ChartSpec {
+  const series = counters.shown(prefix).flatMap(({ metric, lost }): SeriesSpec[] => {
+    return lost === undefined ? [] : [{ title: lost, metric, show: 'rate' }]
+  })
+  return { title: 'Refused and lost', unit: 'per second', series: [...series, ...more] }
+}
+
+/** The page's tables of a protocol, and that of its workers. */
+export function counterTables(
+  counters: CounterList<string, string>,
+  prefix: string,
+  workers: string,
+): BreakdownSpec[] {
+  const tables = counters.shown(prefix).flatMap(({ table, nonZero = false, metric, label }) => {
+    return table === undefined ? [] : [{ title: table, metric, label, nonZero }]
+  })
+  return [...tables, { title: 'Workers', metric: workers, label: 'worker', nonZero: false }]
 }
 
 export function trafficChart(prefix: string): ChartSpec {

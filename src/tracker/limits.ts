@@ -1,5 +1,5 @@
 // The troubles of a tracker whose swarms are full: which announces the limits turn away. Used by the
-// protocols' watch.ts. Owns nothing.
+// protocols' troubles.ts. Owns nothing.
 import { lossSource } from '../process/losses.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 

@@ -1,6 +1,6 @@
 // Tells the log who was banned. A worker that bans an address writes a record into a ring of its own
 // (source-limits.ts), which is rare and then costs some nanoseconds; the main thread looks once a second
-// (watch.ts). Lines are bounded per minute, since a botnet can have a thousand addresses banned at once;
+// (main.ts). Lines are bounded per minute, since a botnet can have a thousand addresses banned at once;
 // how many were left out is told with the next minute. Owns its readers.
 //
 //  record: 0 IPv4 1, IPv6 0 │ 1, 2 the address, as in packets │ 3 what it exceeded

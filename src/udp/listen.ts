@@ -10,6 +10,7 @@ import {
   closeSocket,
   createUdpSocket,
   openUdpSocket,
+  receiveDrops,
   setReceiveBuffer,
   type UdpSocket,
   type UdpSocketOptions,
@@ -26,6 +27,8 @@ export interface Listening {
   readonly begin: () => void
   /** Asks the system for other receive buffers; returns what it does not grant, for the log. */
   readonly setReceiveBuffers: (bytes: number) => string[]
+  /** Packets that the system has dropped at all sockets so far: a sum of counts that wrap. */
+  readonly receiveDrops: () => number
   /** Closes the sockets of one worker, once it does not use them any more. */
   readonly close: (worker: number) => void
 }
@@ -53,6 +56,8 @@ export function openSockets(config: UdpConfig, workers: number, beside = false):
   }
   if (opened.length === 0) throw new StartError('this machine has no address to listen on')
   const all = opened.flatMap(({ sockets }) => sockets)
+  const closed = new Set<UdpSocket>()
+  let closedDrops = 0
   return {
     addresses: opened.map(({ address }) => address),
     sockets: Array.from({ length: workers }, (_, worker) =>
@@ -73,10 +78,20 @@ export function openSockets(config: UdpConfig, workers: number, beside = false):
     begin: () => {
       for (const bind of later) bind()
     },
+    receiveDrops: () => closedDrops + dropsOf(all.filter((socket) => !closed.has(socket))),
     close: (worker) => {
-      for (const { sockets } of opened) closeSocket(sockets[worker].fd)
+      const own = opened.map(({ sockets }) => sockets[worker])
+      closedDrops += dropsOf(own)
+      for (const socket of own) {
+        closed.add(socket)
+        closeSocket(socket.fd)
+      }
     },
   }
+}
+
+function dropsOf(sockets: readonly UdpSocket[]): number {
+  return sockets.reduce((sum, { fd }) => sum + receiveDrops(fd), 0)
 }
 
 interface OpenOptions {

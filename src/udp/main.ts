@@ -1,6 +1,7 @@
 // UDP as a protocol of a tracker: opens its sockets, starts its workers, says what can change while they
 // serve. Made by the tracker (tracker/tracker.ts) of bin/aquatic_udp.ts, in the main thread. Owns what its
 // workers share beside the swarms.
+
 import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../access-list/list.ts'
 import type { SocketAddress } from '../config/address.ts'
@@ -12,22 +13,25 @@ import { UpdateSender, type UpdateSource } from '../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../process/workers.ts'
 import { UDP_KINDS } from '../swarm/layout.ts'
 import type { Protocol, ProtocolType, TrackerProcess } from '../tracker/protocol.ts'
+import type { StatisticsReader } from '../tracker/statistics-reader.ts'
 import type { TrackerProgram } from '../tracker/tracker.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
-import { createBanRings } from './ban-log.ts'
+import { BanLog, createBanRings } from './ban-log.ts'
 import { type UdpConfig, udpProgram } from './config.ts'
+import type { UdpNames } from './counters.ts'
 import { COUNTER_WORDS } from './counters.ts'
 import { askForConnectionId } from './health-check.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { createLinks, type Links } from './links.ts'
 import { type Listening, openSockets } from './listen.ts'
 import type { WorkerNews } from './news.ts'
+import { udpReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import type { RequestWorkerData } from './request-worker.ts'
 import type { SocketWorkerData } from './socket-worker.ts'
 import { createSourceLimits, sourceRates } from './source-limit-settings.ts'
+import { udpTroubles } from './troubles.ts'
 import { udpFigures } from './view.ts'
-import { Watch } from './watch.ts'
 
 const log = logFor('udp')
 
@@ -63,11 +67,14 @@ class UdpProtocol implements Protocol<UdpConfig> {
   readonly addresses: readonly SocketAddress[]
   readonly figures: ProtocolFigures
   private readonly process: TrackerProcess<UdpConfig>
+  /** As of the start. */
   private readonly config: UdpConfig
+  private inForce: UdpConfig
   private readonly counts: WorkerCounts
   private readonly listening: Listening
   private readonly workers: WorkerGroup
-  private readonly watch: Watch
+  private readonly reader: StatisticsReader<UdpNames>
+  private readonly banLog: BanLog
   private readonly links: Links
   private readonly counters: SharedArrayBuffer
   private readonly limits = createSourceLimits()
@@ -80,6 +87,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
     const { config } = process
     this.process = process
     this.config = config
+    this.inForce = config
     this.counts = counts
     this.listening = openSockets(config, counts.socket, process.takesOver)
     this.addresses = this.listening.addresses
@@ -88,20 +96,18 @@ class UdpProtocol implements Protocol<UdpConfig> {
     this.workers = process.newWorkers()
     this.links = createLinks(counts.socket, counts.request)
     this.counters = counterSlots(counts.socket + counts.request, COUNTER_WORDS)
-    const sockets = this.listening.sockets.flat().map(({ fd }) => fd)
     this.bans = createBanRings(counts.socket + counts.request)
-    this.watch = new Watch(
-      config,
-      counts.socket,
-      this.counters,
-      process.swarms,
-      sockets,
-      this.links,
-      this.bans,
-      log,
-      process.census,
-    )
-    this.figures = udpFigures(this.watch)
+    this.banLog = new BanLog(this.bans, log)
+    this.reader = udpReader({
+      slots: this.counters,
+      socketWorkers: counts.socket,
+      swarms: process.swarms,
+      census: process.census,
+      links: this.links,
+      receiveDrops: this.listening.receiveDrops,
+      interval: () => this.inForce.statistics.interval,
+    })
+    this.figures = udpFigures(this.reader)
   }
 
   get summary(): string {
@@ -126,15 +132,20 @@ class UdpProtocol implements Protocol<UdpConfig> {
 
   begin(): void {
     this.listening.begin()
-    this.watch.start()
+    this.reader.start(({ counts, at }) => {
+      this.banLog.look(counts.get('bans') ?? 0, at, this.inForce)
+    })
   }
 
   end(): void {
-    this.watch.stop()
+    this.reader.stop()
   }
 
   troubles(): readonly TroubleSource[] {
-    return this.watch.troubles()
+    return udpTroubles(
+      () => this.reader.latest,
+      () => this.inForce,
+    )
   }
 
   sendAccessList(accessList: AccessListData): void {
@@ -142,7 +153,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
   }
 
   configure(config: UdpConfig, paths: ReadonlySet<string>): void {
-    this.watch.configure(config)
+    this.inForce = config
     for (const worker of this.news) worker.send({ settings: workerSettings(config) })
     const { socket_recv_buffer_size } = config.network
     // The sockets of a worker that has stopped are closed.

@@ -1,17 +1,15 @@
 // What can go wrong in a UDP tracker that its figures show: packets lost before, inside and behind it, full
-// swarms, workers without a moment to spare. Made by watch.ts, which has the figures. Owns nothing.
+// swarms, workers without a moment to spare. Made by main.ts, of what reader.ts reads. Owns nothing.
+
+import { totalOf } from '../metrics/counter-list.ts'
 import { Growth, lossSource } from '../process/losses.ts'
 import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import { fullSources } from '../tracker/limits.ts'
+import type { Reading } from '../tracker/statistics-reader.ts'
 import type { UdpConfig } from './config.ts'
-import {
-  type CounterName,
-  FAMILY_COUNTERS,
-  type FamilyCounter,
-  type WorkerCounter,
-} from './counters.ts'
+import type { UdpNames } from './counters.ts'
+import { FAMILY_COUNTERS, type FamilyCounter, type WorkerCounter } from './counters.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
-import type { Reading } from './watch.ts'
 
 /** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
 const LOSS_FROM = 0.001
@@ -22,18 +20,18 @@ const REQUESTS = FAMILY_COUNTERS.filter((name) => name.startsWith('requests_'))
 const RESPONSES = FAMILY_COUNTERS.filter((name) => name.startsWith('responses_'))
 
 /** `reading`: the newest; `config`: what is in force. */
-export function udpTroubles(reading: () => Reading, config: () => UdpConfig): TroubleSource[] {
-  const of = (...names: CounterName[]) =>
-    names.reduce((sum, name) => sum + (reading().counts.get(name) ?? 0), 0)
-  const both = (...names: FamilyCounter[]) =>
-    of(...names.flatMap((name) => [`${name}_ipv4`, `${name}_ipv6`] as const))
+export function udpTroubles(
+  reading: () => Reading<UdpNames>,
+  config: () => UdpConfig,
+): TroubleSource[] {
+  const of = (...names: (FamilyCounter | WorkerCounter)[]) => totalOf(reading().counts, ...names)
   const load = new Load(reading)
   return [
     { name: 'workers_busy', look: () => load.look(config()) },
     lossSource({
       name: 'receive_drops',
-      lost: () => reading().receiveDrops,
-      all: () => reading().batchSize.sum + reading().receiveDrops,
+      lost: () => reading().totals.receiveDrops,
+      all: () => reading().histograms.batch_size.sum + reading().totals.receiveDrops,
       from: LOSS_FROM,
       what: 'packet',
       text: (figure, when) => `The system dropped ${figure} ${when} before the tracker saw them.`,
@@ -42,7 +40,7 @@ export function udpTroubles(reading: () => Reading, config: () => UdpConfig): Tr
     lossSource({
       name: 'send_failures',
       lost: () => of('send_failures'),
-      all: () => both(...RESPONSES),
+      all: () => of(...RESPONSES),
       from: LOSS_FROM,
       what: 'response',
       text: (figure, when) => `The system did not take ${figure} ${when}.`,
@@ -52,7 +50,7 @@ export function udpTroubles(reading: () => Reading, config: () => UdpConfig): Tr
     lossSource({
       name: 'channel_dropped',
       lost: () => of(...DROPPED),
-      all: () => both(...REQUESTS),
+      all: () => of(...REQUESTS),
       from: LOSS_FROM,
       what: 'request',
       text: (figure, when) =>
@@ -61,11 +59,11 @@ export function udpTroubles(reading: () => Reading, config: () => UdpConfig): Tr
         `Raise request_workers (${config().request_workers}) if there are cores, or set it to 0.`,
     }),
     ...fullSources({
-      announces: () => both('requests_announce'),
-      torrentsFull: () => both('rejected_torrents_full'),
-      peersFull: () => both('rejected_peers_full'),
-      torrentsRationed: () => both('rejected_torrent_ration'),
-      peersRationed: () => both('rejected_peer_ration'),
+      announces: () => of('requests_announce'),
+      torrentsFull: () => of('rejected_torrents_full'),
+      peersFull: () => of('rejected_peers_full'),
+      torrentsRationed: () => of('rejected_torrent_ration'),
+      peersRationed: () => of('rejected_peer_ration'),
       limits: () => config().limits,
     }),
   ]
@@ -80,16 +78,16 @@ const DROPPED: readonly WorkerCounter[] = [
 /** How many packets workers find waiting, over the last minute. */
 class Load {
   isBusy = false
-  private readonly reading: () => Reading
+  private readonly reading: () => Reading<UdpNames>
   private readonly packets = new Growth()
   private readonly batches = new Growth()
 
-  constructor(reading: () => Reading) {
+  constructor(reading: () => Reading<UdpNames>) {
     this.reading = reading
   }
 
   look(config: UdpConfig): Trouble | null {
-    const { counts, sum } = this.reading().batchSize
+    const { counts, sum } = this.reading().histograms.batch_size
     const packets = this.packets.since(sum)
     const batches = this.batches.since(counts.reduce((all, count) => all + count, 0))
     const atOnce = packets / Math.max(1, batches)

@@ -1,6 +1,7 @@
 // WebTorrent as a protocol of a tracker: reads the certificate, holds the ports, starts its workers, says
 // what can change while they serve. Made by the tracker (tracker/tracker.ts) of bin/aquatic_ws.ts, in the
 // main thread. Owns what its workers share beside the swarms.
+
 import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../access-list/list.ts'
@@ -8,7 +9,7 @@ import type { SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { writeStderr } from '../config/output.ts'
 import { counted } from '../config/quantities.ts'
-import { type LogAddresses, logFor, writeNotice } from '../log/log.ts'
+import { logFor, writeNotice } from '../log/log.ts'
 import { counterSlots } from '../metrics/counters.ts'
 import { OpenDescriptors } from '../os/descriptors.ts'
 import type { Identity } from '../os/privileges.ts'
@@ -19,6 +20,7 @@ import type { OwnStart, WorkerGroup } from '../process/workers.ts'
 import { createConnectionStates } from '../swarm/connections.ts'
 import { NOTHING_KEPT } from '../swarm/kept-counts.ts'
 import type { Protocol, ProtocolType, TrackerProcess } from '../tracker/protocol.ts'
+import type { StatisticsReader } from '../tracker/statistics-reader.ts'
 import type { TrackerProgram } from '../tracker/tracker.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
 import { CertificateChange } from './certificate-change.ts'
@@ -26,6 +28,7 @@ import { type WorkerReport, writeReport } from './client-reports.ts'
 import { type WsConfig, wsProgram } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
+import type { WsNames } from './counters.ts'
 import { COUNTER_WORDS } from './counters.ts'
 import { DRAIN_SECONDS } from './drain.ts'
 import type { ExchangeEnds } from './exchange.ts'
@@ -38,14 +41,15 @@ import {
   ListenerGuard,
   type PortQuestion,
 } from './listener-guard.ts'
+import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'
 import { createRequestLimits } from './request-limits.ts'
 import type { ReloadMessage, SocketWorkerData } from './socket-worker.ts'
 import { checkTls, readTlsFiles, type TlsFiles, tlsWarnings } from './tls.ts'
 import { TlsError } from './tls-file.ts'
+import { type LimitsInForce, wsTroubles } from './troubles.ts'
 import { wsFigures } from './view.ts'
-import { Watch } from './watch.ts'
 
 /** For a drain, and what comes after. */
 const DRAIN_MILLISECONDS = (DRAIN_SECONDS + 5) * 1000
@@ -111,9 +115,11 @@ class WsProtocol implements Protocol<WsConfig> {
   private readonly process: TrackerProcess<WsConfig>
   private readonly listening: Listening
   private readonly workers: WorkerGroup
-  private readonly watch: Watch
+  private readonly reader: StatisticsReader<WsNames>
   private readonly certificates: CertificateChange
-  private logAddresses: LogAddresses
+  private inForce: WsConfig
+  /** As many as there is memory for. */
+  private readonly maxConnections: number
   private readonly exchange: readonly (ExchangeEnds | null)[]
   private readonly guard: ListenerGuard
   /** What all workers start with. */
@@ -125,7 +131,7 @@ class WsProtocol implements Protocol<WsConfig> {
     this.listening = findAddresses(config.network, process.takesOver)
     this.addresses = this.listening.addresses
     this.summary = `${tls === null ? 'ws' : 'wss'}, ${counted(workers, 'socket worker')}`
-    this.logAddresses = config.log_addresses
+    this.inForce = config
     this.workers = process.newWorkers({
       heard: (message) => this.heard(message as WorkerReport),
       drainMilliseconds: DRAIN_MILLISECONDS,
@@ -139,15 +145,16 @@ class WsProtocol implements Protocol<WsConfig> {
       messageBytesMax: config.network.websocket_max_message_size,
       maxOffers: config.protocol.max_offers,
     })
-    this.watch = new Watch(
-      config,
+    this.maxConnections = maxConnections
+    this.reader = wsReader({
+      slots: counters,
       workers,
-      maxConnections,
-      counters,
       swarms,
-      this.exchange.flatMap((ends) => ends?.inRings ?? []),
-      process.census,
-    )
+      census: process.census,
+      rings: this.exchange.flatMap((ends) => ends?.inRings ?? []),
+      connectionLimit: () => this.limits().max_connections,
+      interval: () => this.inForce.statistics.interval,
+    })
     this.shared = sharedStart({
       process,
       listening: this.listening,
@@ -158,7 +165,7 @@ class WsProtocol implements Protocol<WsConfig> {
     })
     process.keptCounts?.onChange((keptCounts) => this.tell({ keptCounts }))
     this.guard = this.newGuard(this.shared)
-    this.figures = wsFigures(this.watch, this.guard)
+    this.figures = wsFigures(this.reader, this.guard)
   }
 
   async startWorkers(): Promise<void> {
@@ -168,7 +175,7 @@ class WsProtocol implements Protocol<WsConfig> {
   begin(): void {
     this.listening.release()
     this.guard.start()
-    this.watch.start()
+    this.reader.start()
     signals.on('SIGUSR1', () => {
       // One that stops has closed its ports: it must not open them again, beside the one that has its place.
       if (this.process.isServing() && this.certificates.begin()) this.guard.suspend()
@@ -176,12 +183,16 @@ class WsProtocol implements Protocol<WsConfig> {
   }
 
   end(): void {
-    this.watch.stop()
+    this.reader.stop()
     this.guard.stop()
   }
 
   troubles(): readonly TroubleSource[] {
-    return [...this.guard.troubles(), ...this.watch.troubles()]
+    const troubles = wsTroubles(
+      () => this.reader.latest,
+      () => this.limits(),
+    )
+    return [...this.guard.troubles(), ...troubles]
   }
 
   private newGuard(rules: GuardRules): ListenerGuard {
@@ -191,7 +202,7 @@ class WsProtocol implements Protocol<WsConfig> {
       descriptors: new OpenDescriptors(limit),
       limit,
       workers: this.shared.workers,
-      connections: () => this.watch.read().connections,
+      connections: () => this.reader.read().gauges.connections,
       ask: (portQuestion: PortQuestion) => this.tell({ portQuestion }),
     }
     return new ListenerGuard(options, rules)
@@ -202,10 +213,8 @@ class WsProtocol implements Protocol<WsConfig> {
   }
 
   configure(config: WsConfig): void {
-    this.logAddresses = config.log_addresses
-    this.watch.configure(config)
-    const { maxConnections, workers } = this.shared
-    const settings = workerSettings(config, maxConnections, workers)
+    this.inForce = config
+    const settings = workerSettings(config, this.maxConnections, this.shared.workers)
     this.guard.configure(settings)
     this.tell({ settings })
   }
@@ -219,6 +228,14 @@ class WsProtocol implements Protocol<WsConfig> {
     giveListeners(ports, identity)
   }
 
+  /** Those in force. */
+  private limits(): LimitsInForce {
+    const { limits } = this.inForce
+    const fewerDescriptors = this.maxConnections < limits.max_connections
+    const max_connections = Math.min(limits.max_connections, this.maxConnections)
+    return { ...limits, max_connections, fewerDescriptors }
+  }
+
   private tell(message: ReloadMessage): void {
     this.workers.tell(message)
   }
@@ -227,7 +244,7 @@ class WsProtocol implements Protocol<WsConfig> {
     if ('certificates' in report) {
       if (this.certificates.answered(report.certificates)) this.guard.listenersChanged()
     } else if ('ports' in report) this.guard.answered(report)
-    else writeReport(report, this.logAddresses, log)
+    else writeReport(report, this.inForce.log_addresses, log)
   }
 
   private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {

@@ -1,29 +1,21 @@
 // The table of [statistics] interval: what was done since the table before it, per second, and what there
-// is now. Called by watch.ts. Owns nothing.
-import type { ClientCount } from '../census/tally.ts'
-import { clientsFigures, clientsText } from '../census/view.ts'
-import { countOf, type Distribution } from '../metrics/histogram.ts'
-import { responseTimesFigures, responseTimesText } from '../metrics/response-times.ts'
-import { grouped, rateText, textTable } from '../metrics/text-table.ts'
-import type { SwarmCounts } from '../swarm/count.ts'
-import { COUNTERS, type CounterName } from './counters.ts'
+// is now. Called by reader.ts. Owns nothing.
 
-export interface StatisticsInterval {
-  readonly seconds: number
-  /** Counts that were added in it. */
-  readonly counts: ReadonlyMap<CounterName, number>
-  /** Peers by client; null when they are not counted. */
-  readonly clients: readonly ClientCount[] | null
-  readonly responseTime: Distribution
-  /** Messages per turn of the event loop. */
-  readonly turnSize: Distribution
-  /** Times that a lock was not free at once. */
-  readonly lockWaits: number
-  readonly connections: number
-  /** At most so many at once. */
-  readonly connectionLimit: number
-  readonly swarms: SwarmCounts
-}
+import { clientsText } from '../census/view.ts'
+import { totalOf } from '../metrics/counter-list.ts'
+import { countOf } from '../metrics/histogram.ts'
+import { grouped, textTable } from '../metrics/text-table.ts'
+import type { Interval } from '../tracker/statistics-reader.ts'
+import {
+  countRate,
+  presentFigures,
+  servedText,
+  sharedFigures,
+  titleText,
+  turnedUp,
+} from '../tracker/statistics-text.ts'
+import type { WsNames } from './counters.ts'
+import { COUNTER_LIST, COUNTERS, type CounterName } from './counters.ts'
 
 const HEAD = ['', 'announce', 'scrape', 'offer', 'answer', 'error', 'messages', 'bytes']
 const RECEIVED: readonly (CounterName | null)[] = [
@@ -45,62 +37,44 @@ const SENT: readonly CounterName[] = [
   'sent_bytes',
 ]
 
-export function statisticsText(interval: StatisticsInterval, until: Date): string {
-  const { counts, connections, connectionLimit, swarms, lockWaits } = interval
+/** Messages and connections refused, connections closed by the tracker. */
+const REFUSED = ['rejected', 'refused_connections', 'closed_connections'].flatMap((metric) =>
+  COUNTER_LIST.ofMetric(metric),
+)
+
+export function statisticsText(interval: Interval<WsNames>, until: Date): string {
+  const { counts, gauges, swarms, histograms, totals } = interval
   const row = (title: string, names: readonly (CounterName | null)[]) => [
     title,
-    ...names.map((name) => (name === null ? '' : rate(interval, name))),
+    ...names.map((name) => (name === null ? '' : countRate(interval, name))),
   ]
-  const changed = (name: CounterName) => grouped(counts.get(name) ?? 0)
+  const changed = (name: CounterName) => grouped(totalOf(counts, name))
+  const { torrents, seeders, leechers } = swarms.websocket
+  const served = servedText(histograms.response_time, 'messages at once', histograms.turn_size)
   return (
-    `statistics of ${interval.seconds.toFixed(1)} s until ${until.toISOString()}\n` +
+    titleText(interval.seconds, until) +
     textTable([HEAD, row('received/s', RECEIVED), row('sent/s', SENT)]) +
-    `now: connections ${grouped(connections)} of ${grouped(connectionLimit)} (${changed('connections_opened')} opened, ` +
-    `${changed('connections_closed')} closed), torrents ${grouped(swarms.torrents)}, ` +
-    `seeders ${grouped(swarms.seeders)}, leechers ${grouped(swarms.leechers)}\n` +
-    `rejects/s: ${troubles(interval)}\n` +
+    `now: connections ${grouped(gauges.connections)} of ${grouped(gauges.connectionLimit)} (${changed('connections_opened')} opened, ` +
+    `${changed('connections_closed')} closed), torrents ${grouped(torrents)}, ` +
+    `seeders ${grouped(seeders)}, leechers ${grouped(leechers)}\n` +
+    turnedUp(interval, REFUSED, (name) => name.replace(/^rejected_/, '')) +
     clientsText(interval.clients) +
-    served(interval) +
+    (served === '' ? '' : `${served}\n`) +
     `slow clients ${changed('slow_clients')}; not sent to them: offers ${changed('dropped_backlog_offer')}, ` +
     `answers ${changed('dropped_backlog_answer')}; lost between workers: offers ${changed('dropped_between_workers_offer')}, ` +
     `answers ${changed('dropped_between_workers_answer')}; receiver gone: ` +
     `offers ${changed('receiver_gone_offer')}, answers ${changed('receiver_gone_answer')}; ` +
-    `waits for another worker ${lockWaits}\n`
+    `waits for another worker ${totals.lockWaits}\n`
   )
 }
 
-/** How long messages took, and how many came at once; '' when there was none. */
-function served({ responseTime, turnSize }: StatisticsInterval): string {
-  if (countOf(responseTime) === 0) return ''
-  const atOnce = turnSize.sum / Math.max(1, countOf(turnSize))
-  return `${responseTimesText(responseTime)}; messages at once ${atOnce.toFixed(1)}\n`
-}
-
-/** The same for programs: counts of the interval, not rates. */
-export function statisticsFigures(interval: StatisticsInterval): object {
-  const { seconds, counts, connections, connectionLimit, swarms, lockWaits } = interval
-  const { torrents, seeders, leechers } = swarms
-  const now = { connections, connection_limit: connectionLimit, torrents, seeders, leechers }
-  const clients = clientsFigures(interval.clients)
+/** The same for programs. */
+export function statisticsFigures(interval: Interval<WsNames>): object {
+  const { connections, connectionLimit } = interval.gauges
+  const present = presentFigures(interval.swarms.websocket)
   return {
-    seconds,
-    counts: Object.fromEntries(counts),
-    response_time_seconds: responseTimesFigures(interval.responseTime),
-    turns: countOf(interval.turnSize),
-    lock_waits: lockWaits,
-    clients,
-    now,
+    ...sharedFigures(interval, COUNTERS),
+    turns: countOf(interval.histograms.turn_size),
+    now: { connections, connection_limit: connectionLimit, ...present },
   }
-}
-
-function rate({ counts, seconds }: StatisticsInterval, name: CounterName): string {
-  return rateText((counts.get(name) ?? 0) / seconds)
-}
-
-/** Reasons that turned up: messages and connections refused, connections closed by the tracker. */
-function troubles(interval: StatisticsInterval): string {
-  const found = COUNTERS.filter((name) => /^(rejected|refused|closed)_/.test(name))
-    .filter((name) => (interval.counts.get(name) ?? 0) > 0)
-    .map((name) => `${name.replace(/^rejected_/, '')} ${rate(interval, name)}`)
-  return found.length === 0 ? 'none' : found.join(', ')
 }

@@ -1,10 +1,12 @@
 // What can go wrong in a WebTorrent tracker that its figures show: connections and announces that limits
-// turn away, messages lost between workers. Made by watch.ts, which has the figures. Owns nothing.
+// turn away, messages lost between workers. Made by main.ts, of what reader.ts reads. Owns nothing.
+
+import { totalOf } from '../metrics/counter-list.ts'
 import { lossSource } from '../process/losses.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import { fullSources } from '../tracker/limits.ts'
-import type { CounterName } from './counters.ts'
-import type { LimitsInForce, Reading } from './watch.ts'
+import type { Reading } from '../tracker/statistics-reader.ts'
+import type { CounterName, WsNames } from './counters.ts'
 
 /** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
 const LOSS_FROM = 0.001
@@ -19,10 +21,21 @@ const PROXY_HEADER = {
     'Let the proxy set that header to the address of its client, or name the one that it sets.',
 }
 
+export interface LimitsInForce {
+  readonly max_torrents: number
+  readonly max_peers: number
+  readonly max_connections: number
+  readonly max_connections_per_ip: number
+  /** max_connections is less than the settings say, because of the limit on open files. */
+  readonly fewerDescriptors: boolean
+}
+
 /** `reading`: the newest; `limits`: those in force. */
-export function wsTroubles(reading: () => Reading, limits: () => LimitsInForce): TroubleSource[] {
-  const of = (...names: CounterName[]) =>
-    names.reduce((sum, name) => sum + (reading().counts.get(name) ?? 0), 0)
+export function wsTroubles(
+  reading: () => Reading<WsNames>,
+  limits: () => LimitsInForce,
+): TroubleSource[] {
+  const of = (...names: CounterName[]) => totalOf(reading().counts, ...names)
   const asked = (refused: CounterName) => of('connections_opened', refused)
   return [
     connectionsFull(of, limits),

@@ -13,6 +13,9 @@ test('each constant is the place of the name like it, in the part of its address
     expect(COUNTERS.indexOf(`${name}_ipv6`)).toBe(FAMILY_IPV6 + i)
   }
   expect(COUNTERS.indexOf('send_failures')).toBe(counters.SEND_FAILURES)
+  const { others } = counters.COUNTER_LIST
+  const ofOthers = others.map((name) => constants.get(name.toUpperCase()))
+  expect(ofOthers).toEqual(others.map((name) => COUNTERS.indexOf(name)))
 })
 
 test('histograms follow the counters, in the order in which they are read', () => {

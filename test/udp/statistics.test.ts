@@ -19,13 +19,18 @@ function intervalOf(counts: readonly (readonly [CounterName, number])[], packets
   return {
     seconds: 10,
     counts: new Map(counts),
-    responseTime: all(RESPONSE_TIME_SHAPE, 20480, packets),
-    batchSize: all(BATCH_SIZE_SHAPE, 2, packets / 2),
+    histograms: {
+      response_time: all(RESPONSE_TIME_SHAPE, 20480, packets),
+      batch_size: all(BATCH_SIZE_SHAPE, 2, packets / 2),
+    },
     clients: null,
-    lockWaits: 3,
-    lockSleeps: 0,
-    receiveDrops: 1,
-    swarms: { ipv4: { ...NOTHING, torrents: 1234 }, ipv6: { ...NOTHING, seeders: 5 } },
+    totals: { lockWaits: 3, lockSleeps: 0, receiveDrops: 1 },
+    gauges: { requestFill: 0, responseFill: 0 },
+    swarms: {
+      ipv4: { ...NOTHING, torrents: 1234 },
+      ipv6: { ...NOTHING, seeders: 5 },
+      websocket: NOTHING,
+    },
   }
 }
 
@@ -67,7 +72,8 @@ test('an interval without packets has no response time', () => {
 })
 
 test('locks that were slept for, and what happened in the channels, are told when there was any', () => {
-  const interval = { ...intervalOf([['dropped_requests', 7]], 0), lockSleeps: 2 }
+  const given = intervalOf([['dropped_requests', 7]], 0)
+  const interval = { ...given, totals: { ...given.totals, lockSleeps: 2 } }
   expect(statisticsText(interval, UNTIL)).toContain(
     'channels: dropped requests 7, dropped responses 0, dropped scrapes 0, ring waits 0, ' +
       'wakes 0; receive drops 1, send failures 0, waits for another worker 3 (2 long)\n',

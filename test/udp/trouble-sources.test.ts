@@ -1,21 +1,25 @@
 import { expect, test } from 'bun:test'
 import { defaultsOf } from '../../src/config/schema.ts'
 import { distributionOf, histogramCounters } from '../../src/metrics/histogram.ts'
+import type { Reading } from '../../src/tracker/statistics-reader.ts'
 import { udpSettings } from '../../src/udp/config.ts'
-import { BATCH_SIZE_SHAPE, type CounterName } from '../../src/udp/counters.ts'
+import { BATCH_SIZE_SHAPE, type CounterName, type UdpNames } from '../../src/udp/counters.ts'
 import { udpTroubles } from '../../src/udp/troubles.ts'
-import type { Reading } from '../../src/udp/watch.ts'
 
 type Counts = Partial<Record<CounterName, number>>
 
 /** What is found after these counts, and `packets` that were taken in so many batches, in one second. */
 function found(counts: Counts, packets = 0, batches = packets, receiveDrops = 0) {
   const empty = Array(histogramCounters(BATCH_SIZE_SHAPE)).fill(0)
-  const batchSize = distributionOf(BATCH_SIZE_SHAPE, [batches, ...empty.slice(2), packets])
-  const reading = { counts: new Map(Object.entries(counts)), batchSize, receiveDrops }
+  const batch_size = distributionOf(BATCH_SIZE_SHAPE, [batches, ...empty.slice(2), packets])
+  const reading = {
+    counts: new Map(Object.entries(counts)),
+    histograms: { batch_size },
+    totals: { receiveDrops },
+  }
   const config = { ...defaultsOf(udpSettings.schema), request_workers: 2 }
   const sources = udpTroubles(
-    () => reading as unknown as Reading,
+    () => reading as unknown as Reading<UdpNames>,
     () => config,
   )
   return sources.flatMap(({ name, look }) => {

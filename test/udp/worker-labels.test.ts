@@ -1,13 +1,10 @@
 // What each worker has done, in the metrics: by its number as messages name it, from 1.
 import { expect, test } from 'bun:test'
-import { defaultsOf } from '../../src/config/schema.ts'
-import { logFor } from '../../src/log/log.ts'
 import { counterSlots } from '../../src/metrics/counters.ts'
-import { udpSettings } from '../../src/udp/config.ts'
 import { COUNTER_WORDS, COUNTERS } from '../../src/udp/counters.ts'
 import { createLinks } from '../../src/udp/links.ts'
+import { udpReader } from '../../src/udp/reader.ts'
 import { udpFigures } from '../../src/udp/view.ts'
-import { Watch } from '../../src/udp/watch.ts'
 import { testBuffers } from '../swarm/harness.ts'
 
 test('requests are told for each socket worker, all kinds and families together', () => {
@@ -19,11 +16,17 @@ test('requests are told for each socket worker, all kinds and families together'
       words[worker * COUNTER_WORDS + i] = isRequest ? 10 ** worker : 5000
     }
   }
-  const config = defaultsOf(udpSettings.schema)
-  const log = logFor('test')
   // The third is a request worker, whose requests have been counted already.
-  const watch = new Watch(config, 2, slots, testBuffers(), [], createLinks(2, 0), [], log, null)
-  const family = udpFigures(watch)
+  const reader = udpReader({
+    slots,
+    socketWorkers: 2,
+    swarms: testBuffers(),
+    census: null,
+    links: createLinks(2, 0),
+    receiveDrops: () => 0,
+    interval: () => 0,
+  })
+  const family = udpFigures(reader)
     .families()
     .find(({ name }) => name === 'tracker_udp_worker_requests_total')
   expect(family?.samples).toEqual([

@@ -6,9 +6,16 @@ import {
   type HistogramShape,
   histogramCounters,
 } from '../../src/metrics/histogram.ts'
-import { type CounterName, RESPONSE_TIME_SHAPE, TURN_SIZE_SHAPE } from '../../src/ws/counters.ts'
+import {
+  type CounterName,
+  FAMILY_COUNTERS,
+  RESPONSE_TIME_SHAPE,
+  type StoredCounter,
+  TURN_SIZE_SHAPE,
+} from '../../src/ws/counters.ts'
 import { statisticsText } from '../../src/ws/statistics.ts'
 
+const NOTHING = { torrents: 0, seeders: 0, leechers: 0, contendedLocks: 0, sleptLocks: 0 }
 const UNTIL = new Date('2026-11-24T22:45:10Z')
 
 function textOf(
@@ -16,14 +23,27 @@ function textOf(
   clients: readonly ClientCount[] | null = null,
   times: Partial<Distribution> = {},
 ): string[] {
-  const swarms = { torrents: 1234, seeders: 5, leechers: 6, contendedLocks: 9, sleptLocks: 1 }
+  const websocket = { torrents: 1234, seeders: 5, leechers: 6, contendedLocks: 9, sleptLocks: 1 }
   const emptyOf = (shape: HistogramShape) =>
     distributionOf(shape, new Array(histogramCounters(shape)).fill(0))
-  const responseTime = { ...emptyOf(RESPONSE_TIME_SHAPE), ...times }
-  const turnSize = { ...emptyOf(TURN_SIZE_SHAPE), sum: 6 }
-  const given = { seconds: 10, counts: new Map(counts), lockWaits: 3, connections: 77 }
-  const interval = { ...given, connectionLimit: 5000, swarms, clients, responseTime, turnSize }
+  const response_time = { ...emptyOf(RESPONSE_TIME_SHAPE), ...times }
+  const turn_size = { ...emptyOf(TURN_SIZE_SHAPE), sum: 6 }
+  const interval = {
+    seconds: 10,
+    counts: new Map(counts.map(([name, count]) => [storedAs(name), count])),
+    histograms: { response_time, turn_size },
+    totals: { lockWaits: 3, lockSleeps: 1 },
+    gauges: { connections: 77, connectionLimit: 5000, channelFill: 0 },
+    swarms: { ipv4: NOTHING, ipv6: NOTHING, websocket },
+    clients,
+  }
   return statisticsText(interval, UNTIL).split('\n')
+}
+
+/** Those of address families are of IPv6. */
+function storedAs(name: CounterName): StoredCounter {
+  const family = FAMILY_COUNTERS.find((each) => each === name)
+  return family === undefined ? (name as StoredCounter) : `${family}_ipv6`
 }
 
 test('the statistics are a table by type, what there is now, and what was refused or lost', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import type { CounterName } from '../../src/ws/counters.ts'
-import { wsTroubles } from '../../src/ws/troubles.ts'
-import type { LimitsInForce, Reading } from '../../src/ws/watch.ts'
+import type { Reading } from '../../src/tracker/statistics-reader.ts'
+import type { CounterName, WsNames } from '../../src/ws/counters.ts'
+import { type LimitsInForce, wsTroubles } from '../../src/ws/troubles.ts'
 
 const LIMITS: LimitsInForce = {
   max_torrents: 10,
@@ -15,7 +15,7 @@ const LIMITS: LimitsInForce = {
 function found(counts: Partial<Record<CounterName, number>>, limits = LIMITS) {
   const map = new Map(Object.entries(counts))
   const sources = wsTroubles(
-    () => ({ counts: map }) as unknown as Reading,
+    () => ({ counts: map }) as unknown as Reading<WsNames>,
     () => limits,
   )
   return sources.flatMap(({ name, look }) => {

@@ -1,21 +1,19 @@
-import { defaultsOf } from '../../src/config/schema.ts'
-import { wsSettings } from '../../src/ws/config.ts'
 import { COUNTER_WORDS, STORED_COUNTERS } from '../../src/ws/counters.ts'
+import { wsReader } from '../../src/ws/reader.ts'
 import { wsFigures } from '../../src/ws/view.ts'
-import { Watch } from '../../src/ws/watch.ts'
 import { viewContract } from '../contract/view.ts'
 
 const CONNECTIONS_MAX = 1000
 
 viewContract('aquatic_ws', STORED_COUNTERS, COUNTER_WORDS, ['websocket'], (slots, swarms) => {
-  const watch = new Watch(
-    defaultsOf(wsSettings.schema),
-    1,
-    CONNECTIONS_MAX,
+  const reader = wsReader({
     slots,
+    workers: 1,
     swarms,
-    [],
-    null,
-  )
-  return wsFigures(watch, { isResting: false, rests: 0, closed: 0 })
+    census: null,
+    rings: [],
+    connectionLimit: () => CONNECTIONS_MAX,
+    interval: () => 0,
+  })
+  return wsFigures(reader, { isResting: false, rests: 0, closed: 0 })
 })

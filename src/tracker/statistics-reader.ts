@@ -1,0 +1,171 @@
+// Reads what a protocol's workers count while they serve, once a second, and writes the statistics. Each
+// protocol makes one, with its counters, histograms and further figures as data (reader.ts); its troubles
+// and metrics are of what this has read. Runs in the main thread. Owns its timer and readings.
+import type { Census } from '../census/census.ts'
+import type { ClientCount } from '../census/tally.ts'
+import { writeFigures } from '../log/log.ts'
+import { CounterReader, WrappingTotal } from '../metrics/counters.ts'
+import { type Distribution, type HistogramShape, since } from '../metrics/histogram.ts'
+import { type CountsByKind, countSwarms } from '../swarm/count.ts'
+import type { SwarmBuffers } from '../swarm/memory.ts'
+
+/** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
+const READ_MILLISECONDS = 1000
+
+/** Names of a protocol's counters and histograms, of totals that it adds, and of figures of the moment. */
+export interface FigureNames {
+  readonly counter: string
+  readonly histogram: string
+  readonly total: string
+  readonly gauge: string
+}
+
+/** Times that a lock was not free at once, and of those the times that a thread slept for it. */
+type LockTotal = 'lockWaits' | 'lockSleeps'
+
+type Figures<Name extends string> = Readonly<Record<Name, number>>
+
+interface Counted<N extends FigureNames> {
+  readonly counts: ReadonlyMap<N['counter'], number>
+  readonly histograms: Readonly<Record<N['histogram'], Distribution>>
+  readonly totals: Figures<N['total'] | LockTotal>
+}
+
+interface Present<N extends FigureNames> {
+  readonly gauges: Figures<N['gauge']>
+  readonly swarms: CountsByKind
+  /** Peers by client; null when they are not counted. */
+  readonly clients: readonly ClientCount[] | null
+}
+
+/** All there is to tell of one moment; what is counted, since the start. */
+export interface Reading<N extends FigureNames> extends Counted<N>, Present<N> {
+  readonly at: number
+  /** What each worker that meets clients has been asked. */
+  readonly workers: readonly number[]
+}
+
+/** What was counted between two readings, and what there is at the second. */
+export interface Interval<N extends FigureNames> extends Counted<N>, Present<N> {
+  readonly seconds: number
+}
+
+export interface ReaderOptions<N extends FigureNames> {
+  /** In their order in memory. */
+  readonly counters: readonly N['counter'][]
+  readonly histograms: Readonly<Record<N['histogram'], HistogramShape>>
+  /** Of all workers, those that meet clients first. */
+  readonly slots: SharedArrayBuffer
+  /** So many of them meet clients, */
+  readonly workers: number
+  /** and these counters tell what they were asked. */
+  readonly asked: readonly N['counter'][]
+  readonly swarms: SwarmBuffers
+  readonly census: Census | null
+  readonly totals: () => Figures<N['total']>
+  /** `counts`: since the start. */
+  readonly gauges: (counts: ReadonlyMap<N['counter'], number>) => Figures<N['gauge']>
+  /** Seconds between two tables of statistics, in force now; 0 = none. */
+  readonly interval: () => number
+  readonly text: (interval: Interval<N>, until: Date) => string
+  /** The same for programs. */
+  readonly figures: (interval: Interval<N>) => object
+}
+
+export class StatisticsReader<N extends FigureNames> {
+  latest: Reading<N>
+  private readonly options: ReaderOptions<N>
+  private readonly reader: CounterReader<N['counter'], N['histogram']>
+  private readonly lockWaits = new WrappingTotal()
+  private readonly lockSleeps = new WrappingTotal()
+  private timer: ReturnType<typeof setInterval> | undefined
+  private before: Reading<N>
+
+  constructor(options: ReaderOptions<N>) {
+    this.options = options
+    this.reader = new CounterReader(options.slots, options.counters, options.histograms)
+    this.before = this.read()
+    this.latest = this.before
+  }
+
+  /** `listener` gets each reading. */
+  start(listener: (reading: Reading<N>) => void = () => {}): void {
+    this.before = this.read()
+    this.timer = setInterval(() => {
+      this.latest = this.read()
+      listener(this.latest)
+      this.writeIfDue(this.latest)
+    }, READ_MILLISECONDS)
+  }
+
+  stop(): void {
+    clearInterval(this.timer)
+  }
+
+  read(): Reading<N> {
+    const { options } = this
+    const counts = this.reader.read()
+    const swarms = countSwarms(options.swarms)
+    const { ipv4, ipv6, websocket } = swarms
+    const kinds = [ipv4, ipv6, websocket]
+    const contended = kinds.reduce((sum, { contendedLocks }) => sum + contendedLocks, 0)
+    const slept = kinds.reduce((sum, { sleptLocks }) => sum + sleptLocks, 0)
+    return {
+      at: performance.now(),
+      counts,
+      histograms: this.histograms((name) => this.reader.histogram(name)),
+      totals: {
+        ...options.totals(),
+        lockWaits: this.lockWaits.take(contended),
+        lockSleeps: this.lockSleeps.take(slept),
+      },
+      gauges: options.gauges(counts),
+      swarms,
+      clients: options.census?.result ?? null,
+      workers: Array.from({ length: options.workers }, (_, worker) => {
+        const own = this.reader.ofWorker(worker)
+        return options.asked.reduce((sum, name) => sum + (own.get(name) ?? 0), 0)
+      }),
+    }
+  }
+
+  private writeIfDue(now: Reading<N>): void {
+    const interval = this.options.interval() * 1000
+    // A timer fires a little early or late; half a period of slack keeps the interval right on average.
+    const isDue = now.at - this.before.at + READ_MILLISECONDS / 2 >= interval
+    if (interval === 0 || !isDue) return
+    const { before } = this
+    this.before = now
+    const done = this.between(before, now)
+    writeFigures('statistics', this.options.text(done, new Date()), this.options.figures(done))
+  }
+
+  private between(before: Reading<N>, now: Reading<N>): Interval<N> {
+    const { gauges, swarms, clients } = now
+    const names = Object.keys(now.totals) as (N['total'] | LockTotal)[]
+    const grown = names.map((name) => [name, now.totals[name] - before.totals[name]])
+    return {
+      seconds: (now.at - before.at) / 1000,
+      counts: new Map(
+        this.options.counters.map((name) => {
+          return [name, (now.counts.get(name) ?? 0) - (before.counts.get(name) ?? 0)]
+        }),
+      ),
+      histograms: this.histograms((name) => since(now.histograms[name], before.histograms[name])),
+      totals: Object.fromEntries(grown),
+      gauges,
+      swarms,
+      clients,
+    }
+  }
+
+  private histograms(
+    of: (name: N['histogram']) => Distribution,
+  ): Readonly<Record<N['histogram'], Distribution>> {
+    const names = Object.keys(this.options.histograms) as N['histogram'][]
+    return Object.fromEntries(names.map((name) => [name, of(name)])) as Record<
+      N['histogram'],
+      Distribution
+    >
+  }
+}

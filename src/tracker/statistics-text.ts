@@ -1,0 +1,63 @@
+// What the statistics of every protocol have in common: the parts of the table's text, and of its form for
+// programs. Used by the protocols' statistics.ts. Pure functions.
+import { clientsFigures } from '../census/view.ts'
+import { totalOf } from '../metrics/counter-list.ts'
+import { countOf, type Distribution } from '../metrics/histogram.ts'
+import { responseTimesFigures, responseTimesText } from '../metrics/response-times.ts'
+import { rateText } from '../metrics/text-table.ts'
+import type { SwarmCounts } from '../swarm/count.ts'
+import type { FigureNames, Interval } from './statistics-reader.ts'
+
+type Timed = FigureNames & { readonly histogram: 'response_time' }
+type Counts = Pick<Interval<FigureNames>, 'seconds' | 'counts'>
+
+export function titleText(seconds: number, until: Date): string {
+  return `statistics of ${seconds.toFixed(1)} s until ${until.toISOString()}\n`
+}
+
+/** Of counters by their names; those of both address families together. */
+export function countRate({ counts, seconds }: Counts, ...names: readonly string[]): string {
+  return rateText(totalOf(counts, ...names) / seconds)
+}
+
+/** What turned up of these counters; `titleOf` says what each is called. */
+export function turnedUp(
+  interval: Counts,
+  names: readonly string[],
+  titleOf: (name: string) => string,
+): string {
+  const found = names
+    .filter((name) => totalOf(interval.counts, name) > 0)
+    .map((name) => `${titleOf(name)} ${countRate(interval, name)}`)
+  return `rejects/s: ${found.length === 0 ? 'none' : found.join(', ')}\n`
+}
+
+/** How long work took, and how much of it came at once; '' when there was none. */
+export function servedText(times: Distribution, atOnce: string, sizes: Distribution): string {
+  if (countOf(times) === 0) return ''
+  const mean = sizes.sum / Math.max(1, countOf(sizes))
+  return `${responseTimesText(times)}; ${atOnce} ${mean.toFixed(1)}`
+}
+
+/** For programs: counts of the interval, not rates; times in seconds. */
+export function sharedFigures(
+  { seconds, counts, histograms, totals, clients }: SharedInterval,
+  names: readonly string[],
+): object {
+  return {
+    seconds,
+    counts: Object.fromEntries(names.map((name) => [name, totalOf(counts, name)])),
+    response_time_seconds: responseTimesFigures(histograms.response_time),
+    lock_waits: totals.lockWaits,
+    clients: clientsFigures(clients),
+  }
+}
+
+type SharedInterval = Pick<
+  Interval<Timed>,
+  'seconds' | 'counts' | 'histograms' | 'totals' | 'clients'
+>
+
+export function presentFigures({ torrents, seeders, leechers }: SwarmCounts): object {
+  return { torrents, seeders, leechers }
+}
