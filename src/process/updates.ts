@@ -1,7 +1,8 @@
-// News for a worker at work: settings that change while the tracker runs, a new access list.
-// The main thread sends (`UpdateSender`, one per worker); the worker looks once per turn of its loop
-// (`UpdateReceiver`). A worker that blocks in system calls never gets to its event loop, so the news
-// wait in a port that it can read at any time, and a word of shared memory says that there are any.
+// Updates for a worker at work: settings that change while the tracker runs, a new access list. An update
+// has named parts, and whoever a part concerns registers for it (`UpdateHandlers`), so that a worker names
+// only what it has. A worker that blocks in system calls never gets to its event loop: its updates wait in a
+// port that it can read at any time, and a word of shared memory says that there are any. The main thread
+// sends (`UpdateSender`, one per worker); the worker looks once per turn of its loop (worker-updates.ts).
 // Owns the port and the word.
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 
@@ -13,6 +14,27 @@ export interface UpdateSource {
   readonly port: MessagePort
   /** How many updates have been sent. */
   readonly sent: SharedArrayBuffer
+}
+
+/** Who applies what; `U` names the parts that an update may have. */
+export class UpdateHandlers<U extends object> {
+  private readonly handlers: { name: string; apply: (value: never, now: number) => void }[] = []
+
+  /** Several may take the same part: in the order in which they came. */
+  on<Name extends keyof U & string>(
+    name: Name,
+    apply: (value: NonNullable<U[Name]>, now: number) => void,
+  ): void {
+    this.handlers.push({ name, apply })
+  }
+
+  /** `now`: seconds of the monotonic clock. A part that nobody takes concerns other workers. */
+  apply(update: U, now: number): void {
+    const parts = update as Readonly<Record<string, unknown>>
+    for (const { name, apply } of this.handlers) {
+      if (parts[name] !== undefined) apply(parts[name] as never, now)
+    }
+  }
 }
 
 export class UpdateSender<T> {

@@ -24,7 +24,6 @@ import { askForConnectionId } from './health-check.ts'
 import { MAX_BATCH_PACKETS } from './layout.ts'
 import { createLinks, type Links } from './links.ts'
 import { type Listening, openSockets } from './listen.ts'
-import type { WorkerNews } from './news.ts'
 import { udpReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import type { RequestWorkerData } from './request-worker.ts'
@@ -32,6 +31,7 @@ import type { SocketWorkerData } from './socket-worker.ts'
 import { createSourceLimits, sourceRates } from './source-limit-settings.ts'
 import { udpTroubles } from './troubles.ts'
 import { udpFigures } from './view.ts'
+import type { UdpUpdate } from './worker-updates.ts'
 
 const log = logFor('udp')
 
@@ -81,7 +81,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
   /** Of the socket workers, then of the request workers, as with counters. */
   private readonly bans: readonly SharedArrayBuffer[]
   /** To each worker, of either kind. */
-  private readonly news: UpdateSender<WorkerNews>[] = []
+  private readonly updates: UpdateSender<UdpUpdate>[] = []
 
   constructor(process: TrackerProcess<UdpConfig>, counts: WorkerCounts) {
     const { config } = process
@@ -149,12 +149,12 @@ class UdpProtocol implements Protocol<UdpConfig> {
   }
 
   sendAccessList(accessList: AccessListData): void {
-    for (const worker of this.news) worker.send({ accessList })
+    for (const worker of this.updates) worker.send({ accessList })
   }
 
   configure(config: UdpConfig, paths: ReadonlySet<string>): void {
     this.inForce = config
-    for (const worker of this.news) worker.send({ settings: workerSettings(config) })
+    for (const worker of this.updates) worker.send({ settings: workerSettings(config) })
     const { socket_recv_buffer_size } = config.network
     // The sockets of a worker that has stopped are closed.
     if (paths.has('network.socket_recv_buffer_size') && this.process.isServing()) {
@@ -163,9 +163,9 @@ class UdpProtocol implements Protocol<UdpConfig> {
     }
   }
 
-  private newsSource(): UpdateSource {
-    const sender = new UpdateSender<WorkerNews>()
-    this.news.push(sender)
+  private updateSource(): UpdateSource {
+    const sender = new UpdateSender<UdpUpdate>()
+    this.updates.push(sender)
     return sender.source
   }
 
@@ -186,7 +186,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       bans: this.bans[index],
       clients: this.process.clientSample,
       accessList: this.process.accessList(),
-      updates: this.newsSource(),
+      updates: this.updateSource(),
       counters: this.counters,
     }
   }
@@ -212,7 +212,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       cleaningInterval: cleaning.interval,
       maxPeerAge: cleaning.max_peer_age,
       accessList: this.process.accessList(),
-      updates: this.newsSource(),
+      updates: this.updateSource(),
       counters: this.counters,
       countersSlot: this.counts.socket + index,
     }

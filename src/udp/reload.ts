@@ -2,8 +2,8 @@
 // main.ts. Owns nothing.
 import { liveSettings } from '../tracker/live-settings.ts'
 import type { UdpConfig } from './config.ts'
-import type { WorkerSettings } from './news.ts'
 import { sourceRates } from './source-limit-settings.ts'
+import type { WorkerSettings } from './worker-updates.ts'
 
 export const LIVE_SETTINGS = liveSettings<UdpConfig>(
   [

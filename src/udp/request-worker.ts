@@ -12,18 +12,19 @@ import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { Inbox } from '../channel/inbox.ts'
 import { clockSeconds, readClock } from '../os/clock.ts'
 import type { UpdateSource } from '../process/updates.ts'
+import { WorkerUpdates } from '../process/worker-updates.ts'
 import { mustStop, provokeFault, sayReady, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import { BanWriter } from './ban-log.ts'
 import { COUNTER_WORDS } from './counters.ts'
 import type { RequestLinks } from './links.ts'
-import { NewsReader } from './news.ts'
 import { tablesOwnedBy } from './owners.ts'
 import { Reporter } from './reporter.ts'
 import { Responder } from './respond.ts'
 import { RequestServer } from './serve-requests.ts'
 import { type SourceLimitData, SourceLimits, type SourceRates } from './source-limits.ts'
+import { type UdpUpdate, updateSwarms } from './worker-updates.ts'
 
 /** The longest sleep at a time, so that stop and time are noticed, */
 const SLEEP_MILLISECONDS_MAX = 200
@@ -74,12 +75,10 @@ export function runRequestWorker(data: RequestWorkerData): void {
   const responder = new Responder(swarms, data.announceInterval, counts)
   responder.setInterval(data.announceInterval, data.intervalJitter)
   if (data.clients !== null) responder.clients = new ClientSample(data.clients)
-  const worker = new RequestWorker(
-    data,
-    responder,
-    cleaner,
-    new NewsReader(data.updates, { swarms, cleaner, responder, limits, handler: null, ids: null }),
-  )
+  const updates = new WorkerUpdates<UdpUpdate>(data.updates)
+  updateSwarms(updates, swarms, cleaner, responder)
+  updates.on('settings', ({ rates }) => limits.setRates(rates))
+  const worker = new RequestWorker(data, responder, cleaner, updates)
   sayReady()
   worker.run()
 }
@@ -88,7 +87,7 @@ class RequestWorker {
   private readonly responder: Responder
   private readonly server: RequestServer
   private readonly cleaner: Cleaner
-  private readonly news: NewsReader
+  private readonly updates: WorkerUpdates<UdpUpdate>
   private readonly inbox: Inbox
   private readonly maxRequests: number
   private readonly waitMilliseconds: number
@@ -97,11 +96,16 @@ class RequestWorker {
   private readonly fault: boolean
   private sleepMilliseconds = 0
 
-  constructor(data: RequestWorkerData, responder: Responder, cleaner: Cleaner, news: NewsReader) {
+  constructor(
+    data: RequestWorkerData,
+    responder: Responder,
+    cleaner: Cleaner,
+    updates: WorkerUpdates<UdpUpdate>,
+  ) {
     this.responder = responder
     this.server = new RequestServer(data.links, responder)
     this.cleaner = cleaner
-    this.news = news
+    this.updates = updates
     this.inbox = new Inbox(this.server.readers, data.links.sleepWord)
     this.maxRequests = data.maxRequests
     this.waitMilliseconds = data.waitMicroseconds / 1000
@@ -118,7 +122,7 @@ class RequestWorker {
       readClock()
       const now = clockSeconds()
       this.responder.setTime(now)
-      this.news.look(now)
+      this.updates.applyDue(now)
       const served = this.server.serveAll(this.maxRequests)
       const cleaning = this.cleaner.step(now)
       this.reporter.reportSometimes(now)

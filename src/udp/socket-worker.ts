@@ -15,6 +15,7 @@ import { PacketBatch, PacketMemory } from '../os/packet-batch.ts'
 import { Poll } from '../os/poll.ts'
 import { SendBatch } from '../os/send-batch.ts'
 import type { UpdateSource } from '../process/updates.ts'
+import { WorkerUpdates } from '../process/worker-updates.ts'
 import { mustStop, provokeFault, sayDone, sayReady, type WorkerStart } from '../process/workers.ts'
 import { Cleaner } from '../swarm/cleaner.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
@@ -33,7 +34,6 @@ import { Handler, type RequestSettings } from './handle.ts'
 import { ScrapeJoiner } from './join.ts'
 import { ANSWER_BYTES_MAX_IPV4, MAX_BATCH_PACKETS, RECEIVE_SLOT_BYTES } from './layout.ts'
 import type { SocketLinks } from './links.ts'
-import { NewsReader, type NewsTargets } from './news.ts'
 import { tablesOwnedBy } from './owners.ts'
 import { serveBatch } from './receive.ts'
 import { REQUEST_RECORD_WORDS_MAX } from './record.ts'
@@ -42,6 +42,7 @@ import { Request } from './request.ts'
 import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
 import { type SourceLimitData, SourceLimits, type SourceRates } from './source-limits.ts'
+import { type UdpUpdate, updateSwarms } from './worker-updates.ts'
 
 /** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
 const TIME_MAX = 0x7fffffff
@@ -79,18 +80,19 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const batches = data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo))
   const counts = new Int32Array(COUNTER_WORDS)
   const limits = new SourceLimits(data.limits, data.rates, counts, new BanWriter(data.bans))
+  const updates = new WorkerUpdates<UdpUpdate>(data.updates)
   const stages =
     data.links === null
-      ? inline(data, counts, limits)
+      ? inline(data, counts, limits, updates)
       : pipeline(data, data.links, batches[0], counts)
   const ids = new ConnectionIds(data.secret, data.maxConnectionAge)
   const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts, limits)
-  const worker = new SocketWorker(data, batches, handler, stages.schedule, {
-    ...stages,
-    handler,
-    ids,
-    limits,
+  updates.on('settings', ({ requests, rates, maxConnectionAge }) => {
+    handler.configure(requests)
+    limits.setRates(rates)
+    ids.setMaxAge(maxConnectionAge)
   })
+  const worker = new SocketWorker(data, batches, handler, stages.schedule, updates)
   sayReady()
   worker.run()
   // Who opened the sockets closes them now: as long as they are open, the system sends a share of the
@@ -98,12 +100,17 @@ export function runSocketWorker(data: SocketWorkerData): void {
   sayDone()
 }
 
-interface Stages extends Pick<NewsTargets, 'swarms' | 'cleaner' | 'responder'> {
+interface Stages {
   readonly requests: Requests
   readonly schedule: Schedule
 }
 
-function inline(data: SocketWorkerData, counts: Int32Array, limits: SourceLimits): Stages {
+function inline(
+  data: SocketWorkerData,
+  counts: Int32Array,
+  limits: SourceLimits,
+  updates: WorkerUpdates<UdpUpdate>,
+): Stages {
   const { index, workers, cleaningInterval, maxPeerAge } = data
   const swarms = attachSwarms(data.swarms, data.countDownloads)
   swarms.admission.gate = limits
@@ -115,10 +122,8 @@ function inline(data: SocketWorkerData, counts: Int32Array, limits: SourceLimits
   const responder = new Responder(swarms, data.requests.announceInterval, counts)
   responder.setInterval(data.requests.announceInterval, data.requests.intervalJitter)
   if (data.clients !== null) responder.clients = new ClientSample(data.clients)
+  updateSwarms(updates, swarms, cleaner, responder)
   return {
-    swarms,
-    cleaner,
-    responder,
     requests: responder,
     schedule: new InlineSchedule(new Poll(data.sockets.map(({ fd }) => fd)), cleaner),
   }
@@ -149,9 +154,6 @@ function pipeline(
   const sendBatches = data.sockets.map(({ fd }) => new SendBatch(fd, MAX_BATCH_PACKETS))
   const fds = data.sockets.map(({ fd }) => fd)
   return {
-    swarms: null,
-    cleaner: null,
-    responder: null,
     requests: forwarder,
     schedule: new PipelineSchedule(
       new Poll([...fds, links.event]),
@@ -169,7 +171,7 @@ class SocketWorker {
   private readonly handler: Handler
   private readonly request = new Request()
   private readonly schedule: Schedule
-  private readonly news: NewsReader
+  private readonly updates: WorkerUpdates<UdpUpdate>
   private readonly state: Int32Array
   private readonly reporter: Reporter
   private readonly batchPackets: number
@@ -181,12 +183,12 @@ class SocketWorker {
     batches: readonly PacketBatch[],
     handler: Handler,
     schedule: Schedule,
-    targets: NewsTargets,
+    updates: WorkerUpdates<UdpUpdate>,
   ) {
     this.batches = batches
     this.handler = handler
     this.schedule = schedule
-    this.news = new NewsReader(data.updates, targets)
+    this.updates = updates
     this.state = new Int32Array(data.state)
     this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
     this.batchPackets = data.batchPackets
@@ -213,7 +215,7 @@ class SocketWorker {
     const now = clockSeconds()
     this.now = now
     this.handler.setTime(now)
-    this.news.look(now)
+    this.updates.applyDue(now)
     let served = 0
     for (let i = 0; i < this.batches.length; i++) {
       this.schedule.begin(this.batches[i], i)

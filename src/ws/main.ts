@@ -45,7 +45,7 @@ import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'
 import { createRequestLimits } from './request-limits.ts'
-import type { ReloadMessage, SocketWorkerData } from './socket-worker.ts'
+import type { SocketWorkerData, WsUpdate } from './socket-worker.ts'
 import { checkTls, readTlsFiles, type TlsFiles, tlsWarnings } from './tls.ts'
 import { TlsError } from './tls-file.ts'
 import { type LimitsInForce, wsTroubles } from './troubles.ts'
@@ -236,7 +236,7 @@ class WsProtocol implements Protocol<WsConfig> {
     return { ...limits, max_connections, fewerDescriptors }
   }
 
-  private tell(message: ReloadMessage): void {
+  private tell(message: WsUpdate): void {
     this.workers.tell(message)
   }
 

@@ -12,6 +12,7 @@ import type { AccessListData } from '../access-list/list.ts'
 import { publish } from '../metrics/counters.ts'
 import { FailedRequests } from '../operations/request.ts'
 import { clockSeconds, readClock } from '../os/clock.ts'
+import { UpdateHandlers } from '../process/updates.ts'
 import {
   beat,
   DRAIN_MESSAGE,
@@ -91,10 +92,10 @@ export interface ServerAddress {
   readonly ipv6Only: boolean
 }
 
-type WorkerMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | ReloadMessage
+type WorkerMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | WsUpdate
 
 /** What main tells a worker while it runs. */
-export interface ReloadMessage {
+export interface WsUpdate {
   readonly certificates?: NewCertificates
   readonly portQuestion?: PortQuestion
   readonly accessList?: AccessListData
@@ -109,7 +110,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   parentPort?.on('message', (message: WorkerMessage) => {
     if (message === STOP_MESSAGE) worker.stop()
     else if (message === DRAIN_MESSAGE) worker.drain()
-    else worker.reload(message)
+    else worker.apply(message)
   })
   sayReady()
 }
@@ -130,6 +131,7 @@ class SocketWorker {
   })
   private readonly housekeeping: Housekeeping
   private readonly requestLimits: RequestLimits
+  private readonly updates = new UpdateHandlers<WsUpdate>()
   private readonly counts = new Int32Array(COUNTER_COUNT)
   private readonly heap = new Heap(this.counts)
   private readonly counters: Int32Array
@@ -170,6 +172,7 @@ class SocketWorker {
     const now = clockSeconds()
     this.cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
     this.housekeeping = new Housekeeping(connections, this.cleaner, data.housekeeping, counts, now)
+    this.takeUpdates()
   }
 
   private connectTo(ends: ExchangeEnds | null): void {
@@ -186,16 +189,22 @@ class SocketWorker {
     setInterval(() => this.tick(), TICK_MILLISECONDS)
   }
 
-  reload({ certificates, portQuestion, accessList, keptCounts, settings }: ReloadMessage): void {
-    if (portQuestion !== undefined) this.tellPorts(portQuestion)
-    if (certificates !== undefined) this.useCertificates(certificates)
-    if (settings !== undefined) this.configure(settings)
-    if (keptCounts !== undefined) this.swarms.kept.replace(keptCounts)
-    if (accessList === undefined) return
-    this.swarms.access.replace(accessList)
-    this.cleaner.accessChanged(this.now)
-    // The list before it is garbage now, of a size that the collector does not see from its own heap.
-    fullGC()
+  apply(update: WsUpdate): void {
+    this.updates.apply(update, this.now)
+  }
+
+  private takeUpdates(): void {
+    const { updates, swarms, cleaner } = this
+    updates.on('portQuestion', (question) => this.tellPorts(question))
+    updates.on('certificates', (certificates) => this.useCertificates(certificates))
+    updates.on('settings', (settings) => this.configure(settings))
+    updates.on('keptCounts', (counts) => swarms.kept.replace(counts))
+    updates.on('accessList', (list, now) => {
+      swarms.access.replace(list)
+      cleaner.accessChanged(now)
+      // The list before it is garbage now, of a size that the collector does not see from its own heap.
+      fullGC()
+    })
   }
 
   private configure(settings: WorkerSettings): void {
