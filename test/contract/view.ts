@@ -80,6 +80,10 @@ export function viewContract(
       ]
       expect(used.filter((name) => !names.has(name))).toEqual([])
       expect(names.size).toBe(view.families().length)
+      for (const { title, unit } of view.charts) {
+        expect(title).toMatch(/^[A-Z]/)
+        expect(unit).toMatch(/^(bytes|count|percent|per second|seconds)/)
+      }
     })
   })
 }

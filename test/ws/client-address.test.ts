@@ -143,5 +143,12 @@ test('the key of a single IPv6 proxy is that of its network', () => {
   const one = new ProxyList(['2001:db8:1:2:3::4'])
   expect(one.trustsKey(addressKey('2001:db8:1:2::9'))).toBe(true)
   expect(one.trustsKey(addressKey('2001:db8:1:3::9'))).toBe(false)
+  const networks = new ProxyList(['8001::/16', '1:8000::/17', '2:3:8000::/33', '4:5:6:8000::/49'])
+  for (const address of ['8001:1::', '1:8001::', '2:3:8001::', '4:5:6:8001::']) {
+    expect(networks.trustsKey(addressKey(address)), address).toBe(true)
+  }
+  for (const address of ['8002:1::', '1:7001::', '2:3:7001::', '4:5:6:7001::']) {
+    expect(networks.trustsKey(addressKey(address)), address).toBe(false)
+  }
   expect(new ProxyList([]).trustsKey(addressKey('10.0.0.1'))).toBe(false)
 })

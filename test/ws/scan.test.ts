@@ -195,3 +195,43 @@ describe('an id of 20 bytes', () => {
     expect(read(text)).toBeNull()
   })
 })
+
+describe('a short string', () => {
+  const WORDS = 5
+
+  function read(text: string): number[] | null {
+    const words = new Int32Array(3 * WORDS)
+    const scanner = new JsonScanner()
+    scanner.open(text)
+    if (!scanner.readShortString(words, WORDS)) return null
+    expect(scanner.at).toBe(text.length)
+    const found = [...words.subarray(WORDS, 2 * WORDS)]
+    expect([...words]).toEqual([...Array(WORDS).fill(0), ...found, ...Array(WORDS).fill(0)])
+    return found
+  }
+
+  test('is five words in their place, each of which tells it from others', () => {
+    const texts = [
+      '""',
+      '"a"',
+      '"b"',
+      '"ab"',
+      '"ba"',
+      '"\u0000"',
+      '"\u4e2d"',
+      `"${'x'.repeat(64)}"`,
+    ]
+    const found = texts.map((text) => read(text) ?? [])
+    for (let word = 0; word < WORDS; word++) {
+      expect(new Set(found.map((words) => words[word])).size).toBe(texts.length)
+    }
+  })
+
+  test('is the same however it is spelled', () => {
+    expect(read('"\\u0061\\/\\n"')).toEqual(read('"a/\\u000A"'))
+  })
+
+  test.each(['"', '"a', '"a\n"', `"${'x'.repeat(65)}"`, '"\\x"'])('is not %p', (text) => {
+    expect(read(text)).toBeNull()
+  })
+})

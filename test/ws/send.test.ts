@@ -214,6 +214,19 @@ describe('many clients that do not read', () => {
     expect(new Set(reported.map(({ event }) => event))).toEqual(new Set(['backlogTotal'] as const))
   })
 
+  test('are closed no further than it needs', async () => {
+    const made = makeSender()
+    const { sender, counts } = made
+    const clients = await Promise.all(Array.from({ length: 20 }, () => makeSlow(made)))
+    for (let i = 0; counts[CLOSED_BACKLOG_TOTAL] === 0; i++) {
+      sender.send(clients[i % clients.length].connection, KILOBYTE)
+    }
+    const open = clients.filter(({ connection }) => !connection.closed)
+    const left = open.reduce((sum, { connection: c }) => sum + c.outboxLength + c.buffered, 0)
+    expect(left).toBeLessThan(IN_ALL)
+    expect(open.length).toBeGreaterThan(10)
+  })
+
   test('do not count any more once they are gone, or have read', async () => {
     const made = makeSender()
     const { sender } = made
