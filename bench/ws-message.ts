@@ -130,7 +130,7 @@ function measureHandler(kind: string, texts: readonly string[]): Promise<void> {
   }
   const swarms = attachSwarms(memory, true, states)
   // Above what the bench can reach; connections come from 203.0.113.7, where they apply.
-  const rates = { perConnection: 20_000, perAddress: 20_000 }
+  const rates = { perConnection: 20_000, perAddress: 20_000, newTorrents: 0 }
   const requestLimits = new RequestLimits(createRequestLimits(), rates)
   const parts = { swarms, connections, sender, signal, requestLimits }
   const handler = new Handler(parts, settings, counts)

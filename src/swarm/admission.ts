@@ -30,7 +30,7 @@ export interface SourceGate {
 }
 
 export class Admission {
-  /** Asked before a UDP peer adds something; null lets everybody. */
+  /** Asked before a peer adds something; null lets everybody. */
   gate: SourceGate | null = null
   private readonly totals: Int32Array
 

@@ -22,9 +22,8 @@
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { RateCounters } from '../memory/rate-counter.ts'
 import { isThisMachine } from '../swarm/address.ts'
-import { PLENTY, type SourceGate } from '../swarm/admission.ts'
+import { costOf, NETWORK_SHARE, Newcomers, SECOND, SECOND_SHIFT } from '../swarm/newcomers.ts'
 import type { Peer } from '../swarm/peer.ts'
-import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from '../swarm/status.ts'
 import {
   BANNED_FOR_NEW_TORRENTS,
   BANNED_FOR_REQUESTS,
@@ -65,9 +64,6 @@ const BANNED_UNTIL = 3
 const SUSTAINED = 4
 const NEW_PEERS = 5
 
-/** Time runs in 2^18ths of a second, as words that wrap after 4.5 hours. */
-const SECOND_SHIFT = 18
-const SECOND = 1 << SECOND_SHIFT
 /** For the burst of the sustained limit in 2^16ths, which wrap after 18 hours. */
 const LONG_SHIFT = 16
 const LONG_SECOND = 1 << LONG_SHIFT
@@ -80,18 +76,10 @@ const LONG_CLOCK_LAG = CLOCK_LAG_SEC * LONG_SECOND
 /** Bursts, in seconds of the rate. A client that starts announces everything it has at once. */
 const CONNECT_BURST = 10 * SECOND
 const REQUEST_BURST = 10 * SECOND
-const NEW_TORRENT_BURST = 60 * SECOND
 const SUSTAINED_BURST = 1200 * LONG_SECOND
 /** Who goes on to be refused for what this many seconds allow is banned: ten seconds at twice the rate. */
 const REFUSED_BURST = 10 * SECOND
 
-/** When torrents or peers are scarce a source gets this part of what is left at once, and again each minute. */
-const RATION = 16
-const RATION_BURST = NEW_TORRENT_BURST
-
-/** A power of two. Its reasons: docs/operations.md, «Abuse». */
-const NETWORK_SHARE_SHIFT = 2
-const NETWORK_SHARE = 1 << NETWORK_SHARE_SHIFT
 /** Tells the hash of a /48 from that of the /64 at its front. */
 const NETWORK_BITS = 48
 
@@ -102,7 +90,7 @@ export const BANNED = 2
 export const TOO_MANY_SUSTAINED = 3
 export const TOO_MANY_OF_NETWORK = 4
 
-export class SourceLimits implements SourceGate {
+export class SourceLimits extends Newcomers {
   private readonly words: Int32Array
   private readonly rates: RateCounters
   /** Of the sustained limit. */
@@ -117,7 +105,6 @@ export class SourceLimits implements SourceGate {
   private sustainedCost = 0
   private longCost = 0
   private networkLongCost = 0
-  private newTorrentCost = 0
   private banSeconds = 0
   private readonly source = new Int32Array(3)
   private second = 0
@@ -132,6 +119,7 @@ export class SourceLimits implements SourceGate {
     counts: Int32Array,
     bans: BanWriter | null = null,
   ) {
+    super({ torrents: NEW_TORRENTS, peers: NEW_PEERS })
     this.words = new Int32Array(words)
     this.rates = new RateCounters(this.words, CLOCK_LAG)
     this.longRates = new RateCounters(this.words, LONG_CLOCK_LAG)
@@ -157,7 +145,7 @@ export class SourceLimits implements SourceGate {
   // HOT: no allocation below this line.
 
   /** Sets the time (seconds of the monotonic clock) for what follows. */
-  setTime(second: number): void {
+  override setTime(second: number): void {
     this.second = second | 0
     this.rates.now = second << SECOND_SHIFT
     this.longRates.now = second << LONG_SHIFT
@@ -170,7 +158,7 @@ export class SourceLimits implements SourceGate {
     const network = ipv4 ? this.hash(1, a0 & 0xffffff, 0) : this.hash(2, a0, a1 & 0xffffff)
     this.first = network & ROW_MASK
     this.other = ROW_SLOTS + (network >>> ROW_BITS)
-    return this.charge(0, cost, CONNECT_BURST)
+    return this.chargeSource(0, cost, CONNECT_BURST)
   }
 
   /** Whether a request of an address (IPv6: of a /64) that has proved itself is to be answered. */
@@ -185,7 +173,7 @@ export class SourceLimits implements SourceGate {
       if (longCost !== 0) this.chargeLong(longCost)
       return BANNED
     }
-    if (cost !== 0 && !this.charge(REQUESTS, cost, REQUEST_BURST)) {
+    if (cost !== 0 && !this.chargeSource(REQUESTS, cost, REQUEST_BURST)) {
       if (this.refuse(cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_REQUESTS)
       return TOO_MANY
     }
@@ -197,48 +185,27 @@ export class SourceLimits implements SourceGate {
     return ipv4 || this.networkRequest(a0, a1) ? ADMITTED : TOO_MANY_OF_NETWORK
   }
 
-  /**
-   * Whether an address that has proved itself may bring a torrent that nobody else has: ANNOUNCED, GATED
-   * or TORRENTS_RATIONED. `left`: for how many there is room, or PLENTY.
-   */
-  newTorrent({ ipv4, a0, a1 }: Peer, left: number): number {
-    const usual = this.newTorrentCost
-    const ration = rationOf(left)
-    const cost = ration > usual ? ration : usual
-    if (cost === 0 || isThisMachine(ipv4, a0, a1)) return ANNOUNCED
+  protected override openSource({ ipv4, a0, a1 }: Peer): boolean {
+    if (isThisMachine(ipv4, a0, a1)) return false
     this.openAddress(ipv4, a0, a1)
-    if (!this.charge(NEW_TORRENTS, cost, NEW_TORRENT_BURST)) {
-      // Nobody is banned for taking what others have left.
-      if (ration > usual) return TORRENTS_RATIONED
-      if (this.refuse(cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_NEW_TORRENTS)
-      return GATED
-    }
-    if (ipv4 || this.chargeNetwork(a0, a1, NEW_TORRENTS, cost)) return ANNOUNCED
-    return ration > usual ? TORRENTS_RATIONED : GATED
+    return true
   }
 
-  /** Whether it may add a peer to a torrent, where little room is `left`: ANNOUNCED or PEERS_RATIONED. */
-  newPeer({ ipv4, a0, a1 }: Peer, left: number): number {
-    const cost = rationOf(left)
-    if (cost === 0 || isThisMachine(ipv4, a0, a1)) return ANNOUNCED
-    this.openAddress(ipv4, a0, a1)
-    if (!this.charge(NEW_PEERS, cost, RATION_BURST)) return PEERS_RATIONED
-    return ipv4 || this.chargeNetwork(a0, a1, NEW_PEERS, cost) ? ANNOUNCED : PEERS_RATIONED
+  protected override openNetworkOf({ ipv4, a0, a1 }: Peer): boolean {
+    if (!ipv4) this.openNetwork(a0, a1)
+    return !ipv4
+  }
+
+  protected override refusedNewTorrent({ ipv4, a0, a1 }: Peer, cost: number): void {
+    if (this.refuse(cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_NEW_TORRENTS)
   }
 
   private networkRequest(a0: number, a1: number): boolean {
     const cost = this.networkRequestCost
     const longCost = this.networkLongCost
     this.openNetwork(a0, a1)
-    if (cost !== 0 && !this.charge(REQUESTS, cost, REQUEST_BURST)) return false
+    if (cost !== 0 && !this.chargeSource(REQUESTS, cost, REQUEST_BURST)) return false
     return longCost === 0 || this.chargeLong(longCost)
-  }
-
-  /** Charges the /48 for something that costs an address `cost`. */
-  private chargeNetwork(a0: number, a1: number, what: number, cost: number): boolean {
-    const share = cost >>> NETWORK_SHARE_SHIFT
-    this.openNetwork(a0, a1)
-    return this.charge(what, share === 0 ? 1 : share, NEW_TORRENT_BURST)
   }
 
   private openAddress(ipv4: boolean, a0: number, a1: number): void {
@@ -261,7 +228,7 @@ export class SourceLimits implements SourceGate {
     return hashWords(this.source, 0, count, this.key0, this.key1)
   }
 
-  private charge(what: number, cost: number, burst: number): boolean {
+  protected override chargeSource(what: number, cost: number, burst: number): boolean {
     return this.rates.chargeBoth(this.first + what, this.other + what, cost, burst)
   }
 
@@ -274,7 +241,7 @@ export class SourceLimits implements SourceGate {
   /** Remembers that an address was refused, and bans it when that goes on. True for a new ban. */
   private refuse(cost: number): boolean {
     if (this.banSeconds === 0) return false
-    if (this.charge(REFUSED, cost, REFUSED_BURST)) return false
+    if (this.chargeSource(REFUSED, cost, REFUSED_BURST)) return false
     const until = (this.second + this.banSeconds) | 0
     Atomics.store(this.words, this.other + BANNED_UNTIL, until)
     const before = Atomics.exchange(this.words, this.first + BANNED_UNTIL, until)
@@ -291,16 +258,4 @@ export class SourceLimits implements SourceGate {
     Atomics.store(this.words, slot + BANNED_UNTIL, this.second)
     return false
   }
-}
-
-/** What one costs, in time; at least the smallest unit. 0 for no limit. */
-function costOf(rate: number, second: number): number {
-  return rate === 0 ? 0 : Math.max(1, Math.round(second / rate))
-}
-
-/** What one costs when there is room for `left` more; 0 as long as there is plenty. */
-function rationOf(left: number): number {
-  if (left === PLENTY) return 0
-  // At least one a minute, of the last as well.
-  return left <= RATION ? RATION_BURST : Math.ceil((RATION_BURST * RATION) / left)
 }

@@ -316,6 +316,17 @@ const sourceLimits = section(
       torrents 420. Behind a reverse proxy all clients count as one, unless [network] trusted_proxies
       names it.`,
     ),
+    new_torrents_per_second: integer(
+      200,
+      { min: 0, max: REQUEST_RATE_MAX },
+      `Let one address (IPv6: one /64) bring at most this many torrents per second that the tracker does
+      not know. 0 = no limit. What a minute allows may come at once after a pause. An IPv6 /48 may bring four
+      times as many.
+
+      Beyond, such announces get an error. Torrents that somebody is in are not affected. A client may be
+      in 10,000 torrents on one connection ([limits] max_torrents_per_connection), and brings all of them
+      at once when it is the first after a restart of the tracker.`,
+    ),
   },
 )
 

@@ -56,6 +56,9 @@ const OTHERS = [
       'peer_ids_per_torrent',
       'requests_per_connection',
       'requests_per_address',
+      'new_torrent_rate',
+      'torrent_ration',
+      'peer_ration',
     ],
     { table: 'Refused messages', nonZero: true, lost: 'refused messages' },
   ),
@@ -163,28 +166,31 @@ export const REJECTED_NOT_ALLOWED = OTHER + 14
 export const REJECTED_PEER_IDS_PER_TORRENT = OTHER + 15
 export const REJECTED_REQUESTS_PER_CONNECTION = OTHER + 16
 export const REJECTED_REQUESTS_PER_ADDRESS = OTHER + 17
-export const OFFERS_RECEIVED = OTHER + 18
-export const OFFERS_LEFT_OUT_INVALID = OTHER + 19
-export const OFFERS_LEFT_OUT_BEYOND_LIMIT = OTHER + 20
-export const OFFERS_SENT = OTHER + 21
-export const ANSWERS_SENT = OTHER + 22
-export const DROPPED_BETWEEN_WORKERS_OFFER = OTHER + 23
-export const DROPPED_BETWEEN_WORKERS_ANSWER = OTHER + 24
-export const DROPPED_BACKLOG_OFFER = OTHER + 25
-export const DROPPED_BACKLOG_ANSWER = OTHER + 26
-export const RECEIVER_GONE_OFFER = OTHER + 27
-export const RECEIVER_GONE_ANSWER = OTHER + 28
-export const SLOW_CLIENTS = OTHER + 29
-export const REFUSED_CONNECTIONS_FULL = OTHER + 30
-export const REFUSED_CONNECTIONS_PER_ADDRESS = OTHER + 31
-export const REFUSED_ORIGIN = OTHER + 32
-export const PROXY_HEADER_MISSING = OTHER + 33
-export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 34
-export const CLOSED_BACKLOG = OTHER + 35
-export const CLOSED_SILENT = OTHER + 36
-export const CLOSED_UNREACHABLE = OTHER + 37
-export const CLOSED_BACKLOG_TOTAL = OTHER + 38
-export const CLOSED_REQUESTS = OTHER + 39
+export const REJECTED_NEW_TORRENT_RATE = OTHER + 18
+export const REJECTED_TORRENT_RATION = OTHER + 19
+export const REJECTED_PEER_RATION = OTHER + 20
+export const OFFERS_RECEIVED = OTHER + 21
+export const OFFERS_LEFT_OUT_INVALID = OTHER + 22
+export const OFFERS_LEFT_OUT_BEYOND_LIMIT = OTHER + 23
+export const OFFERS_SENT = OTHER + 24
+export const ANSWERS_SENT = OTHER + 25
+export const DROPPED_BETWEEN_WORKERS_OFFER = OTHER + 26
+export const DROPPED_BETWEEN_WORKERS_ANSWER = OTHER + 27
+export const DROPPED_BACKLOG_OFFER = OTHER + 28
+export const DROPPED_BACKLOG_ANSWER = OTHER + 29
+export const RECEIVER_GONE_OFFER = OTHER + 30
+export const RECEIVER_GONE_ANSWER = OTHER + 31
+export const SLOW_CLIENTS = OTHER + 32
+export const REFUSED_CONNECTIONS_FULL = OTHER + 33
+export const REFUSED_CONNECTIONS_PER_ADDRESS = OTHER + 34
+export const REFUSED_ORIGIN = OTHER + 35
+export const PROXY_HEADER_MISSING = OTHER + 36
+export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 37
+export const CLOSED_BACKLOG = OTHER + 38
+export const CLOSED_SILENT = OTHER + 39
+export const CLOSED_UNREACHABLE = OTHER + 40
+export const CLOSED_BACKLOG_TOTAL = OTHER + 41
+export const CLOSED_REQUESTS = OTHER + 42
 
 /** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
@@ -196,7 +202,7 @@ export const HISTOGRAMS = {
   turn_size: TURN_SIZE_SHAPE,
 } as const
 
-export const RESPONSE_TIME = OTHER + 40
+export const RESPONSE_TIME = OTHER + 43
 export const TURN_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
 
 /** What a worker counts, histograms included; and the words of its slot. */

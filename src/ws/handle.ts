@@ -6,7 +6,14 @@
 
 import { Announce } from '../swarm/announce.ts'
 import type { ConnectionStates } from '../swarm/connections.ts'
-import { HELD, PEERS_FULL, TORRENTS_FULL } from '../swarm/status.ts'
+import {
+  ANNOUNCED,
+  GATED,
+  HELD,
+  PEERS_RATIONED,
+  TORRENTS_FULL,
+  TORRENTS_RATIONED,
+} from '../swarm/status.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
@@ -23,13 +30,16 @@ import {
   REJECTED_EVENT,
   REJECTED_INFO_HASH,
   REJECTED_JSON,
+  REJECTED_NEW_TORRENT_RATE,
   REJECTED_NOT_ALLOWED,
   REJECTED_PEER_ID,
   REJECTED_PEER_ID_HELD,
   REJECTED_PEER_IDS_PER_TORRENT,
+  REJECTED_PEER_RATION,
   REJECTED_PEERS_FULL,
   REJECTED_REQUESTS_PER_ADDRESS,
   REJECTED_REQUESTS_PER_CONNECTION,
+  REJECTED_TORRENT_RATION,
   REJECTED_TORRENTS_FULL,
   REJECTED_TORRENTS_PER_CONNECTION,
   REQUESTS_ANNOUNCE,
@@ -208,8 +218,8 @@ export class Handler {
       const { swarms, states, receivers } = this
       return chooseReceivers(table, swarms, states, receivers, request.offerCount)
     })
-    if (status === TORRENTS_FULL || status === PEERS_FULL) {
-      this.refuseFull(connection, status)
+    if (status !== ANNOUNCED && status !== HELD) {
+      this.refuseNew(connection, status)
       return
     }
     this.respond(connection, status === HELD)
@@ -322,8 +332,18 @@ export class Handler {
     }
   }
 
-  private refuseFull(connection: Connection, status: number): void {
-    if (status === TORRENTS_FULL) {
+  /** What is new does not come in. */
+  private refuseNew(connection: Connection, status: number): void {
+    if (status === GATED) {
+      const reason = 'Too many new torrents from your address'
+      this.refuse(connection, REJECTED_NEW_TORRENT_RATE, reason)
+    } else if (status === TORRENTS_RATIONED) {
+      const reason = 'Tracker is nearly full: no more new torrents for now'
+      this.refuse(connection, REJECTED_TORRENT_RATION, reason)
+    } else if (status === PEERS_RATIONED) {
+      const reason = 'Tracker is nearly full: no more new peers for now'
+      this.refuse(connection, REJECTED_PEER_RATION, reason)
+    } else if (status === TORRENTS_FULL) {
       this.refuse(connection, REJECTED_TORRENTS_FULL, 'Tracker is full: no new torrents')
     } else {
       this.refuse(connection, REJECTED_PEERS_FULL, 'Tracker is full: no new peers')

@@ -19,6 +19,7 @@ export const LIVE_SETTINGS = liveSettings<WsConfig>(
     'limits.max_total_backlog_bytes',
     'source_limits.connection_requests_per_second',
     'source_limits.requests_per_second',
+    'source_limits.new_torrents_per_second',
     'network.trusted_proxies',
     'network.proxy_header',
     'network.allowed_origins',
@@ -72,6 +73,7 @@ export function workerSettings(
     requestRates: {
       perConnection: source_limits.connection_requests_per_second,
       perAddress: source_limits.requests_per_second,
+      newTorrents: source_limits.new_torrents_per_second,
     },
     backlogs: {
       perConnection: limits.max_backlog_bytes,

@@ -1,22 +1,27 @@
-// How many requests may come on one connection, and from one address. Asked by handle.ts for each message,
-// before it is looked at. One per worker; what addresses have used up lies in memory that all workers share
-// (memory/rate-counter.ts), what a connection has used up in the connection.
+// How many requests may come on one connection, and from one address, and what an address may add to the
+// swarms (swarm/newcomers.ts). Asked by handle.ts for each message, before it is looked at. One per worker;
+// what addresses have used up lies in memory that all workers share (memory/rate-counter.ts), what a
+// connection has used up in the connection.
 //
 // Everything that is sent counts, but for answers that are passed on: the tracker has asked for these by
 // handing out offers. Those who exceed a limit are told for a start, and then not: a client that
 // announces again on each response stops there, and keeps its peers. Who goes on regardless is closed.
 //
-//  row 0: 65,536 × (0 requests of an address │ 1 of an IPv6 /48) │ row 1
+//  row 0: 65,536 × (0 requests │ 1 new torrents │ 2 new peers │ 3 unused) │ row 1
+//
+// An IPv6 /64 is one address, and its /48 has counters of its own in the same rows.
 import { randomFillSync } from 'node:crypto'
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { RateCounters } from '../memory/rate-counter.ts'
 import { isThisMachine } from '../swarm/connections.ts'
+import { costOf, NETWORK_SHARE, Newcomers, SECOND, SECOND_SHIFT } from '../swarm/newcomers.ts'
 import type { Connection } from './connection.ts'
 
 /** Settings, per second; 0 = no limit. They may change while the workers serve. */
 export interface RequestRates {
   readonly perConnection: number
   readonly perAddress: number
+  readonly newTorrents: number
 }
 
 /** What all workers share. */
@@ -29,14 +34,12 @@ export interface RequestLimitData {
 const ROW_BITS = 16
 const ROW_SLOTS = 1 << ROW_BITS
 const ROW_MASK = ROW_SLOTS - 1
-const SLOT_WORDS = 2
-const ADDRESS = 0
-const NETWORK = 1
+const SLOT_WORDS = 4
+const REQUESTS = 0
+const NEW_TORRENTS = 1
+const NEW_PEERS = 2
 const WORDS = ROW_SLOTS * SLOT_WORDS * 2
 
-/** Time runs in 2^18ths of a second, as words that wrap after 4.5 hours. */
-const SECOND_SHIFT = 18
-const SECOND = 1 << SECOND_SHIFT
 /** Workers read their clocks four times a second; by this much they differ if one has stood still. */
 const CLOCK_LAG = 16 * SECOND
 
@@ -48,8 +51,8 @@ const BURST_SEC = 60
 const BURST = BURST_SEC * SECOND
 /** A connection gets one request per second more for so many torrents: twelve times what they announce. */
 const TORRENTS_PER_REQUEST = 10
-/** A /48 may ask for so much more than an address: anybody gets one for nothing, and a site has one. */
-const NETWORK_SHARE = 4
+/** Tells the hash of a /48 from that of the /64 at its front. */
+const NETWORK_BITS = 48
 
 /** Refused messages of a connection that are answered, per so many seconds. */
 const TOLD_MAX = 5
@@ -71,20 +74,24 @@ export function createRequestLimits(): RequestLimitData {
   return { words: new SharedArrayBuffer(WORDS * 4), key0, key1 }
 }
 
-export class RequestLimits {
+export class RequestLimits extends Newcomers {
   private readonly rates: RateCounters
   private readonly key0: number
   private readonly key1: number
   private perConnection = 0
   private addressCost = 0
   private networkCost = 0
-  private readonly source = new Int32Array(2)
+  private readonly source = new Int32Array(3)
   private second = 0
+  /** Whose message is in hand. */
+  private high = 0
+  private low = 0
   /** The counters of the source in hand, in both rows. */
   private first = 0
   private other = 0
 
   constructor({ words, key0, key1 }: RequestLimitData, rates: RequestRates) {
+    super({ torrents: NEW_TORRENTS, peers: NEW_PEERS })
     this.rates = new RateCounters(new Int32Array(words), CLOCK_LAG)
     this.key0 = key0
     this.key1 = key1
@@ -92,23 +99,26 @@ export class RequestLimits {
   }
 
   /** Also while it is at work. */
-  configure({ perConnection, perAddress }: RequestRates): void {
+  configure({ perConnection, perAddress, newTorrents }: RequestRates): void {
     this.perConnection = perConnection
-    this.addressCost = costOf(perAddress)
-    this.networkCost = costOf(perAddress * NETWORK_SHARE)
+    this.addressCost = costOf(perAddress, SECOND)
+    this.networkCost = costOf(perAddress * NETWORK_SHARE, SECOND)
+    this.newTorrentCost = costOf(newTorrents, SECOND)
   }
 
   // HOT: no allocation below this line.
 
   /** Sets the time (seconds of the monotonic clock) for what follows. */
-  setTime(second: number): void {
+  override setTime(second: number): void {
     this.second = second
     this.rates.now = second << SECOND_SHIFT
   }
 
-  /** Whether a message of this connection is to be looked at. */
+  /** Whether a message of this connection is to be looked at. What it adds then counts for its address. */
   check(connection: Connection): number {
     const { addressHigh, addressLow } = connection
+    this.high = addressHigh
+    this.low = addressLow
     // From there comes a proxy, or a load tester.
     if (isThisMachine(addressHigh, addressLow)) return ADMITTED
     if (this.perConnection !== 0) {
@@ -117,10 +127,10 @@ export class RequestLimits {
     }
     if (this.addressCost === 0) return ADMITTED
     this.open(addressHigh, addressLow)
-    if (this.isFull(ADDRESS, this.addressCost)) return TOO_MANY_OF_ADDRESS
+    if (this.isFull(this.addressCost)) return TOO_MANY_OF_ADDRESS
     if (addressHigh === 0) return ADMITTED
     this.openNetwork(addressHigh, addressLow)
-    return this.isFull(NETWORK, this.networkCost) ? TOO_MANY_OF_ADDRESS : ADMITTED
+    return this.isFull(this.networkCost) ? TOO_MANY_OF_ADDRESS : ADMITTED
   }
 
   /** Counts a message that has been served. */
@@ -133,10 +143,10 @@ export class RequestLimits {
     }
     if (this.addressCost === 0) return
     this.open(addressHigh, addressLow)
-    this.chargeBoth(ADDRESS, this.addressCost)
+    this.chargeSource(REQUESTS, this.addressCost, BURST)
     if (addressHigh === 0) return
     this.openNetwork(addressHigh, addressLow)
-    this.chargeBoth(NETWORK, this.networkCost)
+    this.chargeSource(REQUESTS, this.networkCost, BURST)
   }
 
   /** What to do about a message that `check` has not admitted. */
@@ -162,32 +172,49 @@ export class RequestLimits {
     return 1 / (this.perConnection + torrents / TORRENTS_PER_REQUEST)
   }
 
-  private open(word0: number, word1: number): void {
+  protected override openSource(): boolean {
+    if (isThisMachine(this.high, this.low)) return false
+    this.open(this.high, this.low)
+    return true
+  }
+
+  protected override openNetworkOf(): boolean {
+    if (this.high !== 0) this.openNetwork(this.high, this.low)
+    return this.high !== 0
+  }
+
+  /** Who goes on is told each time, and closed when his requests are too many. */
+  protected override refusedNewTorrent(): void {}
+
+  private open(high: number, low: number): void {
+    this.openHash(this.hash(2, high, low))
+  }
+
+  private openNetwork(high: number, low: number): void {
+    this.source[2] = NETWORK_BITS
+    this.openHash(this.hash(3, high, low & 0xffff0000))
+  }
+
+  private hash(count: number, word0: number, word1: number): number {
     this.source[0] = word0
     this.source[1] = word1
-    const hash = hashWords(this.source, 0, 2, this.key0, this.key1)
+    return hashWords(this.source, 0, count, this.key0, this.key1)
+  }
+
+  private openHash(hash: number): void {
     this.first = (hash & ROW_MASK) * SLOT_WORDS
     this.other = (ROW_SLOTS + (hash >>> ROW_BITS)) * SLOT_WORDS
   }
 
-  private openNetwork(high: number, low: number): void {
-    this.open(high, low & 0xffff0000)
+  private isFull(cost: number): boolean {
+    return this.rates.bothFull(this.first + REQUESTS, this.other + REQUESTS, cost, BURST)
   }
 
-  private isFull(what: number, cost: number): boolean {
-    return this.rates.bothFull(this.first + what, this.other + what, cost, BURST)
-  }
-
-  private chargeBoth(what: number, cost: number): void {
-    this.rates.chargeBoth(this.first + what, this.other + what, cost, BURST)
+  protected override chargeSource(place: number, cost: number, burst: number): boolean {
+    return this.rates.chargeBoth(this.first + place, this.other + place, cost, burst)
   }
 }
 
 function aheadOf(paidUntil: number, second: number): number {
   return paidUntil > second ? paidUntil - second : 0
-}
-
-/** What one costs, in time; at least the smallest unit. 0 for no limit. */
-function costOf(rate: number): number {
-  return rate === 0 ? 0 : Math.max(1, Math.round(SECOND / rate))
 }

@@ -160,6 +160,7 @@ class SocketWorker {
     const { connections, sender } = this
     this.signal = new Signal(data.index, connections, sender, data.signalKeys, counts)
     this.requestLimits = new RequestLimits(data.requestLimits, data.requestRates)
+    swarms.admission.gate = this.requestLimits
     const { signal, requestLimits } = this
     const parts = { swarms, connections, sender, signal, requestLimits }
     this.handler = new Handler(parts, data.requests, counts)

@@ -88,6 +88,8 @@ export function wsTroubles(
       announces: () => of('requests_announce'),
       torrentsFull: () => of('rejected_torrents_full'),
       peersFull: () => of('rejected_peers_full'),
+      torrentsRationed: () => of('rejected_torrent_ration'),
+      peersRationed: () => of('rejected_peer_ration'),
       limits,
     }),
   ]

@@ -70,7 +70,11 @@ const DEFAULTS: WsConfig = {
     max_backlog_bytes: 1048576,
     max_total_backlog_bytes: 268435456,
   },
-  source_limits: { connection_requests_per_second: 5, requests_per_second: 500 },
+  source_limits: {
+    connection_requests_per_second: 5,
+    requests_per_second: 500,
+    new_torrents_per_second: 200,
+  },
 }
 
 settingsContract('aquatic_ws', wsSettings, DEFAULTS)

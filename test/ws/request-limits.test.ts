@@ -1,6 +1,9 @@
 // How many requests a connection and an address may make: by the clock of the test, and by workers that
 // share one memory.
 import { describe, expect, test } from 'bun:test'
+import { PLENTY } from '../../src/swarm/admission.ts'
+import { Peer } from '../../src/swarm/peer.ts'
+import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from '../../src/swarm/status.ts'
 import { addressKey } from '../../src/ws/client-address.ts'
 import { Connection } from '../../src/ws/connection.ts'
 import { Memberships } from '../../src/ws/memberships.ts'
@@ -16,7 +19,7 @@ import {
   TOO_MANY_OF_CONNECTION,
 } from '../../src/ws/request-limits.ts'
 
-const RATES = { perConnection: 5, perAddress: 0 }
+const RATES = { perConnection: 5, perAddress: 0, newTorrents: 0 }
 const START = 100_000
 
 function makeLimits(rates: RequestRates, data = createRequestLimits()): RequestLimits {
@@ -99,13 +102,13 @@ describe('a connection', () => {
   })
 
   test.each(['127.0.0.1', '127.8.9.1', '::1'])('from %s is never limited', (address) => {
-    const limits = makeLimits({ perConnection: 1, perAddress: 1 })
+    const limits = makeLimits({ perConnection: 1, perAddress: 1, newTorrents: 0 })
     const connection = connectionFrom(address)
     expect(admitted(limits, connection, 10_000)).toBe(10_000)
   })
 
   test('is not limited with 0', () => {
-    const limits = makeLimits({ perConnection: 0, perAddress: 0 })
+    const limits = makeLimits({ perConnection: 0, perAddress: 0, newTorrents: 0 })
     expect(admitted(limits, connectionFrom('203.0.113.7'), 100_000)).toBe(100_000)
     limits.configure(RATES)
     expect(admitted(limits, connectionFrom('203.0.113.7'))).toBe(300)
@@ -113,7 +116,7 @@ describe('a connection', () => {
 })
 
 describe('an address', () => {
-  const rates = { perConnection: 0, perAddress: 64 }
+  const rates = { perConnection: 0, perAddress: 64, newTorrents: 0 }
 
   test('may send what a minute allows over all of its connections and workers', () => {
     const data = createRequestLimits()
@@ -145,5 +148,68 @@ describe('an address', () => {
     const deeds = Array.from({ length: 61 }, () => limits.refuse(connection))
     expect(deeds[0]).toBe(TELL)
     expect(deeds.indexOf(CLOSE)).toBe(60)
+  })
+})
+
+describe('what is new', () => {
+  const RATES_OF_NEW = { perConnection: 0, perAddress: 0, newTorrents: 1 }
+  const peer = new Peer()
+
+  /** How many of so many torrents or peers a client gets in. */
+  function brings(
+    limits: RequestLimits,
+    address: string,
+    times: number,
+    what: 'newTorrent' | 'newPeer',
+    left: number,
+  ) {
+    let count = 0
+    for (let i = 0; i < times; i++) {
+      limits.check(connectionFrom(address))
+      if (limits[what](peer, left) === ANNOUNCED) count++
+    }
+    return count
+  }
+
+  test('is limited per address, /64 and /48, by the rate and what is left', () => {
+    for (const [what, left, most] of [
+      ['newTorrent', PLENTY, 60],
+      ['newTorrent', 480, 30],
+      ['newPeer', 480, 30],
+      ['newPeer', 1, 1],
+    ] as const) {
+      const limits = makeLimits(RATES_OF_NEW)
+      const bring = (address: string) => brings(limits, address, 300, what, left)
+      expect(bring('203.0.113.7')).toBe(most)
+      expect(bring('203.0.113.8')).toBe(most)
+      expect(bring('2001:db8:1:1::1')).toBe(most)
+      expect(bring('2001:db8:1:1::2')).toBe(0)
+      for (const network of [2, 3, 4]) expect(bring(`2001:db8:1:${network}::1`)).toBe(most)
+      expect(bring('2001:db8:1:5::1')).toBe(0)
+      expect(bring('2001:db8:2:5::1')).toBe(most)
+      expect(bring('127.0.0.1')).toBe(300)
+      expect(bring('::1')).toBe(300)
+      limits.setTime(START + 30)
+      expect(bring('203.0.113.7')).toBe(Math.floor(most / 2))
+    }
+  })
+
+  test('is told apart: over the rate, and more than the rest allows', () => {
+    const limits = makeLimits(RATES_OF_NEW)
+    brings(limits, '203.0.113.7', 60, 'newTorrent', PLENTY)
+    expect(limits.newTorrent(peer, PLENTY)).toBe(GATED)
+    expect(limits.newTorrent(peer, 100)).toBe(TORRENTS_RATIONED)
+    brings(limits, '203.0.113.7', 60, 'newPeer', 100)
+    expect(limits.newPeer(peer, 100)).toBe(PEERS_RATIONED)
+    expect(limits.newPeer(peer, PLENTY)).toBe(ANNOUNCED)
+    limits.configure({ ...RATES_OF_NEW, newTorrents: 0 })
+    expect(limits.newTorrent(peer, PLENTY)).toBe(ANNOUNCED)
+  })
+
+  test('does not count in the requests of an address, nor they in it', () => {
+    const limits = makeLimits({ perConnection: 0, perAddress: 1, newTorrents: 1 })
+    expect(admitted(limits, connectionFrom('203.0.113.7'))).toBe(60)
+    expect(brings(limits, '203.0.113.7', 100, 'newTorrent', PLENTY)).toBe(60)
+    expect(brings(limits, '203.0.113.7', 100, 'newPeer', 1)).toBe(1)
   })
 })
