@@ -1,5 +1,8 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
+import { logFor } from '../../src/log/log.ts'
+import { ServiceManager } from '../../src/process/service-manager.ts'
+import type { Workers } from '../../src/process/workers.ts'
 import { type NotifyListener, withNotifyListener } from '../support/notify-listener.ts'
 import { waitUntil } from '../support/wait.ts'
 
@@ -115,4 +118,29 @@ test('outside of a service manager nothing is said', () =>
     }
     expect(await program.exited).toBe(0)
     expect(stderr()).toBe('')
+  }))
+
+test('trouble is the status until it is over, and a reload is told from its beginning to its end', () =>
+  withNotifyListener(async (listener) => {
+    const workers = { onStop: () => {} } as unknown as Workers
+    const manager = new ServiceManager('program', workers, logFor('test'), {
+      NOTIFY_SOCKET: listener.address,
+    })
+    // Nothing before it serves: the manager would take it for the status of the start.
+    manager.trouble('too early')
+    manager.ready('at work')
+    manager.trouble('full')
+    manager.trouble('')
+    manager.reload(() => manager.trouble('meanwhile'))
+    await listener.waitFor('READY=1', 2)
+    const [reloading] = listener.texts.filter((text) => text.startsWith('RELOADING=1'))
+    expect(reloading).toMatch(/^RELOADING=1\nMONOTONIC_USEC=\d+$/)
+    expect(listener.texts).toEqual([
+      'READY=1\nSTATUS=at work',
+      'STATUS=full',
+      'STATUS=at work',
+      reloading,
+      'STATUS=meanwhile',
+      'READY=1',
+    ])
   }))
