@@ -153,9 +153,20 @@ test.each([
   ['GET / HTTP/1.1\r\nHost: a\r\n folded: x', 400],
   ['GET / HTTP/1.1\r\nHost : a', 400],
   ['GET / HTTP/1.1\r\nHost: a\r\nno colon', 400],
+  ['GET / HTTP/1.1\r\nHost: a\r\nx: \ry', 400],
   ['GET / HTTP/2.0\r\nHost: a', 505],
   ['GET /', 400],
   ['GET  / HTTP/1.1\r\nHost: a', 400],
   ['get / HTTP/1.1\r\nHost: a', 400],
   ['', 400],
 ])('%j is read', (head, expected) => expect(parseHead(head)).toEqual(expected as never))
+
+test.each([' ', '\t', ' \t'])('a line full of %j is read in no time', (blank) => {
+  const started = performance.now()
+  const line = `x:${blank.repeat(8000)}y`
+  const head = `GET / HTTP/1.1\r\nHost: ${blank.repeat(8000)}a${blank}\r\n`
+  expect(parseHead(head + line)).toEqual({ method: 'GET', target: '/', host: 'a' })
+  // Nor with a return in it, where no end of line is looked for.
+  expect(parseHead(`${head}x:${blank.repeat(8000)}\ry`)).toBe(400)
+  expect(performance.now() - started).toBeLessThan(1000)
+})
