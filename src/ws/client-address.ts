@@ -103,15 +103,19 @@ function addressList(header: string): string[] {
 
 /** The `for` of each element, '' for one without. */
 function forwardedFor(header: string): string[] {
-  return splitOutsideQuotes(header, ',').map((element) => {
-    const pairs = splitOutsideQuotes(element, ';').map((pair) => pair.trim())
+  // A quote that does not end is the client's, who would have what its proxy adds read as its own text:
+  // only what stands last is sure to be a proxy's.
+  const elements = splitOutsideQuotes(header, ',') ?? [header.slice(header.lastIndexOf(',') + 1)]
+  return elements.map((element) => {
+    const pairs = (splitOutsideQuotes(element, ';') ?? []).map((pair) => pair.trim())
     const value = pairs.find((pair) => /^for=/i.test(pair))?.slice('for='.length) ?? ''
     const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(value)
     return quoted === null ? value : quoted[1].replace(/\\(.)/g, '$1')
   })
 }
 
-function splitOutsideQuotes(text: string, separator: string): string[] {
+/** Null when a quote does not end. */
+function splitOutsideQuotes(text: string, separator: string): string[] | null {
   const parts: string[] = []
   let from = 0
   let quoted = false
@@ -124,7 +128,7 @@ function splitOutsideQuotes(text: string, separator: string): string[] {
     }
   }
   parts.push(text.slice(from))
-  return parts
+  return quoted ? null : parts
 }
 
 /** An address, alone or with a port: 192.0.2.1:5001, [2001:db8::1]:5001. Null for anything else. */

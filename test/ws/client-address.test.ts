@@ -68,6 +68,10 @@ describe('Forwarded', () => {
     ['for=1.1.1.1, for=2.2.2.2', '2.2.2.2'],
     ['for=1.1.1.1;by="a,;for=3.3.3.3", for="2.2.2.2:80" ; host="x\\",y", for=10.0.0.4', '2.2.2.2'],
     ['for="2\\.2.2.2"', '2.2.2.2'],
+    // A client's quote that does not end takes nothing away from what its proxy adds.
+    ['for=3.3.3.3;x=", for=2.2.2.2', '2.2.2.2'],
+    ['for=3.3.3.3;x=", for="[2001:db9::1]:4711"', '2001:db9::1'],
+    ['for=3.3.3.3;x="\\, for=4.4.4.4, for=2.2.2.2;by="10.0.0.1"', '2.2.2.2'],
   ])('%s is of %s', (header, address) =>
     expect(standard.clientOf('10.1.2.3', header)).toEqual({ address, header: 'believed' }),
   )
