@@ -79,7 +79,7 @@ function namesIn(folder: string): string[] {
 }
 
 /** Renaming would take the place of whatever has this name: somebody's pipe, or /dev/null. */
-function expectFile(path: string): void {
+export function expectFile(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined || found.isFile() || found.isSymbolicLink()) return
   throw new Error('there is something by this name that is not a file; write another name')

@@ -1,11 +1,12 @@
 // What a start would find wrong with the folders that it writes to, for --check: nothing is made or written.
 // Called by tracker/check.ts. Owns nothing.
-import { closeSync, constants, openSync, statSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, statSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { accessFault, WRITE_IN } from '../os/access.ts'
 import type { SystemError } from '../os/error.ts'
 import type { Identity } from '../os/privileges.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
+import { expectFile } from './files.ts'
 
 /** Why the folder of [persistence] could not be written by who the process will become; null when it can. */
 export function persistenceFault(
@@ -29,7 +30,7 @@ export function exportFault(
 ): string | null {
   const folder = dirname(resolve(path))
   const why = kindOf(folder) === 'none' ? 'its folder does not exist' : null
-  const fault = why ?? writeFault(folder, privileges, identity)
+  const fault = why ?? writeFault(folder, privileges, identity) ?? takenFault(resolve(path))
   return fault === null ? null : `[scrape_export] path '${path}' cannot be written: ${fault}`
 }
 
@@ -41,6 +42,8 @@ function folderFault(
   const kind = kindOf(folder)
   if (kind === 'file') return 'it is no folder'
   if (kind === 'folder') return writeFault(folder, privileges, identity)
+  if (kind === 'link')
+    return 'it is a link to what does not exist: make that folder, or delete the link'
   // The start makes it, as who it is then, and gives it to the other user: but not the folders around it.
   let parent = dirname(folder)
   if (identity !== null && kindOf(parent) === 'none') return `'${parent}' does not exist either`
@@ -78,12 +81,23 @@ function asOther(
   }
 }
 
-function kindOf(path: string): 'none' | 'folder' | 'file' {
+/** Why the export's file may not have this name. */
+function takenFault(path: string): string | null {
+  try {
+    expectFile(path)
+    return null
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+function kindOf(path: string): 'none' | 'folder' | 'file' | 'link' {
   try {
     return statSync(path).isDirectory() ? 'folder' : 'file'
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOTDIR') return 'file'
-    return code === 'ENOENT' ? 'none' : 'folder'
+    if (code !== 'ENOENT') return 'folder'
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined ? 'none' : 'link'
   }
 }

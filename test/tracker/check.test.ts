@@ -1,6 +1,6 @@
 // What --check says of a machine is what the start says on it: who is refused by one is refused by the other.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
 import {
@@ -79,11 +79,13 @@ describe.each([
   test('refuses an address that is not of this machine', () =>
     expectRefusal(listenOn('203.0.113.77:0'), ['203.0.113.77:0: the address is not one of'], more))
 
-  test('refuses a persistence folder that is a file, or below one', () =>
+  test('refuses a persistence folder that is a file, below one, or a link to nothing', () =>
     inFolder(async (folder) => {
       const file = join(folder, 'file')
       writeFileSync(file, '')
-      for (const path of [file, join(file, 'below')]) {
+      const link = join(folder, 'link')
+      symlinkSync(join(folder, 'nowhere'), link)
+      for (const path of [file, join(file, 'below'), link]) {
         await expectRefusal(HERE + keeping(path), [`folder [persistence] path '${path}': `], more)
       }
     }))
@@ -138,7 +140,7 @@ describe.skipIf(!isRoot)(`with drop_privileges${needsRoot}`, () => {
   test('an export that could not be written is a warning, as the start goes on', () =>
     inJail(async (_jail, data, settings) => {
       const exporting = (path: string) => `${settings}[scrape_export]\npath = '${path}'\n`
-      for (const path of [join(data, 'counts'), join(data, 'none', 'counts')]) {
+      for (const path of [join(data, 'counts'), join(data, 'none', 'counts'), data]) {
         const { code, stderr } = await check(exporting(path))
         expect([code, stderr]).toEqual([
           0,
