@@ -11,12 +11,12 @@ import { restoreCompleted } from '../swarm/restore.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { hashInfoHash } from '../swarm/torrents.ts'
 import { COUNT_SECOND, COUNT_WORDS, readCounts, writeCounts } from './counts.ts'
-import type { State, WriteRequest } from './keeper.ts'
+import type { PersistedState, WriteRequest } from './keeper.ts'
 
 /** How long a count waits for its torrent's peers: longer than any client known waits to come back. */
 export const KEEP_SECONDS = 7200
 
-export class CountState implements State {
+export class CountState implements PersistedState {
   readonly program = 'aquatic_ws'
   readonly suffix = 'counts'
   readonly otherSuffixes = []

@@ -37,7 +37,7 @@ export interface WriteRequest {
 }
 
 /** What a tracker keeps, and in which form. */
-export interface State {
+export interface PersistedState {
   /** The executable: the names of all files begin with it. */
   readonly program: string
   /** How the name of the file ends that is written again and again. */
@@ -57,17 +57,17 @@ export interface State {
 /** What `read` makes of the file with this suffix; a file that it refuses is set aside. */
 export type UseFile = <T>(suffix: string, read: (path: string) => T | null) => T | null
 
-export interface KeeperOptions {
+export interface PersistenceOptions {
   readonly folder: Folder
-  readonly state: State
+  readonly state: PersistedState
   readonly intervalMinutes: number
   /** Take the place of a tracker that uses the folder. */
   readonly takeOver: boolean
   readonly log: Log
 }
 
-export class Keeper {
-  private readonly options: KeeperOptions
+export class Persistence {
+  private readonly options: PersistenceOptions
   private readonly bootId: Uint8Array
   private readonly lock: FolderLock
   private readonly takeOver: TakeOver | null
@@ -89,15 +89,15 @@ export class Keeper {
   private failure: string | null = null
 
   /** Reads what was kept, or takes it from a running tracker. Nobody may serve from the swarms yet. */
-  static async open(options: KeeperOptions): Promise<Keeper> {
+  static async open(options: PersistenceOptions): Promise<Persistence> {
     const { folder, state, takeOver, log } = options
     const lock = new FolderLock(folder, `${state.program}.${LOCK_SUFFIX}`)
     const socketName = `${state.program}.${SOCKET_SUFFIX}`
     const other = await enterFolder({ folder, lock, socketName, takeOver, log })
-    return new Keeper(options, lock, other)
+    return new Persistence(options, lock, other)
   }
 
-  private constructor(options: KeeperOptions, lock: FolderLock, takeOver: TakeOver | null) {
+  private constructor(options: PersistenceOptions, lock: FolderLock, takeOver: TakeOver | null) {
     this.options = options
     this.intervalMinutes = options.intervalMinutes
     this.lock = lock

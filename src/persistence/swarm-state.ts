@@ -3,14 +3,14 @@
 import { bytesText, counted } from '../config/quantities.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow } from './boot.ts'
-import type { State, UseFile, WriteRequest } from './keeper.ts'
+import type { PersistedState, UseFile, WriteRequest } from './keeper.ts'
 import { readKey, writeKey } from './key.ts'
 import { loadSnapshot } from './read.ts'
 import { writeSnapshot } from './write.ts'
 
 const KEY_SUFFIX = 'key'
 
-export class SwarmState implements State {
+export class SwarmState implements PersistedState {
   readonly program = 'aquatic_udp'
   readonly suffix = 'snapshot'
   readonly otherSuffixes = [KEY_SUFFIX]

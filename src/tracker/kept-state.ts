@@ -6,7 +6,7 @@ import { logFor } from '../log/log.ts'
 import type { Identity } from '../os/privileges.ts'
 import { CountState } from '../persistence/count-state.ts'
 import { Folder } from '../persistence/folder.ts'
-import { Keeper, type State } from '../persistence/keeper.ts'
+import { type PersistedState, Persistence } from '../persistence/keeper.ts'
 import { SECRET_BYTES } from '../persistence/key.ts'
 import { SwarmState } from '../persistence/swarm-state.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
@@ -15,7 +15,7 @@ import type { CommonConfig } from './settings.ts'
 
 export interface KeptState {
   /** Null when nothing is kept. */
-  readonly keeper: Keeper | null
+  readonly persistence: Persistence | null
   readonly secret: Uint8Array
   readonly counts: CountState | null
 }
@@ -28,24 +28,24 @@ export async function readKeptState(
 ): Promise<KeptState> {
   const secret = randomBytes(SECRET_BYTES)
   const { persistence, protocol, cleaning, limits } = config
-  if (persistence.path === '') return { keeper: null, secret, counts: null }
+  if (persistence.path === '') return { persistence: null, secret, counts: null }
   const { count_downloads } = protocol
   const swarms = attachSwarms(buffers, count_downloads)
   if (kinds.includes('websocket')) {
     const counts = new CountState(swarms, count_downloads, limits.max_torrents)
-    return { keeper: await openKeeper(config, counts, identity), secret, counts }
+    return { persistence: await openPersistence(config, counts, identity), secret, counts }
   }
   const state = new SwarmState(swarms, cleaning.max_peer_age, count_downloads, secret)
-  const keeper = await openKeeper(config, state, identity)
-  return { keeper, secret: state.secret, counts: null }
+  const opened = await openPersistence(config, state, identity)
+  return { persistence: opened, secret: state.secret, counts: null }
 }
 
-function openKeeper(
+function openPersistence(
   { persistence, privileges }: CommonConfig,
-  state: State,
+  state: PersistedState,
   identity: Identity | null,
-): Promise<Keeper> {
-  return Keeper.open({
+): Promise<Persistence> {
+  return Persistence.open({
     folder: new Folder(persistence.path, privileges, identity),
     state,
     intervalMinutes: persistence.interval_minutes,

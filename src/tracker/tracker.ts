@@ -19,7 +19,7 @@ import { type Log, logFor, setLog, writeNotice } from '../log/log.ts'
 import { OperationsServer } from '../operations/server.ts'
 import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
-import type { Keeper } from '../persistence/keeper.ts'
+import type { Persistence } from '../persistence/keeper.ts'
 import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
 import { ProcessFigures } from '../process/figures.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
@@ -105,7 +105,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
   private readonly troubles = new Troubles(logFor('trouble'))
   private readonly service: ServiceManager
   private readonly sampled: SampledClients | null
-  private readonly keeper: Keeper | null
+  private readonly persistence: Persistence | null
   private scrapeExport: ScrapeExport | null = null
   private protocols: readonly Protocol<TrackerConfig<S>>[] = []
 
@@ -118,7 +118,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
     this.name = program.name
     this.config = config
     this.swarms = parts.swarms
-    this.keeper = parts.kept.keeper
+    this.persistence = parts.kept.persistence
     this.walksThroughSwarms =
       persistence.path !== '' || scrape_export.path !== '' || isSurveyWanted(config)
     this.log = logFor(program.subsystem)
@@ -140,7 +140,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
   }
 
   get takesOver(): boolean {
-    return this.keeper?.takesOver === true
+    return this.persistence?.takesOver === true
   }
 
   get secret(): Uint8Array {
@@ -176,7 +176,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
 
   /** Resolves once the tracker serves. */
   async serve(): Promise<void> {
-    const { keeper } = this
+    const { persistence } = this
     const { identity } = this.parts
     prepareRunning()
     await this.accessLists.load()
@@ -190,10 +190,10 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
     if (identity !== null) {
       for (const protocol of this.protocols) protocol.giveTo?.(identity)
       giveUpRights(this.config.privileges, identity)
-      keeper?.rootChanged()
+      persistence?.rootChanged()
       this.accessLists.rootChanged()
     }
-    await this.startKeeper(keeper)
+    await this.startPersistence(persistence)
     this.accessLists.start()
     this.startExport()
     reloader.start(identity !== null, this.service)
@@ -201,14 +201,14 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
     signals.serving(() => this.workers.stop())
   }
 
-  private async startKeeper(keeper: Keeper | null): Promise<void> {
-    if (keeper === null) {
+  private async startPersistence(persistence: Persistence | null): Promise<void> {
+    if (persistence === null) {
       const why = '[persistence] path names no folder'
       signals.on('SIGUSR2', () => this.log.always('info', `nothing is written (SIGUSR2): ${why}`))
       return
     }
-    this.workers.beforeExit(() => keeper.finish())
-    await keeper.start(() => this.workers.handOver())
+    this.workers.beforeExit(() => persistence.finish())
+    await persistence.start(() => this.workers.handOver())
   }
 
   private tellStart(operations: string | null): void {
@@ -241,7 +241,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
 
   private watchTroubles(): void {
     this.troubles.add(stallTrouble(this.workers), this.accessLists.troubleSource)
-    if (this.keeper !== null) this.troubles.add(this.keeper.troubleSource)
+    if (this.persistence !== null) this.troubles.add(this.persistence.troubleSource)
     this.troubles.onChange(([worst]) => {
       this.service.trouble(worst === undefined ? '' : `${worst.severity}: ${worst.text}`)
     })
@@ -271,7 +271,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
       census: this.census,
       survey: this.surveyView(),
     })
-    const sharing = this.keeper === null ? 'alone' : this.takesOver ? 'beside' : 'first'
+    const sharing = this.persistence === null ? 'alone' : this.takesOver ? 'beside' : 'first'
     const server = new OperationsServer(operations, view, sharing)
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
@@ -316,7 +316,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
     setLimits(this.swarms, config.limits.max_torrents, config.limits.max_peers)
     setPeersPerAddress(this.swarms, config.source_limits.peers_per_torrent ?? 0)
     this.sampled?.reader.setMaxAge(config.cleaning.max_peer_age)
-    this.keeper?.setInterval(config.persistence.interval_minutes)
+    this.persistence?.setInterval(config.persistence.interval_minutes)
     this.scrapeExport?.configure(config)
     for (const protocol of this.protocols) protocol.configure(config, paths)
     const lists = ['access_list.mode', 'access_list.path']

@@ -8,8 +8,8 @@ import { SnapshotRefused } from '../../src/persistence/block-reader.ts'
 import { SnapshotStopped } from '../../src/persistence/block-writer.ts'
 import { Folder } from '../../src/persistence/folder.ts'
 import {
-  Keeper,
-  type State,
+  type PersistedState,
+  Persistence,
   type UseFile,
   type WriteRequest,
 } from '../../src/persistence/keeper.ts'
@@ -23,7 +23,7 @@ import { KEEPS_RIGHTS } from './folders.ts'
 signals.serving(() => {})
 
 /** Each write waits until the test ends it. */
-export class TestState implements State {
+export class TestState implements PersistedState {
   readonly program = 'test'
   readonly suffix = 'snapshot'
   readonly otherSuffixes = ['key']
@@ -102,15 +102,15 @@ export const log = {
   always: (_: unknown, text: string) => note(`always: ${text}`),
 }
 
-export function open(folder: string, state: State, takeOver = false) {
+export function open(folder: string, state: PersistedState, takeOver = false) {
   const place = new Folder(folder, KEEPS_RIGHTS, null)
-  return Keeper.open({ folder: place, state, intervalMinutes: 0, takeOver, log })
+  return Persistence.open({ folder: place, state, intervalMinutes: 0, takeOver, log })
 }
 
 export interface Serving {
   readonly folder: string
   readonly state: TestState
-  readonly keeper: Keeper
+  readonly keeper: Persistence
   /** How often it was told that another has its place. */
   readonly given: () => number
 }
