@@ -21,7 +21,7 @@ const LOCK_SUFFIX = 'lock'
 /** For a process that takes over, in the folder. */
 const SOCKET_SUFFIX = 'sock'
 /** What changed between a snapshot and a take-over. */
-const REST_SUFFIX = 'rest'
+const DELTA_SUFFIX = 'rest'
 
 const MINUTE_MILLISECONDS = 60_000
 
@@ -74,7 +74,7 @@ export class Persistence {
   private handOver: HandOver | null = null
   private handingOver = false
   /** What is in a file of changes has been loaded, and is in no snapshot yet. */
-  private hasRest = false
+  private hasDelta = false
   /** The folder holds this process's state, and not, as until a take-over, another's. */
   private hasPlace: boolean
   /** The second before the last snapshot was begun: who announced since may be missing in it. */
@@ -110,8 +110,8 @@ export class Persistence {
     const loaded = this.use(state.suffix, (path) => state.load(path, this.bootId))
     if (loaded !== null) log.info(`restored ${loaded}`)
     // Of a take-over whose new process died before it had written it all.
-    const rest = this.loadRest()
-    if (rest !== null) log.info(`restored what an earlier take-over left: ${rest}`)
+    const delta = this.loadDelta()
+    if (delta !== null) log.info(`restored what an earlier take-over left: ${delta}`)
   }
 
   /** True when a tracker that serves now is to be replaced: its ports are shared with it. */
@@ -140,7 +140,7 @@ export class Persistence {
       )
     }
     // A process that stops must not get the place of one that serves, nor be one to take over from.
-    if (this.takeOver !== null && !this.stopping) await this.takeRest(this.takeOver)
+    if (this.takeOver !== null && !this.stopping) await this.takeDelta(this.takeOver)
     if (this.stopping) return
     const actions = { snapshot: () => this.handOverSnapshot(), stop, resume: () => this.resume() }
     this.handOver = new HandOver(this.pathOf(SOCKET_SUFFIX), actions, log)
@@ -148,7 +148,7 @@ export class Persistence {
     this.lock.follow()
     signals.on('SIGUSR2', () => this.writeNow(true))
     this.setTimer()
-    if (this.hasRest) this.writeNow()
+    if (this.hasDelta) this.writeNow()
   }
 
   /** Also while it is at work; 0 = no snapshots but the last. Nothing changes where it is the same. */
@@ -177,7 +177,7 @@ export class Persistence {
     if (!this.hasPlace) return true
     // The other process serves already, perhaps on the same core.
     const written = this.handOver?.isGiven
-      ? await this.write(REST_SUFFIX, true)
+      ? await this.write(DELTA_SUFFIX, true)
       : await this.write(this.options.state.suffix, false)
     await this.handOver?.finish(written)
     return written
@@ -200,14 +200,14 @@ export class Persistence {
     }
   }
 
-  private async takeRest(takeOver: TakeOver): Promise<void> {
+  private async takeDelta(takeOver: TakeOver): Promise<void> {
     const { log } = this.options
     this.hasPlace = true
     const isLeft = await takeOver.serving()
     if (!isLeft) log.warn('the other process left nothing of what changed while this one started')
     try {
-      const rest = this.loadRest()
-      if (rest !== null) log.info(`taken over, with what changed meanwhile: ${rest}`)
+      const delta = this.loadDelta()
+      if (delta !== null) log.info(`taken over, with what changed meanwhile: ${delta}`)
     } catch (error) {
       // The other has ended: without this one nobody would serve.
       log.error(`what changed during the take-over is lost: ${(error as Error).message}`)
@@ -215,17 +215,17 @@ export class Persistence {
   }
 
   /** The file stays until a snapshot holds what is in it. */
-  private loadRest(): string | null {
+  private loadDelta(): string | null {
     const { state } = this.options
-    const rest = this.use(REST_SUFFIX, (path) => state.load(path, this.bootId))
-    if (rest !== null) this.hasRest = true
-    return rest
+    const delta = this.use(DELTA_SUFFIX, (path) => state.load(path, this.bootId))
+    if (delta !== null) this.hasDelta = true
+    return delta
   }
 
   /** Of killed processes. Nobody else may be using the folder. */
   private removeLeftovers(): void {
     const { suffix, otherSuffixes } = this.options.state
-    for (const each of [suffix, REST_SUFFIX, ...otherSuffixes]) {
+    for (const each of [suffix, DELTA_SUFFIX, ...otherSuffixes]) {
       removeLeftovers(this.pathOf(each), 0)
     }
   }
@@ -266,10 +266,10 @@ export class Persistence {
 
   private async writeFile(suffix: string, gently: boolean, isAsked: boolean): Promise<boolean> {
     const { state, log } = this.options
-    const { bootId, hasRest } = this
-    const isRest = suffix === REST_SUFFIX
-    const mustStop = () => gently && !isRest && this.stopping
-    const seenSince = isRest ? { seenSince: this.snapshotSince } : {}
+    const { bootId, hasDelta } = this
+    const isDelta = suffix === DELTA_SUFFIX
+    const mustStop = () => gently && !isDelta && this.stopping
+    const seenSince = isDelta ? { seenSince: this.snapshotSince } : {}
     this.snapshotSince = momentNow(bootId).monotonic - 1
     try {
       const path = this.pathOf(suffix)
@@ -278,7 +278,7 @@ export class Persistence {
       const text = `snapshot written: ${written}`
       if (isAsked) log.always('info', text)
       else log.info(text)
-      if (hasRest && !isRest) this.forgetRest()
+      if (hasDelta && !isDelta) this.forgetDelta()
       return true
     } catch (error) {
       if (error instanceof SnapshotStopped) return false
@@ -290,9 +290,9 @@ export class Persistence {
     }
   }
 
-  private forgetRest(): void {
-    this.hasRest = false
-    removeFile(this.pathOf(REST_SUFFIX))
+  private forgetDelta(): void {
+    this.hasDelta = false
+    removeFile(this.pathOf(DELTA_SUFFIX))
   }
 
   private pathOf(suffix: string): string {
