@@ -3,7 +3,7 @@
 // Owns the last result.
 import { randomFillSync } from 'node:crypto'
 import { clockSeconds, readClock } from '../os/clock.ts'
-import { Rounds } from '../process/rounds.ts'
+import { RepeatedWork } from '../process/rounds.ts'
 import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk, walkThrough } from '../swarm/export.ts'
 import { STRIDE_WEBSOCKET } from '../swarm/layout.ts'
 import type { Swarms } from '../swarm/swarm.ts'
@@ -19,7 +19,7 @@ export type CountPeers = (tally: Tally, goOn: () => boolean) => void | Promise<v
 export class Census {
   result: readonly ClientCount[] = []
   private readonly counts: readonly CountPeers[]
-  private readonly rounds = new Rounds(() => this.run())
+  private readonly rounds = new RepeatedWork(() => this.run())
 
   /** `counts`: one for each way in which peers are kept. */
   constructor(...counts: CountPeers[]) {

@@ -4,7 +4,7 @@
 const FIRST_MILLISECONDS = 2000
 const INTERVAL_MILLISECONDS = 60_000
 
-export class Rounds {
+export class RepeatedWork {
   stopped = false
   private readonly work: () => void | Promise<void>
   private timer: ReturnType<typeof setTimeout> | undefined

@@ -1,7 +1,7 @@
 // A look at all torrents now and then: how many have how many peers, and which are the largest. Runs in
 // the main thread while announces go on, a slice at a time under the table's lock (export.ts). Made by
 // the trackers' mains when somebody wants to know. Owns the last result.
-import { Rounds } from '../process/rounds.ts'
+import { RepeatedWork } from '../process/rounds.ts'
 import {
   COUNTS_LEECHERS,
   COUNTS_SEEDERS,
@@ -40,7 +40,7 @@ export class Survey {
   result: SurveyResult = { sizes: { ipv4: [], ipv6: [], websocket: [] }, largest: [] }
   private readonly swarms: Swarms
   private readonly walk = new Walk(true)
-  private readonly rounds = new Rounds(() => this.run())
+  private readonly rounds = new RepeatedWork(() => this.run())
 
   constructor(swarms: Swarms) {
     this.swarms = swarms

@@ -1,5 +1,5 @@
 import { expect, spyOn, test } from 'bun:test'
-import { Rounds } from '../../src/process/rounds.ts'
+import { RepeatedWork } from '../../src/process/rounds.ts'
 
 /** Timers that ring when they are told to. */
 function handTimers() {
@@ -23,7 +23,7 @@ function handTimers() {
 test('rounds come ever more rarely, down to once a minute', async () => {
   using timers = handTimers()
   let rounds = 0
-  new Rounds(() => {
+  new RepeatedWork(() => {
     rounds++
   }).start()
   for (let i = 0; i < 8; i++) await timers.waiting[i].work()
@@ -36,7 +36,7 @@ test('rounds come ever more rarely, down to once a minute', async () => {
 test('a stop ends the wait, and a round that runs is the last', async () => {
   using timers = handTimers()
   const { promise, resolve } = Promise.withResolvers<void>()
-  const rounds = new Rounds(() => promise)
+  const rounds = new RepeatedWork(() => promise)
   rounds.start(10)
   const round = timers.waiting[0].work()
   rounds.stop()
