@@ -225,10 +225,10 @@ describe('connections', () => {
         expect(await client.ask(announce(4))).toMatchObject({ incomplete: 1 })
         // Nothing comes from it, and no ping before its peers are over.
         const watcher = await WsClient.connect(tracker.at())
-        const { info_hash } = announce(4)
-        await waitUntil('others have aged out', async () => {
+        const info_hash = [1, 3, 4].map((n) => announce(n).info_hash)
+        await waitUntil('all have aged out', async () => {
           const { files = {} } = await watcher.ask({ action: 'scrape', info_hash })
-          return files[info_hash].incomplete === 0
+          return info_hash.every((hash) => files[hash].incomplete === 0)
         })
         for (const n of [5, 6, 7])
           expect(await client.ask(announce(n))).toMatchObject({ incomplete: 1 })
