@@ -61,10 +61,12 @@ export function tooLarge(bytesMax: number): FileFault {
 
 /** Opens whatever it is, without waiting for anybody. Throws FileFault. */
 export function openWithoutWaiting(path: string): { file: number; stats: Stats } {
+  let file = -1
   try {
-    const file = openSync(path, WITHOUT_WAITING)
+    file = openSync(path, WITHOUT_WAITING)
     return { file, stats: fstatSync(file) }
   } catch (error) {
+    if (file >= 0) closeSync(file)
     throw faultOf(error)
   }
 }

@@ -44,9 +44,8 @@ function folderFault(
   if (kind === 'folder') return writeFault(folder, privileges, identity)
   if (kind === 'link')
     return 'it is a link to what does not exist: make that folder, or delete the link'
-  // The start makes it, as who it is then, and gives it to the other user: but not the folders around it.
+  // The start makes it, as who it is then, with those around it, and gives them to the other user.
   let parent = dirname(folder)
-  if (identity !== null && kindOf(parent) === 'none') return `'${parent}' does not exist either`
   while (kindOf(parent) === 'none') parent = dirname(parent)
   if (kindOf(parent) === 'file') return `'${parent}' is no folder`
   const fault = accessFault(parent, WRITE_IN, null)

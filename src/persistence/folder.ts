@@ -4,7 +4,7 @@
 // The folder lies below the new root directory. A descriptor of a folder outside, kept open, would do as
 // well for us, and for somebody who has taken the process over: it leads out of the root directory.
 import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { StartError } from '../config/cli.ts'
 import type { Identity } from '../os/privileges.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
@@ -27,9 +27,7 @@ export class Folder {
       identity === null ? this.base : (pathBelow(privileges.chroot_path, path) ?? this.base)
     try {
       if (statSync(this.base, { throwIfNoEntry: false })?.isDirectory() === true) return
-      mkdirSync(this.base, { recursive: true, mode: FOLDER_MODE })
-      chmodSync(this.base, FOLDER_MODE)
-      if (identity !== null) chownSync(this.base, identity.user, identity.group)
+      makeFolders(this.base, identity)
     } catch (error) {
       throw new StartError(
         `cannot make the folder [persistence] path '${path}': ${(error as Error).message}`,
@@ -44,5 +42,14 @@ export class Folder {
 
   fileOf(name: string): string {
     return join(this.base, name)
+  }
+}
+
+/** Those around it that are missing too, for the same user: else it would be closed to them. */
+function makeFolders(path: string, identity: Identity | null): void {
+  const first = mkdirSync(path, { recursive: true, mode: FOLDER_MODE }) ?? path
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    chmodSync(made, FOLDER_MODE)
+    if (identity !== null) chownSync(made, identity.user, identity.group)
   }
 }

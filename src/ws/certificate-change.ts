@@ -6,7 +6,6 @@
 import type { Log } from '../log/log.ts'
 import { listenRemedy } from '../os/error.ts'
 import { readTlsFiles, type TlsFiles, type TlsSettings, tlsWarnings } from './tls.ts'
-import { TlsError } from './tls-file.ts'
 
 /** To a worker. */
 export interface NewCertificates {
@@ -56,8 +55,8 @@ export class CertificateChange {
       this.tell({ attempt: this.attempt, tls })
       return true
     } catch (error) {
-      if (!(error instanceof TlsError)) throw error
-      log.always('error', `the certificate stays as it was: ${error.message}`)
+      // Not only TlsError: a library that fails at what is in a file must not end a tracker that serves.
+      log.always('error', `the certificate stays as it was: ${(error as Error).message}`)
       return false
     }
   }

@@ -68,8 +68,14 @@ export function checkTls(
 
 /** Why clients will refuse the certificate, although the server takes it: one line for each reason. */
 export function tlsWarnings({ cert }: TlsFiles): string[] {
-  const { subject, validFrom, validTo } = new X509Certificate(cert)
-  const found = `the certificate (${printable(subject)})`
+  return parsePem(cert).flatMap(({ label, bytes }, index) => {
+    const what = index === 0 ? 'the certificate' : `certificate ${index + 1} of the chain`
+    return periodWarnings(what, new X509Certificate(pemText(label, bytes)))
+  })
+}
+
+function periodWarnings(what: string, { subject, validFrom, validTo }: X509Certificate): string[] {
+  const found = `${what} (${printable(subject)})`
   const now = Date.now()
   if (Date.parse(validTo) < now) return [`${found} has expired, on ${validTo}: renew it`]
   if (Date.parse(validFrom) <= now) return []

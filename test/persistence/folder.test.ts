@@ -50,3 +50,13 @@ test.skipIf(!isRoot)(
       expect(folder.fileOf('x')).toBe('/a/x')
     }),
 )
+
+test.skipIf(!isRoot)('folders around it are made for the same user, and none that was there', () =>
+  inFolder((place) => {
+    mkdirSync(join(place, 'there'))
+    const privileges = { ...KEEPS_RIGHTS, drop_privileges: true, chroot_path: place }
+    new Folder(join(place, 'there/a/b'), privileges, NOBODY)
+    const owners = ['there', 'there/a', 'there/a/b'].map((name) => statSync(join(place, name)).uid)
+    expect(owners).toEqual([0, 65534, 65534])
+  }),
+)

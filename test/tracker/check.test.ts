@@ -121,6 +121,7 @@ describe.skipIf(!isRoot)(`with drop_privileges${needsRoot}`, () => {
       chmodSync(join(jail, '..'), 0o700)
       await expectStart(settings + keeping(data))
       await expectStart(settings + keeping(join(data, '..', 'made')))
+      await expectStart(settings + keeping(join(data, '..', 'to', 'be', 'made')))
     }))
 
   test('a folder that only root may write to, or reach, is refused', () =>

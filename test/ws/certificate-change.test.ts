@@ -22,7 +22,10 @@ beforeEach(() => {
   told = []
 })
 
-function change(workers: number): CertificateChange {
+function change(
+  workers: number,
+  tell = (message: NewCertificates): void => void told.push(message),
+): CertificateChange {
   const settings = {
     use_tls: true,
     tls_certificate_path: files.path('ec.pem'),
@@ -30,8 +33,16 @@ function change(workers: number): CertificateChange {
     tls_pkcs12_path: '',
     tls_pkcs12_password: '',
   }
-  return new CertificateChange(settings, workers, log, (message) => told.push(message))
+  return new CertificateChange(settings, workers, log, tell)
 }
+
+test('an error that nobody thought of is told, and leaves what is in force', () => {
+  const certificates = change(1, () => {
+    throw new RangeError('of a library')
+  })
+  expect(certificates.begin()).toBe(false)
+  expect(lines).toEqual(['error the certificate stays as it was: of a library'])
+})
 
 test('what all workers refuse is told once, when all have answered', () => {
   const certificates = change(2)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkTls, readTlsFiles } from '../../src/ws/tls.ts'
+import { checkTls, readTlsFiles, tlsWarnings } from '../../src/ws/tls.ts'
 import { TlsError } from '../../src/ws/tls-file.ts'
 import { Certificates } from '../support/certificates.ts'
 
@@ -61,6 +61,19 @@ describe('files in PEM', () => {
   test('keep their chain', () => {
     const chain = files.write('chain.pem', files.read('ec.pem') + files.read('other.pem'))
     expect(summary(pem(chain, files.path('ec-key.pem')))).toEqual(['CN=ec', 2])
+  })
+
+  test('are warned of when any certificate of the chain has expired, the server taking it', () => {
+    files.make('old', 'ec')
+    files.expire('old')
+    const chain = files.write('old-chain.pem', files.read('ec.pem') + files.read('old.pem'))
+    const warnings = tlsWarnings(pem(chain, files.path('ec-key.pem')))
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^certificate 2 of the chain \(CN=old\) has expired, on .* GMT: renew it$/,
+      ),
+    ])
+    expect(tlsWarnings(pem(files.path('ec.pem'), files.path('ec-key.pem')))).toEqual([])
   })
 
   test('are read past what else stands in them', () => {
