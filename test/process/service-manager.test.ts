@@ -144,3 +144,21 @@ test('trouble is the status until it is over, and a reload is told from its begi
       'READY=1',
     ])
   }))
+
+test('a stop ends with the last worker, and waits for one that does not end', async () => {
+  const secondsOfStop = async (wrong: string) => {
+    let ms = 0
+    await withProgram(wrong, {}, async (program) => {
+      let stdout = ''
+      for await (const chunk of program.stdout) {
+        stdout += Buffer.from(chunk).toString()
+        if (ms > 0 || !stdout.includes('ready\n')) continue
+        ms = performance.now()
+        program.kill('SIGTERM')
+      }
+      expect(await program.exited).toBe(0)
+    })
+    return (performance.now() - ms) / 1000
+  }
+  expect(await secondsOfStop('slow')).toBeGreaterThan(0.85)
+})

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkTls, readTlsFiles, tlsWarnings } from '../../src/ws/tls.ts'
+import { readTlsFiles, tlsWarnings } from '../../src/ws/tls.ts'
 import { TlsError } from '../../src/ws/tls-file.ts'
 import { Certificates } from '../support/certificates.ts'
 
@@ -267,20 +267,4 @@ describe('a file in PKCS#12', () => {
     const keyless = files.makePkcs12('rsa', PASSWORD, '-nokeys')
     expect(messageOf(() => pkcs12(keyless, PASSWORD))).toContain('holds no private key')
   })
-})
-
-test('--check looks at files that are used, and named', () => {
-  const paths = {
-    tls_certificate_path: '/nowhere/cert.pem',
-    tls_private_key_path: '/nowhere/key.pem',
-  }
-  const check = (use_tls: boolean, named: object) =>
-    checkTls({ ...NONE, ...named, use_tls }, say).problems.length
-  expect(check(true, paths)).toBe(1)
-  expect(check(true, { tls_pkcs12_path: '/nowhere/both.p12' })).toBe(1)
-  expect(check(false, paths)).toBe(0)
-  expect(check(false, { tls_pkcs12_path: '/nowhere/both.p12' })).toBe(0)
-  // What is missing is told by the check of the settings.
-  expect(check(true, {})).toBe(0)
-  expect(check(true, { ...paths, tls_private_key_path: '' })).toBe(0)
 })

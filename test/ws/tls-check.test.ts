@@ -1,0 +1,26 @@
+// What --check looks at: files of certificates that are used and named. What it finds in them: tls.test.ts.
+import { expect, test } from 'bun:test'
+import { checkTls } from '../../src/ws/tls.ts'
+
+const NONE = {
+  tls_certificate_path: '',
+  tls_private_key_path: '',
+  tls_pkcs12_path: '',
+  tls_pkcs12_password: '',
+}
+
+test('--check looks at files that are used, and named', () => {
+  const paths = {
+    tls_certificate_path: '/nowhere/cert.pem',
+    tls_private_key_path: '/nowhere/key.pem',
+  }
+  const check = (use_tls: boolean, named: object) =>
+    checkTls({ ...NONE, ...named, use_tls }, () => {}).problems.length
+  expect(check(true, paths)).toBe(1)
+  expect(check(true, { tls_pkcs12_path: '/nowhere/both.p12' })).toBe(1)
+  expect(check(false, paths)).toBe(0)
+  expect(check(false, { tls_pkcs12_path: '/nowhere/both.p12' })).toBe(0)
+  // What is missing is told by the check of the settings.
+  expect(check(true, {})).toBe(0)
+  expect(check(true, { ...paths, tls_private_key_path: '' })).toBe(0)
+})
