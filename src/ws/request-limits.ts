@@ -183,7 +183,7 @@ export class RequestLimits extends Newcomers {
     return this.high !== 0
   }
 
-  /** Who goes on is told each time, and closed when his requests are too many. */
+  /** A client that goes on is told each time, and closed when it sends too many requests. */
   protected override refusedNewTorrent(): void {}
 
   private open(high: number, low: number): void {
