@@ -15,6 +15,8 @@ import { MAX_BATCH_PACKETS } from './layout.ts'
 const LOSS_FROM = 0.001
 /** Of what a worker takes at once: half of it, on average, means that packets wait for the worker. */
 const BUSY_PACKETS = MAX_BATCH_PACKETS / 2
+/** Per minute: fewer are a burst, such as the last one of a load test that has just ended. */
+const BUSY_BATCHES_MIN = 1000
 
 const REQUESTS = FAMILY_COUNTERS.filter((name) => name.startsWith('requests_'))
 const RESPONSES = FAMILY_COUNTERS.filter((name) => name.startsWith('responses_'))
@@ -91,7 +93,7 @@ class Load {
     const packets = this.packets.since(sum)
     const batches = this.batches.since(counts.reduce((all, count) => all + count, 0))
     const atOnce = packets / Math.max(1, batches)
-    this.isBusy = atOnce > BUSY_PACKETS
+    this.isBusy = batches >= BUSY_BATCHES_MIN && atOnce > BUSY_PACKETS
     if (!this.isBusy) return null
     return {
       severity: 'attention',

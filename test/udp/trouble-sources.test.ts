@@ -46,12 +46,17 @@ test('packets that the system dropped are trouble from one of a thousand on', ()
 })
 
 test('workers that find more than half a batch each time are at their limit, which is what drops are for', () => {
-  expect(found({}, 128 * 10, 10)).toEqual([])
-  const [busy, drops] = found({}, 129 * 10, 10, 1000)
+  expect(found({}, 128 * 1000, 1000)).toEqual([])
+  const [busy, drops] = found({}, 129 * 1000, 1000, 1000)
   expect(busy).toMatchObject({ name: 'workers_busy', severity: 'attention' })
   expect(busy.text).toContain('129 packets')
   expect(drops.remedy).toBe(busy.remedy)
   expect(busy.remedy).toContain('socket_workers (1)')
+})
+
+test('a burst of packets is not a worker at its limit', () => {
+  expect(found({}, 256 * 999, 999)).toEqual([])
+  expect(found({}, 256 * 999, 999, 1000)).toMatchObject([{ name: 'receive_drops' }])
 })
 
 test.each([
