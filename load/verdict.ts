@@ -8,6 +8,8 @@ import { figure, grouped, lostShare, percent, type Section } from './report.ts'
 /** Of the time of all cores. Less is what any system does beside. */
 const OTHERS_SHARE_MAX = 0.05
 const STOLEN_SHARE_MAX = 0.01
+/** Of the requests. */
+const ERRORS_SHARE_MAX = 0.01
 
 /** What a tester puts into the verdict. */
 export interface Gist {
@@ -55,8 +57,20 @@ export function verdictSection(input: VerdictInput): Section {
           : `${figure((tracker.cpuSec / responses) * 1e6)} µs`,
       ],
     ],
-    notes: warning === '' ? [] : [`WARNING: ${warning}`],
+    notes: [warning, errorsWarning(gist)]
+      .filter((text) => text !== '')
+      .map((text) => `WARNING: ${text}`),
   }
+}
+
+/** That what was measured is mostly not what was meant to be, in a sentence, or ''. */
+function errorsWarning({ asked, errors }: Gist): string {
+  const share = errors / Math.max(1, asked)
+  if (share <= ERRORS_SHARE_MAX) return ''
+  return (
+    `${percent(share, 1)} of the requests were answered with an error. See whether the tracker has an ` +
+    'access list, or limits that this load exceeds.'
+  )
 }
 
 /**

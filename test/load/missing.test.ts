@@ -80,8 +80,10 @@ test('the verdict says what was wrong, lost, slow, and what an answer cost', () 
   const missing = missingOf([
     { kind: 'scrape', text: 'answers to scrapes', owed: 20, came: 0, mayLack: 0 },
   ])
-  const verdict = (wrong: number, lacks: typeof missing) =>
-    verdictSection({ answers: 'answers', wrong, missing: lacks, gist, period, warning: '' })
+  const verdict = (wrong: number, lacks: typeof missing, errors = 0) => {
+    const input = { answers: 'answers', wrong, missing: lacks, period, warning: '' }
+    return verdictSection({ ...input, gist: { ...gist, errors } })
+  }
   expect(verdict(0, []).title).toBe('verdict: right')
   expect(verdict(0, []).rows).toEqual([
     ['wrong answers', '0'],
@@ -90,6 +92,9 @@ test('the verdict says what was wrong, lost, slow, and what an answer cost', () 
     ['latency p99', '– ms'],
     ['CPU per response', '5.00 µs'],
   ])
+  expect(verdict(0, []).notes).toEqual([])
+  expect(verdict(0, [], 2).notes).toEqual([])
+  expect(verdict(0, [], 3).notes?.join()).toContain('1.50 % of the requests were answered with an')
   expect(verdict(1, []).title).toBe('verdict: WRONG')
   expect(verdict(0, missing).title).toBe('verdict: WRONG')
   expect(verdict(0, missing).rows[1]).toEqual(['missing answers to scrapes', '20 of 20'])
