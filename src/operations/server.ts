@@ -5,6 +5,7 @@ import { addressText, parseSocketAddress, type SocketAddress } from '../config/a
 import { StartError } from '../config/cli.ts'
 import { logFor } from '../log/log.ts'
 import { nowMilliseconds } from '../os/clock.ts'
+import { listenRemedy } from '../os/error.ts'
 import { isServedAs } from './hosts.ts'
 import { type HttpAnswer, type HttpRequest, HttpServer } from './http.ts'
 import { CONTENT_SECURITY_POLICY, liveHtml, pageHtml } from './page.ts'
@@ -74,12 +75,9 @@ export class OperationsServer {
       probe.stop()
       return new HttpServer({ ...wanted, port: probe.port }, true, answer)
     } catch (error) {
-      const { code, message } = error as { code?: string; message: string }
-      const where = addressText(wanted)
-      throw new StartError(
-        `cannot listen on ${where} ([operations] address): ${code ?? message}. ` +
-          'Choose another port or address, or stop the program that uses it.',
-      )
+      const { code = '', message } = error as { code?: string; message: string }
+      const where = `${addressText(wanted)} ([operations] address)`
+      throw new StartError(`cannot listen on ${where}: ${listenRemedy({ code, message })}`)
     }
   }
 

@@ -56,9 +56,10 @@ function checkAddress(text: string) {
   const fault = checkSocketAddress(text)
   // A port alone means every address elsewhere; here that would show the page to everybody.
   const port = /^(?:\*|localhost)?:?(\d+)$/.exec(text)?.[1]
-  return fault === null || port === undefined
-    ? fault
-    : { ...fault, remedy: `Write '127.0.0.1:${port}'` }
+  if (fault === null) return null
+  if (port !== undefined) return { ...fault, remedy: `Write '127.0.0.1:${port}'` }
+  // The port of the examples is the tracker's own, which aquatic_ws takes by TCP as well.
+  return { ...fault, remedy: fault.remedy.replace(":3000'", ":9000'") }
 }
 
 function checkHostName(text: string) {

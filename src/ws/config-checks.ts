@@ -4,6 +4,7 @@
 import { type Finding, problem, warning } from '../config/schema.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { announceSign, commonFindings, type LifeSign, tooYoung } from '../tracker/settings.ts'
+import { DEFAULT_PROXY_HEADER } from './client-address.ts'
 import type { WsConfig } from './config.ts'
 
 /** The default: two minutes, as browsers come and go; lists of WebTorrent trackers know that. */
@@ -16,6 +17,7 @@ export function crossCheck(config: WsConfig): Finding[] {
     ...commonFindings(config, WS_KINDS, USUAL_INTERVAL_SEC, lifeSign(config)),
     ...tlsFindings(config),
     ...connectionFindings(config),
+    ...proxyFindings(config),
     ...withoutEffect(config),
   ]
 }
@@ -54,6 +56,14 @@ function connectionFindings(config: WsConfig): Finding[] {
   const { max_connection_age } = config.cleaning
   const closed = 'connections would be closed'
   return tooYoung(lifeSign(config), 'max_connection_age', max_connection_age, closed)
+}
+
+/** X-Forwarded-For is the default, so it cannot be told whether the file names it. */
+function proxyFindings({ network: { trusted_proxies, proxy_header } }: WsConfig): Finding[] {
+  if (trusted_proxies.length > 0 || proxy_header === DEFAULT_PROXY_HEADER) return []
+  const text = `[network] proxy_header has no effect without trusted_proxies: name the addresses of
+    the proxies there.`
+  return [warning(['network.proxy_header'], text)]
 }
 
 /** Clients answer pings, so that they need not announce to be there. */

@@ -96,7 +96,11 @@ function readPem({ tls_certificate_path, tls_private_key_path }: TlsSettings): T
 function certificatesIn(text: string, path: string): string {
   const blocks = blocksIn(text, 'tls_certificate_path', path)
   const certificates = blocks.filter(({ label }) => CERTIFICATE.has(label))
-  if (certificates.length === 0) throw new TlsError(`'${path}' holds no certificate in PEM`)
+  if (certificates.length === 0) {
+    const isKey = blocks.some(({ label }) => label.endsWith('PRIVATE KEY'))
+    const found = isKey ? 'no certificate, but a private key' : 'no certificate in PEM'
+    throw new TlsError(`[network] tls_certificate_path '${path}' holds ${found}`)
+  }
   for (const { label, line } of blocks) {
     if (CERTIFICATE.has(label) || BESIDE_CERTIFICATES.test(label)) continue
     throw new TlsError(

@@ -181,7 +181,7 @@ describe('the operations endpoint', () => {
       new OperationsServer({ address: `127.0.0.1:${port}`, host_names: '' }, new FakeView())
     expect(start).toThrow(StartError)
     expect(start).toThrow(
-      /cannot listen on 127\.0\.0\.1:\d+ \(\[operations\] address\): EADDRINUSE/,
+      /cannot listen on 127\.0\.0\.1:\d+ \(\[operations\] address\): the port is in use .*EADDRINUSE/,
     )
     other.close()
   })

@@ -13,7 +13,7 @@ test.each(['9000', ':9000', '*:9000', 'localhost:9000'])(
 test('no address serves nothing, and any other is one of a tracker', () => {
   expect(address.check('')).toEqual({ value: '' })
   expect(address.check('[::1]:9000')).toEqual({ value: '[::1]:9000' })
-  expect(address.check('127.0.0.1')).toHaveProperty('remedy', "Write '127.0.0.1:3000'")
+  expect(address.check('127.0.0.1')).toHaveProperty('remedy', "Write '127.0.0.1:9000'")
 })
 
 test.each([

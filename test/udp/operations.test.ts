@@ -76,7 +76,9 @@ test('an address that is taken stops the start; one for others to reach is warne
     const settings = `${listenOn('127.0.0.1:0')}[operations]\naddress = '${address}'\n`
     const { code, stderr } = await runTracker({ settings })
     expect(code).toBe(1)
-    expect(stderr).toContain(`cannot listen on ${address} ([operations] address): EADDRINUSE`)
+    expect(stderr).toContain(
+      `cannot listen on ${address} ([operations] address): the port is in use by another program`,
+    )
     const open = `${listenOn('127.0.0.1:0')}[operations]\naddress = '0.0.0.0:0'\n`
     await withTracker({ settings: open }, (other) => {
       expect(other.stderr).toContain('is not an address of this machine alone')

@@ -163,7 +163,7 @@ describe('files in PEM', () => {
       const message = messageOf(() => pem(cert, path))
       expect(message).toMatch(/^the key in '.*locked\.pem' is encrypted, .*openssl pkey -in/)
     }
-    expect(messageOf(() => pem(key, cert))).toContain('holds no certificate')
+    expect(messageOf(() => pem(key, cert))).toContain('holds no certificate, but a private key')
     expect(messageOf(() => pem(cert, files.path('rsa-key.pem')))).toContain('is not that of')
     expect(messageOf(() => pem(cert, files.path('other-key.pem')))).toContain('is not that of')
   })
