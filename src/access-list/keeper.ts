@@ -135,8 +135,8 @@ export class AccessListKeeper {
     if (this.fault === null) return null
     return {
       severity: 'attention',
-      text: `The list before it stays in force, because [access_list] path '${this.config.path}' ${this.fault}.`,
-      remedy: 'Mend the file; it is read again when it changes.',
+      text: `The previous list stays in force, because [access_list] path '${this.config.path}' ${this.fault}.`,
+      remedy: 'Correct the file; it is read again when it changes.',
       isLogged: true,
     }
   }
@@ -152,7 +152,7 @@ export class AccessListKeeper {
     } catch (error) {
       if (!(error instanceof ListFileError)) throw error
       this.fault = error.message
-      const stays = 'the list before it stays in force'
+      const stays = 'the previous list stays in force'
       this.tell(reason, 'error', `access list '${path}' (${reason}) ${error.message}; ${stays}`)
       return
     }

@@ -21,7 +21,7 @@ export const accessListSettings = section('Which torrents the tracker serves.', 
     with #.
 
     A file that cannot be read or has a wrong line stops the start. It is read again when it changes
-    and on SIGUSR1; a file that is wrong then is logged, and the list before it stays. A million info
+    and on SIGUSR1; a file that is wrong then is logged, and the previous list stays in force. A million info
     hashes take about 30 MB of memory. A file that is being written is not read before its size and
     time have held still; to be sure that no half of it is read, replace it by renaming. With [privileges] drop_privileges it must lie below chroot_path, readable for the
     user there, to be read again after the start.`,
@@ -35,7 +35,12 @@ export function accessListFindings(
   { mode, path }: AccessListConfig,
   { drop_privileges, chroot_path }: PrivilegeConfig,
 ): Finding[] {
-  if (mode === 'off') return []
+  if (mode === 'off') {
+    if (path === '') return []
+    const text = `[access_list] path names a list, but mode is 'off': all torrents are served. Set
+      mode = 'allow' or mode = 'deny'.`
+    return [warning(['access_list.mode', 'access_list.path'], text)]
+  }
   if (path === '') {
     const text = `[access_list] mode = '${mode}' needs a list: name its file in [access_list] path.`
     return [problem(['access_list.path', 'access_list.mode'], text)]

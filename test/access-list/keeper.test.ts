@@ -107,7 +107,7 @@ describe('a list that is read again', () => {
     keeper.reload('SIGUSR1')
     await waitUntil('it was told', () => told.length === 1)
     expect(told[0]).toStartWith(`always error: access list '${path}' (SIGUSR1) line 1 has no hex`)
-    expect(told[0]).toEndWith('; the list before it stays in force')
+    expect(told[0]).toEndWith('; the previous list stays in force')
     expect(keeper.troubleSource.look()?.text).toContain(path)
     expect(forbids(keeper.list, 1)).toBe(true)
     write(path, 2)

@@ -223,7 +223,7 @@ describe('an access list', () => {
       rmSync(pathOf())
       tracker.signal('SIGUSR1')
       await tracker.waitForOutput(
-        /access list .* cannot be read: there is no such file \(ENOENT\); the list before it stays/,
+        /access list .* cannot be read: there is no such file \(ENOENT\); the previous list stays/,
       )
       expect(await refusal(client, to, 1)).toBe('')
       expect(await refusal(client, to, 2)).toBe(NOT_ALLOWED)
@@ -256,7 +256,7 @@ describe('an access list', () => {
       rmSync(pathOf())
       spawnSync('mkfifo', [pathOf()])
       tracker.signal('SIGUSR1')
-      await tracker.waitForOutput(new RegExp(`access list .* ${pipe}; the list before it stays`))
+      await tracker.waitForOutput(new RegExp(`access list .* ${pipe}; the previous list stays`))
       expect(await refusal(client, to, 1)).toBe('')
       tracker.signal('SIGTERM')
       expect(await tracker.waitForEnd()).toMatchObject({ code: 0 })

@@ -189,6 +189,19 @@ describe('contradictions', () => {
     expect(findings({ NETWORK_TRUSTED_PROXIES: list }).problems).toBe('')
   })
 
+  test('a header of proxies that are not trusted is told', () => {
+    const header = { NETWORK_PROXY_HEADER: 'X-Real-IP' }
+    expect(findings(header).warnings).toContain('no effect without trusted_proxies')
+    expect(findings({ ...header, NETWORK_TRUSTED_PROXIES: '127.0.0.1' }).warnings).toBe('')
+  })
+
+  test('a list that no mode uses is told', () => {
+    const list = { ACCESS_LIST_PATH: 'list' }
+    expect(findings(list).problems).toBe('')
+    expect(findings(list).warnings).toContain("mode is 'off': all torrents are served")
+    expect(findings({ ...list, ACCESS_LIST_MODE: 'allow' }).warnings).toBe('')
+  })
+
   test.each(['example.com', 'https://example.com/page', 'https://'])(
     'an origin %p is refused',
     (text) => {
