@@ -19,7 +19,14 @@ import { udpProgram } from '../src/udp/config.ts'
 import { wsProgram } from '../src/ws/config.ts'
 import { thirdPartyText } from './third-party.ts'
 
-const STOP = { name: 'SIGTERM, SIGINT', effect: 'Stop, within a second.' }
+const STOP_SIGNALS = 'SIGTERM, SIGINT'
+const STOP = { name: STOP_SIGNALS, effect: 'Stop, within a second.' }
+const STOP_SERVICE = {
+  name: STOP_SIGNALS,
+  effect:
+    'Stop, within a second, or once [persistence] path has been written. A second signal does not wait ' +
+    'for that.',
+}
 const RELOAD = {
   name: 'SIGHUP',
   effect:
@@ -43,7 +50,7 @@ const PROGRAMS: readonly {
     source: 'src/udp/config.ts',
     isService: true,
     signals: [
-      STOP,
+      STOP_SERVICE,
       RELOAD,
       ACCESS_LIST,
       { name: 'SIGUSR2', effect: 'Write the swarms to [persistence] path at once.' },
@@ -55,7 +62,7 @@ const PROGRAMS: readonly {
     source: 'src/ws/config.ts',
     isService: true,
     signals: [
-      STOP,
+      STOP_SERVICE,
       RELOAD,
       {
         name: 'SIGUSR1',

@@ -227,6 +227,12 @@ class Loading<S extends Schema> {
     const start = `environment variable ${variable} names no setting of this program`
     const relative = this.#relativeWith((entry) => entry.variable === variable)
     if (relative !== null) return `${start}; it belongs to ${relative}: unset it.`
+    const elsewhere = [...this.#entries.values()].filter(({ section, key }) => {
+      return section !== '' && variable === variableOf(key)
+    })
+    if (elsewhere.length > 0) {
+      return `${start}; did you mean ${elsewhere.map((entry) => entry.variable).join(' or ')}?`
+    }
     const near = nearest(variable, known)
     return near === null ? `${start}: unset it.` : `${start}; did you mean ${near}?`
   }

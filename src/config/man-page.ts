@@ -3,7 +3,7 @@
 // mandoc both read, and in ASCII: other characters are written by name.
 import type { Program } from './cli.ts'
 import { type Flag, flagsOf } from './flags.ts'
-import { type Entry, entriesOf, exampleEntries, isSection, type Schema } from './schema.ts'
+import { type Entry, entriesOf, isSection, type Schema, variableExamples } from './schema.ts'
 import type { TomlValue } from './setting.ts'
 import { isCommand, paragraphsOf, tomlText, wrap } from './toml-text.ts'
 
@@ -22,13 +22,7 @@ export interface ManPage {
 /** Section 1: how to call it. */
 export function commandPage<S extends Schema>(program: Program<S>, page: ManPage): string {
   const { name, description, settings } = program
-  const variables = exampleEntries(settings.schema)
-    .map(({ section, key, variable }) =>
-      section === ''
-        ? `${variable} for ${key}, which is in no section`
-        : `${variable} for ${key} in section [${section}]`,
-    )
-    .join(', or ')
+  const variables = variableExamples(settings.schema)
   const lines = [
     ...head(`${name}`, 1, page.version),
     ...nameSection(name, description),

@@ -42,8 +42,8 @@ function introduction(name: string): string[] {
     \`${name} -P -c FILE\` prints the settings in force and where each of them comes from.`,
     `In an environment variable, text stands without quotes, and commas separate the items of a
     list. A variable that is set to nothing counts as empty text. A variable that begins with
-    \`AQUATIC_\` and names no setting is reported but does not stop the start, because several
-    programs may share an environment.`,
+    \`AQUATIC_\` and names no setting stops the start, as an unknown key in the file does; those that
+    Kubernetes makes of a service's name do not.`,
   ]
   return paragraphs.map(filled)
 }

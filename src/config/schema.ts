@@ -103,6 +103,16 @@ export function exampleEntries(schema: Schema): Entry[] {
   return [inSection, outside].filter((item) => item !== undefined)
 }
 
+/** The same in words: how the name of a variable comes about. */
+export function variableExamples(schema: Schema): string {
+  const examples = exampleEntries(schema).map(({ section, key, variable }) =>
+    section === ''
+      ? `${variable} for ${key}, which is in no section`
+      : `${variable} for ${key} in section [${section}]`,
+  )
+  return examples.join(', or ')
+}
+
 function entry(sectionName: string, key: string, setting: Setting<unknown>): Entry {
   const path = sectionName === '' ? key : `${sectionName}.${key}`
   return { section: sectionName, key, path, variable: variableOf(path), setting }

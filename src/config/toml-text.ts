@@ -1,7 +1,7 @@
 // Writes settings as TOML: the commented default file of --print-config, the effective settings of
 // --print-effective-config, and single values for messages.
 
-import { defaultsOf, type Entry, entriesOf, isSection, type Schema, valueAt } from './schema.ts'
+import { defaultsOf, type Entry, entriesOf, isSection, type Schema, valueAt, variableExamples } from './schema.ts'
 import type { TomlValue } from './setting.ts'
 
 const COMMENT_COLUMNS = 80
@@ -12,8 +12,8 @@ export function defaultFile(name: string, schema: Schema): string {
   const lines = comment(
     `Settings of ${name}, all with their default values. Save this text to a file, change what you ` +
       `need and start ${name} with -c FILE. A line that is deleted has its default value. An ` +
-      'environment variable overrides the file: AQUATIC_ with section and key in capitals, as in ' +
-      'AQUATIC_NETWORK_ADDRESS, or AQUATIC_LOG_LEVEL for a key that is in no section.',
+      'environment variable overrides the file: AQUATIC_ with section and key in capitals, such as ' +
+      `${variableExamples(schema)}.`,
   )
   let current = ''
   for (const entry of entriesOf(schema)) {

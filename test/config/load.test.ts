@@ -230,6 +230,15 @@ describe('an unknown variable', () => {
     ])
   })
 
+  test('without the section proposes those that have such a key', () => {
+    expect(load(null, { AQUATIC_INTERVAL: '1', AQUATIC_ADDRESS: 'x' }).problems).toEqual([
+      'environment variable AQUATIC_ADDRESS names no setting of this program; ' +
+        'did you mean AQUATIC_NETWORK_ADDRESS?',
+      'environment variable AQUATIC_INTERVAL names no setting of this program; ' +
+        'did you mean AQUATIC_STATISTICS_INTERVAL or AQUATIC_CLEANING_INTERVAL?',
+    ])
+  })
+
   test('for a key of other versions says what to do', () => {
     expect(load(null, { AQUATIC_CLEANING_CLEAN_EVERY: '1' }).problems).toEqual([
       'environment variable AQUATIC_CLEANING_CLEAN_EVERY is not a setting here: ' +
