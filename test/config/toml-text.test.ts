@@ -66,6 +66,12 @@ describe('the default file', () => {
     expect(parse(text) as object).toEqual(defaultsOf(schema))
   })
 
+  test('explains variables with settings of its own', () => {
+    const words = text.replaceAll('\n# ', ' ')
+    expect(words).toContain('such as AQUATIC_NETWORK_ADDRESS for address in section [network], or ')
+    expect(words).toContain('AQUATIC_WORKERS for workers, which is in no section.')
+  })
+
   test('has each key under its explanation', () => {
     const lines = text.split('\n')
     const at = lines.indexOf(`address = "it's"`)
