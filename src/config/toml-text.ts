@@ -1,7 +1,15 @@
 // Writes settings as TOML: the commented default file of --print-config, the effective settings of
 // --print-effective-config, and single values for messages.
 
-import { defaultsOf, type Entry, entriesOf, isSection, type Schema, valueAt, variableExamples } from './schema.ts'
+import {
+  defaultsOf,
+  type Entry,
+  entriesOf,
+  isSection,
+  type Schema,
+  valueAt,
+  variableExamples,
+} from './schema.ts'
 import type { TomlValue } from './setting.ts'
 
 const COMMENT_COLUMNS = 80
