@@ -1,9 +1,11 @@
 // Parts of the reports that all load testers have: rates, quantiles, processes, charts over time. Used
 // by the reports.ts of each tester. Pure functions.
+
+import { grouped } from '../src/metrics/text-table.ts'
 import type { Plot } from '../src/plot/plot.ts'
 import type { Distribution } from './histogram.ts'
 import type { Period, Timed } from './measure.ts'
-import { figure, grouped, type Section } from './report.ts'
+import { figure, type Section } from './report.ts'
 import type { ProcessSample } from './watch.ts'
 
 const QUANTILES = [0.5, 0.9, 0.99, 0.999, 1] as const

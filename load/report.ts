@@ -1,6 +1,7 @@
 // What every load tester says at its end: sections of figures, as text for a terminal and for the
 // report file. A tester builds the sections; report-html.ts shows the same ones with charts.
 // Pure functions.
+import { grouped } from '../src/metrics/text-table.ts'
 
 /** A table with a title. The first column is left-aligned, the others are figures. */
 export interface Section {
@@ -35,13 +36,6 @@ function sectionText({ title, head, rows, notes }: Section): string {
   return [lines[0], rule, ...lines.slice(1), ...(notes ?? []), ''].join('\n')
 }
 
-/** A count with its thousands apart: 1,234,567. */
-export function grouped(value: number): string {
-  return Math.round(value)
-    .toString()
-    .replace(/\B(?=(\d{3})+$)/g, ',')
-}
-
 /** Three digits that matter, and no more zeros than it takes. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '–'
@@ -60,10 +54,4 @@ export function percent(part: number, whole: number): string {
 /** Never above all of them: what a period has lost may have been asked before it. */
 export function lostShare(lost: number, asked: number): number {
   return lost === 0 ? 0 : Math.min(1, lost / asked)
-}
-
-export function byteText(bytes: number): string {
-  if (bytes < 1000) return `${bytes.toFixed(0)} B`
-  const power = Math.min(4, Math.floor(Math.log10(bytes) / 3))
-  return `${(bytes / 1000 ** power).toFixed(1)} ${['B', 'kB', 'MB', 'GB', 'TB'][power]}`
 }

@@ -1,9 +1,11 @@
 // The first lines of a report: whether the tracker was right, what clients would feel, what it cost,
 // and whether the figures can be trusted. Used by reports.ts. Pure functions.
+
+import { grouped } from '../src/metrics/text-table.ts'
 import type { Distribution } from './histogram.ts'
 import type { Period } from './measure.ts'
 import type { Missing } from './missing.ts'
-import { figure, grouped, lostShare, percent, type Section } from './report.ts'
+import { figure, lostShare, percent, type Section } from './report.ts'
 
 /** Of the time of all cores. Less is what any system does beside. */
 const OTHERS_SHARE_MAX = 0.05

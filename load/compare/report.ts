@@ -2,8 +2,8 @@
 // bar chart beside it. Pure functions over the runs.
 import { counted } from '../../src/config/quantities.ts'
 import { effectiveFile } from '../../src/config/toml-text.ts'
+import { grouped } from '../../src/metrics/text-table.ts'
 import { machineList } from '../machine.ts'
-import { grouped } from '../report.ts'
 import { median, spread, table } from '../statistics.ts'
 import { barChart, standalone } from '../svg.ts'
 import type { Candidate } from './candidates.ts'

@@ -1,9 +1,11 @@
 // What the reports of the UDP load tester have of their own: the progress line, rows, figures and
 // charts. Used by run.ts and reports.ts of load/. Pure functions.
 
+import { bytesText } from '../../src/config/quantities.ts'
+import { grouped } from '../../src/metrics/text-table.ts'
 import type { Plot } from '../../src/plot/plot.ts'
 import type { Owed } from '../missing.ts'
-import { byteText, figure, grouped, lostShare, percent, type Section } from '../report.ts'
+import { figure, lostShare, percent, type Section } from '../report.ts'
 import {
   chartOver,
   cpuJson,
@@ -103,7 +105,7 @@ function traffic(period: UdpPeriod, whole: UdpPeriod): Section {
       ...kinds,
       ['errors', '', rate(counts.answered_error, seconds)],
       ['all', rate(sent, seconds), rate(answered, seconds)],
-      ['bytes', byteText(counts.sent_bytes / seconds), byteText(counts.received_bytes / seconds)],
+      ['bytes', bytesText(counts.sent_bytes / seconds), bytesText(counts.received_bytes / seconds)],
     ],
     notes: [
       `lost ${grouped(counts.lost)} (${percent(lostShare(counts.lost, sent), 1)}), late ${grouped(counts.late)}, ` +
@@ -133,8 +135,8 @@ function flood({ counts, seconds }: UdpPeriod): Section[] {
         ['packets', rate(counts.flood_sent, seconds), rate(counts.flood_answers, seconds)],
         [
           'bytes',
-          byteText(counts.flood_sent_bytes / seconds),
-          byteText(counts.flood_answered_bytes / seconds),
+          bytesText(counts.flood_sent_bytes / seconds),
+          bytesText(counts.flood_answered_bytes / seconds),
         ],
       ],
     },

@@ -1,9 +1,11 @@
 // What the reports of the WebTorrent load tester have of their own: the progress line, rows, figures
 // and charts. Used by run.ts and reports.ts of load/. Pure functions.
 
+import { bytesText } from '../../src/config/quantities.ts'
+import { grouped } from '../../src/metrics/text-table.ts'
 import type { Plot } from '../../src/plot/plot.ts'
 import type { Owed } from '../missing.ts'
-import { byteText, figure, grouped, lostShare, percent, type Section } from '../report.ts'
+import { figure, lostShare, percent, type Section } from '../report.ts'
 import {
   chartOver,
   cpuJson,
@@ -136,7 +138,7 @@ function traffic(period: WsPeriod, whole: WsPeriod): Section {
       row('answers', counts.sent_answer, counts.received_answer),
       ['errors', '', rate(counts.received_error, seconds)],
       row('all', sent, received),
-      ['bytes', byteText(counts.sent_bytes / seconds), byteText(counts.received_bytes / seconds)],
+      ['bytes', bytesText(counts.sent_bytes / seconds), bytesText(counts.received_bytes / seconds)],
     ],
     notes: [
       `lost ${grouped(counts.lost)} (${percent(lostShare(counts.lost, askedOf(counts)), 1)}), ` +

@@ -148,6 +148,11 @@ export function string(
   }
 }
 
+/** For a name that the system is given, where it would end at such a character: a `check` of `string`. */
+export function refuseNul(text: string): Fault | null {
+  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
+}
+
 /**
  * One string or a list of them. In the environment, commas separate the items of a list, or it is
  * written as in the file: [] for an empty one.

@@ -1,6 +1,6 @@
 // The settings section [persistence], and its checks. Used by the trackers' configs. Owns nothing.
 import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
-import { boolean, integer, string } from '../config/setting.ts'
+import { boolean, integer, refuseNul, string } from '../config/setting.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 
 const INTERVAL_MINUTES_MAX = 10_080
@@ -84,8 +84,4 @@ export function persistenceFindings(
   const text = `[persistence] path ('${path}') is not below [privileges] chroot_path ('${chroot_path}'),
     so it cannot be reached once the root directory has changed: write a folder below it.`
   return [problem(['persistence.path', 'privileges.chroot_path'], text)]
-}
-
-function refuseNul(text: string) {
-  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
 }

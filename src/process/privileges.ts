@@ -8,7 +8,7 @@ import { statSync } from 'node:fs'
 import { isAbsolute, relative, resolve } from 'node:path'
 import { type CheckFindings, StartError } from '../config/cli.ts'
 import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
-import { boolean, string } from '../config/setting.ts'
+import { boolean, refuseNul, string } from '../config/setting.ts'
 import { SystemError } from '../os/error.ts'
 import { dropPrivileges, type Identity, isRoot, lookUpIdentity } from '../os/privileges.ts'
 
@@ -124,10 +124,6 @@ export function giveUpRights(
         `${error.message}${remedy}`,
     )
   }
-}
-
-function refuseNul(text: string) {
-  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
 }
 
 /** The path as it is called once `root` is the root directory; null when it is outside. */

@@ -5,7 +5,15 @@
 import { accessListSettings } from '../access-list/settings.ts'
 import { intervalJitter } from '../config/announce-interval.ts'
 import { type ConfigOf, defineSettings, section } from '../config/schema.ts'
-import { boolean, bytes, integer, seconds, string, stringOrList } from '../config/setting.ts'
+import {
+  boolean,
+  bytes,
+  integer,
+  refuseNul,
+  seconds,
+  string,
+  stringOrList,
+} from '../config/setting.ts'
 import { logAddresses, logFormat, logLevel } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsSettings } from '../operations/settings.ts'
@@ -376,8 +384,4 @@ function checkNetwork(text: string) {
 function checkHeaderName(text: string) {
   if (/^[a-z0-9-]{1,64}$/i.test(text)) return null
   return { fault: 'is no name of a header', remedy: `Write one such as '${DEFAULT_PROXY_HEADER}'` }
-}
-
-function refuseNul(text: string) {
-  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
 }

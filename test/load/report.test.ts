@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { Distribution, recordMs } from '../../load/histogram.ts'
-import { byteText, figure, grouped, lostShare, percent, sectionsText } from '../../load/report.ts'
+import { figure, lostShare, percent, sectionsText } from '../../load/report.ts'
 import { htmlReport } from '../../load/report-html.ts'
 import { chartOver, latencyChart } from '../../load/report-parts.ts'
 import { barChart, standalone } from '../../load/svg.ts'
+import { bytesText } from '../../src/config/quantities.ts'
+import { grouped } from '../../src/metrics/text-table.ts'
 import { PLOT_SCRIPT, policyHash } from '../../src/plot/plot.ts'
 import { plotsIn } from '../plot/plots-in.ts'
 
@@ -28,8 +30,8 @@ describe('figures', () => {
     expect(lostShare(1, 4)).toBe(0.25)
     // A period in which more got lost than was asked, and one in which nothing was asked.
     expect([lostShare(8, 7), lostShare(1, 0)]).toEqual([1, 1])
-    expect(byteText(999)).toBe('999 B')
-    expect(byteText(13_600_000)).toBe('13.6 MB')
+    expect(bytesText(999)).toBe('999 B')
+    expect(bytesText(13_600_000)).toBe('13.6 MB')
   })
 })
 
