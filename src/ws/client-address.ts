@@ -2,7 +2,8 @@
 // its connections are counted under. Called by upgrade.ts once per handshake. Owns nothing.
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 
-const MAPPED_PREFIX = '::ffff:'
+/** The sixth group of an IPv4 address in IPv6, behind zeros. */
+const MAPPED = 0xffff
 const IPV4_BITS = 32
 const IPV6_BITS = 128
 
@@ -140,10 +141,13 @@ function addressOfHop(text: string): string | null {
   return isIPv4(address) || isIPv6(address) ? address : null
 }
 
+/** An IPv4 address that is written as an IPv6 one, in any of the ways there are, is that IPv4 address. */
 function withoutMapping(address: string): string {
   const lower = address.toLowerCase()
-  const rest = lower.startsWith(MAPPED_PREFIX) ? lower.slice(MAPPED_PREFIX.length) : lower
-  return isIPv4(rest) ? rest : lower
+  if (!isIPv6(lower)) return lower
+  const groups = groupsOfAddress(lower)
+  if (groups[5] !== MAPPED || groups.some((group, i) => i < 5 && group !== 0)) return lower
+  return [groups[6] >> 8, groups[6] & 255, groups[7] >> 8, groups[7] & 255].join('.')
 }
 
 /** IPv4 addresses stand in ::/32, where no client is. */
@@ -152,13 +156,7 @@ export function addressKey(address: string): AddressKey {
     const [a, b, c, d] = address.split('.').map(Number)
     return { high: 0, low: (a << 24) | (b << 16) | (c << 8) | d }
   }
-  const [front, back] = address.split('%')[0].split('::')
-  const groups = groupsOf(front)
-  if (back !== undefined) {
-    const behind = groupsOf(back)
-    while (groups.length + behind.length < 8) groups.push(0)
-    groups.push(...behind)
-  }
+  const groups = groupsOfAddress(address.split('%')[0])
   return { high: (groups[0] << 16) | groups[1], low: (groups[2] << 16) | groups[3] }
 }
 
@@ -169,7 +167,20 @@ function keyAddress({ high, low }: AddressKey): string {
   return `${groups.map((group) => group.toString(16)).join(':')}::`
 }
 
+function groupsOfAddress(ipv6: string): number[] {
+  const [front, back] = ipv6.split('::')
+  const groups = groupsOf(front)
+  if (back === undefined) return groups
+  const behind = groupsOf(back)
+  const zeros = Array(Math.max(0, 8 - groups.length - behind.length)).fill(0)
+  return [...groups, ...zeros, ...behind]
+}
+
 function groupsOf(text: string): number[] {
   if (text === '') return []
-  return text.split(':').map((group) => Number.parseInt(group, 16))
+  return text.split(':').flatMap((group) => {
+    if (!group.includes('.')) return Number.parseInt(group, 16)
+    const [a, b, c, d] = group.split('.').map(Number)
+    return [(a << 8) | b, (c << 8) | d]
+  })
 }

@@ -35,6 +35,13 @@ test.each([
   ['10.1.2.3', '[2001:db9::1]', '2001:db9::1'],
   ['10.1.2.3', ' 2001:db9::1 ', '2001:db9::1'],
   ['10.1.2.3', '[::ffff:2.2.2.2]:1', '2.2.2.2'],
+  // One address, however it is written: none of them is this machine's.
+  ['10.1.2.3', '::FFFF:202:203', '2.2.2.3'],
+  ['10.1.2.3', '0:0:0:0:0:ffff:2.2.2.3', '2.2.2.3'],
+  ['10.1.2.3', '0000:0::ffff:fe02:ff03', '254.2.255.3'],
+  ['10.1.2.3', '::1:ffff:202:203', '::1:ffff:202:203'],
+  ['10.1.2.3', '::2.2.2.3', '::2.2.2.3'],
+  ['::ffff:a01:203', '2.2.2.2', '2.2.2.2'],
   ['10.1.2.3', 'fe80::1%eth0', 'fe80::1'],
 ])('from %s, «%s» is of %s', (socket, header, address) =>
   expect(proxies.clientOf(socket, header)).toEqual({ address, header: 'believed' }),
