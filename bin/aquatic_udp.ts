@@ -8,7 +8,7 @@ import { trackerExecutable } from '../src/tracker/program.ts'
 import { udpTracker } from '../src/udp/main.ts'
 import { runRequestWorker } from '../src/udp/request-worker.ts'
 import { runSocketWorker } from '../src/udp/socket-worker.ts'
-import { wsProgram } from '../src/ws/config.ts'
+import { wsProgram } from '../src/ws/program.ts'
 
 if (isMainThread) {
   const entry = new URL(import.meta.url)

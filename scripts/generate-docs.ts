@@ -16,7 +16,7 @@ import { commandPage, type ManPage, settingsPage } from '../src/config/man-page.
 import { manualText } from '../src/config/manual.ts'
 import type { Schema } from '../src/config/schema.ts'
 import { udpProgram } from '../src/udp/config.ts'
-import { wsProgram } from '../src/ws/config.ts'
+import { wsProgram } from '../src/ws/program.ts'
 import { thirdPartyText } from './third-party.ts'
 
 const STOP_SIGNALS = 'SIGTERM, SIGINT'

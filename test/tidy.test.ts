@@ -30,10 +30,7 @@ const LONG_FILES: Ratchet = {}
 const LONG_FUNCTIONS: Ratchet = {}
 const MANY_PARAMETERS: Ratchet = {}
 
-const CIRCLES: Circles = [
-  'src/udp/ban-log.ts ↔ src/udp/config.ts ↔ src/udp/source-limit-settings.ts ↔ src/udp/source-limits.ts',
-  'src/ws/config-checks.ts ↔ src/ws/config.ts',
-]
+const CIRCLES: Circles = []
 
 const files = readRepository()
 const sources = files.filter(({ path }) => path.endsWith('.ts')).map(parseSource)

@@ -6,8 +6,7 @@
 //  record: 0 IPv4 1, IPv6 0 │ 1, 2 the address, as in packets │ 3 what it exceeded
 import { createRing, RingReader, RingWriter } from '../channel/ring.ts'
 import { clientName, ipv4Text, ipv6NetworkText } from '../log/clients.ts'
-import type { Log } from '../log/log.ts'
-import type { UdpConfig } from './config.ts'
+import type { Log, LogAddresses } from '../log/log.ts'
 
 const RECORD_WORDS = 4
 const BAN_IPV4 = 0
@@ -29,6 +28,12 @@ const SETTINGS = [
   'sustained_requests_per_second',
 ] as const
 
+/** The settings that a line tells of. */
+interface BanSettings {
+  readonly log_addresses: LogAddresses
+  readonly source_limits: Readonly<Record<(typeof SETTINGS)[number] | 'ban_seconds', number>>
+}
+
 /** One per worker. */
 export function createBanRings(workers: number): SharedArrayBuffer[] {
   return Array.from({ length: workers }, () => createRing(RING_WORDS))
@@ -49,7 +54,7 @@ export class BanLog {
   }
 
   /** `total`: bans since the start; `now` in milliseconds. */
-  look(total: number, now: number, config: UdpConfig): void {
+  look(total: number, now: number, config: BanSettings): void {
     if (now - this.minuteStart >= MINUTE_MILLISECONDS) {
       const untold = this.total - this.told
       if (untold > 0) this.log.info(`${untold} more ${untold === 1 ? 'was' : 'were'} banned`)
@@ -66,7 +71,7 @@ export class BanLog {
     this.total = total
   }
 
-  private tell(words: Int32Array, at: number, { source_limits, log_addresses }: UdpConfig): void {
+  private tell(words: Int32Array, at: number, { source_limits, log_addresses }: BanSettings): void {
     if (this.lines >= LINES_PER_MINUTE) return
     this.lines++
     this.told++

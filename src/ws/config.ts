@@ -4,7 +4,7 @@
 
 import { accessListSettings } from '../access-list/settings.ts'
 import { intervalJitter } from '../config/announce-interval.ts'
-import { type ConfigOf, defineSettings, section } from '../config/schema.ts'
+import { type ConfigOf, section } from '../config/schema.ts'
 import {
   boolean,
   bytes,
@@ -19,7 +19,6 @@ import { statisticsSettings } from '../metrics/settings.ts'
 import { operationsSettings } from '../operations/settings.ts'
 import { scrapeExportSettings } from '../persistence/scrape-export.ts'
 import { countPersistence } from '../persistence/settings.ts'
-import { HEALTH_CHECK } from '../process/health-check.ts'
 import { privilegeSettings } from '../process/privileges.ts'
 import {
   CLEANING_INTERVAL_SEC_MAX,
@@ -31,9 +30,7 @@ import {
   WORKERS_MAX,
 } from '../tracker/settings.ts'
 import { DEFAULT_PROXY_HEADER, parseNetwork } from './client-address.ts'
-import { crossCheck } from './config-checks.ts'
 import { originsSetting } from './origins.ts'
-import { retiredKeys } from './retired-keys.ts'
 
 const TORRENTS_MAX = 60000000
 const PEERS_MAX = 100000000
@@ -338,7 +335,7 @@ const sourceLimits = section(
   },
 )
 
-const schema = {
+export const wsSchema = {
   socket_workers: integer(
     1,
     { min: 0, max: WORKERS_MAX },
@@ -365,16 +362,7 @@ const schema = {
   source_limits: sourceLimits,
 }
 
-export type WsConfig = ConfigOf<typeof schema>
-
-export const wsSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
-
-export const wsProgram = {
-  name: 'aquatic_ws',
-  description: 'WebTorrent tracker, over WebSocket',
-  settings: wsSettings,
-  flags: [HEALTH_CHECK],
-}
+export type WsConfig = ConfigOf<typeof wsSchema>
 
 function checkNetwork(text: string) {
   if (text === '' || parseNetwork(text) !== null) return null

@@ -25,7 +25,7 @@ import type { TrackerProgram } from '../tracker/tracker.ts'
 import type { ProtocolFigures } from '../tracker/view.ts'
 import { CertificateChange } from './certificate-change.ts'
 import { type WorkerReport, writeReport } from './client-reports.ts'
-import { type WsConfig, wsProgram } from './config.ts'
+import type { WsConfig } from './config.ts'
 import { WS_KINDS } from './config-checks.ts'
 import { createConnectionLimits } from './connection-limits.ts'
 import type { WsNames } from './counters.ts'
@@ -41,6 +41,7 @@ import {
   ListenerGuard,
   type PortQuestion,
 } from './listener-guard.ts'
+import { wsProgram } from './program.ts'
 import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadSettings } from '../../src/config/load.ts'
 import { udpSettings } from '../../src/udp/config.ts'
-import { wsSettings } from '../../src/ws/config.ts'
+import { wsSettings } from '../../src/ws/program.ts'
 import { folderOfFile } from '../support/folder.ts'
 
 const folder = folderOfFile()

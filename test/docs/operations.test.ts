@@ -6,7 +6,7 @@ import { defaultsOf, entriesOf, titleOf } from '../../src/config/schema.ts'
 import { canApply } from '../../src/tracker/live-settings.ts'
 import { udpProgram, udpSettings } from '../../src/udp/config.ts'
 import { LIVE_SETTINGS as UDP_LIVE } from '../../src/udp/reload.ts'
-import { wsProgram, wsSettings } from '../../src/ws/config.ts'
+import { wsProgram, wsSettings } from '../../src/ws/program.ts'
 import { LIVE_SETTINGS as WS_LIVE } from '../../src/ws/reload.ts'
 
 const ROOT = join(import.meta.dir, '../..')

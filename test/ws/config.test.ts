@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { type Environment, loadSettings } from '../../src/config/load.ts'
 import { entriesOf } from '../../src/config/schema.ts'
-import { type WsConfig, wsSettings } from '../../src/ws/config.ts'
+import type { WsConfig } from '../../src/ws/config.ts'
+import { wsSettings } from '../../src/ws/program.ts'
 import { newerFileContract, oldFileContract, settingsContract } from '../contract/settings.ts'
 
 function load(environment: Environment) {
