@@ -9,6 +9,8 @@ import { type CommonSettings, SEED_MAX } from './settings.ts'
 
 /** Each is looked at every second. */
 const PIDS_MAX = 64
+/** What pidof has not found. */
+const PID_HINT = '; is the tracker running?'
 
 /** Beside those of all executables. */
 export const LOAD_TEST_FLAGS: readonly OwnFlag[] = [
@@ -21,6 +23,7 @@ export const LOAD_TEST_FLAGS: readonly OwnFlag[] = [
       "watch process N, the tracker's, as [tracker] pid does;",
       'several as pidof prints them',
     ],
+    emptyHint: PID_HINT,
   },
 ]
 
@@ -70,7 +73,7 @@ export function pidsOf(
   const pids = text.trim().split(/[\s,]+/)
   if (pids.length > PIDS_MAX) throw new FlagError(`--pid names more than ${PIDS_MAX} processes`)
   if (pids.every((pid) => /^[1-9]\d*$/.test(pid))) return [...new Set(pids.map(Number))]
-  const hint = text.trim() === '' ? ': is the tracker running?' : ''
+  const hint = text.trim() === '' ? PID_HINT : ''
   throw new FlagError(`--pid ${text} is not the number of a process${hint}`)
 }
 

@@ -33,6 +33,8 @@ export interface Flag {
 /** A flag that one executable has beyond the family's; it always takes a value. */
 export interface OwnFlag extends Flag {
   value: string
+  /** What stands behind the message when the value is missing or empty. */
+  emptyHint?: string
 }
 
 const OPTIONS = {
@@ -130,14 +132,14 @@ export function parseCommandLine(
 
 /** Notes the value of an executable's own flag; returns what is wrong with it, or null. */
 function takeOwn(
-  { name, value: wanted }: OwnFlag,
+  { name, value: wanted, emptyHint = '' }: OwnFlag,
   token: { value?: string | undefined; inlineValue?: boolean | undefined },
   values: Map<string, string>,
 ): string | null {
   const value = token.value ?? ''
   // As with -c: what looks like the next flag is no value.
   if (value === '' || (token.inlineValue !== true && value.startsWith('-'))) {
-    return `--${name} needs a value: --${name} ${wanted}`
+    return `--${name} needs a value: --${name} ${wanted}${emptyHint}`
   }
   if (values.has(name)) return `--${name} is given twice`
   values.set(name, value)

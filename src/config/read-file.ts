@@ -154,7 +154,7 @@ function syntaxRemedy(
   if (isValue) return valueRemedy(source, isSecret)
   if (!headline.includes('in key')) return ''
   if (/^\s*\[[^\]]*$/.test(source)) return 'the closing bracket is missing'
-  return /^[^=]*:/.test(source) ? 'write = between key and value' : ''
+  return /^[^=]*(:|$)/.test(source) ? 'write = between key and value' : ''
 }
 
 /** `source`: a line whose value is none of TOML. Of a secret, the remedy tells nothing. */

@@ -113,6 +113,7 @@ describe('a syntax error names line, column and remedy:', () => {
     ['a = [x]', ':1:', 'text needs quotes'],
     ['[a\nb = 1', ':1:3: ', 'closing bracket is missing'],
     ['a: 1', ':1:2: ', 'write ='],
+    ['listen.udp.workers 4', ':1:20: ', 'write = between key and value'],
     ['a = 1 b = 2', ':1:', 'in "a = 1 b = 2"; one setting to a line'],
     ['a = 99999999999999999999 #', 'none', ''],
   ])('%p', (text, place, remedy) => {

@@ -60,6 +60,7 @@ peer_seeder_probability = 1.5
     expect(run('4194304').stderr.toString()).toContain('there is no process 4194304')
     expect(run('x').stderr.toString()).toContain('--pid x is not the number of a process')
     expect(run(' ').stderr.toString()).toContain('is the tracker running?')
+    expect(run('').stderr.toString()).toContain('--pid N; is the tracker running?')
     // As pidof prints them.
     const several = `${process.pid} 4194304`
     expect(run(several).stderr.toString()).toContain('there is no process 4194304')
