@@ -32,6 +32,8 @@ export interface HttpAnswer {
 
 interface Visit {
   head: string
+  /** All bytes that came, also empty lines before the head, which are not kept. */
+  received: number
   answered: boolean
   /** What the socket has not taken yet. */
   rest: Uint8Array
@@ -83,7 +85,7 @@ export class HttpServer {
 
   private opened(socket: Socket): void {
     const deadline = performance.now() + HEAD_MILLISECONDS
-    socket.data = { head: '', answered: false, rest: new Uint8Array(0), deadline }
+    socket.data = { head: '', received: 0, answered: false, rest: new Uint8Array(0), deadline }
     this.sockets.add(socket)
     this.timer ??= setInterval(() => this.closeLate(), LOOK_MILLISECONDS)
     if (this.sockets.size <= CONNECTIONS_MAX) return
@@ -109,11 +111,12 @@ export class HttpServer {
   private received(socket: Socket, chunk: Uint8Array): void {
     const visit = socket.data
     if (visit.answered) return
+    visit.received += chunk.length
     visit.head += Buffer.from(chunk).toString('latin1')
     // Lines may end without a carriage return, and a head may begin with empty ones (RFC 9112, 2.2).
     visit.head = visit.head.replace(/^[\r\n]+/, '')
     const end = visit.head.search(/\r?\n\r?\n/)
-    const isTooLong = (end === -1 ? visit.head.length : end) > HEAD_BYTES_MAX
+    const isTooLong = (end === -1 ? visit.received : end) > HEAD_BYTES_MAX
     if (end === -1 && !isTooLong) return
     const request = isTooLong ? 431 : parseHead(visit.head.slice(0, end))
     visit.head = ''

@@ -132,6 +132,14 @@ describe('the HTTP server', () => {
       expect(asked).toEqual([])
     }))
 
+  test('empty lines without end are refused', () =>
+    serving(async (open, asked) => {
+      const socket = open()
+      socket.write('\r\n'.repeat(10_000))
+      expect(await replyOf(socket)).toStartWith('HTTP/1.1 431 ')
+      expect(asked).toEqual([])
+    }))
+
   test('a head that is too long is refused', () =>
     serving(async (open, asked) => {
       const socket = open()
