@@ -26,7 +26,8 @@ export function accessFault(
   const other = identity !== null && isRoot() ? identity : null
   if (other !== null) become(other.group, other.user)
   try {
-    const result = libc.faccessat(folder, addressOf(cString(path)) as never, mode, AT_EACCESS)
+    const name = cString(path)
+    const result = libc.faccessat(folder, addressOf(name) as never, mode, AT_EACCESS)
     return result === 0 ? null : new SystemError('access', errno())
   } finally {
     if (other !== null) become(0, 0)

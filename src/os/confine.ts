@@ -37,6 +37,11 @@ const EFFECTIVE = 0
 const PERMITTED = [1, 4]
 const INHERITABLE = [2, 5]
 
+/** 0 version │ 1 thread, 0 = this one */
+const header = permanentWords(2)
+header[0] = VERSION_3
+const headerAddress = addressOf(header)
+
 /** Nothing can be taken any more from what this thread, and what it starts, may become. */
 export function isConfined(): boolean {
   if (prctl('PR_GET_NO_NEW_PRIVS', PR_GET_NO_NEW_PRIVS, 0) !== 1) return false
@@ -102,21 +107,14 @@ function mayDropBounds(): boolean {
 
 function readSets(): Int32Array {
   const sets = nativeWords(SET_WORDS)
-  const failed = libc.capget(addressOf(header()) as never, addressOf(sets) as never)
+  const failed = libc.capget(headerAddress as never, addressOf(sets) as never)
   if (failed < 0) throw new SystemError('capget', errno())
   return sets
 }
 
 function writeSets(sets: Int32Array<ArrayBufferLike>): void {
-  const failed = libc.capset(addressOf(header()) as never, addressOf(sets) as never)
+  const failed = libc.capset(headerAddress as never, addressOf(sets) as never)
   if (failed < 0) throw new SystemError('capset', errno())
-}
-
-/** Of this thread. */
-function header(): Int32Array<ArrayBuffer> {
-  const words = nativeWords(2)
-  words[0] = VERSION_3
-  return words
 }
 
 function prctl(name: string, option: number, argument: number): number {

@@ -5,7 +5,8 @@ import { addressOf, cString, errno, libc } from './ffi.ts'
 
 /** Its descriptor stays open over execve. `name`: for who looks at the process. Throws SystemError. */
 export function newMemoryFile(name: string): number {
-  const file = libc.memfd_create(addressOf(cString(name)) as never, 0)
+  const words = cString(name)
+  const file = libc.memfd_create(addressOf(words) as never, 0)
   if (file < 0) throw new SystemError('memfd_create', errno())
   return file
 }
