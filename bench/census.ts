@@ -7,8 +7,8 @@ import { ClientSample, ClientSampleReader, createClientSample } from '../src/cen
 import { type ClientCount, Tally } from '../src/census/tally.ts'
 import { Announce } from '../src/swarm/announce.ts'
 import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
-import { Peer } from '../src/swarm/peer.ts'
-import { hashInfoHash } from '../src/swarm/torrents.ts'
+import { Peer } from '../src/swarm/peers/peer.ts'
+import { hashInfoHash } from '../src/swarm/table/torrents.ts'
 
 const smoke = process.argv.includes('--smoke')
 const ROUNDS = smoke ? 2 : 9

@@ -9,8 +9,8 @@
 import { publish, slotWords } from '../src/metrics/counters.ts'
 import { histogramCounters, histogramShape, observe } from '../src/metrics/histogram.ts'
 import { clockNanoseconds, readClock } from '../src/os/clock.ts'
-import { COUNTER_COUNT } from '../src/ws/counters.ts'
-import { TurnTimes } from '../src/ws/turn-times.ts'
+import { COUNTER_COUNT } from '../src/ws/worker/counters.ts'
+import { TurnTimes } from '../src/ws/worker/turn-times.ts'
 
 const smoke = process.argv.includes('--smoke')
 const BATCH = 20

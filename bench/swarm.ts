@@ -9,10 +9,10 @@
 import { PAGE_BYTES } from '../src/memory/arena.ts'
 import { nowMilliseconds } from '../src/os/clock.ts'
 import { Announce } from '../src/swarm/announce.ts'
-import { cleanSlice, startCleaning } from '../src/swarm/clean.ts'
 import { attachTables, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
 import { Swarms } from '../src/swarm/swarm.ts'
-import { hashInfoHash } from '../src/swarm/torrents.ts'
+import { hashInfoHash } from '../src/swarm/table/torrents.ts'
+import { cleanSlice, startCleaning } from '../src/swarm/walks/clean.ts'
 import { type Times, times } from './support/times.ts'
 import { writeInfoHash } from './support/workload.ts'
 

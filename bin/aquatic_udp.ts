@@ -5,10 +5,10 @@ import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
-import { udpTracker } from '../src/udp/main.ts'
-import { runRequestWorker } from '../src/udp/request-worker.ts'
-import { runSocketWorker } from '../src/udp/socket-worker.ts'
-import { wsProgram } from '../src/ws/program.ts'
+import { udpTracker } from '../src/udp/main/main.ts'
+import { runRequestWorker } from '../src/udp/pipeline/request-worker.ts'
+import { runSocketWorker } from '../src/udp/worker/socket-worker.ts'
+import { wsProgram } from '../src/ws/settings/program.ts'
 
 if (isMainThread) {
   const entry = new URL(import.meta.url)

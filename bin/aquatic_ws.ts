@@ -5,9 +5,9 @@ import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
-import { udpProgram } from '../src/udp/config.ts'
-import { wsTracker } from '../src/ws/main.ts'
-import { runSocketWorker } from '../src/ws/socket-worker.ts'
+import { udpProgram } from '../src/udp/settings/config.ts'
+import { wsTracker } from '../src/ws/main/main.ts'
+import { runSocketWorker } from '../src/ws/worker/socket-worker.ts'
 
 if (isMainThread) {
   const entry = new URL(import.meta.url)

@@ -15,8 +15,8 @@ import { completionFile, completionText, SHELLS } from '../src/config/completion
 import { commandPage, type ManPage, settingsPage } from '../src/config/man-page.ts'
 import { manualText } from '../src/config/manual.ts'
 import type { Schema } from '../src/config/schema.ts'
-import { udpProgram } from '../src/udp/config.ts'
-import { wsProgram } from '../src/ws/program.ts'
+import { udpProgram } from '../src/udp/settings/config.ts'
+import { wsProgram } from '../src/ws/settings/program.ts'
 import { thirdPartyText } from './third-party.ts'
 
 const STOP_SIGNALS = 'SIGTERM, SIGINT'
@@ -47,7 +47,7 @@ const PROGRAMS: readonly {
   {
     program: programOf(udpProgram),
     manual: 'docs/config-udp.md',
-    source: 'src/udp/config.ts',
+    source: 'src/udp/settings/config.ts',
     isService: true,
     signals: [
       STOP_SERVICE,
@@ -59,7 +59,7 @@ const PROGRAMS: readonly {
   {
     program: programOf(wsProgram),
     manual: 'docs/config-ws.md',
-    source: 'src/ws/config.ts',
+    source: 'src/ws/settings/config.ts',
     isService: true,
     signals: [
       STOP_SERVICE,

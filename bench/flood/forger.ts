@@ -25,7 +25,7 @@ import {
   REQUEST_ACTION,
   REQUEST_BYTES_MIN,
   REQUEST_ID,
-} from '../../src/udp/layout.ts'
+} from '../../src/udp/wire/layout.ts'
 
 export interface ForgerReport {
   readonly sent: number

@@ -17,8 +17,8 @@ import {
   PEER_BYTES_IPV6,
   SCRAPE_ENTRY_BYTES,
   SCRAPE_RESPONSE_ENTRIES_BYTES,
-} from '../../src/udp/layout.ts'
-import { swapBytes } from '../../src/udp/parse.ts'
+} from '../../src/udp/wire/layout.ts'
+import { swapBytes } from '../../src/udp/wire/parse.ts'
 import { HISTOGRAM_BUCKETS, recordMs } from '../histogram.ts'
 import type { Conversation } from './conversation.ts'
 import {

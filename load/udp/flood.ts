@@ -14,7 +14,7 @@ import {
   REQUEST_BYTES_MIN,
   REQUEST_ID,
   REQUEST_TRANSACTION,
-} from '../../src/udp/layout.ts'
+} from '../../src/udp/wire/layout.ts'
 import type { Random } from '../random.ts'
 import { ConnectedBatch } from './connected-batch.ts'
 import {

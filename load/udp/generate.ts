@@ -18,8 +18,8 @@ import {
   REQUEST_ID,
   REQUEST_TRANSACTION,
   SCRAPE_INFO_HASHES,
-} from '../../src/udp/layout.ts'
-import { swapBytes } from '../../src/udp/parse.ts'
+} from '../../src/udp/wire/layout.ts'
+import { swapBytes } from '../../src/udp/wire/parse.ts'
 import { mix, type Random } from '../random.ts'
 import type { Conversation } from './conversation.ts'
 import { SENT, SENT_BYTES } from './counts.ts'

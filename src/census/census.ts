@@ -4,9 +4,9 @@
 import { randomFillSync } from 'node:crypto'
 import { clockSeconds, readClock } from '../os/clock.ts'
 import { RepeatedWork } from '../process/rounds.ts'
-import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk, walkThrough } from '../swarm/export.ts'
 import { STRIDE_WEBSOCKET } from '../swarm/layout.ts'
 import type { Swarms } from '../swarm/swarm.ts'
+import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk, walkThrough } from '../swarm/walks/export.ts'
 import { type ClientSampleData, ClientSampleReader, createClientSample } from './sample.ts'
 import { type ClientCount, Tally } from './tally.ts'
 

@@ -12,7 +12,7 @@
 //    0 lock, then 15 hashes (0 = free) │ second of the last announce │ peer id, first │ and second word
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { lock, underLock, unlock } from '../memory/lock.ts'
-import type { Peer } from '../swarm/peer.ts'
+import type { Peer } from '../swarm/peers/peer.ts'
 import type { Tally } from './tally.ts'
 
 /** Words of a peer id that are kept. */

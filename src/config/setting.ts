@@ -1,5 +1,5 @@
 // Builders for one setting each: default value, limits, explanation, and the check that follows from
-// them. Schemas (src/udp/config.ts and its siblings) are made of these; everything else about a
+// them. Schemas (src/udp/settings/config.ts and its siblings) are made of these; everything else about a
 // setting, from its TOML comment to its environment variable, is derived. Runs at start-up only.
 
 import { parse } from 'smol-toml'

@@ -1,5 +1,5 @@
 // HalfSipHash (Aumasson and Bernstein) on 32-bit words: the keyed hash of the torrent table, of the
-// peers in large swarms, and of connection ids. Called by swarm/ and udp/connection-id.ts.
+// peers in large swarms, and of connection ids. Called by swarm/ and udp/wire/connection-id.ts.
 //
 // Keyed, because outsiders choose info hashes, ports and (IPv6) addresses: without the key nobody
 // can aim many of them at one bucket. 32-bit words, because JavaScript has no fast 64-bit integers.

@@ -1,5 +1,5 @@
 // What the HTTP servers of a tracker have in common: the path of a request, and what is done when
-// answering one fails. Used by operations/server.ts and ws/upgrade.ts. Owns nothing.
+// answering one fails. Used by operations/server.ts and ws/worker/upgrade.ts. Owns nothing.
 //
 // Whatever a stranger sends must not throw, and must not write to the log at the stranger's pace: with
 // no handler of ours the runtime prints a stack trace for each failure, past log level and format.

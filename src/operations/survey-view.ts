@@ -2,7 +2,7 @@
 // Made by the trackers' mains, used by their views. Owns nothing.
 import { gaugeFamily, type LabelledValue, type MetricFamily } from '../metrics/families.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
-import { type Survey, sizeClassText } from '../swarm/survey.ts'
+import { type Survey, sizeClassText } from '../swarm/walks/survey.ts'
 import type { BreakdownSpec, TextTable } from './view.ts'
 
 const FAMILIES: Readonly<Record<PeerKindName, string>> = {

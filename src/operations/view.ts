@@ -1,5 +1,5 @@
 // What a tracker gives to its operations endpoint: figures, and how the page shows them. Implemented
-// once per protocol (udp/view.ts and its sibling); read by the other files of this folder.
+// once per protocol (udp/main/view.ts and its sibling); read by the other files of this folder.
 import type { Labels, MetricFamily } from '../metrics/families.ts'
 import type { FoundTrouble } from '../process/troubles.ts'
 

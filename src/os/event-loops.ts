@@ -1,5 +1,5 @@
 // Keeps the event loops of this process, which the runtime makes, from hearing of new connections for a
-// time. Used by ws/listener-guard.ts in the main thread. Owns an open file of /proc for each loop.
+// time. Used by ws/main/listener-guard.ts in the main thread. Owns an open file of /proc for each loop.
 //
 // The runtime accepts whatever comes, and when no descriptor is left it asks again and again, at the price
 // of a whole core. It has no way to stop that but to close the socket, which a process that has given up

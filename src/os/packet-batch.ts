@@ -1,5 +1,5 @@
 // Batches of UDP packets: recvmmsg into fixed slots, answers packed behind each other, sendmmsg.
-// One per socket and worker; used by udp/receive.ts.
+// One per socket and worker; used by udp/worker/receive.ts.
 // Owns the message headers and control data that the kernel writes and reads. Shares the packet
 // memory with the other sockets of its worker: only one of them is served at a time.
 import { SystemError } from './error.ts'

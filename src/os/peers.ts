@@ -1,5 +1,5 @@
 // The TCP connections of this process, of which the runtime shows only those with a request: who is at
-// the other end, and an end to some. Used by ws/listener-guard.ts in the main thread. Owns nothing.
+// the other end, and an end to some. Used by ws/main/listener-guard.ts in the main thread. Owns nothing.
 import { addressOf, libc, nativeWords } from './ffi.ts'
 import { AF_INET, AF_INET6 } from './socket.ts'
 

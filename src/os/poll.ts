@@ -1,5 +1,5 @@
 // Waits until one of a worker's sockets has a packet, or a time has passed.
-// Used by udp/schedule.ts when all sockets were found empty, and by the load generators, which
+// Used by udp/worker/schedule.ts when all sockets were found empty, and by the load generators, which
 // count in microseconds. Owns the list that poll reads.
 import { addressOf, libc, nativeWords } from './ffi.ts'
 

@@ -1,5 +1,5 @@
 // Batches of UDP packets to send whose addresses and payloads come from elsewhere: answers that another
-// thread wrote. One per socket and worker; used by udp/deliver.ts. Owns the message headers; payloads
+// thread wrote. One per socket and worker; used by udp/pipeline/deliver.ts. Owns the message headers; payloads
 // are sent from where they lie, and must stay there until `flush` returns.
 import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from './ffi.ts'
 import {

@@ -1,5 +1,5 @@
 // TCP ports for servers that open their sockets themselves: is a port free, and who may share it.
-// Called by ws/listen.ts in the main thread, around the start of the workers. Owns the descriptors of
+// Called by ws/main/listen.ts in the main thread, around the start of the workers. Owns the descriptors of
 // the ports that it holds.
 //
 // A port is shared by all sockets with SO_REUSEPORT whose owner is the same user. So a port must be

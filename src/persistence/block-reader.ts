@@ -2,7 +2,7 @@
 // open file, so nobody can exchange it between the check and the reading, and the block that was read last.
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { FileFault, openRegularFile } from '../config/named-file.ts'
-import { PIECE_HEAD_WORDS, PIECE_PEERS } from '../swarm/export.ts'
+import { PIECE_HEAD_WORDS, PIECE_PEERS } from '../swarm/walks/export.ts'
 import {
   BLOCK_COUNTS,
   BLOCK_END,

@@ -1,7 +1,8 @@
 // Writes a file of the snapshot's format (format.ts), block by block. Used by write.ts and counts.ts,
 // within replaceFile. Owns the block that is gathered.
-import type { Walk } from '../swarm/export.ts'
-import type { Table } from '../swarm/table.ts'
+
+import type { Table } from '../swarm/table/table.ts'
+import type { Walk } from '../swarm/walks/export.ts'
 import { momentNow } from './boot.ts'
 import type { Write } from './files.ts'
 import { BLOCK_HEAD_WORDS, endBytes, headBytes, SUM_BYTES, snapshotSum } from './format.ts'

@@ -1,5 +1,5 @@
 // What aquatic_ws keeps over a restart: how often each torrent has been completed. Its peers belong to
-// connections, which end with the process. Made by ws/main.ts for the keeper (keeper.ts). Owns the counts
+// connections, which end with the process. Made by ws/main/main.ts for the keeper (keeper.ts). Owns the counts
 // of before the restart.
 //
 // They wait beside the swarms (swarm/kept-counts.ts) until the torrent's peers are back: some seconds to
@@ -7,9 +7,9 @@
 // back to loses its count, as one does whose last peer leaves.
 import { bytesText, counted } from '../config/quantities.ts'
 import { type KeptCountsData, keepCounts, mergeCounts, NOTHING_KEPT } from '../swarm/kept-counts.ts'
-import { restoreCompleted } from '../swarm/restore.ts'
 import type { Swarms } from '../swarm/swarm.ts'
-import { hashInfoHash } from '../swarm/torrents.ts'
+import { hashInfoHash } from '../swarm/table/torrents.ts'
+import { restoreCompleted } from '../swarm/walks/restore.ts'
 import { COUNT_SECOND, COUNT_WORDS, readCounts, writeCounts } from './counts.ts'
 import type { PersistedState, WriteRequest } from './keeper.ts'
 

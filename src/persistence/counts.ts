@@ -5,8 +5,9 @@
 //           wall clock, u32
 //
 // A torrent may be in the file twice: as it is now, and as it was kept from before the last restart.
-import { COUNTS_WORDS, PIECE_COMPLETED, PIECE_PEERS, Walk } from '../swarm/export.ts'
-import type { Table } from '../swarm/table.ts'
+
+import type { Table } from '../swarm/table/table.ts'
+import { COUNTS_WORDS, PIECE_COMPLETED, PIECE_PEERS, Walk } from '../swarm/walks/export.ts'
 import { BlockReader } from './block-reader.ts'
 import { BlockWriter } from './block-writer.ts'
 import { PRIVATE_MODE, replaceFile } from './files.ts'

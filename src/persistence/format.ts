@@ -2,7 +2,7 @@
 // by block-reader.ts.
 //
 //  head     0:8 «aquatics» │ 8:4 version │ 12:4 0 │ 16:16 start of the machine
-//  blocks   0:4 kind │ 4:4 words that follow │ … pieces, as swarm/export.ts copies them
+//  blocks   0:4 kind │ 4:4 words that follow │ … pieces, as swarm/walks/export.ts copies them
 //  end      0:4 kind 0 │ 4:4 words that follow (6) │ 8:8 wall clock, seconds since 1970, f64
 //           │ 16:4 second of the monotonic clock │ 20:4 pieces │ 24:8 peers, f64
 //  sum      32 bytes: SHA-256 of all that is before

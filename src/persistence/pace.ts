@@ -5,8 +5,8 @@
 // the lock, and between turns of some slices the thread sleeps, so that a core that it shares with a
 // worker stays the worker's.
 import { nowMilliseconds } from '../os/clock.ts'
-import type { Walk } from '../swarm/export.ts'
-import type { Table } from '../swarm/table.ts'
+import type { Table } from '../swarm/table/table.ts'
+import type { Walk } from '../swarm/walks/export.ts'
 
 /** Walking, then sleeping: a quarter of a core, in pieces that no client notices. */
 const TURN_MILLISECONDS = 0.5

@@ -4,8 +4,8 @@
 // Twice over the file: first everything is checked, then loaded. So a damaged file leaves the swarms as
 // they were.
 import { peerKindOf } from '../swarm/layout.ts'
-import { restored, restorePiece, restoring } from '../swarm/restore.ts'
 import type { Swarms } from '../swarm/swarm.ts'
+import { restored, restorePiece, restoring } from '../swarm/walks/restore.ts'
 import { BlockReader } from './block-reader.ts'
 import { type Moment, ranBackwards, secondsBetween } from './boot.ts'
 import { BLOCK_IPV4, BLOCK_IPV6 } from './format.ts'

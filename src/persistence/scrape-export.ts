@@ -9,17 +9,17 @@ import { integer, string } from '../config/setting.ts'
 import { type Log, logFor } from '../log/log.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 import type { Trouble, TroubleSource } from '../process/troubles.ts'
+import { STRIDE_IPV4 } from '../swarm/layout.ts'
+import type { Swarms } from '../swarm/swarm.ts'
+import type { Table } from '../swarm/table/table.ts'
+import { hashInfoHash, INFO_HASH_WORDS } from '../swarm/table/torrents.ts'
 import {
   COUNTS_LEECHERS,
   COUNTS_SEEDERS,
   COUNTS_WORDS,
   PIECE_COMPLETED,
   Walk,
-} from '../swarm/export.ts'
-import { STRIDE_IPV4 } from '../swarm/layout.ts'
-import type { Swarms } from '../swarm/swarm.ts'
-import type { Table } from '../swarm/table.ts'
-import { hashInfoHash, INFO_HASH_WORDS } from '../swarm/torrents.ts'
+} from '../swarm/walks/export.ts'
 import { replaceFile, type Write } from './files.ts'
 import { walkTable } from './pace.ts'
 

@@ -1,5 +1,5 @@
 // What aquatic_udp keeps over a restart: its swarms, and the key of the connection ids. Made by
-// udp/main.ts for the keeper (keeper.ts). Owns the secret.
+// udp/main/main.ts for the keeper (keeper.ts). Owns the secret.
 import { bytesText, counted } from '../config/quantities.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow } from './boot.ts'

@@ -1,9 +1,9 @@
 // Writes a snapshot of the UDP swarms while workers serve. Called by swarm-state.ts in the main thread.
 // Owns the buffers that slices are copied to; nothing of shared memory is handed to the system.
 import { nowMilliseconds } from '../os/clock.ts'
-import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk } from '../swarm/export.ts'
 import { PEER_AGE_MAX, PEER_SEEN_MASK, PEER_SEEN_SHIFT } from '../swarm/layout.ts'
 import type { Swarms } from '../swarm/swarm.ts'
+import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk } from '../swarm/walks/export.ts'
 import { BlockWriter } from './block-writer.ts'
 import { PRIVATE_MODE, replaceFile, type Write } from './files.ts'
 import { BLOCK_IPV4, BLOCK_IPV6 } from './format.ts'

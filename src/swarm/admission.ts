@@ -9,9 +9,9 @@ import {
   TOTAL_PEERS_PER_ADDRESS,
   TOTAL_TORRENTS,
 } from './layout.ts'
-import type { Peer } from './peer.ts'
+import type { Peer } from './peers/peer.ts'
 import { ANNOUNCED, PEERS_FULL, TORRENTS_FULL } from './status.ts'
-import type { Table } from './table.ts'
+import type { Table } from './table/table.ts'
 
 /** What the gate is told as long as enough is left. */
 export const PLENTY = 2 ** 31 - 1

@@ -1,6 +1,6 @@
 // An announce: a peer and what it says. One reused object per thread carries it from where it is parsed to
 // where it is answered, whatever the protocol. Filled by udp/ and ws/, carried out by swarm.ts.
-import { Peer } from './peer.ts'
+import { Peer } from './peers/peer.ts'
 
 export class Announce {
   readonly peer = new Peer()

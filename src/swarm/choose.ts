@@ -5,8 +5,6 @@
 // than the asking one is as likely as any other, for every number wanted, and reading consecutive
 // peers costs a fraction of what as many single picks would.
 
-import { entryAddress, entryCount } from './directory.ts'
-import { found } from './large.ts'
 import {
   DIRECTORY_BUCKETS,
   ROW_BLOCK,
@@ -14,8 +12,10 @@ import {
   ROW_LEECHERS,
   ROW_SEEDERS,
 } from './layout.ts'
-import { small } from './peers.ts'
-import type { Table } from './table.ts'
+import { entryAddress, entryCount } from './peers/directory.ts'
+import { found } from './peers/large.ts'
+import { small } from './peers/small.ts'
+import type { Table } from './table/table.ts'
 
 /** A response has at most 242 peers; each window may be cut by its end and by the asking peer. */
 const RUNS_MAX = 512

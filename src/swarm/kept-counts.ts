@@ -6,8 +6,8 @@
 // Torrent rows are for torrents with peers: a row for each that was ever counted would never leave.
 import { findSlot, isSame, SLOT_WORDS } from '../access-list/list.ts'
 import { STATE_COMPLETED_MAX } from './layout.ts'
-import type { Table } from './table.ts'
-import { hashInfoHash, INFO_HASH_WORDS } from './torrents.ts'
+import type { Table } from './table/table.ts'
+import { hashInfoHash, INFO_HASH_WORDS } from './table/torrents.ts'
 
 /** As it is sent to workers. */
 export interface KeptCountsData {

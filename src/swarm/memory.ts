@@ -25,7 +25,7 @@ import {
   UDP_KINDS,
 } from './layout.ts'
 import { Swarms } from './swarm.ts'
-import { type SwarmTables, Table } from './table.ts'
+import { type SwarmTables, Table } from './table/table.ts'
 
 /** Pages that each table may have begun, one per use and size. */
 const PAGES_PER_TABLE = 32

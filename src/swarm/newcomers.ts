@@ -1,8 +1,8 @@
 // What one source may add: new torrents per second, and its part of what is left when torrents or peers are
-// nearly used up. The gate (admission.ts) of both trackers: udp/source-limits.ts and ws/request-limits.ts own
+// nearly used up. The gate (admission.ts) of both trackers: udp/worker/source-limits.ts and ws/worker/request-limits.ts own
 // the counters, know which ones a source has, and charge them. Owns the rules, and what a new torrent costs.
 import { PLENTY, type SourceGate } from './admission.ts'
-import type { Peer } from './peer.ts'
+import type { Peer } from './peers/peer.ts'
 import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from './status.ts'
 
 /** Time runs in 2^18ths of a second, as words that wrap after 4.5 hours. */

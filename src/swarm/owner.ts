@@ -4,10 +4,10 @@
 import type { Announce } from './announce.ts'
 import type { ConnectionStates } from './connections.ts'
 import { PEER_CONNECTION, PEER_PORT_MASK, STRIDE_WEBSOCKET } from './layout.ts'
-import { locate } from './locate.ts'
-import type { Peer } from './peer.ts'
-import type { Table } from './table.ts'
-import { findTorrent } from './torrents.ts'
+import { locate } from './peers/locate.ts'
+import type { Peer } from './peers/peer.ts'
+import type { Table } from './table/table.ts'
+import { findTorrent } from './table/torrents.ts'
 
 // HOT: no allocation below this line.
 

@@ -14,14 +14,13 @@
 //
 // All of it happens under the torrent's table lock, which the caller takes: the chosen peers are
 // read from shared memory while they are being written into the response, so the lock is given
-// back only after that. Called by udp/handle.ts and ws/handle.ts. Owns the choice of the moment.
+// back only after that. Called by udp/worker/handle.ts and ws/worker/handle.ts. Owns the choice of the moment.
 import { AccessList } from '../access-list/list.ts'
 import { Admission } from './admission.ts'
 import type { Announce } from './announce.ts'
 import { Choice } from './choose.ts'
 import type { ConnectionStates } from './connections.ts'
 import { KeptCounts } from './kept-counts.ts'
-import { addToSet, findInSet, found, judgeBySample, removeFromSet } from './large.ts'
 import {
   KIND_BLOCK,
   KIND_LARGE,
@@ -38,9 +37,11 @@ import {
   TABLE_LEECHERS,
   TABLE_SEEDERS,
 } from './layout.ts'
-import { locate } from './locate.ts'
 import { isOwner, mayTake } from './owner.ts'
-import { findPeer, hashPeer, writePeer } from './peer.ts'
+import { addToSet, findInSet, found, judgeBySample, removeFromSet } from './peers/large.ts'
+import { locate } from './peers/locate.ts'
+import { findPeer, hashPeer, writePeer } from './peers/peer.ts'
+import { enlarge, reduceLarge } from './peers/resize.ts'
 import {
   closeSlot,
   closeSmall,
@@ -50,11 +51,10 @@ import {
   resizeSmall,
   shrinkSmall,
   small,
-} from './peers.ts'
-import { enlarge, reduceLarge } from './resize.ts'
+} from './peers/small.ts'
 import { ANNOUNCED, CROWDED, HELD, PEERS_FULL, TORRENTS_FULL } from './status.ts'
-import type { SwarmTables, Table } from './table.ts'
-import { findTorrent, insertTorrent, removeTorrent } from './torrents.ts'
+import type { SwarmTables, Table } from './table/table.ts'
+import { findTorrent, insertTorrent, removeTorrent } from './table/torrents.ts'
 
 export class Swarms {
   readonly ipv4: readonly Table[]

@@ -9,7 +9,7 @@ import {
   type MetricFamily,
 } from '../metrics/families.ts'
 import type { Distribution } from '../metrics/histogram.ts'
-import type { SwarmCounts } from '../swarm/count.ts'
+import type { SwarmCounts } from '../swarm/walks/count.ts'
 
 export function histogramFamily(
   name: string,

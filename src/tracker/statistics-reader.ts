@@ -6,8 +6,8 @@ import type { ClientCount } from '../census/tally.ts'
 import { writeFigures } from '../log/log.ts'
 import { CounterReader, WrappingTotal } from '../metrics/counters.ts'
 import { type Distribution, type HistogramShape, since } from '../metrics/histogram.ts'
-import { type CountsByKind, countSwarms } from '../swarm/count.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
+import { type CountsByKind, countSwarms } from '../swarm/walks/count.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000

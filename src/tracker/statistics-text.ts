@@ -5,7 +5,7 @@ import { totalOf } from '../metrics/counter-list.ts'
 import { countOf, type Distribution } from '../metrics/histogram.ts'
 import { responseTimesFigures, responseTimesText } from '../metrics/response-times.ts'
 import { rateText } from '../metrics/text-table.ts'
-import type { SwarmCounts } from '../swarm/count.ts'
+import type { SwarmCounts } from '../swarm/walks/count.ts'
 import type { FigureNames, Interval } from './statistics-reader.ts'
 
 type Timed = FigureNames & { readonly histogram: 'response_time' }

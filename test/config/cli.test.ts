@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'smol-toml'
 import { defaultsOf, entriesOf } from '../../src/config/schema.ts'
-import { udpSettings } from '../../src/udp/config.ts'
+import { udpSettings } from '../../src/udp/settings/config.ts'
 import { folderOfFile } from '../support/folder.ts'
 
 const DEMO = join(import.meta.dir, 'fixtures/demo-executable.ts')

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadSettings } from '../../src/config/load.ts'
-import { udpSettings } from '../../src/udp/config.ts'
-import { wsSettings } from '../../src/ws/program.ts'
+import { udpSettings } from '../../src/udp/settings/config.ts'
+import { wsSettings } from '../../src/ws/settings/program.ts'
 import { folderOfFile } from '../support/folder.ts'
 
 const folder = folderOfFile()

@@ -2,8 +2,8 @@
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { udpTroubles } from '../../src/udp/troubles.ts'
-import { wsTroubles } from '../../src/ws/troubles.ts'
+import { udpTroubles } from '../../src/udp/main/troubles.ts'
+import { wsTroubles } from '../../src/ws/main/troubles.ts'
 
 const text = readFileSync(join(import.meta.dir, '../../docs/monitoring.md'), 'utf8')
 

@@ -4,10 +4,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultsOf, entriesOf, titleOf } from '../../src/config/schema.ts'
 import { canApply } from '../../src/tracker/live-settings.ts'
-import { udpProgram, udpSettings } from '../../src/udp/config.ts'
-import { LIVE_SETTINGS as UDP_LIVE } from '../../src/udp/reload.ts'
-import { wsProgram, wsSettings } from '../../src/ws/program.ts'
-import { LIVE_SETTINGS as WS_LIVE } from '../../src/ws/reload.ts'
+import { LIVE_SETTINGS as UDP_LIVE } from '../../src/udp/main/reload.ts'
+import { udpProgram, udpSettings } from '../../src/udp/settings/config.ts'
+import { LIVE_SETTINGS as WS_LIVE } from '../../src/ws/main/reload.ts'
+import { wsProgram, wsSettings } from '../../src/ws/settings/program.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 const udp = defaultsOf(udpSettings.schema)

@@ -7,7 +7,7 @@ import { CountState } from '../../src/persistence/count-state.ts'
 import { loadSnapshot } from '../../src/persistence/read.ts'
 import { ScrapeExport } from '../../src/persistence/scrape-export.ts'
 import { writeSnapshot } from '../../src/persistence/write.ts'
-import { Survey } from '../../src/swarm/survey.ts'
+import { Survey } from '../../src/swarm/walks/survey.ts'
 import { Harness } from '../swarm/harness.ts'
 
 const [, , name, folder] = process.argv

@@ -23,7 +23,7 @@ import {
 } from '../../src/persistence/format.ts'
 import { loadSnapshot } from '../../src/persistence/read.ts'
 import { writeSnapshot } from '../../src/persistence/write.ts'
-import { PIECE_HEAD_WORDS } from '../../src/swarm/export.ts'
+import { PIECE_HEAD_WORDS } from '../../src/swarm/walks/export.ts'
 import { folderOfFile, linkOf } from '../support/folder.ts'
 import { Harness } from '../swarm/harness.ts'
 import { checkInvariants } from '../swarm/invariants.ts'

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json'
 import { defaultFile } from '../../src/config/toml-text.ts'
-import { udpProgram } from '../../src/udp/config.ts'
+import { udpProgram } from '../../src/udp/settings/config.ts'
 import { folderOfFile } from '../support/folder.ts'
 import { withClient } from '../support/udp-client.ts'
 
@@ -42,7 +42,12 @@ function run(cwd: string, ...command: string[]): string {
 }
 
 test('it holds what runs, and nothing for developers only', () => {
-  for (const path of ['bin/aquatic_udp.ts', 'src/udp/main.ts', 'LICENSE', 'docs/operations.md']) {
+  for (const path of [
+    'bin/aquatic_udp.ts',
+    'src/udp/main/main.ts',
+    'LICENSE',
+    'docs/operations.md',
+  ]) {
     expect(paths).toContain(path)
   }
   expect(

@@ -1,13 +1,13 @@
 // How many peers of one address a torrent keeps, in swarms of every form.
 import { describe, expect, test } from 'bun:test'
 import { PLENTY } from '../../src/swarm/admission.ts'
-import { bucketEnd, reverseBits } from '../../src/swarm/bucket-order.ts'
-import { judgeBySample } from '../../src/swarm/large.ts'
 import { DIRECTORY_BUCKETS } from '../../src/swarm/layout.ts'
 import { setPeersPerAddress } from '../../src/swarm/memory.ts'
-import type { Peer } from '../../src/swarm/peer.ts'
+import { judgeBySample } from '../../src/swarm/peers/large.ts'
+import type { Peer } from '../../src/swarm/peers/peer.ts'
 import { ANNOUNCED, CROWDED, PEERS_FULL } from '../../src/swarm/status.ts'
-import { bucketOf } from '../../src/swarm/torrents.ts'
+import { bucketEnd, reverseBits } from '../../src/swarm/table/bucket-order.ts'
+import { bucketOf } from '../../src/swarm/table/torrents.ts'
 import { type Answer, Harness, testBuffers } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 

@@ -1,6 +1,6 @@
 // The choice of peers where buckets are unlike each other.
 import { expect, test } from 'bun:test'
-import { hashPeer, Peer } from '../../src/swarm/peer.ts'
+import { hashPeer, Peer } from '../../src/swarm/peers/peer.ts'
 import { address, FamilyHarness, Harness, portOf, setPeer } from './harness.ts'
 
 test('a peer in an overfull bucket is chosen, too', () => {

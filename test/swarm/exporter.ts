@@ -1,8 +1,14 @@
 // A walk over all tables of a kind, as the snapshot does it, read back into numbers.
-// Used by the tests of swarm/export.ts. Owns the walk.
-import { PIECE_COMPLETED, PIECE_HEAD_WORDS, PIECE_PEERS, Walk } from '../../src/swarm/export.ts'
+// Used by the tests of swarm/walks/export.ts. Owns the walk.
+
 import { PEER_SEEDER_BIT, PEER_SEEN_MASK, PEER_SEEN_SHIFT } from '../../src/swarm/layout.ts'
-import type { Table } from '../../src/swarm/table.ts'
+import type { Table } from '../../src/swarm/table/table.ts'
+import {
+  PIECE_COMPLETED,
+  PIECE_HEAD_WORDS,
+  PIECE_PEERS,
+  Walk,
+} from '../../src/swarm/walks/export.ts'
 import { type Family, type Harness, peerAt } from './harness.ts'
 
 export interface ExportedPeer {

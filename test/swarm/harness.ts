@@ -5,7 +5,6 @@
 // that tests can say who was chosen. Four numbers in a row share one address on four ports.
 import { Arena, createArena, PAGE_BYTES } from '../../src/memory/arena.ts'
 import { Announce } from '../../src/swarm/announce.ts'
-import { cleanSlice, startCleaning } from '../../src/swarm/clean.ts'
 import { ConnectionStates, createConnectionStates } from '../../src/swarm/connections.ts'
 import {
   PEER_PORT_MASK,
@@ -19,11 +18,12 @@ import {
   type SwarmBuffers,
   type SwarmLimits,
 } from '../../src/swarm/memory.ts'
-import { Peer } from '../../src/swarm/peer.ts'
+import { Peer } from '../../src/swarm/peers/peer.ts'
 import { ANNOUNCED, CROWDED, HELD } from '../../src/swarm/status.ts'
 import { Swarms } from '../../src/swarm/swarm.ts'
-import type { Table } from '../../src/swarm/table.ts'
-import { hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
+import type { Table } from '../../src/swarm/table/table.ts'
+import { hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
+import { cleanSlice, startCleaning } from '../../src/swarm/walks/clean.ts'
 
 export type Family = PeerKindName
 export const FAMILIES: readonly Family[] = ['ipv4', 'ipv6', 'websocket']

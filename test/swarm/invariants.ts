@@ -40,9 +40,14 @@ import {
   TOTAL_PEERS,
   TOTAL_TORRENTS,
 } from '../../src/swarm/layout.ts'
-import { hashPeerAt } from '../../src/swarm/peer.ts'
-import type { Table } from '../../src/swarm/table.ts'
-import { bucketOf, findTorrent, hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
+import { hashPeerAt } from '../../src/swarm/peers/peer.ts'
+import type { Table } from '../../src/swarm/table/table.ts'
+import {
+  bucketOf,
+  findTorrent,
+  hashInfoHash,
+  INFO_HASH_WORDS,
+} from '../../src/swarm/table/torrents.ts'
 import { FAMILIES, type Family, type Harness } from './harness.ts'
 import { Blocks, expectEqual, fail, type PageCounts, Pages } from './ownership.ts'
 

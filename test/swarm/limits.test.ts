@@ -1,7 +1,7 @@
 // What happens when torrents, peers or memory run out: new ones are refused, everything else goes on.
 import { describe, expect, test } from 'bun:test'
-import { classFor } from '../../src/swarm/blocks.ts'
 import { TABLE_ROOM } from '../../src/swarm/layout.ts'
+import { classFor } from '../../src/swarm/peers/blocks.ts'
 import { ANNOUNCED, PEERS_FULL, TORRENTS_FULL } from '../../src/swarm/status.ts'
 import {
   FAMILIES,

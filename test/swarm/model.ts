@@ -2,7 +2,7 @@
 // real swarms, and compare.
 import { expect } from 'bun:test'
 import { ANNOUNCED } from '../../src/swarm/status.ts'
-import { findTorrent, hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
+import { findTorrent, hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
 import { FAMILIES, type Family, type Harness, peerAt } from './harness.ts'
 import { peersOfRow } from './invariants.ts'
 

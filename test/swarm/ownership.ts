@@ -13,7 +13,7 @@ import {
   TABLE_ROOM,
 } from '../../src/swarm/layout.ts'
 import type { SwarmBuffers } from '../../src/swarm/memory.ts'
-import type { Table } from '../../src/swarm/table.ts'
+import type { Table } from '../../src/swarm/table/table.ts'
 
 // Words of the arena's pool (src/memory/arena.ts).
 const POOL_LOCK = 0

@@ -1,9 +1,9 @@
 // One thread of the stress test: announces, leaves, scrapes and cleans, together with others on the
 // same few torrents. Checks what it can see under the lock, and reports what must be there at the end.
 import { parentPort, workerData } from 'node:worker_threads'
-import { cleanSlice, startCleaning } from '../../src/swarm/clean.ts'
 import type { SwarmBuffers } from '../../src/swarm/memory.ts'
 import { ANNOUNCED } from '../../src/swarm/status.ts'
+import { cleanSlice, startCleaning } from '../../src/swarm/walks/clean.ts'
 import { FAMILIES, Harness, randomFrom } from './harness.ts'
 
 export interface StressTask {

@@ -3,7 +3,7 @@
 import { expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
 import { setPeersPerAddress } from '../../src/swarm/memory.ts'
-import { findTorrent, INFO_HASH_WORDS } from '../../src/swarm/torrents.ts'
+import { findTorrent, INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
 import { Exporter } from './exporter.ts'
 import {
   FAMILIES,

@@ -16,6 +16,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/operations',
     'src/process',
     'src/persistence',
+    'src/tls',
   ],
   ['src/memory', 'src/channel', 'src/os'],
   ['src/config', 'src/log', 'src/plot'],

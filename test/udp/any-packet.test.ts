@@ -1,7 +1,7 @@
 // Whatever arrives, the handler neither fails, nor amplifies, nor writes where it must not; and the
 // swarms are in order afterwards.
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { Cleaner } from '../../src/swarm/cleaner.ts'
+import { Cleaner } from '../../src/swarm/walks/cleaner.ts'
 import {
   addressBytes,
   announceRequest,

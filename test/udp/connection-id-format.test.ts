@@ -1,10 +1,10 @@
-// How an id is made, computed again from what src/udp/connection-id.ts draws. A tracker that takes over from
+// How an id is made, computed again from what src/udp/wire/connection-id.ts draws. A tracker that takes over from
 // another one takes its secret and has to accept its ids, also when it is of another version.
 import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { macWords } from '../../src/memory/half-sip-hash.ts'
-import { Peer } from '../../src/swarm/peer.ts'
-import { ConnectionIds } from '../../src/udp/connection-id.ts'
+import { Peer } from '../../src/swarm/peers/peer.ts'
+import { ConnectionIds } from '../../src/udp/wire/connection-id.ts'
 import { addressBytes } from '../support/packets.ts'
 import { setSource, wordOf } from './harness.ts'
 

@@ -1,19 +1,23 @@
 // The handler of one worker, spoken to in bytes: packets in, packets out, without any socket.
 // Used by the tests of udp/. Owns swarms of its own, and watches over the memory around an answer.
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
-import type { Peer } from '../../src/swarm/peer.ts'
-import { ConnectionIds } from '../../src/udp/connection-id.ts'
+import type { Peer } from '../../src/swarm/peers/peer.ts'
+import { ConnectionIds } from '../../src/udp/wire/connection-id.ts'
+import { Request } from '../../src/udp/wire/request.ts'
 import {
   COUNTER_WORDS,
   FAMILY_COUNTERS,
   FAMILY_IPV4,
   FAMILY_IPV6,
   type FamilyCounter,
-} from '../../src/udp/counters.ts'
-import { Handler, type RequestSettings } from '../../src/udp/handle.ts'
-import { Request } from '../../src/udp/request.ts'
-import { Responder } from '../../src/udp/respond.ts'
-import { SOURCE_LIMIT_BYTES, SourceLimits, type SourceRates } from '../../src/udp/source-limits.ts'
+} from '../../src/udp/worker/counters.ts'
+import { Handler, type RequestSettings } from '../../src/udp/worker/handle.ts'
+import { Responder } from '../../src/udp/worker/respond.ts'
+import {
+  SOURCE_LIMIT_BYTES,
+  SourceLimits,
+  type SourceRates,
+} from '../../src/udp/worker/source-limits.ts'
 import {
   type AnnounceAnswer,
   type AnnounceFields,

@@ -3,8 +3,8 @@
 // Usage: bun heap-loop.ts PACKETS [one needless object every N packets]
 
 import { writeSync } from 'node:fs'
-import { Cleaner } from '../../src/swarm/cleaner.ts'
-import { Request } from '../../src/udp/request.ts'
+import { Cleaner } from '../../src/swarm/walks/cleaner.ts'
+import { Request } from '../../src/udp/wire/request.ts'
 import {
   addressBytes,
   announceRequest,

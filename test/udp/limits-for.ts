@@ -1,6 +1,10 @@
 // Limits per source by themselves, with rates that tests are quick with. Used by the tests of source-limits.
-import { COUNTER_WORDS } from '../../src/udp/counters.ts'
-import { SOURCE_LIMIT_BYTES, SourceLimits, type SourceRates } from '../../src/udp/source-limits.ts'
+import { COUNTER_WORDS } from '../../src/udp/worker/counters.ts'
+import {
+  SOURCE_LIMIT_BYTES,
+  SourceLimits,
+  type SourceRates,
+} from '../../src/udp/worker/source-limits.ts'
 import { addressBytes } from '../support/packets.ts'
 import { START, wordOf } from './harness.ts'
 

@@ -2,7 +2,11 @@
 import { describe, expect, test } from 'bun:test'
 import { PLENTY } from '../../src/swarm/admission.ts'
 import { ANNOUNCED } from '../../src/swarm/status.ts'
-import { ADMITTED, type SourceLimits, type SourceRates } from '../../src/udp/source-limits.ts'
+import {
+  ADMITTED,
+  type SourceLimits,
+  type SourceRates,
+} from '../../src/udp/worker/source-limits.ts'
 import { sourceOf } from '../swarm/harness.ts'
 import { countAdmitted, limitsFor, OFF, word } from './limits-for.ts'
 

@@ -3,7 +3,7 @@
 import { afterAll, beforeEach, describe, expect, mock, test } from 'bun:test'
 import { SystemError } from '../../src/os/error.ts'
 import * as real from '../../src/os/udp-socket.ts'
-import type { UdpConfig } from '../../src/udp/config.ts'
+import type { UdpConfig } from '../../src/udp/settings/config.ts'
 
 const ENFILE = 23
 const EAFNOSUPPORT = 97
@@ -28,7 +28,7 @@ mock.module('../../src/os/udp-socket.ts', () => ({
   },
 }))
 
-const { openSockets } = await import('../../src/udp/listen.ts')
+const { openSockets } = await import('../../src/udp/main/listen.ts')
 
 beforeEach(() => {
   opened = []

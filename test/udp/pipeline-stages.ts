@@ -5,20 +5,20 @@ import { RingReader, RingWriter } from '../../src/channel/ring.ts'
 import { FutexWaker } from '../../src/channel/waker.ts'
 import { libc } from '../../src/os/ffi.ts'
 import { AF_INET, REPLY_LENGTH_MASK, REPLY_NAME } from '../../src/os/message.ts'
+import { Deliverer } from '../../src/udp/pipeline/deliver.ts'
+import { Forwarder } from '../../src/udp/pipeline/forward.ts'
+import { ScrapeJoiner } from '../../src/udp/pipeline/join.ts'
+import { createLinks } from '../../src/udp/pipeline/links.ts'
+import { REQUEST_RECORD_WORDS_MAX } from '../../src/udp/pipeline/record.ts'
+import { RequestServer } from '../../src/udp/pipeline/serve-requests.ts'
 import {
   COUNTER_WORDS,
   FAMILY_IPV4,
   FAMILY_IPV6,
   type FamilyCounter,
   RESPONSES_SCRAPE,
-} from '../../src/udp/counters.ts'
-import { Deliverer } from '../../src/udp/deliver.ts'
-import { Forwarder } from '../../src/udp/forward.ts'
-import { ScrapeJoiner } from '../../src/udp/join.ts'
-import { createLinks } from '../../src/udp/links.ts'
-import { REQUEST_RECORD_WORDS_MAX } from '../../src/udp/record.ts'
-import { Responder } from '../../src/udp/respond.ts'
-import { RequestServer } from '../../src/udp/serve-requests.ts'
+} from '../../src/udp/worker/counters.ts'
+import { Responder } from '../../src/udp/worker/respond.ts'
 import type { Harness as SwarmHarness } from '../swarm/harness.ts'
 
 const AF_INET6 = 10

@@ -1,7 +1,7 @@
 // What only a tracker with request workers can get wrong: rings that run full, answers that go
 // astray, scrapes whose torrents belong to several workers. All in one thread, stage by stage.
 import { describe, expect, test } from 'bun:test'
-import { COUNTERS, type CounterName } from '../../src/udp/counters.ts'
+import { COUNTERS, type CounterName } from '../../src/udp/worker/counters.ts'
 import {
   addressBytes,
   announceRequest,

@@ -1,4 +1,4 @@
-// A request travels between threads in as many words as src/udp/record.ts draws, and not one more: a ring
+// A request travels between threads in as many words as src/udp/pipeline/record.ts draws, and not one more: a ring
 // has room for no more, and what follows would be overwritten.
 import { describe, expect, test } from 'bun:test'
 import { createClientSample } from '../../src/census/sample.ts'

@@ -3,14 +3,14 @@
 // as workers do, so a thread that was interrupted lags behind.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { BANS, COUNTER_WORDS } from '../../src/udp/counters.ts'
+import { BANS, COUNTER_WORDS } from '../../src/udp/worker/counters.ts'
 import {
   ADMITTED,
   BANNED,
   type SourceLimitData,
   SourceLimits,
   type SourceRates,
-} from '../../src/udp/source-limits.ts'
+} from '../../src/udp/worker/source-limits.ts'
 import { randomFrom, sourceOf } from '../swarm/harness.ts'
 
 export interface LimitsStressTask {

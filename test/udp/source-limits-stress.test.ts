@@ -1,7 +1,7 @@
 // Several threads charge the same counters: what the limits promise holds for all of them together.
 import { expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
-import { SOURCE_LIMIT_BYTES, type SourceRates } from '../../src/udp/source-limits.ts'
+import { SOURCE_LIMIT_BYTES, type SourceRates } from '../../src/udp/worker/source-limits.ts'
 import { addressBytes } from '../support/packets.ts'
 import { wordOf } from './harness.ts'
 import {

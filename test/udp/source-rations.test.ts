@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { PLENTY } from '../../src/swarm/admission.ts'
 import { setPeersPerAddress } from '../../src/swarm/memory.ts'
 import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from '../../src/swarm/status.ts'
-import { BANS } from '../../src/udp/counters.ts'
+import { BANS } from '../../src/udp/worker/counters.ts'
 import {
   ADMITTED,
   BANNED,
@@ -14,7 +14,7 @@ import {
   TOO_MANY,
   TOO_MANY_OF_NETWORK,
   TOO_MANY_SUSTAINED,
-} from '../../src/udp/source-limits.ts'
+} from '../../src/udp/worker/source-limits.ts'
 import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
 import { announceRequest, infoHash, readAnnounce, readError } from '../support/packets.ts'
 import { sourceOf } from '../swarm/harness.ts'

@@ -2,9 +2,9 @@ import { expect, test } from 'bun:test'
 import { defaultsOf } from '../../src/config/schema.ts'
 import { distributionOf, histogramCounters } from '../../src/metrics/histogram.ts'
 import type { Reading } from '../../src/tracker/statistics-reader.ts'
-import { udpSettings } from '../../src/udp/config.ts'
-import { BATCH_SIZE_SHAPE, type CounterName, type UdpNames } from '../../src/udp/counters.ts'
-import { udpTroubles } from '../../src/udp/troubles.ts'
+import { udpTroubles } from '../../src/udp/main/troubles.ts'
+import { udpSettings } from '../../src/udp/settings/config.ts'
+import { BATCH_SIZE_SHAPE, type CounterName, type UdpNames } from '../../src/udp/worker/counters.ts'
 
 type Counts = Partial<Record<CounterName, number>>
 

@@ -1,10 +1,10 @@
 // What each worker has done, in the metrics: by its number as messages name it, from 1.
 import { expect, test } from 'bun:test'
 import { counterSlots } from '../../src/metrics/counters.ts'
-import { COUNTER_WORDS, COUNTERS } from '../../src/udp/counters.ts'
-import { createLinks } from '../../src/udp/links.ts'
-import { udpReader } from '../../src/udp/reader.ts'
-import { udpFigures } from '../../src/udp/view.ts'
+import { udpReader } from '../../src/udp/main/reader.ts'
+import { udpFigures } from '../../src/udp/main/view.ts'
+import { createLinks } from '../../src/udp/pipeline/links.ts'
+import { COUNTER_WORDS, COUNTERS } from '../../src/udp/worker/counters.ts'
 import { testBuffers } from '../swarm/harness.ts'
 
 test('requests are told for each socket worker, all kinds and families together', () => {

@@ -1,6 +1,6 @@
 // Clients write the keys of a message in whatever order their encoders do: all orders are tried.
 import { describe, expect, test } from 'bun:test'
-import { parse } from '../../src/ws/parse.ts'
+import { parse } from '../../src/ws/wire/parse.ts'
 import {
   ABSENT,
   ACTION_ANNOUNCE,
@@ -13,7 +13,7 @@ import {
   OFFER_WORDS,
   Request,
   VALID,
-} from '../../src/ws/request.ts'
+} from '../../src/ws/wire/request.ts'
 
 const HASH = 'h'.repeat(20)
 const WORDS_OF_H = new Int32Array(ID_WORDS).fill(0x68686868)

@@ -1,6 +1,6 @@
 // What --check looks at: files of certificates that are used and named. What it finds in them: tls.test.ts.
 import { expect, test } from 'bun:test'
-import { checkTls } from '../../src/ws/tls.ts'
+import { checkTls } from '../../src/tls/tls.ts'
 
 const NONE = {
   tls_certificate_path: '',

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readTlsFiles, tlsWarnings } from '../../src/ws/tls.ts'
-import { TlsError } from '../../src/ws/tls-file.ts'
+import { readTlsFiles, tlsWarnings } from '../../src/tls/tls.ts'
+import { TlsError } from '../../src/tls/tls-file.ts'
 import { Certificates } from '../support/certificates.ts'
 
 const files = new Certificates()

@@ -1,0 +1,220 @@
+// UDP as a protocol of a tracker: opens its sockets, starts its workers, says what can change while they
+// serve. Made by the tracker (tracker/tracker.ts) of bin/aquatic_udp.ts, in the main thread. Owns what its
+// workers share beside the swarms.
+
+import { availableParallelism } from 'node:os'
+import type { AccessListData } from '../../access-list/list.ts'
+import type { SocketAddress } from '../../config/address.ts'
+import { counted } from '../../config/quantities.ts'
+import { logFor, writeNotice } from '../../log/log.ts'
+import { counterSlots } from '../../metrics/counters.ts'
+import type { TroubleSource } from '../../process/troubles.ts'
+import { UpdateSender, type UpdateSource } from '../../process/updates.ts'
+import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
+import { UDP_KINDS } from '../../swarm/layout.ts'
+import type { Protocol, ProtocolType, TrackerProcess } from '../../tracker/protocol.ts'
+import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import type { TrackerProgram } from '../../tracker/tracker.ts'
+import type { ProtocolFigures } from '../../tracker/view.ts'
+import { createLinks, type Links } from '../pipeline/links.ts'
+import type { RequestWorkerData } from '../pipeline/request-worker.ts'
+import { type UdpConfig, udpProgram } from '../settings/config.ts'
+import { createSourceLimits, sourceRates } from '../settings/source-limit-settings.ts'
+import { MAX_BATCH_PACKETS } from '../wire/layout.ts'
+import type { UdpNames } from '../worker/counters.ts'
+import { COUNTER_WORDS } from '../worker/counters.ts'
+import type { SocketWorkerData } from '../worker/socket-worker.ts'
+import type { UdpUpdate } from '../worker/worker-updates.ts'
+import { BanLog, createBanRings } from './ban-log.ts'
+import { askForConnectionId } from './health-check.ts'
+import { type Listening, openSockets } from './listen.ts'
+import { udpReader } from './reader.ts'
+import { LIVE_SETTINGS, workerSettings } from './reload.ts'
+import { udpTroubles } from './troubles.ts'
+import { udpFigures } from './view.ts'
+
+const log = logFor('udp')
+
+/** How many threads there are of each role. */
+interface WorkerCounts {
+  readonly socket: number
+  readonly request: number
+}
+
+const udpProtocol: ProtocolType<UdpConfig> = {
+  kinds: UDP_KINDS,
+  check: () => ({ problems: [], warnings: [] }),
+  healthQuestion: () => askForConnectionId,
+  prepare: (config) => {
+    const socket = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
+    const workers = { socket, request: config.request_workers }
+    return {
+      swarmWorkers: Math.max(workers.socket, workers.request),
+      open: (process) => new UdpProtocol(process, workers),
+    }
+  },
+}
+
+export const udpTracker: TrackerProgram<typeof udpProgram.settings.schema> = {
+  ...udpProgram,
+  subsystem: 'udp',
+  metricPrefix: 'tracker_udp',
+  protocols: [udpProtocol],
+}
+
+class UdpProtocol implements Protocol<UdpConfig> {
+  readonly liveSettings = LIVE_SETTINGS
+  readonly addresses: readonly SocketAddress[]
+  readonly figures: ProtocolFigures
+  private readonly process: TrackerProcess<UdpConfig>
+  /** As of the start. */
+  private readonly config: UdpConfig
+  private inForce: UdpConfig
+  private readonly counts: WorkerCounts
+  private readonly listening: Listening
+  private readonly workers: WorkerGroup
+  private readonly reader: StatisticsReader<UdpNames>
+  private readonly banLog: BanLog
+  private readonly links: Links
+  private readonly counters: SharedArrayBuffer
+  private readonly limits = createSourceLimits()
+  /** Of the socket workers, then of the request workers, as with counters. */
+  private readonly bans: readonly SharedArrayBuffer[]
+  /** To each worker, of either kind. */
+  private readonly updates: UpdateSender<UdpUpdate>[] = []
+
+  constructor(process: TrackerProcess<UdpConfig>, counts: WorkerCounts) {
+    const { config } = process
+    this.process = process
+    this.config = config
+    this.inForce = config
+    this.counts = counts
+    this.listening = openSockets(config, counts.socket, process.takesOver)
+    this.addresses = this.listening.addresses
+    const { warnings } = this.listening
+    for (const warning of warnings) writeNotice('warn', `${process.name}: warning: ${warning}`)
+    this.workers = process.newWorkers()
+    this.links = createLinks(counts.socket, counts.request)
+    this.counters = counterSlots(counts.socket + counts.request, COUNTER_WORDS)
+    this.bans = createBanRings(counts.socket + counts.request)
+    this.banLog = new BanLog(this.bans, log)
+    this.reader = udpReader({
+      slots: this.counters,
+      socketWorkers: counts.socket,
+      swarms: process.swarms,
+      census: process.census,
+      links: this.links,
+      receiveDrops: this.listening.receiveDrops,
+      interval: () => this.inForce.statistics.interval,
+    })
+    this.figures = udpFigures(this.reader)
+  }
+
+  get summary(): string {
+    const { socket, request } = this.counts
+    const sockets = counted(socket, 'socket worker')
+    return request === 0 ? sockets : `${sockets}, ${counted(request, 'request worker')}`
+  }
+
+  async startWorkers(): Promise<void> {
+    const { socket, request } = this.counts
+    const requests = Array.from({ length: request }, (_, index) => this.requestWorker(index))
+    const sockets = Array.from({ length: socket }, (_, index) => this.socketWorker(index))
+    await Promise.all([
+      ...requests.map((data) => this.workers.start<RequestWorkerData>(data, [data.updates.port])),
+      ...sockets.map((data) =>
+        this.workers.start<SocketWorkerData>(data, [data.updates.port], () =>
+          this.listening.close(data.index),
+        ),
+      ),
+    ])
+  }
+
+  begin(): void {
+    this.listening.begin()
+    this.reader.start(({ counts, at }) => {
+      this.banLog.look(counts.get('bans') ?? 0, at, this.inForce)
+    })
+  }
+
+  end(): void {
+    this.reader.stop()
+  }
+
+  troubles(): readonly TroubleSource[] {
+    return udpTroubles(
+      () => this.reader.latest,
+      () => this.inForce,
+    )
+  }
+
+  sendAccessList(accessList: AccessListData): void {
+    for (const worker of this.updates) worker.send({ accessList })
+  }
+
+  configure(config: UdpConfig, paths: ReadonlySet<string>): void {
+    this.inForce = config
+    for (const worker of this.updates) worker.send({ settings: workerSettings(config) })
+    const { socket_recv_buffer_size } = config.network
+    // The sockets of a worker that has stopped are closed.
+    if (paths.has('network.socket_recv_buffer_size') && this.process.isServing()) {
+      const warnings = this.listening.setReceiveBuffers(socket_recv_buffer_size)
+      for (const warning of warnings) log.always('warn', warning)
+    }
+  }
+
+  private updateSource(): UpdateSource {
+    const sender = new UpdateSender<UdpUpdate>()
+    this.updates.push(sender)
+    return sender.source
+  }
+
+  private socketWorker(index: number): OwnStart<SocketWorkerData> {
+    const { protocol, network } = this.config
+    return {
+      role: 'socket',
+      index,
+      workers: this.counts.socket,
+      links: this.counts.request === 0 ? null : this.links.socketWorkers[index],
+      sockets: this.listening.sockets[index],
+      batchPackets: Math.min(network.poll_event_capacity, MAX_BATCH_PACKETS),
+      swarms: this.process.swarms,
+      countDownloads: protocol.count_downloads,
+      ...workerSettings(this.config),
+      secret: this.process.secret,
+      limits: this.limits,
+      bans: this.bans[index],
+      clients: this.process.clientSample,
+      accessList: this.process.accessList(),
+      updates: this.updateSource(),
+      counters: this.counters,
+    }
+  }
+
+  private requestWorker(index: number): OwnStart<RequestWorkerData> {
+    const { handlers, protocol, cleaning, source_limits } = this.config
+    return {
+      role: 'request',
+      index,
+      workers: this.counts.request,
+      links: this.links.requestWorkers[index],
+      limits: this.limits,
+      rates: sourceRates(source_limits),
+      bans: this.bans[this.counts.socket + index],
+      clients: this.process.clientSample,
+      maxRequests: handlers.max_requests_per_iter,
+      waitMicroseconds: handlers.channel_recv_timeout_microseconds,
+      swarms: this.process.swarms,
+      alone: !this.process.walksThroughSwarms,
+      countDownloads: protocol.count_downloads,
+      announceInterval: protocol.peer_announce_interval,
+      intervalJitter: protocol.interval_jitter,
+      cleaningInterval: cleaning.interval,
+      maxPeerAge: cleaning.max_peer_age,
+      accessList: this.process.accessList(),
+      updates: this.updateSource(),
+      counters: this.counters,
+      countersSlot: this.counts.socket + index,
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// What the tracker reads of UDP's workers once a second, beside what it reads of every protocol's: packets
+// that the system dropped, how full channels are. Made by main.ts. Owns nothing.
+import type { Census } from '../../census/census.ts'
+import { ringFill } from '../../channel/ring.ts'
+import { WrappingTotal } from '../../metrics/counters.ts'
+import type { SwarmBuffers } from '../../swarm/memory.ts'
+import { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import type { Links, SocketLinks } from '../pipeline/links.ts'
+import { COUNTERS, HISTOGRAMS, type UdpNames } from '../worker/counters.ts'
+import { statisticsFigures, statisticsText } from './statistics.ts'
+
+export interface UdpSources {
+  readonly slots: SharedArrayBuffer
+  readonly socketWorkers: number
+  readonly swarms: SwarmBuffers
+  readonly census: Census | null
+  readonly links: Links
+  /** Of all sockets, since they were opened: a sum of counts that wrap. */
+  readonly receiveDrops: () => number
+  readonly interval: () => number
+}
+
+export function udpReader(sources: UdpSources): StatisticsReader<UdpNames> {
+  const { socketWorkers, links, receiveDrops, ...shared } = sources
+  const drops = new WrappingTotal()
+  const fill = (rings: (links: SocketLinks) => readonly SharedArrayBuffer[]) =>
+    Math.max(0, ...links.socketWorkers.flatMap(rings).map(ringFill))
+  return new StatisticsReader<UdpNames>({
+    ...shared,
+    counters: COUNTERS,
+    histograms: HISTOGRAMS,
+    workers: socketWorkers,
+    asked: COUNTERS.filter((name) => name.startsWith('requests_')),
+    totals: () => ({ receiveDrops: drops.take(receiveDrops()) }),
+    gauges: () => ({
+      requestFill: fill(({ requests }) => requests),
+      responseFill: fill(({ responses }) => responses),
+    }),
+    text: statisticsText,
+    figures: statisticsFigures,
+  })
+}

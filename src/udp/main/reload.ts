@@ -1,0 +1,41 @@
+// Which settings of UDP can change while a tracker runs, and in what form workers get them. Used by
+// main.ts. Owns nothing.
+import { liveSettings } from '../../tracker/live-settings.ts'
+import type { UdpConfig } from '../settings/config.ts'
+import { sourceRates } from '../settings/source-limit-settings.ts'
+import type { WorkerSettings } from '../worker/worker-updates.ts'
+
+export const LIVE_SETTINGS = liveSettings<UdpConfig>(
+  [
+    'protocol.max_scrape_torrents',
+    'protocol.max_response_peers',
+    'protocol.invalid_connection_id',
+    'cleaning.max_connection_age',
+    'source_limits.connects_per_second',
+    'source_limits.requests_per_second',
+    'source_limits.sustained_requests_per_second',
+    'source_limits.new_torrents_per_second',
+    'source_limits.peers_per_torrent',
+    'source_limits.ban_seconds',
+  ],
+  {
+    // What the system's own default is, cannot be asked for.
+    'network.socket_recv_buffer_size': (_, { network }) => network.socket_recv_buffer_size > 0,
+  },
+)
+
+export function workerSettings({ protocol, cleaning, source_limits }: UdpConfig): WorkerSettings {
+  return {
+    requests: {
+      maxScrapeTorrents: protocol.max_scrape_torrents,
+      maxResponsePeers: protocol.max_response_peers,
+      announceInterval: protocol.peer_announce_interval,
+      intervalJitter: protocol.interval_jitter,
+      answerInvalidId: protocol.invalid_connection_id === 'error',
+    },
+    rates: sourceRates(source_limits),
+    maxConnectionAge: cleaning.max_connection_age,
+    cleaningInterval: cleaning.interval,
+    maxPeerAge: cleaning.max_peer_age,
+  }
+}

@@ -1,0 +1,111 @@
+// The table of [statistics] interval: what was done since the table before it, per second and address
+// family, and what there is now. Called by reader.ts. Owns nothing.
+
+import { clientsText } from '../../census/view.ts'
+import { countOf } from '../../metrics/histogram.ts'
+import { grouped, textTable } from '../../metrics/text-table.ts'
+import type { Interval } from '../../tracker/statistics-reader.ts'
+import {
+  countRate,
+  presentFigures,
+  servedText,
+  sharedFigures,
+  titleText,
+  turnedUp,
+} from '../../tracker/statistics-text.ts'
+import type { UdpNames } from '../worker/counters.ts'
+import { COUNTER_LIST, COUNTERS, type CounterName, type FamilyCounter } from '../worker/counters.ts'
+
+type Family = 'ipv4' | 'ipv6'
+
+const HEAD = [
+  '',
+  'connect',
+  'announce',
+  'scrape',
+  'error',
+  'bytes',
+  'torrents',
+  'seeders',
+  'leechers',
+]
+const REQUESTS: readonly (FamilyCounter | null)[] = [
+  'requests_connect',
+  'requests_announce',
+  'requests_scrape',
+  null,
+  'received_bytes',
+]
+const RESPONSES: readonly FamilyCounter[] = [
+  'responses_connect',
+  'responses_announce',
+  'responses_scrape',
+  'responses_error',
+  'sent_bytes',
+]
+
+export function statisticsText(interval: Interval<UdpNames>, until: Date): string {
+  const rows = [
+    HEAD,
+    ...familyRows(interval, 'ipv4', 'IPv4'),
+    ...familyRows(interval, 'ipv6', 'IPv6'),
+  ]
+  const rejects = turnedUp(interval, COUNTER_LIST.ofMetric('rejected'), (name) =>
+    name.slice('rejected_'.length),
+  )
+  return (
+    titleText(interval.seconds, until) +
+    textTable(rows) +
+    rejects +
+    clientsText(interval.clients) +
+    `${remarks(interval)}\n`
+  )
+}
+
+/** The same for programs. */
+export function statisticsFigures(interval: Interval<UdpNames>): object {
+  const { histograms, totals, swarms } = interval
+  return {
+    ...sharedFigures(interval, COUNTERS),
+    batches: countOf(histograms.batch_size),
+    batched_packets: histograms.batch_size.sum,
+    receive_drops: totals.receiveDrops,
+    lock_sleeps: totals.lockSleeps,
+    now: { ipv4: presentFigures(swarms.ipv4), ipv6: presentFigures(swarms.ipv6) },
+  }
+}
+
+function familyRows(interval: Interval<UdpNames>, family: Family, title: string): string[][] {
+  const { torrents, seeders, leechers } = interval.swarms[family]
+  const row = (names: readonly (FamilyCounter | null)[]) =>
+    names.map((name) => (name === null ? '' : countRate(interval, `${name}_${family}`)))
+  return [
+    [`${title} requests/s`, ...row(REQUESTS)],
+    [`${title} responses/s`, ...row(RESPONSES), ...[torrents, seeders, leechers].map(grouped)],
+  ]
+}
+
+function remarks({ counts, histograms, totals }: Interval<UdpNames>): string {
+  const { lockWaits, lockSleeps, receiveDrops } = totals
+  const { response_time, batch_size } = histograms
+  const served = servedText(response_time, 'packets per batch', batch_size)
+  const slept = lockSleeps === 0 ? '' : ` (${lockSleeps} long)`
+  return (
+    `${served === '' ? '' : `${served}; `}${channels(counts)}receive drops ${receiveDrops}, ` +
+    `send failures ${counts.get('send_failures') ?? 0}, waits for another worker ${lockWaits}${slept}`
+  )
+}
+
+/** What became of requests between socket workers and request workers; '' where nothing has to. */
+function channels(counts: ReadonlyMap<CounterName, number>): string {
+  const of = (name: CounterName) => counts.get(name) ?? 0
+  const entries = [
+    ['dropped requests', of('dropped_requests')],
+    ['dropped responses', of('dropped_responses')],
+    ['dropped scrapes', of('dropped_scrapes')],
+    ['ring waits', of('response_waits')],
+    ['wakes', of('request_wakes') + of('response_wakes')],
+  ] as const
+  if (entries.every(([, count]) => count === 0)) return ''
+  return `channels: ${entries.map(([name, count]) => `${name} ${count}`).join(', ')}; `
+}

@@ -1,0 +1,118 @@
+// What can go wrong in a UDP tracker that its figures show: packets lost before, inside and behind it, full
+// swarms, workers without a moment to spare. Made by main.ts, of what reader.ts reads. Owns nothing.
+
+import { totalOf } from '../../metrics/counter-list.ts'
+import { Growth, lossSource } from '../../process/losses.ts'
+import type { Trouble, TroubleSource } from '../../process/troubles.ts'
+import { fullSources } from '../../tracker/limits.ts'
+import type { Reading } from '../../tracker/statistics-reader.ts'
+import type { UdpConfig } from '../settings/config.ts'
+import { MAX_BATCH_PACKETS } from '../wire/layout.ts'
+import type { UdpNames } from '../worker/counters.ts'
+import { FAMILY_COUNTERS, type FamilyCounter, type WorkerCounter } from '../worker/counters.ts'
+
+/** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
+const LOSS_FROM = 0.001
+/** Of what a worker takes at once: half of it, on average, means that packets wait for the worker. */
+const BUSY_PACKETS = MAX_BATCH_PACKETS / 2
+/** Per minute: fewer are a burst, such as the last one of a load test that has just ended. */
+const BUSY_BATCHES_MIN = 1000
+
+const REQUESTS = FAMILY_COUNTERS.filter((name) => name.startsWith('requests_'))
+const RESPONSES = FAMILY_COUNTERS.filter((name) => name.startsWith('responses_'))
+
+/** `reading`: the newest; `config`: what is in force. */
+export function udpTroubles(
+  reading: () => Reading<UdpNames>,
+  config: () => UdpConfig,
+): TroubleSource[] {
+  const of = (...names: (FamilyCounter | WorkerCounter)[]) => totalOf(reading().counts, ...names)
+  const load = new Load(reading)
+  return [
+    { name: 'workers_busy', look: () => load.look(config()) },
+    lossSource({
+      name: 'receive_drops',
+      lost: () => reading().totals.receiveDrops,
+      all: () => reading().histograms.batch_size.sum + reading().totals.receiveDrops,
+      from: LOSS_FROM,
+      what: 'packet',
+      text: (figure, when) => `The system dropped ${figure} ${when} before the tracker saw them.`,
+      remedy: () => (load.isBusy ? moreWorkers(config()) : largerBuffer(config())),
+    }),
+    lossSource({
+      name: 'send_failures',
+      lost: () => of('send_failures'),
+      all: () => of(...RESPONSES),
+      from: LOSS_FROM,
+      what: 'response',
+      text: (figure, when) => `The system did not take ${figure} ${when}.`,
+      remedy: () =>
+        'Look whether the network device keeps up (ip -s link) and has its routes (ip route).',
+    }),
+    lossSource({
+      name: 'channel_dropped',
+      lost: () => of(...DROPPED),
+      all: () => of(...REQUESTS),
+      from: LOSS_FROM,
+      what: 'request',
+      text: (figure, when) =>
+        `Request workers did not keep up, so ${figure} ${when} got no answer.`,
+      remedy: () =>
+        `Raise request_workers (${config().request_workers}) if there are cores, or set it to 0.`,
+    }),
+    ...fullSources({
+      announces: () => of('requests_announce'),
+      torrentsFull: () => of('rejected_torrents_full'),
+      peersFull: () => of('rejected_peers_full'),
+      torrentsRationed: () => of('rejected_torrent_ration'),
+      peersRationed: () => of('rejected_peer_ration'),
+      limits: () => config().limits,
+    }),
+  ]
+}
+
+const DROPPED: readonly WorkerCounter[] = [
+  'dropped_requests',
+  'dropped_responses',
+  'dropped_scrapes',
+]
+
+/** How many packets workers find waiting, over the last minute. */
+class Load {
+  isBusy = false
+  private readonly reading: () => Reading<UdpNames>
+  private readonly packets = new Growth()
+  private readonly batches = new Growth()
+
+  constructor(reading: () => Reading<UdpNames>) {
+    this.reading = reading
+  }
+
+  look(config: UdpConfig): Trouble | null {
+    const { counts, sum } = this.reading().histograms.batch_size
+    const packets = this.packets.since(sum)
+    const batches = this.batches.since(counts.reduce((all, count) => all + count, 0))
+    const atOnce = packets / Math.max(1, batches)
+    this.isBusy = batches >= BUSY_BATCHES_MIN && atOnce > BUSY_PACKETS
+    if (!this.isBusy) return null
+    return {
+      severity: 'attention',
+      text: `Workers found ${Math.round(atOnce)} packets waiting each time in the last minute: they are at their limit.`,
+      remedy: moreWorkers(config),
+    }
+  }
+}
+
+function moreWorkers({ socket_workers }: UdpConfig): string {
+  return (
+    `Raise socket_workers (${socket_workers}) up to the number of cores less one, and give the tracker ` +
+    'cores of its own.'
+  )
+}
+
+function largerBuffer({ network }: UdpConfig): string {
+  return (
+    `They came in bursts: raise [network] socket_recv_buffer_size (${network.socket_recv_buffer_size}) ` +
+    'and, for it, net.core.rmem_max.'
+  )
+}

@@ -1,0 +1,94 @@
+// What UDP shows the operator: its counters as metric families, and the page's charts and tables. Used by
+// main.ts. Owns nothing.
+
+import { counterFamily, gaugeFamily } from '../../metrics/families.ts'
+import type { ChartSpec } from '../../operations/view.ts'
+import {
+  counterTables,
+  lostChart,
+  peersChart,
+  quantileChart,
+  responseTimeChart,
+  trafficChart,
+} from '../../tracker/charts.ts'
+import {
+  histogramFamily,
+  lockFamilies,
+  swarmFamilies,
+  timeFamily,
+  workerFamily,
+} from '../../tracker/figures.ts'
+import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import type { ProtocolFigures } from '../../tracker/view.ts'
+import type { UdpNames } from '../worker/counters.ts'
+import { COUNTER_LIST } from '../worker/counters.ts'
+
+const PREFIX = 'tracker_udp'
+const WORKER_REQUESTS = `${PREFIX}_worker_requests_total`
+const RECEIVE_DROPS = `${PREFIX}_receive_drops_total`
+const RESPONSE_TIME = `${PREFIX}_response_time_seconds`
+const BATCH_PACKETS = `${PREFIX}_batch_packets`
+const IP_VERSIONS = ['4', '6'] as const
+
+export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures {
+  const families = () => {
+    const { counts, totals, gauges, histograms, swarms, workers } = reader.read()
+    return [
+      ...COUNTER_LIST.families(PREFIX, counts),
+      counterFamily(
+        RECEIVE_DROPS,
+        'Packets that the system dropped before the tracker saw them, as a full receive buffer does.',
+        [[{}, totals.receiveDrops]],
+      ),
+      workerFamily(WORKER_REQUESTS, 'Valid requests by socket worker.', workers),
+      timeFamily(
+        RESPONSE_TIME,
+        'From before a packet was received until its response was sent.',
+        histograms.response_time,
+      ),
+      histogramFamily(BATCH_PACKETS, 'Packets that were received at once.', histograms.batch_size),
+      ...lockFamilies(PREFIX, totals),
+      // Between socket workers and request workers; 0 without the latter.
+      gaugeFamily(`${PREFIX}_channel_fill_ratio`, 'The fullest channel, from 0 to 1.', [
+        [{ direction: 'requests' }, gauges.requestFill],
+        [{ direction: 'responses' }, gauges.responseFill],
+      ]),
+      ...swarmFamilies(
+        PREFIX,
+        IP_VERSIONS.map((ip_version) => [{ ip_version }, swarms[`ipv${ip_version}`]]),
+      ),
+    ]
+  }
+  return {
+    families,
+    charts: CHARTS,
+    breakdowns: counterTables(COUNTER_LIST, PREFIX, WORKER_REQUESTS),
+  }
+}
+
+const CHARTS: readonly ChartSpec[] = [
+  {
+    title: 'Requests',
+    unit: 'per second',
+    series: ['connect', 'announce', 'scrape'].map((type) => {
+      return { title: type, metric: `${PREFIX}_requests_total`, labels: { type }, show: 'rate' }
+    }),
+  },
+  responseTimeChart(RESPONSE_TIME),
+  {
+    title: 'Torrents',
+    unit: 'count',
+    series: IP_VERSIONS.map((ip_version) => {
+      const metric = `${PREFIX}_torrents`
+      return { title: `IPv${ip_version}`, metric, labels: { ip_version }, show: 'value' }
+    }),
+  },
+  peersChart(PREFIX),
+  lostChart(COUNTER_LIST, PREFIX, {
+    title: 'receive buffer full',
+    metric: RECEIVE_DROPS,
+    show: 'rate',
+  }),
+  trafficChart(PREFIX),
+  quantileChart('Packets per batch', 'count', BATCH_PACKETS, [0.5, 0.99]),
+]

@@ -1,0 +1,100 @@
+// The settings section [source_limits]: what one source may ask for. Used by config.ts and main.ts, which
+// makes the memory for the workers from it. The deed is done in source-limits.ts.
+import { randomFillSync } from 'node:crypto'
+import { type ConfigOf, section } from '../../config/schema.ts'
+import { integer, seconds } from '../../config/setting.ts'
+import {
+  SOURCE_LIMIT_BYTES,
+  type SourceLimitData,
+  type SourceRates,
+} from '../worker/source-limits.ts'
+
+// Costs are in 2^18ths of a second: above this they would be too coarse.
+const RATE_MAX = 100_000
+const SUSTAINED_RATE_MAX = 10_000 // Of these in 2^16ths.
+const BAN_SEC_MAX = 3600
+const PEERS_MAX = 65_535
+
+export const sourceLimitSettings = section(
+  `What one source may ask for, so that no single one can use the tracker up. Packets from this machine
+  (127.0.0.0/8, ::1) are never limited.`,
+  {
+    connects_per_second: integer(
+      2000,
+      { min: 0, max: RATE_MAX },
+      `Answer at most this many connects per second to one network, which is an IPv4 /24 or an IPv6 /56.
+      0 = no limit. Up to ten times as many at once are answered after a pause.
+
+      The senders of connects can be forged, so this bounds what can be sent to a network that never
+      asked; a forger can use up the share of a network, but ban nobody. 100,000 households behind one
+      such network of a carrier, with one torrent here each, send 110 per second.`,
+    ),
+    requests_per_second: integer(
+      3000,
+      { min: 0, max: RATE_MAX },
+      `Answer at most this many announces and scrapes per second to one address, which is an IPv4 address
+      or an IPv6 /64. 0 = no limit. Up to ten times as many at once are answered after a pause.
+
+      A client with 10,000 torrents sends 11 per second, and 10,000 at once when it starts. Only requests
+      with a valid connection id count. An IPv6 /48 may send four times as many.`,
+    ),
+    sustained_requests_per_second: integer(
+      300,
+      { min: 0, max: SUSTAINED_RATE_MAX },
+      `Answer at most this many announces and scrapes per second to one address in the long run. 0 = no
+      limit. What twenty minutes allow may come at any pace, as far as requests_per_second lets it.
+
+      A client with 100,000 torrents that also scrapes each of them twice an hour sends 167 per second,
+      2,000 users of a VPN behind one address with 50 torrents each 111, and 128 subscribers behind one of
+      a carrier 7. An IPv6 /48 may send four times as many.`,
+    ),
+    new_torrents_per_second: integer(
+      500,
+      { min: 0, max: RATE_MAX },
+      `Let one address bring at most this many torrents per second that the tracker does not know. 0 = no
+      limit. Up to sixty times as many at once are accepted after a pause.
+
+      Beyond, such announces get an error. Torrents that somebody is in are not affected. An IPv6 /48 may
+      bring four times as many.`,
+    ),
+    peers_per_torrent: integer(
+      32,
+      { min: 0, max: PEERS_MAX },
+      `Keep at most this many peers of one address, which is an IPv4 address or an IPv6 /64, in one torrent.
+      0 = no limit. Further ones are answered as usual, but nobody is told of them.
+
+      Without a limit one address can announce 65,535 ports, and others are given hardly any but its
+      peers. 128 subscribers of a carrier behind one address reach 32 when every fourth is in the same
+      torrent, and 2,000 users of a VPN in a torrent that one peer in 60 is in. The count is exact up to some
+      200 seeders and as many leechers; in larger torrents chance lets an address have up to 2 % of the
+      torrent more.`,
+    ),
+    ban_seconds: seconds(
+      60,
+      { min: 0, max: BAN_SEC_MAX },
+      `Do not answer an address for this long (seconds) that goes on to exceed its requests or new torrents:
+      ten seconds at twice what it may. 0 bans nobody.
+
+      Only what an address does with its own connection id counts, so nobody can have another one banned.
+      Its connects are still answered.`,
+    ),
+  },
+)
+
+type SourceLimitConfig = ConfigOf<{ source_limits: typeof sourceLimitSettings }>['source_limits']
+
+export function sourceRates(config: SourceLimitConfig): SourceRates {
+  return {
+    connects: config.connects_per_second,
+    requests: config.requests_per_second,
+    sustainedRequests: config.sustained_requests_per_second,
+    newTorrents: config.new_torrents_per_second,
+    banSeconds: config.ban_seconds,
+  }
+}
+
+/** Memory for all workers; also when nothing is limited, which may change. It is spent as it is touched. */
+export function createSourceLimits(): SourceLimitData {
+  const [key0, key1] = randomFillSync(new Int32Array(2))
+  return { words: new SharedArrayBuffer(SOURCE_LIMIT_BYTES), key0, key1 }
+}

@@ -1,0 +1,159 @@
+// What a UDP worker counts and measures, and where it stands in the worker's slot. How the counts get to
+// the main thread: src/metrics/counters.ts. What they are for, and where they are shown: here alone.
+//
+//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no
+//  family │ RESPONSE_TIME… │ BATCH_SIZE…
+import {
+  CounterList,
+  counter,
+  labelled,
+  type NamesOf,
+  named,
+  type Stored,
+} from '../../metrics/counter-list.ts'
+import { slotWords } from '../../metrics/counters.ts'
+import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
+
+const BY_FAMILY = [
+  labelled('requests', 'type', 'Valid requests by type.', ['connect', 'announce', 'scrape']),
+  labelled('responses', 'type', 'Responses by type.', ['connect', 'announce', 'scrape', 'error'], {
+    table: 'Responses',
+  }),
+  labelled(
+    'rejected',
+    'reason',
+    'Packets that were refused, by reason.',
+    [
+      'source_port',
+      'too_short',
+      'protocol_id',
+      'action',
+      'connection_id',
+      'port',
+      'no_info_hash',
+      'torrents_full',
+      'peers_full',
+      'not_allowed',
+      'connect_rate',
+      'request_rate',
+      'new_torrent_rate',
+      'banned',
+      'peers_per_address',
+      'torrent_ration',
+      'peer_ration',
+      'sustained_rate',
+      'network_rate',
+    ],
+    { table: 'Refused packets', nonZero: true, lost: 'refused' },
+  ),
+  counter('received_bytes', 'Payload received.'),
+  counter('sent_bytes', 'Payload sent.'),
+]
+
+const OF_WORKERS = [
+  counter('send_failures', 'Responses that the system did not take.', { lost: 'not sent' }),
+  counter('bans', 'Bans of addresses that went on to exceed their limits.'),
+  named(
+    'channel_dropped',
+    'what',
+    'What found a channel between workers full: clients ask again.',
+    { requests: 'dropped_requests', responses: 'dropped_responses', scrapes: 'dropped_scrapes' },
+    { lost: 'lost between workers' },
+  ),
+  {
+    ...counter('response_waits', 'Times that a request worker waited for room on the way back.'),
+    metric: 'channel_waits',
+  },
+  named('channel_wakes', 'role', 'Times that a sleeping worker was woken.', {
+    request: 'request_wakes',
+    socket: 'response_wakes',
+  }),
+]
+
+export type FamilyCounter = NamesOf<typeof BY_FAMILY>
+export type WorkerCounter = NamesOf<typeof OF_WORKERS>
+export type CounterName = Stored<FamilyCounter, WorkerCounter>
+
+export const COUNTER_LIST = new CounterList<FamilyCounter, WorkerCounter>(BY_FAMILY, OF_WORKERS)
+/** Counted per address family, in this order in memory. Names are those of the statistics. */
+export const FAMILY_COUNTERS = COUNTER_LIST.ofFamilies
+/** All counters, in their order in memory. */
+export const COUNTERS = COUNTER_LIST.stored
+
+// Their places as numbers, for the hot path; a test holds them to the lists above. Add FAMILY_IPV4 or
+// FAMILY_IPV6.
+export const REQUESTS_CONNECT = 0
+export const REQUESTS_ANNOUNCE = 1
+export const REQUESTS_SCRAPE = 2
+export const RESPONSES_CONNECT = 3
+export const RESPONSES_ANNOUNCE = 4
+export const RESPONSES_SCRAPE = 5
+export const RESPONSES_ERROR = 6
+export const REJECTED_SOURCE_PORT = 7
+export const REJECTED_TOO_SHORT = 8
+export const REJECTED_PROTOCOL_ID = 9
+export const REJECTED_ACTION = 10
+export const REJECTED_CONNECTION_ID = 11
+export const REJECTED_PORT = 12
+export const REJECTED_NO_INFO_HASH = 13
+export const REJECTED_TORRENTS_FULL = 14
+export const REJECTED_PEERS_FULL = 15
+export const REJECTED_NOT_ALLOWED = 16
+export const REJECTED_CONNECT_RATE = 17
+export const REJECTED_REQUEST_RATE = 18
+export const REJECTED_NEW_TORRENT_RATE = 19
+export const REJECTED_BANNED = 20
+/** Answered all the same; the peer is not kept. */
+export const REJECTED_PEERS_PER_ADDRESS = 21
+export const REJECTED_TORRENT_RATION = 22
+export const REJECTED_PEER_RATION = 23
+export const REJECTED_SUSTAINED_RATE = 24
+export const REJECTED_NETWORK_RATE = 25
+export const RECEIVED_BYTES = 26
+export const SENT_BYTES = 27
+
+export const FAMILY_IPV4 = 0
+export const FAMILY_IPV6 = 28
+
+// What has no family.
+const WORKER = 2 * FAMILY_IPV6
+export const SEND_FAILURES = WORKER
+/** Addresses that were banned for a while; the same one each time that it begins anew. */
+export const BANS = WORKER + 1
+/** Requests that found the ring to their request worker full. */
+export const DROPPED_REQUESTS = WORKER + 2
+/** Answers that found the ring back full for too long. */
+export const DROPPED_RESPONSES = WORKER + 3
+/** Scrapes over several request workers that found no place to be joined, or lost a part. */
+export const DROPPED_SCRAPES = WORKER + 4
+/** Times that a request worker waited for a full ring back. */
+export const RESPONSE_WAITS = WORKER + 5
+/** Times that a sleeping request worker, or socket worker, was woken. */
+export const REQUEST_WAKES = WORKER + 6
+export const RESPONSE_WAKES = WORKER + 7
+
+/** Nanoseconds from before a packet was received until its answer was sent: 1 µs to 1 s. */
+export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
+/** Packets per batch, per batch. */
+export const BATCH_SIZE_SHAPE = histogramShape(0, 8, 0)
+
+export const HISTOGRAMS = {
+  response_time: RESPONSE_TIME_SHAPE,
+  batch_size: BATCH_SIZE_SHAPE,
+} as const
+
+export const RESPONSE_TIME = WORKER + 8
+export const BATCH_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
+
+/** Words per worker. */
+export const COUNTER_WORDS = slotWords(BATCH_SIZE + histogramCounters(BATCH_SIZE_SHAPE))
+
+/** All that the tracker reads of the workers (tracker/statistics-reader.ts), by name. */
+export interface UdpNames {
+  readonly counter: CounterName
+  readonly histogram: keyof typeof HISTOGRAMS
+  /** Packets that the system dropped because a receive buffer was full. */
+  readonly total: 'receiveDrops'
+  /** The fullest channel of each direction, from 0 to 1. */
+  readonly gauge: 'requestFill' | 'responseFill'
+}

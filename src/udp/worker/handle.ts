@@ -1,0 +1,222 @@
+// Takes one request: connect, announce or scrape. Called by receive.ts for each packet; knows packets
+// and addresses as words in memory, and nothing of sockets.
+//
+// Reads the packet in place, answers what needs no swarm (connects, errors), and hands what is valid to
+// the next stage: respond.ts, which answers at once, or forward.ts, which passes it to another thread.
+import { hashWords } from '../../memory/half-sip-hash.ts'
+import type { ConnectionIds } from '../wire/connection-id.ts'
+import {
+  ANNOUNCE_EVENT,
+  ANNOUNCE_INFO_HASH,
+  ANNOUNCE_LEFT,
+  ANNOUNCE_PORT,
+  ERROR_BYTES_MAX,
+  EVENT_COMPLETED,
+  EVENT_STOPPED,
+  INFO_HASH_BYTES,
+  REQUEST_BYTES_MIN,
+  REQUEST_ID,
+  REQUEST_TRANSACTION,
+  RESPONSE_PEERS_MAX_IPV4,
+  RESPONSE_PEERS_MAX_IPV6,
+  SCRAPE_INFO_HASHES,
+  SCRAPE_MAX_IPV4,
+  SCRAPE_MAX_IPV6,
+} from '../wire/layout.ts'
+import {
+  ANNOUNCE,
+  CONNECT,
+  numWant,
+  parse,
+  SCRAPE,
+  TOO_SHORT,
+  WRONG_PROTOCOL_ID,
+} from '../wire/parse.ts'
+import { familyOf, type Request } from '../wire/request.ts'
+import { type ErrorText, errorText, writeConnect, writeError } from '../wire/serialize.ts'
+import {
+  REJECTED_ACTION,
+  REJECTED_BANNED,
+  REJECTED_CONNECT_RATE,
+  REJECTED_CONNECTION_ID,
+  REJECTED_NETWORK_RATE,
+  REJECTED_NO_INFO_HASH,
+  REJECTED_PORT,
+  REJECTED_PROTOCOL_ID,
+  REJECTED_REQUEST_RATE,
+  REJECTED_SUSTAINED_RATE,
+  REJECTED_TOO_SHORT,
+  REQUESTS_ANNOUNCE,
+  REQUESTS_CONNECT,
+  REQUESTS_SCRAPE,
+  RESPONSES_CONNECT,
+  RESPONSES_ERROR,
+  RESPONSES_SCRAPE,
+} from './counters.ts'
+import type { Requests } from './respond.ts'
+import {
+  ADMITTED,
+  BANNED,
+  type SourceLimits,
+  TOO_MANY_OF_NETWORK,
+  TOO_MANY_SUSTAINED,
+} from './source-limits.ts'
+
+/** The settings that requests are answered by. */
+export interface RequestSettings {
+  readonly maxScrapeTorrents: number
+  readonly maxResponsePeers: number
+  readonly announceInterval: number
+  /** Percent. */
+  readonly intervalJitter: number
+  /** Answer an invalid connection id with an error no longer than its request. */
+  readonly answerInvalidId: boolean
+}
+
+const ERROR_CONNECTION_ID = errorText('Connection ID invalid or expired')
+const ERROR_PORT = errorText('Port must not be 0')
+const ERROR_NO_INFO_HASH = errorText('No info hash: full scrapes are not allowed')
+
+/** What the torrent tables hash info hashes with. */
+export interface HashKeys {
+  readonly key0: number
+  readonly key1: number
+}
+
+export class Handler {
+  readonly counts: Int32Array
+  private readonly limits: SourceLimits | null
+  private readonly requests: Requests
+  private readonly ids: ConnectionIds
+  private readonly key0: number
+  private readonly key1: number
+  private peersMaxIPv4 = 0
+  private peersMaxIPv6 = 0
+  private scrapeMaxIPv4 = 0
+  private scrapeMaxIPv6 = 0
+  private answerInvalidId = false
+
+  constructor(
+    requests: Requests,
+    ids: ConnectionIds,
+    keys: HashKeys,
+    settings: RequestSettings,
+    counts: Int32Array,
+    limits: SourceLimits | null = null,
+  ) {
+    this.limits = limits
+    this.requests = requests
+    this.ids = ids
+    this.key0 = keys.key0
+    this.key1 = keys.key1
+    this.counts = counts
+    this.configure(settings)
+  }
+
+  /** Also while it is at work. */
+  configure(settings: RequestSettings): void {
+    this.peersMaxIPv4 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV4)
+    this.peersMaxIPv6 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV6)
+    this.scrapeMaxIPv4 = Math.min(settings.maxScrapeTorrents, SCRAPE_MAX_IPV4)
+    this.scrapeMaxIPv6 = Math.min(settings.maxScrapeTorrents, SCRAPE_MAX_IPV6)
+    this.answerInvalidId = settings.answerInvalidId
+  }
+
+  /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
+  setTime(now: number): void {
+    this.ids.setTime(now)
+    this.requests.setTime(now)
+    this.limits?.setTime(now)
+  }
+
+  // HOT: no allocation below this line.
+
+  /** Writes the answer to a request, and returns its size in bytes, 0 for none. */
+  handle(request: Request): number {
+    const { words, at, peer } = request
+    request.family = familyOf(peer.ipv4)
+    const kind = parse(words, at, request.bytes)
+    if (kind > SCRAPE) return this.reject(request, kind)
+    request.transaction = words[at + REQUEST_TRANSACTION]
+    if (kind === CONNECT) return this.connect(request)
+    if (!this.ids.verify(words[at + REQUEST_ID], words[at + REQUEST_ID + 1], peer)) {
+      this.counts[request.family + REJECTED_CONNECTION_ID]++
+      if (!this.answerInvalidId) return 0
+      return this.error(request, ERROR_CONNECTION_ID, request.bytes)
+    }
+    if (this.limits !== null && this.isOver(request, this.limits.request(peer))) return 0
+    return kind === ANNOUNCE ? this.announce(request) : this.scrape(request)
+  }
+
+  private connect({ family, peer, out, to, transaction }: Request): number {
+    this.counts[family + REQUESTS_CONNECT]++
+    if (this.limits !== null && !this.limits.connect(peer)) {
+      this.counts[family + REJECTED_CONNECT_RATE]++
+      return 0
+    }
+    this.counts[family + RESPONSES_CONNECT]++
+    this.ids.issue(peer)
+    return writeConnect(out, to, transaction, this.ids.id0, this.ids.id1)
+  }
+
+  /** No answer: an error would be one more packet for a source that has too many already. */
+  private isOver({ family }: Request, status: number): boolean {
+    if (status === ADMITTED) return false
+    let reason = REJECTED_REQUEST_RATE
+    if (status === BANNED) reason = REJECTED_BANNED
+    else if (status === TOO_MANY_SUSTAINED) reason = REJECTED_SUSTAINED_RATE
+    else if (status === TOO_MANY_OF_NETWORK) reason = REJECTED_NETWORK_RATE
+    this.counts[family + reason]++
+    return true
+  }
+
+  private reject({ family }: Request, kind: number): number {
+    if (kind === TOO_SHORT) this.counts[family + REJECTED_TOO_SHORT]++
+    else if (kind === WRONG_PROTOCOL_ID) this.counts[family + REJECTED_PROTOCOL_ID]++
+    else this.counts[family + REJECTED_ACTION]++
+    return 0
+  }
+
+  private announce(request: Request): number {
+    const { words, at, family, announce } = request
+    this.counts[family + REQUESTS_ANNOUNCE]++
+    const port = words[at + ANNOUNCE_PORT] & 0xffff
+    if (port === 0) {
+      this.counts[family + REJECTED_PORT]++
+      return this.error(request, ERROR_PORT, ERROR_BYTES_MAX)
+    }
+    const { peer } = announce
+    const infoHash = at + ANNOUNCE_INFO_HASH
+    const event = words[at + ANNOUNCE_EVENT]
+    peer.port = port
+    announce.source = words
+    announce.infoHash = infoHash
+    announce.hash = hashWords(words, infoHash, INFO_HASH_BYTES / 4, this.key0, this.key1)
+    announce.seeder = (words[at + ANNOUNCE_LEFT] | words[at + ANNOUNCE_LEFT + 1]) === 0
+    announce.completed = event === EVENT_COMPLETED
+    announce.stopped = event === EVENT_STOPPED
+    announce.wanted = numWant(words, at, peer.ipv4 ? this.peersMaxIPv4 : this.peersMaxIPv6)
+    return this.requests.announce(request)
+  }
+
+  private scrape(request: Request): number {
+    const { at, family, peer } = request
+    this.counts[family + REQUESTS_SCRAPE]++
+    const count = ((request.bytes - REQUEST_BYTES_MIN) / INFO_HASH_BYTES) | 0
+    if (count === 0) {
+      this.counts[family + REJECTED_NO_INFO_HASH]++
+      return this.error(request, ERROR_NO_INFO_HASH, ERROR_BYTES_MAX)
+    }
+    const max = peer.ipv4 ? this.scrapeMaxIPv4 : this.scrapeMaxIPv6
+    request.infoHashes = at + SCRAPE_INFO_HASHES
+    request.infoHashCount = count > max ? max : count
+    const size = this.requests.scrape(request)
+    if (size !== 0) this.counts[family + RESPONSES_SCRAPE]++
+    return size
+  }
+
+  private error({ family, out, to, transaction }: Request, text: ErrorText, max: number): number {
+    this.counts[family + RESPONSES_ERROR]++
+    return writeError(out, to, transaction, text, max)
+  }
+}

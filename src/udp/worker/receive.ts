@@ -1,0 +1,75 @@
+// Takes a batch of packets from a socket, has each handled, and sends the answers.
+// Called in a loop by socket-worker.ts, once per turn and socket.
+
+import { AF_INET, FAMILY_MASK, NAME_WORDS } from '../../os/message.ts'
+import type { PacketBatch } from '../../os/packet-batch.ts'
+import type { Peer } from '../../swarm/peers/peer.ts'
+import { familyOf, type Request } from '../wire/request.ts'
+import { RECEIVED_BYTES, REJECTED_SOURCE_PORT, SEND_FAILURES, SENT_BYTES } from './counters.ts'
+import type { Handler } from './handle.ts'
+
+// ::ffff:0:0/96, IPv4 addresses on an IPv6 socket: words 2 and 3 are 0, word 4 is this.
+const MAPPED_WORD = 0xffff0000 | 0
+
+// HOT: no allocation below this line.
+
+/** Serves at most `max` packets; returns how many there were. */
+export function serveBatch(
+  batch: PacketBatch,
+  handler: Handler,
+  request: Request,
+  max: number,
+): number {
+  const received = batch.receive(max)
+  if (received === 0) return 0
+  const counts = handler.counts
+  const { memory } = batch
+  request.words = memory.received
+  request.out = memory.answers
+  for (let i = 0; i < received; i++) {
+    batch.current = i
+    request.at = i * memory.slotWords
+    request.bytes = batch.length(i)
+    request.to = memory.end
+    const answer = answerPacket(batch, handler, request, i * NAME_WORDS)
+    counts[request.family + RECEIVED_BYTES] += request.bytes
+    if (answer !== 0) {
+      batch.queue(i, answer)
+      counts[request.family + SENT_BYTES] += answer
+    }
+    batch.release(i)
+  }
+  counts[SEND_FAILURES] += batch.flush()
+  return received
+}
+
+/** Has the packet of `request`, from the address at `name`, answered; returns the size of the answer, 0 for none. */
+function answerPacket(
+  batch: PacketBatch,
+  handler: Handler,
+  request: Request,
+  name: number,
+): number {
+  const { names } = batch
+  const head = names[name]
+  // Port 0 cannot be answered, and sendmmsg would stop at it.
+  if (head >>> 16 === 0) {
+    request.family = familyOf((head & FAMILY_MASK) === AF_INET)
+    handler.counts[request.family + REJECTED_SOURCE_PORT]++
+    return 0
+  }
+  readSource(request.peer, names, name)
+  return handler.handle(request)
+}
+
+/** Reads whose the socket address at `names[name]` is. */
+export function readSource(peer: Peer, names: Int32Array, name: number): void {
+  if ((names[name] & FAMILY_MASK) === AF_INET) peer.setIPv4(names[name + 1])
+  else if (isMapped(names, name)) peer.setIPv4(names[name + 5])
+  else peer.setWords(names, name + 2)
+}
+
+/** Whether an IPv6 source address stands for an IPv4 one. */
+export function isMapped(names: Int32Array, name: number): boolean {
+  return names[name + 2] === 0 && names[name + 3] === 0 && names[name + 4] === MAPPED_WORD
+}

@@ -1,0 +1,103 @@
+// What a socket worker does besides taking packets, in the two ways to run it. Called by socket-worker.ts
+// once per turn; taking, parsing and checking packets, swarms and responses are the same in both.
+//
+//  inline    packets are answered at once (respond.ts); the worker cleans its share of the tables
+//  pipeline  valid requests go to request workers (forward.ts), answers come back (deliver.ts)
+import type { Inbox } from '../../channel/inbox.ts'
+import { clearEvent } from '../../os/event-fd.ts'
+import type { PacketBatch } from '../../os/packet-batch.ts'
+import type { Poll } from '../../os/poll.ts'
+import type { Cleaner } from '../../swarm/walks/cleaner.ts'
+import { type Deliverer, lastTimeStamp } from '../pipeline/deliver.ts'
+import type { Forwarder } from '../pipeline/forward.ts'
+
+/** How long a worker without work sleeps at a time, so that it notices stop and time, */
+const POLL_MILLISECONDS = 200
+/** and between two slices of a cleaning, in which other workers get at the table. */
+const CLEANING_PAUSE_MILLISECONDS = 1
+
+export interface Schedule {
+  /** Before a batch of socket number `socket` is handled. */
+  begin(batch: PacketBatch, socket: number): void
+  /** How many packets of that batch get their answer later. */
+  deferred(): number
+  /** After a batch of each socket. */
+  work(now: number): void
+  /** When there was no packet: waits for one, unless there is something else to do. */
+  rest(): void
+}
+
+export class InlineSchedule implements Schedule {
+  private readonly poll: Poll
+  private readonly cleaner: Cleaner
+  private cleaning = false
+
+  constructor(poll: Poll, cleaner: Cleaner) {
+    this.poll = poll
+    this.cleaner = cleaner
+  }
+
+  // HOT: no allocation below this line.
+
+  begin(): void {}
+
+  deferred(): number {
+    return 0
+  }
+
+  work(now: number): void {
+    this.cleaning = this.cleaner.step(now)
+  }
+
+  rest(): void {
+    this.poll.wait(this.cleaning ? CLEANING_PAUSE_MILLISECONDS : POLL_MILLISECONDS)
+  }
+}
+
+export class PipelineSchedule implements Schedule {
+  private readonly poll: Poll
+  private readonly forwarder: Forwarder
+  private readonly deliverer: Deliverer
+  private readonly inbox: Inbox
+  private readonly event: number
+  private readonly eventIndex: number
+  private delivered = 0
+
+  /** `event` is number `eventIndex` of what `poll` waits for, and wakes this worker for `inbox`. */
+  constructor(
+    poll: Poll,
+    forwarder: Forwarder,
+    deliverer: Deliverer,
+    inbox: Inbox,
+    event: number,
+    eventIndex: number,
+  ) {
+    this.poll = poll
+    this.forwarder = forwarder
+    this.deliverer = deliverer
+    this.inbox = inbox
+    this.event = event
+    this.eventIndex = eventIndex
+  }
+
+  begin(batch: PacketBatch, socket: number): void {
+    this.forwarder.setBatch(batch, socket, lastTimeStamp())
+  }
+
+  deferred(): number {
+    return this.forwarder.passed
+  }
+
+  work(): void {
+    this.forwarder.publish()
+    this.delivered = this.deliverer.deliver()
+  }
+
+  rest(): void {
+    if (this.delivered !== 0 || !this.inbox.maySleep()) return
+    this.poll.wait(POLL_MILLISECONDS)
+    this.inbox.awake()
+    // Also when whoever wrote it did so for an earlier sleep: otherwise poll would not wait again.
+    if (this.poll.isReady(this.eventIndex)) clearEvent(this.event)
+  }
+}

@@ -1,0 +1,247 @@
+// The loop of a socket worker: receive, answer or pass on, send; then what its schedule has to do.
+// Runs in a thread of its own, started by main.ts. Everything it shares with others came in its start
+// message.
+//
+// Packets are taken without waiting as long as there are any. Only when all sockets are empty does
+// the worker sleep, in poll (schedule.ts).
+import type { AccessListData } from '../../access-list/list.ts'
+import { ClientSample, type ClientSampleData } from '../../census/sample.ts'
+import { Inbox } from '../../channel/inbox.ts'
+import { RingReader, RingWriter } from '../../channel/ring.ts'
+import { FutexWaker } from '../../channel/waker.ts'
+import { observe } from '../../metrics/histogram.ts'
+import { clockNanoseconds, clockSeconds, readClock } from '../../os/clock.ts'
+import { PacketBatch, PacketMemory } from '../../os/packet-batch.ts'
+import { Poll } from '../../os/poll.ts'
+import { SendBatch } from '../../os/send-batch.ts'
+import type { UpdateSource } from '../../process/updates.ts'
+import { WorkerUpdates } from '../../process/worker-updates.ts'
+import {
+  mustStop,
+  provokeFault,
+  sayDone,
+  sayReady,
+  type WorkerStart,
+} from '../../process/workers.ts'
+import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
+import { Cleaner } from '../../swarm/walks/cleaner.ts'
+import { BanWriter } from '../main/ban-log.ts'
+import { Deliverer } from '../pipeline/deliver.ts'
+import { Forwarder } from '../pipeline/forward.ts'
+import { ScrapeJoiner } from '../pipeline/join.ts'
+import type { SocketLinks } from '../pipeline/links.ts'
+import { tablesOwnedBy } from '../pipeline/owners.ts'
+import { REQUEST_RECORD_WORDS_MAX } from '../pipeline/record.ts'
+import { ConnectionIds } from '../wire/connection-id.ts'
+import { ANSWER_BYTES_MAX_IPV4, MAX_BATCH_PACKETS, RECEIVE_SLOT_BYTES } from '../wire/layout.ts'
+import { Request } from '../wire/request.ts'
+import {
+  BATCH_SIZE,
+  BATCH_SIZE_SHAPE,
+  COUNTER_WORDS,
+  RESPONSE_TIME,
+  RESPONSE_TIME_SHAPE,
+} from './counters.ts'
+import { Handler, type RequestSettings } from './handle.ts'
+import { serveBatch } from './receive.ts'
+import { Reporter } from './reporter.ts'
+import { type Requests, Responder } from './respond.ts'
+import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
+import { type SourceLimitData, SourceLimits, type SourceRates } from './source-limits.ts'
+import { type UdpUpdate, updateSwarms } from './worker-updates.ts'
+
+/** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
+const TIME_MAX = 0x7fffffff
+
+/** Batches that a worker still serves when it is to stop: some milliseconds. */
+const LAST_TURNS_MAX = 16
+
+export interface SocketWorkerData extends WorkerStart {
+  readonly role: 'socket'
+  readonly workers: number
+  readonly sockets: readonly { fd: number; packetInfo: boolean }[]
+  readonly batchPackets: number
+  readonly swarms: SwarmBuffers
+  readonly countDownloads: boolean
+  readonly requests: RequestSettings
+  readonly secret: Uint8Array
+  readonly limits: SourceLimitData
+  readonly rates: SourceRates
+  readonly bans: SharedArrayBuffer
+  /** Null when clients are not counted. */
+  readonly clients: ClientSampleData | null
+  readonly maxConnectionAge: number
+  readonly cleaningInterval: number
+  readonly maxPeerAge: number
+  /** To the request workers; null when there are none. */
+  readonly links: SocketLinks | null
+  readonly accessList: AccessListData
+  readonly updates: UpdateSource
+  readonly counters: SharedArrayBuffer
+}
+
+export function runSocketWorker(data: SocketWorkerData): void {
+  readClock()
+  const memory = new PacketMemory(data.batchPackets, RECEIVE_SLOT_BYTES, ANSWER_BYTES_MAX_IPV4)
+  const batches = data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo))
+  const counts = new Int32Array(COUNTER_WORDS)
+  const limits = new SourceLimits(data.limits, data.rates, counts, new BanWriter(data.bans))
+  const updates = new WorkerUpdates<UdpUpdate>(data.updates)
+  const stages =
+    data.links === null
+      ? inline(data, counts, limits, updates)
+      : pipeline(data, data.links, batches[0], counts)
+  const ids = new ConnectionIds(data.secret, data.maxConnectionAge)
+  const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts, limits)
+  updates.on('settings', ({ requests, rates, maxConnectionAge }) => {
+    handler.configure(requests)
+    limits.setRates(rates)
+    ids.setMaxAge(maxConnectionAge)
+  })
+  const worker = new SocketWorker(data, batches, handler, stages.schedule, updates)
+  sayReady()
+  worker.run()
+  // Who opened the sockets closes them now: as long as they are open, the system sends a share of the
+  // packets here.
+  sayDone()
+}
+
+interface Stages {
+  readonly requests: Requests
+  readonly schedule: Schedule
+}
+
+function inline(
+  data: SocketWorkerData,
+  counts: Int32Array,
+  limits: SourceLimits,
+  updates: WorkerUpdates<UdpUpdate>,
+): Stages {
+  const { index, workers, cleaningInterval, maxPeerAge } = data
+  const swarms = attachSwarms(data.swarms, data.countDownloads)
+  swarms.admission.gate = limits
+  swarms.access.replace(data.accessList)
+  const tables = tablesOwnedBy(swarms, index, workers)
+  const shared = workers > 1
+  const now = clockSeconds()
+  const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
+  const responder = new Responder(swarms, data.requests.announceInterval, counts)
+  responder.setInterval(data.requests.announceInterval, data.requests.intervalJitter)
+  if (data.clients !== null) responder.clients = new ClientSample(data.clients)
+  updateSwarms(updates, swarms, cleaner, responder)
+  return {
+    requests: responder,
+    schedule: new InlineSchedule(new Poll(data.sockets.map(({ fd }) => fd)), cleaner),
+  }
+}
+
+function pipeline(
+  data: SocketWorkerData,
+  links: SocketLinks,
+  batch: PacketBatch,
+  counts: Int32Array,
+): Stages {
+  const joiner = new ScrapeJoiner(counts)
+  const requestLinks = links.requests.map((ring, i) => ({
+    writer: new RingWriter(ring, REQUEST_RECORD_WORDS_MAX),
+    waker: new FutexWaker(links.requestSleepWords[i]),
+  }))
+  const { tablesPerKind } = data.swarms
+  const forwarder = new Forwarder({
+    links: requestLinks,
+    joiner,
+    keys: data.swarms,
+    tables: tablesPerKind,
+    batch,
+    counts,
+    countsClients: data.clients !== null,
+  })
+  const readers = links.responses.map((ring) => new RingReader(ring))
+  const sendBatches = data.sockets.map(({ fd }) => new SendBatch(fd, MAX_BATCH_PACKETS))
+  const fds = data.sockets.map(({ fd }) => fd)
+  return {
+    requests: forwarder,
+    schedule: new PipelineSchedule(
+      new Poll([...fds, links.event]),
+      forwarder,
+      new Deliverer(readers, sendBatches, joiner, counts),
+      new Inbox(readers, links.sleepWord),
+      links.event,
+      fds.length,
+    ),
+  }
+}
+
+class SocketWorker {
+  private readonly batches: readonly PacketBatch[]
+  private readonly handler: Handler
+  private readonly request = new Request()
+  private readonly schedule: Schedule
+  private readonly updates: WorkerUpdates<UdpUpdate>
+  private readonly state: Int32Array
+  private readonly reporter: Reporter
+  private readonly batchPackets: number
+  private readonly fault: boolean
+  private now = 0
+
+  constructor(
+    data: SocketWorkerData,
+    batches: readonly PacketBatch[],
+    handler: Handler,
+    schedule: Schedule,
+    updates: WorkerUpdates<UdpUpdate>,
+  ) {
+    this.batches = batches
+    this.handler = handler
+    this.schedule = schedule
+    this.updates = updates
+    this.state = new Int32Array(data.state)
+    this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
+    this.batchPackets = data.batchPackets
+    this.fault = data.fault
+  }
+
+  // HOT: no allocation below this line.
+
+  run(): void {
+    while (!mustStop(this.state)) {
+      const served = this.turn()
+      this.schedule.work(this.now)
+      if (served === 0) this.schedule.rest()
+      else if (this.fault) provokeFault()
+    }
+    // What waits already gets its answer, unless more and more comes.
+    for (let i = 0; i < LAST_TURNS_MAX && this.turn() > 0; i++) this.schedule.work(this.now)
+    this.reporter.report()
+  }
+
+  /** Serves one batch of each socket; returns the number of packets. */
+  private turn(): number {
+    readClock()
+    const now = clockSeconds()
+    this.now = now
+    this.handler.setTime(now)
+    this.updates.applyDue(now)
+    let served = 0
+    for (let i = 0; i < this.batches.length; i++) {
+      this.schedule.begin(this.batches[i], i)
+      const packets = serveBatch(this.batches[i], this.handler, this.request, this.batchPackets)
+      if (packets !== 0) this.measure(packets, packets - this.schedule.deferred())
+      served += packets
+    }
+    this.reporter.reportSometimes(now)
+    return served
+  }
+
+  /** How long the batch took, which all its answers have waited: since the clock was last read. */
+  private measure(packets: number, answered: number): void {
+    const seconds = clockSeconds()
+    const nanoseconds = clockNanoseconds()
+    readClock()
+    const took = (clockSeconds() - seconds) * 1e9 + clockNanoseconds() - nanoseconds
+    const counts = this.handler.counts
+    const time = took < TIME_MAX ? took : TIME_MAX
+    observe(counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, time, answered)
+    observe(counts, BATCH_SIZE, BATCH_SIZE_SHAPE, packets, 1)
+  }
+}

@@ -1,0 +1,31 @@
+// The question of `aquatic_ws --health-check`: a handshake and a scrape, which changes nothing.
+import { addressText, type SocketAddress } from '../../config/address.ts'
+import { headerOfHost } from '../worker/client-address.ts'
+
+const INFO_HASH = '\u0000'.repeat(20)
+
+/**
+ * Null for an answer to the scrape. The certificate is not judged: it names the site, not this address.
+ * `proxyHeader`: asked from where a proxy is, it must not look like one that names no client.
+ */
+export function askForScrape(
+  address: SocketAddress,
+  useTls: boolean,
+  proxyHeader: string,
+): Promise<string | null> {
+  const { promise, resolve } = Promise.withResolvers<string | null>()
+  const url = `${useTls ? 'wss' : 'ws'}://${addressText(address)}/`
+  const socket = new WebSocket(url, {
+    tls: { rejectUnauthorized: false },
+    headers: { [proxyHeader]: headerOfHost(proxyHeader) },
+  })
+  socket.onopen = () => socket.send(JSON.stringify({ action: 'scrape', info_hash: INFO_HASH }))
+  socket.onerror = () => resolve('no WebSocket connection')
+  socket.onclose = ({ code }) => resolve(`closed with code ${code}`)
+  socket.onmessage = ({ data }) => {
+    const isAnswer = /"action":"scrape"/.test(String(data))
+    resolve(isAnswer ? null : `another answer than to a scrape: ${String(data).slice(0, 100)}`)
+    socket.close()
+  }
+  return promise
+}

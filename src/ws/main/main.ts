@@ -1,0 +1,286 @@
+// WebTorrent as a protocol of a tracker: reads the certificate, holds the ports, starts its workers, says
+// what can change while they serve. Made by the tracker (tracker/tracker.ts) of bin/aquatic_ws.ts, in the
+// main thread. Owns what its workers share beside the swarms.
+
+import { randomFillSync } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import type { AccessListData } from '../../access-list/list.ts'
+import type { SocketAddress } from '../../config/address.ts'
+import { StartError } from '../../config/cli.ts'
+import { writeStderr } from '../../config/output.ts'
+import { counted } from '../../config/quantities.ts'
+import { logFor, writeNotice } from '../../log/log.ts'
+import { counterSlots } from '../../metrics/counters.ts'
+import { OpenDescriptors } from '../../os/descriptors.ts'
+import type { Identity } from '../../os/privileges.ts'
+import { descriptorLimit, giveListeners } from '../../os/tcp-port.ts'
+import { signals } from '../../process/signals.ts'
+import type { TroubleSource } from '../../process/troubles.ts'
+import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
+import { createConnectionStates } from '../../swarm/connections.ts'
+import { NOTHING_KEPT } from '../../swarm/kept-counts.ts'
+import { checkTls, readTlsFiles, type TlsFiles, tlsWarnings } from '../../tls/tls.ts'
+import { TlsError } from '../../tls/tls-file.ts'
+import type { Protocol, ProtocolType, TrackerProcess } from '../../tracker/protocol.ts'
+import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import type { TrackerProgram } from '../../tracker/tracker.ts'
+import type { ProtocolFigures } from '../../tracker/view.ts'
+import type { WsConfig } from '../settings/config.ts'
+import { WS_KINDS } from '../settings/config-checks.ts'
+import { wsProgram } from '../settings/program.ts'
+import { type WorkerReport, writeReport } from '../worker/client-reports.ts'
+import { createConnectionLimits } from '../worker/connection-limits.ts'
+import type { WsNames } from '../worker/counters.ts'
+import { COUNTER_WORDS } from '../worker/counters.ts'
+import { DRAIN_SECONDS } from '../worker/drain.ts'
+import type { ExchangeEnds } from '../worker/exchange.ts'
+import { createExchange, portsOf } from '../worker/exchange-rings.ts'
+import { createRequestLimits } from '../worker/request-limits.ts'
+import type { SocketWorkerData, WsUpdate } from '../worker/socket-worker.ts'
+import { CertificateChange } from './certificate-change.ts'
+import { askForScrape } from './health-check.ts'
+import { findAddresses, type Listening } from './listen.ts'
+import {
+  GUARD_DESCRIPTORS,
+  type GuardRules,
+  ListenerGuard,
+  type PortQuestion,
+} from './listener-guard.ts'
+import { wsReader } from './reader.ts'
+import { LIVE_SETTINGS, workerSettings } from './reload.ts'
+import { reloadProblems } from './reload-check.ts'
+import { type LimitsInForce, wsTroubles } from './troubles.ts'
+import { wsFigures } from './view.ts'
+
+/** For a drain, and what comes after. */
+const DRAIN_MILLISECONDS = (DRAIN_SECONDS + 5) * 1000
+
+/** Descriptors beside connections: the runtime's own, listening sockets, files; */
+const OWN_DESCRIPTORS = 32
+/** connections on their way to a handshake, or to being refused. */
+const HANDSHAKE_DESCRIPTORS = 48
+const OTHER_DESCRIPTORS = OWN_DESCRIPTORS + GUARD_DESCRIPTORS + HANDSHAKE_DESCRIPTORS
+
+const log = logFor('ws')
+
+const wsProtocol: ProtocolType<WsConfig> = {
+  kinds: WS_KINDS,
+  check: ({ network }) => checkTls(network, (text) => writeStderr(`${wsProgram.name}: ${text}\n`)),
+  healthQuestion: ({ network }) => {
+    return (address) => askForScrape(address, network.use_tls, network.proxy_header)
+  },
+  prepare: (config) => {
+    const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
+    const tls = config.network.use_tls ? tlsForStart(config) : null
+    return { swarmWorkers: workers, open: (process) => new WsProtocol(process, workers, tls) }
+  },
+}
+
+export const wsTracker: TrackerProgram<typeof wsProgram.settings.schema> = {
+  ...wsProgram,
+  subsystem: 'ws',
+  metricPrefix: 'tracker_ws',
+  protocols: [wsProtocol],
+}
+
+function tlsForStart({ network }: WsConfig): TlsFiles {
+  try {
+    const files = readTlsFiles(network, (text) => writeNotice('info', `${wsProgram.name}: ${text}`))
+    for (const text of tlsWarnings(files))
+      writeNotice('warn', `${wsProgram.name}: warning: ${text}`)
+    return files
+  } catch (error) {
+    if (error instanceof TlsError) throw new StartError(error.message)
+    throw error
+  }
+}
+
+/** As many as the settings allow, and the system: connections beyond its limit would fail one by one. */
+function connectionLimit({ limits }: WsConfig, name: string): number {
+  const allowed = descriptorLimit() - OTHER_DESCRIPTORS
+  if (allowed >= limits.max_connections) return limits.max_connections
+  const possible = Math.max(1, allowed)
+  writeNotice(
+    'warn',
+    `${name}: warning: at most ${counted(possible, 'connection')} instead of [limits] max_connections = ` +
+      `${limits.max_connections}: raise the system's limit on open files (ulimit -n, LimitNOFILE)`,
+  )
+  return possible
+}
+
+class WsProtocol implements Protocol<WsConfig> {
+  readonly liveSettings = LIVE_SETTINGS
+  readonly addresses: readonly SocketAddress[]
+  readonly figures: ProtocolFigures
+  readonly summary: string
+  private readonly process: TrackerProcess<WsConfig>
+  private readonly listening: Listening
+  private readonly workers: WorkerGroup
+  private readonly reader: StatisticsReader<WsNames>
+  private readonly certificates: CertificateChange
+  private inForce: WsConfig
+  /** As many as there is memory for. */
+  private readonly maxConnections: number
+  private readonly exchange: readonly (ExchangeEnds | null)[]
+  private readonly guard: ListenerGuard
+  /** What all workers start with. */
+  private readonly shared: Omit<OwnStart<SocketWorkerData>, 'index' | 'exchange' | 'accessList'>
+
+  constructor(process: TrackerProcess<WsConfig>, workers: number, tls: TlsFiles | null) {
+    const { config, swarms } = process
+    this.process = process
+    this.listening = findAddresses(config.network, process.takesOver)
+    this.addresses = this.listening.addresses
+    this.summary = `${tls === null ? 'ws' : 'wss'}, ${counted(workers, 'socket worker')}`
+    this.inForce = config
+    this.workers = process.newWorkers({
+      heard: (message) => this.heard(message as WorkerReport),
+      drainMilliseconds: DRAIN_MILLISECONDS,
+    })
+    this.certificates = new CertificateChange(config.network, workers, log, (certificates) =>
+      this.tell({ certificates }),
+    )
+    const counters = counterSlots(workers, COUNTER_WORDS)
+    const maxConnections = connectionLimit(config, process.name)
+    this.exchange = createExchange(workers, {
+      messageBytesMax: config.network.websocket_max_message_size,
+      maxOffers: config.protocol.max_offers,
+    })
+    this.maxConnections = maxConnections
+    this.reader = wsReader({
+      slots: counters,
+      workers,
+      swarms,
+      census: process.census,
+      rings: this.exchange.flatMap((ends) => ends?.inRings ?? []),
+      connectionLimit: () => this.limits().max_connections,
+      interval: () => this.inForce.statistics.interval,
+    })
+    this.shared = sharedStart({
+      process,
+      listening: this.listening,
+      workers,
+      tls,
+      counters,
+      maxConnections,
+    })
+    process.keptCounts?.onChange((keptCounts) => this.tell({ keptCounts }))
+    this.guard = this.newGuard(this.shared)
+    this.figures = wsFigures(this.reader, this.guard)
+  }
+
+  async startWorkers(): Promise<void> {
+    await Promise.all(this.exchange.map((exchange, index) => this.startWorker(index, exchange)))
+  }
+
+  begin(): void {
+    this.listening.release()
+    this.guard.start()
+    this.reader.start()
+    signals.on('SIGUSR1', () => {
+      // One that stops has closed its ports: it must not open them again, beside the one that has its place.
+      if (this.process.isServing() && this.certificates.begin()) this.guard.suspend()
+    })
+  }
+
+  end(): void {
+    this.reader.stop()
+    this.guard.stop()
+  }
+
+  troubles(): readonly TroubleSource[] {
+    const troubles = wsTroubles(
+      () => this.reader.latest,
+      () => this.limits(),
+    )
+    return [...this.guard.troubles(), ...troubles]
+  }
+
+  private newGuard(rules: GuardRules): ListenerGuard {
+    const limit = descriptorLimit()
+    const options = {
+      ports: this.listening.servers.map(({ port }) => port),
+      descriptors: new OpenDescriptors(limit),
+      limit,
+      workers: this.shared.workers,
+      connections: () => this.reader.read().gauges.connections,
+      ask: (portQuestion: PortQuestion) => this.tell({ portQuestion }),
+    }
+    return new ListenerGuard(options, rules)
+  }
+
+  sendAccessList(accessList: AccessListData): void {
+    this.tell({ accessList })
+  }
+
+  configure(config: WsConfig): void {
+    this.inForce = config
+    const settings = workerSettings(config, this.maxConnections, this.shared.workers)
+    this.guard.configure(settings)
+    this.tell({ settings })
+  }
+
+  /** With the sockets: only their owner can open the port again for new certificates. */
+  giveTo(identity: Identity): void {
+    const { config, name } = this.process
+    const ports = this.listening.servers.map(({ port }) => port)
+    const problems = config.network.use_tls ? reloadProblems(config, ports, identity) : []
+    for (const problem of problems) writeNotice('warn', `${name}: warning: ${problem}`)
+    giveListeners(ports, identity)
+  }
+
+  /** Those in force. */
+  private limits(): LimitsInForce {
+    const { limits } = this.inForce
+    const fewerDescriptors = this.maxConnections < limits.max_connections
+    const max_connections = Math.min(limits.max_connections, this.maxConnections)
+    return { ...limits, max_connections, fewerDescriptors }
+  }
+
+  private tell(message: WsUpdate): void {
+    this.workers.tell(message)
+  }
+
+  private heard(report: WorkerReport): void {
+    if ('certificates' in report) {
+      if (this.certificates.answered(report.certificates)) this.guard.listenersChanged()
+    } else if ('ports' in report) this.guard.answered(report)
+    else writeReport(report, this.inForce.log_addresses, log)
+  }
+
+  private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {
+    const accessList = this.process.accessList()
+    const data = { ...this.shared, index, exchange, accessList }
+    return this.workers.start<SocketWorkerData>(data, portsOf(exchange))
+  }
+}
+
+interface SharedParts {
+  readonly process: TrackerProcess<WsConfig>
+  readonly listening: Listening
+  readonly workers: number
+  readonly tls: TlsFiles | null
+  readonly counters: SharedArrayBuffer
+  readonly maxConnections: number
+}
+
+function sharedStart({ process, listening, workers, tls, counters, maxConnections }: SharedParts) {
+  const { config, swarms, keptCounts } = process
+  const [key0, key1] = randomFillSync(new Int32Array(2))
+  return {
+    role: 'socket',
+    workers,
+    addresses: listening.servers,
+    tls,
+    swarms,
+    keptCounts: keptCounts?.kept ?? NOTHING_KEPT,
+    connections: createConnectionStates(workers, maxConnections),
+    limits: createConnectionLimits(maxConnections),
+    requestLimits: createRequestLimits(),
+    counters,
+    signalKeys: { key0, key1 },
+    messageBytesMax: config.network.websocket_max_message_size,
+    countDownloads: config.protocol.count_downloads,
+    ...workerSettings(config, maxConnections, workers),
+  }
+}

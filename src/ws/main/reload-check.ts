@@ -1,0 +1,61 @@
+// What new certificates would need after privileges are dropped, and lack: said at the start, by
+// main.ts, because SIGUSR1 would only be too late. Owns nothing.
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Identity } from '../../os/privileges.ts'
+import type { WsConfig } from '../settings/config.ts'
+
+const UNPRIVILEGED_PORT = '/proc/sys/net/ipv4/ip_unprivileged_port_start'
+const FIRST_UNPRIVILEGED_PORT = 1024
+
+// Bits of a file's mode: readable by its owner, its group, all others.
+const OWNER_READS = 0o400
+const GROUP_READS = 0o040
+const OTHERS_READ = 0o004
+
+/** One sentence for each thing that is missing. */
+export function reloadProblems(
+  { network, privileges }: WsConfig,
+  ports: readonly number[],
+  identity: Identity,
+): string[] {
+  const { tls_pkcs12_path, tls_certificate_path, tls_private_key_path } = network
+  const paths = [tls_pkcs12_path, tls_certificate_path, tls_private_key_path]
+  const found = paths
+    .filter((path) => path !== '')
+    .flatMap((path) => fileProblem(privileges.chroot_path, path, identity, privileges.user))
+  const first = firstUnprivilegedPort()
+  for (const port of new Set(ports)) {
+    if (port >= first) continue
+    found.push(
+      `SIGUSR1 will not open port ${port} for new certificates once privileges are dropped: set ` +
+        `net.ipv4.ip_unprivileged_port_start=${port} (sysctl), or restart for them`,
+    )
+  }
+  return found
+}
+
+function fileProblem(root: string, path: string, identity: Identity, user: string): string[] {
+  // Behind the chroot the working directory is its root, so relative paths start there as well.
+  const inside = resolve(root, `./${path}`)
+  try {
+    const { mode, uid, gid } = statSync(inside)
+    const bit =
+      uid === identity.user ? OWNER_READS : gid === identity.group ? GROUP_READS : OTHERS_READ
+    if ((mode & bit) !== 0) return []
+    return [`SIGUSR1 will not find new certificates: user '${user}' may not read '${inside}'`]
+  } catch {
+    return [
+      `SIGUSR1 will not find new certificates: '${path}' does not exist inside [privileges] ` +
+        `chroot_path, as '${inside}'`,
+    ]
+  }
+}
+
+function firstUnprivilegedPort(): number {
+  try {
+    return Number(readFileSync(UNPRIVILEGED_PORT, 'latin1'))
+  } catch {
+    return FIRST_UNPRIVILEGED_PORT
+  }
+}

@@ -1,0 +1,139 @@
+// What can go wrong in a WebTorrent tracker that its figures show: connections and announces that limits
+// turn away, messages lost between workers. Made by main.ts, of what reader.ts reads. Owns nothing.
+
+import { totalOf } from '../../metrics/counter-list.ts'
+import { lossSource } from '../../process/losses.ts'
+import type { TroubleSource } from '../../process/troubles.ts'
+import { fullSources } from '../../tracker/limits.ts'
+import type { Reading } from '../../tracker/statistics-reader.ts'
+import type { CounterName, WsNames } from '../worker/counters.ts'
+
+/** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
+const LOSS_FROM = 0.001
+
+/** Single clients that ask too much are below this; half of all, when a proxy's clients count as one. */
+const REFUSED_REQUESTS_FROM = 0.2
+
+const PROXY_HEADER = {
+  from: 0,
+  what: 'connection',
+  remedy: () =>
+    'Let the proxy set that header to the address of its client, or name the one that it sets.',
+}
+
+export interface LimitsInForce {
+  readonly max_torrents: number
+  readonly max_peers: number
+  readonly max_connections: number
+  readonly max_connections_per_ip: number
+  /** max_connections is less than the settings say, because of the limit on open files. */
+  readonly fewerDescriptors: boolean
+}
+
+/** `reading`: the newest; `limits`: those in force. */
+export function wsTroubles(
+  reading: () => Reading<WsNames>,
+  limits: () => LimitsInForce,
+): TroubleSource[] {
+  const of = (...names: CounterName[]) => totalOf(reading().counts, ...names)
+  const asked = (refused: CounterName) => of('connections_opened', refused)
+  return [
+    connectionsFull(of, limits),
+    lossSource({
+      name: 'connections_per_address',
+      lost: () => of('refused_connections_per_address'),
+      all: () => asked('refused_connections_per_address'),
+      from: 0,
+      what: 'connection',
+      text: (figure, when) =>
+        `Refused ${figure} ${when} from addresses that have ${limits().max_connections_per_ip}, ` +
+        '[limits] max_connections_per_ip.',
+      remedy: () =>
+        'Behind a proxy, set [network] trusted_proxies to its address; else somebody opens too many.',
+    }),
+    lossSource({
+      name: 'requests_per_address',
+      lost: () => of('rejected_requests_per_address'),
+      all: () => of('received_messages'),
+      from: REFUSED_REQUESTS_FROM,
+      what: 'message',
+      text: (figure, when) =>
+        `Refused ${figure} ${when} from addresses that send more than [source_limits] requests_per_second.`,
+      remedy: () =>
+        'Behind a proxy, set [network] trusted_proxies to its address; else somebody floods the tracker.',
+    }),
+    lossSource({
+      name: 'backlog_total',
+      lost: () => of('closed_backlog_total'),
+      all: () => of('closed_backlog_total', 'connections_closed'),
+      from: 0,
+      what: 'connection',
+      text: (figure, when) =>
+        `Closed ${figure} ${when}: for clients that do not read, [limits] max_total_backlog_bytes wait.`,
+      remedy: () =>
+        'Raise it if there is memory, or look for who opens connections without reading.',
+    }),
+    lossSource({
+      name: 'dropped_between_workers',
+      lost: () => of('dropped_between_workers_offer', 'dropped_between_workers_answer'),
+      all: () => of('offers_received', 'requests_answer'),
+      from: LOSS_FROM,
+      what: 'message',
+      text: (figure, when) =>
+        `Lost ${figure} ${when} on the way to another worker, offers or answers: it does not keep up.`,
+      remedy: () => 'Give the tracker more cores, or lower socket_workers.',
+    }),
+    ...proxyHeaderSources(of),
+    ...fullSources({
+      announces: () => of('requests_announce'),
+      torrentsFull: () => of('rejected_torrents_full'),
+      peersFull: () => of('rejected_peers_full'),
+      torrentsRationed: () => of('rejected_torrent_ration'),
+      peersRationed: () => of('rejected_peer_ration'),
+      limits,
+    }),
+  ]
+}
+
+function connectionsFull(
+  of: (...names: CounterName[]) => number,
+  limits: () => LimitsInForce,
+): TroubleSource {
+  return lossSource({
+    name: 'connections_full',
+    lost: () => of('refused_connections_full'),
+    all: () => of('connections_opened', 'refused_connections_full'),
+    from: 0,
+    what: 'connection',
+    text: (figure, when) => {
+      const { max_connections, fewerDescriptors } = limits()
+      return fewerDescriptors
+        ? `Refused ${figure} ${when}: the limit on open files has room for ${max_connections}.`
+        : `Refused ${figure} ${when}: [limits] max_connections = ${max_connections} is reached.`
+    },
+    remedy: () =>
+      limits().fewerDescriptors
+        ? 'Raise that limit (ulimit -n, LimitNOFILE) and restart the tracker.'
+        : 'Raise it, and the limit on open files (LimitNOFILE), if there is memory for more.',
+  })
+}
+
+function proxyHeaderSources(of: (...names: CounterName[]) => number): TroubleSource[] {
+  const shared = { ...PROXY_HEADER, all: () => of('connections_opened') }
+  return [
+    lossSource({
+      ...shared,
+      name: 'proxy_header_missing',
+      lost: () => of('proxy_header_missing'),
+      text: (figure, when) =>
+        `${figure} from trusted proxies ${when} without [network] proxy_header: they count as the proxy's own.`,
+    }),
+    lossSource({
+      ...shared,
+      name: 'proxy_header_not_understood',
+      lost: () => of('proxy_header_not_understood'),
+      text: (figure, when) =>
+        `${figure} from trusted proxies ${when} with no address in [network] proxy_header: they count as the proxy's own.`,
+    }),
+  ]
+}

@@ -1,0 +1,133 @@
+// What WebTorrent shows the operator: its counters as metric families, and the page's charts and tables.
+// Used by main.ts. Owns nothing.
+
+import { valuesByFamily } from '../../metrics/counter-list.ts'
+import {
+  counterFamily,
+  gaugeFamily,
+  type LabelledValue,
+  type MetricFamily,
+} from '../../metrics/families.ts'
+import type { ChartSpec } from '../../operations/view.ts'
+import {
+  counterTables,
+  lostChart,
+  peersChart,
+  quantileChart,
+  responseTimeChart,
+  trafficChart,
+} from '../../tracker/charts.ts'
+import {
+  histogramFamily,
+  lockFamilies,
+  swarmFamilies,
+  timeFamily,
+  workerFamily,
+} from '../../tracker/figures.ts'
+import type { Reading, StatisticsReader } from '../../tracker/statistics-reader.ts'
+import type { ProtocolFigures } from '../../tracker/view.ts'
+import type { WsNames } from '../worker/counters.ts'
+import { COUNTER_LIST } from '../worker/counters.ts'
+import type { ListenerGuard } from './listener-guard.ts'
+
+const PREFIX = 'tracker_ws'
+const WORKER_MESSAGES = `${PREFIX}_worker_messages_total`
+const RESPONSE_TIME = `${PREFIX}_response_time_seconds`
+const TURN_MESSAGES = `${PREFIX}_turn_messages`
+
+type GuardFigures = Pick<ListenerGuard, 'isResting' | 'rests' | 'closed'>
+
+export function wsFigures(reader: StatisticsReader<WsNames>, guard: GuardFigures): ProtocolFigures {
+  const families = () => {
+    const reading = reader.read()
+    const { counts, totals, histograms, swarms, workers } = reading
+    return [
+      ...COUNTER_LIST.families(PREFIX, counts),
+      workerFamily(WORKER_MESSAGES, 'Messages by socket worker.', workers),
+      timeFamily(
+        RESPONSE_TIME,
+        'From when a message came until all that it caused was sent.',
+        histograms.response_time,
+      ),
+      histogramFamily(
+        TURN_MESSAGES,
+        'Messages that came in one turn of the event loop.',
+        histograms.turn_size,
+      ),
+      ...lockFamilies(PREFIX, totals),
+      ...connectionFamilies(reading),
+      ...guardFamilies(guard),
+      ...swarmFamilies(PREFIX, [[{}, swarms.websocket]]),
+    ]
+  }
+  const breakdowns = counterTables(COUNTER_LIST, PREFIX, WORKER_MESSAGES)
+  return { families, charts: CHARTS, breakdowns }
+}
+
+function connectionFamilies({ counts, gauges }: Reading<WsNames>): MetricFamily[] {
+  const closed = valuesByFamily(counts, 'connections_closed')
+  const open = valuesByFamily(counts, 'connections_opened').map(
+    ([labels, opened], i): LabelledValue => [labels, opened - closed[i][1]],
+  )
+  return [
+    gaugeFamily(`${PREFIX}_connections`, 'Open connections.', open),
+    gaugeFamily(`${PREFIX}_connections_max`, 'Connections that there may be at once.', [
+      [{}, gauges.connectionLimit],
+    ]),
+    gaugeFamily(
+      `${PREFIX}_channel_fill_ratio`,
+      'The fullest channel between two workers, from 0 to 1.',
+      [[{}, gauges.channelFill]],
+    ),
+  ]
+}
+
+function guardFamilies({ isResting, rests, closed }: GuardFigures): MetricFamily[] {
+  return [
+    gaugeFamily(
+      `${PREFIX}_listener_resting`,
+      'Whether new connections have to wait because no descriptor is left: 1 or 0.',
+      [[{}, isResting ? 1 : 0]],
+    ),
+    counterFamily(`${PREFIX}_listener_rests_total`, 'How often that began.', [[{}, rests]]),
+    counterFamily(
+      `${PREFIX}_idle_connections_closed_total`,
+      'Connections without a handshake that were closed, of addresses with too many of them.',
+      [[{}, closed]],
+    ),
+  ]
+}
+
+const CHARTS: readonly ChartSpec[] = [
+  {
+    title: 'Requests',
+    unit: 'per second',
+    series: ['announce', 'scrape'].map((type) => {
+      return { title: type, metric: `${PREFIX}_requests_total`, labels: { type }, show: 'rate' }
+    }),
+  },
+  {
+    title: 'Offers and answers',
+    unit: 'per second',
+    series: [
+      { title: 'offers made', metric: `${PREFIX}_offers_received_total`, show: 'rate' },
+      { title: 'passed on', metric: `${PREFIX}_offers_sent_total`, show: 'rate' },
+      { title: 'answers', metric: `${PREFIX}_answers_sent_total`, show: 'rate' },
+    ],
+  },
+  responseTimeChart(RESPONSE_TIME),
+  {
+    title: 'Connections',
+    unit: 'count',
+    series: [{ title: 'open', metric: `${PREFIX}_connections`, show: 'value' }],
+  },
+  {
+    title: 'Torrents',
+    unit: 'count',
+    series: [{ title: 'torrents', metric: `${PREFIX}_torrents`, show: 'value' }],
+  },
+  peersChart(PREFIX),
+  lostChart(COUNTER_LIST, PREFIX),
+  trafficChart(PREFIX),
+  quantileChart('Messages per turn', 'count', TURN_MESSAGES, [0.5, 0.99]),
+]

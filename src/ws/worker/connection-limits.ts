@@ -1,0 +1,122 @@
+// How many connections there are, in all and per client address, over all workers. Asked by
+// upgrade.ts at each handshake, told by the socket worker of each end. Owns a table in shared memory.
+//
+// An open-addressing hash table of addresses that have connections, exact, with a keyed hash so that
+// nobody can aim addresses at one place. It is touched only when a connection begins or ends, so one
+// lock for all is enough.
+import { randomFillSync } from 'node:crypto'
+import { hashWords } from '../../memory/half-sip-hash.ts'
+import { underLock } from '../../memory/lock.ts'
+
+//  0 lock │ 1 connections │ 2, 3 hash key │ 16… entries: 0, 1 address │ 2 connections, 0 = free
+const LOCK = 0
+const TOTAL = 1
+const KEY = 2
+const ENTRIES = 16
+const ENTRY_WORDS = 3
+const ENTRY_COUNT = 2
+
+export const ADMITTED = 0
+export const FULL = 1
+export const FULL_FOR_ADDRESS = 2
+
+/** Room for twice as many addresses as there can be connections: look-ups stay short. */
+export function createConnectionLimits(maxConnections: number): SharedArrayBuffer {
+  const entries = 2 ** Math.ceil(Math.log2(maxConnections * 2))
+  const buffer = new SharedArrayBuffer((ENTRIES + entries * ENTRY_WORDS) * 4)
+  new Int32Array(buffer).set(randomFillSync(new Int32Array(2)), KEY)
+  return buffer
+}
+
+export class ConnectionLimits {
+  private readonly words: Int32Array
+  private readonly mask: number
+  private max = 0
+  private maxPerAddress = 0
+  private readonly address = new Int32Array(2)
+
+  constructor(buffer: SharedArrayBuffer, max: number, maxPerAddress: number) {
+    this.words = new Int32Array(buffer)
+    this.mask = (this.words.length - ENTRIES) / ENTRY_WORDS - 1
+    this.configure(max, maxPerAddress)
+  }
+
+  /** At most as many as there is room for. Who is here stays. `maxPerAddress`: 0 = no limit. */
+  configure(max: number, maxPerAddress: number): void {
+    this.max = max
+    this.maxPerAddress = maxPerAddress === 0 ? max : maxPerAddress
+  }
+
+  /** Counts a connection, if it may be. */
+  enter(high: number, low: number): number {
+    const { words } = this
+    return underLock(words, LOCK, () => {
+      const at = this.find(high, low)
+      if (words[TOTAL] >= this.max) return FULL
+      if (words[at + ENTRY_COUNT] >= this.maxPerAddress) return FULL_FOR_ADDRESS
+      words[TOTAL]++
+      words[at] = high
+      words[at + 1] = low
+      words[at + ENTRY_COUNT]++
+      return ADMITTED
+    })
+  }
+
+  leave(high: number, low: number): void {
+    const { words } = this
+    underLock(words, LOCK, () => {
+      const at = this.find(high, low)
+      words[TOTAL]--
+      words[at + ENTRY_COUNT]--
+      if (words[at + ENTRY_COUNT] === 0) this.closeGap(at)
+    })
+  }
+
+  /** All connections now. */
+  total(): number {
+    return Atomics.load(this.words, TOTAL)
+  }
+
+  /** Connections of an address now. */
+  ofAddress(high: number, low: number): number {
+    const { words } = this
+    return underLock(words, LOCK, () => words[this.find(high, low) + ENTRY_COUNT])
+  }
+
+  /** Where an address is, or would be. */
+  private find(high: number, low: number): number {
+    const { words } = this
+    let index = this.home(high, low)
+    for (;;) {
+      const at = ENTRIES + index * ENTRY_WORDS
+      if (words[at + ENTRY_COUNT] === 0) return at
+      if (words[at] === high && words[at + 1] === low) return at
+      index = (index + 1) & this.mask
+    }
+  }
+
+  /** Moves entries back that could not stand where they belong because of the one that ended. */
+  private closeGap(gapAt: number): void {
+    const { words, mask } = this
+    let gap = (gapAt - ENTRIES) / ENTRY_WORDS
+    let index = gap
+    for (;;) {
+      index = (index + 1) & mask
+      const at = ENTRIES + index * ENTRY_WORDS
+      if (words[at + ENTRY_COUNT] === 0) return
+      const home = this.home(words[at], words[at + 1])
+      // It may move when the gap lies between its home and where it is.
+      if (((index - home) & mask) < ((index - gap) & mask)) continue
+      words.copyWithin(ENTRIES + gap * ENTRY_WORDS, at, at + ENTRY_WORDS)
+      words[at + ENTRY_COUNT] = 0
+      gap = index
+    }
+  }
+
+  private home(high: number, low: number): number {
+    const { address, words } = this
+    address[0] = high
+    address[1] = low
+    return hashWords(address, 0, 2, words[KEY], words[KEY + 1]) & this.mask
+  }
+}

@@ -1,0 +1,195 @@
+// One client's connection as its worker knows it, and the worker's slots for them. Made when a
+// handshake is accepted (upgrade.ts), dropped when the socket closes. Owns what belongs to the
+// connection; the peers it has in swarms are removed by handle.ts.
+import type { ServerWebSocket } from 'bun'
+import { type ConnectionStates, GENERATION_MASK, SLOT_BITS } from '../../swarm/connections.ts'
+import { FAMILY_IPV4, FAMILY_IPV6 } from './counters.ts'
+import type { Memberships } from './memberships.ts'
+import type { PendingOffers } from './pending-offers.ts'
+
+/**
+ * With so many messages waiting for the end of a turn, a connection gets no offers until they are sent.
+ * Clients that answer faster than they are flushed would otherwise pile offers up without bound.
+ */
+export const OUTBOX_OFFERS_MAX = 32
+
+export type Socket = ServerWebSocket<Connection>
+
+export interface ConnectionName {
+  /** Names it for all workers, together with the generation. */
+  readonly id: number
+  readonly slot: number
+  readonly generation: number
+}
+
+export class Connection implements ConnectionName {
+  readonly id: number
+  readonly slot: number
+  readonly generation: number
+  /** The address that it counts under, see connection-limits.ts. */
+  readonly addressHigh: number
+  readonly addressLow: number
+  /** Where the counters of its address family begin. */
+  readonly family: number
+  /** Of the client's end, or of its proxy's. */
+  port = 0
+  socket: Socket | null = null
+  memberships: Memberships | null = null
+  pendingOffers: PendingOffers | null = null
+  /**
+   * Messages to send, their size in all, and that of those that other clients have caused: characters, or
+   * bytes once there is a backlog.
+   */
+  outbox: string[] = []
+  outboxLength = 0
+  relayedLength = 0
+  /** Bytes in the runtime's buffer since there is a backlog. */
+  buffered = 0
+  /** In the list of connections to flush. */
+  waitsForFlush = false
+  /** The socket took less than it was given; it tells when it has room again. */
+  backlog = false
+  /** Up to when its requests are paid for, those refused as well (request-limits.ts); seconds. */
+  requestsPaidUntil = 0
+  refusedUntil = 0
+  /** Refusals that it was told of since that second. */
+  told = 0
+  toldSince = 0
+  /** Second of the last message, and of the last message, ping or answer to a ping. */
+  lastMessage: number
+  lastLife: number
+  /** Second of the next ping. */
+  nextPing: number
+  /** A ping is under way. */
+  awaitsPong = false
+  missedPing = false
+  /** Closing: nothing that it sends counts any more. */
+  closed = false
+
+  constructor(
+    { id, slot, generation }: ConnectionName,
+    addressHigh: number,
+    addressLow: number,
+    now: number,
+    nextPing: number,
+  ) {
+    this.id = id
+    this.slot = slot
+    this.generation = generation
+    this.addressHigh = addressHigh
+    this.addressLow = addressLow
+    // IPv4 addresses stand in the second word. Of IPv6 only this machine's own, ::1, has 0 in the first.
+    this.family = addressHigh === 0 && addressLow !== 0 ? FAMILY_IPV4 : FAMILY_IPV6
+    this.lastMessage = now
+    this.lastLife = now
+    this.nextPing = nextPing
+  }
+}
+
+/** Whether a connection has enough to do without further offers. */
+function isBusy({ backlog, outbox, pendingOffers }: Connection): boolean {
+  return backlog || outbox.length >= OUTBOX_OFFERS_MAX || (pendingOffers?.full ?? false)
+}
+
+/** The connections of one worker. */
+export class Connections {
+  readonly states: ConnectionStates
+  count = 0
+  /** For the first ping of new connections. */
+  pingInterval: number
+  private readonly worker: number
+  private readonly slots: (Connection | null)[] = []
+  private readonly generations: number[] = []
+  /** Free slots, used again oldest first, so that a generation lasts. */
+  private free: number[] = []
+  private freed: number[] = []
+
+  constructor(worker: number, states: ConnectionStates, pingInterval: number) {
+    this.worker = worker
+    this.states = states
+    this.pingInterval = pingInterval
+  }
+
+  /** Slots that have ever been used, free ones included. */
+  get slotCount(): number {
+    return this.slots.length
+  }
+
+  open(addressHigh: number, addressLow: number, now: number): Connection {
+    const slot = this.takeSlot()
+    const generation = this.generations[slot]
+    // Spread over the interval, also when all connections come at once.
+    const firstPing = now + 1 + Math.floor(Math.random() * this.pingInterval)
+    const id = (this.worker << SLOT_BITS) | slot
+    const name = { id, slot, generation }
+    const connection = new Connection(name, addressHigh, addressLow, now, firstPing)
+    this.slots[slot] = connection
+    this.count++
+    this.states.setAddress(id, addressHigh, addressLow)
+    this.states.setLife(id, now)
+    this.publish(connection)
+    return connection
+  }
+
+  /** A message, a ping, or an answer to one has come. */
+  showedLife(connection: Connection, now: number): void {
+    connection.awaitsPong = false
+    if (connection.lastLife !== now) {
+      connection.lastLife = now
+      this.states.setLife(connection.id, now)
+    }
+    if (!connection.missedPing) return
+    connection.missedPing = false
+    this.publish(connection)
+  }
+
+  /** Nothing was read for so long (seconds): that is not the connection's silence. */
+  excuse(connection: Connection, seconds: number): void {
+    connection.lastMessage += seconds
+    connection.lastLife += seconds
+    connection.nextPing += seconds
+    if (connection.pendingOffers !== null) connection.pendingOffers.rotatedAt += seconds
+    this.states.setLife(connection.id, connection.lastLife)
+  }
+
+  /** Its peers must have left: from now on the slot may get another connection. */
+  close(connection: Connection): void {
+    const { slot, generation, id } = connection
+    this.states.close(id, generation)
+    this.slots[slot] = null
+    this.generations[slot] = (generation + 1) & GENERATION_MASK
+    this.freed.push(slot)
+    this.count--
+  }
+
+  at(slot: number): Connection | null {
+    return this.slots[slot] ?? null
+  }
+
+  /** The open connection of a name, if this worker still has it. */
+  find(slot: number, generation: number): Connection | null {
+    const connection = this.slots[slot]
+    if (connection === null || connection === undefined) return null
+    return connection.generation === generation && !connection.closed ? connection : null
+  }
+
+  /** Tells all workers what is true of a connection now. */
+  publish(connection: Connection): void {
+    const { id, generation, missedPing, closed } = connection
+    // Its slot may have another one by now.
+    if (closed) return
+    this.states.set(id, generation, missedPing, isBusy(connection))
+  }
+
+  private takeSlot(): number {
+    if (this.free.length === 0 && this.freed.length > 0) {
+      this.free = this.freed.reverse()
+      this.freed = []
+    }
+    const slot = this.free.pop()
+    if (slot !== undefined) return slot
+    this.slots.push(null)
+    this.generations.push(0)
+    return this.slots.length - 1
+  }
+}

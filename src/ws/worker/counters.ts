@@ -1,0 +1,219 @@
+// What a socket worker of aquatic_ws counts and measures. Workers count in memory of their own and publish
+// it to their slots of shared memory four times a second (metrics/counters.ts); main reads them there. What
+// they are for, and where they are shown: here alone.
+//
+//  0… counters of IPv4 │ FAMILY_IPV6… the same of IPv6 │ OTHER… counters that have no family │
+//  RESPONSE_TIME… │ TURN_SIZE…
+import {
+  CounterList,
+  counter,
+  labelled,
+  type NamesOf,
+  type Stored,
+  untold,
+} from '../../metrics/counter-list.ts'
+import { slotWords } from '../../metrics/counters.ts'
+import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
+
+const BY_FAMILY = [
+  counter('connections_opened', 'Connections opened.'),
+  // What is open is the difference.
+  untold('connections_closed'),
+  labelled('requests', 'type', 'Valid requests by type; an answer is one to an offer.', [
+    'announce',
+    'answer',
+    'scrape',
+  ]),
+  counter('received_messages', 'Messages received.'),
+  counter('sent_messages', 'Messages sent.'),
+  counter('received_bytes', 'Text received, in bytes.'),
+  counter('sent_bytes', 'Text sent, in bytes.'),
+]
+
+const KINDS = ['offer', 'answer'] as const
+
+const OTHERS = [
+  labelled('responses', 'type', 'Responses by type.', ['announce', 'scrape', 'error'], {
+    table: 'Responses',
+  }),
+  labelled(
+    'rejected',
+    'reason',
+    'Messages that were refused, by reason.',
+    [
+      'json',
+      'action',
+      'info_hash',
+      'peer_id',
+      'event',
+      'answer',
+      'answer_without_offer',
+      'peer_id_held',
+      'torrents_full',
+      'peers_full',
+      'torrents_per_connection',
+      'not_allowed',
+      'peer_ids_per_torrent',
+      'requests_per_connection',
+      'requests_per_address',
+      'new_torrent_rate',
+      'torrent_ration',
+      'peer_ration',
+    ],
+    { table: 'Refused messages', nonZero: true, lost: 'refused messages' },
+  ),
+  counter('offers_received', 'Offers that clients made.'),
+  labelled(
+    'offers_left_out',
+    'reason',
+    'Items of offers that were none, and offers beyond max_offers, by reason.',
+    ['invalid', 'beyond_limit'],
+  ),
+  counter('offers_sent', 'Offers that were passed on to peers.'),
+  counter('answers_sent', 'Answers that were passed on to who had made the offer.'),
+  labelled(
+    'dropped_between_workers',
+    'type',
+    'Offers and answers that found the way to another worker full, by type.',
+    KINDS,
+    { lost: 'lost between workers' },
+  ),
+  labelled(
+    'dropped_backlog',
+    'type',
+    'Offers and answers for clients that read too slowly, by type.',
+    KINDS,
+    { lost: 'dropped for them' },
+  ),
+  labelled('receiver_gone', 'type', 'Offers and answers whose receiver had left, by type.', KINDS),
+  counter(
+    'slow_clients',
+    'Times that a client did not take all at once; until it has, it gets no offers.',
+    { lost: 'slow clients' },
+  ),
+  labelled(
+    'refused',
+    'reason',
+    'Connections that were refused, by reason.',
+    ['connections_full', 'connections_per_address', 'origin'],
+    {
+      metric: 'refused_connections',
+      table: 'Refused connections',
+      nonZero: true,
+      lost: 'refused connections',
+    },
+  ),
+  labelled(
+    'proxy_header',
+    'fault',
+    'Connections of trusted proxies that do not tell whose they are, by what is wrong.',
+    ['missing', 'not_understood'],
+  ),
+  labelled(
+    'closed',
+    'reason',
+    'Connections that the tracker closed, by reason: backlog is a client too slow for its messages, backlog_total one of many such.',
+    ['backlog', 'silent', 'unreachable', 'backlog_total', 'requests'],
+    { metric: 'closed_connections', table: 'Closed connections', nonZero: true },
+  ),
+]
+
+export type FamilyCounter = NamesOf<typeof BY_FAMILY>
+type OtherCounter = NamesOf<typeof OTHERS>
+export type CounterName = FamilyCounter | OtherCounter
+export type StoredCounter = Stored<FamilyCounter, OtherCounter>
+
+export const COUNTER_LIST = new CounterList<FamilyCounter, OtherCounter>(BY_FAMILY, OTHERS)
+/** Counted per address family of the client, in this order in memory. Names are those of the statistics. */
+export const FAMILY_COUNTERS = COUNTER_LIST.ofFamilies
+/** All that is counted; those of the families are sums over both. */
+export const COUNTERS: readonly CounterName[] = [...FAMILY_COUNTERS, ...COUNTER_LIST.others]
+/** What is in memory, in this order. */
+export const STORED_COUNTERS = COUNTER_LIST.stored
+
+// Their places as numbers, for the hot path; a test holds them to the lists above. Add the connection's
+// family, FAMILY_IPV4 or FAMILY_IPV6.
+export const CONNECTIONS_OPENED = 0
+export const CONNECTIONS_CLOSED = 1
+export const REQUESTS_ANNOUNCE = 2
+export const REQUESTS_ANSWER = 3
+export const REQUESTS_SCRAPE = 4
+export const RECEIVED_MESSAGES = 5
+export const SENT_MESSAGES = 6
+export const RECEIVED_BYTES = 7
+export const SENT_BYTES = 8
+
+export const FAMILY_IPV4 = 0
+export const FAMILY_IPV6 = 9
+
+// What has no family.
+const OTHER = 2 * FAMILY_IPV6
+export const RESPONSES_ANNOUNCE = OTHER
+export const RESPONSES_SCRAPE = OTHER + 1
+export const RESPONSES_ERROR = OTHER + 2
+export const REJECTED_JSON = OTHER + 3
+export const REJECTED_ACTION = OTHER + 4
+export const REJECTED_INFO_HASH = OTHER + 5
+export const REJECTED_PEER_ID = OTHER + 6
+export const REJECTED_EVENT = OTHER + 7
+export const REJECTED_ANSWER = OTHER + 8
+export const REJECTED_ANSWER_WITHOUT_OFFER = OTHER + 9
+export const REJECTED_PEER_ID_HELD = OTHER + 10
+export const REJECTED_TORRENTS_FULL = OTHER + 11
+export const REJECTED_PEERS_FULL = OTHER + 12
+export const REJECTED_TORRENTS_PER_CONNECTION = OTHER + 13
+export const REJECTED_NOT_ALLOWED = OTHER + 14
+export const REJECTED_PEER_IDS_PER_TORRENT = OTHER + 15
+export const REJECTED_REQUESTS_PER_CONNECTION = OTHER + 16
+export const REJECTED_REQUESTS_PER_ADDRESS = OTHER + 17
+export const REJECTED_NEW_TORRENT_RATE = OTHER + 18
+export const REJECTED_TORRENT_RATION = OTHER + 19
+export const REJECTED_PEER_RATION = OTHER + 20
+export const OFFERS_RECEIVED = OTHER + 21
+export const OFFERS_LEFT_OUT_INVALID = OTHER + 22
+export const OFFERS_LEFT_OUT_BEYOND_LIMIT = OTHER + 23
+export const OFFERS_SENT = OTHER + 24
+export const ANSWERS_SENT = OTHER + 25
+export const DROPPED_BETWEEN_WORKERS_OFFER = OTHER + 26
+export const DROPPED_BETWEEN_WORKERS_ANSWER = OTHER + 27
+export const DROPPED_BACKLOG_OFFER = OTHER + 28
+export const DROPPED_BACKLOG_ANSWER = OTHER + 29
+export const RECEIVER_GONE_OFFER = OTHER + 30
+export const RECEIVER_GONE_ANSWER = OTHER + 31
+export const SLOW_CLIENTS = OTHER + 32
+export const REFUSED_CONNECTIONS_FULL = OTHER + 33
+export const REFUSED_CONNECTIONS_PER_ADDRESS = OTHER + 34
+export const REFUSED_ORIGIN = OTHER + 35
+export const PROXY_HEADER_MISSING = OTHER + 36
+export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 37
+export const CLOSED_BACKLOG = OTHER + 38
+export const CLOSED_SILENT = OTHER + 39
+export const CLOSED_UNREACHABLE = OTHER + 40
+export const CLOSED_BACKLOG_TOTAL = OTHER + 41
+export const CLOSED_REQUESTS = OTHER + 42
+
+/** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
+export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
+/** Messages per turn of the event loop, per turn. */
+export const TURN_SIZE_SHAPE = histogramShape(0, 12, 0)
+
+export const HISTOGRAMS = {
+  response_time: RESPONSE_TIME_SHAPE,
+  turn_size: TURN_SIZE_SHAPE,
+} as const
+
+export const RESPONSE_TIME = OTHER + 43
+export const TURN_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
+
+/** What a worker counts, histograms included; and the words of its slot. */
+export const COUNTER_COUNT = TURN_SIZE + histogramCounters(TURN_SIZE_SHAPE)
+export const COUNTER_WORDS = slotWords(COUNTER_COUNT)
+
+/** All that the tracker reads of the workers (tracker/statistics-reader.ts), by name. */
+export interface WsNames {
+  readonly counter: StoredCounter
+  readonly histogram: keyof typeof HISTOGRAMS
+  readonly total: never
+  /** `connectionLimit`: at most so many at once. `channelFill`: of the fullest channel, from 0 to 1. */
+  readonly gauge: 'connections' | 'connectionLimit' | 'channelFill'
+}

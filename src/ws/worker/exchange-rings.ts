@@ -1,0 +1,40 @@
+// The rings and doorbells between all socket workers. Made by main.ts before it starts them; each
+// worker gets its ends. Owns nothing once they are handed out.
+import type { MessagePort } from 'node:worker_threads'
+import { type DoorbellPort, doorbellPort } from '../../channel/doorbell.ts'
+import { createSleepWord } from '../../channel/inbox.ts'
+import { createRing } from '../../channel/ring.ts'
+import { type ExchangeEnds, type ExchangeLimits, recordWordsMax } from './exchange.ts'
+
+/** Some thousand offers of browsers; and a few of the longest records. */
+const RING_WORDS_MIN = 2 ** 17
+const RING_RECORDS_MIN = 4
+
+/** By worker; null when there is only one. */
+export function createExchange(workers: number, limits: ExchangeLimits): (ExchangeEnds | null)[] {
+  if (workers === 1) return [null]
+  const words = Math.max(RING_WORDS_MIN, RING_RECORDS_MIN * (recordWordsMax(limits) + 1))
+  const all = Array.from({ length: workers }, (_, index) => index)
+  const links = all.map((from) => all.map((to) => (from === to ? null : createLink(words))))
+  const sleepWords = all.map(() => createSleepWord())
+  return all.map((worker) => {
+    const incoming = all.map((from) => links[from][worker]).filter((link) => link !== null)
+    return {
+      outRings: links[worker].map((link) => link?.ring ?? null),
+      bells: links[worker].map((link) => link?.port.bell ?? null),
+      sleepWords,
+      inRings: incoming.map(({ ring }) => ring),
+      heard: incoming.map(({ port }) => port.heard),
+    }
+  })
+}
+
+/** The ports among the ends, which are handed over and not copied. */
+export function portsOf(ends: ExchangeEnds | null): MessagePort[] {
+  if (ends === null) return []
+  return [...ends.bells, ...ends.heard].filter((port) => port !== null)
+}
+
+function createLink(words: number): { ring: SharedArrayBuffer; port: DoorbellPort } {
+  return { ring: createRing(words), port: doorbellPort() }
+}

@@ -1,0 +1,119 @@
+// What a socket worker does by the clock: pings, silent connections, old offers, cleaning, counts.
+// `tick` is called once a second by the socket worker. Owns nothing.
+import type { Cleaner } from '../../swarm/walks/cleaner.ts'
+import type { Connection, Connections } from './connection.ts'
+import { CLOSED_SILENT, CLOSED_UNREACHABLE } from './counters.ts'
+
+/** Between two slices of a cleaning, in which messages are served. */
+const CLEANING_PAUSE_MILLISECONDS = 1
+const CLOSE_CODE_SILENT = 1000
+
+/** Between two ticks, beyond which the worker did not read in between: it was stopped, or overloaded. */
+const PAUSE_SEC = 2
+
+export interface HousekeepingSettings {
+  readonly maxConnectionAge: number
+  readonly pingInterval: number
+  readonly maxOfferAge: number
+}
+
+export class Housekeeping {
+  private readonly connections: Connections
+  private readonly cleaner: Cleaner
+  private settings: HousekeepingSettings
+  private readonly counts: Int32Array
+  private cleaning = false
+  private now: number
+  private hasWaited = false
+
+  constructor(
+    connections: Connections,
+    cleaner: Cleaner,
+    settings: HousekeepingSettings,
+    counts: Int32Array,
+    now: number,
+  ) {
+    this.connections = connections
+    this.cleaner = cleaner
+    this.settings = settings
+    this.counts = counts
+    this.now = now
+  }
+
+  /** Other settings while it is at work; a ping that is planned comes as planned. */
+  configure(settings: HousekeepingSettings): void {
+    this.settings = settings
+    this.connections.pingInterval = settings.pingInterval
+  }
+
+  tick(now: number): void {
+    const passed = now - this.now
+    this.now = now
+    // What waits in the sockets is read before anybody is judged, but for one that never has the time.
+    this.hasWaited = passed >= PAUSE_SEC && !this.hasWaited
+    if (this.hasWaited) {
+      this.excuseAll(passed)
+      return
+    }
+    this.visitConnections(now)
+    if (!this.cleaning) this.clean()
+  }
+
+  private clean(): void {
+    this.cleaning = this.cleaner.step(this.now)
+    if (this.cleaning) setTimeout(() => this.clean(), CLEANING_PAUSE_MILLISECONDS)
+  }
+
+  private excuseAll(seconds: number): void {
+    const { slotCount } = this.connections
+    for (let slot = 0; slot < slotCount; slot++) {
+      const connection = this.connections.at(slot)
+      if (connection !== null) this.connections.excuse(connection, seconds)
+    }
+  }
+
+  private visitConnections(now: number): void {
+    const { slotCount } = this.connections
+    for (let slot = 0; slot < slotCount; slot++) {
+      const connection = this.connections.at(slot)
+      if (connection === null || connection.closed || connection.socket === null) continue
+      this.rotateOffers(connection, now)
+      if (now - lastOf(connection) > this.settings.maxConnectionAge) {
+        this.counts[CLOSED_SILENT]++
+        connection.socket.close(CLOSE_CODE_SILENT, 'silent for too long')
+      } else if (now >= connection.nextPing) {
+        this.ping(connection, now)
+      }
+    }
+  }
+
+  /** The first ping without an answer lets others take its peers over, the second ends it. */
+  private ping(connection: Connection, now: number): void {
+    if (connection.awaitsPong && connection.missedPing) {
+      this.counts[CLOSED_UNREACHABLE]++
+      connection.socket?.terminate()
+      return
+    }
+    if (connection.awaitsPong) {
+      connection.missedPing = true
+      this.connections.publish(connection)
+    }
+    connection.awaitsPong = true
+    connection.nextPing = now + this.settings.pingInterval
+    connection.socket?.ping()
+  }
+
+  private rotateOffers(connection: Connection, now: number): void {
+    const { pendingOffers } = connection
+    if (pendingOffers === null || now - pendingOffers.rotatedAt < this.settings.maxOfferAge) return
+    const wasFull = pendingOffers.full
+    pendingOffers.rotatedAt = now
+    if (pendingOffers.rotate()) connection.pendingOffers = null
+    if (wasFull) this.connections.publish(connection)
+  }
+}
+
+/** Of its signs of life. Without a peer it is of use to nobody unless it asks something. */
+function lastOf({ memberships, lastLife, lastMessage }: Connection): number {
+  return (memberships?.count ?? 0) > 0 ? lastLife : lastMessage
+}

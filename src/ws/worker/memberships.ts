@@ -1,0 +1,81 @@
+// Which peers a connection has in which torrents, so that they leave with it. One per connection that
+// has announced something; handle.ts adds and removes. Owns its words.
+//
+// A peer that ages out in the swarm stays here until the list is full or the connection closes: then
+// the swarm knows nothing of it, and nothing happens.
+import { ID_WORDS } from '../wire/request.ts'
+
+// An entry: 0 info hash │ 5 peer id
+export const MEMBER_PEER_ID = ID_WORDS
+export const MEMBER_WORDS = 2 * ID_WORDS
+
+const FIRST_ENTRIES = 2
+
+export class Memberships {
+  count = 0
+  /** Second of the last look for entries that have aged out. */
+  sweptAt = -1
+  words = new Int32Array(FIRST_ENTRIES * MEMBER_WORDS)
+
+  /** Adds a peer, unless it is there. */
+  add(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): void {
+    if (this.find(infoHash, hashAt, peerId, peerAt) >= 0) return
+    const at = this.count * MEMBER_WORDS
+    if (at === this.words.length) this.grow()
+    for (let i = 0; i < ID_WORDS; i++) {
+      this.words[at + i] = infoHash[hashAt + i]
+      this.words[at + MEMBER_PEER_ID + i] = peerId[peerAt + i]
+    }
+    this.count++
+  }
+
+  remove(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): void {
+    const index = this.find(infoHash, hashAt, peerId, peerAt)
+    if (index >= 0) this.removeAt(index)
+  }
+
+  /** The last entry takes its place. */
+  removeAt(index: number): void {
+    this.count--
+    const from = this.count * MEMBER_WORDS
+    this.words.copyWithin(index * MEMBER_WORDS, from, from + MEMBER_WORDS)
+  }
+
+  /** The index of a peer, or −1. */
+  find(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): number {
+    const { words } = this
+    const first = infoHash[hashAt]
+    for (let index = 0, at = 0; index < this.count; index++, at += MEMBER_WORDS) {
+      if (words[at] !== first) continue
+      if (!sameId(words, at, infoHash, hashAt)) continue
+      if (sameId(words, at + MEMBER_PEER_ID, peerId, peerAt)) return index
+    }
+    return -1
+  }
+
+  /** How many other peer ids there are in a torrent; −1 when this one is there already. */
+  othersIn(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): number {
+    const { words } = this
+    const first = infoHash[hashAt]
+    let others = 0
+    for (let index = 0, at = 0; index < this.count; index++, at += MEMBER_WORDS) {
+      if (words[at] !== first) continue
+      if (!sameId(words, at, infoHash, hashAt)) continue
+      if (sameId(words, at + MEMBER_PEER_ID, peerId, peerAt)) return -1
+      others++
+    }
+    return others
+  }
+
+  private grow(): void {
+    const longer = new Int32Array(this.words.length * 2)
+    longer.set(this.words)
+    this.words = longer
+  }
+}
+
+/** Whether the ids at two places are equal. */
+export function sameId(a: Int32Array, at: number, b: Int32Array, bt: number): boolean {
+  for (let i = 0; i < ID_WORDS; i++) if (a[at + i] !== b[bt + i]) return false
+  return true
+}

@@ -1,0 +1,138 @@
+// Answers HTTP requests: a WebSocket handshake becomes a connection, if limits and origin allow it;
+// `/health` says that the worker serves; everything else gets a page that says what this is. Called
+// by the socket worker's server for each request. Owns nothing; a refused handshake leaves no trace.
+//
+// Whatever is no connection in the end is closed behind the answer: kept open, it would be one that no
+// limit counts.
+import type { Server } from 'bun'
+import { requestPath } from '../../operations/request.ts'
+import { type AddressKey, addressKey, type HeaderUse, ProxyList } from './client-address.ts'
+import type { ClientReports } from './client-reports.ts'
+import type { Connection, Connections } from './connection.ts'
+import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'
+import {
+  PROXY_HEADER_MISSING,
+  PROXY_HEADER_NOT_UNDERSTOOD,
+  REFUSED_CONNECTIONS_FULL,
+  REFUSED_CONNECTIONS_PER_ADDRESS,
+  REFUSED_ORIGIN,
+} from './counters.ts'
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
+const CLOSE = { connection: 'close' }
+const HEALTH_PATH = '/health'
+const RETRY_AFTER_SEC = '60'
+
+const PAGE = `This is a WebTorrent tracker. It speaks WebSocket: give your client this address with
+ws:// or wss:// in place of http:// or https://.
+`
+
+export interface UpgradeSettings {
+  readonly trustedProxies: readonly string[]
+  /** In which they tell of their clients. */
+  readonly proxyHeader: string
+  readonly allowedOrigins: readonly string[]
+}
+
+export class Upgrader {
+  private readonly connections: Connections
+  private readonly limits: ConnectionLimits
+  private proxies = new ProxyList([])
+  /** Empty: all. */
+  private origins: ReadonlySet<string> = new Set()
+  private readonly counts: Int32Array
+  private readonly reports: ClientReports
+
+  constructor(
+    connections: Connections,
+    limits: ConnectionLimits,
+    counts: Int32Array,
+    reports: ClientReports,
+  ) {
+    this.connections = connections
+    this.limits = limits
+    this.counts = counts
+    this.reports = reports
+  }
+
+  configure({ trustedProxies, proxyHeader, allowedOrigins }: UpgradeSettings): void {
+    this.proxies = new ProxyList(trustedProxies, proxyHeader)
+    this.origins = new Set(allowedOrigins.map((origin) => origin.toLowerCase()))
+  }
+
+  /** Undefined when the request has become a WebSocket connection. */
+  answer(request: Request, server: Server<Connection>, now: number): Response | undefined {
+    const upgrade = request.headers.get('upgrade')
+    if (upgrade === null || upgrade.toLowerCase() !== 'websocket') return plainAnswer(request)
+    if (!this.isAllowedOrigin(request.headers.get('origin'))) {
+      this.counts[REFUSED_ORIGIN]++
+      return text(403, 'This origin is not allowed here.\n')
+    }
+    const socket = server.requestIP(request)
+    const said = request.headers.get(this.proxies.header)
+    const { address, header } = this.proxies.clientOf(socket?.address ?? '', said)
+    if (header === 'missing') this.counts[PROXY_HEADER_MISSING]++
+    else if (header === 'not understood') this.counts[PROXY_HEADER_NOT_UNDERSTOOD]++
+    const key = addressKey(address)
+    const admission = this.limits.enter(key.high, key.low)
+    if (admission !== ADMITTED) {
+      return this.refuse(admission, key, header === 'not trusted' && said === null ? null : header)
+    }
+    const connection = this.connections.open(key.high, key.low, now)
+    connection.port = socket?.port ?? 0
+    return this.upgrade(request, server, connection)
+  }
+
+  private upgrade(
+    request: Request,
+    server: Server<Connection>,
+    connection: Connection,
+  ): Response | undefined {
+    if (server.upgrade(request, { data: connection })) return undefined
+    // No handshake after all, such as one without a key.
+    this.connections.close(connection)
+    this.limits.leave(connection.addressHigh, connection.addressLow)
+    return text(400, 'This is no valid WebSocket handshake.\n')
+  }
+
+  private isAllowedOrigin(origin: string | null): boolean {
+    if (this.origins.size === 0) return true
+    // Programs send none; the list is about web pages, whose browser always sends it.
+    return origin === null || this.origins.has(origin.toLowerCase())
+  }
+
+  /** `header`: what was made of it; null when there is none, nor any need for one. */
+  private refuse(admission: number, { high, low }: AddressKey, header: HeaderUse | null): Response {
+    const full = admission === FULL
+    this.reports.tell(full ? 'full' : 'fullForAddress', high, low)
+    this.counts[full ? REFUSED_CONNECTIONS_FULL : REFUSED_CONNECTIONS_PER_ADDRESS]++
+    const body = full
+      ? 'Too many connections: the tracker is full.\n'
+      : `Too many connections from ${this.whose(header)}.\n`
+    return new Response(body, {
+      status: 503,
+      headers: { ...TEXT, ...CLOSE, 'retry-after': RETRY_AFTER_SEC },
+    })
+  }
+
+  /** Tells whoever sets a proxy up why all its clients count as one. */
+  private whose(header: HeaderUse | null): string {
+    if (header === null || header === 'believed') return 'your address'
+    const name = this.proxies.header
+    if (header !== 'not trusted')
+      return `your proxy's address, because its header ${name} is ${header}`
+    return `your address. The header ${name} is not believed, because [network] trusted_proxies does not name who sent it`
+  }
+}
+
+function plainAnswer(request: Request): Response {
+  if (requestPath(request.url) === HEALTH_PATH) return text(200, 'OK\n')
+  return new Response(PAGE, {
+    status: 426,
+    headers: { ...TEXT, upgrade: 'websocket', connection: 'upgrade, close' },
+  })
+}
+
+function text(status: number, body: string): Response {
+  return new Response(body, { status, headers: { ...TEXT, ...CLOSE } })
+}
