@@ -1,9 +1,9 @@
 // What a start of any tracker would refuse beside mistakes in the settings themselves, for --check: users,
 // folders, files and addresses that they name. Called by program.ts. Nothing is made, changed or listened on.
 import { accessListFaults } from '../access-list/keeper.ts'
-import { addressBytes, addressText } from '../config/address.ts'
+import { addressBytes, addressText, parseSocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
-import { type ListenAddress, type ListenSettings, listenAddresses } from '../config/listen.ts'
+import { type ListenAddress, listenAddresses } from '../config/listen.ts'
 import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
 import { holdTcpPort, releaseTcpPort } from '../os/tcp-port.ts'
 import { exportFault, persistenceFault } from '../persistence/folder-check.ts'
@@ -12,7 +12,7 @@ import type { CommonConfig } from './settings.ts'
 
 type CheckedConfig = Pick<
   CommonConfig,
-  'access_list' | 'network' | 'persistence' | 'privileges' | 'scrape_export'
+  'access_list' | 'network' | 'operations' | 'persistence' | 'privileges' | 'scrape_export'
 >
 
 export async function checkTracker(config: CheckedConfig): Promise<CheckFindings> {
@@ -29,7 +29,10 @@ export async function checkTracker(config: CheckedConfig): Promise<CheckFindings
     scrape_export.path === '' || !isAsked
       ? null
       : exportFault(scrape_export.path, privileges, identity)
-  const addresses = checkAddresses(config.network)
+  const addresses = checkAddresses([
+    ...listenAddresses(config.network).map((item) => ({ item, setting: '' })),
+    ...operationsAddress(config.operations.address),
+  ])
   return {
     problems: [
       ...problems,
@@ -41,15 +44,29 @@ export async function checkTracker(config: CheckedConfig): Promise<CheckFindings
   }
 }
 
+interface CheckedAddress {
+  readonly item: ListenAddress
+  /** Which it is of, where that is not [network] address. */
+  readonly setting: string
+}
+
+function operationsAddress(text: string): CheckedAddress[] {
+  const parsed = text === '' ? null : parseSocketAddress(text)
+  // What is no address is a mistake in the settings, and told as that.
+  if (parsed === null || 'fault' in parsed) return []
+  const item = { ...parsed, dualStack: false, optional: false, portFromIndex: -1 }
+  return [{ item, setting: ' ([operations] address)' }]
+}
+
 /** Whether the machine has the addresses. Their ports may be in use: by the tracker that serves meanwhile. */
-function checkAddresses(network: ListenSettings): CheckFindings {
+function checkAddresses(addresses: readonly CheckedAddress[]): CheckFindings {
   const problems: string[] = []
   const warnings: string[] = []
-  for (const item of listenAddresses(network)) {
+  for (const { item, setting } of addresses) {
     const error = addressFault(item)
     if (error === null || error.code === 'EADDRINUSE') continue
     if (item.optional && isAbsentAddress(error)) continue
-    const text = `cannot listen on ${addressText(item)}: ${listenRemedy(error)}`
+    const text = `cannot listen on ${addressText(item)}${setting}: ${listenRemedy(error)}`
     // Who checks settings need not be who starts the tracker.
     if (error.code === 'EACCES') warnings.push(text)
     else problems.push(text)

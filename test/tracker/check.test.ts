@@ -79,6 +79,13 @@ describe.each([
   test('refuses an address that is not of this machine', () =>
     expectRefusal(listenOn('203.0.113.77:0'), ['203.0.113.77:0: the address is not one of'], more))
 
+  test('refuses an address of the operations endpoint that is not of this machine', () =>
+    expectRefusal(
+      `${HERE}[operations]\naddress = '203.0.113.77:0'\n`,
+      ['203.0.113.77:0 ([operations] address): the address is not one of'],
+      more,
+    ))
+
   test('refuses a persistence folder that is a file, below one, or a link to nothing', () =>
     inFolder(async (folder) => {
       const file = join(folder, 'file')
