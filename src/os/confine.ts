@@ -70,18 +70,21 @@ export function confineThread(): void {
 }
 
 /**
- * The program `path` takes the place of this one, in the same process and with its environment. Returns
- * only by SystemError.
+ * What makes the program `path` take the place of this one, in the same process and with its environment.
+ * It returns only by SystemError, and does nothing but that: signals wait meanwhile.
  */
-export function execute(path: string, args: readonly Uint8Array[]): never {
+export function programToExecute(path: string, args: readonly Uint8Array[]): () => never {
   const texts = [new TextEncoder().encode(path), ...args].map((bytes) => nativeText(bytes))
   const pointers = permanentWords((args.length + 1) * 2)
   for (const [i, text] of texts.slice(1).entries()) {
     pointers[2 * i] = addressLow(text)
     pointers[2 * i + 1] = addressHigh(text)
   }
-  libc.execv(addressOf(texts[0]) as never, addressOf(pointers) as never)
-  throw new SystemError('execv', errno())
+  const [file, list] = [addressOf(texts[0]), addressOf(pointers)]
+  return () => {
+    libc.execv(file as never, list as never)
+    throw new SystemError('execv', errno())
+  }
 }
 
 /** For C, with a zero at its end; permanent, because only its address is used. */

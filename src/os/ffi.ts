@@ -108,6 +108,7 @@ const SYMBOLS = {
   capget: { args: [pointer, pointer], returns: i32 },
   capset: { args: [pointer, pointer], returns: i32 },
   sigprocmask: { args: [i32, pointer, pointer], returns: i32 },
+  signal: { args: [i32, pointer], returns: pointer },
   execv: { args: [pointer, pointer], returns: i32 },
   memfd_create: { args: [pointer, u32], returns: i32 },
   fchown: { args: [i32, u32, u32], returns: i32 },

@@ -20,6 +20,11 @@ export function letSignalsGo(numbers: readonly number[]): void {
   change(SIG_UNBLOCK, numbers)
 }
 
+/** From now on each of them ends the process, as it does any program that has no handler. */
+export function endBySignals(numbers: readonly number[]): void {
+  for (const number of numbers) libc.signal(number, null as never)
+}
+
 function change(how: number, numbers: readonly number[]): void {
   const set = nativeWords(SET_WORDS)
   for (const number of numbers) set[0] |= 1 << (number - 1)

@@ -3,14 +3,17 @@
 // Called by bin/ before anything is written or opened. Owns nothing but the settings that it passes on.
 import { readFileSync, readlinkSync, writeSync } from 'node:fs'
 import { StartError, type StartLine } from '../config/cli.ts'
-import { clearInheritable, confineThread, execute, isConfined } from '../os/confine.ts'
+import { clearInheritable, confineThread, isConfined, programToExecute } from '../os/confine.ts'
 import { SystemError } from '../os/error.ts'
 import { newMemoryFile } from '../os/memory-file.ts'
 import { isRoot } from '../os/privileges.ts'
-import { holdSignals, letSignalsGo } from '../os/signal-mask.ts'
+import { endBySignals, holdSignals, letSignalsGo } from '../os/signal-mask.ts'
 import { HEALTH_CHECK } from './health-check.ts'
 import type { PrivilegeConfig } from './privileges.ts'
-import { SIGNAL_NUMBERS, signals } from './signals.ts'
+import { SIGNAL_NUMBERS, STOP_NUMBERS, signals } from './signals.ts'
+
+/** Of the event loop: signals that the runtime has taken are told in the next one. */
+const TURNS = 3
 
 /** Returns when the process is confined, or need not be; otherwise the program starts again. */
 export async function confineStart(
@@ -27,14 +30,17 @@ export async function confineStart(
     }
     // The name, as the link shows it, is what ps, pidof and systemd know the process by.
     const program = readlinkSync('/proc/self/exe')
-    const args = argumentsOf(start)
-    // The program that takes this one's place knows nothing of signals that this one has taken: one that
-    // has come is heard now, and those that come from here on wait for the other.
-    holdSignals(SIGNAL_NUMBERS)
-    signals.opening()
-    await Bun.sleep(1)
+    const execute = programToExecute(program, argumentsOf(start))
     confineThread()
-    execute(program, args)
+    // The program that takes this one's place knows nothing of signals that this one has taken: a stop that
+    // has come is heard now.
+    signals.opening()
+    for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve))
+    // What comes from here on waits for the other. Only a thread of the runtime may still take a stop, for
+    // as long as execve needs to end it: that ends the process by the signal, since it must not be lost.
+    endBySignals(STOP_NUMBERS)
+    holdSignals(SIGNAL_NUMBERS)
+    execute()
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException
     if (!(error instanceof SystemError) && code === undefined) throw error

@@ -16,6 +16,9 @@ export type OtherSignal = (typeof OTHERS)[number]
 
 type Phase = 'command' | 'opening' | 'starting' | 'serving' | 'stopping'
 
+/** Those that ask the tracker to end. */
+export const STOP_NUMBERS = STOPS.map((name) => constants.signals[name])
+
 /** All that the tracker has handlers for. */
 export const SIGNAL_NUMBERS = [...STOPS, ...OTHERS].map((name) => constants.signals[name])
 
