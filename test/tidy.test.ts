@@ -9,6 +9,8 @@ import {
   foreignFunctions,
   importCycles,
   importDirection,
+  type MainImports,
+  mainInWorkers,
   unusedFiles,
 } from './tidy/imports.ts'
 import { openServers } from './tidy/servers.ts'
@@ -31,6 +33,7 @@ const LONG_FUNCTIONS: Ratchet = {}
 const MANY_PARAMETERS: Ratchet = {}
 
 const CIRCLES: Circles = []
+const MAIN_IMPORTS: MainImports = ['src/udp/main/ban-log.ts']
 
 const files = readRepository()
 const sources = files.filter(({ path }) => path.endsWith('.ts')).map(parseSource)
@@ -42,6 +45,8 @@ test('the rules see the repository', () => {
 })
 
 test('imports point one way', () => expect(importDirection(sources)).toEqual([]))
+test('workers import nothing of the main thread', () =>
+  expect(mainInWorkers(sources, MAIN_IMPORTS)).toEqual([]))
 test('folders do not import each other in circles', () => expect(importCycles(sources)).toEqual([]))
 test('files do not import each other in circles', () =>
   expect(fileCycles(sources, CIRCLES)).toEqual([]))

@@ -88,6 +88,36 @@ function levelOf(folder: string): number {
   return LEVELS.findIndex((level) => level.includes(folder))
 }
 
+/** A protocol's files that threads other than the main one run. */
+const WORKER_FOLDERS = /^src\/(\w+)\/(wire|worker|pipeline)\//
+
+/** What workers import of the main thread for now. Entries may be removed, not added. */
+export type MainImports = readonly string[]
+
+/** A path tells which thread runs a file; what both need stands with the workers. */
+export function mainInWorkers(sources: readonly Source[], allowed: MainImports): Finding[] {
+  const found: Finding[] = []
+  const used = new Set<string>()
+  for (const source of sources) {
+    const protocol = source.path.match(WORKER_FOLDERS)?.[1]
+    if (protocol === undefined) continue
+    for (const { from, line: at } of importsOf(source)) {
+      if (!from.startsWith(`src/${protocol}/main/`)) continue
+      used.add(from)
+      if (allowed.includes(from)) continue
+      found.push(finding(source, at, `a worker imports ${from}`, MAIN_REMEDY))
+    }
+  }
+  return [
+    ...found,
+    ...allowed
+      .filter((path) => !used.has(path))
+      .map((path) => `${path}: no worker imports it any more. Remove it from the list`),
+  ]
+}
+
+const MAIN_REMEDY = 'Move what both threads need into worker/, wire/ or settings/'
+
 /** Folders that import each other, directly or around a corner, cannot be understood one by one. */
 export function importCycles(sources: readonly Source[]): Finding[] {
   const edges = new Map<string, Map<string, string>>()

@@ -5,6 +5,7 @@ import {
   foreignFunctions,
   importCycles,
   importDirection,
+  mainInWorkers,
   unusedFiles,
 } from './imports.ts'
 import { openServers } from './servers.ts'
@@ -56,6 +57,19 @@ describe('imports', () => {
 
   test('a folder without a level is reported', () => {
     expect(importDirection([source('src/utils/a.ts', '')])).toHaveLength(1)
+  })
+
+  test.each([
+    ['src/udp/worker/a.ts', '../main/b.ts', false],
+    ['src/udp/wire/a.ts', '../main/b.ts', false],
+    ['src/udp/pipeline/a.ts', '../main/b.ts', false],
+    ['src/udp/worker/a.ts', '../wire/b.ts', true],
+    ['src/udp/main/a.ts', './b.ts', true],
+    ['test/udp/worker/a.test.ts', '../../../src/udp/main/b.ts', true],
+  ])('%s importing %s: allowed is %p, whichever thread runs it', (path, from, allowed) => {
+    const files = [source(path, `import type { X } from '${from}'`)]
+    expect(mainInWorkers(files, [])).toHaveLength(allowed ? 0 : 1)
+    expect(mainInWorkers(files, ['src/udp/main/b.ts'])).toHaveLength(allowed ? 1 : 0)
   })
 
   test('a circle of folders is reported, also around a corner', () => {

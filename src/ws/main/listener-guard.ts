@@ -18,6 +18,7 @@ import { endConnection, forEachPeer } from '../../os/peers.ts'
 import { Growth } from '../../process/losses.ts'
 import type { Trouble, TroubleSource } from '../../process/troubles.ts'
 import { type AddressKey, ProxyList } from '../worker/client-address.ts'
+import { type PortAnswer, type PortQuestion, portKey } from '../worker/worker-updates.ts'
 
 /** How soon after the last descriptor the sockets rest. Until then the workers ask in vain. */
 const LOOK_MILLISECONDS = 250
@@ -39,22 +40,6 @@ const SURVEY_SHARE = 0.05
 /** With a larger share in use the operator is told. */
 const CROWDED_SHARE = 0.9
 const TROUBLE_MILLISECONDS = 60_000
-
-/** To the workers: which ports of these addresses have a connection? */
-export interface PortQuestion {
-  readonly survey: number
-  readonly addresses: readonly AddressKey[]
-}
-
-/** From a worker, as `portKey` makes them. */
-export interface PortAnswer {
-  readonly survey: number
-  readonly ports: readonly string[]
-}
-
-export function portKey(high: number, low: number, port: number): string {
-  return `${high} ${low} ${port}`
-}
 
 export interface GuardOptions {
   readonly ports: readonly number[]

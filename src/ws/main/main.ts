@@ -28,7 +28,7 @@ import type { ProtocolFigures } from '../../tracker/view.ts'
 import type { WsConfig } from '../settings/config.ts'
 import { WS_KINDS } from '../settings/config-checks.ts'
 import { wsProgram } from '../settings/program.ts'
-import { type WorkerReport, writeReport } from '../worker/client-reports.ts'
+import { writeReport } from '../worker/client-reports.ts'
 import { createConnectionLimits } from '../worker/connection-limits.ts'
 import type { WsNames } from '../worker/counters.ts'
 import { COUNTER_WORDS } from '../worker/counters.ts'
@@ -36,16 +36,12 @@ import { DRAIN_SECONDS } from '../worker/drain.ts'
 import type { ExchangeEnds } from '../worker/exchange.ts'
 import { createExchange, portsOf } from '../worker/exchange-rings.ts'
 import { createRequestLimits } from '../worker/request-limits.ts'
-import type { SocketWorkerData, WsUpdate } from '../worker/socket-worker.ts'
+import type { SocketWorkerData } from '../worker/socket-worker.ts'
+import type { PortQuestion, WorkerReport, WsUpdate } from '../worker/worker-updates.ts'
 import { CertificateChange } from './certificate-change.ts'
 import { askForScrape } from './health-check.ts'
 import { findAddresses, type Listening } from './listen.ts'
-import {
-  GUARD_DESCRIPTORS,
-  type GuardRules,
-  ListenerGuard,
-  type PortQuestion,
-} from './listener-guard.ts'
+import { GUARD_DESCRIPTORS, type GuardRules, ListenerGuard } from './listener-guard.ts'
 import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { reloadProblems } from './reload-check.ts'

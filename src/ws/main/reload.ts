@@ -2,10 +2,7 @@
 // main.ts. Owns nothing.
 import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
 import type { WsConfig } from '../settings/config.ts'
-import type { RequestSettings } from '../worker/handle.ts'
-import type { HousekeepingSettings } from '../worker/housekeeping.ts'
-import type { RequestRates } from '../worker/request-limits.ts'
-import type { BacklogLimits } from '../worker/send.ts'
+import type { WorkerSettings } from '../worker/worker-updates.ts'
 
 export const LIVE_SETTINGS = liveSettings<WsConfig>(
   [
@@ -30,23 +27,6 @@ export const LIVE_SETTINGS = liveSettings<WsConfig>(
     'protocol.max_scrape_torrents': upToStart(({ protocol }) => protocol.max_scrape_torrents),
   },
 )
-
-/** What a worker takes over while it runs. */
-export interface WorkerSettings {
-  readonly requests: RequestSettings
-  readonly housekeeping: HousekeepingSettings
-  readonly maxConnections: number
-  readonly maxConnectionsPerAddress: number
-  readonly backlogs: BacklogLimits
-  readonly requestRates: RequestRates
-  readonly trustedProxies: readonly string[]
-  readonly proxyHeader: string
-  readonly allowedOrigins: readonly string[]
-  /** Tell the main thread of clients that are refused, or closed for what they did. */
-  readonly reports: boolean
-  readonly cleaningInterval: number
-  readonly maxPeerAge: number
-}
 
 /** `maxConnections`: as many as there is memory for. `workers`: that share what is for all. */
 export function workerSettings(

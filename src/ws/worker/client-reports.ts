@@ -3,8 +3,6 @@
 // log_level 'debug' or 'trace', and at most so many per worker and minute. Own nothing.
 import { clientName, ipv4Text, ipv6NetworkText } from '../../log/clients.ts'
 import type { Log, LogAddresses } from '../../log/log.ts'
-import type { CertificateAnswer } from '../main/certificate-change.ts'
-import type { PortAnswer } from '../main/listener-guard.ts'
 
 const REPORTS_PER_MINUTE = 60
 const MINUTE_SEC = 60
@@ -28,10 +26,7 @@ export interface ClientReport {
   readonly low: number
 }
 
-type LoggedReport = ClientReport | { readonly fault: string }
-
-/** What a worker says while it serves. */
-export type WorkerReport = LoggedReport | PortAnswer | { readonly certificates: CertificateAnswer }
+export type LoggedReport = ClientReport | { readonly fault: string }
 
 export class ClientReports {
   /** May be replaced while it is at work. */

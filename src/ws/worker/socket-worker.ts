@@ -12,6 +12,7 @@ import type { AccessListData } from '../../access-list/list.ts'
 import { publish } from '../../metrics/counters.ts'
 import { FailedRequests } from '../../operations/request.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
+import { listenRemedy } from '../../os/error.ts'
 import { UpdateHandlers } from '../../process/updates.ts'
 import {
   beat,
@@ -27,10 +28,7 @@ import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
 import { Cleaner } from '../../swarm/walks/cleaner.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
-import { type NewCertificates, whyNotOpened } from '../main/certificate-change.ts'
-import { type PortQuestion, portKey } from '../main/listener-guard.ts'
-import type { WorkerSettings } from '../main/reload.ts'
-import { ClientReports, type WorkerReport } from './client-reports.ts'
+import { ClientReports } from './client-reports.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTER_COUNT, COUNTER_WORDS } from './counters.ts'
@@ -43,6 +41,14 @@ import { type RequestLimitData, RequestLimits } from './request-limits.ts'
 import { Sender } from './send.ts'
 import { Signal, type SignalKeys } from './signal.ts'
 import { Upgrader } from './upgrade.ts'
+import {
+  type NewCertificates,
+  type PortQuestion,
+  portKey,
+  type WorkerReport,
+  type WorkerSettings,
+  type WsUpdate,
+} from './worker-updates.ts'
 
 /**
  * Seconds until a connection is closed that has not completed TLS and its handshake, however slowly it
@@ -93,15 +99,6 @@ export interface ServerAddress {
 }
 
 type WorkerMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | WsUpdate
-
-/** What main tells a worker while it runs. */
-export interface WsUpdate {
-  readonly certificates?: NewCertificates
-  readonly portQuestion?: PortQuestion
-  readonly accessList?: AccessListData
-  readonly keptCounts?: KeptCountsData
-  readonly settings?: WorkerSettings
-}
 
 export function runSocketWorker(data: SocketWorkerData): void {
   readClock()
@@ -371,4 +368,9 @@ class SocketWorker {
     if (this.now !== before) this.housekeeping.tick(this.now)
     publish(this.counts, this.counters, this.data.index * COUNTER_WORDS)
   }
+}
+
+function whyNotOpened(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return `its port cannot be opened again: ${listenRemedy({ code: code ?? '', message })}`
 }

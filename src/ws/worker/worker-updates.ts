@@ -1,0 +1,68 @@
+// What the main thread tells a socket worker while it runs, and what the worker tells it: settings, new
+// certificates, the question which ports have a connection. Sent by main.ts, taken by socket-worker.ts.
+import type { AccessListData } from '../../access-list/list.ts'
+import type { KeptCountsData } from '../../swarm/kept-counts.ts'
+import type { TlsFiles } from '../../tls/tls.ts'
+import type { AddressKey } from './client-address.ts'
+import type { LoggedReport } from './client-reports.ts'
+import type { RequestSettings } from './handle.ts'
+import type { HousekeepingSettings } from './housekeeping.ts'
+import type { RequestRates } from './request-limits.ts'
+import type { BacklogLimits } from './send.ts'
+
+export interface WsUpdate {
+  readonly certificates?: NewCertificates
+  readonly portQuestion?: PortQuestion
+  readonly accessList?: AccessListData
+  readonly keptCounts?: KeptCountsData
+  readonly settings?: WorkerSettings
+}
+
+/** The settings that can change. */
+export interface WorkerSettings {
+  readonly requests: RequestSettings
+  readonly housekeeping: HousekeepingSettings
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
+  readonly backlogs: BacklogLimits
+  readonly requestRates: RequestRates
+  readonly trustedProxies: readonly string[]
+  readonly proxyHeader: string
+  readonly allowedOrigins: readonly string[]
+  /** Tell the main thread of clients that are refused, or closed for what they did. */
+  readonly reports: boolean
+  readonly cleaningInterval: number
+  readonly maxPeerAge: number
+}
+
+export interface NewCertificates {
+  /** Which signal it was: a worker's answer to an earlier one says nothing of this one. */
+  readonly attempt: number
+  readonly tls: TlsFiles
+}
+
+/** Which ports of these addresses have a connection? */
+export interface PortQuestion {
+  readonly survey: number
+  readonly addresses: readonly AddressKey[]
+}
+
+/** What a worker says while it serves. */
+export type WorkerReport = LoggedReport | PortAnswer | { readonly certificates: CertificateAnswer }
+
+export interface CertificateAnswer {
+  readonly attempt: number
+  readonly worker: number
+  /** Why it goes on with those it had; null when it has taken the new ones. */
+  readonly refusal: string | null
+}
+
+/** With ports as `portKey` writes them. */
+export interface PortAnswer {
+  readonly survey: number
+  readonly ports: readonly string[]
+}
+
+export function portKey(high: number, low: number, port: number): string {
+  return `${high} ${low} ${port}`
+}
