@@ -11,8 +11,10 @@ import {
   type Entry,
   entriesOf,
   isSection,
+  pathOf,
   type Schema,
   type Settings,
+  sectionsOf,
   titleOf,
   variableOf,
 } from './schema.ts'
@@ -97,14 +99,19 @@ class Loading<S extends Schema> {
 
   takeFile(path: string, file: SettingsFile): void {
     this.#readOnce = file.readOnce
-    for (const [name, value] of Object.entries(file.table)) {
-      const node = Object.hasOwn(this.#settings.schema, name) ? this.#settings.schema[name] : null
-      const isKnown = node !== null && isSection(node)
-      if (isKnown || (isTable(value) && this.#isRetiredSection(name))) {
-        this.#takeSection(path, file, name, value)
-      } else {
-        this.#takeKey('', name, value, `${path}:${file.lines.find([name])}`)
-      }
+    this.#takeTable({ path, file, names: [] }, this.#settings.schema, file.table)
+  }
+
+  /** `schema`: of the settings that belong in it. */
+  #takeTable(place: Place, schema: Schema, table: { readonly [key: string]: TomlValue }): void {
+    const section = place.names.join('.')
+    for (const [name, value] of Object.entries(table)) {
+      const node = Object.hasOwn(schema, name) ? schema[name] : null
+      const inner = { ...place, names: [...place.names, name] }
+      if (node !== null && isSection(node)) this.#takeSection(inner, node.settings, value)
+      else if (isTable(value) && this.#isRetiredSection(pathOf(section, name))) {
+        this.#takeTable(inner, {}, value)
+      } else this.#takeKey(section, name, value, originOf(inner))
     }
   }
 
@@ -113,21 +120,20 @@ class Loading<S extends Schema> {
     return Object.keys(this.#settings.retired).some((path) => path.startsWith(`${name}.`))
   }
 
-  #takeSection(path: string, file: SettingsFile, name: string, value: TomlValue): void {
-    if (!isTable(value)) {
-      this.problems.push(
-        `${path}:${file.lines.find([name])}: ${name} ${isA(value)}, but it is the name of a section: ` +
-          `write [${name}] on a line of its own and its keys below.`,
-      )
+  #takeSection(place: Place, schema: Schema, value: TomlValue): void {
+    if (isTable(value)) {
+      this.#takeTable(place, schema, value)
       return
     }
-    for (const [key, item] of Object.entries(value)) {
-      this.#takeKey(name, key, item, `${path}:${file.lines.find([name, key])}`)
-    }
+    const name = place.names.join('.')
+    this.problems.push(
+      `${originOf(place)}: ${name} ${isA(value)}, but it is the name of a section: ` +
+        `write [${name}] on a line of its own and its keys below.`,
+    )
   }
 
   #takeKey(section: string, key: string, value: TomlValue, origin: string): void {
-    const path = section === '' ? key : `${section}.${key}`
+    const path = pathOf(section, key)
     const entry = key.includes('.') ? undefined : this.#entries.get(path)
     if (entry === undefined) {
       this.problems.push(`${origin}: ${this.#unknownKey(section, key, value)}`)
@@ -177,27 +183,38 @@ class Loading<S extends Schema> {
   }
 
   #unknownKey(section: string, key: string, value: TomlValue): string {
-    const path = section === '' ? key : `${section}.${key}`
-    const isTableOfTop = section === '' && isTable(value)
-    const title = isTableOfTop ? `[${keyText(key)}]` : titleOf({ section, key: keyText(key) })
+    const path = pathOf(section, key)
+    const wantsSection = isTable(value) && this.#hasSections(section)
+    const shown = keyText(key)
+    const title = wantsSection ? `[${pathOf(section, shown)}]` : titleOf({ section, key: shown })
     const retired = this.#settings.retired
     if (Object.hasOwn(retired, path)) return `${title} is not a setting here: ${retired[path]}`
-    const kind = isTableOfTop ? 'is not a section' : 'is not a setting'
-    return `${title} ${kind} of this program. ${this.#keyHint(section, key, isTableOfTop)}`
+    const kind = wantsSection ? 'is not a section' : 'is not a setting'
+    const hint = wantsSection ? this.#sectionHint(path) : this.#keyHint(section, key)
+    return `${title} ${kind} of this program. ${hint}`
   }
 
-  #keyHint(section: string, key: string, wantsSection: boolean): string {
+  /** Whether a table in it may be meant for a section. */
+  #hasSections(section: string): boolean {
+    return (
+      section === '' ||
+      sectionsOf(this.#settings.schema).some((name) => name.startsWith(`${section}.`))
+    )
+  }
+
+  #sectionHint(path: string): string {
+    const sections = sectionsOf(this.#settings.schema)
+    const inner = sections.filter((name) => name.endsWith(`.${path}`)).map((name) => `[${name}]`)
+    if (inner.length > 0) return `Write ${inner.join(' or ')}.`
+    const relative = this.#relativeWith((entry) => entry.section === path)
+    if (relative !== null) return `It belongs to ${relative}: delete it.`
+    const near = nearest(path, sections)
+    return near === null ? `Sections are: ${sections.join(', ')}.` : `Did you mean [${near}]?`
+  }
+
+  #keyHint(section: string, key: string): string {
     const entries = [...this.#entries.values()]
-    const schema = this.#settings.schema
-    const sections = Object.keys(schema).filter((name) => isSection(schema[name]))
-    const relative = this.#relativeWith((entry) => {
-      return wantsSection ? entry.section === key : entry.section === section && entry.key === key
-    })
-    if (wantsSection) {
-      if (relative !== null) return `It belongs to ${relative}: delete it.`
-      const near = nearest(key, sections)
-      return near === null ? `Sections are: ${sections.join(', ')}.` : `Did you mean [${near}]?`
-    }
+    const relative = this.#relativeWith((entry) => entry.section === section && entry.key === key)
     if (section === '' && this.#entries.has(key)) return 'Write it without quotes.'
     const elsewhere = entries.filter((entry) => entry.key === key).map(placeOf)
     if (elsewhere.length > 0) return `It belongs ${elsewhere.join(' or ')}.`
@@ -227,9 +244,9 @@ class Loading<S extends Schema> {
     const start = `environment variable ${variable} names no setting of this program`
     const relative = this.#relativeWith((entry) => entry.variable === variable)
     if (relative !== null) return `${start}; it belongs to ${relative}: unset it.`
-    const elsewhere = [...this.#entries.values()].filter(({ section, key }) => {
-      return section !== '' && variable === variableOf(key)
-    })
+    const elsewhere = [...this.#entries.values()].filter(({ path }) =>
+      endsOf(path).includes(variable),
+    )
     if (elsewhere.length > 0) {
       return `${start}; did you mean ${elsewhere.map((entry) => entry.variable).join(' or ')}?`
     }
@@ -273,6 +290,23 @@ function faultText(entry: Entry, { fault, remedy }: Fault, undo: string): string
 
 function placeOf(entry: Entry): string {
   return entry.section === '' ? 'before the first section' : `in section [${entry.section}]`
+}
+
+/** Where a value stands in a file. */
+interface Place {
+  readonly path: string
+  readonly file: SettingsFile
+  readonly names: readonly string[]
+}
+
+function originOf({ path, file, names }: Place): string {
+  return `${path}:${file.lines.find(names)}`
+}
+
+/** Variables that leave out one or more of the sections that a setting is in. */
+function endsOf(path: string): string[] {
+  const names = path.split('.')
+  return names.slice(1).map((_, i) => variableOf(names.slice(i + 1).join('.')))
 }
 
 function isTable(value: TomlValue): value is { [key: string]: TomlValue } {

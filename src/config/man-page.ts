@@ -3,7 +3,7 @@
 // mandoc both read, and in ASCII: other characters are written by name.
 import type { Program } from './cli.ts'
 import { type Flag, flagsOf } from './flags.ts'
-import { type Entry, entriesOf, isSection, type Schema, variableExamples } from './schema.ts'
+import { type Entry, entriesOf, type Schema, sectionAt, variableExamples } from './schema.ts'
 import type { TomlValue } from './setting.ts'
 import { isCommand, paragraphsOf, tomlText, wrap } from './toml-text.ts'
 
@@ -127,9 +127,8 @@ function sectionHead(schema: Schema, name: string): string[] {
   if (name === '') {
     return ['.SH "OUTSIDE OF SECTIONS"', 'These lines stand before the first section.']
   }
-  const node = schema[name]
-  if (!isSection(node)) throw new Error(`${name} is not a section`)
-  return [`.SH [${literal(name)}]`, ...paragraphsOf(node.explanation).flatMap(paragraphLines)]
+  const { explanation } = sectionAt(schema, name)
+  return [`.SH [${literal(name)}]`, ...paragraphsOf(explanation).flatMap(paragraphLines)]
 }
 
 function settingLines({ key, setting, variable }: Entry): string[] {

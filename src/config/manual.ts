@@ -1,6 +1,6 @@
 // Writes the manual of an executable's settings as Markdown. scripts/generate-docs.ts saves it.
 
-import { type Entry, entriesOf, isSection, type Schema, titleOf } from './schema.ts'
+import { type Entry, entriesOf, type Schema, sectionAt, titleOf } from './schema.ts'
 import type { TomlValue } from './setting.ts'
 import { isCommand, paragraphsOf, tomlText, wrap } from './toml-text.ts'
 
@@ -59,9 +59,7 @@ function summaryTable(entries: readonly Entry[]): string {
 
 function sectionHead(schema: Schema, name: string): string[] {
   if (name === '') return ['## Outside of sections', 'These lines stand before the first section.']
-  const node = schema[name]
-  if (!isSection(node)) throw new Error(`${name} is not a section`)
-  return [`## \`[${name}]\``, ...paragraphsOf(node.explanation).map(filled)]
+  return [`## \`[${name}]\``, ...paragraphsOf(sectionAt(schema, name).explanation).map(filled)]
 }
 
 function settingText(entry: Entry): string[] {
@@ -82,7 +80,7 @@ function settingText(entry: Entry): string[] {
 }
 
 function anchorOf(entry: Entry): string {
-  return entry.path.replace('.', '-')
+  return entry.path.replaceAll('.', '-')
 }
 
 function defaultText(entry: Entry): string {

@@ -1,17 +1,19 @@
-// A schema is a tree of settings, one level of sections deep, as in the TOML file. The type of the
+// A schema is a tree of settings in sections, and of sections in sections, as in the TOML file. The type of the
 // loaded configuration and the names of the environment variables are derived here.
 
 import type { Setting, TomlValue } from './setting.ts'
 
-export interface Section<T extends Record<string, Setting<unknown>>> {
+export interface Section<T extends Schema = Schema> {
   readonly explanation: string
   readonly settings: T
 }
-export type Schema = Record<string, Setting<unknown> | Section<Record<string, Setting<unknown>>>>
+export interface Schema {
+  readonly [name: string]: Setting<unknown> | Section
+}
 
 type ValueOf<T> = T extends Setting<infer V> ? V : never
 export type ConfigOf<S> = {
-  [K in keyof S]: S[K] extends Section<infer T> ? { [J in keyof T]: ValueOf<T[J]> } : ValueOf<S[K]>
+  [K in keyof S]: S[K] extends Section<infer T> ? ConfigOf<T> : ValueOf<S[K]>
 }
 
 /** What a look at several settings together found. Reported unless one of them is wrong by itself. */
@@ -43,7 +45,7 @@ export interface Settings<S extends Schema = Schema> {
 
 /** One setting with its place in the schema. */
 export interface Entry {
-  /** '' for the top level. */
+  /** '' for the top level; `udp.network` for a section in another. */
   section: string
   key: string
   path: string
@@ -66,33 +68,44 @@ export function defineSettings<S extends Schema>(settings: Settings<S>): Setting
   return settings
 }
 
-export function section<T extends Record<string, Setting<unknown>>>(
-  explanation: string,
-  settings: T,
-): Section<T> {
+export function section<T extends Schema>(explanation: string, settings: T): Section<T> {
   return { explanation, settings }
 }
 
-export function isSection(
-  node: Setting<unknown> | Section<Record<string, Setting<unknown>>>,
-): node is Section<Record<string, Setting<unknown>>> {
+export function isSection(node: Setting<unknown> | Section): node is Section {
   return 'settings' in node
 }
 
 /** All settings in file order: top level first, as TOML wants it, then section by section. */
-export function entriesOf(schema: Schema): Entry[] {
-  const top: Entry[] = []
+export function entriesOf(schema: Schema, within = ''): Entry[] {
+  const own: Entry[] = []
   const inSections: Entry[] = []
   for (const [name, node] of Object.entries(schema)) {
-    if (!isSection(node)) {
-      top.push(entry('', name, node))
-      continue
-    }
-    for (const [key, setting] of Object.entries(node.settings)) {
-      inSections.push(entry(name, key, setting))
-    }
+    if (isSection(node)) inSections.push(...entriesOf(node.settings, pathOf(within, name)))
+    else own.push(entry(within, name, node))
   }
-  return [...top, ...inSections]
+  return [...own, ...inSections]
+}
+
+/** Names of all sections, such as `network` and `udp.network`. */
+export function sectionsOf(schema: Schema, within = ''): string[] {
+  return Object.entries(schema).flatMap(([name, node]) => {
+    if (!isSection(node)) return []
+    const path = pathOf(within, name)
+    return [path, ...sectionsOf(node.settings, path)]
+  })
+}
+
+/** Throws when there is none of this name. */
+export function sectionAt(schema: Schema, path: string): Section {
+  const [name, ...inner] = path.split('.')
+  const node = Object.hasOwn(schema, name) ? schema[name] : undefined
+  if (node === undefined || !isSection(node)) throw new Error(`${path} is not a section`)
+  return inner.length === 0 ? node : sectionAt(node.settings, inner.join('.'))
+}
+
+export function pathOf(section: string, key: string): string {
+  return section === '' ? key : `${section}.${key}`
 }
 
 /** A setting in a section and one outside of any, to explain the names of variables with. */
@@ -114,12 +127,12 @@ export function variableExamples(schema: Schema): string {
 }
 
 function entry(sectionName: string, key: string, setting: Setting<unknown>): Entry {
-  const path = sectionName === '' ? key : `${sectionName}.${key}`
+  const path = pathOf(sectionName, key)
   return { section: sectionName, key, path, variable: variableOf(path), setting }
 }
 
 export function variableOf(path: string): string {
-  return ENVIRONMENT_PREFIX + path.replace('.', '_').toUpperCase()
+  return ENVIRONMENT_PREFIX + path.replaceAll('.', '_').toUpperCase()
 }
 
 /** Builds a configuration from a function that gives the value of each setting. */
@@ -129,13 +142,12 @@ export function buildConfig<S extends Schema>(
 ): ConfigOf<S> {
   const config: Record<string, unknown> = {}
   for (const item of entriesOf(schema)) {
-    if (item.section === '') {
-      config[item.key] = pick(item)
-      continue
+    let values = config
+    for (const name of sectionNames(item)) {
+      values[name] ??= {}
+      values = values[name] as Record<string, unknown>
     }
-    config[item.section] ??= {}
-    const sectionValues = config[item.section] as Record<string, unknown>
-    sectionValues[item.key] = pick(item)
+    values[item.key] = pick(item)
   }
   return config as ConfigOf<S>
 }
@@ -144,10 +156,15 @@ export function defaultsOf<S extends Schema>(schema: S): ConfigOf<S> {
   return buildConfig(schema, (item) => item.setting.defaultValue)
 }
 
-/** The value at `section.key` or `key` of a loaded configuration. */
+/** The value of a loaded configuration at a setting's place. */
 export function valueAt(config: object, item: Entry): TomlValue {
-  const values = config as Record<string, TomlValue & Record<string, TomlValue>>
-  return item.section === '' ? values[item.key] : values[item.section][item.key]
+  let values = config as Record<string, unknown>
+  for (const name of sectionNames(item)) values = values[name] as Record<string, unknown>
+  return values[item.key] as TomlValue
+}
+
+function sectionNames({ section }: Entry): string[] {
+  return section === '' ? [] : section.split('.')
 }
 
 /** How messages and manuals write the name of a setting: `[network] address`, `log_level`. */

@@ -5,8 +5,8 @@ import {
   defaultsOf,
   type Entry,
   entriesOf,
-  isSection,
   type Schema,
+  sectionAt,
   valueAt,
   variableExamples,
 } from './schema.ts'
@@ -61,9 +61,7 @@ function effectiveLine(entry: Entry, value: TomlValue, note: string): string {
 }
 
 function sectionHead(schema: Schema, name: string): string[] {
-  const node = schema[name]
-  if (!isSection(node)) throw new Error(`${name} is not a section`)
-  return [...comment(node.explanation), `[${name}]`]
+  return [...comment(sectionAt(schema, name).explanation), `[${name}]`]
 }
 
 /** One value as TOML on one line. */
