@@ -7,16 +7,15 @@
 import { ClientSample, createClientSample } from '../src/census/sample.ts'
 import { readClock } from '../src/os/clock.ts'
 import { permanentWords } from '../src/os/ffi.ts'
+import { createSourceLimits, SourceLimits } from '../src/source-limits/source-limits.ts'
 import { attachSwarms, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
 import { Peer } from '../src/swarm/peers/peer.ts'
-import { createSourceLimits } from '../src/udp/settings/source-limit-settings.ts'
 import { ConnectionIds } from '../src/udp/wire/connection-id.ts'
 import { swapBytes } from '../src/udp/wire/parse.ts'
 import { Request } from '../src/udp/wire/request.ts'
-import { COUNTER_WORDS } from '../src/udp/worker/counters.ts'
+import { BANS, COUNTER_WORDS } from '../src/udp/worker/counters.ts'
 import { Handler } from '../src/udp/worker/handle.ts'
 import { Responder } from '../src/udp/worker/respond.ts'
-import { SourceLimits } from '../src/udp/worker/source-limits.ts'
 import { timesLine } from './support/times.ts'
 import { PEERS_PER_TORRENT, pickTorrent, random, writeInfoHash } from './support/workload.ts'
 
@@ -65,7 +64,8 @@ const rates = {
   banSeconds: 60,
 }
 const limited = process.argv.includes('--limits')
-const gate = limited ? new SourceLimits(createSourceLimits(), rates, counts) : null
+const bans = { counts, place: BANS, writer: null }
+const gate = limited ? new SourceLimits(createSourceLimits(), rates, bans) : null
 swarms.admission.gate = gate
 /** With `--clients`, who announces is noted for the statistics of clients. */
 if (process.argv.includes('--clients')) {

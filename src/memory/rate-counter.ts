@@ -1,5 +1,5 @@
 // Counters that say how much of a rate has been used up, in shared memory: one word each, charged by any
-// thread without a lock. Used by udp/worker/source-limits.ts and ws/worker/request-limits.ts. Owns nothing: the words belong to the caller's buffer.
+// thread without a lock. Used by source-limits/source-counters.ts. Owns nothing: the words belong to the caller's buffer.
 //
 // The word is the time up to which what was let through is paid for, each one costing 1 ÷ rate seconds
 // (GCRA). It may be ahead of the clock by a burst. It is charged by compare-and-exchange: no charge is lost,

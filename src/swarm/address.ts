@@ -1,5 +1,5 @@
 // What counts as one address where its peers in a torrent are limited: an IPv4 address, or an IPv6 /64,
-// which one household has at least. Called by admission.ts, large.ts and udp/worker/source-limits.ts. Owns nothing.
+// which one household has at least. Called by admission.ts, large.ts and source-limits/source-limits.ts. Owns nothing.
 
 /** Bits of a peer's hash that come from its address alone (large.ts). */
 export const ADDRESS_BITS = 3

@@ -1,6 +1,6 @@
 // What a protocol is to the tracker that serves it (tracker.ts), and what the tracker has for all its
 // protocols. Implemented by main.ts of each protocol. What protocols share in one process is never made by
-// one of them: swarms, access list, what is kept over a restart, the census of clients come from the process.
+// one of them: swarms, access list, limits of sources, what is kept over a restart, the census of clients come from the process.
 import type { AccessListData } from '../access-list/list.ts'
 import type { Census } from '../census/census.ts'
 import type { ClientSampleData } from '../census/sample.ts'
@@ -11,6 +11,8 @@ import type { CountState } from '../persistence/count-state.ts'
 import type { Ask } from '../process/health-check.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import type { GroupOptions, WorkerGroup } from '../process/workers.ts'
+import type { BanWriterData } from '../source-limits/ban-writer.ts'
+import type { SourceCounterData } from '../source-limits/source-counters.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import type { LiveSettings } from './live-settings.ts'
@@ -46,6 +48,8 @@ export interface TrackerProcess<C> {
   readonly walksThroughSwarms: boolean
   /** Another process serves on these addresses, whose place this one takes. */
   readonly takesOver: boolean
+  /** What sources have used up of [source_limits], over all protocols that keep peers by their address. */
+  readonly sourceLimits: SourceCounterData
   /** Kept over a restart, where anything is. */
   readonly secret: Uint8Array
   /** Completed downloads of before a restart; null where nothing is kept. */
@@ -55,6 +59,8 @@ export interface TrackerProcess<C> {
   readonly census: Census | null
   /** In force now; changes come by `Protocol.sendAccessList`. */
   accessList(): AccessListData
+  /** For each worker that bans addresses: tells the log. */
+  newBanWriter(): BanWriterData
   newWorkers(options?: GroupOptions): WorkerGroup
   /** All workers serve, and nobody has asked for the stop. */
   isServing(): boolean

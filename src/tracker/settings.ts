@@ -12,7 +12,7 @@ import {
 import { counted } from '../config/quantities.ts'
 import { type Finding, warning } from '../config/schema.ts'
 import { boolean, type Setting, string, stringOrList } from '../config/setting.ts'
-import type { LogFormat, LogLevel } from '../log/log.ts'
+import type { LogAddresses, LogFormat, LogLevel } from '../log/log.ts'
 import { type OperationsConfig, operationsFindings } from '../operations/settings.ts'
 import { type ScrapeExportConfig, scrapeExportFindings } from '../persistence/scrape-export.ts'
 import { type PersistenceConfig, persistenceFindings } from '../persistence/settings.ts'
@@ -65,6 +65,7 @@ export const listenIPv6Only = boolean(
 export interface CommonConfig {
   readonly log_level: LogLevel
   readonly log_format: LogFormat
+  readonly log_addresses: LogAddresses
   readonly network: ListenSettings
   readonly protocol: { readonly count_downloads: boolean }
   readonly statistics: {

@@ -88,12 +88,10 @@ export class StatisticsReader<N extends FigureNames> {
     this.latest = this.before
   }
 
-  /** `listener` gets each reading. */
-  start(listener: (reading: Reading<N>) => void = () => {}): void {
+  start(): void {
     this.before = this.read()
     this.timer = setInterval(() => {
       this.latest = this.read()
-      listener(this.latest)
       this.writeIfDue(this.latest)
     }, READ_MILLISECONDS)
   }

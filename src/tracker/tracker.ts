@@ -15,7 +15,7 @@ import { addressText } from '../config/address.ts'
 import type { Program, RunContext } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
 import type { ConfigOf, Schema } from '../config/schema.ts'
-import { type Log, logFor, setLog, writeNotice } from '../log/log.ts'
+import { type Log, type LogAddresses, logFor, setLog, writeNotice } from '../log/log.ts'
 import { OperationsServer } from '../operations/server.ts'
 import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
@@ -29,6 +29,8 @@ import { signals } from '../process/signals.ts'
 import { releaseStartCode } from '../process/start-code.ts'
 import { Troubles } from '../process/troubles.ts'
 import { stallTrouble, Workers } from '../process/workers.ts'
+import { BanLog } from '../source-limits/ban-log.ts'
+import { createSourceLimits } from '../source-limits/source-limits.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { attachSwarms, type SwarmBuffers, setLimits, setPeersPerAddress } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
@@ -95,6 +97,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
   readonly swarms: SwarmBuffers
   readonly walksThroughSwarms: boolean
   readonly census: Census | null
+  readonly sourceLimits = createSourceLimits()
   private readonly program: TrackerProgram<S>
   private readonly run: TrackerRun<S>
   private readonly parts: TrackerParts
@@ -104,6 +107,8 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
   /** What goes wrong while it serves; each part adds what it knows of. */
   private readonly troubles = new Troubles(logFor('trouble'))
   private readonly service: ServiceManager
+  private readonly banLog: BanLog
+  private logAddresses: LogAddresses
   private readonly sampled: SampledClients | null
   private readonly persistence: Persistence | null
   private scrapeExport: ScrapeExport | null = null
@@ -122,6 +127,8 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
     this.walksThroughSwarms =
       persistence.path !== '' || scrape_export.path !== '' || isSurveyWanted(config)
     this.log = logFor(program.subsystem)
+    this.banLog = new BanLog(this.log)
+    this.logAddresses = config.log_addresses
     this.workers = new Workers(program.name, entry, this.log)
     this.service = new ServiceManager(program.name, this.workers, this.log)
     this.accessLists = new AccessListKeeper(
@@ -157,6 +164,10 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
 
   accessList(): AccessListKeeper['list'] {
     return this.accessLists.list
+  }
+
+  newBanWriter(): ReturnType<BanLog['newWriter']> {
+    return this.banLog.newWriter()
   }
 
   newWorkers(...options: Parameters<Workers['group']>): ReturnType<Workers['group']> {
@@ -227,6 +238,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
     const { protocols, workers } = this
     workers.onStop(() => signals.stopping())
     for (const protocol of protocols) workers.onStop(() => protocol.end())
+    workers.onStop(() => this.banLog.stop())
     workers.onStop(() => this.troubles.stop())
     workers.onStop(() => this.census?.stop())
     workers.onStop(() => this.accessLists.stop())
@@ -235,6 +247,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
       protocol.begin()
       this.troubles.add(...protocol.troubles())
     }
+    this.banLog.start(() => this.logAddresses)
     this.troubles.start()
     this.census?.start()
   }
@@ -313,6 +326,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
 
   private apply(config: TrackerConfig<S>, paths: ReadonlySet<string>): void {
     setLog(config.log_level, config.log_format)
+    this.logAddresses = config.log_addresses
     setLimits(this.swarms, config.limits.max_torrents, config.limits.max_peers)
     setPeersPerAddress(this.swarms, config.source_limits.peers_per_torrent ?? 0)
     this.sampled?.reader.setMaxAge(config.cleaning.max_peer_age)

@@ -17,6 +17,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/process',
     'src/persistence',
     'src/tls',
+    'src/source-limits',
   ],
   ['src/memory', 'src/channel', 'src/os'],
   ['src/config', 'src/log', 'src/plot'],

@@ -1,10 +1,16 @@
 // The handler of one worker, spoken to in bytes: packets in, packets out, without any socket.
 // Used by the tests of udp/. Owns swarms of its own, and watches over the memory around an answer.
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
+import {
+  SOURCE_LIMIT_BYTES,
+  SourceLimits,
+  type SourceRates,
+} from '../../src/source-limits/source-limits.ts'
 import type { Peer } from '../../src/swarm/peers/peer.ts'
 import { ConnectionIds } from '../../src/udp/wire/connection-id.ts'
 import { Request } from '../../src/udp/wire/request.ts'
 import {
+  BANS,
   COUNTER_WORDS,
   FAMILY_COUNTERS,
   FAMILY_IPV4,
@@ -13,11 +19,6 @@ import {
 } from '../../src/udp/worker/counters.ts'
 import { Handler, type RequestSettings } from '../../src/udp/worker/handle.ts'
 import { Responder } from '../../src/udp/worker/respond.ts'
-import {
-  SOURCE_LIMIT_BYTES,
-  SourceLimits,
-  type SourceRates,
-} from '../../src/udp/worker/source-limits.ts'
 import {
   type AnnounceAnswer,
   type AnnounceFields,
@@ -199,7 +200,11 @@ export class UdpHarness {
 
 function sourceLimits(rates: SourceRates, counts: Int32Array): SourceLimits {
   const words = new SharedArrayBuffer(SOURCE_LIMIT_BYTES)
-  return new SourceLimits({ words, key0: 0x1234567, key1: 0x89abcde }, rates, counts)
+  return new SourceLimits({ words, key0: 0x1234567, key1: 0x89abcde }, rates, {
+    counts,
+    place: BANS,
+    writer: null,
+  })
 }
 
 export function setSource(peer: Peer, address: Uint8Array): void {

@@ -4,23 +4,24 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { ListBuilder } from '../../src/access-list/build.ts'
 import { MODE_OFF } from '../../src/access-list/list.ts'
+import { logFor } from '../../src/log/log.ts'
 import { CounterReader, counterSlots } from '../../src/metrics/counters.ts'
 import type { Distribution } from '../../src/metrics/histogram.ts'
 import { clockSeconds, readClock } from '../../src/os/clock.ts'
 import { UpdateSender } from '../../src/process/updates.ts'
+import { BanLog } from '../../src/source-limits/ban-log.ts'
+import { createSourceLimits } from '../../src/source-limits/source-limits.ts'
 import { Peer } from '../../src/swarm/peers/peer.ts'
-import { createBanRings } from '../../src/udp/main/ban-log.ts'
 import type { Links } from '../../src/udp/pipeline/links.ts'
 import type { RequestWorkerData } from '../../src/udp/pipeline/request-worker.ts'
-import { createSourceLimits } from '../../src/udp/settings/source-limit-settings.ts'
 import { ConnectionIds } from '../../src/udp/wire/connection-id.ts'
 import { COUNTER_WORDS, COUNTERS, HISTOGRAMS } from '../../src/udp/worker/counters.ts'
 import type { SocketWorkerData } from '../../src/udp/worker/socket-worker.ts'
 import { type End, openEnd, pretendFrom, queueBytes } from '../os/batch-pair.ts'
+import { OFF } from '../source-limits/limits-for.ts'
 import { addressBytes } from '../support/packets.ts'
 import { testBuffers } from '../swarm/harness.ts'
 import { SECRET, setSource } from './harness.ts'
-import { OFF } from './limits-for.ts'
 
 export const HOST = '127.0.0.1'
 /** Places for the counters of so many workers. */
@@ -64,6 +65,7 @@ export class LoneWorkers {
   private readonly heartbeats = Array.from({ length: SLOTS }, () => new SharedArrayBuffer(64))
   private readonly swarms = testBuffers({ maxTorrents: 1000, maxPeers: 1000, workers: SLOTS })
   private readonly limits = createSourceLimits()
+  private readonly banLog = new BanLog(logFor('test'))
   private readonly reader = new CounterReader(this.slots, COUNTERS, HISTOGRAMS)
 
   /** From now on; one that starts later serves what waits in its sockets, and ends. */
@@ -124,7 +126,7 @@ export class LoneWorkers {
       countDownloads: true,
       limits: this.limits,
       rates: OFF,
-      bans: createBanRings(1)[0],
+      bans: this.banLog.newWriter(),
       clients: null,
       cleaningInterval: 30,
       maxPeerAge: 1200,

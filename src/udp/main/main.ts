@@ -11,6 +11,7 @@ import { counterSlots } from '../../metrics/counters.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender, type UpdateSource } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
+import { sourceRates } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import type { Protocol, ProtocolType, TrackerProcess } from '../../tracker/protocol.ts'
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
@@ -19,13 +20,11 @@ import type { ProtocolFigures } from '../../tracker/view.ts'
 import { createLinks, type Links } from '../pipeline/links.ts'
 import type { RequestWorkerData } from '../pipeline/request-worker.ts'
 import { type UdpConfig, udpProgram } from '../settings/config.ts'
-import { createSourceLimits, sourceRates } from '../settings/source-limit-settings.ts'
 import { MAX_BATCH_PACKETS } from '../wire/layout.ts'
 import type { UdpNames } from '../worker/counters.ts'
 import { COUNTER_WORDS } from '../worker/counters.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
 import type { UdpUpdate } from '../worker/worker-updates.ts'
-import { BanLog, createBanRings } from './ban-log.ts'
 import { askForConnectionId } from './health-check.ts'
 import { type Listening, openSockets } from './listen.ts'
 import { udpReader } from './reader.ts'
@@ -74,12 +73,8 @@ class UdpProtocol implements Protocol<UdpConfig> {
   private readonly listening: Listening
   private readonly workers: WorkerGroup
   private readonly reader: StatisticsReader<UdpNames>
-  private readonly banLog: BanLog
   private readonly links: Links
   private readonly counters: SharedArrayBuffer
-  private readonly limits = createSourceLimits()
-  /** Of the socket workers, then of the request workers, as with counters. */
-  private readonly bans: readonly SharedArrayBuffer[]
   /** To each worker, of either kind. */
   private readonly updates: UpdateSender<UdpUpdate>[] = []
 
@@ -96,8 +91,6 @@ class UdpProtocol implements Protocol<UdpConfig> {
     this.workers = process.newWorkers()
     this.links = createLinks(counts.socket, counts.request)
     this.counters = counterSlots(counts.socket + counts.request, COUNTER_WORDS)
-    this.bans = createBanRings(counts.socket + counts.request)
-    this.banLog = new BanLog(this.bans, log)
     this.reader = udpReader({
       slots: this.counters,
       socketWorkers: counts.socket,
@@ -132,9 +125,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
 
   begin(): void {
     this.listening.begin()
-    this.reader.start(({ counts, at }) => {
-      this.banLog.look(counts.get('bans') ?? 0, at, this.inForce)
-    })
+    this.reader.start()
   }
 
   end(): void {
@@ -182,8 +173,8 @@ class UdpProtocol implements Protocol<UdpConfig> {
       countDownloads: protocol.count_downloads,
       ...workerSettings(this.config),
       secret: this.process.secret,
-      limits: this.limits,
-      bans: this.bans[index],
+      limits: this.process.sourceLimits,
+      bans: this.process.newBanWriter(),
       clients: this.process.clientSample,
       accessList: this.process.accessList(),
       updates: this.updateSource(),
@@ -198,9 +189,9 @@ class UdpProtocol implements Protocol<UdpConfig> {
       index,
       workers: this.counts.request,
       links: this.links.requestWorkers[index],
-      limits: this.limits,
+      limits: this.process.sourceLimits,
       rates: sourceRates(source_limits),
-      bans: this.bans[this.counts.socket + index],
+      bans: this.process.newBanWriter(),
       clients: this.process.clientSample,
       maxRequests: handlers.max_requests_per_iter,
       waitMicroseconds: handlers.channel_recv_timeout_microseconds,

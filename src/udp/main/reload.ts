@@ -1,8 +1,8 @@
 // Which settings of UDP can change while a tracker runs, and in what form workers get them. Used by
 // main.ts. Owns nothing.
+import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
 import { liveSettings } from '../../tracker/live-settings.ts'
 import type { UdpConfig } from '../settings/config.ts'
-import { sourceRates } from '../settings/source-limit-settings.ts'
 import type { WorkerSettings } from '../worker/worker-updates.ts'
 
 export const LIVE_SETTINGS = liveSettings<UdpConfig>(
@@ -11,12 +11,7 @@ export const LIVE_SETTINGS = liveSettings<UdpConfig>(
     'protocol.max_response_peers',
     'protocol.invalid_connection_id',
     'cleaning.max_connection_age',
-    'source_limits.connects_per_second',
-    'source_limits.requests_per_second',
-    'source_limits.sustained_requests_per_second',
-    'source_limits.new_torrents_per_second',
-    'source_limits.peers_per_torrent',
-    'source_limits.ban_seconds',
+    ...SOURCE_LIMIT_PATHS,
   ],
   {
     // What the system's own default is, cannot be asked for.

@@ -14,13 +14,14 @@ import { clockSeconds, readClock } from '../../os/clock.ts'
 import type { UpdateSource } from '../../process/updates.ts'
 import { WorkerUpdates } from '../../process/worker-updates.ts'
 import { mustStop, provokeFault, sayReady, type WorkerStart } from '../../process/workers.ts'
+import { BanWriter, type BanWriterData } from '../../source-limits/ban-writer.ts'
+import type { SourceCounterData } from '../../source-limits/source-counters.ts'
+import { SourceLimits, type SourceRates } from '../../source-limits/source-limits.ts'
 import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
 import { Cleaner } from '../../swarm/walks/cleaner.ts'
-import { BanWriter } from '../main/ban-log.ts'
-import { COUNTER_WORDS } from '../worker/counters.ts'
+import { BANS, COUNTER_WORDS } from '../worker/counters.ts'
 import { Reporter } from '../worker/reporter.ts'
 import { Responder } from '../worker/respond.ts'
-import { type SourceLimitData, SourceLimits, type SourceRates } from '../worker/source-limits.ts'
 import { type UdpUpdate, updateSwarms } from '../worker/worker-updates.ts'
 import type { RequestLinks } from './links.ts'
 import { tablesOwnedBy } from './owners.ts'
@@ -41,9 +42,9 @@ export interface RequestWorkerData extends WorkerStart {
   /** Nobody else walks through the tables of this worker. */
   readonly alone: boolean
   readonly countDownloads: boolean
-  readonly limits: SourceLimitData
+  readonly limits: SourceCounterData
   readonly rates: SourceRates
-  readonly bans: SharedArrayBuffer
+  readonly bans: BanWriterData
   /** Null when clients are not counted. */
   readonly clients: ClientSampleData | null
   readonly announceInterval: number
@@ -70,7 +71,8 @@ export function runRequestWorker(data: RequestWorkerData): void {
     clockSeconds(),
   )
   const counts = new Int32Array(COUNTER_WORDS)
-  const limits = new SourceLimits(data.limits, data.rates, counts, new BanWriter(data.bans))
+  const bans = { counts, place: BANS, writer: new BanWriter(data.bans) }
+  const limits = new SourceLimits(data.limits, data.rates, bans)
   swarms.admission.gate = limits
   const responder = new Responder(swarms, data.announceInterval, counts)
   responder.setInterval(data.announceInterval, data.intervalJitter)

@@ -21,6 +21,7 @@ import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
+import { sourceLimitSettings } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import {
   CLEANING_INTERVAL_SEC_MAX,
@@ -35,7 +36,6 @@ import {
 import { PAIRS_MAX } from '../pipeline/links.ts'
 import { MAX_BATCH_PACKETS } from '../wire/layout.ts'
 import { retiredKeys } from './retired-keys.ts'
-import { sourceLimitSettings } from './source-limit-settings.ts'
 
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
 // Either fills the 4 GiB that can be reserved; their sum is checked too.

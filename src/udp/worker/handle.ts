@@ -4,6 +4,13 @@
 // Reads the packet in place, answers what needs no swarm (connects, errors), and hands what is valid to
 // the next stage: respond.ts, which answers at once, or forward.ts, which passes it to another thread.
 import { hashWords } from '../../memory/half-sip-hash.ts'
+import {
+  ADMITTED,
+  BANNED,
+  type SourceLimits,
+  TOO_MANY_OF_NETWORK,
+  TOO_MANY_SUSTAINED,
+} from '../../source-limits/source-limits.ts'
 import type { ConnectionIds } from '../wire/connection-id.ts'
 import {
   ANNOUNCE_EVENT,
@@ -54,13 +61,6 @@ import {
   RESPONSES_SCRAPE,
 } from './counters.ts'
 import type { Requests } from './respond.ts'
-import {
-  ADMITTED,
-  BANNED,
-  type SourceLimits,
-  TOO_MANY_OF_NETWORK,
-  TOO_MANY_SUSTAINED,
-} from './source-limits.ts'
 
 /** The settings that requests are answered by. */
 export interface RequestSettings {

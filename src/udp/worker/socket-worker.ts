@@ -23,9 +23,11 @@ import {
   sayReady,
   type WorkerStart,
 } from '../../process/workers.ts'
+import { BanWriter, type BanWriterData } from '../../source-limits/ban-writer.ts'
+import type { SourceCounterData } from '../../source-limits/source-counters.ts'
+import { SourceLimits, type SourceRates } from '../../source-limits/source-limits.ts'
 import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
 import { Cleaner } from '../../swarm/walks/cleaner.ts'
-import { BanWriter } from '../main/ban-log.ts'
 import { Deliverer } from '../pipeline/deliver.ts'
 import { Forwarder } from '../pipeline/forward.ts'
 import { ScrapeJoiner } from '../pipeline/join.ts'
@@ -36,6 +38,7 @@ import { ConnectionIds } from '../wire/connection-id.ts'
 import { ANSWER_BYTES_MAX_IPV4, MAX_BATCH_PACKETS, RECEIVE_SLOT_BYTES } from '../wire/layout.ts'
 import { Request } from '../wire/request.ts'
 import {
+  BANS,
   BATCH_SIZE,
   BATCH_SIZE_SHAPE,
   COUNTER_WORDS,
@@ -47,7 +50,6 @@ import { serveBatch } from './receive.ts'
 import { Reporter } from './reporter.ts'
 import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
-import { type SourceLimitData, SourceLimits, type SourceRates } from './source-limits.ts'
 import { type UdpUpdate, updateSwarms } from './worker-updates.ts'
 
 /** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
@@ -65,9 +67,9 @@ export interface SocketWorkerData extends WorkerStart {
   readonly countDownloads: boolean
   readonly requests: RequestSettings
   readonly secret: Uint8Array
-  readonly limits: SourceLimitData
+  readonly limits: SourceCounterData
   readonly rates: SourceRates
-  readonly bans: SharedArrayBuffer
+  readonly bans: BanWriterData
   /** Null when clients are not counted. */
   readonly clients: ClientSampleData | null
   readonly maxConnectionAge: number
@@ -85,7 +87,8 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const memory = new PacketMemory(data.batchPackets, RECEIVE_SLOT_BYTES, ANSWER_BYTES_MAX_IPV4)
   const batches = data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo))
   const counts = new Int32Array(COUNTER_WORDS)
-  const limits = new SourceLimits(data.limits, data.rates, counts, new BanWriter(data.bans))
+  const bans = { counts, place: BANS, writer: new BanWriter(data.bans) }
+  const limits = new SourceLimits(data.limits, data.rates, bans)
   const updates = new WorkerUpdates<UdpUpdate>(data.updates)
   const stages =
     data.links === null

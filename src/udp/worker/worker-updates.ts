@@ -3,11 +3,11 @@
 import { fullGC } from 'bun:jsc'
 import type { AccessListData } from '../../access-list/list.ts'
 import type { UpdateHandlers } from '../../process/updates.ts'
+import type { SourceRates } from '../../source-limits/source-limits.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
 import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import type { RequestSettings } from './handle.ts'
 import type { Responder } from './respond.ts'
-import type { SourceRates } from './source-limits.ts'
 
 export interface UdpUpdate {
   readonly accessList?: AccessListData

@@ -1,7 +1,7 @@
 // How many requests may come on one connection, and from one address, and what an address may add to the
-// swarms (swarm/newcomers.ts). Asked by handle.ts for each message, before it is looked at. One per worker;
-// what addresses have used up lies in memory that all workers share (memory/rate-counter.ts), what a
-// connection has used up in the connection.
+// swarms (source-limits/newcomers.ts). Asked by handle.ts for each message, before it is looked at. One per
+// worker; what addresses have used up lies in memory that all workers share (source-limits/source-counters.ts),
+// what a connection has used up in the connection.
 //
 // Everything that is sent counts, but for answers that are passed on: the tracker has asked for these by
 // handing out offers. Those who exceed a limit are told for a start, and then not: a client that
@@ -10,11 +10,14 @@
 //  row 0: 65,536 × (0 requests │ 1 new torrents │ 2 new peers │ 3 unused) │ row 1
 //
 // An IPv6 /64 is one address, and its /48 has counters of its own in the same rows.
-import { randomFillSync } from 'node:crypto'
-import { hashWords } from '../../memory/half-sip-hash.ts'
-import { RateCounters } from '../../memory/rate-counter.ts'
+import { costOf, NETWORK_SHARE, Newcomers } from '../../source-limits/newcomers.ts'
+import {
+  createSourceCounters,
+  rowWords,
+  SECOND,
+  type SourceCounterData,
+} from '../../source-limits/source-counters.ts'
 import { isThisMachine } from '../../swarm/connections.ts'
-import { costOf, NETWORK_SHARE, Newcomers, SECOND, SECOND_SHIFT } from '../../swarm/newcomers.ts'
 import type { Connection } from './connection.ts'
 
 /** Settings, per second; 0 = no limit. They may change while the workers serve. */
@@ -24,24 +27,10 @@ export interface RequestRates {
   readonly newTorrents: number
 }
 
-/** What all workers share. */
-export interface RequestLimitData {
-  readonly words: SharedArrayBuffer
-  readonly key0: number
-  readonly key1: number
-}
-
-const ROW_BITS = 16
-const ROW_SLOTS = 1 << ROW_BITS
-const ROW_MASK = ROW_SLOTS - 1
 const SLOT_WORDS = 4
 const REQUESTS = 0
 const NEW_TORRENTS = 1
 const NEW_PEERS = 2
-const WORDS = ROW_SLOTS * SLOT_WORDS * 2
-
-/** Workers read their clocks four times a second; by this much they differ if one has stood still. */
-const CLOCK_LAG = 16 * SECOND
 
 /**
  * What may come at once, in seconds of the rate. A client that starts announces all of its torrents: 10,000
@@ -51,8 +40,6 @@ const BURST_SEC = 60
 const BURST = BURST_SEC * SECOND
 /** A connection gets one request per second more for so many torrents: twelve times what they announce. */
 const TORRENTS_PER_REQUEST = 10
-/** Tells the hash of a /48 from that of the /64 at its front. */
-const NETWORK_BITS = 48
 
 /** Refused messages of a connection that are answered, per so many seconds. */
 const TOLD_MAX = 5
@@ -68,33 +55,21 @@ export const TELL = 0
 export const SAY_NOTHING = 1
 export const CLOSE = 2
 
-/** Memory for all workers; also when nothing is limited, which may change. It is spent as it is touched. */
-export function createRequestLimits(): RequestLimitData {
-  const [key0, key1] = randomFillSync(new Int32Array(2))
-  return { words: new SharedArrayBuffer(WORDS * 4), key0, key1 }
+/** Once for all workers. */
+export function createRequestLimits(): SourceCounterData {
+  return createSourceCounters(rowWords(SLOT_WORDS))
 }
 
 export class RequestLimits extends Newcomers {
-  private readonly rates: RateCounters
-  private readonly key0: number
-  private readonly key1: number
   private perConnection = 0
   private addressCost = 0
   private networkCost = 0
-  private readonly source = new Int32Array(3)
-  private second = 0
   /** Whose message is in hand. */
   private high = 0
   private low = 0
-  /** The counters of the source in hand, in both rows. */
-  private first = 0
-  private other = 0
 
-  constructor({ words, key0, key1 }: RequestLimitData, rates: RequestRates) {
-    super({ torrents: NEW_TORRENTS, peers: NEW_PEERS })
-    this.rates = new RateCounters(new Int32Array(words), CLOCK_LAG)
-    this.key0 = key0
-    this.key1 = key1
+  constructor(data: SourceCounterData, rates: RequestRates) {
+    super(data, { torrents: NEW_TORRENTS, peers: NEW_PEERS })
     this.configure(rates)
   }
 
@@ -108,12 +83,6 @@ export class RequestLimits extends Newcomers {
 
   // HOT: no allocation below this line.
 
-  /** Sets the time (seconds of the monotonic clock) for what follows. */
-  override setTime(second: number): void {
-    this.second = second
-    this.rates.now = second << SECOND_SHIFT
-  }
-
   /** Whether a message of this connection is to be looked at. What it adds then counts for its address. */
   check(connection: Connection): number {
     const { addressHigh, addressLow } = connection
@@ -126,11 +95,11 @@ export class RequestLimits extends Newcomers {
       if (ahead + this.connectionCost(connection) > BURST_SEC) return TOO_MANY_OF_CONNECTION
     }
     if (this.addressCost === 0) return ADMITTED
-    this.open(addressHigh, addressLow)
-    if (this.isFull(this.addressCost)) return TOO_MANY_OF_ADDRESS
+    this.openAddress(addressHigh, addressLow)
+    if (this.isFull(REQUESTS, this.addressCost, BURST)) return TOO_MANY_OF_ADDRESS
     if (addressHigh === 0) return ADMITTED
     this.openNetwork(addressHigh, addressLow)
-    return this.isFull(this.networkCost) ? TOO_MANY_OF_ADDRESS : ADMITTED
+    return this.isFull(REQUESTS, this.networkCost, BURST) ? TOO_MANY_OF_ADDRESS : ADMITTED
   }
 
   /** Counts a message that has been served. */
@@ -142,7 +111,7 @@ export class RequestLimits extends Newcomers {
       connection.requestsPaidUntil = this.second + ahead + this.connectionCost(connection)
     }
     if (this.addressCost === 0) return
-    this.open(addressHigh, addressLow)
+    this.openAddress(addressHigh, addressLow)
     this.chargeSource(REQUESTS, this.addressCost, BURST)
     if (addressHigh === 0) return
     this.openNetwork(addressHigh, addressLow)
@@ -174,7 +143,7 @@ export class RequestLimits extends Newcomers {
 
   protected override openSource(): boolean {
     if (isThisMachine(this.high, this.low)) return false
-    this.open(this.high, this.low)
+    this.openAddress(this.high, this.low)
     return true
   }
 
@@ -186,32 +155,12 @@ export class RequestLimits extends Newcomers {
   /** A client that goes on is told each time, and closed when it sends too many requests. */
   protected override refusedNewTorrent(): void {}
 
-  private open(high: number, low: number): void {
-    this.openHash(this.hash(2, high, low))
+  private openAddress(high: number, low: number): void {
+    this.open(this.hash(2, high, low), 0, SLOT_WORDS)
   }
 
   private openNetwork(high: number, low: number): void {
-    this.source[2] = NETWORK_BITS
-    this.openHash(this.hash(3, high, low & 0xffff0000))
-  }
-
-  private hash(count: number, word0: number, word1: number): number {
-    this.source[0] = word0
-    this.source[1] = word1
-    return hashWords(this.source, 0, count, this.key0, this.key1)
-  }
-
-  private openHash(hash: number): void {
-    this.first = (hash & ROW_MASK) * SLOT_WORDS
-    this.other = (ROW_SLOTS + (hash >>> ROW_BITS)) * SLOT_WORDS
-  }
-
-  private isFull(cost: number): boolean {
-    return this.rates.bothFull(this.first + REQUESTS, this.other + REQUESTS, cost, BURST)
-  }
-
-  protected override chargeSource(place: number, cost: number, burst: number): boolean {
-    return this.rates.chargeBoth(this.first + place, this.other + place, cost, burst)
+    this.open(this.networkHash(high, low & 0xffff0000), 0, SLOT_WORDS)
   }
 }
 

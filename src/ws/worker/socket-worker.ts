@@ -22,6 +22,7 @@ import {
   sayReady,
   type WorkerStart,
 } from '../../process/workers.ts'
+import type { SourceCounterData } from '../../source-limits/source-counters.ts'
 import { type ConnectionBuffers, ConnectionStates } from '../../swarm/connections.ts'
 import type { KeptCountsData } from '../../swarm/kept-counts.ts'
 import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
@@ -37,7 +38,7 @@ import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { Handler } from './handle.ts'
 import { Heap } from './heap.ts'
 import { Housekeeping } from './housekeeping.ts'
-import { type RequestLimitData, RequestLimits } from './request-limits.ts'
+import { RequestLimits } from './request-limits.ts'
 import { Sender } from './send.ts'
 import { Signal, type SignalKeys } from './signal.ts'
 import { Upgrader } from './upgrade.ts'
@@ -84,7 +85,7 @@ export interface SocketWorkerData extends WorkerStart, WorkerSettings {
   readonly limits: SharedArrayBuffer
   readonly messageBytesMax: number
   readonly countDownloads: boolean
-  readonly requestLimits: RequestLimitData
+  readonly requestLimits: SourceCounterData
   readonly signalKeys: SignalKeys
   /** Null for the only worker. */
   readonly exchange: ExchangeEnds | null

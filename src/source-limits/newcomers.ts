@@ -1,13 +1,10 @@
 // What one source may add: new torrents per second, and its part of what is left when torrents or peers are
-// nearly used up. The gate (admission.ts) of both trackers: udp/worker/source-limits.ts and ws/worker/request-limits.ts own
-// the counters, know which ones a source has, and charge them. Owns the rules, and what a new torrent costs.
-import { PLENTY, type SourceGate } from './admission.ts'
-import type { Peer } from './peers/peer.ts'
-import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from './status.ts'
-
-/** Time runs in 2^18ths of a second, as words that wrap after 4.5 hours. */
-export const SECOND_SHIFT = 18
-export const SECOND = 1 << SECOND_SHIFT
+// nearly used up. The gate of the swarms (swarm/admission.ts): source-limits.ts and ws/worker/request-limits.ts
+// know which counters a source has. Owns the rules, and what a new torrent costs.
+import { PLENTY, type SourceGate } from '../swarm/admission.ts'
+import type { Peer } from '../swarm/peers/peer.ts'
+import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from '../swarm/status.ts'
+import { SECOND, type SourceCounterData, SourceCounters } from './source-counters.ts'
 
 /** What may come at once, in time. A client that starts announces everything it has. */
 const NEW_TORRENT_BURST = 60 * SECOND
@@ -26,29 +23,25 @@ export interface NewcomerPlaces {
   readonly peers: number
 }
 
-export abstract class Newcomers implements SourceGate {
+export abstract class Newcomers extends SourceCounters implements SourceGate {
   /** In time; 0 = no limit. */
   protected newTorrentCost = 0
   private readonly places: NewcomerPlaces
 
-  constructor(places: NewcomerPlaces) {
+  constructor(data: SourceCounterData, places: NewcomerPlaces) {
+    super(data)
     this.places = places
   }
 
   // HOT: no allocation below this line.
 
-  abstract setTime(second: number): void
-
-  /** Makes the address that a peer comes from the one that is charged; false when it is not limited. */
+  /** Makes the address that a peer comes from the source in hand; false when it is not limited. */
   protected abstract openSource(peer: Peer): boolean
 
   /** The same for the IPv6 /48 that it is in; false for IPv4. */
   protected abstract openNetworkOf(peer: Peer): boolean
 
-  /** Charges one of the counters of whoever is open; false when they are full. */
-  protected abstract chargeSource(place: number, cost: number, burst: number): boolean
-
-  /** The open source has brought more new torrents than it usually may. */
+  /** The source in hand has brought more new torrents than it usually may. */
   protected abstract refusedNewTorrent(peer: Peer, cost: number): void
 
   /**

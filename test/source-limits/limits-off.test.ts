@@ -1,12 +1,12 @@
 // A limit that is taken away (SIGHUP) is gone at once for those who had used it up, by address and by network.
 import { describe, expect, test } from 'bun:test'
-import { PLENTY } from '../../src/swarm/admission.ts'
-import { ANNOUNCED } from '../../src/swarm/status.ts'
 import {
   ADMITTED,
   type SourceLimits,
   type SourceRates,
-} from '../../src/udp/worker/source-limits.ts'
+} from '../../src/source-limits/source-limits.ts'
+import { PLENTY } from '../../src/swarm/admission.ts'
+import { ANNOUNCED } from '../../src/swarm/status.ts'
 import { sourceOf } from '../swarm/harness.ts'
 import { countAdmitted, limitsFor, OFF, word } from './limits-for.ts'
 

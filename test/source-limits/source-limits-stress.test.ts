@@ -1,9 +1,9 @@
 // Several threads charge the same counters: what the limits promise holds for all of them together.
 import { expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
-import { SOURCE_LIMIT_BYTES, type SourceRates } from '../../src/udp/worker/source-limits.ts'
+import { SOURCE_LIMIT_BYTES, type SourceRates } from '../../src/source-limits/source-limits.ts'
 import { addressBytes } from '../support/packets.ts'
-import { wordOf } from './harness.ts'
+import { wordOf } from '../udp/harness.ts'
 import {
   FLAGS,
   type LimitsStressReport,

@@ -1,13 +1,8 @@
 // How much a source may ask for: connects per network, requests and new torrents per address, what it may
-// take of the rest when torrents or peers are nearly used up, and who is banned for a while. Asked by
-// handle.ts, and by swarm.ts before it adds something. One view per worker on memory that all workers
-// share, since the system spreads one address over them by its ports.
-//
-// Two rows of counters, and a source has one in each, by a keyed hash: it is refused only when both are
-// over. Nothing is looked up, taken or evicted: what is in a counter drains by itself, and whoever does
-// not know the key cannot choose with whom to share. That somebody shares both of his with heavy users
-// of whom there are n happens with a probability of (n ÷ 65,536)². A flood from random sources spreads
-// over all counters and fills none. What a counter is: memory/rate-counter.ts.
+// take of the rest when torrents or peers are nearly used up, and who is banned for a while. Asked by the
+// workers of the protocols that keep peers by their address (udp/worker/handle.ts), and by the swarms before
+// something is added. The memory is the process's (tracker.ts): a source has the same counters in all workers of all
+// protocols, since the system spreads one address over them by its ports. Each worker has a view of its own.
 //
 //  connects   row 0: 65,536 words │ row 1
 //  addresses  row 0: 65,536 × (0 requests │ 1 new torrents │ 2 refused │ 3 banned until, second
@@ -16,21 +11,26 @@
 // An IPv6 /64 is one address, and its /48 has counters of its own in the same rows, for NETWORK_SHARE times
 // as much: anybody gets a /48 for nothing. It is never banned, since others may be in it.
 //
-// Requests count only once their connection id has proved the address. A ban comes of nothing else, so
-// that nobody can have another one banned by forging his address. A connect proves nothing; its limit
+// Requests count only once the address is proved, over UDP by a connection id. A ban comes of nothing else,
+// so that nobody can have another one banned by forging his address. A connect proves nothing; its limit
 // is for what is sent to a network at most that never asked.
-import { hashWords } from '../../memory/half-sip-hash.ts'
-import { RateCounters } from '../../memory/rate-counter.ts'
-import { isThisMachine } from '../../swarm/address.ts'
-import { costOf, NETWORK_SHARE, Newcomers, SECOND, SECOND_SHIFT } from '../../swarm/newcomers.ts'
-import type { Peer } from '../../swarm/peers/peer.ts'
+import { RateCounters } from '../memory/rate-counter.ts'
+import { isThisMachine } from '../swarm/address.ts'
+import type { Peer } from '../swarm/peers/peer.ts'
 import {
   BANNED_FOR_NEW_TORRENTS,
   BANNED_FOR_REQUESTS,
   BANNED_FOR_SUSTAINED_REQUESTS,
   type BanWriter,
-} from '../main/ban-log.ts'
-import { BANS } from './counters.ts'
+} from './ban-writer.ts'
+import { costOf, NETWORK_SHARE, Newcomers } from './newcomers.ts'
+import {
+  CLOCK_LAG_SEC,
+  createSourceCounters,
+  rowWords,
+  SECOND,
+  type SourceCounterData,
+} from './source-counters.ts'
 
 /** Settings, per second; 0 = no limit. They may change while the workers serve. */
 export interface SourceRates {
@@ -41,20 +41,10 @@ export interface SourceRates {
   readonly banSeconds: number
 }
 
-/** What all workers share. */
-export interface SourceLimitData {
-  readonly words: SharedArrayBuffer
-  readonly key0: number
-  readonly key1: number
-}
-
-const ROW_BITS = 16
-const ROW_SLOTS = 1 << ROW_BITS
-const ROW_MASK = ROW_SLOTS - 1
-/** Half a cache line. */
+/** A cache line holds two. */
 const SLOT_WORDS = 8
-const ADDRESSES_AT = ROW_SLOTS * 2
-const WORDS = ADDRESSES_AT + ROW_SLOTS * SLOT_WORDS * 2
+const ADDRESSES_AT = rowWords(1)
+const WORDS = ADDRESSES_AT + rowWords(SLOT_WORDS)
 export const SOURCE_LIMIT_BYTES = WORDS * 4
 
 const REQUESTS = 0
@@ -68,20 +58,12 @@ const NEW_PEERS = 5
 const LONG_SHIFT = 16
 const LONG_SECOND = 1 << LONG_SHIFT
 
-/** Workers' clocks differ by a batch as a rule; by this much if one has stood still, which the watchdog tells. */
-const CLOCK_LAG_SEC = 16
-const CLOCK_LAG = CLOCK_LAG_SEC * SECOND
-const LONG_CLOCK_LAG = CLOCK_LAG_SEC * LONG_SECOND
-
 /** Bursts, in seconds of the rate. A client that starts announces everything it has at once. */
 const CONNECT_BURST = 10 * SECOND
 const REQUEST_BURST = 10 * SECOND
 const SUSTAINED_BURST = 1200 * LONG_SECOND
 /** Who goes on to be refused for what this many seconds allow is banned: ten seconds at twice the rate. */
 const REFUSED_BURST = 10 * SECOND
-
-/** Tells the hash of a /48 from that of the /64 at its front. */
-const NETWORK_BITS = 48
 
 // What `request` returns.
 export const ADMITTED = 0
@@ -90,15 +72,27 @@ export const BANNED = 2
 export const TOO_MANY_SUSTAINED = 3
 export const TOO_MANY_OF_NETWORK = 4
 
+/** Once for the process. */
+export function createSourceLimits(): SourceCounterData {
+  return createSourceCounters(WORDS)
+}
+
+/** What a worker knows of bans. */
+export interface BanNotes {
+  /** The worker's counters, of which the one at `place` is for bans. */
+  readonly counts: Int32Array
+  readonly place: number
+  /** Tells the log; null where there is none. */
+  readonly writer: BanWriter | null
+}
+
 export class SourceLimits extends Newcomers {
-  private readonly words: Int32Array
-  private readonly rates: RateCounters
   /** Of the sustained limit. */
   private readonly longRates: RateCounters
-  private readonly counts: Int32Array
   private readonly bans: BanWriter | null
-  private readonly key0: number
-  private readonly key1: number
+  private readonly counts: Int32Array
+  private readonly banPlace: number
+  private inForce: SourceRates
   private connectCost = 0
   private requestCost = 0
   private networkRequestCost = 0
@@ -106,32 +100,20 @@ export class SourceLimits extends Newcomers {
   private longCost = 0
   private networkLongCost = 0
   private banSeconds = 0
-  private readonly source = new Int32Array(3)
-  private second = 0
-  /** The counters of the source in hand, in both rows. */
-  private first = 0
-  private other = 0
 
-  /** `counts`: of the worker, for the bans; who is banned is told to `bans`. */
-  constructor(
-    { words, key0, key1 }: SourceLimitData,
-    rates: SourceRates,
-    counts: Int32Array,
-    bans: BanWriter | null = null,
-  ) {
-    super({ torrents: NEW_TORRENTS, peers: NEW_PEERS })
-    this.words = new Int32Array(words)
-    this.rates = new RateCounters(this.words, CLOCK_LAG)
-    this.longRates = new RateCounters(this.words, LONG_CLOCK_LAG)
+  constructor(data: SourceCounterData, rates: SourceRates, { counts, place, writer }: BanNotes) {
+    super(data, { torrents: NEW_TORRENTS, peers: NEW_PEERS })
+    this.longRates = new RateCounters(this.words, CLOCK_LAG_SEC * LONG_SECOND)
     this.counts = counts
-    this.bans = bans
-    this.key0 = key0
-    this.key1 = key1
+    this.banPlace = place
+    this.bans = writer
+    this.inForce = rates
     this.setRates(rates)
   }
 
   /** Also while it is at work. A ban that would last longer than new ones is lifted. */
   setRates(rates: SourceRates): void {
+    this.inForce = rates
     this.connectCost = costOf(rates.connects, SECOND)
     this.requestCost = costOf(rates.requests, SECOND)
     this.networkRequestCost = costOf(rates.requests * NETWORK_SHARE, SECOND)
@@ -146,8 +128,7 @@ export class SourceLimits extends Newcomers {
 
   /** Sets the time (seconds of the monotonic clock) for what follows. */
   override setTime(second: number): void {
-    this.second = second | 0
-    this.rates.now = second << SECOND_SHIFT
+    super.setTime(second)
     this.longRates.now = second << LONG_SHIFT
   }
 
@@ -156,13 +137,13 @@ export class SourceLimits extends Newcomers {
     const cost = this.connectCost
     if (cost === 0 || isThisMachine(ipv4, a0, a1)) return true
     const network = ipv4 ? this.hash(1, a0 & 0xffffff, 0) : this.hash(2, a0, a1 & 0xffffff)
-    this.first = network & ROW_MASK
-    this.other = ROW_SLOTS + (network >>> ROW_BITS)
+    this.open(network, 0, 1)
     return this.chargeSource(0, cost, CONNECT_BURST)
   }
 
   /** Whether a request of an address (IPv6: of a /64) that has proved itself is to be answered. */
-  request({ ipv4, a0, a1 }: Peer): number {
+  request(peer: Peer): number {
+    const { ipv4, a0, a1 } = peer
     const cost = this.requestCost
     const longCost = this.longCost
     if ((cost | longCost | this.newTorrentCost) === 0) return ADMITTED
@@ -174,12 +155,12 @@ export class SourceLimits extends Newcomers {
       return BANNED
     }
     if (cost !== 0 && !this.chargeSource(REQUESTS, cost, REQUEST_BURST)) {
-      if (this.refuse(cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_REQUESTS)
+      if (this.refuse(cost)) this.tell(peer, BANNED_FOR_REQUESTS, this.inForce.requests)
       return TOO_MANY
     }
     if (longCost !== 0 && !this.chargeLong(longCost)) {
       const banned = this.refuse(this.sustainedCost)
-      if (banned) this.bans?.write(ipv4, a0, a1, BANNED_FOR_SUSTAINED_REQUESTS)
+      if (banned) this.tell(peer, BANNED_FOR_SUSTAINED_REQUESTS, this.inForce.sustainedRequests)
       return TOO_MANY_SUSTAINED
     }
     return ipv4 || this.networkRequest(a0, a1) ? ADMITTED : TOO_MANY_OF_NETWORK
@@ -196,8 +177,8 @@ export class SourceLimits extends Newcomers {
     return !ipv4
   }
 
-  protected override refusedNewTorrent({ ipv4, a0, a1 }: Peer, cost: number): void {
-    if (this.refuse(cost)) this.bans?.write(ipv4, a0, a1, BANNED_FOR_NEW_TORRENTS)
+  protected override refusedNewTorrent(peer: Peer, cost: number): void {
+    if (this.refuse(cost)) this.tell(peer, BANNED_FOR_NEW_TORRENTS, this.inForce.newTorrents)
   }
 
   private networkRequest(a0: number, a1: number): boolean {
@@ -209,27 +190,11 @@ export class SourceLimits extends Newcomers {
   }
 
   private openAddress(ipv4: boolean, a0: number, a1: number): void {
-    this.open(ipv4 ? this.hash(1, a0, 0) : this.hash(2, a0, a1))
+    this.open(ipv4 ? this.hash(1, a0, 0) : this.hash(2, a0, a1), ADDRESSES_AT, SLOT_WORDS)
   }
 
   private openNetwork(a0: number, a1: number): void {
-    this.source[2] = NETWORK_BITS
-    this.open(this.hash(3, a0, a1 & 0xffff))
-  }
-
-  private open(hash: number): void {
-    this.first = ADDRESSES_AT + (hash & ROW_MASK) * SLOT_WORDS
-    this.other = ADDRESSES_AT + (ROW_SLOTS + (hash >>> ROW_BITS)) * SLOT_WORDS
-  }
-
-  private hash(count: number, word0: number, word1: number): number {
-    this.source[0] = word0
-    this.source[1] = word1
-    return hashWords(this.source, 0, count, this.key0, this.key1)
-  }
-
-  protected override chargeSource(what: number, cost: number, burst: number): boolean {
-    return this.rates.chargeBoth(this.first + what, this.other + what, cost, burst)
+    this.open(this.networkHash(a0, a1 & 0xffff), ADDRESSES_AT, SLOT_WORDS)
   }
 
   private chargeLong(cost: number): boolean {
@@ -247,8 +212,12 @@ export class SourceLimits extends Newcomers {
     const before = Atomics.exchange(this.words, this.first + BANNED_UNTIL, until)
     // Another worker may have done the same just now: a ban counts once.
     if (((before - this.second) | 0) > 0) return false
-    this.counts[BANS]++
+    this.counts[this.banPlace]++
     return true
+  }
+
+  private tell(peer: Peer, reason: number, limit: number): void {
+    this.bans?.write(peer, reason, limit, this.banSeconds)
   }
 
   private isBanned(slot: number): boolean {

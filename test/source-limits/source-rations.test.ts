@@ -3,10 +3,6 @@
 
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { PLENTY } from '../../src/swarm/admission.ts'
-import { setPeersPerAddress } from '../../src/swarm/memory.ts'
-import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from '../../src/swarm/status.ts'
-import { BANS } from '../../src/udp/worker/counters.ts'
 import {
   ADMITTED,
   BANNED,
@@ -14,11 +10,15 @@ import {
   TOO_MANY,
   TOO_MANY_OF_NETWORK,
   TOO_MANY_SUSTAINED,
-} from '../../src/udp/worker/source-limits.ts'
+} from '../../src/source-limits/source-limits.ts'
+import { PLENTY } from '../../src/swarm/admission.ts'
+import { setPeersPerAddress } from '../../src/swarm/memory.ts'
+import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from '../../src/swarm/status.ts'
+import { BANS } from '../../src/udp/worker/counters.ts'
 import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
 import { announceRequest, infoHash, readAnnounce, readError } from '../support/packets.ts'
 import { sourceOf } from '../swarm/harness.ts'
-import { present, START, UdpHarness } from './harness.ts'
+import { present, START, UdpHarness } from '../udp/harness.ts'
 import { countAdmitted, limitsFor, OFF, word } from './limits-for.ts'
 
 const A = word('192.0.2.1')
@@ -306,7 +306,7 @@ describe('at the handler', () => {
   test.skipIf(WHY_NO_NAMESPACE !== '')(
     `peers_per_torrent comes by SIGHUP, and holds for a snapshot${WHY_NO_NAMESPACE}`,
     async () => {
-      const script = join(import.meta.dir, 'namespace-scenarios.ts')
+      const script = join(import.meta.dir, '../udp/namespace-scenarios.ts')
       const setup = 'ip address add 198.18.0.1/32 dev lo'
       const { stdout, stderr } = await inNamespace(setup, script, ['peers-per-torrent'])
       expect(stderr + stdout).toBe('good\n')

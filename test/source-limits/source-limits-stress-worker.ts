@@ -3,18 +3,18 @@
 // as workers do, so a thread that was interrupted lags behind.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { BANS, COUNTER_WORDS } from '../../src/udp/worker/counters.ts'
+import type { SourceCounterData } from '../../src/source-limits/source-counters.ts'
 import {
   ADMITTED,
   BANNED,
-  type SourceLimitData,
   SourceLimits,
   type SourceRates,
-} from '../../src/udp/worker/source-limits.ts'
+} from '../../src/source-limits/source-limits.ts'
+import { BANS, COUNTER_WORDS } from '../../src/udp/worker/counters.ts'
 import { randomFrom, sourceOf } from '../swarm/harness.ts'
 
 export interface LimitsStressTask {
-  readonly data: SourceLimitData
+  readonly data: SourceCounterData
   readonly rates: SourceRates
   readonly thread: number
   readonly threads: number
@@ -60,7 +60,7 @@ const LAG_SEC_MAX = 12
 function run(task: LimitsStressTask): LimitsStressReport {
   const shared = new Int32Array(task.shared)
   const counts = new Int32Array(COUNTER_WORDS)
-  const limits = new SourceLimits(task.data, task.rates, counts)
+  const limits = new SourceLimits(task.data, task.rates, { counts, place: BANS, writer: null })
   const random = randomFrom(task.thread + 1)
   const admitted = task.heavy.map(() => 0)
   let refusedFair = 0

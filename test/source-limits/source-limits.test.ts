@@ -2,18 +2,18 @@
 
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { defaultsOf } from '../../../src/config/schema.ts'
-import { PLENTY } from '../../../src/swarm/admission.ts'
-import { ANNOUNCED } from '../../../src/swarm/status.ts'
-import { udpSettings } from '../../../src/udp/settings/config.ts'
-import { sourceRates } from '../../../src/udp/settings/source-limit-settings.ts'
-import { BANS } from '../../../src/udp/worker/counters.ts'
-import { ADMITTED, BANNED, SOURCE_LIMIT_BYTES } from '../../../src/udp/worker/source-limits.ts'
-import { inNamespace, WHY_NO_NAMESPACE } from '../../support/namespace.ts'
-import { announceRequest, connectRequest, scrapeRequest } from '../../support/packets.ts'
-import { randomFrom, sourceOf } from '../../swarm/harness.ts'
-import { START, UdpHarness } from '../harness.ts'
-import { countAdmitted, limitsFor, OFF, RATES, word } from '../limits-for.ts'
+import { defaultsOf } from '../../src/config/schema.ts'
+import { sourceRates } from '../../src/source-limits/settings.ts'
+import { ADMITTED, BANNED, SOURCE_LIMIT_BYTES } from '../../src/source-limits/source-limits.ts'
+import { PLENTY } from '../../src/swarm/admission.ts'
+import { ANNOUNCED } from '../../src/swarm/status.ts'
+import { udpSettings } from '../../src/udp/settings/config.ts'
+import { BANS } from '../../src/udp/worker/counters.ts'
+import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
+import { announceRequest, connectRequest, scrapeRequest } from '../support/packets.ts'
+import { randomFrom, sourceOf } from '../swarm/harness.ts'
+import { START, UdpHarness } from '../udp/harness.ts'
+import { countAdmitted, limitsFor, OFF, RATES, word } from './limits-for.ts'
 
 const DEFAULTS = sourceRates(defaultsOf(udpSettings.schema).source_limits)
 
@@ -179,7 +179,7 @@ describe('other rates', () => {
   test.skipIf(WHY_NO_NAMESPACE !== '')(
     `come by SIGHUP to all workers${WHY_NO_NAMESPACE}`,
     async () => {
-      const script = join(import.meta.dir, '../namespace-scenarios.ts')
+      const script = join(import.meta.dir, '../udp/namespace-scenarios.ts')
       const setup = 'ip address add 198.18.0.1/32 dev lo'
       const { code, stderr } = await inNamespace(setup, script, ['other-source-limits'])
       expect(stderr).toBe('')

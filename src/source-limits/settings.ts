@@ -1,13 +1,8 @@
-// The settings section [source_limits]: what one source may ask for. Used by config.ts and main.ts, which
-// makes the memory for the workers from it. The deed is done in source-limits.ts.
-import { randomFillSync } from 'node:crypto'
-import { type ConfigOf, section } from '../../config/schema.ts'
-import { integer, seconds } from '../../config/setting.ts'
-import {
-  SOURCE_LIMIT_BYTES,
-  type SourceLimitData,
-  type SourceRates,
-} from '../worker/source-limits.ts'
+// The settings section [source_limits] of protocols that keep peers by their address: what one source may ask
+// for. Used by the protocols' config.ts and reload.ts; source-limits.ts holds workers to it.
+import { type ConfigOf, section } from '../config/schema.ts'
+import { integer, seconds } from '../config/setting.ts'
+import type { SourceRates } from './source-limits.ts'
 
 // Costs are in 2^18ths of a second: above this they would be too coarse.
 const RATE_MAX = 100_000
@@ -81,6 +76,11 @@ export const sourceLimitSettings = section(
   },
 )
 
+/** All of them can change while a tracker runs. */
+export const SOURCE_LIMIT_PATHS: readonly string[] = Object.keys(sourceLimitSettings.settings).map(
+  (key) => `source_limits.${key}`,
+)
+
 type SourceLimitConfig = ConfigOf<{ source_limits: typeof sourceLimitSettings }>['source_limits']
 
 export function sourceRates(config: SourceLimitConfig): SourceRates {
@@ -91,10 +91,4 @@ export function sourceRates(config: SourceLimitConfig): SourceRates {
     newTorrents: config.new_torrents_per_second,
     banSeconds: config.ban_seconds,
   }
-}
-
-/** Memory for all workers; also when nothing is limited, which may change. It is spent as it is touched. */
-export function createSourceLimits(): SourceLimitData {
-  const [key0, key1] = randomFillSync(new Int32Array(2))
-  return { words: new SharedArrayBuffer(SOURCE_LIMIT_BYTES), key0, key1 }
 }

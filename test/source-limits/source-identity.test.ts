@@ -1,9 +1,9 @@
 // Whose a counter of the source limits is: an address that differs in one bit is another source, for each of
 // the bits that count, and for each limit.
 import { describe, expect, test } from 'bun:test'
+import { ADMITTED, type SourceLimits } from '../../src/source-limits/source-limits.ts'
 import { PLENTY } from '../../src/swarm/admission.ts'
 import { ANNOUNCED } from '../../src/swarm/status.ts'
-import { ADMITTED, type SourceLimits } from '../../src/udp/worker/source-limits.ts'
 import { sourceOf } from '../swarm/harness.ts'
 import { limitsFor, OFF, word } from './limits-for.ts'
 

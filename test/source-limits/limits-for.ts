@@ -1,12 +1,14 @@
 // Limits per source by themselves, with rates that tests are quick with. Used by the tests of source-limits.
-import { COUNTER_WORDS } from '../../src/udp/worker/counters.ts'
+
+import type { BanWriter } from '../../src/source-limits/ban-writer.ts'
 import {
   SOURCE_LIMIT_BYTES,
   SourceLimits,
   type SourceRates,
-} from '../../src/udp/worker/source-limits.ts'
+} from '../../src/source-limits/source-limits.ts'
+import { BANS, COUNTER_WORDS } from '../../src/udp/worker/counters.ts'
 import { addressBytes } from '../support/packets.ts'
-import { START, wordOf } from './harness.ts'
+import { START, wordOf } from '../udp/harness.ts'
 
 export const OFF: SourceRates = {
   connects: 0,
@@ -20,9 +22,11 @@ export const RATES = { ...OFF, connects: 100, requests: 100, newTorrents: 10, ba
 export function limitsFor(
   rates: Partial<SourceRates> = {},
   words = new SharedArrayBuffer(SOURCE_LIMIT_BYTES),
+  writer: BanWriter | null = null,
 ): SourceLimits {
   const data = { words, key0: 0x1234567, key1: 0x89abcde }
-  const limits = new SourceLimits(data, { ...RATES, ...rates }, new Int32Array(COUNTER_WORDS))
+  const bans = { counts: new Int32Array(COUNTER_WORDS), place: BANS, writer }
+  const limits = new SourceLimits(data, { ...RATES, ...rates }, bans)
   limits.setTime(START)
   return limits
 }

@@ -1,23 +1,27 @@
 // Who is banned, as the log tells it.
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { defaultsOf } from '../../../src/config/schema.ts'
-import type { Log, LogAddresses } from '../../../src/log/log.ts'
+import type { Log, LogAddresses } from '../../src/log/log.ts'
+import { BanLog } from '../../src/source-limits/ban-log.ts'
 import {
   BANNED_FOR_NEW_TORRENTS,
   BANNED_FOR_REQUESTS,
-  BanLog,
   BanWriter,
-  createBanRings,
-} from '../../../src/udp/main/ban-log.ts'
-import { udpSettings } from '../../../src/udp/settings/config.ts'
-import { inNamespace, WHY_NO_NAMESPACE } from '../../support/namespace.ts'
-import { addressBytes } from '../../support/packets.ts'
-import { wordOf } from '../harness.ts'
+} from '../../src/source-limits/ban-writer.ts'
+import { PLENTY } from '../../src/swarm/admission.ts'
+import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
+import { addressBytes } from '../support/packets.ts'
+import { sourceOf } from '../swarm/harness.ts'
+import { wordOf } from '../udp/harness.ts'
+import { limitsFor, OFF, word } from './limits-for.ts'
+
+const LIMITS: Readonly<Record<number, number>> = {
+  [BANNED_FOR_REQUESTS]: 3000,
+  [BANNED_FOR_NEW_TORRENTS]: 500,
+}
 
 function start(log_addresses: LogAddresses) {
   const lines: string[] = []
-  const rings = createBanRings(2)
   const refuse = () => expect.unreachable()
   const info = (text: string) => void lines.push(text)
   const levels: Log = {
@@ -28,18 +32,19 @@ function start(log_addresses: LogAddresses) {
     trace: refuse,
     always: refuse,
   }
-  const log = new BanLog(rings, levels)
-  const config = { ...defaultsOf(udpSettings.schema), log_addresses }
-  let total = 0
-  const writers = rings.map((ring) => new BanWriter(ring))
+  const log = new BanLog(levels)
+  const writers = [0, 1].map(() => new BanWriter(log.newWriter()))
+  let bans = 0
   return {
     lines,
+    writers,
     ban: (text: string, reason = BANNED_FOR_REQUESTS) => {
       const bytes = addressBytes(text)
       const ipv4 = bytes.length === 4
-      writers[total++ % 2].write(ipv4, wordOf(bytes, 0), ipv4 ? 0 : wordOf(bytes, 4), reason)
+      const peer = sourceOf(ipv4, wordOf(bytes, 0), ipv4 ? 0 : wordOf(bytes, 4))
+      writers[bans++ % 2].write(peer, reason, LIMITS[reason], 60)
     },
-    look: (now: number) => log.look(total, now, config),
+    look: (now: number) => log.look(now, log_addresses),
   }
 }
 
@@ -77,6 +82,39 @@ describe('a ban', () => {
   })
 })
 
+describe('who goes on beyond a limit is told with it, as it is in force:', () => {
+  test.each([
+    ['requests', 'requests_per_second'],
+    ['sustainedRequests', 'sustained_requests_per_second'],
+    ['newTorrents', 'new_torrents_per_second'],
+  ] as const)('%s', (what, setting) => {
+    const { writers, look, lines } = start('plain')
+    const limits = limitsFor(OFF, undefined, writers[0])
+    limits.setRates({ ...OFF, [what]: 2, banSeconds: 7 })
+    const source = sourceOf(true, word('192.0.2.1'), 0)
+    for (let i = 0; i < 5000; i++) {
+      if (what === 'newTorrents') limits.newTorrent(source, PLENTY)
+      else limits.request(source)
+    }
+    look(0)
+    expect(lines).toEqual([
+      `banned for 7 s: 192.0.2.1 goes on beyond [source_limits] ${setting} = 2`,
+    ])
+  })
+})
+
+test('bans by workers of several protocols are one list', () => {
+  const { writers, look, lines } = start('off')
+  const source = sourceOf(true, word('192.0.2.1'), 0)
+  for (const writer of writers) {
+    for (let i = 0; i < 20; i++) writer.write(source, BANNED_FOR_REQUESTS, 1, 1)
+  }
+  look(0)
+  look(60_000)
+  expect(lines.length).toBe(21)
+  expect(lines[20]).toBe('20 more were banned')
+})
+
 test('of many bans in a minute twenty are told, and how many more there were', () => {
   const { ban, look, lines } = start('off')
   for (let second = 0; second < 60; second++) {
@@ -104,7 +142,7 @@ test('a full ring costs the line, not the worker', () => {
 test.skipIf(WHY_NO_NAMESPACE !== '')(
   `lines of a running tracker name the banned as it is set, as text and as JSON${WHY_NO_NAMESPACE}`,
   async () => {
-    const script = join(import.meta.dir, '../namespace-scenarios.ts')
+    const script = join(import.meta.dir, '../udp/namespace-scenarios.ts')
     const setup = 'ip address add 198.18.0.1/32 dev lo; ip address add 198.18.0.77/32 dev lo'
     const { stdout, stderr } = await inNamespace(setup, script, ['ban-lines'])
     expect(stderr + stdout).toBe('good\n')
