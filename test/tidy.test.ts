@@ -33,7 +33,7 @@ const LONG_FUNCTIONS: Ratchet = {}
 const MANY_PARAMETERS: Ratchet = {}
 
 const CIRCLES: Circles = []
-const MAIN_IMPORTS: MainImports = ['src/udp/main/ban-log.ts']
+const MAIN_IMPORTS: MainImports = []
 
 const files = readRepository()
 const sources = files.filter(({ path }) => path.endsWith('.ts')).map(parseSource)
