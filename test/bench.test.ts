@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { resolve } from 'node:path'
 
 // Benchmarks that nobody runs rot. Tiny, they take a second, and their checksum shows that they worked.
-test.each(['channel', 'handle', 'snapshot', 'swarm', 'ws-client', 'ws-message'])(
+test.each(['channel', 'handle', 'http-request', 'snapshot', 'swarm', 'ws-client', 'ws-message'])(
   'bench/%s.ts runs',
   (name) => {
     const file = resolve(import.meta.dir, `../bench/${name}.ts`)

@@ -70,7 +70,7 @@ export class Swarms {
   /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
   seeders = 0
   leechers = 0
-  /** Completed downloads, of the last scrape. */
+  /** Completed downloads, of the same. */
   completed = 0
   private readonly tableShift: number
   private readonly countDownloads: boolean
@@ -125,6 +125,7 @@ export class Swarms {
     const status = large
       ? this.announceLarge(table, row, announce)
       : this.announceSmall(table, row, announce)
+    this.completed = table.words[row + ROW_STATE] & STATE_COMPLETED_MAX
     if (status !== ANNOUNCED) this.dropIfEmpty(table, row)
     return status
   }
@@ -134,8 +135,10 @@ export class Swarms {
     this.choice.clear()
     this.seeders = 0
     this.leechers = 0
+    this.completed = 0
     const row = findTorrent(table, announce.source, announce.infoHash, announce.hash)
     if (row === 0) return
+    this.completed = table.words[row + ROW_STATE] & STATE_COMPLETED_MAX
     const at = locate(table, row, announce.peer)
     if (at !== 0 && (!table.owned || isOwner(table, at, announce.peer))) this.remove(table, row)
     this.readCounts(table, row)

@@ -29,7 +29,7 @@ test('every folder of src has its row', () => {
   expect(named.map(([, folder]) => folder).sort()).toEqual(readdirSync(join(ROOT, 'src')).sort())
 })
 
-test.each(['src/udp', 'src/ws', 'src/tracker', 'src/swarm'])(
+test.each(['src/udp', 'src/ws', 'src/http', 'src/tracker', 'src/swarm'])(
   'every file of %s is named in its room',
   (folder) => {
     const [, , holds] = rows.find(([, name]) => name === `\`${folder}/\``) ?? []

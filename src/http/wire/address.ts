@@ -1,0 +1,144 @@
+// Reads addresses that are written as text: of the parameters ip, ipv4 and ipv6, and of a proxy's header.
+// Called by query.ts and by who believes a proxy. Owns nothing but the words in hand.
+import type { Peer } from '../../swarm/peers/peer.ts'
+import { COLON, DIGIT_0, DIGIT_9, DOT, HEX } from './layout.ts'
+
+const BRACKET_OPEN = 0x5b
+const BRACKET_CLOSE = 0x5d
+const GROUPS = 8
+const OCTET_MAX = 255
+/** The sixth group of an IPv4 address in IPv6, behind zeros. */
+const MAPPED = 0xffff
+
+const groups = new Int32Array(GROUPS)
+const words = new Int32Array(4)
+/** What `readIPv4` has read, as on the wire. */
+let ipv4 = 0
+
+// HOT: no allocation below this line.
+
+/**
+ * Whether `text[from]` to `to` is an address, alone or with a port (192.0.2.1:5001, [2001:db8::1]:5001),
+ * which is then in `peer`. An IPv4 address in IPv6 is that IPv4 address. The port is not read.
+ */
+export function readAddress(peer: Peer, text: Uint8Array, from: number, to: number): boolean {
+  if (from >= to) return false
+  if (text[from] === BRACKET_OPEN) {
+    let end = from + 1
+    while (end < to && text[end] !== BRACKET_CLOSE) end++
+    if (end === to || !isPort(text, end + 1, to)) return false
+    return readIPv6(peer, text, from + 1, end)
+  }
+  let end = from
+  while (end < to && text[end] !== COLON) end++
+  if (readIPv4(text, from, end)) {
+    if (!isPort(text, end, to)) return false
+    peer.setIPv4(ipv4)
+    return true
+  }
+  return readIPv6(peer, text, from, to)
+}
+
+/** Nothing, or a colon and digits. */
+function isPort(text: Uint8Array, from: number, to: number): boolean {
+  if (from === to) return true
+  if (text[from] !== COLON || to - from > 6 || to - from < 2) return false
+  for (let at = from + 1; at < to; at++) {
+    if (text[at] < DIGIT_0 || text[at] > DIGIT_9) return false
+  }
+  return true
+}
+
+/** Four numbers up to 255 without leading zeros, which some read as octal. */
+function readIPv4(text: Uint8Array, from: number, to: number): boolean {
+  let at = from
+  let address = 0
+  for (let i = 0; i < 4; i++) {
+    if (i > 0) {
+      if (at >= to || text[at] !== DOT) return false
+      at++
+    }
+    const start = at
+    let octet = 0
+    while (at < to && text[at] >= DIGIT_0 && text[at] <= DIGIT_9 && at - start < 3) {
+      octet = octet * 10 + text[at] - DIGIT_0
+      at++
+    }
+    if (at === start || octet > OCTET_MAX || (text[start] === DIGIT_0 && at - start > 1)) {
+      return false
+    }
+    address |= octet << (i * 8)
+  }
+  ipv4 = address
+  return at === to
+}
+
+function readIPv6(peer: Peer, text: Uint8Array, from: number, to: number): boolean {
+  let at = from
+  let count = 0
+  let gap = -1
+  if (to - from >= 2 && text[from] === COLON && text[from + 1] === COLON) {
+    gap = 0
+    at += 2
+  }
+  while (at < to) {
+    const end = groupEnd(text, at, to)
+    if (end < to && text[end] === DOT) {
+      if (count > GROUPS - 2 || !readIPv4(text, at, to)) return false
+      groups[count++] = ((ipv4 & 0xff) << 8) | ((ipv4 >>> 8) & 0xff)
+      groups[count++] = ((ipv4 >>> 8) & 0xff00) | (ipv4 >>> 24)
+      at = to
+      break
+    }
+    if (count === GROUPS || end === at || end - at > 4) return false
+    groups[count++] = groupAt(text, at, end)
+    if (end === to) {
+      at = to
+      break
+    }
+    if (text[end] !== COLON) return false
+    at = end + 1
+    if (at === to) return false
+    if (text[at] === COLON) {
+      if (gap >= 0) return false
+      gap = count
+      at++
+    }
+  }
+  if (gap < 0 ? count !== GROUPS : count >= GROUPS) return false
+  spread(count, gap)
+  return setWords(peer)
+}
+
+function groupEnd(text: Uint8Array, from: number, to: number): number {
+  let at = from
+  while (at < to && HEX[text[at]] >= 0) at++
+  return at
+}
+
+function groupAt(text: Uint8Array, from: number, to: number): number {
+  let group = 0
+  for (let at = from; at < to; at++) group = (group << 4) | HEX[text[at]]
+  return group
+}
+
+/** Puts zeros in place of `::`, before group `gap`. */
+function spread(count: number, gap: number): void {
+  if (gap < 0) return
+  const zeros = GROUPS - count
+  for (let i = count - 1; i >= gap; i--) groups[i + zeros] = groups[i]
+  for (let i = gap; i < gap + zeros; i++) groups[i] = 0
+}
+
+function setWords(peer: Peer): boolean {
+  for (let i = 0; i < 4; i++)
+    words[i] = bigEndian(groups[i * 2]) | (bigEndian(groups[i * 2 + 1]) << 16)
+  const front = groups[0] | groups[1] | groups[2] | groups[3] | groups[4]
+  if (front === 0 && groups[5] === MAPPED) peer.setIPv4(words[3])
+  else peer.setWords(words, 0)
+  return true
+}
+
+function bigEndian(group: number): number {
+  return ((group & 0xff) << 8) | (group >>> 8)
+}

@@ -1,0 +1,82 @@
+// The sizes of HTTP requests and answers that are not settings, and which bytes may stand where. Used by
+// parse, query, address, serialize, and by who provides the memory. Owns the tables.
+
+/** Info hashes that a scrape is read for at most; as many as BEP 15 has room for in a packet. */
+export const SCRAPE_HASHES_MAX = 255
+
+/** 255 info hashes take 15.5 KB of a request line when three of four bytes are percent-encoded, as random ones are. */
+export const LINE_BYTES_MAX = 16384
+/** The whole head: browsers and proxies send 1 to 4 KB of header fields. */
+export const HEAD_BYTES_MAX = LINE_BYTES_MAX + 8192
+
+/** A key in the path; a UUID has 36, a hexadecimal SHA-256 64. */
+export const KEY_BYTES_MAX = 128
+
+/** Peers in an answer at most; clients ask for 200. */
+export const RESPONSE_PEERS_MAX = 255
+
+/** Room for the largest answer: 255 torrents of a scrape, at about 100 bytes each. */
+export const ANSWER_BYTES_MAX = 32768
+
+export const INFO_HASH_BYTES = 20
+export const INFO_HASH_WORDS = INFO_HASH_BYTES / 4
+
+export const TAB = 9
+export const LF = 10
+export const CR = 13
+export const SPACE = 0x20
+export const PERCENT = 0x25
+export const AMPERSAND = 0x26
+export const COMMA = 0x2c
+export const MINUS = 0x2d
+export const DOT = 0x2e
+export const SLASH = 0x2f
+export const DIGIT_0 = 0x30
+export const DIGIT_9 = 0x39
+export const COLON = 0x3a
+export const EQUALS = 0x3d
+export const QUESTION_MARK = 0x3f
+/** Added to a letter it makes the small one. */
+export const SMALL = 0x20
+
+/** A text of ASCII as bytes. */
+export function ascii(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+function tableOf(isIn: (byte: number, text: string) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) =>
+    isIn(byte, String.fromCharCode(byte)) ? 1 : 0,
+  )
+}
+
+/** Bytes of a token: methods and names of header fields (RFC 9110, 5.6.2). */
+export const TOKEN = tableOf((_, text) => /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(text))
+
+/** Bytes of a header field's value: all but controls other than the tabulator (RFC 9110, 5.5). */
+export const VALUE = tableOf((byte) => byte === TAB || (byte >= SPACE && byte !== 0x7f))
+
+/** The value of a hexadecimal digit, −1 for other bytes. */
+export const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
+  const text = String.fromCharCode(byte)
+  return /[0-9A-Fa-f]/.test(text) ? Number.parseInt(text, 16) : -1
+})
+
+// HOT: no allocation below this line.
+
+/** Whether the bytes from `at` to `end` are those of `text`. */
+export function isText(bytes: Uint8Array, at: number, end: number, text: Uint8Array): boolean {
+  if (end - at !== text.length) return false
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false
+  return true
+}
+
+/** The same for a token in any case; `text` is in small letters. */
+export function isToken(bytes: Uint8Array, at: number, end: number, text: Uint8Array): boolean {
+  if (end - at !== text.length) return false
+  for (let i = 0; i < text.length; i++) {
+    const byte = bytes[at + i]
+    if ((byte >= 0x41 && byte <= 0x5a ? byte | SMALL : byte) !== text[i]) return false
+  }
+  return true
+}

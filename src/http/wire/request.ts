@@ -1,0 +1,84 @@
+// An HTTP request: whose it is, what it asks, and where the answer goes. One reused object per worker
+// carries it from the bytes (parse.ts) to the answer (handle.ts, respond.ts). Owns the memory of its info
+// hashes.
+import { Announce } from '../../swarm/announce.ts'
+import { Peer } from '../../swarm/peers/peer.ts'
+import { INFO_HASH_WORDS, SCRAPE_HASHES_MAX } from './layout.ts'
+
+// What a request asks for.
+export const ANNOUNCE = 1
+export const SCRAPE = 2
+export const PAGE = 3
+export const HEALTH = 4
+export const UNKNOWN_PATH = 5
+export const UNKNOWN_METHOD = 6
+
+/** Header fields of a proxy that are looked at: the last ones, which the nearest proxies have added. */
+export const PROXY_FIELDS_MAX = 8
+
+export class HttpRequest {
+  // ── Given by the caller ────────────────────────────────────────────────────────────────────
+  /** Whom it comes from, by the connection or by what a trusted proxy says. */
+  readonly source = new Peer()
+  /** The answer is written to `out[to]`, where there is room for ANSWER_BYTES_MAX. */
+  out: Uint8Array = new Uint8Array(0)
+  to = 0
+  /** The name of the header field that is wanted, in small letters; empty for none. */
+  proxyHeader: Uint8Array = new Uint8Array(0)
+  /** Whether `ip`, `ipv4` and `ipv6` are read. */
+  readsAddresses = false
+  /** Info hashes of a scrape that are read at most; the others are left out. */
+  scrapeMax = SCRAPE_HASHES_MAX
+
+  // ── Results for the caller ─────────────────────────────────────────────────────────────────
+  /** Where the answer ends. */
+  end = 0
+  /** The connection ends with the answer. */
+  close = false
+
+  // ── What parse.ts has read ─────────────────────────────────────────────────────────────────
+  /** Where the counters of its address family start. */
+  family = 0
+  kind = 0
+  /** HEAD: the answer has no body. */
+  headOnly = false
+  /** HTTP/1.0. */
+  old = false
+  /** A body follows the head. It is never read: the connection ends with the answer. */
+  hasBody = false
+  /** Where the key in the path is; both 0 without one. Positions are of the bytes that were parsed. */
+  keyFrom = 0
+  keyTo = 0
+  /** First and last position of each value of the proxy's header field, in their order. */
+  readonly proxyValues = new Int32Array(PROXY_FIELDS_MAX * 2)
+  proxyValueCount = 0
+
+  readonly announce = new Announce()
+  /** Info hashes as words; behind that of an announce stands its peer id. */
+  readonly words: Int32Array
+  readonly bytes: Uint8Array
+  /** How many there are; −1 when one is not 20 bytes. */
+  infoHashCount = 0
+  compact = true
+  /** The value of `numwant`; −1 without a usable one. */
+  wanted = -1
+  /** What `ip`, `ipv4` and `ipv6` say, where it is an address. */
+  readonly claimed = new Peer()
+  readonly claimedIPv4 = new Peer()
+  readonly claimedIPv6 = new Peer()
+  hasClaimed = false
+  hasClaimedIPv4 = false
+  hasClaimedIPv6 = false
+
+  // ── For serialize.ts ───────────────────────────────────────────────────────────────────────
+  /** Where the answer's length stands, and its body. */
+  lengthAt = 0
+  bodyAt = 0
+
+  constructor() {
+    const buffer = new ArrayBuffer((SCRAPE_HASHES_MAX + 1) * INFO_HASH_WORDS * 4)
+    this.words = new Int32Array(buffer)
+    this.bytes = new Uint8Array(buffer)
+    this.announce.source = this.words
+  }
+}

@@ -1,0 +1,120 @@
+// What an HTTP worker counts, and where it stands in the worker's slot. How the counts get to the main
+// thread: src/metrics/counters.ts. What they are for, and where they are shown: here alone.
+//
+//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no family
+import {
+  CounterList,
+  counter,
+  labelled,
+  type NamesOf,
+  type Stored,
+} from '../../metrics/counter-list.ts'
+import { slotWords } from '../../metrics/counters.ts'
+
+const BY_FAMILY = [
+  labelled('requests', 'type', 'Valid requests by type.', ['announce', 'scrape', 'page', 'health']),
+  labelled(
+    'responses',
+    'type',
+    'Responses by type: failure is one in bencode, error one of another status than 200.',
+    ['announce', 'scrape', 'page', 'health', 'failure', 'error'],
+    { table: 'Responses' },
+  ),
+  labelled(
+    'rejected',
+    'reason',
+    'Requests that were refused, by reason.',
+    [
+      'request_line',
+      'line_too_long',
+      'head_too_large',
+      'header',
+      'framing',
+      'version',
+      'method',
+      'path',
+      'timeout',
+      'unavailable',
+      'info_hash',
+      'no_info_hash',
+      'port',
+      'torrents_full',
+      'peers_full',
+      'not_allowed',
+      'request_rate',
+      'new_torrent_rate',
+      'banned',
+      'peers_per_address',
+      'torrent_ration',
+      'peer_ration',
+      'sustained_rate',
+      'network_rate',
+    ],
+    { table: 'Refused requests', nonZero: true, lost: 'refused' },
+  ),
+  counter('received_bytes', 'Bytes of requests.'),
+  counter('sent_bytes', 'Bytes of responses.'),
+]
+
+const OF_WORKERS = [counter('bans', 'Bans of addresses that went on to exceed their limits.')]
+
+export type FamilyCounter = NamesOf<typeof BY_FAMILY>
+export type WorkerCounter = NamesOf<typeof OF_WORKERS>
+export type CounterName = Stored<FamilyCounter, WorkerCounter>
+
+export const COUNTER_LIST = new CounterList<FamilyCounter, WorkerCounter>(BY_FAMILY, OF_WORKERS)
+/** Counted per address family, in this order in memory. Names are those of the statistics. */
+export const FAMILY_COUNTERS = COUNTER_LIST.ofFamilies
+/** All counters, in their order in memory. */
+export const COUNTERS = COUNTER_LIST.stored
+
+// Their places as numbers, for the hot path; a test holds them to the lists above. Add FAMILY_IPV4 or
+// FAMILY_IPV6.
+export const REQUESTS_ANNOUNCE = 0
+export const REQUESTS_SCRAPE = 1
+export const REQUESTS_PAGE = 2
+export const REQUESTS_HEALTH = 3
+export const RESPONSES_ANNOUNCE = 4
+export const RESPONSES_SCRAPE = 5
+export const RESPONSES_PAGE = 6
+export const RESPONSES_HEALTH = 7
+export const RESPONSES_FAILURE = 8
+export const RESPONSES_ERROR = 9
+export const REJECTED_REQUEST_LINE = 10
+export const REJECTED_LINE_TOO_LONG = 11
+export const REJECTED_HEAD_TOO_LARGE = 12
+export const REJECTED_HEADER = 13
+export const REJECTED_FRAMING = 14
+export const REJECTED_VERSION = 15
+export const REJECTED_METHOD = 16
+export const REJECTED_PATH = 17
+export const REJECTED_TIMEOUT = 18
+export const REJECTED_UNAVAILABLE = 19
+export const REJECTED_INFO_HASH = 20
+export const REJECTED_NO_INFO_HASH = 21
+export const REJECTED_PORT = 22
+export const REJECTED_TORRENTS_FULL = 23
+export const REJECTED_PEERS_FULL = 24
+export const REJECTED_NOT_ALLOWED = 25
+export const REJECTED_REQUEST_RATE = 26
+export const REJECTED_NEW_TORRENT_RATE = 27
+export const REJECTED_BANNED = 28
+/** Answered all the same; the peer is not kept. */
+export const REJECTED_PEERS_PER_ADDRESS = 29
+export const REJECTED_TORRENT_RATION = 30
+export const REJECTED_PEER_RATION = 31
+export const REJECTED_SUSTAINED_RATE = 32
+export const REJECTED_NETWORK_RATE = 33
+export const RECEIVED_BYTES = 34
+export const SENT_BYTES = 35
+
+export const FAMILY_IPV4 = 0
+export const FAMILY_IPV6 = 36
+
+// What has no family.
+const WORKER = 2 * FAMILY_IPV6
+/** Addresses that were banned for a while; the same one each time that it begins anew. */
+export const BANS = WORKER
+
+/** Words per worker. */
+export const COUNTER_WORDS = slotWords(WORKER + 1)

@@ -1,0 +1,310 @@
+// Takes one HTTP request: bytes of a connection in, bytes of an answer out. Called by the workers for what
+// their connections have received; knows nothing of sockets.
+//
+// Reads the head (parse.ts), asks the limits of its source, answers what needs no swarm (pages, errors), and
+// hands announces and scrapes to respond.ts. Every request gets an answer and is counted.
+import {
+  ADMITTED,
+  BANNED,
+  type SourceLimits,
+  TOO_MANY_OF_NETWORK,
+  TOO_MANY_SUSTAINED,
+} from '../../source-limits/source-limits.ts'
+import type { Peer } from '../../swarm/peers/peer.ts'
+import { SCRAPE_HASHES_MAX } from '../wire/layout.ts'
+import {
+  BAD_FRAMING,
+  BAD_HEADER,
+  BAD_VERSION,
+  HEAD_TOO_LARGE,
+  LINE_TOO_LONG,
+  parse,
+} from '../wire/parse.ts'
+import {
+  ANNOUNCE,
+  HEALTH,
+  type HttpRequest,
+  PAGE,
+  SCRAPE,
+  UNKNOWN_METHOD,
+} from '../wire/request.ts'
+import { type FixedAnswer, failureText, fixedAnswer, writeFixed } from '../wire/serialize.ts'
+import {
+  FAMILY_IPV4,
+  FAMILY_IPV6,
+  RECEIVED_BYTES,
+  REJECTED_BANNED,
+  REJECTED_FRAMING,
+  REJECTED_HEAD_TOO_LARGE,
+  REJECTED_HEADER,
+  REJECTED_INFO_HASH,
+  REJECTED_LINE_TOO_LONG,
+  REJECTED_METHOD,
+  REJECTED_NETWORK_RATE,
+  REJECTED_NO_INFO_HASH,
+  REJECTED_PATH,
+  REJECTED_PORT,
+  REJECTED_REQUEST_LINE,
+  REJECTED_REQUEST_RATE,
+  REJECTED_SUSTAINED_RATE,
+  REJECTED_TIMEOUT,
+  REJECTED_UNAVAILABLE,
+  REJECTED_VERSION,
+  REQUESTS_ANNOUNCE,
+  REQUESTS_HEALTH,
+  REQUESTS_PAGE,
+  REQUESTS_SCRAPE,
+  RESPONSES_ERROR,
+  RESPONSES_HEALTH,
+  RESPONSES_PAGE,
+  SENT_BYTES,
+} from './counters.ts'
+import type { Responder } from './respond.ts'
+
+/** The settings that requests are answered by. */
+export interface HttpSettings {
+  readonly announceInterval: number
+  readonly minAnnounceInterval: number
+  /** Percent. */
+  readonly intervalJitter: number
+  readonly maxResponsePeers: number
+  readonly maxScrapeTorrents: number
+  /** Believe the addresses of ip, ipv4 and ipv6. */
+  readonly believesAddresses: boolean
+}
+
+/** Whom a request comes from where the connection is a proxy's. */
+export interface ProxyReader {
+  /** Changes `request.source` where the proxy is trusted and says it. `bytes`: those that were parsed. */
+  readSource(request: HttpRequest, bytes: Uint8Array): void
+}
+
+const PAGE_ANSWER = fixedAnswer(
+  '200 OK',
+  'This is a BitTorrent tracker (aquatic). Put the address of this page with /announce behind it into a\n' +
+    'torrent or a client.\n',
+)
+const HEALTH_ANSWER = fixedAnswer('200 OK', 'ok\n')
+const BAD_REQUEST = fixedAnswer('400 Bad Request', 'Bad Request\n')
+const NOT_FOUND = fixedAnswer('404 Not Found', 'Not Found: announces go to /announce\n')
+const NOT_ALLOWED = fixedAnswer(
+  '405 Method Not Allowed',
+  'Method Not Allowed\n',
+  'Allow: GET, HEAD\r\n',
+)
+const TIMED_OUT = fixedAnswer('408 Request Timeout', 'Request Timeout\n')
+// Transmission asks for fewer torrents when a scrape's answer has these words.
+const TOO_LONG = fixedAnswer('414 Request-URI Too Long', 'Request-URI Too Long\n')
+const TOO_MANY_REQUESTS = fixedAnswer('429 Too Many Requests', 'Too Many Requests\n')
+const TOO_LARGE = fixedAnswer(
+  '431 Request Header Fields Too Large',
+  'Request Header Fields Too Large\n',
+)
+const UNAVAILABLE = fixedAnswer('503 Service Unavailable', 'Service Unavailable\n')
+const WRONG_VERSION = fixedAnswer('505 HTTP Version Not Supported', 'HTTP Version Not Supported\n')
+
+const TOO_MANY = failureText('Too many requests from this address: try again later')
+const NO_PORT = failureText('Port missing or not valid')
+const BAD_INFO_HASH = failureText('Info hash is not of 20 bytes')
+const NO_INFO_HASH = failureText('Info hash missing')
+const FULL_SCRAPE = failureText('No info hash: full scrapes are not allowed')
+
+export class Handler {
+  readonly counts: Int32Array
+  /** Null where no proxy is trusted. */
+  proxies: ProxyReader | null = null
+  private readonly responder: Responder
+  private readonly limits: SourceLimits | null
+  private peersMax = 0
+  private scrapeMax = 0
+  private believesAddresses = false
+
+  constructor(
+    responder: Responder,
+    settings: HttpSettings,
+    counts: Int32Array,
+    limits: SourceLimits | null = null,
+  ) {
+    this.responder = responder
+    this.counts = counts
+    this.limits = limits
+    this.configure(settings)
+  }
+
+  /** Also while it is at work. */
+  configure(settings: HttpSettings): void {
+    this.peersMax = settings.maxResponsePeers
+    this.scrapeMax = Math.min(settings.maxScrapeTorrents, SCRAPE_HASHES_MAX)
+    this.believesAddresses = settings.believesAddresses
+    const { announceInterval, minAnnounceInterval, intervalJitter } = settings
+    this.responder.setIntervals(announceInterval, minAnnounceInterval, intervalJitter)
+  }
+
+  /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
+  setTime(now: number): void {
+    this.responder.setTime(now)
+    this.limits?.setTime(now)
+  }
+
+  // HOT: no allocation below this line.
+
+  /**
+   * Serves the request that begins at `bytes[from]`, which `request.source` has sent. Returns how many bytes it
+   * has, and then its answer ends at `request.end`; or 0 when it is not all there before `to`. `searched`:
+   * so many of the bytes were here before, when that was so. When `request.close` is set, the connection
+   * ends with the answer, and what stands behind the request is not read.
+   */
+  serve(request: HttpRequest, bytes: Uint8Array, from: number, to: number, searched = 0): number {
+    request.end = request.to
+    request.scrapeMax = this.scrapeMax
+    request.readsAddresses = this.believesAddresses
+    const used = parse(request, bytes, from, to, searched)
+    if (used === 0) return 0
+    if (used > 0 && this.proxies !== null) this.proxies.readSource(request, bytes)
+    const family = request.source.ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
+    request.family = family
+    request.end = used > 0 ? this.answer(request) : this.reject(request, used)
+    const taken = used > 0 ? used : to - from
+    this.counts[family + RECEIVED_BYTES] += taken
+    this.counts[family + SENT_BYTES] += request.end - request.to
+    return taken
+  }
+
+  /** For a connection whose request does not come in time. */
+  timeOut(request: HttpRequest): void {
+    this.end(request, REJECTED_TIMEOUT, TIMED_OUT)
+  }
+
+  /** For a connection that there is no room for. */
+  turnAway(request: HttpRequest): void {
+    this.end(request, REJECTED_UNAVAILABLE, UNAVAILABLE)
+  }
+
+  private end(request: HttpRequest, reason: number, answer: FixedAnswer): void {
+    const family = request.source.ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
+    request.family = family
+    request.close = true
+    request.headOnly = false
+    request.end = this.error(request, reason, answer)
+    this.counts[family + SENT_BYTES] += request.end - request.to
+  }
+
+  private answer(request: HttpRequest): number {
+    const status = this.limits === null ? ADMITTED : this.limits.request(request.source)
+    if (status !== ADMITTED) return this.refuse(request, status)
+    switch (request.kind) {
+      case ANNOUNCE:
+        return this.announce(request)
+      case SCRAPE:
+        return this.scrape(request)
+      case PAGE:
+        return this.fixed(request, REQUESTS_PAGE, RESPONSES_PAGE, PAGE_ANSWER)
+      case HEALTH:
+        return this.fixed(request, REQUESTS_HEALTH, RESPONSES_HEALTH, HEALTH_ANSWER)
+      case UNKNOWN_METHOD:
+        return this.error(request, REJECTED_METHOD, NOT_ALLOWED)
+      default:
+        return this.error(request, REJECTED_PATH, NOT_FOUND)
+    }
+  }
+
+  private announce(request: HttpRequest): number {
+    const { announce, infoHashCount, wanted } = request
+    const { peer } = announce
+    this.counts[request.family + REQUESTS_ANNOUNCE]++
+    if (infoHashCount !== 1) return this.refuseInfoHash(request, NO_INFO_HASH)
+    if (peer.port === 0 && !announce.stopped) {
+      return this.responder.refuseForGood(request, REJECTED_PORT, NO_PORT)
+    }
+    announce.wanted = wanted < 0 || wanted > this.peersMax ? this.peersMax : wanted
+    setAddress(peer, addressOf(request))
+    return this.responder.announce(request)
+  }
+
+  private scrape(request: HttpRequest): number {
+    this.counts[request.family + REQUESTS_SCRAPE]++
+    if (request.infoHashCount <= 0) return this.refuseInfoHash(request, FULL_SCRAPE)
+    return this.responder.scrape(request)
+  }
+
+  private refuseInfoHash(request: HttpRequest, missing: Uint8Array): number {
+    return request.infoHashCount < 0
+      ? this.responder.refuseForGood(request, REJECTED_INFO_HASH, BAD_INFO_HASH)
+      : this.responder.refuseForGood(request, REJECTED_NO_INFO_HASH, missing)
+  }
+
+  /** The connection ends, so that who goes on pays for a new one. */
+  private refuse(request: HttpRequest, status: number): number {
+    let reason = REJECTED_REQUEST_RATE
+    if (status === BANNED) reason = REJECTED_BANNED
+    else if (status === TOO_MANY_SUSTAINED) reason = REJECTED_SUSTAINED_RATE
+    else if (status === TOO_MANY_OF_NETWORK) reason = REJECTED_NETWORK_RATE
+    request.close = true
+    return request.kind <= SCRAPE
+      ? this.responder.refuse(request, reason, TOO_MANY)
+      : this.error(request, reason, TOO_MANY_REQUESTS)
+  }
+
+  /** A head that is no request: `code` is of parse.ts. */
+  private reject(request: HttpRequest, code: number): number {
+    request.close = true
+    request.headOnly = false
+    switch (code) {
+      case LINE_TOO_LONG:
+        return this.error(request, REJECTED_LINE_TOO_LONG, TOO_LONG)
+      case HEAD_TOO_LARGE:
+        return this.error(request, REJECTED_HEAD_TOO_LARGE, TOO_LARGE)
+      case BAD_HEADER:
+        return this.error(request, REJECTED_HEADER, BAD_REQUEST)
+      case BAD_FRAMING:
+        return this.error(request, REJECTED_FRAMING, BAD_REQUEST)
+      case BAD_VERSION:
+        return this.error(request, REJECTED_VERSION, WRONG_VERSION)
+      default:
+        return this.error(request, REJECTED_REQUEST_LINE, BAD_REQUEST)
+    }
+  }
+
+  private fixed(
+    request: HttpRequest,
+    counted: number,
+    answered: number,
+    answer: FixedAnswer,
+  ): number {
+    this.counts[request.family + counted]++
+    this.counts[request.family + answered]++
+    return writeFixed(request, answer)
+  }
+
+  private error(request: HttpRequest, reason: number, answer: FixedAnswer): number {
+    this.counts[request.family + reason]++
+    this.counts[request.family + RESPONSES_ERROR]++
+    return writeFixed(request, answer)
+  }
+}
+
+/** The address that an announce is for: that of its source, unless another is given and believed. */
+function addressOf(request: HttpRequest): Peer {
+  const { source } = request
+  if (request.hasClaimed && isUsable(request.claimed)) return request.claimed
+  if (source.ipv4) {
+    const given = request.hasClaimedIPv4 && isUsable(request.claimedIPv4)
+    return given ? request.claimedIPv4 : source
+  }
+  return request.hasClaimedIPv6 && isUsable(request.claimedIPv6) ? request.claimedIPv6 : source
+}
+
+/** Not «any address», multicast or broadcast. */
+function isUsable({ ipv4, a0, a1, a2, a3 }: Peer): boolean {
+  const first = a0 & 0xff
+  if (ipv4) return first !== 0 && first < 224
+  return first !== 0xff && (a0 | a1 | a2 | a3) !== 0
+}
+
+function setAddress(peer: Peer, { ipv4, a0, a1, a2, a3 }: Peer): void {
+  peer.ipv4 = ipv4
+  peer.a0 = a0
+  peer.a1 = a1
+  peer.a2 = a2
+  peer.a3 = a3
+}
