@@ -1,6 +1,6 @@
-// What aquatic_ws keeps over a restart: how often each torrent has been completed. Its peers belong to
-// connections, which end with the process. Made by ws/main/main.ts for the keeper (keeper.ts). Owns the counts
-// of before the restart.
+// What is kept over a restart of peers that are known by their connections, which end with the process: how
+// often each torrent has been completed. Made by tracker/kept-state.ts for the keeper (keeper.ts). Owns the
+// counts of before the restart.
 //
 // They wait beside the swarms (swarm/kept-counts.ts) until the torrent's peers are back: some seconds to
 // an hour after their connection ended, as their clients' back-off has it. A torrent that nobody comes
@@ -17,7 +17,6 @@ import type { PersistedState, WriteRequest } from './keeper.ts'
 export const KEEP_SECONDS = 7200
 
 export class CountState implements PersistedState {
-  readonly program = 'aquatic_ws'
   readonly suffix = 'counts'
   readonly otherSuffixes = []
   /** For the workers. */

@@ -1,6 +1,6 @@
-// Keeps a tracker's state over a restart: reads it at the start, writes it now and then and at the stop.
-// Made by the trackers' mains, in the main thread; what the state is, swarm-state.ts and count-state.ts
-// say. Owns the timer and the files of the folder.
+// Keeps what a tracker knows over a restart: reads it at the start, writes it now and then and at the stop.
+// Made by tracker/kept-state.ts, in the main thread; what there is to keep, swarm-state.ts and count-state.ts
+// say: a process has one or both, with one folder, lock and socket. Owns the timer and the files of the folder.
 //
 // A failed write is no reason to stop serving: it is logged as an error, and tried again. The last one tells
 // the exit code.
@@ -20,7 +20,7 @@ import { enterFolder, type TakeOver } from './take-over.ts'
 const LOCK_SUFFIX = 'lock'
 /** For a process that takes over, in the folder. */
 const SOCKET_SUFFIX = 'sock'
-/** What changed between a snapshot and a take-over. */
+/** What changed between a snapshot and a take-over; of a program with several states each has one. */
 const DELTA_SUFFIX = 'rest'
 
 const MINUTE_MILLISECONDS = 60_000
@@ -38,8 +38,6 @@ export interface WriteRequest {
 
 /** What a tracker keeps, and in which form. */
 export interface PersistedState {
-  /** The executable: the names of all files begin with it. */
-  readonly program: string
   /** How the name of the file ends that is written again and again. */
   readonly suffix: string
   /** The same of the other files. */
@@ -59,11 +57,24 @@ export type UseFile = <T>(suffix: string, read: (path: string) => T | null) => T
 
 export interface PersistenceOptions {
   readonly folder: Folder
-  readonly state: PersistedState
+  /** The executable: the names of all files begin with it. */
+  readonly program: string
+  readonly states: readonly PersistedState[]
+  /** The program can keep other states than these, with other settings. */
+  readonly mayKeepOthers: boolean
   readonly intervalMinutes: number
   /** Take the place of a tracker that uses the folder. */
   readonly takeOver: boolean
   readonly log: Log
+}
+
+interface WantedWrite {
+  /** Sleep between turns, because others work. */
+  readonly gently: boolean
+  /** Only what has changed since the last snapshot, for who has got that. */
+  readonly isDelta?: boolean
+  /** By somebody who waits for the answer. */
+  readonly isAsked?: boolean
 }
 
 export class Persistence {
@@ -90,9 +101,9 @@ export class Persistence {
 
   /** Reads what was kept, or takes it from a running tracker. Nobody may serve from the swarms yet. */
   static async open(options: PersistenceOptions): Promise<Persistence> {
-    const { folder, state, takeOver, log } = options
-    const lock = new FolderLock(folder, `${state.program}.${LOCK_SUFFIX}`)
-    const socketName = `${state.program}.${SOCKET_SUFFIX}`
+    const { folder, program, takeOver, log } = options
+    const lock = new FolderLock(folder, `${program}.${LOCK_SUFFIX}`)
+    const socketName = `${program}.${SOCKET_SUFFIX}`
     const other = await enterFolder({ folder, lock, socketName, takeOver, log })
     return new Persistence(options, lock, other)
   }
@@ -104,11 +115,13 @@ export class Persistence {
     this.takeOver = takeOver
     this.hasPlace = takeOver === null
     this.bootId = readBootId()
-    const { state, log } = options
+    const { states, log } = options
     if (takeOver === null) this.removeLeftovers()
-    state.open((suffix, read) => this.use(suffix, read), this.bootId)
-    const loaded = this.use(state.suffix, (path) => state.load(path, this.bootId))
-    if (loaded !== null) log.info(`restored ${loaded}`)
+    for (const state of states) {
+      state.open((suffix, read) => this.use(suffix, read), this.bootId)
+      const loaded = this.use(state.suffix, (path) => state.load(path, this.bootId))
+      if (loaded !== null) log.info(`restored ${loaded}`)
+    }
     // Of a take-over whose new process died before it had written it all.
     const delta = this.loadDelta()
     if (delta !== null) log.info(`restored what an earlier take-over left: ${delta}`)
@@ -130,9 +143,11 @@ export class Persistence {
    * tracker that was to be replaced goes on.
    */
   async start(stop: () => void): Promise<void> {
-    const { folder, state, log } = this.options
+    const { folder, states, log } = this.options
     try {
-      await this.inTurn(() => state.begin((suffix) => this.pathOf(suffix), this.bootId))
+      for (const state of states) {
+        await this.inTurn(() => state.begin((suffix) => this.pathOf(suffix), this.bootId))
+      }
     } catch (error) {
       throw new StartError(
         `cannot write to the folder [persistence] path '${folder.name}': ` +
@@ -176,9 +191,8 @@ export class Persistence {
     // Nothing has changed yet: the other one goes on.
     if (!this.hasPlace) return true
     // The other process serves already, perhaps on the same core.
-    const written = this.handOver?.isGiven
-      ? await this.write(DELTA_SUFFIX, true)
-      : await this.write(this.options.state.suffix, false)
+    const isDelta = this.handOver?.isGiven === true
+    const written = await this.write({ isDelta, gently: isDelta })
     await this.handOver?.finish(written)
     return written
   }
@@ -216,42 +230,48 @@ export class Persistence {
 
   /** The file stays until a snapshot holds what is in it. */
   private loadDelta(): string | null {
-    const { state } = this.options
-    const delta = this.use(DELTA_SUFFIX, (path) => state.load(path, this.bootId))
-    if (delta !== null) this.hasDelta = true
-    return delta
+    const deltas = this.options.states
+      .map((state) => this.use(this.deltaOf(state), (path) => state.load(path, this.bootId)))
+      .filter((delta) => delta !== null)
+    if (deltas.length === 0) return null
+    this.hasDelta = true
+    return deltas.join('; ')
+  }
+
+  private deltaOf({ suffix }: PersistedState): string {
+    return this.options.mayKeepOthers ? `${suffix}.${DELTA_SUFFIX}` : DELTA_SUFFIX
   }
 
   /** Of killed processes. Nobody else may be using the folder. */
   private removeLeftovers(): void {
-    const { suffix, otherSuffixes } = this.options.state
-    for (const each of [suffix, DELTA_SUFFIX, ...otherSuffixes]) {
-      removeLeftovers(this.pathOf(each), 0)
+    for (const state of this.options.states) {
+      for (const each of [state.suffix, this.deltaOf(state), ...state.otherSuffixes]) {
+        removeLeftovers(this.pathOf(each), 0)
+      }
     }
   }
 
   /** For a process that takes over: what is known now. From here on no snapshot of this process's own. */
   private handOverSnapshot(): Promise<boolean> {
     this.handingOver = true
-    return this.write(this.options.state.suffix, true)
+    return this.write({ gently: true })
   }
 
   private resume(): void {
     this.handingOver = false
   }
 
-  /** `isAsked`: by somebody who waits for the answer. */
   private writeNow(isAsked = false): void {
     if (this.stopping) return
     if (this.writes > 0 || this.handingOver) {
       if (isAsked) this.options.log.always('info', 'a snapshot is being written already (SIGUSR2)')
       return
     }
-    void this.write(this.options.state.suffix, true, isAsked)
+    void this.write({ gently: true, isAsked })
   }
 
-  private write(suffix: string, gently: boolean, isAsked = false): Promise<boolean> {
-    return this.inTurn(() => this.writeFile(suffix, gently, isAsked))
+  private write(wanted: WantedWrite): Promise<boolean> {
+    return this.inTurn(() => this.writeFiles(wanted))
   }
 
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -264,40 +284,44 @@ export class Persistence {
     return turn
   }
 
-  private async writeFile(suffix: string, gently: boolean, isAsked: boolean): Promise<boolean> {
-    const { state, log } = this.options
+  /** True when all of them have been written. One that fails keeps none of the others from it. */
+  private async writeFiles({ gently, isDelta = false, isAsked = false }: WantedWrite) {
+    const { states, log } = this.options
     const { bootId, hasDelta } = this
-    const isDelta = suffix === DELTA_SUFFIX
     const mustStop = () => gently && !isDelta && this.stopping
     const seenSince = isDelta ? { seenSince: this.snapshotSince } : {}
     this.snapshotSince = momentNow(bootId).monotonic - 1
-    try {
-      const path = this.pathOf(suffix)
-      const written = await state.write({ path, bootId, gently, mustStop, ...seenSince })
-      this.failure = null
-      const text = `snapshot written: ${written}`
-      if (isAsked) log.always('info', text)
-      else log.info(text)
-      if (hasDelta && !isDelta) this.forgetDelta()
-      return true
-    } catch (error) {
-      if (error instanceof SnapshotStopped) return false
-      this.failure = (error as Error).message
-      const text = `the snapshot could not be written: ${this.failure}`
-      if (isAsked) log.always('error', text)
-      else log.error(text)
-      return false
+    const written: string[] = []
+    const failures: string[] = []
+    for (const state of states) {
+      try {
+        const path = this.pathOf(isDelta ? this.deltaOf(state) : state.suffix)
+        written.push(await state.write({ path, bootId, gently, mustStop, ...seenSince }))
+      } catch (error) {
+        if (error instanceof SnapshotStopped) return false
+        failures.push((error as Error).message)
+      }
     }
+    this.failure = failures.length === 0 ? null : failures.join('; ')
+    const text =
+      this.failure === null
+        ? `snapshot written: ${written.join('; ')}`
+        : `the snapshot could not be written: ${this.failure}`
+    const level = this.failure === null ? 'info' : 'error'
+    if (isAsked) log.always(level, text)
+    else log[level](text)
+    if (this.failure === null && hasDelta && !isDelta) this.forgetDelta()
+    return this.failure === null
   }
 
   private forgetDelta(): void {
     this.hasDelta = false
-    removeFile(this.pathOf(DELTA_SUFFIX))
+    for (const state of this.options.states) removeFile(this.pathOf(this.deltaOf(state)))
   }
 
   private pathOf(suffix: string): string {
-    const { folder, state } = this.options
-    return folder.fileOf(`${state.program}.${suffix}`)
+    const { folder, program } = this.options
+    return folder.fileOf(`${program}.${suffix}`)
   }
 
   private use<T>(suffix: string, read: (path: string) => T | null): T | null {
@@ -310,7 +334,7 @@ export class Persistence {
       }
       const aside = setAside(path)
       const text = `${path} ${error.message}; it is not used, and was renamed to ${aside}`
-      writeNotice('warn', `${this.options.state.program}: warning: ${text}`)
+      writeNotice('warn', `${this.options.program}: warning: ${text}`)
       return null
     }
   }

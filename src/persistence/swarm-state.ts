@@ -1,5 +1,5 @@
-// What aquatic_udp keeps over a restart: its swarms, and the key of the connection ids. Made by
-// udp/main/main.ts for the keeper (keeper.ts). Owns the secret.
+// What is kept over a restart of peers that are known by their addresses: the swarms, and the key of the
+// connection ids. Made by tracker/kept-state.ts for the keeper (keeper.ts). Owns the secret.
 import { bytesText, counted } from '../config/quantities.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow } from './boot.ts'
@@ -11,7 +11,6 @@ import { writeSnapshot } from './write.ts'
 const KEY_SUFFIX = 'key'
 
 export class SwarmState implements PersistedState {
-  readonly program = 'aquatic_udp'
   readonly suffix = 'snapshot'
   readonly otherSuffixes = [KEY_SUFFIX]
   /** Of the connection ids: the one that was kept, or else the one that was given. */

@@ -36,8 +36,12 @@ const STALL_LOOKS = 4
 
 /** What every worker is told; each role adds its own. */
 export interface WorkerStart {
-  /** As messages name it: «socket», «request». */
+  /** «socket», «request». */
   readonly role: string
+  /** The protocol that it serves. */
+  readonly protocol: string
+  /** As messages name it: its role, with the protocol where the program has several. */
+  readonly title: string
   /** From 0, among the workers of its role. */
   readonly index: number
   /** Holds the flag for `mustStop`. */
@@ -49,9 +53,14 @@ export interface WorkerStart {
 }
 
 /** What a role's start data hold of their own: the rest is added when it starts. */
-export type OwnStart<T extends WorkerStart> = Omit<T, 'state' | 'heartbeat' | 'fault'>
+export type OwnStart<T extends WorkerStart> = Omit<
+  T,
+  'protocol' | 'title' | 'state' | 'heartbeat' | 'fault'
+>
 
 export interface GroupOptions {
+  /** That its workers serve. */
+  readonly protocol?: string
   /** Gets what its workers say after they have said that they serve. */
   readonly heard?: (message: unknown) => void
   /**
@@ -84,6 +93,7 @@ export class Workers {
   private readonly program: string
   private readonly entry: URL
   private readonly log: Log
+  private readonly several: boolean
   private readonly groups: WorkerGroup[] = []
   private readonly pulses: Pulse[] = []
   private readonly stopListeners: (() => void)[] = []
@@ -95,16 +105,18 @@ export class Workers {
   private finish: () => Promise<boolean> = () => Promise.resolve(true)
   private timer: ReturnType<typeof setInterval> | undefined
 
-  /** `program` begins every message; `entry` is the file that workers run. */
-  constructor(program: string, entry: URL, log: Log) {
+  /** `program` begins every message; `entry` is the file that workers run; `several`: it has several protocols. */
+  constructor(program: string, entry: URL, log: Log, several = false) {
     this.program = program
     this.entry = entry
     this.log = log
+    this.several = several
   }
 
   /** Each protocol has one. */
   group(options: GroupOptions = {}): WorkerGroup {
-    const group = new WorkerGroup(options, (...launch) => this.launch(...launch))
+    const launch: Launch = (...worker) => this.launch(...worker)
+    const group = new WorkerGroup(options, launch, this.several)
     this.groups.push(group)
     return group
   }
@@ -240,8 +252,13 @@ export class WorkerGroup {
   private readonly threads: Worker[] = []
   private readonly heard: (message: unknown) => void
   private readonly launch: Launch
+  private readonly protocol: string
+  private readonly several: boolean
 
-  constructor({ heard = () => {}, drainMilliseconds = 0 }: GroupOptions, launch: Launch) {
+  constructor(options: GroupOptions, launch: Launch, several: boolean) {
+    const { protocol = '', heard = () => {}, drainMilliseconds = 0 } = options
+    this.protocol = protocol
+    this.several = several
     this.heard = heard
     this.drainMilliseconds = drainMilliseconds
     this.launch = launch
@@ -256,8 +273,10 @@ export class WorkerGroup {
     ports: readonly MessagePort[] = [],
     done: () => void = () => {},
   ): Promise<void> {
-    const fault = faultAskedOf(own.role, own.index)
-    const data = { ...own, state: this.state, heartbeat: newHeartbeat(), fault }
+    const { protocol, several, state } = this
+    const title = several ? `${protocol} ${own.role}` : own.role
+    const fault = faultAskedOf(title, own.index)
+    const data = { ...own, protocol, title, state, heartbeat: newHeartbeat(), fault }
     const { worker, serves } = this.launch(data, ports, (message) => {
       if (message === DONE_MESSAGE) done()
       else this.heard(message)
@@ -301,8 +320,8 @@ export function stallTrouble(workers: Workers): TroubleSource {
   return { name: 'worker_stalled', look }
 }
 
-function nameOf({ role, index }: WorkerStart): string {
-  return `${role} worker ${index + 1}`
+function nameOf({ title, index }: WorkerStart): string {
+  return `${title} worker ${index + 1}`
 }
 
 function newPulse(worker: WorkerStart): Pulse {
@@ -335,12 +354,12 @@ export function sayDone(): void {
   parentPort?.postMessage(DONE_MESSAGE)
 }
 
-/** In tests, the name of a role: its first worker throws once it has served something. */
+/** In tests, a worker's title: the first one of it throws once it has served something. */
 const FAULT_VARIABLE = '_AQUATIC_TEST_FAULT'
 
 /** Whether a test asked this worker for a fault. Asked in the main thread, told in its start. */
-function faultAskedOf(role: string, index: number): boolean {
-  return index === 0 && process.env[FAULT_VARIABLE] === role
+function faultAskedOf(title: string, index: number): boolean {
+  return index === 0 && process.env[FAULT_VARIABLE] === title
 }
 
 export function provokeFault(): never {

@@ -19,18 +19,6 @@ export function quantileChart(
   return { title, unit, series }
 }
 
-export function peersChart(prefix: string): ChartSpec {
-  const metric = `${prefix}_peers`
-  return {
-    title: 'Peers',
-    unit: 'count',
-    series: [
-      { title: 'seeders', metric, labels: { role: 'seeder' }, show: 'value' },
-      { title: 'leechers', metric, labels: { role: 'leecher' }, show: 'value' },
-    ],
-  }
-}
-
 /** What the counters say is lost; `more`: lines of other metrics. */
 export function lostChart(
   counters: CounterList<string, string>,

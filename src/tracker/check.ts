@@ -8,14 +8,19 @@ import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
 import { holdTcpPort, releaseTcpPort } from '../os/tcp-port.ts'
 import { exportFault, persistenceFault } from '../persistence/folder-check.ts'
 import { checkPrivileges } from '../process/privileges.ts'
+import type { ProtocolListening } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
 
 type CheckedConfig = Pick<
   CommonConfig,
-  'access_list' | 'network' | 'operations' | 'persistence' | 'privileges' | 'scrape_export'
+  'access_list' | 'operations' | 'persistence' | 'privileges' | 'scrape_export'
 >
 
-export async function checkTracker(config: CheckedConfig): Promise<CheckFindings> {
+/** `listening`: of each protocol that is to be served. */
+export async function checkTracker(
+  config: CheckedConfig,
+  listening: readonly ProtocolListening[],
+): Promise<CheckFindings> {
   const { access_list, persistence, privileges, scrape_export } = config
   const { identity, problems, warnings } = checkPrivileges(privileges)
   // Whoever cannot become the user cannot ask what that user may do. And a wrong root directory says enough.
@@ -30,7 +35,9 @@ export async function checkTracker(config: CheckedConfig): Promise<CheckFindings
       ? null
       : exportFault(scrape_export.path, privileges, identity)
   const addresses = checkAddresses([
-    ...listenAddresses(config.network).map((item) => ({ item, setting: '' })),
+    ...listening.flatMap(({ settings, title }) => {
+      return listenAddresses(settings).map((item) => ({ item, setting: settingText(title) }))
+    }),
     ...operationsAddress(config.operations.address),
   ])
   return {
@@ -55,7 +62,11 @@ function operationsAddress(text: string): CheckedAddress[] {
   // What is no address is a mistake in the settings, and told as that.
   if (parsed === null || 'fault' in parsed) return []
   const item = { ...parsed, dualStack: false, optional: false, portFromIndex: -1 }
-  return [{ item, setting: ' ([operations] address)' }]
+  return [{ item, setting: settingText('[operations] address') }]
+}
+
+function settingText(title: string): string {
+  return title === '' ? '' : ` (${title})`
 }
 
 /** Whether the machine has the addresses. Their ports may be in use: by the tracker that serves meanwhile. */

@@ -1,17 +1,19 @@
-// What a tracker keeps over a restart for its protocols, by the kinds of peers they have: the swarms and the
-// secret of the connection ids, or the counts of completed downloads. Called by tracker.ts at the start,
+// What a tracker keeps over a restart for its protocols, as each says: the swarms with the secret of the
+// connection ids, the counts of completed downloads, or both. Called by tracker.ts at the start,
 // before anybody serves from the swarms. Owns nothing.
 import { randomBytes } from 'node:crypto'
 import { logFor } from '../log/log.ts'
 import type { Identity } from '../os/privileges.ts'
 import { CountState } from '../persistence/count-state.ts'
 import { Folder } from '../persistence/folder.ts'
-import { type PersistedState, Persistence } from '../persistence/keeper.ts'
+import { Persistence } from '../persistence/keeper.ts'
 import { SECRET_BYTES } from '../persistence/key.ts'
 import { SwarmState } from '../persistence/swarm-state.ts'
-import type { PeerKindName } from '../swarm/layout.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import type { CommonConfig } from './settings.ts'
+
+/** Peers known by their addresses are kept, of others only what they have completed. */
+export type KeptForm = 'swarms' | 'counts'
 
 export interface KeptState {
   /** Null when nothing is kept. */
@@ -20,36 +22,41 @@ export interface KeptState {
   readonly counts: CountState | null
 }
 
+export interface KeptOptions {
+  /** The executable: files are named after it. */
+  readonly program: string
+  /** By its protocols, as the settings have them. */
+  readonly kept: readonly KeptForm[]
+  /** By all that it can serve. */
+  readonly known: readonly KeptForm[]
+  /** Who the process becomes; null when it keeps its rights. */
+  readonly identity: Identity | null
+}
+
 export async function readKeptState(
   config: CommonConfig,
   buffers: SwarmBuffers,
-  kinds: readonly PeerKindName[],
-  identity: Identity | null,
+  { program, kept, known, identity }: KeptOptions,
 ): Promise<KeptState> {
   const secret = randomBytes(SECRET_BYTES)
-  const { persistence, protocol, cleaning, limits } = config
+  const { persistence, protocol, cleaning, limits, privileges } = config
   if (persistence.path === '') return { persistence: null, secret, counts: null }
   const { count_downloads } = protocol
   const swarms = attachSwarms(buffers, count_downloads)
-  if (kinds.includes('websocket')) {
-    const counts = new CountState(swarms, count_downloads, limits.max_torrents)
-    return { persistence: await openPersistence(config, counts, identity), secret, counts }
-  }
-  const state = new SwarmState(swarms, cleaning.max_peer_age, count_downloads, secret)
-  const opened = await openPersistence(config, state, identity)
-  return { persistence: opened, secret: state.secret, counts: null }
-}
-
-function openPersistence(
-  { persistence, privileges }: CommonConfig,
-  state: PersistedState,
-  identity: Identity | null,
-): Promise<Persistence> {
-  return Persistence.open({
+  const swarmState = kept.includes('swarms')
+    ? new SwarmState(swarms, cleaning.max_peer_age, count_downloads, secret)
+    : null
+  const counts = kept.includes('counts')
+    ? new CountState(swarms, count_downloads, limits.max_torrents)
+    : null
+  const opened = await Persistence.open({
     folder: new Folder(persistence.path, privileges, identity),
-    state,
+    program,
+    states: [swarmState, counts].filter((state) => state !== null),
+    mayKeepOthers: new Set(known).size > 1,
     intervalMinutes: persistence.interval_minutes,
     takeOver: persistence.take_over,
     log: logFor('persistence'),
   })
+  return { persistence: opened, secret: swarmState?.secret ?? secret, counts }
 }

@@ -1,10 +1,12 @@
 // A tracker as an executable: what bin/ hands to the command line. Owns nothing.
 import type { CheckFindings, Executable } from '../config/cli.ts'
 import type { Relative } from '../config/load.ts'
+import { writeStderr } from '../config/output.ts'
 import type { Schema } from '../config/schema.ts'
 import { confineStart } from '../process/confine.ts'
 import { checkHealth, HEALTH_CHECK } from '../process/health-check.ts'
 import { checkTracker } from './check.ts'
+import { enabledOf } from './protocol.ts'
 import { runTracker, type TrackerConfig, type TrackerProgram } from './tracker.ts'
 
 /** `entry`: the file that workers run. */
@@ -14,14 +16,17 @@ export function trackerExecutable<S extends Schema>(
   version: string,
   entry: URL,
 ): Executable<S> {
-  const { protocols } = program
+  const { name, protocols } = program
   return {
     ...program,
     relatives,
     check: async (given) => {
       const config = given as TrackerConfig<S>
-      const found = [await checkTracker(config), ...protocols.map((each) => each.check(config))]
-      return together(found)
+      const served = enabledOf(protocols, config)
+      const listening = served.map((each) => each.listens(config))
+      const remark = (text: string) => writeStderr(`${name}: ${text}\n`)
+      const own = served.map((each) => each.check(config, remark))
+      return together([await checkTracker(config, listening), ...own])
     },
     prepare: (config, start) => confineStart((config as TrackerConfig<S>).privileges, start),
     run: (given, context) => {
@@ -40,8 +45,8 @@ async function askAll<S extends Schema>(
   config: TrackerConfig<S>,
   seconds: string,
 ): Promise<number> {
-  const asked = protocols.map((protocol) =>
-    checkHealth(config.network, seconds, protocol.healthQuestion(config)),
+  const asked = enabledOf(protocols, config).map((protocol) =>
+    checkHealth(protocol.listens(config).settings, seconds, protocol.healthQuestion(config)),
   )
   return Math.max(...(await Promise.all(asked)))
 }

@@ -6,6 +6,7 @@ import type { Census } from '../census/census.ts'
 import type { ClientSampleData } from '../census/sample.ts'
 import type { SocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
+import type { ListenSettings } from '../config/listen.ts'
 import type { Identity } from '../os/privileges.ts'
 import type { CountState } from '../persistence/count-state.ts'
 import type { Ask } from '../process/health-check.ts'
@@ -15,6 +16,7 @@ import type { BanWriterData } from '../source-limits/ban-writer.ts'
 import type { SourceCounterData } from '../source-limits/source-counters.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
+import type { KeptForm } from './kept-state.ts'
 import type { LiveSettings } from './live-settings.ts'
 import type { ProtocolFigures } from './view.ts'
 
@@ -22,27 +24,66 @@ import type { ProtocolFigures } from './view.ts'
 export interface ProtocolType<C> {
   /** Of the peers that it brings into the swarms. */
   readonly kinds: readonly PeerKindName[]
-  /** For --check: what a start would refuse beside its addresses. */
-  check(config: C): CheckFindings
+  /** What of them a restart leaves. */
+  readonly kept: KeptForm
+  /** Missing where there is no choice: the only protocol of its program. */
+  isEnabled?(config: C): boolean
+  /** Its addresses. */
+  listens(config: C): ProtocolListening
+  /** For --check: what a start would refuse beside its addresses. `remark` gets what else there is to say. */
+  check(config: C, remark: (text: string) => void): CheckFindings
   /** For --health-check: asks as a client would. */
   healthQuestion(config: C): Ask
   /** The begin of a start: reads what has to be right before anything is reserved or opened. */
-  prepare(config: C): ProtocolPlan<C>
+  prepare(config: C, tell: Notices): ProtocolPlan<C>
+}
+
+/** Those that the settings have served. */
+export function enabledOf<C>(
+  protocols: readonly ProtocolType<C>[],
+  config: C,
+): readonly ProtocolType<C>[] {
+  return protocols.filter((protocol) => protocol.isEnabled?.(config) ?? true)
+}
+
+export interface ProtocolListening {
+  readonly settings: ListenSettings
+  /** For messages: the setting that names them, where that is not [network] address. */
+  readonly title: string
+}
+
+/** Lines to whoever starts the tracker. */
+export interface Notices {
+  info(text: string): void
+  warn(text: string): void
 }
 
 export interface ProtocolPlan<C> {
   /** So many of its threads use the swarms. */
   readonly swarmWorkers: number
+  /** So many descriptors it keeps open, beside its connections and what every process has. */
+  readonly descriptors: number
   /** Opens its addresses, and makes what its workers share. */
-  open(process: TrackerProcess<C>): Protocol<C>
+  open(process: TrackerProcess, place: ProtocolPlace): Protocol<C>
+}
+
+/** A protocol among the others of its process. */
+export interface ProtocolPlace {
+  /** Begins its statistics, its charts and lines about it; '' where it is the only one of the program. */
+  readonly title: string
+  /** Another one has peers in the same swarms. */
+  readonly sharesSwarms: boolean
+  /** Of those that share swarms the first: its workers forget old peers, its statistics tell of the swarms. */
+  readonly tendsSwarms: boolean
+  /** Its statistics tell of what is the process's, such as the clients of the peers. */
+  readonly isFirst: boolean
+  /** As `ProtocolPlan.descriptors`, of all others together. */
+  readonly otherDescriptors: number
+  readonly tell: Notices
 }
 
 /** What the process has for its protocols. */
-export interface TrackerProcess<C> {
-  /** Of the executable. */
-  readonly name: string
-  /** As of the start. */
-  readonly config: C
+export interface TrackerProcess {
   readonly swarms: SwarmBuffers
   /** The main thread walks through all torrents now and then: their owners have to lock them. */
   readonly walksThroughSwarms: boolean
@@ -67,6 +108,8 @@ export interface TrackerProcess<C> {
 }
 
 export interface Protocol<C> {
+  /** As messages name it; '' where it is the only one of the program. */
+  readonly title?: string
   /** Where it listens, with the ports that the system chose. */
   readonly addresses: readonly SocketAddress[]
   /** Settings of its own that can change while it runs. */

@@ -66,7 +66,6 @@ export interface CommonConfig {
   readonly log_level: LogLevel
   readonly log_format: LogFormat
   readonly log_addresses: LogAddresses
-  readonly network: ListenSettings
   readonly protocol: { readonly count_downloads: boolean }
   readonly statistics: {
     readonly peer_clients: boolean
@@ -87,6 +86,7 @@ export interface CommonConfig {
 }
 
 interface CheckedConfig extends CommonConfig {
+  readonly network: ListenSettings
   readonly protocol: CommonConfig['protocol'] & { readonly peer_announce_interval: number }
 }
 

@@ -67,6 +67,8 @@ export interface ReaderOptions<N extends FigureNames> {
   readonly gauges: (counts: ReadonlyMap<N['counter'], number>) => Figures<N['gauge']>
   /** Seconds between two tables of statistics, in force now; 0 = none. */
   readonly interval: () => number
+  /** Of the protocol, where the program has several. */
+  readonly title?: string
   readonly text: (interval: Interval<N>, until: Date) => string
   /** The same for programs. */
   readonly figures: (interval: Interval<N>) => object
@@ -135,7 +137,9 @@ export class StatisticsReader<N extends FigureNames> {
     const { before } = this
     this.before = now
     const done = this.between(before, now)
-    writeFigures('statistics', this.options.text(done, new Date()), this.options.figures(done))
+    const { title = '', text, figures } = this.options
+    const [head, about] = title === '' ? ['', {}] : [`${title}: `, { protocol: title }]
+    writeFigures('statistics', head + text(done, new Date()), { ...about, ...figures(done) })
   }
 
   private between(before: Reading<N>, now: Reading<N>): Interval<N> {

@@ -38,8 +38,17 @@ import type { Swarms } from '../swarm/swarm.ts'
 import { Survey } from '../swarm/walks/survey.ts'
 import { type KeptState, readKeptState } from './kept-state.ts'
 import { canApply } from './live-settings.ts'
-import type { Protocol, ProtocolType, TrackerProcess } from './protocol.ts'
+import {
+  enabledOf,
+  type Notices,
+  type Protocol,
+  type ProtocolPlace,
+  type ProtocolPlan,
+  type ProtocolType,
+  type TrackerProcess,
+} from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
+import { SwarmFigures } from './swarm-figures.ts'
 import { View } from './view.ts'
 
 export type TrackerConfig<S extends Schema> = ConfigOf<S> & CommonConfig
@@ -49,7 +58,10 @@ export interface TrackerProgram<S extends Schema> extends Program<S> {
   readonly subsystem: string
   /** Of the names of metrics. */
   readonly metricPrefix: string
+  /** All that it can serve; of several, settings say which. */
   readonly protocols: readonly ProtocolType<TrackerConfig<S>>[]
+  /** It can serve several: each is named wherever something is told of it. */
+  readonly several?: boolean
 }
 
 /** One start of it. */
@@ -70,16 +82,55 @@ export async function runTracker<S extends Schema>(
   signals.opening()
   setLog(config.log_level, config.log_format)
   const identity = identityFor(config.privileges)
-  const plans = program.protocols.map((protocol) => protocol.prepare(config))
-  const kinds = program.protocols.flatMap((protocol) => protocol.kinds)
-  const swarmWorkers = plans.reduce((sum, plan) => sum + plan.swarmWorkers, 0)
-  const swarms = reserveSwarms(config.limits, swarmWorkers, [...new Set(kinds)])
+  const tell = noticesOf(program.name)
+  const types = enabledOf(program.protocols, config)
+  const plans = types.map((type) => ({ type, plan: type.prepare(config, tell) }))
+  const kinds = kindsOf(types)
+  const swarmWorkers = plans.reduce((sum, { plan }) => sum + plan.swarmWorkers, 0)
+  const swarms = reserveSwarms(config.limits, swarmWorkers, kinds)
   // Before a snapshot is read: it holds for that too.
   setPeersPerAddress(swarms, config.source_limits.peers_per_torrent ?? 0)
-  const kept = await readKeptState(config, swarms, kinds, identity)
+  const kept = await readKeptState(config, swarms, {
+    program: program.name,
+    kept: types.map((type) => type.kept),
+    known: program.protocols.map((type) => type.kept),
+    identity,
+  })
   const tracker = new Tracker(program, run, { identity, swarms, kept, kinds })
-  tracker.open((process) => plans.map((plan) => plan.open(process)))
+  tracker.open((process) => {
+    return plans.map(({ plan }, index) => plan.open(process, placeOf(plans, index, tell)))
+  })
   await tracker.serve()
+}
+
+function kindsOf(types: readonly Pick<ProtocolType<never>, 'kinds'>[]): PeerKindName[] {
+  return [...new Set(types.flatMap(({ kinds }) => kinds))]
+}
+
+function noticesOf(name: string): Notices {
+  return {
+    info: (text) => writeNotice('info', `${name}: ${text}`),
+    warn: (text) => writeNotice('warn', `${name}: warning: ${text}`),
+  }
+}
+
+/** Of one among the others that are served. */
+function placeOf<C>(
+  all: readonly { readonly type: ProtocolType<C>; readonly plan: ProtocolPlan<C> }[],
+  index: number,
+  tell: Notices,
+): ProtocolPlace {
+  const { kinds } = all[index].type
+  const sharing = all.map(({ type }) => type.kinds.some((kind) => kinds.includes(kind)))
+  const others = all.filter((_, other) => other !== index)
+  return {
+    title: '',
+    sharesSwarms: sharing.filter((shares) => shares).length > 1,
+    tendsSwarms: sharing.indexOf(true) === index,
+    isFirst: index === 0,
+    otherDescriptors: others.reduce((sum, { plan }) => sum + plan.descriptors, 0),
+    tell,
+  }
 }
 
 /** What there is before a tracker's life begins. */
@@ -91,9 +142,9 @@ interface TrackerParts {
   readonly kinds: readonly PeerKindName[]
 }
 
-class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
-  readonly name: string
-  readonly config: TrackerConfig<S>
+class Tracker<S extends Schema> implements TrackerProcess {
+  private readonly name: string
+  private readonly config: TrackerConfig<S>
   readonly swarms: SwarmBuffers
   readonly walksThroughSwarms: boolean
   readonly census: Census | null
@@ -129,7 +180,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
     this.log = logFor(program.subsystem)
     this.banLog = new BanLog(this.log)
     this.logAddresses = config.log_addresses
-    this.workers = new Workers(program.name, entry, this.log)
+    this.workers = new Workers(program.name, entry, this.log, program.several)
     this.service = new ServiceManager(program.name, this.workers, this.log)
     this.accessLists = new AccessListKeeper(
       access_list,
@@ -179,9 +230,7 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
   }
 
   /** Once, before `serve`. */
-  open(
-    openAll: (process: TrackerProcess<TrackerConfig<S>>) => readonly Protocol<TrackerConfig<S>>[],
-  ): void {
+  open(openAll: (process: TrackerProcess) => readonly Protocol<TrackerConfig<S>>[]): void {
     this.protocols = openAll(this)
   }
 
@@ -225,8 +274,9 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
   private tellStart(operations: string | null): void {
     if (signals.mustStop) return
     const { name, run } = this
-    const served = this.protocols.map(({ addresses, summary }) => {
-      return `${addresses.map(addressText).join(', ')} (${summary})`
+    const served = this.protocols.map(({ addresses, summary, title = '' }) => {
+      const name = title === '' ? '' : `${title}: `
+      return `${name}${addresses.map(addressText).join(', ')} (${summary})`
     })
     const state = `listening on ${served.join(', ')}`
     writeNotice('info', `${name} ${run.version} ${state}`)
@@ -272,11 +322,13 @@ class Tracker<S extends Schema> implements TrackerProcess<TrackerConfig<S>> {
   private serveOperations(settings: () => string): string | null {
     const { operations } = this.config
     if (operations.address === '') return null
+    const prefix = this.program.metricPrefix
     const view = new View({
       name: this.name,
       version: this.run.version,
       settings,
-      prefix: this.program.metricPrefix,
+      prefix,
+      swarms: new SwarmFigures(this.swarms, prefix, kindsOf(this.program.protocols)),
       protocols: this.protocols.map(({ figures }) => figures),
       workers: this.workers,
       troubles: this.troubles,

@@ -1,5 +1,5 @@
 // What a tracker shows its operator: the figures of its protocols (view.ts of each), and those that every
-// tracker has: its name, which clients the peers are of, the survey of torrents, the process. Made for
+// tracker has: its name, its swarms, which clients the peers are of, the survey of torrents, the process. Made for
 // the operations endpoint. Owns nothing.
 import type { Census } from '../census/census.ts'
 import { clientBreakdowns, clientFamilies } from '../census/view.ts'
@@ -10,6 +10,7 @@ import type { ProcessFigures } from '../process/figures.ts'
 import type { FoundTrouble, Troubles } from '../process/troubles.ts'
 import type { Workers } from '../process/workers.ts'
 import { PROCESS_CHARTS } from './charts.ts'
+import type { SwarmFigures } from './swarm-figures.ts'
 
 const LEVELS = { attention: 1, bad: 2 } as const
 
@@ -29,6 +30,7 @@ export interface ViewParts {
   /** Of the names of metrics that are no protocol's. */
   readonly prefix: string
   readonly protocols: readonly ProtocolFigures[]
+  readonly swarms: SwarmFigures
   readonly workers: Workers
   readonly troubles: Troubles
   readonly process: ProcessFigures
@@ -46,12 +48,16 @@ export class View implements TrackerView {
   private readonly parts: ViewParts
 
   constructor(parts: ViewParts) {
-    const { prefix, protocols, census, survey } = parts
+    const { prefix, protocols, swarms, census, survey } = parts
     this.parts = parts
     this.name = parts.name
     this.version = parts.version
     this.settings = parts.settings
-    this.charts = [...protocols.flatMap(({ charts }) => charts), ...PROCESS_CHARTS]
+    this.charts = [
+      ...protocols.flatMap(({ charts }) => charts),
+      ...swarms.charts,
+      ...PROCESS_CHARTS,
+    ]
     this.breakdowns = [
       ...protocols.flatMap(({ breakdowns }) => breakdowns),
       ...clientBreakdowns(prefix, census !== null),
@@ -72,7 +78,7 @@ export class View implements TrackerView {
   }
 
   families(): readonly MetricFamily[] {
-    const { prefix, protocols, census, survey, process } = this.parts
+    const { prefix, protocols, swarms, census, survey, process } = this.parts
     const labels = { name: this.name, version: this.version }
     return [
       gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
@@ -80,6 +86,7 @@ export class View implements TrackerView {
       ]),
       this.troubleFamily(),
       ...protocols.flatMap((protocol) => protocol.families()),
+      ...swarms.families(),
       ...clientFamilies(prefix, census?.result ?? null),
       ...(survey?.families(prefix) ?? []),
       ...process.families(),

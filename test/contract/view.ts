@@ -15,6 +15,7 @@ import {
   TOTAL_WORDS,
 } from '../../src/swarm/layout.ts'
 import { createSwarmMemory, type SwarmBuffers } from '../../src/swarm/memory.ts'
+import { SwarmFigures } from '../../src/tracker/swarm-figures.ts'
 import { type ProtocolFigures, View } from '../../src/tracker/view.ts'
 
 /**
@@ -36,6 +37,7 @@ export function viewContract(
       settings: () => '',
       prefix: 'tracker',
       protocols: [figuresOf(slots, swarms)],
+      swarms: new SwarmFigures(swarms, 'tracker'),
       workers: new Workers('test', new URL('file:///none'), logFor('test')),
       troubles: new Troubles(logFor('test')),
       process: new ProcessFigures(),

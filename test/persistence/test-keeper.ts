@@ -24,8 +24,7 @@ signals.serving(() => {})
 
 /** Each write waits until the test ends it. */
 export class TestState implements PersistedState {
-  readonly program = 'test'
-  readonly suffix = 'snapshot'
+  readonly suffix: string
   readonly otherSuffixes = ['key']
   /** What has happened, such as `begin`, `write snapshot`, `written snapshot`. */
   readonly events: string[] = []
@@ -36,6 +35,10 @@ export class TestState implements PersistedState {
   failure: Error | null = null
   /** Writes end by themselves. */
   isQuick = false
+
+  constructor(suffix = 'snapshot') {
+    this.suffix = suffix
+  }
 
   open(use: UseFile): void {
     use('key', (path) => this.load(path))
@@ -103,8 +106,19 @@ export const log = {
 }
 
 export function open(folder: string, state: PersistedState, takeOver = false) {
-  const place = new Folder(folder, KEEPS_RIGHTS, null)
-  return Persistence.open({ folder: place, state, intervalMinutes: 0, takeOver, log })
+  return openSeveral(folder, [state], takeOver)
+}
+
+export function openSeveral(folder: string, states: readonly PersistedState[], takeOver = false) {
+  return Persistence.open({
+    folder: new Folder(folder, KEEPS_RIGHTS, null),
+    program: 'test',
+    states,
+    mayKeepOthers: states.length > 1,
+    intervalMinutes: 0,
+    takeOver,
+    log,
+  })
 }
 
 export interface Serving {

@@ -82,6 +82,8 @@ export class LoneWorkers {
     const data: Omit<SocketWorkerData, 'updates'> = {
       ...this.common(slot),
       role: 'socket',
+      protocol: 'udp',
+      title: 'socket',
       index: slot,
       workers: SLOTS,
       sockets: sockets.map(({ fd }) => ({ fd, packetInfo: false })),
@@ -105,6 +107,8 @@ export class LoneWorkers {
     const data: Omit<RequestWorkerData, 'updates'> = {
       ...this.common(slot),
       role: 'request',
+      protocol: 'udp',
+      title: 'request',
       index,
       workers: links.requestWorkers.length,
       links: links.requestWorkers[index],

@@ -5,15 +5,21 @@
 import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../../access-list/list.ts'
 import type { SocketAddress } from '../../config/address.ts'
+import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
-import { logFor, writeNotice } from '../../log/log.ts'
+import { logFor } from '../../log/log.ts'
 import { counterSlots } from '../../metrics/counters.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender, type UpdateSource } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { sourceRates } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
-import type { Protocol, ProtocolType, TrackerProcess } from '../../tracker/protocol.ts'
+import type {
+  Protocol,
+  ProtocolPlace,
+  ProtocolType,
+  TrackerProcess,
+} from '../../tracker/protocol.ts'
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { TrackerProgram } from '../../tracker/tracker.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
@@ -42,14 +48,18 @@ interface WorkerCounts {
 
 const udpProtocol: ProtocolType<UdpConfig> = {
   kinds: UDP_KINDS,
+  kept: 'swarms',
+  listens: ({ network }) => ({ settings: network, title: '' }),
   check: () => ({ problems: [], warnings: [] }),
   healthQuestion: () => askForConnectionId,
   prepare: (config) => {
+    const addresses = listenAddresses(config.network).length
     const socket = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
     const workers = { socket, request: config.request_workers }
     return {
       swarmWorkers: Math.max(workers.socket, workers.request),
-      open: (process) => new UdpProtocol(process, workers),
+      descriptors: workers.socket * addresses + workers.request + workers.socket,
+      open: (process, place) => new UdpProtocol(process, place, config, workers),
     }
   },
 }
@@ -65,7 +75,8 @@ class UdpProtocol implements Protocol<UdpConfig> {
   readonly liveSettings = LIVE_SETTINGS
   readonly addresses: readonly SocketAddress[]
   readonly figures: ProtocolFigures
-  private readonly process: TrackerProcess<UdpConfig>
+  private readonly process: TrackerProcess
+  private readonly place: ProtocolPlace
   /** As of the start. */
   private readonly config: UdpConfig
   private inForce: UdpConfig
@@ -78,24 +89,29 @@ class UdpProtocol implements Protocol<UdpConfig> {
   /** To each worker, of either kind. */
   private readonly updates: UpdateSender<UdpUpdate>[] = []
 
-  constructor(process: TrackerProcess<UdpConfig>, counts: WorkerCounts) {
-    const { config } = process
+  constructor(
+    process: TrackerProcess,
+    place: ProtocolPlace,
+    config: UdpConfig,
+    counts: WorkerCounts,
+  ) {
     this.process = process
+    this.place = place
     this.config = config
     this.inForce = config
     this.counts = counts
     this.listening = openSockets(config, counts.socket, process.takesOver)
     this.addresses = this.listening.addresses
-    const { warnings } = this.listening
-    for (const warning of warnings) writeNotice('warn', `${process.name}: warning: ${warning}`)
-    this.workers = process.newWorkers()
+    for (const warning of this.listening.warnings) place.tell.warn(warning)
+    this.workers = process.newWorkers({ protocol: 'udp' })
     this.links = createLinks(counts.socket, counts.request)
     this.counters = counterSlots(counts.socket + counts.request, COUNTER_WORDS)
     this.reader = udpReader({
       slots: this.counters,
       socketWorkers: counts.socket,
       swarms: process.swarms,
-      census: process.census,
+      title: place.title,
+      census: place.isFirst ? process.census : null,
       links: this.links,
       receiveDrops: this.listening.receiveDrops,
       interval: () => this.inForce.statistics.interval,
@@ -196,7 +212,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       maxRequests: handlers.max_requests_per_iter,
       waitMicroseconds: handlers.channel_recv_timeout_microseconds,
       swarms: this.process.swarms,
-      alone: !this.process.walksThroughSwarms,
+      alone: !this.process.walksThroughSwarms && !this.place.sharesSwarms,
       countDownloads: protocol.count_downloads,
       announceInterval: protocol.peer_announce_interval,
       intervalJitter: protocol.interval_jitter,

@@ -17,6 +17,8 @@ export interface UdpSources {
   readonly links: Links
   /** Of all sockets, since they were opened: a sum of counts that wrap. */
   readonly receiveDrops: () => number
+  /** See ProtocolPlace. */
+  readonly title?: string
   readonly interval: () => number
 }
 

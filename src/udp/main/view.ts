@@ -6,18 +6,11 @@ import type { ChartSpec } from '../../operations/view.ts'
 import {
   counterTables,
   lostChart,
-  peersChart,
   quantileChart,
   responseTimeChart,
   trafficChart,
 } from '../../tracker/charts.ts'
-import {
-  histogramFamily,
-  lockFamilies,
-  swarmFamilies,
-  timeFamily,
-  workerFamily,
-} from '../../tracker/figures.ts'
+import { histogramFamily, timeFamily, workerFamily } from '../../tracker/figures.ts'
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
 import type { UdpNames } from '../worker/counters.ts'
@@ -28,11 +21,10 @@ const WORKER_REQUESTS = `${PREFIX}_worker_requests_total`
 const RECEIVE_DROPS = `${PREFIX}_receive_drops_total`
 const RESPONSE_TIME = `${PREFIX}_response_time_seconds`
 const BATCH_PACKETS = `${PREFIX}_batch_packets`
-const IP_VERSIONS = ['4', '6'] as const
 
 export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures {
   const families = () => {
-    const { counts, totals, gauges, histograms, swarms, workers } = reader.read()
+    const { counts, totals, gauges, histograms, workers } = reader.read()
     return [
       ...COUNTER_LIST.families(PREFIX, counts),
       counterFamily(
@@ -47,16 +39,11 @@ export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures 
         histograms.response_time,
       ),
       histogramFamily(BATCH_PACKETS, 'Packets that were received at once.', histograms.batch_size),
-      ...lockFamilies(PREFIX, totals),
       // Between socket workers and request workers; 0 without the latter.
       gaugeFamily(`${PREFIX}_channel_fill_ratio`, 'The fullest channel, from 0 to 1.', [
         [{ direction: 'requests' }, gauges.requestFill],
         [{ direction: 'responses' }, gauges.responseFill],
       ]),
-      ...swarmFamilies(
-        PREFIX,
-        IP_VERSIONS.map((ip_version) => [{ ip_version }, swarms[`ipv${ip_version}`]]),
-      ),
     ]
   }
   return {
@@ -75,15 +62,6 @@ const CHARTS: readonly ChartSpec[] = [
     }),
   },
   responseTimeChart(RESPONSE_TIME),
-  {
-    title: 'Torrents',
-    unit: 'count',
-    series: IP_VERSIONS.map((ip_version) => {
-      const metric = `${PREFIX}_torrents`
-      return { title: `IPv${ip_version}`, metric, labels: { ip_version }, show: 'value' }
-    }),
-  },
-  peersChart(PREFIX),
   lostChart(COUNTER_LIST, PREFIX, {
     title: 'receive buffer full',
     metric: RECEIVE_DROPS,

@@ -7,9 +7,8 @@ import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../../access-list/list.ts'
 import type { SocketAddress } from '../../config/address.ts'
 import { StartError } from '../../config/cli.ts'
-import { writeStderr } from '../../config/output.ts'
 import { counted } from '../../config/quantities.ts'
-import { logFor, writeNotice } from '../../log/log.ts'
+import { logFor } from '../../log/log.ts'
 import { counterSlots } from '../../metrics/counters.ts'
 import { OpenDescriptors } from '../../os/descriptors.ts'
 import type { Identity } from '../../os/privileges.ts'
@@ -21,7 +20,13 @@ import { createConnectionStates } from '../../swarm/connections.ts'
 import { NOTHING_KEPT } from '../../swarm/kept-counts.ts'
 import { checkTls, readTlsFiles, type TlsFiles, tlsWarnings } from '../../tls/tls.ts'
 import { TlsError } from '../../tls/tls-file.ts'
-import type { Protocol, ProtocolType, TrackerProcess } from '../../tracker/protocol.ts'
+import type {
+  Notices,
+  Protocol,
+  ProtocolPlace,
+  ProtocolType,
+  TrackerProcess,
+} from '../../tracker/protocol.ts'
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { TrackerProgram } from '../../tracker/tracker.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
@@ -61,14 +66,20 @@ const log = logFor('ws')
 
 const wsProtocol: ProtocolType<WsConfig> = {
   kinds: WS_KINDS,
-  check: ({ network }) => checkTls(network, (text) => writeStderr(`${wsProgram.name}: ${text}\n`)),
+  kept: 'counts',
+  listens: ({ network }) => ({ settings: network, title: '' }),
+  check: ({ network }, remark) => checkTls(network, remark),
   healthQuestion: ({ network }) => {
     return (address) => askForScrape(address, network.use_tls, network.proxy_header)
   },
-  prepare: (config) => {
+  prepare: (config, tell) => {
     const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
-    const tls = config.network.use_tls ? tlsForStart(config) : null
-    return { swarmWorkers: workers, open: (process) => new WsProtocol(process, workers, tls) }
+    const tls = config.network.use_tls ? tlsForStart(config, tell) : null
+    return {
+      swarmWorkers: workers,
+      descriptors: OTHER_DESCRIPTORS,
+      open: (process, place) => new WsProtocol({ process, place, config, workers, tls }),
+    }
   },
 }
 
@@ -79,11 +90,10 @@ export const wsTracker: TrackerProgram<typeof wsProgram.settings.schema> = {
   protocols: [wsProtocol],
 }
 
-function tlsForStart({ network }: WsConfig): TlsFiles {
+function tlsForStart({ network }: WsConfig, tell: Notices): TlsFiles {
   try {
-    const files = readTlsFiles(network, (text) => writeNotice('info', `${wsProgram.name}: ${text}`))
-    for (const text of tlsWarnings(files))
-      writeNotice('warn', `${wsProgram.name}: warning: ${text}`)
+    const files = readTlsFiles(network, tell.info)
+    for (const text of tlsWarnings(files)) tell.warn(text)
     return files
   } catch (error) {
     if (error instanceof TlsError) throw new StartError(error.message)
@@ -92,13 +102,12 @@ function tlsForStart({ network }: WsConfig): TlsFiles {
 }
 
 /** As many as the settings allow, and the system: connections beyond its limit would fail one by one. */
-function connectionLimit({ limits }: WsConfig, name: string): number {
-  const allowed = descriptorLimit() - OTHER_DESCRIPTORS
+function connectionLimit({ limits }: WsConfig, { tell, otherDescriptors }: ProtocolPlace): number {
+  const allowed = descriptorLimit() - OTHER_DESCRIPTORS - otherDescriptors
   if (allowed >= limits.max_connections) return limits.max_connections
   const possible = Math.max(1, allowed)
-  writeNotice(
-    'warn',
-    `${name}: warning: at most ${counted(possible, 'connection')} instead of [limits] max_connections = ` +
+  tell.warn(
+    `at most ${counted(possible, 'connection')} instead of [limits] max_connections = ` +
       `${limits.max_connections}: raise the system's limit on open files (ulimit -n, LimitNOFILE)`,
   )
   return possible
@@ -109,7 +118,10 @@ class WsProtocol implements Protocol<WsConfig> {
   readonly addresses: readonly SocketAddress[]
   readonly figures: ProtocolFigures
   readonly summary: string
-  private readonly process: TrackerProcess<WsConfig>
+  private readonly process: TrackerProcess
+  private readonly place: ProtocolPlace
+  /** As of the start. */
+  private readonly config: WsConfig
   private readonly listening: Listening
   private readonly workers: WorkerGroup
   private readonly reader: StatisticsReader<WsNames>
@@ -122,14 +134,17 @@ class WsProtocol implements Protocol<WsConfig> {
   /** What all workers start with. */
   private readonly shared: Omit<OwnStart<SocketWorkerData>, 'index' | 'exchange' | 'accessList'>
 
-  constructor(process: TrackerProcess<WsConfig>, workers: number, tls: TlsFiles | null) {
-    const { config, swarms } = process
+  constructor({ process, place, config, workers, tls }: WsParts) {
+    const { swarms } = process
     this.process = process
+    this.place = place
+    this.config = config
     this.listening = findAddresses(config.network, process.takesOver)
     this.addresses = this.listening.addresses
     this.summary = `${tls === null ? 'ws' : 'wss'}, ${counted(workers, 'socket worker')}`
     this.inForce = config
     this.workers = process.newWorkers({
+      protocol: 'ws',
       heard: (message) => this.heard(message as WorkerReport),
       drainMilliseconds: DRAIN_MILLISECONDS,
     })
@@ -137,7 +152,7 @@ class WsProtocol implements Protocol<WsConfig> {
       this.tell({ certificates }),
     )
     const counters = counterSlots(workers, COUNTER_WORDS)
-    const maxConnections = connectionLimit(config, process.name)
+    const maxConnections = connectionLimit(config, place)
     this.exchange = createExchange(workers, {
       messageBytesMax: config.network.websocket_max_message_size,
       maxOffers: config.protocol.max_offers,
@@ -147,13 +162,15 @@ class WsProtocol implements Protocol<WsConfig> {
       slots: counters,
       workers,
       swarms,
-      census: process.census,
+      title: place.title,
+      census: place.isFirst ? process.census : null,
       rings: this.exchange.flatMap((ends) => ends?.inRings ?? []),
       connectionLimit: () => this.limits().max_connections,
       interval: () => this.inForce.statistics.interval,
     })
     this.shared = sharedStart({
       process,
+      config,
       listening: this.listening,
       workers,
       tls,
@@ -218,10 +235,10 @@ class WsProtocol implements Protocol<WsConfig> {
 
   /** With the sockets: only their owner can open the port again for new certificates. */
   giveTo(identity: Identity): void {
-    const { config, name } = this.process
+    const { config } = this
     const ports = this.listening.servers.map(({ port }) => port)
     const problems = config.network.use_tls ? reloadProblems(config, ports, identity) : []
-    for (const problem of problems) writeNotice('warn', `${name}: warning: ${problem}`)
+    for (const problem of problems) this.place.tell.warn(problem)
     giveListeners(ports, identity)
   }
 
@@ -251,8 +268,17 @@ class WsProtocol implements Protocol<WsConfig> {
   }
 }
 
+interface WsParts {
+  readonly process: TrackerProcess
+  readonly place: ProtocolPlace
+  readonly config: WsConfig
+  readonly workers: number
+  readonly tls: TlsFiles | null
+}
+
 interface SharedParts {
-  readonly process: TrackerProcess<WsConfig>
+  readonly process: TrackerProcess
+  readonly config: WsConfig
   readonly listening: Listening
   readonly workers: number
   readonly tls: TlsFiles | null
@@ -260,8 +286,9 @@ interface SharedParts {
   readonly maxConnections: number
 }
 
-function sharedStart({ process, listening, workers, tls, counters, maxConnections }: SharedParts) {
-  const { config, swarms, keptCounts } = process
+function sharedStart(parts: SharedParts) {
+  const { process, config, listening, workers, tls, counters, maxConnections } = parts
+  const { swarms, keptCounts } = process
   const [key0, key1] = randomFillSync(new Int32Array(2))
   return {
     role: 'socket',

@@ -16,6 +16,8 @@ export interface WsSources {
   /** Between workers. */
   readonly rings: readonly SharedArrayBuffer[]
   readonly connectionLimit: () => number
+  /** See ProtocolPlace. */
+  readonly title?: string
   readonly interval: () => number
 }
 

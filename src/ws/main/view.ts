@@ -12,18 +12,11 @@ import type { ChartSpec } from '../../operations/view.ts'
 import {
   counterTables,
   lostChart,
-  peersChart,
   quantileChart,
   responseTimeChart,
   trafficChart,
 } from '../../tracker/charts.ts'
-import {
-  histogramFamily,
-  lockFamilies,
-  swarmFamilies,
-  timeFamily,
-  workerFamily,
-} from '../../tracker/figures.ts'
+import { histogramFamily, timeFamily, workerFamily } from '../../tracker/figures.ts'
 import type { Reading, StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
 import type { WsNames } from '../worker/counters.ts'
@@ -40,7 +33,7 @@ type GuardFigures = Pick<ListenerGuard, 'isResting' | 'rests' | 'closed'>
 export function wsFigures(reader: StatisticsReader<WsNames>, guard: GuardFigures): ProtocolFigures {
   const families = () => {
     const reading = reader.read()
-    const { counts, totals, histograms, swarms, workers } = reading
+    const { counts, histograms, workers } = reading
     return [
       ...COUNTER_LIST.families(PREFIX, counts),
       workerFamily(WORKER_MESSAGES, 'Messages by socket worker.', workers),
@@ -54,10 +47,8 @@ export function wsFigures(reader: StatisticsReader<WsNames>, guard: GuardFigures
         'Messages that came in one turn of the event loop.',
         histograms.turn_size,
       ),
-      ...lockFamilies(PREFIX, totals),
       ...connectionFamilies(reading),
       ...guardFamilies(guard),
-      ...swarmFamilies(PREFIX, [[{}, swarms.websocket]]),
     ]
   }
   const breakdowns = counterTables(COUNTER_LIST, PREFIX, WORKER_MESSAGES)
@@ -121,12 +112,6 @@ const CHARTS: readonly ChartSpec[] = [
     unit: 'count',
     series: [{ title: 'open', metric: `${PREFIX}_connections`, show: 'value' }],
   },
-  {
-    title: 'Torrents',
-    unit: 'count',
-    series: [{ title: 'torrents', metric: `${PREFIX}_torrents`, show: 'value' }],
-  },
-  peersChart(PREFIX),
   lostChart(COUNTER_LIST, PREFIX),
   trafficChart(PREFIX),
   quantileChart('Messages per turn', 'count', TURN_MESSAGES, [0.5, 0.99]),

@@ -1,0 +1,103 @@
+// The figures of the swarms, which are the process's and not a protocol's: torrents, peers, and waits for
+// locks, each told once. Part of what view.ts shows. Owns the totals of counts that wrap.
+import { WrappingTotal } from '../metrics/counters.ts'
+import {
+  counterFamily,
+  gaugeFamily,
+  type LabelledValue,
+  type MetricFamily,
+} from '../metrics/families.ts'
+import type { ChartSpec } from '../operations/view.ts'
+import type { PeerKindName } from '../swarm/layout.ts'
+import type { SwarmBuffers } from '../swarm/memory.ts'
+import { countSwarms } from '../swarm/walks/count.ts'
+
+interface Shown {
+  /** Of the metrics. */
+  readonly labels: Readonly<Record<string, string>>
+  /** In a chart. */
+  readonly title: string
+}
+
+type ShownKind = Shown & { readonly kind: PeerKindName }
+
+const BY_ADDRESS: Readonly<Record<PeerKindName, Shown>> = {
+  ipv4: { labels: { ip_version: '4' }, title: 'IPv4' },
+  ipv6: { labels: { ip_version: '6' }, title: 'IPv6' },
+  websocket: { labels: {}, title: 'torrents' },
+}
+
+/** Where peers of both kinds of network are: a WebTorrent peer is of no version of IP. */
+const BY_SWARM: Readonly<Record<PeerKindName, Shown>> = {
+  ipv4: { labels: { swarm: 'ipv4' }, title: 'IPv4' },
+  ipv6: { labels: { swarm: 'ipv6' }, title: 'IPv6' },
+  websocket: { labels: { swarm: 'webtorrent' }, title: 'WebTorrent' },
+}
+
+export class SwarmFigures {
+  readonly charts: readonly ChartSpec[]
+  private readonly swarms: SwarmBuffers
+  private readonly prefix: string
+  private readonly kinds: readonly ShownKind[]
+  private readonly lockWaits = new WrappingTotal()
+  private readonly lockSleeps = new WrappingTotal()
+
+  /** `prefix`: of the metrics' names. `known`: kinds that the program may have, with other settings. */
+  constructor(swarms: SwarmBuffers, prefix: string, known: readonly PeerKindName[] = swarms.kinds) {
+    const isMixed = known.includes('websocket') && known.length > 1
+    const shown = isMixed ? BY_SWARM : BY_ADDRESS
+    this.swarms = swarms
+    this.prefix = prefix
+    this.kinds = swarms.kinds.map((kind) => ({ kind, ...shown[kind] }))
+    this.charts = [torrentsChart(prefix, this.kinds), peersChart(prefix)]
+  }
+
+  families(): readonly MetricFamily[] {
+    const { prefix, kinds, lockWaits, lockSleeps } = this
+    const swarms = countSwarms(this.swarms)
+    const all = Object.values(swarms)
+    const waits = all.reduce((sum, { contendedLocks }) => sum + contendedLocks, 0)
+    const sleeps = all.reduce((sum, { sleptLocks }) => sum + sleptLocks, 0)
+    const torrents = kinds.map(({ kind, labels }): LabelledValue => [labels, swarms[kind].torrents])
+    const peers = kinds.flatMap(({ kind, labels }): LabelledValue[] => [
+      [{ ...labels, role: 'seeder' }, swarms[kind].seeders],
+      [{ ...labels, role: 'leecher' }, swarms[kind].leechers],
+    ])
+    return [
+      counterFamily(
+        `${prefix}_lock_waits_total`,
+        'Times that a worker waited for another one, because both needed the same part of the torrents.',
+        [[{}, lockWaits.take(waits)]],
+      ),
+      counterFamily(
+        `${prefix}_lock_sleeps_total`,
+        'Of these waits those that took so long that the worker slept.',
+        [[{}, lockSleeps.take(sleeps)]],
+      ),
+      gaugeFamily(`${prefix}_torrents`, 'Torrents with at least one peer.', torrents),
+      gaugeFamily(`${prefix}_peers`, 'Peers in all torrents.', peers),
+    ]
+  }
+}
+
+function torrentsChart(prefix: string, kinds: readonly ShownKind[]): ChartSpec {
+  return {
+    title: 'Torrents',
+    unit: 'count',
+    series: kinds.map(({ title, labels }) => {
+      return { title, metric: `${prefix}_torrents`, labels, show: 'value' }
+    }),
+  }
+}
+
+function peersChart(prefix: string): ChartSpec {
+  const metric = `${prefix}_peers`
+  return {
+    title: 'Peers',
+    unit: 'count',
+    series: [
+      { title: 'seeders', metric, labels: { role: 'seeder' }, show: 'value' },
+      { title: 'leechers', metric, labels: { role: 'leecher' }, show: 'value' },
+    ],
+  }
+}
