@@ -20,6 +20,7 @@ import {
   fixedWaits,
   functionLength,
   headers,
+  kernelNumbers,
   leftovers,
   lockfileGaps,
   machinePaths,
@@ -60,6 +61,7 @@ test('files are short', () => expect(fileLength(sources, LONG_FILES)).toEqual([]
 test('functions are short', () => expect(functionLength(sources, LONG_FUNCTIONS)).toEqual([]))
 test('functions take few parameters', () =>
   expect(parameterCount(sources, MANY_PARAMETERS)).toEqual([]))
+test('numbers of the kernel stand in one file', () => expect(kernelNumbers(sources)).toEqual([]))
 test('every file says what it is for', () => expect(headers(sources)).toEqual([]))
 test('no task is left behind without an issue', () => expect(leftovers(files)).toEqual([]))
 test('no file names the machine it was written on', () => expect(machinePaths(files)).toEqual([]))

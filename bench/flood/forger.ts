@@ -8,11 +8,10 @@
 // usage: bun bench/flood/forger.ts HOST:PORT RATE SECONDS FIRST_ADDRESS STEP COUNT
 
 import { Random } from '../../load/random.ts'
-import { ConnectedBatch } from '../../load/udp/connected-batch.ts'
 import { PacketTrain } from '../../load/udp/packet-train.ts'
 import { addressBytes, parseSocketAddress } from '../../src/config/address.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
-import { PacketMemory } from '../../src/os/packet-batch.ts'
+import { PacketMemory, ReceiveBatch } from '../../src/os/packet-batch.ts'
 import { connectUdpSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
 import {
   ACTION_ANNOUNCE,
@@ -57,7 +56,7 @@ const ANSWERS_WAIT_MS = 300
 
 interface Source {
   readonly train: PacketTrain
-  readonly answers: ConnectedBatch
+  readonly answers: ReceiveBatch
 }
 
 class Forger {
@@ -138,7 +137,7 @@ class Forger {
     connectUdpSocket(fd, { ...target, address: addressBytes(target) })
     return {
       train: new PacketTrain(fd, this.memory, true),
-      answers: new ConnectedBatch(fd, this.memory),
+      answers: new ReceiveBatch(fd, this.memory),
     }
   }
 }

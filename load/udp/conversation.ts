@@ -1,12 +1,11 @@
 // One socket of a load worker and what belongs to it: its connection id, its peers, its batches.
 // Made by worker.ts; generate.ts and check.ts read and write its fields.
-import type { PacketMemory } from '../../src/os/packet-batch.ts'
-import { ConnectedBatch } from './connected-batch.ts'
+import { type PacketMemory, ReceiveBatch } from '../../src/os/packet-batch.ts'
 import { PacketTrain } from './packet-train.ts'
 
 export class Conversation {
   /** For receiving, and for sending. */
-  readonly batch: ConnectedBatch
+  readonly batch: ReceiveBatch
   readonly train: PacketTrain
   readonly memory: PacketMemory
   readonly fd: number
@@ -31,7 +30,7 @@ export class Conversation {
     socket: number,
     peers: Int32Array,
   ) {
-    this.batch = new ConnectedBatch(fd, memory)
+    this.batch = new ReceiveBatch(fd, memory)
     this.train = new PacketTrain(fd, memory, trains)
     this.memory = memory
     this.fd = fd

@@ -3,7 +3,7 @@
 // them are counted; one that is longer than its packet would let a forger of addresses aim the tracker
 // at others, and counts as wrong.
 // Owns its socket's batches and memory.
-import { PacketMemory } from '../../src/os/packet-batch.ts'
+import { PacketMemory, ReceiveBatch } from '../../src/os/packet-batch.ts'
 import {
   ACTION_ANNOUNCE,
   ACTION_CONNECT,
@@ -16,7 +16,6 @@ import {
   REQUEST_TRANSACTION,
 } from '../../src/udp/wire/layout.ts'
 import type { Random } from '../random.ts'
-import { ConnectedBatch } from './connected-batch.ts'
 import {
   FLOOD_ANSWERED_BYTES,
   FLOOD_ANSWERS,
@@ -44,7 +43,7 @@ const SHAPES_OF_GARBAGE = 5
 const ACTION_UNKNOWN = 9 << 24
 
 export class Flood {
-  private readonly batch: ConnectedBatch
+  private readonly batch: ReceiveBatch
   private readonly train: PacketTrain
   private readonly memory: PacketMemory
   private readonly random: Random
@@ -65,7 +64,7 @@ export class Flood {
     counts: Int32Array,
   ) {
     this.memory = new PacketMemory(BURST, ANSWER_SLOT_BYTES, GARBAGE_BYTES_MAX)
-    this.batch = new ConnectedBatch(fd, this.memory)
+    this.batch = new ReceiveBatch(fd, this.memory)
     this.train = new PacketTrain(fd, this.memory, together)
     this.random = random
     this.counts = counts

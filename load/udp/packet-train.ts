@@ -4,9 +4,8 @@
 // One per socket of a load generator; packets lie in the send memory of a PacketMemory.
 // Owns the message headers that the kernel reads.
 import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from '../../src/os/ffi.ts'
+import { EAGAIN, EINTR, MSG_DONTWAIT, SOL_UDP, UDP_SEGMENT } from '../../src/os/kernel.ts'
 import {
-  EAGAIN,
-  EINTR,
   HEADER_BYTES,
   HEADER_CONTROL,
   HEADER_CONTROL_LENGTH,
@@ -15,12 +14,9 @@ import {
   HEADER_WORDS,
   IOVEC_LENGTH,
   IOVEC_WORDS,
-  MSG_DONTWAIT,
 } from '../../src/os/message.ts'
 import type { PacketMemory } from '../../src/os/packet-batch.ts'
 
-const SOL_UDP = 17
-const UDP_SEGMENT = 103
 /** The kernel's own limit is 64 before Linux 6.9. */
 const SEGMENTS_MAX = 64
 /** Together they have to fit one IP packet, even if only for a moment. */

@@ -6,6 +6,7 @@
 // in use is dense, huge pages fit it, and no table needs room for the case that it gets everything.
 // The system gives memory only to pages that were touched.
 import { addressOf, libc } from '../os/ffi.ts'
+import { MADV_DONTNEED, MADV_HUGEPAGE } from '../os/kernel.ts'
 import { pageBytes } from '../os/memory.ts'
 import { lock, unlock } from './lock.ts'
 
@@ -36,9 +37,6 @@ const FREE_PAGES_KEPT = 256
  * would pay for memory it never uses. Beyond it they spare most TLB misses of random reads.
  */
 const HUGE_PAGES_FROM_BYTES = 4 * 2 ** 20
-
-const MADV_DONTNEED = 4
-const MADV_HUGEPAGE = 14
 
 export interface ArenaBuffers {
   readonly words: SharedArrayBuffer

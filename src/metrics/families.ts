@@ -52,13 +52,13 @@ export interface Snapshot {
   readonly families: readonly MetricFamily[]
 }
 
-export function familyOf(snapshot: Snapshot, name: string): MetricFamily | undefined {
+export function familyNamed(snapshot: Snapshot, name: string): MetricFamily | undefined {
   return snapshot.families.find((family) => family.name === name)
 }
 
 /** The sum of a family's values that have these labels (and perhaps others). */
 export function sumOf(snapshot: Snapshot, name: string, labels: Labels = {}): number {
-  const family = familyOf(snapshot, name)
+  const family = familyNamed(snapshot, name)
   if (family === undefined || family.kind === 'histogram') return 0
   return family.samples
     .filter((sample) => hasLabels(sample.labels, labels))
@@ -78,7 +78,7 @@ export function seenBetween(
   before: Snapshot,
   name: string,
 ): Distribution | undefined {
-  const [later, earlier] = [familyOf(now, name), familyOf(before, name)]
+  const [later, earlier] = [familyNamed(now, name), familyNamed(before, name)]
   if (later?.kind !== 'histogram' || earlier?.kind !== 'histogram') return undefined
   return since(later.samples[0].distribution, earlier.samples[0].distribution)
 }

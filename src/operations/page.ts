@@ -1,7 +1,7 @@
 // The page at /: what the tracker does now and did in the last hour. All of it is made here, in the
 // main thread; the browser draws the charts and fetches the part that changes again (/live). It needs
 // no network beyond the endpoint: no fonts, no scripts from elsewhere. Called by server.ts. Owns nothing.
-import { familyOf, rateOf } from '../metrics/families.ts'
+import { familyNamed, rateOf } from '../metrics/families.ts'
 import { grouped } from '../metrics/text-table.ts'
 import { escapeHtml } from '../plot/html.ts'
 import { PLOT_HINT, PLOT_SCRIPT, policyHash } from '../plot/plot.ts'
@@ -124,7 +124,7 @@ ${rows.map((row) => `<tr>${cells(row).join('')}</tr>`).join('\n')}
 function breakdownHtml(spec: BreakdownSpec, sampler: Sampler): string {
   const rows = breakdownRows(spec, sampler)
   // A gauge is what is now: it has no rate, and no beginning.
-  const isGauge = familyOf(sampler.now, spec.metric)?.kind === 'gauge'
+  const isGauge = familyNamed(sampler.now, spec.metric)?.kind === 'gauge'
   const heads = isGauge ? ['now'] : ['per second', 'since the start']
   if (spec.detail !== undefined) heads.push('share')
   const all = rows.reduce((sum, { total }) => sum + total, 0)
@@ -183,7 +183,7 @@ function breakdownRows(
   { metric, label, nonZero, detail }: BreakdownSpec,
   { now, before }: Sampler,
 ): BreakdownRow[] {
-  const family = familyOf(now, metric)
+  const family = familyNamed(now, metric)
   if (family === undefined || family.kind === 'histogram') return []
   const rows = new Map<string, { total: number; parts: Map<string, number> }>()
   for (const { labels, value } of family.samples) {

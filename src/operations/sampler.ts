@@ -1,7 +1,7 @@
 // Looks at a tracker's figures every few seconds and remembers the charts' values of the last hour.
 // Made by server.ts; page.ts and stats.ts show what it has. Owns the history, a ring of 32-bit floats
 // of fixed size, and its timer.
-import { familyOf, rateOf, type Snapshot, seenBetween, sumOf } from '../metrics/families.ts'
+import { familyNamed, rateOf, type Snapshot, seenBetween, sumOf } from '../metrics/families.ts'
 import { countOf, quantile } from '../metrics/histogram.ts'
 import { nowMilliseconds } from '../os/clock.ts'
 import type { SeriesSpec, TrackerView } from './view.ts'
@@ -77,7 +77,7 @@ export class Sampler {
 function currentValue(spec: SeriesSpec, now: Snapshot, before: Snapshot): number {
   if (spec.show === 'rate') return rateOf(now, before, spec.metric, spec.labels)
   if (spec.show === 'value') return sumOf(now, spec.metric, spec.labels)
-  const family = familyOf(now, spec.metric)
+  const family = familyNamed(now, spec.metric)
   const seen = seenBetween(now, before, spec.metric)
   if (seen === undefined || family?.kind !== 'histogram' || countOf(seen) === 0) return Number.NaN
   return quantile(seen, spec.show.quantile) * family.scale

@@ -3,12 +3,11 @@
 import { constants } from 'node:fs'
 import { SystemError } from './error.ts'
 import { addressOf, cString, errno, libc } from './ffi.ts'
+import { AT_EACCESS, AT_FDCWD } from './kernel.ts'
 import { type Identity, isRoot } from './privileges.ts'
 
 /** The path is as it is given. */
-const AT_FDCWD = -100
 /** With the rights that calls on files have, not with those of who started the process. */
-const AT_EACCESS = 0x200
 
 /** To write to a folder, and to reach what is in it. */
 export const WRITE_IN = constants.W_OK | constants.X_OK

@@ -1,8 +1,7 @@
 // The monotonic clock that all threads and processes of a machine agree on.
 // Used by the workers, once per batch. The engine's own clocks start anew in each thread.
 import { addressOf, libc, permanentWords } from './ffi.ts'
-
-const CLOCK_MONOTONIC = 1
+import { CLOCK_MONOTONIC } from './kernel.ts'
 
 const time = permanentWords(4)
 const timeAddress = addressOf(time)

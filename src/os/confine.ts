@@ -20,13 +20,14 @@ import {
   nativeWords,
   permanentWords,
 } from './ffi.ts'
+import {
+  CAP_SETPCAP,
+  PR_CAPBSET_DROP,
+  PR_CAPBSET_READ,
+  PR_GET_NO_NEW_PRIVS,
+  PR_SET_NO_NEW_PRIVS,
+} from './kernel.ts'
 
-const PR_CAPBSET_READ = 23
-const PR_CAPBSET_DROP = 24
-const PR_SET_NO_NEW_PRIVS = 38
-const PR_GET_NO_NEW_PRIVS = 39
-
-const CAP_SETPCAP = 8
 /** The kernel knows fewer, and says so with an error; a version of it may know up to this many. */
 const CAPABILITIES_MAX = 64
 

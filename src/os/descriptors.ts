@@ -2,12 +2,11 @@
 // process/figures.ts for the metric, and by ws/main/listener-guard.ts. Owns one open folder of /proc.
 import { fstatSync, openSync } from 'node:fs'
 import { addressOf, libc, nativeWords } from './ffi.ts'
-
-const EFD_CLOEXEC = 0o2000000
+import { EFD_CLOEXEC, POLLNVAL } from './kernel.ts'
 
 /** struct pollfd in words: 0 descriptor │ 1 events u16, returned events u16. */
 const POLL_WORDS = 2
-const POLL_INVALID = 0x20 << 16
+const POLL_INVALID = POLLNVAL << 16
 /** Looked at in one call; as many closed ones in a row are taken for the end. */
 const CHUNK = 1024
 

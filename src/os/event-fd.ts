@@ -2,9 +2,7 @@
 // Opened by main before a worker starts, signalled by other threads, cleared by the one that polls.
 import { SystemError } from './error.ts'
 import { addressOf, errno, libc, permanentWords } from './ffi.ts'
-
-const EFD_NONBLOCK = 0o4000
-const EFD_CLOEXEC = 0o2000000
+import { EFD_CLOEXEC, EFD_NONBLOCK } from './kernel.ts'
 
 const COUNTER_BYTES = 8
 

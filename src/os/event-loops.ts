@@ -9,10 +9,10 @@
 import { fstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
 import { arch } from 'node:process'
 import { addressOf, libc, nativeWords } from './ffi.ts'
+import { EPOLL_CTL_MOD } from './kernel.ts'
 import { boundPort } from './socket.ts'
 import { listens } from './tcp-port.ts'
 
-const EPOLL_CTL_MOD = 3
 const CHUNK_BYTES = 65536
 
 /** struct epoll_event has no gap on x86-64: 0 events │ 1, 2 data; elsewhere 0 events │ 2, 3 data. */

@@ -4,15 +4,10 @@
 // releases them when the file is closed, which is at the end of the process at the latest, however it ends.
 import { SystemError } from './error.ts'
 import { addressOf, errno, libc, nativeWords } from './ffi.ts'
+import { EACCES, EAGAIN, F_OFD_SETLK, F_UNLCK, F_WRLCK } from './kernel.ts'
 
 //  struct flock: 0:2 type │ 2:2 where `start` counts from, 0 = the beginning │ 8:8 start │ 16:8 length │ 24:4 0
 const FLOCK_WORDS = 8
-const F_OFD_SETLK = 37
-const F_WRLCK = 1
-const F_UNLCK = 2
-
-const EACCES = 13
-const EAGAIN = 11
 
 /** Locks a byte of a file that is open for writing, without waiting; false when another has it. Throws SystemError. */
 export function lockByte(fd: number, at: number): boolean {

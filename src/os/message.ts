@@ -26,7 +26,6 @@ export const NAME_BYTES = 28
 export const NAME_USED_IPV4 = 2
 export const NAME_USED_IPV6 = 7
 export const FAMILY_MASK = 0xffff
-export const AF_INET = 2
 
 // Packet info in words: 0–1 length │ 2 level │ 3 type │ IPv4: 4 interface, 5 local address, 6 destination
 //                                                     │ IPv6: 4…7 destination, 8 interface
@@ -37,7 +36,6 @@ export const CONTROL_IPV4_INTERFACE = 4
 export const CONTROL_IPV4_LOCAL = 5
 export const CONTROL_IPV6_FIRST = 4
 export const CONTROL_IPV6_INTERFACE = 8
-export const SOL_IP = 0
 
 // ── Reply address ──────────────────────────────────────────────────────────────────────────────
 //  0: length in words (8 bits) │ packet info 8: 0 none, 1 IPv4, 2 IPv6
@@ -50,7 +48,3 @@ export const REPLY_INFO_IPV6 = 2
 /** Where the source's words start. */
 export const REPLY_NAME = 1
 export const REPLY_WORDS_MAX = 1 + NAME_USED_IPV6 + 5
-
-export const MSG_DONTWAIT = 0x40
-export const EINTR = 4
-export const EAGAIN = 11

@@ -3,14 +3,15 @@
 // the path of the other end has no meaning any more. Owns its descriptor for the process's life.
 import { SystemError } from './error.ts'
 import { addressOf, cString, errno, libc, nativeWords } from './ffi.ts'
-
-const AF_UNIX = 1
-const SOCK_DGRAM = 2
-const SOCK_CLOEXEC = 0o2000000
-const MSG_DONTWAIT = 0x40
-const MSG_NOSIGNAL = 0x4000
-const EAFNOSUPPORT = 97
-const ENAMETOOLONG = 36
+import {
+  AF_UNIX,
+  EAFNOSUPPORT,
+  ENAMETOOLONG,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+} from './kernel.ts'
 
 // struct sockaddr_un: 0:2 family │ 2:108 path, a name of the abstract kind begins with a zero byte
 const PATH_AT = 2

@@ -1,18 +1,18 @@
 // Batches of UDP packets: recvmmsg into fixed slots, answers packed behind each other, sendmmsg.
-// One per socket and worker; used by udp/worker/receive.ts.
+// One per socket and worker; PacketBatch is used by udp/worker/receive.ts, and ReceiveBatch alone by the
+// load generators, whose sockets are connected, so that no packet needs an address.
 // Owns the message headers and control data that the kernel writes and reads. Shares the packet
 // memory with the other sockets of its worker: only one of them is served at a time.
 import { SystemError } from './error.ts'
 import { addressLow, addressOf, errno, libc, nativeWords } from './ffi.ts'
+import { AF_INET, EAGAIN, ECONNREFUSED, MSG_DONTWAIT, SOL_IP } from './kernel.ts'
 import {
-  AF_INET,
   CONTROL_IPV4_INTERFACE,
   CONTROL_IPV4_LOCAL,
   CONTROL_IPV6_FIRST,
   CONTROL_IPV6_INTERFACE,
   CONTROL_LEVEL,
   CONTROL_WORDS,
-  EAGAIN,
   FAMILY_MASK,
   HEADER_CONTROL,
   HEADER_CONTROL_LENGTH,
@@ -24,7 +24,6 @@ import {
   HEADER_WORDS,
   IOVEC_LENGTH,
   IOVEC_WORDS,
-  MSG_DONTWAIT,
   NAME_BYTES,
   NAME_USED_IPV4,
   NAME_USED_IPV6,
@@ -33,7 +32,6 @@ import {
   REPLY_INFO_IPV6,
   REPLY_INFO_SHIFT,
   REPLY_NAME,
-  SOL_IP,
 } from './message.ts'
 import { sendAll, writePointer } from './send-batch.ts'
 
@@ -63,58 +61,29 @@ export class PacketMemory {
   }
 }
 
-export class PacketBatch {
+/** Receives packets: what they hold, not where they come from. */
+export class ReceiveBatch {
   readonly memory: PacketMemory
-  /** Sources of the received packets: slot i at word i × NAME_WORDS. */
-  readonly names: Int32Array<ArrayBuffer>
-  /** The received packet in hand; its user sets it. */
-  current = 0
-  private readonly fd: number
-  private readonly packetInfo: boolean
-  private readonly headers: Int32Array<ArrayBuffer>
+  protected readonly fd: number
+  protected readonly headers: Int32Array<ArrayBuffer>
   private readonly iovecs: Int32Array<ArrayBuffer>
-  private readonly controls: Int32Array<ArrayBuffer>
-  private readonly outHeaders: Int32Array<ArrayBuffer>
-  private readonly outIovecs: Int32Array<ArrayBuffer>
   private readonly headersAddress: number
-  private readonly outHeadersAddress: number
-  private readonly answersLow: number
-  private queued = 0
   private errors = 0
 
-  constructor(fd: number, memory: PacketMemory, packetInfo: boolean) {
-    const slots = memory.slots
+  constructor(fd: number, memory: PacketMemory) {
+    const { slots, slotWords, received } = memory
     this.fd = fd
     this.memory = memory
-    this.packetInfo = packetInfo
-    this.names = nativeWords(slots * NAME_WORDS)
     this.headers = nativeWords(slots * HEADER_WORDS)
     this.iovecs = nativeWords(slots * IOVEC_WORDS)
-    this.controls = nativeWords(packetInfo ? slots * CONTROL_WORDS : 1)
-    this.outHeaders = nativeWords(slots * HEADER_WORDS)
-    this.outIovecs = nativeWords(slots * IOVEC_WORDS)
     this.headersAddress = addressOf(this.headers)
-    this.outHeadersAddress = addressOf(this.outHeaders)
-    this.answersLow = addressLow(memory.answers)
-    for (let i = 0; i < slots; i++) this.prepareSlot(i)
-  }
-
-  private prepareSlot(i: number): void {
-    const { headers, iovecs, outHeaders, outIovecs, memory } = this
-    const at = i * HEADER_WORDS
-    const iovec = i * IOVEC_WORDS
-    writePointer(headers, at + HEADER_NAME, this.names, i * NAME_WORDS)
-    headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
-    writePointer(headers, at + HEADER_IOVEC, iovecs, iovec)
-    headers[at + HEADER_IOVECS] = 1
-    writePointer(iovecs, iovec, memory.received, i * memory.slotWords)
-    iovecs[iovec + IOVEC_LENGTH] = memory.slotWords * 4
-    writePointer(outHeaders, at + HEADER_IOVEC, outIovecs, iovec)
-    outHeaders[at + HEADER_IOVECS] = 1
-    writePointer(outIovecs, iovec, memory.answers, 0)
-    if (!this.packetInfo) return
-    writePointer(headers, at + HEADER_CONTROL, this.controls, i * CONTROL_WORDS)
-    headers[at + HEADER_CONTROL_LENGTH] = CONTROL_WORDS * 4
+    for (let i = 0; i < slots; i++) {
+      const iovec = i * IOVEC_WORDS
+      writePointer(this.headers, i * HEADER_WORDS + HEADER_IOVEC, this.iovecs, iovec)
+      this.headers[i * HEADER_WORDS + HEADER_IOVECS] = 1
+      writePointer(this.iovecs, iovec, received, i * slotWords)
+      this.iovecs[iovec + IOVEC_LENGTH] = slotWords * 4
+    }
   }
 
   // HOT: no allocation below this line.
@@ -133,7 +102,9 @@ export class PacketBatch {
       return received
     }
     const reason = errno()
-    if (reason !== EAGAIN && ++this.errors > RECEIVE_ERRORS_MAX) receiveBug(reason)
+    // A connected socket hears of it when nobody listens at the other end, which may change.
+    if (reason === EAGAIN || reason === ECONNREFUSED) return 0
+    if (++this.errors > RECEIVE_ERRORS_MAX) receiveBug(reason)
     return 0
   }
 
@@ -141,6 +112,49 @@ export class PacketBatch {
   length(i: number): number {
     return this.headers[i * HEADER_WORDS + HEADER_LENGTH]
   }
+}
+
+export class PacketBatch extends ReceiveBatch {
+  /** Sources of the received packets: slot i at word i × NAME_WORDS. */
+  readonly names: Int32Array<ArrayBuffer>
+  /** The received packet in hand; its user sets it. */
+  current = 0
+  private readonly packetInfo: boolean
+  private readonly controls: Int32Array<ArrayBuffer>
+  private readonly outHeaders: Int32Array<ArrayBuffer>
+  private readonly outIovecs: Int32Array<ArrayBuffer>
+  private readonly outHeadersAddress: number
+  private readonly answersLow: number
+  private queued = 0
+
+  constructor(fd: number, memory: PacketMemory, packetInfo: boolean) {
+    super(fd, memory)
+    const slots = memory.slots
+    this.packetInfo = packetInfo
+    this.names = nativeWords(slots * NAME_WORDS)
+    this.controls = nativeWords(packetInfo ? slots * CONTROL_WORDS : 1)
+    this.outHeaders = nativeWords(slots * HEADER_WORDS)
+    this.outIovecs = nativeWords(slots * IOVEC_WORDS)
+    this.outHeadersAddress = addressOf(this.outHeaders)
+    this.answersLow = addressLow(memory.answers)
+    for (let i = 0; i < slots; i++) this.prepareSlot(i)
+  }
+
+  private prepareSlot(i: number): void {
+    const { headers, outHeaders, outIovecs, memory } = this
+    const at = i * HEADER_WORDS
+    const iovec = i * IOVEC_WORDS
+    writePointer(headers, at + HEADER_NAME, this.names, i * NAME_WORDS)
+    headers[at + HEADER_NAME_LENGTH] = NAME_BYTES
+    writePointer(outHeaders, at + HEADER_IOVEC, outIovecs, iovec)
+    outHeaders[at + HEADER_IOVECS] = 1
+    writePointer(outIovecs, iovec, memory.answers, 0)
+    if (!this.packetInfo) return
+    writePointer(headers, at + HEADER_CONTROL, this.controls, i * CONTROL_WORDS)
+    headers[at + HEADER_CONTROL_LENGTH] = CONTROL_WORDS * 4
+  }
+
+  // HOT: no allocation below this line.
 
   /** Makes slot i ready for the next `receive`. Its answer, if any, must be queued before. */
   release(i: number): void {

@@ -1,10 +1,7 @@
 // The TCP connections of this process, of which the runtime shows only those with a request: who is at
 // the other end, and an end to some. Used by ws/main/listener-guard.ts in the main thread. Owns nothing.
 import { addressOf, libc, nativeWords } from './ffi.ts'
-import { AF_INET, AF_INET6 } from './socket.ts'
-
-const F_GETFL = 3
-const SHUT_BOTH = 2
+import { AF_INET, AF_INET6, F_GETFL, SHUT_RDWR } from './kernel.ts'
 
 /** ::ffff:0:0/96, as words of memory. */
 const MAPPED_PREFIX_LAST = 0xffff0000 | 0
@@ -45,5 +42,5 @@ export function forEachPeer(
 
 /** Ends a connection at both ends; its owner, the runtime, hears of it and closes the descriptor. */
 export function endConnection(fd: number): void {
-  libc.shutdown(fd, SHUT_BOTH)
+  libc.shutdown(fd, SHUT_RDWR)
 }

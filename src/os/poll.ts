@@ -2,8 +2,7 @@
 // Used by udp/worker/schedule.ts when all sockets were found empty, and by the load generators, which
 // count in microseconds. Owns the list that poll reads.
 import { addressOf, libc, nativeWords } from './ffi.ts'
-
-const POLLIN = 1
+import { POLLIN } from './kernel.ts'
 
 export class Poll {
   private readonly list: Int32Array<ArrayBuffer>

@@ -3,6 +3,7 @@
 
 import { SystemError } from './error.ts'
 import { addressOf, cString, errno, libc, readWord } from './ffi.ts'
+import { EPERM } from './kernel.ts'
 
 export interface Identity {
   readonly user: number
@@ -13,8 +14,6 @@ export interface Identity {
 const PASSWD_UID = 16
 const PASSWD_GID = 20
 const GROUP_GID = 16
-
-const EPERM = 1
 
 /** Looks a user and a group up by name ('' = the user's own); null when one does not exist. */
 export function lookUpIdentity(userName: string, groupName: string): Identity | null {

@@ -5,8 +5,7 @@
 // still needed comes back from the page cache in microseconds.
 import { readFileSync } from 'node:fs'
 import { libc } from './ffi.ts'
-
-const MADV_DONTNEED = 4
+import { MADV_DONTNEED } from './kernel.ts'
 
 /** What tells of pages that were written once, in memory or swapped out: relocated tables have some. */
 const CLEAN = ['Anonymous', 'Private_Dirty', 'Swap']

@@ -6,6 +6,7 @@
 // on a thread may choose, without any right, and its share of the core stays what it was. Before, and
 // where a filter of system calls forbids it, nothing changes.
 import { addressOf, libc, nativeWords } from './ffi.ts'
+import { SCHED_OTHER } from './kernel.ts'
 
 /** Numbers of sched_setattr and sched_getattr, for which libc has had functions only since 2.41. */
 const CALLS = new Map<string, readonly [set: number, get: number]>([
@@ -17,7 +18,6 @@ const CALLS = new Map<string, readonly [set: number, get: number]>([
 const ATTR_WORDS = 12
 const ATTR_POLICY = 1
 const ATTR_TURN = 6
-const SCHED_OTHER = 0
 
 /** A third of the usual on two cores, and still thousands of packets. */
 const TURN_NANOSECONDS = 500_000

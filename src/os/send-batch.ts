@@ -4,14 +4,21 @@
 import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from './ffi.ts'
 import {
   AF_INET,
+  EAGAIN,
+  EINTR,
+  IP_PKTINFO,
+  IPV6_PKTINFO,
+  MSG_DONTWAIT,
+  SOL_IP,
+  SOL_IPV6,
+} from './kernel.ts'
+import {
   CONTROL_IPV4_INTERFACE,
   CONTROL_IPV4_LOCAL,
   CONTROL_IPV6_FIRST,
   CONTROL_LEVEL,
   CONTROL_TYPE,
   CONTROL_WORDS,
-  EAGAIN,
-  EINTR,
   FAMILY_MASK,
   HEADER_BYTES,
   HEADER_CONTROL,
@@ -23,7 +30,6 @@ import {
   HEADER_WORDS,
   IOVEC_LENGTH,
   IOVEC_WORDS,
-  MSG_DONTWAIT,
   NAME_BYTES,
   NAME_BYTES_IPV4,
   NAME_USED_IPV4,
@@ -32,12 +38,8 @@ import {
   REPLY_INFO_IPV4,
   REPLY_INFO_SHIFT,
   REPLY_NAME,
-  SOL_IP,
 } from './message.ts'
 
-const IP_PKTINFO = 8
-const SOL_IPV6 = 41
-const IPV6_PKTINFO = 50
 const CONTROL_BYTES_IPV4 = 16 + 12
 const CONTROL_BYTES_IPV6 = 16 + 20
 

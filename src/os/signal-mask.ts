@@ -3,9 +3,7 @@
 // what has come meanwhile. Used by process/confine.ts in the main thread. Owns nothing.
 import { SystemError } from './error.ts'
 import { addressOf, errno, libc, nativeWords } from './ffi.ts'
-
-const SIG_BLOCK = 0
-const SIG_UNBLOCK = 1
+import { SIG_BLOCK, SIG_UNBLOCK } from './kernel.ts'
 
 /** sigset_t, of which the signals up to 32 are the first word. */
 const SET_WORDS = 32

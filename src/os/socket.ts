@@ -2,14 +2,7 @@
 // Used by udp-socket.ts and tcp-port.ts. Owns nothing.
 import { SystemError } from './error.ts'
 import { addressOf, errno, libc, nativeWords } from './ffi.ts'
-
-export const AF_INET = 2
-export const AF_INET6 = 10
-export const SOCK_CLOEXEC = 0o2000000
-export const SOL_SOCKET = 1
-export const SO_REUSEPORT = 15
-export const SOL_IPV6 = 41
-export const IPV6_V6ONLY = 26
+import { AF_INET, AF_INET6, SOL_SOCKET } from './kernel.ts'
 
 /** Binds a socket to an address; returns its port, which the system chooses for port 0. */
 export function bindSocket(

@@ -6,25 +6,21 @@
 // found free before anybody shares it, and once the process becomes another user, its sockets must
 // too: otherwise it could never open the port a second time, for new certificates.
 import { addressOf, libc, nativeWords } from './ffi.ts'
-import type { Identity } from './privileges.ts'
 import {
   AF_INET,
   AF_INET6,
-  bindSocket,
-  boundPort,
-  check,
   IPV6_V6ONLY,
+  RLIMIT_NOFILE,
+  SO_ACCEPTCONN,
+  SO_REUSEADDR,
   SO_REUSEPORT,
   SOCK_CLOEXEC,
+  SOCK_STREAM,
   SOL_IPV6,
   SOL_SOCKET,
-  setOption,
-} from './socket.ts'
-
-const SOCK_STREAM = 1
-const SO_REUSEADDR = 2
-const SO_ACCEPTCONN = 30
-const RLIMIT_NOFILE = 7
+} from './kernel.ts'
+import type { Identity } from './privileges.ts'
+import { bindSocket, boundPort, check, setOption } from './socket.ts'
 
 /** Descriptors are looked at up to this one: listening sockets are among a process's first. */
 const LISTENER_FD_MAX = 4096

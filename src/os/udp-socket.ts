@@ -4,32 +4,27 @@ import { addressOf, libc, nativeWords } from './ffi.ts'
 import {
   AF_INET,
   AF_INET6,
-  bindSocket,
-  boundName,
-  check,
-  getOption,
+  IP_MTU_DISCOVER,
+  IP_PKTINFO,
+  IP_PMTUDISC_OMIT,
+  IPV6_RECVPKTINFO,
   IPV6_V6ONLY,
+  SO_MEMINFO,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
   SO_REUSEPORT,
+  SO_SNDBUF,
   SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOL_IP,
   SOL_IPV6,
   SOL_SOCKET,
-  setOption,
-  socketAddress,
-} from './socket.ts'
+} from './kernel.ts'
+import { bindSocket, boundName, check, getOption, setOption, socketAddress } from './socket.ts'
 
-const SOCK_DGRAM = 2
-const SO_SNDBUF = 7
-const SO_RCVBUF = 8
-const SO_RCVBUFFORCE = 33
-const SO_MEMINFO = 55
 // struct of SO_MEMINFO: nine u32, the last of which counts drops (linux/sock_diag.h).
 const MEMINFO_WORDS = 9
 const MEMINFO_DROPS = 8
-const SOL_IP = 0
-const IP_PKTINFO = 8
-const IP_MTU_DISCOVER = 10
-const IP_PMTUDISC_OMIT = 5
-const IPV6_RECVPKTINFO = 49
 
 /** Room for several batches of answers that wait for a slow network device. */
 const SEND_BUFFER_BYTES = 4 * 2 ** 20

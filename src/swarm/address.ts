@@ -1,5 +1,6 @@
 // What counts as one address where its peers in a torrent are limited: an IPv4 address, or an IPv6 /64,
-// which one household has at least. Called by admission.ts, large.ts and source-limits/source-limits.ts. Owns nothing.
+// which one household has at least. Called by admission.ts, large.ts,
+// connections.ts and the source limits of both protocols.
 
 /** Bits of a peer's hash that come from its address alone (large.ts). */
 export const ADDRESS_BITS = 3
@@ -10,6 +11,11 @@ export const ADDRESS_BUCKETS = 1 << ADDRESS_BITS
 /** 127/8 and ::1 come from this machine: a proxy, or a load tester. */
 export function isThisMachine(ipv4: boolean, a0: number, a1: number): boolean {
   return ipv4 ? (a0 & 0xff) === 127 : (a0 | a1) === 0
+}
+
+/** The same of the key that connections are counted under (connections.ts): IPv4 stands in ::/32. */
+export function isKeyOfThisMachine(high: number, low: number): boolean {
+  return high === 0 && isThisMachine(low !== 0, low >>> 24, 0)
 }
 
 /**

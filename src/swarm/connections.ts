@@ -12,6 +12,7 @@
 //
 // A connection is named by two numbers: worker and slot (`connection`), and the generation, which
 // grows each time the slot is used. So a name that outlived its connection is told from the next one.
+import { isKeyOfThisMachine } from './address.ts'
 
 export const SLOT_BITS = 24
 export const SLOT_MASK = (1 << SLOT_BITS) - 1
@@ -72,7 +73,7 @@ export class ConnectionStates {
     const bt = this.at(other) * 2
     const high = Atomics.load(addresses, at)
     const low = Atomics.load(addresses, at + 1)
-    if (isThisMachine(high, low)) return false
+    if (isKeyOfThisMachine(high, low)) return false
     return high === Atomics.load(addresses, bt) && low === Atomics.load(addresses, bt + 1)
   }
 
@@ -114,9 +115,4 @@ export class ConnectionStates {
   private at(connection: number): number {
     return (connection >>> SLOT_BITS) * this.slotsPerWorker + (connection & SLOT_MASK)
   }
-}
-
-/** 127/8, which stands in ::/32, and ::1. */
-export function isThisMachine(high: number, low: number): boolean {
-  return high === 0 && (low === 0 || low >>> 24 === 127)
 }

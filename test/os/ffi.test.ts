@@ -12,9 +12,9 @@ import {
   permanentWords,
   readWord,
 } from '../../src/os/ffi.ts'
+import { CLOCK_MONOTONIC } from '../../src/os/kernel.ts'
 
 const ROUNDS = 200_000
-const CLOCK_MONOTONIC = 1
 
 /** Native code writes to an address taken once; how often does JavaScript read something else? */
 function wrongReads(words: Int32Array, address: number, rounds: number, disturb: () => void) {

@@ -4,12 +4,10 @@ import { closeSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { SystemError } from '../../src/os/error.ts'
 import { addressOf, errno, libc } from '../../src/os/ffi.ts'
+import { AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK } from '../../src/os/kernel.ts'
 import { unixAddress } from '../../src/os/notify-socket.ts'
 import { newFolder, removeFolder } from './folder.ts'
 import { waitUntil } from './wait.ts'
-
-const AF_UNIX = 1
-const SOCK_DGRAM_NONBLOCK = 2 | 0o4000
 
 export class NotifyListener {
   readonly address: string
@@ -17,7 +15,7 @@ export class NotifyListener {
   readonly texts: string[] = []
   private readonly folder = newFolder()
   private closed = false
-  private readonly fd = libc.socket(AF_UNIX, SOCK_DGRAM_NONBLOCK, 0)
+  private readonly fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)
 
   constructor(kind: 'path' | 'abstract' = 'path') {
     this.address = kind === 'path' ? join(this.folder, 'notify') : `@${this.folder.slice(1)}`

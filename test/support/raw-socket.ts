@@ -3,15 +3,12 @@
 
 import { SystemError } from '../../src/os/error.ts'
 import { addressOf, libc, nativeWords } from '../../src/os/ffi.ts'
+import { AF_INET, IPPROTO_RAW, IPPROTO_UDP, SOCK_RAW } from '../../src/os/kernel.ts'
 import { socketAddress } from '../../src/os/socket.ts'
 import { addressBytes } from './packets.ts'
 import type { Endpoint } from './tracker.ts'
 
-const AF_INET = 2
-const SOCK_RAW = 3
 /** Packets come with an IP header of our own. */
-const IPPROTO_RAW = 255
-const IPPROTO_UDP = 17
 
 export class RawSocket {
   private readonly fd: number

@@ -17,6 +17,7 @@ import {
   fixedWaits,
   functionLength,
   headers,
+  kernelNumbers,
   leftovers,
   lockfileGaps,
   machinePaths,
@@ -323,4 +324,14 @@ describe('waits', () => {
     expect(check('new Promise((resolve, reject) => setTimeout(() => reject(late), 5))')).toBe(0)
     expect(check('const timer = setTimeout(stop, 5)')).toBe(0)
   })
+})
+
+test('a number of the kernel is reported outside of its file', () => {
+  const kernel = source('src/os/kernel.ts', 'export const EAGAIN = 11\nexport const AF_INET = 2\n')
+  const check = (text: string) => kernelNumbers([kernel, source('load/a.ts', text)])
+  expect(check('const EAGAIN = 11')).toHaveLength(1)
+  expect(check('export const SO_LINGER = 13')).toHaveLength(1)
+  expect(check('const MSG_NOSIGNAL = 0x4000')).toHaveLength(1)
+  expect(check('const ENTRIES = 11')).toEqual([])
+  expect(check('const AF_TEXT = String(2)')).toEqual([])
 })

@@ -248,3 +248,20 @@ function resolves(call: Node, resolve: string): boolean {
   })
   return found
 }
+
+const KERNEL_FILE = 'src/os/kernel.ts'
+const NUMBER = /^(?:export )?const ([A-Z0-9_]+) = -?\d\w*$/
+const KERNEL_PREFIX = /^(AF|SOCK|IPPROTO|SOL|SO|MSG|SHUT|EFD|EPOLL|MADV|PR|RLIMIT)_/
+
+/** Numbers of the kernel stand in one file, by their names there and by what such names begin with. */
+export function kernelNumbers(sources: readonly Source[]): Finding[] {
+  const kernel = sources.find(({ path }) => path === KERNEL_FILE)
+  const lines = kernel?.text.split('\n') ?? []
+  const names = new Set(lines.map((text) => NUMBER.exec(text)?.[1]))
+  const others = sources.filter(({ path }) => path !== KERNEL_FILE)
+  return eachLine(others, (text) => {
+    const name = NUMBER.exec(text)?.[1]
+    if (name === undefined || !(names.has(name) || KERNEL_PREFIX.test(name))) return undefined
+    return [`${name} is the kernel's`, `Import it from ${KERNEL_FILE}`]
+  })
+}

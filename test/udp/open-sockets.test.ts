@@ -2,12 +2,9 @@
 // with too few file descriptors. The system's part is played here.
 import { afterAll, beforeEach, describe, expect, mock, test } from 'bun:test'
 import { SystemError } from '../../src/os/error.ts'
+import { EADDRNOTAVAIL, EAFNOSUPPORT, ENFILE } from '../../src/os/kernel.ts'
 import * as real from '../../src/os/udp-socket.ts'
 import type { UdpConfig } from '../../src/udp/settings/config.ts'
-
-const ENFILE = 23
-const EAFNOSUPPORT = 97
-const EADDRNOTAVAIL = 99
 
 type Options = real.UdpSocketOptions
 

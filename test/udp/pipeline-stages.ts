@@ -4,7 +4,8 @@ import type { ClientSample } from '../../src/census/sample.ts'
 import { RingReader, RingWriter } from '../../src/channel/ring.ts'
 import { FutexWaker } from '../../src/channel/waker.ts'
 import { libc } from '../../src/os/ffi.ts'
-import { AF_INET, REPLY_LENGTH_MASK, REPLY_NAME } from '../../src/os/message.ts'
+import { AF_INET, AF_INET6 } from '../../src/os/kernel.ts'
+import { REPLY_LENGTH_MASK, REPLY_NAME } from '../../src/os/message.ts'
 import { Deliverer } from '../../src/udp/pipeline/deliver.ts'
 import { Forwarder } from '../../src/udp/pipeline/forward.ts'
 import { ScrapeJoiner } from '../../src/udp/pipeline/join.ts'
@@ -21,7 +22,6 @@ import {
 import { Responder } from '../../src/udp/worker/respond.ts'
 import type { Harness as SwarmHarness } from '../swarm/harness.ts'
 
-const AF_INET6 = 10
 const PORT = 0x3412
 
 /** An answer that was sent. */

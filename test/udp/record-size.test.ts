@@ -2,12 +2,12 @@
 // has room for no more, and what follows would be overwritten.
 import { describe, expect, test } from 'bun:test'
 import { createClientSample } from '../../src/census/sample.ts'
+import { INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
 import { announceRequest, infoHash, scrapeRequest } from '../support/packets.ts'
 import { type HarnessOptions, present, UdpHarness } from './harness.ts'
 
 /** Head and transaction id; in a return its head and the time; of a reply address its length. */
 const FRONT_WORDS = 2 + 2 + 1
-const INFO_HASH_WORDS = 5
 
 describe.each([
   ['10.0.0.7', 2],

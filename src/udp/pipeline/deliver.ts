@@ -5,7 +5,8 @@ import type { RingReader } from '../../channel/ring.ts'
 import { observe } from '../../metrics/histogram.ts'
 import { clockNanoseconds, clockSeconds, readClock } from '../../os/clock.ts'
 import { addressHigh, addressLow } from '../../os/ffi.ts'
-import { AF_INET, FAMILY_MASK, REPLY_NAME } from '../../os/message.ts'
+import { AF_INET } from '../../os/kernel.ts'
+import { FAMILY_MASK, REPLY_NAME } from '../../os/message.ts'
 import { familyOf } from '../wire/request.ts'
 import {
   RESPONSE_TIME,

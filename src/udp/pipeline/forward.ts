@@ -8,6 +8,7 @@ import { PEER_ID_WORDS } from '../../census/sample.ts'
 import type { RingWriter } from '../../channel/ring.ts'
 import type { Waker } from '../../channel/waker.ts'
 import { hashWords } from '../../memory/half-sip-hash.ts'
+import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
 import { SCRAPE_MAX_IPV4 } from '../wire/layout.ts'
 import type { Request } from '../wire/request.ts'
 import { DROPPED_REQUESTS, REQUEST_WAKES } from '../worker/counters.ts'
@@ -18,7 +19,6 @@ import { ownerOf } from './owners.ts'
 import {
   ANNOUNCE_RECORD_WORDS_MAX,
   announceHead,
-  INFO_HASH_WORDS,
   REQUEST_FRONT_WORDS_MAX,
   REQUEST_HEAD,
   REQUEST_RETURN,

@@ -18,14 +18,8 @@
 import { PEER_ID_WORDS } from '../../census/sample.ts'
 import { REPLY_WORDS_MAX } from '../../os/message.ts'
 import type { Announce } from '../../swarm/announce.ts'
-import {
-  ANSWER_BYTES_MAX_IPV4,
-  INFO_HASH_BYTES,
-  SCRAPE_MAX_IPV4,
-  SCRAPE_MAX_IPV6,
-} from '../wire/layout.ts'
-
-export const INFO_HASH_WORDS = INFO_HASH_BYTES / 4
+import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
+import { ANSWER_BYTES_MAX_IPV4, SCRAPE_MAX_IPV4, SCRAPE_MAX_IPV6 } from '../wire/layout.ts'
 
 export const REQUEST_HEAD = 0
 export const REQUEST_TRANSACTION = 1

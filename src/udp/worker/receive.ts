@@ -1,7 +1,8 @@
 // Takes a batch of packets from a socket, has each handled, and sends the answers.
 // Called in a loop by socket-worker.ts, once per turn and socket.
 
-import { AF_INET, FAMILY_MASK, NAME_WORDS } from '../../os/message.ts'
+import { AF_INET } from '../../os/kernel.ts'
+import { FAMILY_MASK, NAME_WORDS } from '../../os/message.ts'
 import type { PacketBatch } from '../../os/packet-batch.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
 import { familyOf, type Request } from '../wire/request.ts'

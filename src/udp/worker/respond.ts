@@ -13,13 +13,8 @@ import {
 } from '../../swarm/status.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
 import type { Table } from '../../swarm/table/table.ts'
-import { hashInfoHash } from '../../swarm/table/torrents.ts'
-import {
-  ANNOUNCE_INFO_HASH,
-  ANNOUNCE_PEER_ID,
-  ERROR_BYTES_MAX,
-  INFO_HASH_BYTES,
-} from '../wire/layout.ts'
+import { hashInfoHash, INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
+import { ANNOUNCE_INFO_HASH, ANNOUNCE_PEER_ID, ERROR_BYTES_MAX } from '../wire/layout.ts'
 import { swapBytes } from '../wire/parse.ts'
 import type { Request } from '../wire/request.ts'
 import {
@@ -128,7 +123,7 @@ export class Responder implements Requests {
     let size = 0
     writeScrapeHead(out, to, request.transaction)
     for (let i = 0; i < request.infoHashCount; i++) {
-      const infoHash = request.infoHashes + i * (INFO_HASH_BYTES / 4)
+      const infoHash = request.infoHashes + i * INFO_HASH_WORDS
       const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)
       if (swarms.access.forbids(words, infoHash, hash)) {
         size = writeScrapeEntry(out, to, i, 0, 0, 0)

@@ -17,7 +17,7 @@ import {
   SECOND,
   type SourceCounterData,
 } from '../../source-limits/source-counters.ts'
-import { isThisMachine } from '../../swarm/connections.ts'
+import { isKeyOfThisMachine } from '../../swarm/address.ts'
 import type { Connection } from './connection.ts'
 
 /** Settings, per second; 0 = no limit. They may change while the workers serve. */
@@ -89,7 +89,7 @@ export class RequestLimits extends Newcomers {
     this.high = addressHigh
     this.low = addressLow
     // From there comes a proxy, or a load tester.
-    if (isThisMachine(addressHigh, addressLow)) return ADMITTED
+    if (isKeyOfThisMachine(addressHigh, addressLow)) return ADMITTED
     if (this.perConnection !== 0) {
       const ahead = aheadOf(connection.requestsPaidUntil, this.second)
       if (ahead + this.connectionCost(connection) > BURST_SEC) return TOO_MANY_OF_CONNECTION
@@ -105,7 +105,7 @@ export class RequestLimits extends Newcomers {
   /** Counts a message that has been served. */
   charge(connection: Connection): void {
     const { addressHigh, addressLow } = connection
-    if (isThisMachine(addressHigh, addressLow)) return
+    if (isKeyOfThisMachine(addressHigh, addressLow)) return
     if (this.perConnection !== 0) {
       const ahead = aheadOf(connection.requestsPaidUntil, this.second)
       connection.requestsPaidUntil = this.second + ahead + this.connectionCost(connection)
@@ -142,7 +142,7 @@ export class RequestLimits extends Newcomers {
   }
 
   protected override openSource(): boolean {
-    if (isThisMachine(this.high, this.low)) return false
+    if (isKeyOfThisMachine(this.high, this.low)) return false
     this.openAddress(this.high, this.low)
     return true
   }

@@ -1,10 +1,9 @@
 import { afterEach, expect, test } from 'bun:test'
-import { ConnectedBatch } from '../../../load/udp/connected-batch.ts'
-import { PacketTrain } from '../../../load/udp/packet-train.ts'
-import { PacketMemory } from '../../../src/os/packet-batch.ts'
-import { Poll } from '../../../src/os/poll.ts'
-import { closeSocket, connectUdpSocket, openUdpSocket } from '../../../src/os/udp-socket.ts'
-import { waitUntil } from '../../support/wait.ts'
+import { PacketTrain } from '../../load/udp/packet-train.ts'
+import { PacketMemory, ReceiveBatch } from '../../src/os/packet-batch.ts'
+import { Poll } from '../../src/os/poll.ts'
+import { closeSocket, connectUdpSocket, openUdpSocket } from '../../src/os/udp-socket.ts'
+import { waitUntil } from '../support/wait.ts'
 
 const SLOTS = 8
 const SLOT_BYTES = 64
@@ -36,7 +35,7 @@ function pair() {
       fd,
       memory,
       poll: new Poll([fd]),
-      batch: new ConnectedBatch(fd, memory),
+      batch: new ReceiveBatch(fd, memory),
       train: new PacketTrain(fd, memory, false),
     }
   })
@@ -90,7 +89,7 @@ test('nobody at the other end is no fault of the socket, however often it is tol
 })
 
 test('a socket that is none is', () => {
-  const batch = new ConnectedBatch(-1, new PacketMemory(SLOTS, SLOT_BYTES, SLOT_BYTES))
+  const batch = new ReceiveBatch(-1, new PacketMemory(SLOTS, SLOT_BYTES, SLOT_BYTES))
   expect(() => {
     for (let i = 0; i < 20_000; i++) batch.receive(SLOTS)
   }).toThrow('recvmmsg')

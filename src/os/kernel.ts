@@ -1,0 +1,77 @@
+// Numbers of Linux that calls through ffi.ts take and return, by the names that the system's headers give
+// them; the same on x86-64 and arm64. Used beside libc.
+
+// Errors
+export const EPERM = 1
+export const EINTR = 4
+export const EAGAIN = 11
+export const EACCES = 13
+export const ENFILE = 23
+export const ENAMETOOLONG = 36
+export const EAFNOSUPPORT = 97
+export const EADDRNOTAVAIL = 99
+export const ECONNREFUSED = 111
+
+// Sockets: families, types, protocols
+export const AF_UNIX = 1
+export const AF_INET = 2
+export const AF_INET6 = 10
+export const SOCK_STREAM = 1
+export const SOCK_DGRAM = 2
+export const SOCK_RAW = 3
+export const SOCK_NONBLOCK = 0o4000
+export const SOCK_CLOEXEC = 0o2000000
+export const IPPROTO_UDP = 17
+export const IPPROTO_RAW = 255
+
+// Sockets: options by level
+export const SOL_SOCKET = 1
+export const SO_REUSEADDR = 2
+export const SO_SNDBUF = 7
+export const SO_RCVBUF = 8
+export const SO_REUSEPORT = 15
+export const SO_ACCEPTCONN = 30
+export const SO_RCVBUFFORCE = 33
+export const SO_MEMINFO = 55
+export const SOL_IP = 0
+export const IP_PKTINFO = 8
+export const IP_MTU_DISCOVER = 10
+export const IP_PMTUDISC_OMIT = 5
+export const SOL_IPV6 = 41
+export const IPV6_V6ONLY = 26
+export const IPV6_RECVPKTINFO = 49
+export const IPV6_PKTINFO = 50
+export const SOL_UDP = 17
+export const UDP_SEGMENT = 103
+
+// Sockets: sending and receiving
+export const MSG_DONTWAIT = 0x40
+export const MSG_NOSIGNAL = 0x4000
+export const SHUT_RDWR = 2
+
+// Descriptors and files
+export const EFD_NONBLOCK = 0o4000
+export const EFD_CLOEXEC = 0o2000000
+export const EPOLL_CTL_MOD = 3
+export const POLLIN = 1
+export const POLLNVAL = 0x20
+export const F_GETFL = 3
+export const F_OFD_SETLK = 37
+export const F_WRLCK = 1
+export const F_UNLCK = 2
+export const AT_FDCWD = -100
+export const AT_EACCESS = 0x200
+
+// Processes and memory
+export const CAP_SETPCAP = 8
+export const CLOCK_MONOTONIC = 1
+export const MADV_DONTNEED = 4
+export const MADV_HUGEPAGE = 14
+export const PR_CAPBSET_READ = 23
+export const PR_CAPBSET_DROP = 24
+export const PR_SET_NO_NEW_PRIVS = 38
+export const PR_GET_NO_NEW_PRIVS = 39
+export const RLIMIT_NOFILE = 7
+export const SCHED_OTHER = 0
+export const SIG_BLOCK = 0
+export const SIG_UNBLOCK = 1
