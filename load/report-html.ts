@@ -1,7 +1,6 @@
 // The report of a load tester as one HTML file: charts, the tables of the summary, the settings. It
 // needs no network, runs no script but the one that draws its charts, and follows the reader's choice
 // of light or dark. Pure functions; a tester writes the file.
-import { escapeHtml } from '../src/plot/html.ts'
 import {
   PLOT_HINT,
   PLOT_SCRIPT,
@@ -28,19 +27,19 @@ export interface HtmlReport {
 
 export function htmlReport(report: HtmlReport): string {
   const { title, subtitle, alarm, charts, sections, settings, machine } = report
-  const alarmText = alarm === '' ? '' : `<p class="alarm">${escapeHtml(alarm)}</p>`
+  const alarmText = alarm === '' ? '' : `<p class="alarm">${Bun.escapeHTML(alarm)}</p>`
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark"><title>${escapeHtml(title)}</title>
+<meta name="color-scheme" content="light dark"><title>${Bun.escapeHTML(title)}</title>
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <style>${STYLE}</style></head><body>
-<h1>${escapeHtml(title)}</h1><p class="soft">${escapeHtml(subtitle)}</p>${alarmText}
+<h1>${Bun.escapeHTML(title)}</h1><p class="soft">${Bun.escapeHTML(subtitle)}</p>${alarmText}
 ${sections.slice(0, 1).map(tableText).join('\n')}
 <h2>Charts</h2>${PLOT_HINT}
 ${charts.map(chartText).join('\n')}
 ${sections.slice(1).map(tableText).join('\n')}
-<details><summary>Settings</summary><pre>${escapeHtml(settings)}</pre></details>
-<ul class="soft">${machine.map((line) => `<li>${escapeHtml(line)}</li>`).join('')}</ul>
+<details><summary>Settings</summary><pre>${Bun.escapeHTML(settings)}</pre></details>
+<ul class="soft">${machine.map((line) => `<li>${Bun.escapeHTML(line)}</li>`).join('')}</ul>
 <script>${PLOT_SCRIPT}</script></body></html>
 `
 }
@@ -63,14 +62,16 @@ th:first-child,td:first-child{text-align:left;padding-left:0}.scroll{overflow-x:
 const POLICY = `default-src 'none'; script-src ${policyHash(PLOT_SCRIPT)}; style-src ${policyHash(STYLE)}`
 
 function chartText(chart: Plot): string {
-  return `<h3>${escapeHtml(chart.title)}</h3>${plotHtml(chart)}`
+  return `<h3>${Bun.escapeHTML(chart.title)}</h3>${plotHtml(chart)}`
 }
 
 function tableText({ title, head, rows, notes }: Section): string {
   const cells = (tag: string, row: readonly string[]) =>
-    row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')
+    row.map((cell) => `<${tag}>${Bun.escapeHTML(cell)}</${tag}>`).join('')
   const body = rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')
-  const notesText = (notes ?? []).map((note) => `<p class="soft">${escapeHtml(note)}</p>`).join('')
+  const notesText = (notes ?? [])
+    .map((note) => `<p class="soft">${Bun.escapeHTML(note)}</p>`)
+    .join('')
   const headText = `<thead><tr>${cells('th', head)}</tr></thead>`
-  return `<h2>${escapeHtml(title)}</h2><div class="scroll"><table>${headText}<tbody>${body}</tbody></table></div>${notesText}`
+  return `<h2>${Bun.escapeHTML(title)}</h2><div class="scroll"><table>${headText}<tbody>${body}</tbody></table></div>${notesText}`
 }

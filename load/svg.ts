@@ -1,6 +1,5 @@
 // A bar chart as an SVG file of its own, for the Markdown reports of aquatic_bench: what shows Markdown
 // runs no script, so this one is drawn here. It follows the reader's choice of light or dark. Pure.
-import { escapeHtml } from '../src/plot/html.ts'
 
 const WIDTH = 760
 const TICKS = 5
@@ -26,9 +25,9 @@ export function barChart(bars: readonly Bar[], unit: string): string {
     const middle = y + 11
     return [
       `<rect class="bar" x="${left}" y="${y}" width="${round(Math.max(1, x(value) - left))}" height="22" rx="1">`,
-      `<title>${escapeHtml(title)}</title></rect>`,
+      `<title>${Bun.escapeHTML(title)}</title></rect>`,
       `<path class="spread" d="M${round(x(from))},${middle}H${round(x(to))}"/>`,
-      `<text class="name" x="${left - 8}" y="${y + 15}" text-anchor="end">${escapeHtml(name)}</text>`,
+      `<text class="name" x="${left - 8}" y="${y + 15}" text-anchor="end">${Bun.escapeHTML(name)}</text>`,
       `<text x="${round(x(Math.max(value, to)) + 6)}" y="${y + 15}">${text(value)}</text>`,
     ].join('')
   })
@@ -38,8 +37,8 @@ export function barChart(bars: readonly Bar[], unit: string): string {
       `<path class="grid" d="M${round(at)},4V${height - 36}"/>` +
       `<text x="${round(at)}" y="${height - 22}" text-anchor="middle">${label}</text>`,
   )
-  const caption = `<text x="${WIDTH - 16}" y="${height - 5}" text-anchor="end">${escapeHtml(unit)}</text>`
-  const box = `viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeHtml(`bars, ${unit}`)}"`
+  const caption = `<text x="${WIDTH - 16}" y="${height - 5}" text-anchor="end">${Bun.escapeHTML(unit)}</text>`
+  const box = `viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${Bun.escapeHTML(`bars, ${unit}`)}"`
   return `<svg ${box}>${[...axis, ...rows, caption].join('')}</svg>`
 }
 

@@ -7,7 +7,7 @@
 // The system gives memory only to pages that were touched.
 import { addressOf, libc } from '../os/ffi.ts'
 import { MADV_DONTNEED, MADV_HUGEPAGE } from '../os/kernel.ts'
-import { pageBytes } from '../os/memory.ts'
+import { pageBytes } from '../os/process.ts'
 import { lock, unlock } from './lock.ts'
 
 export const PAGE_WORDS = 4096

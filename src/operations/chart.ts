@@ -2,7 +2,6 @@
 // the last hour, or less as long as the tracker has not run for so long. plot.ts draws it in the
 // browser. Called by page.ts.
 import { wallMilliseconds } from '../os/clock.ts'
-import { escapeHtml } from '../plot/html.ts'
 import { plotHtml } from '../plot/plot.ts'
 import { valueText } from './format.ts'
 import { HISTORY_TICKS, type Sampler, TICK_SECONDS } from './sampler.ts'
@@ -30,7 +29,7 @@ export function chartHtml({ title, unit, series }: ChartSpec, sampler: Sampler):
     ...newest(title, spec, sampler, format),
   }))
   return `<section class="card chart">
-<h2>${escapeHtml(title)}${unitHtml(unit)}</h2>
+<h2>${Bun.escapeHTML(title)}${unitHtml(unit)}</h2>
 ${plotHtml({ title, ...clock, unit: SIGNS[unit], lines, format })}</section>
 `
 }
@@ -47,7 +46,7 @@ function newest(
   format: (value: number) => string,
 ): { text: string; attributes: string } {
   const value = sampler.newestOf(spec)
-  const key = escapeHtml(`${title}/${spec.title}`)
+  const key = Bun.escapeHTML(`${title}/${spec.title}`)
   const raw = Number.isFinite(value) ? String(value) : ''
   return { text: format(value), attributes: `data-series="${key}" data-value="${raw}"` }
 }

@@ -3,7 +3,6 @@
 // no network beyond the endpoint: no fonts, no scripts from elsewhere. Called by server.ts. Owns nothing.
 import { familyNamed, rateOf } from '../metrics/families.ts'
 import { grouped } from '../metrics/text-table.ts'
-import { escapeHtml } from '../plot/html.ts'
 import { PLOT_HINT, PLOT_SCRIPT, policyHash } from '../plot/plot.ts'
 import { conditionOf, type FoundTrouble } from '../process/troubles.ts'
 import { chartHtml } from './chart.ts'
@@ -57,7 +56,7 @@ export function pageHtml(view: TrackerView, sampler: Sampler, startedAt: number)
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${escapeHtml(view.name)}</title>
+<title>${Bun.escapeHTML(view.name)}</title>
 <link rel="icon" href="${ICON}">
 <style>${STYLE}</style>
 </head>
@@ -65,7 +64,7 @@ export function pageHtml(view: TrackerView, sampler: Sampler, startedAt: number)
 <p id="lost" role="alert">No answer from the tracker: what you see is old.</p>
 <main id="live">${liveHtml(view, sampler, startedAt)}</main>
 <details class="card"><summary>Effective settings</summary>
-<pre>${escapeHtml(view.settings())}</pre></details>
+<pre>${Bun.escapeHTML(view.settings())}</pre></details>
 <footer>More: <a href="metrics">metrics</a> · <a href="stats.json">stats.json</a> · <a href="health">health</a> · <a href="ready">ready</a></footer>
 <script>${SCRIPT}</script>
 </body>
@@ -80,7 +79,7 @@ export function liveHtml(view: TrackerView, sampler: Sampler, startedAt: number)
   const words = { good: 'good', attention: 'needs attention', bad: 'bad' }[state]
   const doing = view.isReady() ? 'serving' : 'not serving'
   return `<header data-tick="${sampler.ticks}" data-state="${state}">
-<h1>${escapeHtml(view.name)} <small>${escapeHtml(view.version)}</small></h1>
+<h1>${Bun.escapeHTML(view.name)} <small>${Bun.escapeHTML(view.version)}</small></h1>
 <p><span class="state ${state}">${words}</span> · ${doing} for ${agoText(sampler.now.at - startedAt)}</p>
 </header>
 ${troublesHtml(troubles, sampler.now.at)}${PLOT_HINT}
@@ -97,8 +96,8 @@ function troublesHtml(troubles: readonly FoundTrouble[], now: number): string {
   const items = troubles.map(({ name, severity, text, remedy, since }) => {
     const age = agoText(Math.max(0, now - since))
     return (
-      `<li class="card ${severity}" data-trouble="${escapeHtml(name)}"><b>${escapeHtml(text)}</b> ` +
-      `<small>for ${age}</small><br>${escapeHtml(remedy)}</li>`
+      `<li class="card ${severity}" data-trouble="${Bun.escapeHTML(name)}"><b>${Bun.escapeHTML(text)}</b> ` +
+      `<small>for ${age}</small><br>${Bun.escapeHTML(remedy)}</li>`
     )
   })
   return `<ul class="troubles">${items.join('')}</ul>\n`
@@ -107,12 +106,12 @@ function troublesHtml(troubles: readonly FoundTrouble[], now: number): string {
 function tableHtml({ title, head, rows }: TextTable): string {
   const cells = (row: readonly (string | number)[]) =>
     row.map((cell) => {
-      const text = typeof cell === 'number' ? grouped(cell) : escapeHtml(cell)
+      const text = typeof cell === 'number' ? grouped(cell) : Bun.escapeHTML(cell)
       return `<td>${text}</td>`
     })
-  const heads = head.map((text) => `<th scope="col">${escapeHtml(text)}</th>`)
+  const heads = head.map((text) => `<th scope="col">${Bun.escapeHTML(text)}</th>`)
   return `<section class="card wide">
-<h2>${escapeHtml(title)}</h2>
+<h2>${Bun.escapeHTML(title)}</h2>
 <table><thead><tr>${heads.join('')}</tr></thead>
 <tbody>
 ${rows.map((row) => `<tr>${cells(row).join('')}</tr>`).join('\n')}
@@ -130,16 +129,16 @@ function breakdownHtml(spec: BreakdownSpec, sampler: Sampler): string {
   const all = rows.reduce((sum, { total }) => sum + total, 0)
   const cells = rows.map(
     ({ label, total, rate, parts }) =>
-      `<tr><th scope="row">${escapeHtml(label)}${partsHtml(parts, total)}</th>` +
+      `<tr><th scope="row">${Bun.escapeHTML(label)}${partsHtml(parts, total)}</th>` +
       `${isGauge ? '' : `<td>${valueText(rate, 'per second')}</td>`}` +
-      `<td data-breakdown="${escapeHtml(`${spec.metric}/${label}`)}" data-value="${total}">${grouped(total)}</td>` +
+      `<td data-breakdown="${Bun.escapeHTML(`${spec.metric}/${label}`)}" data-value="${total}">${grouped(total)}</td>` +
       `${spec.detail === undefined ? '' : shareHtml(total / all)}</tr>`,
   )
   const body =
     cells.length === 0 ? `<tr><td colspan="${heads.length + 1}">none so far</td></tr>` : cells
   return `<section class="card">
-<h2>${escapeHtml(spec.title)}</h2>
-<table><thead><tr>${[spec.label, ...heads].map((head) => `<th scope="col">${escapeHtml(head)}</th>`).join('')}</tr></thead>
+<h2>${Bun.escapeHTML(spec.title)}</h2>
+<table><thead><tr>${[spec.label, ...heads].map((head) => `<th scope="col">${Bun.escapeHTML(head)}</th>`).join('')}</tr></thead>
 <tbody>
 ${[body].flat().join('\n')}
 </tbody></table>
@@ -154,7 +153,7 @@ function partsHtml(parts: ReadonlyMap<string, number>, total: number): string {
   const texts = largest.map(([part, value]) =>
     value === total ? part : `${part} (${Math.round((value / total) * 100)} %)`,
   )
-  return `<small>${escapeHtml(texts.join(' · '))}</small>`
+  return `<small>${Bun.escapeHTML(texts.join(' · '))}</small>`
 }
 
 /** A share as a number and as a bar, drawn as SVG since the page allows no style attributes. */

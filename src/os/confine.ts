@@ -15,6 +15,7 @@ import {
   addressHigh,
   addressLow,
   addressOf,
+  cString,
   errno,
   libc,
   nativeWords,
@@ -86,6 +87,17 @@ export function programToExecute(path: string, args: readonly Uint8Array[]): () 
     libc.execv(file as never, list as never)
     throw new SystemError('execv', errno())
   }
+}
+
+/**
+ * A file without a name, in memory, for text that the program passes on to the one that takes its place: its
+ * descriptor stays open over execve. `name`: for who looks at the process. Throws SystemError.
+ */
+export function newMemoryFile(name: string): number {
+  const words = cString(name)
+  const file = libc.memfd_create(addressOf(words) as never, 0)
+  if (file < 0) throw new SystemError('memfd_create', errno())
+  return file
 }
 
 /** For C, with a zero at its end; permanent, because only its address is used. */

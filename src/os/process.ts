@@ -1,8 +1,13 @@
-// Ends the whole process from any of its threads, at once. Called where a thread cannot leave that to the
-// main thread, because that may be waiting for this one. Owns nothing.
+// Two things of the process as a whole: the size of its pages, and its end. Used where sizes come in pages,
+// and where a thread cannot leave the end to the main thread, which may be waiting for it.
 import { libc } from './ffi.ts'
 
-/** Nothing runs afterwards: no listener for the exit, no other thread. */
+/** The size of the system's pages: 4 KiB, on some arm64 kernels 64 KiB. */
+export function pageBytes(): number {
+  return libc.getpagesize()
+}
+
+/** From any thread, at once. Nothing runs afterwards: no listener for the exit, no other thread. */
 export function endProcess(code: number): never {
   libc._exit(code)
   throw new Error('the process goes on after its end')

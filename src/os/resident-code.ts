@@ -1,4 +1,5 @@
-// Gives memory back that holds only the runtime's own code. Used by main threads once all runs.
+// Gives memory back that holds only the runtime's own code. Used by main threads once all workers serve,
+// and before a chroot, behind which the process cannot see its own mappings.
 //
 // A start touches some 30 MB of the executable that nobody needs again: parsers, loaders, the
 // compiler's first passes. They are clean copies of a file, so dropping them loses nothing; what is
@@ -15,10 +16,17 @@ interface CodeRange {
   readonly bytes: number
 }
 
+/** At once, and again when the compiler is done with the workers' loops. */
+const AFTER_MILLISECONDS = [0, 10_000, 60_000]
+
+export function releaseStartCode(): void {
+  const code = new ResidentCode()
+  for (const delay of AFTER_MILLISECONDS) setTimeout(() => code.release(), delay)
+}
+
 export class ResidentCode {
   private readonly ranges: readonly CodeRange[]
 
-  /** Looks the executable's mappings up, which is possible only before a chroot. */
   constructor() {
     this.ranges = cleanRanges()
   }

@@ -7,7 +7,6 @@ import library from 'uplot/dist/uPlot.iife.min.js' with { type: 'text' }
 import libraryStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' }
 import licence from 'uplot/LICENSE' with { type: 'text' }
 import type { PlotData } from './data.ts'
-import { escapeHtml } from './html.ts'
 import drawing from './plot.browser.js' with { type: 'text' }
 
 /** Digits of a value that reach the browser: what a cursor shows has four. */
@@ -55,7 +54,7 @@ export function plotHtml({ format, lines, ...rest }: Plot): string {
   const label = lines.map(({ name, values }) => `${name} ${rangeText(values, format)}`).join('; ')
   const marks = (rest.marks ?? []).map(([name, at]) => `, ${name} ${format(at)}`).join('')
   return `<ul class="legend">${lines.map(legendItem).join('')}<li class="at"></li></ul>
-<div class="plot" data-plot="${escapeHtml(JSON.stringify(data))}" role="img" aria-label="${escapeHtml(`${rest.title}: ${label}${marks}`)}"></div>
+<div class="plot" data-plot="${Bun.escapeHTML(JSON.stringify(data))}" role="img" aria-label="${Bun.escapeHTML(`${rest.title}: ${label}${marks}`)}"></div>
 `
 }
 
@@ -65,7 +64,7 @@ export function policyHash(text: string): string {
 }
 
 function legendItem({ name, text = '', attributes = '' }: PlotLine, i: number): string {
-  return `<li class="s${i + 1}"><span class="swatch"></span>${escapeHtml(name)} <b ${attributes}>${escapeHtml(text)}</b></li>`
+  return `<li class="s${i + 1}"><span class="swatch"></span>${Bun.escapeHTML(name)} <b ${attributes}>${Bun.escapeHTML(text)}</b></li>`
 }
 
 function rangeText(values: readonly number[], format: Plot['format']): string {

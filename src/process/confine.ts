@@ -3,9 +3,14 @@
 // Called by bin/ before anything is written or opened. Owns nothing but the settings that it passes on.
 import { readFileSync, readlinkSync, writeSync } from 'node:fs'
 import { StartError, type StartLine } from '../config/cli.ts'
-import { clearInheritable, confineThread, isConfined, programToExecute } from '../os/confine.ts'
+import {
+  clearInheritable,
+  confineThread,
+  isConfined,
+  newMemoryFile,
+  programToExecute,
+} from '../os/confine.ts'
 import { SystemError } from '../os/error.ts'
-import { newMemoryFile } from '../os/memory-file.ts'
 import { isRoot } from '../os/privileges.ts'
 import { endBySignals, holdSignals, letSignalsGo } from '../os/signal-mask.ts'
 import { HEALTH_CHECK } from './health-check.ts'

@@ -4,7 +4,7 @@
 import { openSync, readSync } from 'node:fs'
 import { counterFamily, gaugeFamily, type MetricFamily } from '../metrics/families.ts'
 import { OpenDescriptors } from '../os/descriptors.ts'
-import { pageBytes } from '../os/memory.ts'
+import { pageBytes } from '../os/process.ts'
 import { descriptorLimit } from '../os/tcp-port.ts'
 
 /** statm: sizes in pages, of which the second is what is resident. */

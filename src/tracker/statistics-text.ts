@@ -2,9 +2,8 @@
 // programs. Used by the protocols' statistics.ts. Pure functions.
 import { clientsFigures } from '../census/view.ts'
 import { totalOf } from '../metrics/counter-list.ts'
-import { countOf, type Distribution } from '../metrics/histogram.ts'
-import { responseTimesFigures, responseTimesText } from '../metrics/response-times.ts'
-import { rateText } from '../metrics/text-table.ts'
+import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
+import { duration, rateText } from '../metrics/text-table.ts'
 import type { SwarmCounts } from '../swarm/walks/count.ts'
 import type { FigureNames, Interval } from './statistics-reader.ts'
 
@@ -39,6 +38,12 @@ export function servedText(times: Distribution, atOnce: string, sizes: Distribut
   return `${responseTimesText(times)}; ${atOnce} ${mean.toFixed(1)}`
 }
 
+/** `times`: nanoseconds. */
+function responseTimesText(times: Distribution): string {
+  const [p50, p99, p999] = quantiles(times).map(duration)
+  return `response time p50 ${p50}, p99 ${p99}, p99.9 ${p999}`
+}
+
 /** For programs: counts of the interval, not rates; times in seconds. */
 export function sharedFigures(
   { seconds, counts, histograms, totals, clients }: SharedInterval,
@@ -51,6 +56,16 @@ export function sharedFigures(
     lock_waits: totals.lockWaits,
     clients: clientsFigures(clients),
   }
+}
+
+/** In seconds. */
+function responseTimesFigures(times: Distribution): object {
+  const [p50, p99, p999] = quantiles(times).map((time) => time / 1e9)
+  return { p50, p99, p999 }
+}
+
+function quantiles(times: Distribution): number[] {
+  return [0.5, 0.99, 0.999].map((share) => quantile(times, share))
 }
 
 type SharedInterval = Pick<
