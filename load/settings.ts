@@ -36,36 +36,36 @@ export const firstSettings = {
   workers: integer(
     1,
     { min: 1, max: WORKERS_MAX },
-    'Threads that send requests. Each fills one processor core at most; one can busy several trackers.',
+    'Threads that send requests. Each can fill one core; one can saturate several trackers.',
   ),
   duration: seconds(
     DURATION_SEC,
     { min: 0, max: DAY_SEC },
-    `End after this long (seconds). 0 goes on until Ctrl-C. Either way the summary is printed: the
-    summary of a run that Ctrl-C ends earlier, too.`,
+    `End after this long (seconds). 0 runs until Ctrl-C. The summary is printed in any case, also if
+    Ctrl-C ends the run earlier.`,
   ),
   summarize_last: seconds(
     0,
     { min: 0, max: DAY_SEC },
-    `Let the summary tell only of the last so many seconds, so that the warm-up does not count. 0 takes
-    the whole run. Wrong answers count from the start in any case.`,
+    `Summarise only this many seconds at the end, to exclude the warm-up. 0 takes the whole run. Wrong
+    responses count from the start in any case.`,
   ),
 }
 
 export const seed = integer(
   0,
   { min: 0, max: SEED_MAX },
-  `Torrents, peers and the order of requests follow from this number. 0 takes another one each time,
-    which the summary tells: a tracker that still holds the peers of an earlier run of the same seed
-    would return them, and they would count as wrong.`,
+  `Determines torrents, peers and the order of requests. 0 takes a new one each time, shown in the
+    summary: a tracker that still holds the peers of an earlier run with the same seed would return
+    them, and they would count as wrong.`,
 )
 
 export const clientAddresses = stringOrList(
   '',
   { allowed: "'' or an IP address", check: checkClientAddress },
-  `Send from these addresses, in turn, such as ['10.0.0.2', '10.0.0.3'] or ['::1', 'fd00::2'].
-    Each must be one of this machine, of the family of server_address. Empty leaves the choice to the
-    setting above.`,
+  `Send from these addresses in turn, such as ['10.0.0.2', '10.0.0.3'] or ['::1', 'fd00::2'].
+    Each must belong to this machine and have the family of server_address. If empty, the setting
+    above decides.`,
 )
 
 /** `effect`: of the default, in a sentence; '' for none. */
@@ -73,8 +73,8 @@ export function gammaShape(defaultValue: number, effect: string) {
   return decimal(
     defaultValue,
     { min: 0.01, max: 1000 },
-    `How unequal torrents are: their popularity follows a gamma distribution of this shape. Smaller is
-    more unequal; with 1000 all torrents have nearly the same number of peers. ${effect}`.trim(),
+    `How unequal torrents are: their popularity follows a gamma distribution of this shape. A smaller
+    value is more unequal; with 1000 all torrents have nearly the same number of peers. ${effect}`.trim(),
   )
 }
 
@@ -83,7 +83,7 @@ export function seederProbability(defaultValue: number, event: string) {
   return decimal(
     defaultValue,
     { min: 0, max: 1 },
-    `The probability that ${event}. It stays what it is.`,
+    `The probability that ${event}. Roles do not change during a run.`,
   )
 }
 
@@ -97,8 +97,8 @@ export function responseTimeout(defaultValue: number, answer: string) {
   return integer(
     defaultValue,
     { min: 10, max: 60000 },
-    `Count a request as lost when its ${answer} has not come for this long (milliseconds). One that
-    comes later still is counted as late.`,
+    `Count a request as lost if its ${answer} has not come within this time (milliseconds). One that
+    comes later is counted as late.`,
   )
 }
 
@@ -107,31 +107,31 @@ export function maxMissing(what: string, reasons: string) {
   return decimal(
     0.1,
     { min: 0, max: 1 },
-    `The share of ${what} that may be missing before the tracker counts as broken, which is exit code 3
-    as for wrong ones. ${reasons} 1 lets everything be missing.`,
+    `The share of ${what} that may be missing before the exit code is 3, as for wrong ones. ${reasons} 1
+    allows everything to be missing.`,
   )
 }
 
 /** `executable`: the tracker, as an example; `contact`: what it has to answer at the start. */
 export function trackerSection(executable: string, contact: string) {
-  return section('The process that is measured beside the messages.', {
+  return section('The tracker process to measure.', {
     pid: integer(
       0,
       { min: 0, max: PID_MAX },
-      `Watch the processor time and memory of this process of the same machine. 0 watches none. The flag
-    --pid does the same.`,
+      `Watch the CPU time and memory of this process on this machine. 0 watches none. The flag --pid does
+    the same.`,
     ),
     command: string(
       '',
       {},
       `Start the tracker with this command line, watch it, and stop it at the end, such as
-    './dist/${executable} -c tracker.toml'. It has to listen on server_address, and is started without
-    the environment variables that begin with AQUATIC_. Empty starts none.`,
+    './dist/${executable} -c tracker.toml'. It must listen on server_address. It is started without
+    environment variables that begin with AQUATIC_. Empty starts none.`,
     ),
     start_timeout: seconds(
       10,
       { min: 1, max: 3600 },
-      `Give up when the tracker has not answered ${contact} after this long (seconds).`,
+      `Give up if the tracker has not answered ${contact} within this time (seconds).`,
     ),
   })
 }

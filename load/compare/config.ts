@@ -19,53 +19,53 @@ const schema = {
   protocol: choice(
     'udp',
     ['udp', 'ws'],
-    "What is compared: UDP trackers, or trackers for WebTorrent ('ws', over TLS).",
+    "What to compare: UDP trackers, or WebTorrent trackers ('ws', over TLS).",
   ),
   trackers: stringOrList(
     ['ours', 'aquatic', 'aquatic-uring', 'opentracker', 'bittorrent-tracker', 'chihaya', 'torrust'],
     { allowed: 'the name of a tracker' },
-    `Run these trackers, in turn. A name that begins with 'ours-' is another build or other settings of
-    our own tracker, see paths and tracker_settings. Whatever is not on this machine is skipped by
-    name. The flag --trackers does the same, with commas.
+    `Run these trackers in turn. A name that begins with 'ours-' is another build or other settings of
+    our own tracker, see paths and tracker_settings. Trackers missing on this machine are skipped and
+    named. The flag --trackers does the same, with commas.
 
-    UDP: ${namesOf('udp').join(', ')}. WebTorrent: ${namesOf('ws').join(', ')}. opentracker serves listed
-    torrents only, as Debian builds it; it gets a list of those that the load tester announces.`,
+    UDP: ${namesOf('udp').join(', ')}. WebTorrent: ${namesOf('ws').join(', ')}. Debian's opentracker serves
+    listed torrents only; it gets a list of those that the load tester announces.`,
   ),
   paths: stringOrList(
     [],
     { allowed: 'NAME=FILE', check: checkPair },
-    `Where a tracker is, or the load tester ('load-test'). Without it the environment is asked
-    (AQUATIC_COMPARE_<NAME>), then the PATH; our own executables are looked for beside this one.`,
+    `Where a tracker or the load tester ('load-test') is. Otherwise it is looked up in the environment
+    (AQUATIC_COMPARE_<NAME>), then in PATH; our own executables are looked for beside this one.`,
   ),
   tracker_settings: stringOrList(
     [],
     { allowed: 'NAME=FILE', check: checkPair },
-    `Settings (TOML) for a tracker of the aquatic family. Address and, unless they are in there,
-    workers are added.`,
+    `Settings (TOML) for a tracker of the aquatic family. The address is added, and workers unless the
+    file sets them.`,
   ),
   load_settings: string(
     '',
     {},
-    `Settings (TOML) for the load tester, a file. Address, duration and seed are added. Empty runs it
-    with its defaults.`,
+    `A settings file (TOML) for the load tester. Address, duration and seed are added. Empty uses its
+    defaults.`,
   ),
   generator: choice(
     'ours',
     ['ours', 'aquatic'],
-    `Which load tester makes the load: our own, which checks answers and measures latency, or that of
-    aquatic 0.9 (cargo install aquatic_udp_load_test aquatic_ws_load_test).`,
+    `Which load tester to use: ours, which checks responses and measures latency, or that of aquatic 0.9
+    (cargo install aquatic_udp_load_test aquatic_ws_load_test).`,
   ),
   rounds: integer(
     3,
     { min: 1, max: ROUNDS_MAX },
-    `Run each tracker so often. Each round begins with another one, and ratios are taken within rounds,
-    so that a machine that gets slower meanwhile changes them little.`,
+    `Run each tracker this many times. Each round begins with another one, and ratios are taken within
+    rounds, so that a machine that slows down meanwhile affects them little.`,
   ),
   warm_up: seconds(
     20,
     { min: 1, max: HOUR_SEC },
     `Load before measuring (seconds). With the default million torrents and two million peers, a tracker
-    on one core has got all of them after 15 to 40 seconds.`,
+    on one core knows all of them after 15 to 40 seconds.`,
   ),
   measured: seconds(
     10,
@@ -75,7 +75,7 @@ const schema = {
   tracker_workers: integer(
     1,
     { min: 1, max: WORKERS_MAX },
-    'Socket workers of each tracker that has such a setting. Give it as many cores.',
+    'Socket workers of each tracker that has such a setting. Give trackers as many cores.',
   ),
   tracker_cores: string(
     '0',
@@ -85,12 +85,12 @@ const schema = {
   generator_cores: string(
     '1',
     { allowed: "cores such as '0' or '0,2-3'", check: checkCores },
-    'Processor cores for the load tester and this program. They must be others than the tracker’s.',
+    'Processor cores for the load tester and this program. They must differ from the tracker’s.',
   ),
   seed: integer(
     1,
     { min: 1, max: 2147483647 },
-    'Our load tester simulates the torrents and peers of this seed.',
+    'The seed of the torrents and peers that our load tester simulates.',
   ),
 }
 

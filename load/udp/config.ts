@@ -43,8 +43,8 @@ const SCRAPE_TORRENTS_MAX = 74
 const network = section('Where requests come from.', {
   multiple_client_ipv4s: boolean(
     true,
-    `Give each socket a loopback address of its own (127.0.0.1, 127.0.0.2 and so on) when the tracker
-    is on IPv4 loopback. A tracker with several sockets on its port then gets its share on each.
+    `Give each socket its own loopback address (127.0.0.1, 127.0.0.2 and so on) when the tracker is
+    on IPv4 loopback. A tracker with several sockets on its port then gets a share on each.
 
     With false, and towards other addresses, all sockets have the address that the system chooses.`,
   ),
@@ -52,25 +52,25 @@ const network = section('Where requests come from.', {
   sockets_per_worker: integer(
     4,
     { min: 1, max: SOCKETS_MAX },
-    `Sockets that each worker opens. Each has a port and a connection id of its own, and a share of the
-    peers. With more of them, clients spread better over the sockets of a tracker; each batch of
-    requests gets smaller.`,
+    `Sockets that each worker opens. Each has its own port, connection id and share of the peers.
+    More of them spread clients better over a tracker's sockets but make each batch of requests
+    smaller.`,
   ),
   recv_buffer: bytes(
     8000000,
     { min: 0, max: RECV_BUFFER_BYTES_MAX },
     `Ask the system for a receive buffer of this size (bytes) for each socket. 0 leaves the system's
-    default. Answers that find it full are dropped, and counted in the summary. The system grants at
-    most net.core.rmem_max to users other than root. To allow 8 MB:
+    default. Responses that find it full are dropped, and counted in the summary. The system grants
+    at most net.core.rmem_max to users other than root. To allow 8 MB:
 
     $ sudo sysctl -w net.core.rmem_max=8000000`,
   ),
   send_together: boolean(
     true,
     `Hand requests of the same size to the system in one piece, which it cuts into packets again
-    (UDP_SEGMENT). The tracker receives the same packets, and the load tester needs less than half the
-    processor time. The tracker's own time per packet is a little lower too, because its queue is
-    filled in larger steps; set it to false to have each packet sent by itself, as by clients.`,
+    (UDP_SEGMENT). The tracker receives the same packets, and the load tester needs less than half
+    the CPU time. The tracker's own time per packet is also slightly lower, because its queue fills
+    in larger steps. With false each packet is sent by itself, as clients do.`,
   ),
 })
 
@@ -78,36 +78,36 @@ const requests = section('What is asked for.', {
   number_of_torrents: integer(
     1000000,
     { min: 1, max: TORRENTS_MAX },
-    `Torrents to simulate. How many of them get peers depends on the popularity: of the default million
-    about 170,000. Each takes 32 bytes of the load tester's memory.`,
+    `Torrents to simulate. How many of them get peers depends on the popularity: about 170,000 of the
+    default million. Each takes 32 bytes of the load tester's memory.`,
   ),
   number_of_peers: integer(
     2000000,
     { min: 1, max: PEERS_MAX },
-    `Peers to simulate, over all torrents. Each announces itself in one torrent, again and again. A
-    torrent gets at most ${SWARM_MAX} of them.`,
+    `Peers to simulate over all torrents. Each announces in one torrent, again and again. A torrent
+    gets at most ${SWARM_MAX} of them.`,
   ),
   torrent_gamma_shape: gammaShape(
     0.05,
-    `The default makes half of the peers members of swarms of more than 30, as under the original's
-    default load.`,
+    `With the default, half of the peers are in swarms of more than 30, as under the original's default
+    load.`,
   ),
   peer_seeder_probability: seederProbability(0.75, 'a peer is a seeder'),
   announce_peers_wanted: integer(
     30,
     { min: 1, max: 500 },
-    'Ask for this many peers in announces. An answer with more of them counts as wrong.',
+    'Ask for this many peers in announces. A response with more counts as wrong.',
   ),
   scrape_max_torrents: integer(
     10,
     { min: 1, max: SCRAPE_TORRENTS_MAX },
-    `Ask for one to this many torrents in a scrape. Those of more popular torrents come more often.
-    About ${SCRAPE_TORRENTS_MAX} fit a packet.`,
+    `Ask for one to this many torrents in a scrape. Popular torrents are scraped more often. About
+    ${SCRAPE_TORRENTS_MAX} fit a packet.`,
   ),
   weight_connect: weight(
     50,
     `How often a request is a connect, in proportion to the other two weights. With 0 each socket still
-    connects at the start and once a minute, as clients do.`,
+    connects at startup and once a minute, as clients do.`,
   ),
   weight_announce: weight(
     50,
@@ -117,46 +117,46 @@ const requests = section('What is asked for.', {
     1,
     'How often a request is a scrape, in proportion to the other two weights.',
   ),
-  response_timeout_milliseconds: responseTimeout(2000, 'answer'),
+  response_timeout_milliseconds: responseTimeout(2000, 'response'),
 })
 
 const closedLoop = section(
-  "Mode 'closed': a number of requests is under way, and each answer makes room for the next.",
+  "Mode 'closed': a number of requests is in flight, and each response makes room for the next.",
   {
     in_flight: integer(
       0,
       { min: 0, max: IN_FLIGHT_MAX },
-      `Requests that each worker keeps under way. 0 finds the number by itself: more as long as that
-      brings more answers, less when answers stay out.
+      `Requests that each worker keeps in flight. 0 finds the number automatically: more while that
+      brings more responses, fewer when responses are missing.
 
-      A larger number gives a tracker larger batches and answers that wait longer: at full speed,
-      latency is this number divided by the answers per second, whatever the tracker does.`,
+      A larger number gives the tracker larger batches and makes responses wait longer: at full
+      speed, latency is this number divided by the responses per second, whatever the tracker does.`,
     ),
   },
 )
 
 const openLoop = section(
-  "Mode 'open': requests leave on a schedule, whether answers come or not.",
+  "Mode 'open': requests leave on a schedule, whether responses come or not.",
   {
     rate: integer(
       10000,
       { min: 1, max: RATE_MAX },
-      `Requests per second of all workers together. Latency counts from the moment that the schedule
-      says, so that a tracker that stands still cannot hide it.`,
+      `Requests per second of all workers together. Latency is measured from the scheduled time, so
+      that a tracker that stalls cannot hide it.`,
     ),
   },
 )
 
 const flood = section(
-  `Mode 'flood': packets that a tracker must not answer at length, to see what they cost it. For your
-  own trackers only.`,
+  `Mode 'flood': packets that a tracker must not answer at length, to see what they cost it. Use it on
+  your own trackers only.`,
   {
     flood_kind: choice(
       'mixed',
       ['garbage', 'expired_ids', 'mixed'],
-      `'garbage' sends random bytes of random length, 'expired_ids' announces and scrapes whose
-      connection id is not valid. 'mixed' sends half of each, and beside them the requests of mode
-      'closed', whose loss and latency tell what the flood does to clients.`,
+      `'garbage' sends random bytes of random length, 'expired_ids' announces and scrapes with an
+      invalid connection id. 'mixed' sends half of each, beside the requests of mode 'closed', whose
+      loss and latency show what the flood does to clients.`,
     ),
     flood_rate: integer(
       0,
@@ -165,37 +165,35 @@ const flood = section(
     ),
     allow_other_targets: boolean(
       false,
-      `Flood addresses other than loopback. Without it such a target is refused. Set it only for
-      addresses of your own, such as those of a network namespace.`,
+      `Flood addresses other than loopback, which are refused otherwise. Set it only for addresses of
+      your own, such as those of a network namespace.`,
     ),
   },
 )
 
 const checks = section(
-  'What answers are held to. Wrong and missing ones are counted by kind; exit code 3.',
+  'What responses must satisfy. Wrong and missing ones are counted by kind; exit code 3.',
   {
     own_peer: boolean(
       true,
-      `An announcing peer must not be among the peers it gets. Some trackers return it; set false for
-    them.`,
+      `An announcing peer must not be among the peers it gets. Set false for trackers that return it.`,
     ),
     fresh_tracker: boolean(
       true,
-      `The tracker holds no peers of an earlier run with the same seed, so that it can return only what
-    this run has announced. With false every simulated peer of the torrent is accepted.`,
+      `The tracker holds no peers of an earlier run with the same seed, so it can return only what
+      this run has announced. With false every simulated peer of the torrent is accepted.`,
     ),
     peers_kept: seconds(
       600,
       { min: 0, max: DAY_SEC },
-      `For this long (seconds) after the start, the counts in answers must include every peer whose
-    announce was answered. Set it to the time after which the tracker forgets silent peers, if that is
-    less.`,
+      `For this long (seconds) after the start, counts in responses must include every peer whose
+      announce was answered. If the tracker forgets silent peers sooner, set it to that time.`,
     ),
     max_missing: maxMissing(
-      'answers to requests of a kind',
-      `Packets that found a receive buffer full count apart, as far as they can be seen: those of this
-    machine. A tracker on another one that gets more than it can take needs a larger share here. In mode
-    'flood' each kind of request must only be answered half as often as the others.`,
+      'responses to requests of one kind',
+      `Packets dropped at full receive buffers are counted separately, as far as they are visible: on this
+    machine. An overloaded tracker on another machine needs a larger share here. In mode 'flood' each
+    kind of request need only be answered half as often as the others.`,
     ),
   },
 )
@@ -207,8 +205,8 @@ const schema = {
   mode: choice(
     'closed',
     ['closed', 'open', 'flood'],
-    `'closed' sends as fast as answers come, to find what a tracker can do. 'open' sends at a fixed rate
-    and measures latency honestly. 'flood' sends what a tracker must not be impressed by.`,
+    `'closed' sends as fast as responses come, to find what a tracker can do. 'open' sends at a fixed
+    rate and measures latency honestly. 'flood' sends what a tracker must withstand.`,
   ),
   seed,
   network,
@@ -229,7 +227,7 @@ export const udpLoadProgram = {
   description: 'load tester for UDP BitTorrent trackers (BEP 15)',
   settings: loadSettings,
   flags: LOAD_TEST_FLAGS,
-  exitCodes: '3 wrong or missing answers',
+  exitCodes: '3 wrong or missing responses',
 }
 
 function crossCheck(config: LoadConfig): Finding[] {

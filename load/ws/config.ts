@@ -53,7 +53,7 @@ const REMEMBERED_MAX = 250
 const network = section('Where connections come from, and how they are made.', {
   use_tls: boolean(
     false,
-    `Speak wss:// in place of ws://. The tracker's certificate is not checked: it may be one that was
+    `Speak wss:// instead of ws://. The tracker's certificate is not checked, since it may have been
     made for the test.`,
   ),
   path: string(
@@ -64,19 +64,21 @@ const network = section('Where connections come from, and how they are made.', {
   connections: integer(
     64,
     { min: 1, max: CONNECTIONS_MAX },
-    `Connections of all workers together. Each is one client with a peer id of its own. One that fails
-    or is closed by the tracker is opened again a second later, and counted.`,
+    `Connections of all workers together. Each is one client with its own peer id. One that fails or
+    is closed by the tracker is counted and reopened a second later.`,
   ),
   connection_rate: integer(
     0,
     { min: 0, max: RATE_MAX },
-    `Open this many connections per second, of all workers together, each asking at once. 0 opens the
-    next one as soon as one of some dozens is ready, and mode 'closed' begins when all have been opened.`,
+    `Open this many connections per second over all workers, each of which starts asking at once. 0
+    opens the next one as soon as one of some dozens is ready, and mode 'closed' begins when all are
+    open.`,
   ),
   multiple_client_ipv4s: boolean(
     true,
-    `Open connections from several loopback addresses (127.0.0.1, 127.0.0.2 and so on) when the tracker
-    is on IPv4 loopback, so that neither its limit per address nor the number of ports ends them.
+    `Open connections from several loopback addresses (127.0.0.1, 127.0.0.2 and so on) when the
+    tracker is on IPv4 loopback, so that neither its limit per address nor the number of ports
+    restricts them.
 
     With false, and towards other addresses, they have the address that the system chooses.`,
   ),
@@ -88,8 +90,8 @@ const requests = section('What is asked for.', {
   torrents_per_connection: integer(
     100,
     { min: 1, max: TORRENTS_PER_CONNECTION_MAX },
-    `Torrents that a client is in. It announces itself in them in turn. Popular ones are more likely, so
-    that the swarms have different sizes; a client is in fewer when hardly any others are popular.`,
+    `Torrents that a client is in and announces in turn. Popular ones are more likely, so that swarms
+    differ in size; a client is in fewer when hardly any others are popular.`,
   ),
   torrent_gamma_shape: gammaShape(0.2, ''),
   peer_seeder_probability: seederProbability(0.25, 'a client is a seeder of one of its torrents'),
@@ -101,14 +103,14 @@ const requests = section('What is asked for.', {
   answer_probability: decimal(
     1,
     { min: 0, max: 1 },
-    'The share of the received offers that are answered. The others are checked and dropped.',
+    'The share of received offers that are answered. The others are checked and dropped.',
   ),
   session_description_size: integer(
     650,
     { min: SDP_CHARACTERS_MIN, max: SDP_CHARACTERS_MAX },
     `Length of the session description in each offer and answer (characters). Browsers' have 600 to
-    3,000. It tells sender, torrent and number, and is compared character by character on arrival;
-    every 64th has characters outside of ASCII.`,
+    3,000. It contains sender, torrent and number, and is compared character by character on
+    arrival; every 64th has characters outside ASCII.`,
   ),
   scrape_max_torrents: integer(
     10,
@@ -124,12 +126,12 @@ const requests = section('What is asked for.', {
 })
 
 const closedLoop = section(
-  "Mode 'closed': some requests are under way, and each response makes room for the next.",
+  "Mode 'closed': some requests are in flight, and each response makes room for the next.",
   {
     in_flight: integer(
       1,
       { min: 1, max: UNDER_WAY_MAX },
-      `Requests that each connection keeps under way. Offers and answers come on top. At full speed,
+      `Requests that each connection keeps in flight. Offers and answers come on top. At full speed,
       latency is this number times the connections divided by the responses per second, whatever the
       tracker does.`,
     ),
@@ -142,43 +144,43 @@ const openLoop = section(
     rate: integer(
       1000,
       { min: 1, max: RATE_MAX },
-      `Announces and scrapes per second of all workers together, over the connections that are open in
-      turn. Latency counts from the moment that the schedule says, so that a tracker that stands still
-      cannot hide it. What finds no connection that could take it is counted as held back.`,
+      `Announces and scrapes per second of all workers together, over the open connections in turn.
+      Latency is measured from the scheduled time, so that a tracker that stalls cannot hide it.
+      Requests that no connection could take are counted as held back.`,
     ),
   },
 )
 
 const checks = section(
-  'What messages are held to. Wrong and missing ones are counted by kind; exit code 3.',
+  'What messages must satisfy. Wrong and missing ones are counted by kind; exit code 3.',
   {
     fresh_tracker: boolean(
       true,
-      `The tracker holds no peers of others, so that counts in responses can be at most what this run has
-    announced.`,
+      `The tracker holds no other peers, so counts in responses are at most what this run has
+      announced.`,
     ),
     peers_kept: seconds(
       120,
       { min: 0, max: DAY_SEC },
-      `For this long (seconds) after the start, the counts in responses must include every peer whose
-    announce was answered and whose connection lives. Set it to the time after which the tracker
-    forgets silent peers, if that is less.`,
+      `For this long (seconds) after the start, counts in responses must include every peer whose
+      announce was answered and whose connection lives. If the tracker forgets silent peers sooner,
+      set it to that time.`,
     ),
     roles_kept: boolean(
       true,
-      `Seeders and leechers must be counted apart as they announced themselves. Some trackers, such as
-    aquatic_ws 0.9.0, take a seeder that answers an offer for a leecher: with false, only the sum of
-    both is checked.`,
+      `Seeders and leechers must be counted separately, as they announced themselves. Some trackers,
+      such as aquatic_ws 0.9.0, take a seeder that answers an offer for a leecher: with false, only
+      the sum is checked.`,
     ),
     max_missing: maxMissing(
       'responses, of deliverable offers, and of answers',
-      `Trackers may drop offers to clients that read slowly, and offers beyond a number per announce of
-    their own. Deliverable are at most as many offers of an announce as there surely are other peers.`,
+      `Trackers may drop offers to clients that read slowly, and offers beyond their own maximum per
+    announce. At most as many offers of an announce are deliverable as there certainly are other peers.`,
     ),
     answers_answered: boolean(
       false,
-      `The tracker responds to answers as it does to announces; without this such a response counts as
-    wrong, because no request asked for it. aquatic_ws 0.9.0 does.`,
+      `The tracker responds to answers as it does to announces, as aquatic_ws 0.9.0 does. With false
+      such a response counts as wrong, because no request asked for it.`,
     ),
   },
 )

@@ -10,21 +10,22 @@ export const accessListSettings = section('Which torrents the tracker serves.', 
     ['off', 'allow', 'deny'],
     `'allow' serves only the torrents in the list, 'deny' all others, 'off' all.
 
-    An announce of a torrent that is not served gets the error "Info hash not allowed", a scrape zeros;
-    peers that it had leave at the next cleaning.`,
+    An announce of a torrent that is not served gets the error "Info hash not allowed", a scrape
+    zeros. Its peers are removed at the next cleaning.`,
   ),
   path: string(
     '',
     { allowed: "a file, or ''", check: refuseNul },
-    `The list: a text file with one info hash per line, in 40 hex digits, or in 64 for a BitTorrent v2
-    torrent, of which clients announce the first 40. Blank lines are allowed, and comments that begin
-    with #.
+    `The list: a text file with one info hash per line, as 40 hex digits, or 64 for a BitTorrent v2
+    torrent, of which clients announce the first 40. Blank lines and comments that begin with # are
+    allowed.
 
-    A file that cannot be read or has a wrong line stops the start. It is read again when it changes
-    and on SIGUSR1; a file that is wrong then is logged, and the previous list stays in force. A million info
-    hashes take about 30 MB of memory. A file that is being written is not read before its size and
-    time have held still; to be sure that no half of it is read, replace it by renaming. With [privileges] drop_privileges it must lie below chroot_path, readable for the
-    user there, to be read again after the start.`,
+    Startup fails if the file cannot be read or has a wrong line. The file is read again when it
+    changes and on SIGUSR1; if it is wrong then, that is logged and the previous list stays in
+    force. A million info hashes take about 30 MB of memory. A file that is being written is read
+    only once its size and time have stopped changing; replace it by renaming to be sure that no
+    half of it is read. With [privileges] drop_privileges, the file can be read again only if it
+    lies below chroot_path and the user can read it there.`,
   ),
 })
 

@@ -13,11 +13,11 @@ export function intervalJitter(defaultPercent: number): Setting<number> {
   return integer(
     defaultPercent,
     { min: 0, max: JITTER_PERCENT_MAX },
-    `Ask each client for an interval that is by chance up to this much (percent) below or above
+    `Give each client a random interval up to this much (percent) below or above
     peer_announce_interval.
 
-    Clients that came in a wave, as after an outage, then spread out instead of coming back together
-    every time. The average stays what it is. 0 tells everybody the same.`,
+    Clients that arrive in a wave, such as after an outage, then spread out instead of returning
+    together every time. The average is unchanged. With 0 all get the same.`,
   )
 }
 

@@ -35,15 +35,15 @@ export function manualText({ name, source, schema }: Manual): string {
 
 function introduction(name: string): string[] {
   const paragraphs = [
-    `Settings come from three places. A later one overrides an earlier one: the defaults below, the
-    TOML file given with \`-c\`, the environment. Whatever is not written has its default.`,
-    `\`${name} -p\` prints a file with all defaults and these explanations to start from.
-    \`${name} --check -c FILE\` says whether a file is valid, with line numbers, and starts nothing.
-    \`${name} -P -c FILE\` prints the settings in force and where each of them comes from.`,
-    `In an environment variable, text stands without quotes, and commas separate the items of a
-    list. A variable that is set to nothing counts as empty text. A variable that begins with
-    \`AQUATIC_\` and names no setting stops the start, as an unknown key in the file does; those that
-    Kubernetes makes of a service's name do not.`,
+    `Settings come from the defaults below, the TOML file given with \`-c\`, and the environment; each
+    overrides the ones before.`,
+    `\`${name} -p\` prints a file to start from, with all defaults and these explanations.
+    \`${name} --check -c FILE\` validates a file, with line numbers, and starts nothing.
+    \`${name} -P -c FILE\` prints the settings in force and where each comes from.`,
+    `In an environment variable, write text without quotes and separate the items of a list with
+    commas. An empty variable is empty text. A variable that begins with \`AQUATIC_\` and names no
+    setting stops startup, like an unknown key in the file, except those that Kubernetes derives from a
+    service's name.`,
   ]
   return paragraphs.map(filled)
 }

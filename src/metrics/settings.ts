@@ -4,32 +4,32 @@ import { boolean, seconds } from '../config/setting.ts'
 
 const DAY_SEC = 86400
 
-export const statisticsSettings = section('Figures about the work done.', {
+export const statisticsSettings = section("Figures about the tracker's work.", {
   interval: seconds(
     0,
     { min: 0, max: DAY_SEC },
     `Write a table of statistics to standard error this often (seconds). 0 = off.
 
-    It tells what was done since the one before it: requests and responses per second by type, bytes,
-    what was refused by reason, and what explains loss; and how many torrents and peers there are now.`,
+    It covers the time since the previous table: requests and responses per second by type, bytes,
+    rejections by reason, causes of loss; and the current numbers of torrents and peers.`,
   ),
   peer_clients: boolean(
     false,
-    `Count which clients the peers are of, and which versions of them, once a minute, by their peer ids:
-    for the metrics and the page of [operations] address, and for the table of interval.
+    `Count peers by client and version once a minute, from their peer ids: for the metrics and the
+    page of [operations] address, and for the table of interval.
 
-    aquatic_ws, which keeps peer ids, looks at all of them: figures are exact, for about 0.25 seconds of
-    the main thread's processor time per million peers. aquatic_udp does not keep them: that would take
-    8 bytes more per peer. It keeps a sample of 1 MiB, whatever the number of peers, for 25 to 40 ns per
-    announce. Up to some 20,000 peers that is all of them; beyond, a client's share has a standard
-    deviation of about half a percent point at most.`,
+    aquatic_ws stores peer ids and looks at all of them: figures are exact and take about 0.25
+    seconds of the main thread's CPU time per million peers. aquatic_udp does not store them, which
+    would take 8 more bytes per peer. It keeps a sample of 1 MiB, whatever the number of peers, for
+    25 to 40 ns per announce. Up to some 20,000 peers the sample holds all of them; beyond that, a
+    client's share has a standard deviation of about half a percentage point at most.`,
   ),
   torrent_peer_histograms: boolean(
     false,
-    `Count how many torrents have how many peers, once a minute, for the metrics and the page of
-    [operations] address.
+    `Count torrents by number of peers once a minute, for the metrics and the page of [operations]
+    address.
 
-    The main thread goes through all torrents for that, in slices that hold a table's lock for some
-    tens of microseconds: about 0.4 seconds of processor time per million torrents.`,
+    The main thread walks all torrents for that, in slices that hold a table's lock for some tens of
+    microseconds: about 0.4 seconds of CPU time per million torrents.`,
   ),
 })

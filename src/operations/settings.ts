@@ -6,35 +6,35 @@ import { boolean, string, stringOrList } from '../config/setting.ts'
 import { isHostName } from './hosts.ts'
 
 export const operationsSettings = section(
-  'A web page and figures for the operator, on an address of their own.',
+  'A web page and metrics for the operator, on a separate address.',
   {
     address: string(
       '',
       { allowed: `'' or ${ADDRESS_FORMS}`, check: checkAddress },
-      `Serve them on this address by HTTP, such as '127.0.0.1:9000'. '' serves none.
+      `Serve them on this address over HTTP, such as '127.0.0.1:9000'. '' serves none.
 
-      / is a page with charts of the last hour. /metrics are figures for Prometheus, /stats.json the
-      figures that the page shows. /health answers 200 as long as all workers are at work, and tells
-      what else is wrong; /ready answers 200 as long as the tracker serves. Both answer 503 otherwise.
+      / is a page with charts of the last hour, /metrics has figures for Prometheus, /stats.json the
+      figures that the page shows. /health returns 200 while all workers make progress, and lists other
+      problems; /ready returns 200 while the tracker serves. Both return 503 otherwise.
 
-      There is no password and no encryption: keep it on an address that others cannot reach, and
-      use a reverse proxy to show it to more people.`,
+      There is no password and no encryption: use an address that others cannot reach, and a reverse
+      proxy to show it to more people.`,
     ),
     host_names: stringOrList(
       '',
       { allowed: "'', or a host name such as 'tracker.example.com'", check: checkHostName },
-      `Names under which a browser or a scraper may ask for them, such as 'tracker' in a network of
-      containers. Any address and localhost are always served, other names are refused.
+      `Host names that requests may use, such as 'tracker' in a container network. IP addresses and
+      localhost are always accepted, other names are refused.
 
-      Without that, any web page that you open in a browser near the tracker could read them: it only
-      has to let its own name lead to the endpoint's address. A reverse proxy that passes the outer
-      name on needs it here.`,
+      Otherwise any web page opened in a browser near the tracker could point its own name at the
+      endpoint's address and read it. If a reverse proxy passes on the outer name, list that name
+      here.`,
     ),
     show_info_hashes: boolean(
       false,
       `Show the twenty largest torrents with their info hashes on the page and in /stats.json.
 
-      They are looked for once a minute, at the cost of [statistics] torrent_peer_histograms.`,
+      They are determined once a minute, at the cost of [statistics] torrent_peer_histograms.`,
     ),
   },
 )

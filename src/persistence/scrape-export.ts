@@ -38,15 +38,14 @@ export const scrapeExportSettings = section(
       `Write info hash, seeders, leechers and completed downloads of each torrent to this file, one torrent
       per line, separated by blanks. '' writes none.
 
-      Readers always find a complete file: it is written beside, by a name that begins with this one and
-      ends in .tmp, and renamed.
-      With [privileges] drop_privileges it must lie below chroot_path, in a folder that the user may
-      write to.`,
+      Readers always find a complete file: it is written under a name that begins with this one and ends
+      in .tmp, then renamed. With [privileges] drop_privileges it must lie below chroot_path, in a folder
+      that the user may write to.`,
     ),
     cleanings: integer(
       10,
       { min: 1, max: CLEANINGS_MAX },
-      `Write the file every so many cleanings: every cleanings times [cleaning] interval seconds.
+      `Write the file after this many cleanings: every cleanings times [cleaning] interval seconds.
 
       A million torrents are about 48 MB.`,
     ),

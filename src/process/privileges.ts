@@ -13,27 +13,26 @@ import { SystemError } from '../os/error.ts'
 import { dropPrivileges, type Identity, isRoot, lookUpIdentity } from '../os/privileges.ts'
 
 export const privilegeSettings = section(
-  'Rights to give up once the sockets are open, for a tracker that is started as root.',
+  'Privileges to drop once the sockets are open, for a tracker started as root.',
   {
     drop_privileges: boolean(
       false,
-      `Change the root directory and become another user once sockets are open and workers run. The
-      start stops if any step of it fails. With false the three settings below have no effect.
+      `Change the root directory and become another user once sockets are open and workers run. Startup
+      fails if any step fails. With false the three settings below have no effect.
 
-      The program then starts twice in the same process: the first start takes from all threads to come
-      every way to get rights back (no_new_privs, an empty set of capabilities to gain), the second
-      one serves.`,
+      The program then starts twice in the same process: the first start removes every way for future
+      threads to regain privileges (no_new_privs, an empty capability bounding set), the second serves.`,
     ),
     chroot_path: string(
       '.',
       { check: refuseNul },
-      `Make this directory the root directory. A relative path starts at the working directory of the
-      start. The tracker needs no file inside; an empty directory owned by root is the safest.`,
+      `Make this directory the root directory. A relative path is relative to the working directory at
+      startup. The tracker needs no file in it; an empty directory owned by root is safest.`,
     ),
     user: string(
       'nobody',
       { check: refuseNul },
-      `Become this user, given by name. It must exist. All supplementary groups are given up.`,
+      `Become this user, given by name. It must exist. All supplementary groups are dropped.`,
     ),
     group: string(
       '',

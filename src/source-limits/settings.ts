@@ -11,67 +11,67 @@ const BAN_SEC_MAX = 3600
 const PEERS_MAX = 65_535
 
 export const sourceLimitSettings = section(
-  `What one source may ask for, so that no single one can use the tracker up. Packets from this machine
+  `What one source may ask for, so that none can exhaust the tracker. Packets from this machine
   (127.0.0.0/8, ::1) are never limited.`,
   {
     connects_per_second: integer(
       2000,
       { min: 0, max: RATE_MAX },
-      `Answer at most this many connects per second to one network, which is an IPv4 /24 or an IPv6 /56.
-      0 = no limit. Up to ten times as many at once are answered after a pause.
+      `Answer at most this many connects per second from one network, an IPv4 /24 or an IPv6 /56. 0 =
+      no limit. After a pause, up to ten times as many at once are answered.
 
       The senders of connects can be forged, so this bounds what can be sent to a network that never
-      asked; a forger can use up the share of a network, but ban nobody. 100,000 households behind one
-      such network of a carrier, with one torrent here each, send 110 per second.`,
+      asked. A forger can use up a network's share, but cannot get anyone banned. 100,000 households
+      behind one such carrier network, each with one torrent here, send 110 per second.`,
     ),
     requests_per_second: integer(
       3000,
       { min: 0, max: RATE_MAX },
-      `Answer at most this many announces and scrapes per second to one address, which is an IPv4 address
-      or an IPv6 /64. 0 = no limit. Up to ten times as many at once are answered after a pause.
+      `Answer at most this many announces and scrapes per second from one address, an IPv4 address or
+      an IPv6 /64. 0 = no limit. After a pause, up to ten times as many at once are answered.
 
-      A client with 10,000 torrents sends 11 per second, and 10,000 at once when it starts. Only requests
-      with a valid connection id count. An IPv6 /48 may send four times as many.`,
+      A client with 10,000 torrents sends 11 per second, and 10,000 at once when it starts. Only
+      requests with a valid connection id count. An IPv6 /48 may send four times as many.`,
     ),
     sustained_requests_per_second: integer(
       300,
       { min: 0, max: SUSTAINED_RATE_MAX },
-      `Answer at most this many announces and scrapes per second to one address in the long run. 0 = no
-      limit. What twenty minutes allow may come at any pace, as far as requests_per_second lets it.
+      `Answer at most this many announces and scrapes per second from one address in the long run. 0
+      = no limit. Twenty minutes' worth may come at any pace that requests_per_second allows.
 
-      A client with 100,000 torrents that also scrapes each of them twice an hour sends 167 per second,
-      2,000 users of a VPN behind one address with 50 torrents each 111, and 128 subscribers behind one of
-      a carrier 7. An IPv6 /48 may send four times as many.`,
+      A client with 100,000 torrents that also scrapes each of them twice an hour sends 167 per
+      second, 2,000 VPN users behind one address with 50 torrents each 111, and 128 subscribers
+      behind one address of a carrier 7. An IPv6 /48 may send four times as many.`,
     ),
     new_torrents_per_second: integer(
       500,
       { min: 0, max: RATE_MAX },
-      `Let one address bring at most this many torrents per second that the tracker does not know. 0 = no
-      limit. Up to sixty times as many at once are accepted after a pause.
+      `Let one address bring at most this many torrents per second that the tracker does not know. 0
+      = no limit. After a pause, up to sixty times as many at once are accepted.
 
-      Beyond, such announces get an error. Torrents that somebody is in are not affected. An IPv6 /48 may
-      bring four times as many.`,
+      Beyond that, such announces get an error. Torrents that have peers are not affected. An IPv6
+      /48 may bring four times as many.`,
     ),
     peers_per_torrent: integer(
       32,
       { min: 0, max: PEERS_MAX },
-      `Keep at most this many peers of one address, which is an IPv4 address or an IPv6 /64, in one torrent.
-      0 = no limit. Further ones are answered as usual, but nobody is told of them.
+      `Store at most this many peers of one address, an IPv4 address or an IPv6 /64, in one torrent.
+      0 = no limit. Further peers are answered as usual but not returned to others.
 
-      Without a limit one address can announce 65,535 ports, and others are given hardly any but its
-      peers. 128 subscribers of a carrier behind one address reach 32 when every fourth is in the same
-      torrent, and 2,000 users of a VPN in a torrent that one peer in 60 is in. The count is exact up to some
-      200 seeders and as many leechers; in larger torrents chance lets an address have up to 2 % of the
-      torrent more.`,
+      Without a limit one address can announce 65,535 ports, and others get hardly any peers but
+      those. 128 subscribers of a carrier behind one address reach 32 when every fourth is in the
+      same torrent, and 2,000 VPN users in a torrent that one peer in 60 is in. The count is exact
+      up to some 200 seeders and as many leechers; in larger torrents chance lets an address have up
+      to 2 % of the torrent more.`,
     ),
     ban_seconds: seconds(
       60,
       { min: 0, max: BAN_SEC_MAX },
-      `Do not answer an address for this long (seconds) that goes on to exceed its requests or new torrents:
-      ten seconds at twice what it may. 0 bans nobody.
+      `Do not answer an address for this long (seconds) if it keeps exceeding its limit on requests
+      or new torrents: twice the limit for ten seconds. 0 bans nobody.
 
-      Only what an address does with its own connection id counts, so nobody can have another one banned.
-      Its connects are still answered.`,
+      Only what an address sends with its own connection id counts, so nobody can have another one
+      banned. Its connects are still answered.`,
     ),
   },
 )

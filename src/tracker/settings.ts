@@ -31,34 +31,34 @@ export function listenAddress(ipv4Too: string): Setting<string | readonly string
   return stringOrList(
     '0.0.0.0:3000',
     { allowed: ADDRESS_FORMS, check: checkListenAddress },
-    `Listen on this address and port, or on each of a list of them, such as
+    `Listen on this address and port, or on each of a list, such as
     ['192.0.2.1:3000', '[2001:db8::1]:3000'].
 
     0.0.0.0 means every IPv4 address of the machine. [::] means every IPv6 address, and every IPv4
-    address too${ipv4Too} Host names are not accepted. Port 0 lets the system choose a free port, which
-    is useful for tests only. Ports below 1024 need the right to open them at the start.
+    address too${ipv4Too} Host names are not accepted. Port 0 lets the system choose a free port, for
+    tests. Ports below 1024 need the right to open them at startup.
 
     An empty list opens nothing here; address_ipv6 must then name an address. In an environment
-    variable, commas separate the addresses of a list, and [] is the empty one. An address that cannot
-    be opened stops the start.`,
+    variable, separate the addresses of a list with commas; [] is the empty list. Startup fails if an
+    address cannot be opened.`,
   )
 }
 
 export const listenIPv6 = string(
   'auto',
   { allowed: "'auto', '' or '[IPv6]:port'", check: checkListenIPv6 },
-  `Listen on this IPv6 address as well.
+  `Also listen on this IPv6 address.
 
-    'auto' listens on [::] with the port of address when that is the IPv4 wildcard 0.0.0.0, and on
-    nothing otherwise: a tracker bound to 127.0.0.1 does not become public. A machine without IPv6
-    is then no error. An address of your own, such as '[2001:db8::1]:3000', stops the start when it
-    cannot be opened. '' listens on nothing beyond address.`,
+    'auto' listens on [::] with the port of address if that is the IPv4 wildcard 0.0.0.0, and on
+    nothing otherwise, so a tracker bound to 127.0.0.1 does not become public; it is ignored on a
+    machine without IPv6. With an explicit address, such as '[2001:db8::1]:3000', startup fails if it
+    cannot be opened. '' listens only on address.`,
 )
 
 export const listenIPv6Only = boolean(
   false,
-  `Serve IPv6 alone: the default address, 0.0.0.0 with its port, then stands for [::], and [::] takes no
-  IPv4. The machine must have IPv6; any other IPv4 address in address is a mistake.`,
+  `Serve IPv6 only: the default address, 0.0.0.0 with its port, then means [::], and [::] accepts no
+  IPv4. The machine must have IPv6; any other IPv4 address in address is an error.`,
 )
 
 /** The settings that every tracker has, as far as its life follows from them. */

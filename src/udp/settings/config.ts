@@ -46,36 +46,36 @@ const ANNOUNCE_INTERVAL_SEC = 900
 // BEP 15: a client may use an id for a minute, a tracker should accept it for two.
 const CONNECTION_AGE_BEP15_SEC = 120
 
-const network = section('Where the tracker listens, and how it takes packets from the system.', {
+const network = section('Where the tracker listens, and how it receives packets.', {
   address: listenAddress(
-    ` where the system allows that, unless another entry listens on IPv4 with the same
-    port or ipv6_only is true. On such wildcard addresses each packet is answered from the address it was sent to, which
-    costs a little time per request; on a machine with one address, writing that address saves it.`,
+    ` where the system allows it, unless another entry listens on IPv4 with the same port or ipv6_only
+    is true. On these wildcard addresses each packet is answered from the address it was sent to, which
+    costs a little time per request; on a machine with one address, write that address to avoid it.`,
   ),
   address_ipv6: listenIPv6,
   ipv6_only: listenIPv6Only,
   socket_recv_buffer_size: bytes(
     524288,
     { min: 0, max: RECV_BUFFER_BYTES_MAX },
-    `Ask the system for a receive buffer of this size (bytes) for each socket. 0 leaves the
-    system's default.
+    `Ask the system for a receive buffer of this size (bytes) for each socket. 0 leaves the system's
+    default.
 
     Packets wait here while a worker is busy; when the buffer is full the system drops new ones and
     clients have to ask again. Raise it if drops are counted (column "drops" in /proc/net/udp) while
-    the machine still has time to spare: a larger buffer rides out longer bursts, but does not make
-    an overloaded tracker faster. The system grants at most net.core.rmem_max; if that is less, the
-    start says so. To allow 8 MB:
+    the machine still has time to spare: a larger buffer survives longer bursts but does not make an
+    overloaded tracker faster. The system grants at most net.core.rmem_max; if that is less, startup
+    says so. To allow 8 MB:
 
     $ sudo sysctl -w net.core.rmem_max=8000000`,
   ),
   poll_event_capacity: integer(
     4096,
     { min: 1, max: 1000000 },
-    `Take at most this many packets from the system in one batch.
+    `Receive at most this many packets in one batch.
 
-    Of larger values ${MAX_BATCH_PACKETS} take effect: the buffers of a batch should fit the
-    processor's caches, and larger batches gain nothing while the first packet waits longer for the
-    last. Lower it to trade throughput for a steadier response time under full load.`,
+    Larger values act as ${MAX_BATCH_PACKETS}: a batch's buffers should fit the processor's caches,
+    and larger batches gain nothing while the first packet waits longer for the last. Lower it to
+    trade throughput for a steadier response time under full load.`,
   ),
 })
 
@@ -83,10 +83,10 @@ const protocol = section('What clients are told.', {
   max_scrape_torrents: integer(
     255,
     { min: 1, max: 255 },
-    `Answer a scrape for at most this many torrents; further ones in the same request are left out.
+    `Return at most this many torrents to a scrape; further ones in the request are left out.
 
-    An answer also has to fit one packet that no network on the way cuts into fragments, so at most
-    122 torrents over IPv4 and 102 over IPv6 take effect. Lower it to spend less on scrapes.`,
+    A response must also fit one packet that no network on the way fragments, so at most 122
+    torrents over IPv4 and 102 over IPv6 take effect. Lower it to spend less on scrapes.`,
   ),
   max_response_peers: integer(
     255,
@@ -94,37 +94,36 @@ const protocol = section('What clients are told.', {
     `Return at most this many peers to an announce, also to clients that ask for more or for no
     particular number.
 
-    An answer also has to fit one packet that no network on the way cuts into fragments, so at most
-    242 peers over IPv4 and 67 over IPv6 take effect. Each peer costs 6 bytes of outgoing traffic
-    over IPv4 and 18 over IPv6. Lower it to save bandwidth.`,
+    A response must also fit one packet that no network on the way fragments, so at most 242 peers
+    over IPv4 and 67 over IPv6 take effect. Each peer costs 6 bytes of outgoing traffic over IPv4
+    and 18 over IPv6. Lower it to save bandwidth.`,
   ),
   peer_announce_interval: seconds(
     ANNOUNCE_INTERVAL_SEC,
     { min: 1, max: DAY_SEC },
     `Ask clients to announce again after this long (seconds).
 
-    Most of a tracker's work is repeated announces, so twice the interval is nearly half the load.
-    Clients learn of new peers later in return. Keep [cleaning] max_peer_age well above it, or peers
+    Most of a tracker's work is repeated announces, so doubling the interval nearly halves the load,
+    but clients learn of new peers later. Keep [cleaning] max_peer_age well above it, or peers
     vanish between two announces.`,
   ),
   interval_jitter: intervalJitter(5),
   invalid_connection_id: choice(
     'silent',
     ['silent', 'error'],
-    `What to do with a request whose connection id is unknown or has expired: 'silent' drops it,
-    'error' sends an error that is no longer than the request.
+    `What to do with a request whose connection id is unknown or expired: 'silent' drops it, 'error'
+    sends an error no longer than the request.
 
-    The sender of such a request may be forged. With 'silent' nothing but the short answer to a
-    connect goes to an address that has not proved itself; clients notice the timeout and connect
-    anew. With 'error' a client
-    whose id has expired learns it at once.`,
+    The sender of such a request may be forged. With 'silent', an unproven address receives nothing
+    but the short response to a connect; clients notice the timeout and connect again. With 'error',
+    a client whose id has expired learns it at once.`,
   ),
   count_downloads: boolean(
     true,
     `Count completed downloads of each torrent and report them in scrapes.
 
-    A download counts when a peer that the tracker knows as a leecher reports its completion. The
-    count lasts as long as the torrent has peers. With false, scrapes report 0.`,
+    A download counts when a peer known as a leecher reports completion. The count lasts as long as
+    the torrent has peers. With false, scrapes report 0.`,
   ),
 })
 
@@ -134,20 +133,18 @@ const handlers = section(
     max_requests_per_iter: integer(
       10000,
       { min: 1, max: 1000000 },
-      `Carry out at most this many requests in a row before the request worker looks after its other
-      duties: the clock, cleaning, its counters.
+      `Handle at most this many requests in a row before the request worker does its other work: the
+      clock, cleaning, its counters.
 
-      The answers to a socket worker are passed to it as soon as all its waiting requests are through,
-      or this many are. Lower it to bound how long one socket worker's requests can keep others'
-      waiting.`,
+      Responses are passed to a socket worker once all its waiting requests, or this many, are done.
+      Lower it to bound how long one socket worker's requests can delay others'.`,
     ),
     channel_recv_timeout_microseconds: integer(
       200,
       { min: 0, max: 1000000 },
-      `A request worker that has found no request waits this long (microseconds) for one before it
-      looks after its other duties, and twice as long each time that there is none again, up to a
-      fifth of a second. A request ends the wait at once. 0 never waits, which keeps its core busy
-      all the time.`,
+      `A request worker that finds no request waits this long (microseconds) for one before it does
+      its other work, and twice as long each time there is none again, up to a fifth of a second. A
+      request ends the wait at once. 0 never waits, which keeps its core busy all the time.`,
     ),
   },
 )
@@ -156,10 +153,10 @@ const cleaning = section('When peers, torrents and connection ids are forgotten.
   interval: seconds(
     30,
     { min: 1, max: CLEANING_INTERVAL_SEC_MAX },
-    `Look for peers to forget this often (seconds), and for torrents without peers.
+    `Look for peers to forget, and for torrents without peers, this often (seconds).
 
-    A peer that is too old counts in answers until the next look. Cleaning happens in small steps
-    between packets; a shorter interval keeps counts and memory tighter for a little more work.`,
+    A peer that is too old stays in responses until then. Cleaning happens in small steps between
+    packets; a shorter interval keeps counts and memory tighter for slightly more work.`,
   ),
   max_peer_age: seconds(
     1200,
@@ -167,43 +164,44 @@ const cleaning = section('When peers, torrents and connection ids are forgotten.
     `Forget a peer that has not announced for this long (seconds).
 
     Keep it above [protocol] peer_announce_interval, with room for a client that is late or whose
-    announce gets lost: a third more is usual. Longer keeps peers that have long gone, and memory
-    grows accordingly. The limit is that of the peer table, which counts an age in 15 bits.`,
+    announce is lost: a third more is usual. A larger value keeps peers that have long gone, and
+    memory grows accordingly. The maximum comes from the peer table, which stores ages in 15 bits.`,
   ),
   max_connection_age: seconds(
     300,
     { min: 1, max: CONNECTION_AGE_SEC_MAX },
-    `Accept a connection id for this long (seconds) after it was given out.
+    `Accept a connection id for this long (seconds) after it was issued.
 
     BEP 15 lets clients use an id for one minute and asks trackers to accept it for two, so keep it
-    at ${CONNECTION_AGE_BEP15_SEC} or more. Longer saves clients that keep their id a round trip; it
-    also lengthens the time in which someone who has seen an id can use it from the same address.`,
+    at ${CONNECTION_AGE_BEP15_SEC} or more. A larger value saves a round trip for clients that keep
+    their id, and lengthens the time in which someone who has seen an id can use it from the same
+    address.`,
   ),
 })
 
 const limits = section(
-  `Upper bounds on what the tracker remembers, so that nobody can fill the machine's memory. Address
-  space is reserved for them at the start; memory is spent only as torrents and peers arrive.`,
+  `Upper bounds on what the tracker stores, so that nobody can fill the machine's memory. Address
+  space is reserved for them at startup; memory is used only as torrents and peers arrive.`,
   {
     max_torrents: integer(
       20000000,
       { min: 1, max: TORRENTS_MAX },
-      `Remember at most this many torrents, over IPv4 and IPv6 together.
+      `Store at most this many torrents, over IPv4 and IPv6 together.
 
-      Beyond it, announces for new torrents get an error and are counted, and a log line says so at
-      most once a minute; torrents that are known go on. When an eighth or less is left, one source gets a
-      sixteenth of that at once, and as much again in a minute. Lower it if the start reports that the
-      system refuses the reserve, as it may under "ulimit -v" or strict overcommit.`,
+      Beyond it, announces of new torrents get an error and are counted, and the log says so at most
+      once a minute; known torrents are served. When an eighth or less is left, one source gets a
+      sixteenth of that at once, and as much again per minute. Lower it if startup reports that the
+      system refuses to reserve the memory, as it may under "ulimit -v" or strict overcommit.`,
     ),
     max_peers: integer(
       100000000,
       { min: 1, max: PEERS_MAX },
-      `Remember at most this many peers in all torrents together.
+      `Store at most this many peers in all torrents together.
 
-      Beyond it, announces of new peers get an error and are counted, and a log line says so at most
-      once a minute; peers that are known go on. When an eighth or less is left, one source gets a
-      sixteenth of that at once, and as much again in a minute. Lower it if the start reports that the system
-      refuses the reserve.`,
+      Beyond it, announces of new peers get an error and are counted, and the log says so at most
+      once a minute; known peers are served. When an eighth or less is left, one source gets a
+      sixteenth of that at once, and as much again per minute. Lower it if startup reports that the
+      system refuses to reserve the memory.`,
     ),
   },
 )
@@ -212,21 +210,22 @@ const schema = {
   socket_workers: integer(
     1,
     { min: 0, max: WORKERS_MAX },
-    `Threads that receive packets and send answers. 0 = as many as the machine has processors.
+    `Threads that receive packets and send responses. 0 = one per processor.
 
-    Each has sockets of its own on the same port, and the system spreads clients over them by
-    address and port. One worker fills one processor core: add workers when one is not enough, and
-    leave a core to the rest of the machine.`,
+    Each has its own sockets on the same port, and the system spreads clients over them by address
+    and port. One worker can fill one core: add workers if that is not enough, and leave a core to
+    the rest of the machine.`,
   ),
   request_workers: integer(
     0,
     { min: 0, max: WORKERS_MAX },
-    `Threads that carry out requests which socket workers have received, each for its own share of the
-    torrents. 0 = socket workers do it themselves, which serves more with the same number of threads.
+    `Threads that handle requests received by socket workers, each for its own share of the torrents.
+    0 = socket workers handle them, which serves more with the same number of threads.
 
-    With request workers, socket workers only receive, check and send; requests and answers travel
-    through channels in shared memory, and no torrent is ever locked. Try it on a machine of many
-    cores where the statistics show many waits for another worker, with one for every three socket workers.`,
+    With request workers, socket workers only receive, check and send; requests and responses travel
+    through channels in shared memory, and no torrent is ever locked. Try it on a machine with many
+    cores whose statistics show many waits for another worker, with one request worker for every
+    three socket workers.`,
   ),
   log_level: logLevel,
   log_format: logFormat,

@@ -43,7 +43,7 @@ const OFFERS_MAX = 100
 // Costs are in 2^18ths of a second: above this they would be too coarse, four times for a network.
 const REQUEST_RATE_MAX = 20_000
 
-const network = section('Where the tracker listens, its certificate, and what messages may be.', {
+const network = section('Where the tracker listens, its certificate, and bounds on messages.', {
   address: listenAddress(
     `, unless another entry listens on IPv4 with the same port or ipv6_only is true.`,
   ),
@@ -51,16 +51,17 @@ const network = section('Where the tracker listens, its certificate, and what me
   ipv6_only: listenIPv6Only,
   use_tls: boolean(
     false,
-    `Serve wss:// in place of ws://. Browsers demand it from pages that came over https.
+    `Serve wss:// instead of ws://. Browsers require it on pages that came over https.
 
-    It needs a certificate: either tls_certificate_path and tls_private_key_path, or tls_pkcs12_path.
-    On the signal SIGUSR1 the files are read again: connections go on, new ones get the new
-    certificate, and if something is wrong with the files, that is logged and the old one stays.`,
+    It needs a certificate: either tls_certificate_path and tls_private_key_path, or
+    tls_pkcs12_path. On SIGUSR1 the files are read again: existing connections continue, new ones
+    get the new certificate. If something is wrong with the files, that is logged and the old
+    certificate stays.`,
   ),
   tls_certificate_path: string(
     '',
     { check: refuseNul },
-    `The certificate in PEM, with those of its issuers behind it. With Let's Encrypt that is
+    `The certificate in PEM, followed by those of its issuers. With Let's Encrypt that is
     fullchain.pem.`,
   ),
   tls_private_key_path: string(
@@ -72,22 +73,21 @@ const network = section('Where the tracker listens, its certificate, and what me
   tls_pkcs12_path: string(
     '',
     { check: refuseNul },
-    `Certificate and private key in one PKCS#12 file, in place of the two above.`,
+    `Certificate and private key in one PKCS#12 file, instead of the two above.`,
   ),
   tls_pkcs12_password: string(
     '',
     { secret: true },
-    `The password of the PKCS#12 file. It can be given as an environment variable in place of
-    standing here.`,
+    `The password of the PKCS#12 file. It can be given as an environment variable instead.`,
   ),
   trusted_proxies: stringOrList(
     '',
     { allowed: "'', an address or a network such as '192.0.2.0/24'", check: checkNetwork },
-    `Reverse proxies, whose proxy_header is believed: its last address that is not one of them counts
-    as the client's. With several in a row, name all of them. '' believes nobody.
+    `Reverse proxies whose proxy_header is trusted: the last address in it that is not one of them
+    counts as the client's. For a chain of proxies, name all of them. '' trusts none.
 
-    Without it all clients behind a proxy count as one address, and [limits]
-    max_connections_per_ip is for all of them together.`,
+    Without it all clients behind a proxy count as one address and share [limits]
+    max_connections_per_ip.`,
   ),
   proxy_header: string(
     DEFAULT_PROXY_HEADER,
@@ -96,41 +96,40 @@ const network = section('Where the tracker listens, its certificate, and what me
     (RFC 7239), CF-Connecting-IP, or any other that has addresses, with or without ports, separated
     by commas.
 
-    Name the one that the proxy itself writes or adds to. A header that it only passes on is what
-    clients say. Those without it, or with one that names no address, count as the proxy; a log line
-    says so once a minute.`,
+    Name one that the proxy itself writes or appends to. In a header that it only passes on, clients
+    can write anything. Connections without it, or with no address in it, count as the proxy's own;
+    the log says so once a minute.`,
   ),
   allowed_origins: originsSetting(
-    `Web pages that may use the tracker: the scheme, host and port that they came from, as browsers
-    send them, without the port that is the scheme's own. '' allows all; an empty list is refused,
-    because it could mean nobody.
+    `Web pages that may use the tracker: their scheme, host and port, as browsers send them, without
+    the scheme's default port. '' allows all; an empty list is refused, because it could mean nobody.
 
-    Browsers tell where a page came from; programs that are no browser tell nothing or what they
-    like, so this keeps other sites from using the tracker, and nobody else.`,
+    Browsers say where a page came from; other programs send nothing or anything. So this keeps other
+    sites from using the tracker, and nobody else.`,
   ),
   poll_event_capacity: integer(
     4096,
     { min: 1, max: 1000000 },
-    `Has no effect: the runtime's event loop takes events as they come. Accepted because aquatic's
-    files have it.`,
+    `Has no effect: the runtime's event loop takes events as they come. Accepted for compatibility
+    with aquatic's files.`,
   ),
   poll_timeout_milliseconds: integer(
     50,
     { min: 1, max: 3600000 },
-    `Has no effect: the runtime's event loop wakes up by itself. Accepted because aquatic's files
-    have it.`,
+    `Has no effect: the runtime's event loop wakes up by itself. Accepted for compatibility with
+    aquatic's files.`,
   ),
   websocket_max_message_size: bytes(
     65536,
     { min: 4096, max: MESSAGE_BYTES_MAX },
-    `Close a connection that sends a longer message than this (bytes). An announce with ten offers of
-    a browser has 20,000 to 40,000.`,
+    `Close a connection that sends a message longer than this (bytes). A browser's announce with ten
+    offers has 20,000 to 40,000.`,
   ),
   websocket_max_frame_size: bytes(
     16384,
     { min: 1, max: MESSAGE_BYTES_MAX },
-    `Has no effect: the runtime limits messages, not the frames that they come in. Accepted because
-    aquatic's files have it.`,
+    `Has no effect: the runtime limits messages, not their frames. Accepted for compatibility with
+    aquatic's files.`,
   ),
 })
 
@@ -138,46 +137,45 @@ const protocol = section('What clients are told.', {
   max_scrape_torrents: integer(
     255,
     { min: 1, max: 10000 },
-    `Answer a scrape for at most this many torrents; further ones in the same request are left out.`,
+    `Return at most this many torrents to a scrape; further ones in the request are left out.`,
   ),
   max_offers: integer(
     10,
     { min: 0, max: OFFERS_MAX },
-    `Pass on at most this many offers of an announce; further ones are left out.
+    `Pass on at most this many offers of an announce; further ones are dropped.
 
     Each goes to another peer, so this is how many peers a client can find with one announce. With 0
-    clients are counted, but do not find each other.`,
+    clients are counted but cannot find each other.`,
   ),
   peer_announce_interval: seconds(
     120,
     { min: 1, max: DAY_SEC },
     `Ask clients to announce again after this long (seconds).
 
-    Clients learn of new peers by their own announces and by those of others.`,
+    Clients learn of new peers through their own announces and those of others.`,
   ),
   interval_jitter: intervalJitter(5),
   count_downloads: boolean(
     true,
     `Count completed downloads of each torrent and report them in scrapes.
 
-    A download counts when a peer that the tracker knows as a leecher reports its completion. The
-    count lasts as long as the torrent has peers, and with [persistence] path over a restart. With
-    false, scrapes report 0.`,
+    A download counts when a peer known as a leecher reports completion. The count lasts as long as
+    the torrent has peers, and with [persistence] path over a restart. With false, scrapes report 0.`,
   ),
 })
 
 const handlers = section(
-  'The loop of a request worker, of which this tracker has none: nothing here has an effect.',
+  'The loop of a request worker. This tracker has none, so nothing here has an effect.',
   {
     max_requests_per_iter: integer(
       10000,
       { min: 1, max: 1000000 },
-      `Has no effect. Accepted because aquatic's files have it.`,
+      `Has no effect. Accepted for compatibility with aquatic's files.`,
     ),
     channel_recv_timeout_microseconds: integer(
       200,
       { min: 0, max: 1000000 },
-      `Has no effect. Accepted because aquatic's files have it.`,
+      `Has no effect. Accepted for compatibility with aquatic's files.`,
     ),
   },
 )
@@ -186,75 +184,76 @@ const cleaning = section('When peers, offers and connections are forgotten.', {
   interval: seconds(
     30,
     { min: 1, max: CLEANING_INTERVAL_SEC_MAX },
-    `Look for peers to forget this often (seconds), and for torrents without peers. Peers whose
+    `Look for peers to forget, and for torrents without peers, this often (seconds). Peers whose
     connection ends are forgotten at once.`,
   ),
   max_peer_age: seconds(
     180,
     { min: 1, max: PEER_AGE_SEC_MAX },
     `Forget a peer that has not announced for this long (seconds), unless its connection has shown
-    life in that time: by a message, a ping, or an answer to one.
+    life in that time by a message, a ping, or an answer to one.
 
-    Some clients announce once and then only ping, so peers stay as long as their connection lives; a
-    client that goes from a torrent says so. What this forgets are peers of connections that have
-    fallen silent and are not closed yet, which takes up to three times ping_interval_seconds. The
-    limit is that of the peer table, which counts an age in 15 bits.`,
+    Some clients announce once and then only ping, so peers stay as long as their connection lives;
+    a client that leaves a torrent says so. What remains are peers of connections that have fallen
+    silent and are not closed yet, which takes up to three times ping_interval_seconds. The maximum
+    comes from the peer table, which stores ages in 15 bits.`,
   ),
   max_offer_age: seconds(
     120,
     { min: 1, max: DAY_SEC },
-    `Accept an answer to an offer for this long (seconds) after it was passed on, and up to twice as
-    long at most.`,
+    `Accept an answer to an offer for this long (seconds) after the offer was passed on, or up to
+    twice as long.`,
   ),
   max_connection_age: seconds(
     180,
     { min: 1, max: CONNECTION_AGE_SEC_MAX },
     `Close a connection that has been silent for this long (seconds).
 
-    For one with peers in torrents, messages, pings and answers to pings are no silence: it lasts as
-    long as it lives. For one without, only messages count: it is of use to nobody.
+    With peers in torrents, messages, pings and answers to pings all count, so it lasts as long as
+    it lives. Without, only messages count, since such a connection is of no use to anyone.
 
-    Keep it well above ping_interval_seconds. Connections that answer no pings end before, unless that
-    is more than half of this.`,
+    Keep it well above ping_interval_seconds. Connections that answer no pings end earlier, unless
+    that is more than half of this.`,
   ),
   ping_interval_seconds: seconds(
     30,
     { min: 1, max: CONNECTION_AGE_SEC_MAX },
-    `Ping each connection this often (seconds). When a ping has not been answered by the time of the
-    next, other connections may take over the peers of this one: it is likely to be the former
-    connection of the same client. After a second one it is closed.`,
+    `Ping each connection this often (seconds). If a ping is unanswered when the next is due, other
+    connections may take over this one's peers, since it is probably an earlier connection of the
+    same client. After a second unanswered ping it is closed.`,
   ),
 })
 
 const limits = section(
-  `Upper bounds on what clients can make the tracker do and remember. Address space for torrents and
-  peers is reserved at the start; memory is spent only as they arrive.`,
+  `Upper bounds on what clients can make the tracker do and store. Address space for torrents and
+  peers is reserved at startup; memory is used only as they arrive.`,
   {
     max_torrents: integer(
       2000000,
       { min: 1, max: TORRENTS_MAX },
-      `Remember at most this many torrents. Beyond it, announces for new torrents get an error, and a
-      log line says so at most once a minute; torrents that are known go on.`,
+      `Store at most this many torrents. Beyond it, announces of new torrents get an error, and the
+      log says so at most once a minute; known torrents are served.`,
     ),
     max_peers: integer(
       10000000,
       { min: 1, max: PEERS_MAX },
-      `Remember at most this many peers in all torrents together. Beyond it, announces of new peers
-      get an error, and a log line says so at most once a minute; peers that are known go on.`,
+      `Store at most this many peers in all torrents together. Beyond it, announces of new peers get
+      an error, and the log says so at most once a minute; known peers are served.`,
     ),
     max_connections: integer(
       100000,
       { min: 1, max: CONNECTIONS_MAX },
-      `Have at most this many connections. Further handshakes are answered with status 503.
+      `Accept at most this many connections. Further handshakes are refused with status 503.
 
-      The system's limit on open files (ulimit -n) must allow for them; if it does not, as many as it
-      allows take effect, and the start says so. A connection without torrents takes about 4 KB, with TLS about 7.`,
+      The system's limit on open files (ulimit -n) must allow for them; otherwise as many as it
+      allows take effect, and startup says so. A connection without torrents takes about 4 KB, with
+      TLS about 7.`,
     ),
     max_connections_per_ip: integer(
       1000,
       { min: 0, max: CONNECTIONS_MAX },
-      `Have at most this many connections from one IPv4 address, or from one /64 network of IPv6.
-      0 = no limit. Further handshakes are answered with status 503.
+      `Accept at most this many connections from one IPv4 address or IPv6 /64. 0 = no limit. Further
+      handshakes are refused with status 503.
 
       Many people may share an address. Behind a reverse proxy all do, unless [network]
       trusted_proxies names it.`,
@@ -268,69 +267,69 @@ const limits = section(
     max_peer_ids_per_torrent: integer(
       4,
       { min: 1, max: 1000000 },
-      `Accept at most this many peer ids in one torrent from one connection; announces of further ones get
-      an error.
+      `Accept at most this many peer ids in one torrent from one connection; announces with further
+      ones get an error.
 
-      Clients in one page or program share a connection, and two of them may be in the same torrent. With
-      500 peer ids one connection would be nearly the whole of a small torrent, and get all offers.`,
+      Clients in one page or program share a connection, and two of them may be in the same torrent.
+      With 500 peer ids one connection would be most of a small torrent and get all offers.`,
     ),
     max_backlog_bytes: bytes(
       1048576,
       { min: 65536, max: 1073741824 },
-      `Keep at most this much (bytes) for a client that does not read, and then close its connection.
+      `Keep at most this much (bytes) for a client that does not read, then close its connection.
 
-      This is for the answers to its own messages. From the first message that it does not take, it gets
-      no further offers; answers of other clients may take a quarter as much beside this, and are dropped
-      beyond, so nobody can have somebody else's connection closed.`,
+      This bounds responses to its own messages. From the first message it does not take, it gets no
+      further offers. Answers of other clients may take a quarter as much on top and are then
+      dropped, so that nobody can get another's connection closed.`,
     ),
     max_total_backlog_bytes: bytes(
       268435456,
       { min: 1048576, max: 1099511627776 },
-      `Keep at most this much (bytes) for all clients together that do not read. Beyond it, connections
-      are closed for which more waits than for the others on average.
+      `Keep at most this much (bytes) for all clients together that do not read. Beyond it,
+      connections with an above-average backlog are closed.
 
-      Each socket worker has its share. The default is 250 clients at the limit above; one that reads
-      has hardly ever more than some kilobytes waiting.`,
+      Each socket worker has its share. The default is 250 clients at the limit above; one that
+      reads hardly ever has more than some kilobytes waiting.`,
     ),
   },
 )
 
 const sourceLimits = section(
-  `What one source may ask for, so that no single one can use the tracker up. Connections from this machine
+  `What one source may ask for, so that none can exhaust the tracker. Connections from this machine
   (127.0.0.0/8, ::1) are never limited: they come through a proxy.`,
   {
     connection_requests_per_second: integer(
       5,
       { min: 0, max: REQUEST_RATE_MAX },
-      `Answer at most this many requests per second on one connection, and one more for every ten torrents
-      that it is in. 0 = no limit. What a minute allows may come at once after a pause.
+      `Answer at most this many requests per second on one connection, plus one for every ten
+      torrents it is in. 0 = no limit. After a pause, a minute's worth may come at once.
 
-      Refused requests are answered with the reason, at most five in ten seconds; who goes on to send as many
-      again as it may is closed. Answers to offers do not count. A client announces each torrent every
-      [protocol] peer_announce_interval, so that ten torrents need 0.1 per second; with 10,000 torrents
-      all can be announced at once when it starts.`,
+      Refused requests get the reason, at most five times in ten seconds; a client that then sends
+      as many again as it may is disconnected. Answers to offers do not count. A client announces
+      each torrent every [protocol] peer_announce_interval, so ten torrents need 0.1 per second; a
+      client with 10,000 torrents can announce all of them at once when it starts.`,
     ),
     requests_per_second: integer(
       500,
       { min: 0, max: REQUEST_RATE_MAX },
-      `Answer at most this many requests per second from one IPv4 address, or from one /64 network of IPv6,
-      on all of its connections together. 0 = no limit. What a minute allows may come at once after a
-      pause. An IPv6 /48 may send four times as many.
+      `Answer at most this many requests per second from one IPv4 address or IPv6 /64, over all of
+      its connections. 0 = no limit. After a pause, a minute's worth may come at once. An IPv6 /48
+      may send four times as many.
 
-      1,000 clients behind one address with 20 torrents each send 170 per second, a client with 50,000
-      torrents 420. Behind a reverse proxy all clients count as one, unless [network] trusted_proxies
-      names it.`,
+      1,000 clients behind one address with 20 torrents each send 170 per second, a client with
+      50,000 torrents 420. Behind a reverse proxy all clients count as one, unless [network]
+      trusted_proxies names it.`,
     ),
     new_torrents_per_second: integer(
       200,
       { min: 0, max: REQUEST_RATE_MAX },
-      `Let one address (IPv6: one /64) bring at most this many torrents per second that the tracker does
-      not know. 0 = no limit. What a minute allows may come at once after a pause. An IPv6 /48 may bring four
-      times as many.
+      `Let one address (IPv6: one /64) bring at most this many torrents per second that the tracker
+      does not know. 0 = no limit. After a pause, a minute's worth may come at once. An IPv6 /48 may
+      bring four times as many.
 
-      Beyond, such announces get an error. Torrents that somebody is in are not affected. A client may be
-      in 10,000 torrents on one connection ([limits] max_torrents_per_connection), and brings all of them
-      at once when it is the first after a restart of the tracker.`,
+      Beyond that, such announces get an error. Torrents that have peers are not affected. A client
+      may be in 10,000 torrents on one connection ([limits] max_torrents_per_connection), and brings
+      all of them at once if it is the first after a restart of the tracker.`,
     ),
   },
 )
@@ -339,11 +338,11 @@ export const wsSchema = {
   socket_workers: integer(
     1,
     { min: 0, max: WORKERS_MAX },
-    `Threads that serve connections. 0 = as many as the machine has processors.
+    `Threads that serve connections. 0 = one per processor.
 
-    Each listens on the same port, and the system spreads connections over them. Clients cannot tell:
-    all workers share the swarms, and pass offers and answers on to each other. One worker fills one
-    processor core; leave a core to the rest of the machine.`,
+    Each listens on the same port, and the system spreads connections over them. Clients cannot
+    tell: all workers share the swarms and pass offers and answers on to each other. One worker can
+    fill one core; leave a core to the rest of the machine.`,
   ),
   log_level: logLevel,
   log_format: logFormat,
