@@ -16,3 +16,5 @@ export const TORRENTS_RATIONED = 5
 export const PEERS_RATIONED = 6
 /** The address has as many peers in this torrent as it may. Counts and choice are filled, the peer is not kept. */
 export const CROWDED = 7
+/** Not the swarms', but the access list's, which is asked before them. */
+export const NOT_ALLOWED = 8

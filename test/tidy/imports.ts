@@ -18,6 +18,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/persistence',
     'src/tls',
     'src/source-limits',
+    'src/requests',
   ],
   ['src/memory', 'src/channel', 'src/os'],
   ['src/config', 'src/log', 'src/plot'],

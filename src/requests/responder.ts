@@ -1,0 +1,103 @@
+// Carries out announces and scrapes on the swarms of IPv4 and IPv6, for any protocol: access list, the table's
+// lock, the sample of clients, the interval to tell. A protocol's respond.ts extends it with what writes its
+// answers. One per worker that owns, or locks, the tables.
+import type { ClientSample } from '../census/sample.ts'
+import { jittered } from '../config/announce-interval.ts'
+import type { Announce } from '../swarm/announce.ts'
+import { ANNOUNCED, CROWDED, NOT_ALLOWED } from '../swarm/status.ts'
+import type { Swarms } from '../swarm/swarm.ts'
+import type { Table } from '../swarm/table/table.ts'
+import { hashInfoHash, INFO_HASH_WORDS } from '../swarm/table/torrents.ts'
+
+/** A protocol's reused request, as far as the swarms are concerned. */
+export interface AnnounceRequest {
+  /** Where clients are counted, the first two words of the peer id stand behind the info hash. */
+  readonly announce: Announce
+}
+
+export abstract class SwarmResponder<R extends AnnounceRequest> {
+  readonly counts: Int32Array
+  /** Notes who announces; null when clients are not counted. */
+  clients: ClientSample | null = null
+  protected readonly swarms: Swarms
+  private interval = 0
+  /** Percent. */
+  private jitter = 0
+  private now = 0
+
+  constructor(swarms: Swarms, counts: Int32Array) {
+    this.swarms = swarms
+    this.counts = counts
+  }
+
+  /** In seconds; also while it is at work. */
+  setInterval(announceInterval: number, jitterPercent = 0): void {
+    this.interval = announceInterval
+    this.jitter = jitterPercent
+  }
+
+  /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
+  setTime(now: number): void {
+    this.now = now
+    this.swarms.admission.gate?.setTime(now)
+    this.clients?.setTime(now)
+  }
+
+  // HOT: no allocation below this line.
+
+  /**
+   * Writes the answer to an announce that is ANNOUNCED or CROWDED, from the counts and the choice of `swarms`.
+   * Under the lock: the chosen peers are read where they live.
+   */
+  protected abstract announced(request: R, status: number, table: Table): number
+
+  /** Writes why an announce is refused (refusals.ts). */
+  protected abstract refused(request: R, status: number): number
+
+  /** Carries an announce out; returns what the writer of the answer does. */
+  announce(request: R): number {
+    const { announce } = request
+    const { source, infoHash, hash, peer } = announce
+    const swarms = this.swarms
+    if (swarms.access.forbids(source, infoHash, hash)) return this.refused(request, NOT_ALLOWED)
+    const table = swarms.tableOf(peer.ipv4, hash)
+    announce.now = this.now
+    let status = ANNOUNCED
+    let end = 0
+    table.lock()
+    if (announce.stopped) swarms.leave(table, announce)
+    else status = swarms.announce(table, announce)
+    if (status === ANNOUNCED || status === CROWDED) end = this.announced(request, status, table)
+    table.unlock()
+    if (status === CROWDED) return end
+    if (status !== ANNOUNCED) return this.refused(request, status)
+    const clients = this.clients
+    if (clients !== null) {
+      const peerId = infoHash + INFO_HASH_WORDS
+      if (announce.stopped) clients.forget(hash, peer)
+      else clients.note(hash, peer, source[peerId], source[peerId + 1])
+    }
+    return end
+  }
+
+  /** Fills the counts of `swarms` for a torrent of a scrape; with zeros for one that is not served. */
+  protected count(ipv4: boolean, words: Int32Array, infoHash: number): void {
+    const swarms = this.swarms
+    const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)
+    if (swarms.access.forbids(words, infoHash, hash)) {
+      swarms.seeders = 0
+      swarms.leechers = 0
+      swarms.completed = 0
+      return
+    }
+    const table = swarms.tableOf(ipv4, hash)
+    table.lock()
+    swarms.scrape(table, words, infoHash, hash)
+    table.unlock()
+  }
+
+  /** The interval for one client, in seconds. */
+  protected toldInterval(): number {
+    return jittered(this.interval, this.jitter, this.swarms.choice.random())
+  }
+}
