@@ -54,7 +54,8 @@ const settings = {
   answerInvalidId: false,
 }
 const counts = new Int32Array(COUNTER_WORDS)
-const responder = new Responder(swarms, settings.announceInterval, counts)
+const responder = new Responder(swarms, counts)
+responder.setInterval(settings.announceInterval, 0)
 /** With `--limits`, what a source may ask for is limited as by default. */
 const rates = {
   connects: 2000,

@@ -20,7 +20,7 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
   /** Notes who announces; null when clients are not counted. */
   clients: ClientSample | null = null
   protected readonly swarms: Swarms
-  private interval = 0
+  protected interval = 0
   /** Percent. */
   private jitter = 0
   private now = 0
@@ -31,7 +31,7 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
   }
 
   /** In seconds; also while it is at work. */
-  setInterval(announceInterval: number, jitterPercent = 0): void {
+  setInterval(announceInterval: number, jitterPercent: number): void {
     this.interval = announceInterval
     this.jitter = jitterPercent
   }

@@ -99,7 +99,8 @@ export class UdpHarness {
       requestWorkers === 0
         ? null
         : new PipelineStages(swarm, requestWorkers, interval, counts, 1, clients)
-    const responder = new Responder(swarm.swarms, interval, counts)
+    const responder = new Responder(swarm.swarms, counts)
+    responder.setInterval(interval, 0)
     responder.clients = clients
     const requests = this.stages?.forwarder ?? responder
     const sources = options.rates === undefined ? null : sourceLimits(options.rates, counts)

@@ -115,8 +115,7 @@ export class LoneWorkers {
       maxRequests: 100,
       waitMicroseconds: 200,
       alone: false,
-      announceInterval: 900,
-      intervalJitter: 0,
+      requests: { announceInterval: 900, intervalJitter: 0 },
       countersSlot: slot,
     }
     return start(data)

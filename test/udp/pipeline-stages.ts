@@ -54,10 +54,11 @@ export class PipelineStages {
     const links = createLinks(1, requestWorkers)
     const { requests, responses, requestSleepWords, event } = links.socketWorkers[0]
     libc.close(event)
-    this.responders = links.requestWorkers.map(
-      () => new Responder(swarm.swarms, announceInterval, counts),
-    )
-    for (const responder of this.responders) responder.clients = clients
+    this.responders = links.requestWorkers.map(() => new Responder(swarm.swarms, counts))
+    for (const responder of this.responders) {
+      responder.setInterval(announceInterval, 0)
+      responder.clients = clients
+    }
     this.servers = links.requestWorkers.map(
       (ends, i) => new RequestServer(ends, this.responders[i]),
     )

@@ -1,18 +1,10 @@
-// Carries out valid announces and scrapes on the swarms and writes their answers, under the tables' locks.
-// Called by handle.ts;
-// what writes an answer returns where it ends.
-import type { ClientSample } from '../../census/sample.ts'
-import { jittered } from '../../config/announce-interval.ts'
+// Writes the answers to valid announces and scrapes, which are carried out on the swarms
+// (requests/responder.ts), and why others are refused. Called by handle.ts; what writes an answer returns where
+// it ends.
+import { byStatus, countersByStatus } from '../../requests/refusals.ts'
+import { SwarmResponder } from '../../requests/responder.ts'
 import { STRIDE_IPV4, STRIDE_IPV6 } from '../../swarm/layout.ts'
-import {
-  ANNOUNCED,
-  CROWDED,
-  GATED,
-  PEERS_RATIONED,
-  TORRENTS_FULL,
-  TORRENTS_RATIONED,
-} from '../../swarm/status.ts'
-import type { Swarms } from '../../swarm/swarm.ts'
+import { CROWDED } from '../../swarm/status.ts'
 import type { Table } from '../../swarm/table/table.ts'
 import { hashInfoHash } from '../../swarm/table/torrents.ts'
 import { INFO_HASH_WORDS } from '../wire/layout.ts'
@@ -34,84 +26,34 @@ import {
   writeScrapeHead,
 } from '../wire/serialize.ts'
 import {
-  REJECTED_NEW_TORRENT_RATE,
-  REJECTED_NOT_ALLOWED,
-  REJECTED_PEER_RATION,
-  REJECTED_PEERS_FULL,
+  FAMILY_COUNTERS,
   REJECTED_PEERS_PER_ADDRESS,
-  REJECTED_TORRENT_RATION,
-  REJECTED_TORRENTS_FULL,
   RESPONSES_ANNOUNCE,
   RESPONSES_FAILURE,
   RESPONSES_SCRAPE,
 } from './counters.ts'
 
-const NOT_ALLOWED = failureText('Info hash not allowed')
-const NEW_TORRENTS = failureText('Too many new torrents from this address: try again later')
-const TORRENTS_ARE_RATIONED = failureText('Tracker is nearly full: no more new torrents for now')
-const PEERS_ARE_RATIONED = failureText('Tracker is nearly full: no more new peers for now')
-const TORRENTS_ARE_FULL = failureText('Tracker is full: no new torrents')
-const PEERS_ARE_FULL = failureText('Tracker is full: no new peers')
+const FAILURES = byStatus(({ text }) => failureText(text))
+const REASONS = countersByStatus(FAMILY_COUNTERS)
 
 const MINUTE_SEC = 60
 
-export class Responder {
-  readonly counts: Int32Array
-  /** Notes who announces; null when clients are not counted. */
-  clients: ClientSample | null = null
-  private readonly swarms: Swarms
-  private interval = 0
+export class Responder extends SwarmResponder<HttpRequest> {
   private minInterval = 0
-  /** Percent. */
-  private jitter = 0
-  private now = 0
-
-  constructor(swarms: Swarms, counts: Int32Array) {
-    this.swarms = swarms
-    this.counts = counts
-  }
 
   /** In seconds; also while it is at work. */
   setIntervals(interval: number, minInterval: number, jitterPercent: number): void {
-    this.interval = interval
+    this.setInterval(interval, jitterPercent)
     this.minInterval = minInterval
-    this.jitter = jitterPercent
-  }
-
-  setTime(now: number): void {
-    this.now = now
-    this.swarms.admission.gate?.setTime(now)
-    this.clients?.setTime(now)
   }
 
   // HOT: no allocation below this line.
 
-  announce(request: HttpRequest): number {
+  override announce(request: HttpRequest): number {
     const { announce } = request
-    const { source, peer } = announce
-    const swarms = this.swarms
     announce.infoHash = 0
-    const hash = hashInfoHash(swarms.ipv4[0], source, 0)
-    announce.hash = hash
-    if (swarms.access.forbids(source, 0, hash)) {
-      return this.refuse(request, REJECTED_NOT_ALLOWED, NOT_ALLOWED)
-    }
-    const table = swarms.tableOf(peer.ipv4, hash)
-    announce.now = this.now
-    let status = ANNOUNCED
-    let end = 0
-    table.lock()
-    if (announce.stopped) swarms.leave(table, announce)
-    else status = swarms.announce(table, announce)
-    if (status === ANNOUNCED || status === CROWDED) end = this.announced(request, status, table)
-    table.unlock()
-    if (status === CROWDED) return end
-    if (status !== ANNOUNCED) return this.full(request, status)
-    const clients = this.clients
-    if (clients === null) return end
-    if (announce.stopped) clients.forget(hash, peer)
-    else clients.note(hash, peer, source[INFO_HASH_WORDS], source[INFO_HASH_WORDS + 1])
-    return end
+    announce.hash = hashInfoHash(this.swarms.ipv4[0], announce.source, 0)
+    return super.announce(request)
   }
 
   scrape(request: HttpRequest): number {
@@ -121,16 +63,8 @@ export class Responder {
     let at = writeScrapeHead(out, beginAnswer(request))
     for (let i = 0; i < count; i++) {
       const infoHash = order[i] * INFO_HASH_WORDS
-      const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)
       at = writeScrapeHash(out, at, words, infoHash)
-      if (swarms.access.forbids(words, infoHash, hash)) {
-        at = writeScrapeCounts(out, at, 0, 0, 0)
-        continue
-      }
-      const table = swarms.tableOf(request.source.ipv4, hash)
-      table.lock()
-      swarms.scrape(table, words, infoHash, hash)
-      table.unlock()
+      this.count(request.source.ipv4, words, infoHash)
       at = writeScrapeCounts(out, at, swarms.seeders, swarms.completed, swarms.leechers)
     }
     this.counts[request.family + RESPONSES_SCRAPE]++
@@ -155,14 +89,13 @@ export class Responder {
     return writeFailure(request, text, this.interval, minutes)
   }
 
-  /** Under the lock: the chosen peers are read where they live. */
-  private announced(request: HttpRequest, status: number, table: Table): number {
+  protected override announced(request: HttpRequest, status: number, table: Table): number {
     const { out, family } = request
     if (status === CROWDED) this.counts[family + REJECTED_PEERS_PER_ADDRESS]++
     this.counts[family + RESPONSES_ANNOUNCE]++
     const { seeders, leechers, completed, choice } = this.swarms
     const { runs, runCount } = choice
-    const interval = jittered(this.interval, this.jitter, choice.random())
+    const interval = this.toldInterval()
     const minInterval = this.minInterval < interval ? this.minInterval : interval
     let at = writeCounts(request, beginAnswer(request), seeders, leechers, completed)
     at = writeIntervals(out, at, interval, minInterval)
@@ -176,18 +109,7 @@ export class Responder {
     return endAnswer(request, at)
   }
 
-  private full(request: HttpRequest, status: number): number {
-    switch (status) {
-      case GATED:
-        return this.refuse(request, REJECTED_NEW_TORRENT_RATE, NEW_TORRENTS)
-      case TORRENTS_RATIONED:
-        return this.refuse(request, REJECTED_TORRENT_RATION, TORRENTS_ARE_RATIONED)
-      case PEERS_RATIONED:
-        return this.refuse(request, REJECTED_PEER_RATION, PEERS_ARE_RATIONED)
-      case TORRENTS_FULL:
-        return this.refuse(request, REJECTED_TORRENTS_FULL, TORRENTS_ARE_FULL)
-      default:
-        return this.refuse(request, REJECTED_PEERS_FULL, PEERS_ARE_FULL)
-    }
+  protected override refused(request: HttpRequest, status: number): number {
+    return this.refuse(request, REASONS[status], FAILURES[status])
   }
 }

@@ -12,7 +12,6 @@ import { counterSlots } from '../../metrics/counters.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender, type UpdateSource } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
-import { sourceRates } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import type {
   Protocol,
@@ -177,51 +176,46 @@ class UdpProtocol implements Protocol<UdpConfig> {
   }
 
   private socketWorker(index: number): OwnStart<SocketWorkerData> {
-    const { protocol, network } = this.config
     return {
+      ...this.common(),
       role: 'socket',
       index,
       workers: this.counts.socket,
       links: this.counts.request === 0 ? null : this.links.socketWorkers[index],
       sockets: this.listening.sockets[index],
-      batchPackets: Math.min(network.poll_event_capacity, MAX_BATCH_PACKETS),
-      swarms: this.process.swarms,
-      countDownloads: protocol.count_downloads,
-      ...workerSettings(this.config),
+      batchPackets: Math.min(this.config.network.poll_event_capacity, MAX_BATCH_PACKETS),
       secret: this.process.secret,
-      limits: this.process.sourceLimits,
-      bans: this.process.newBanWriter(),
-      clients: this.process.clientSample,
-      accessList: this.process.accessList(),
-      updates: this.updateSource(),
-      counters: this.counters,
     }
   }
 
   private requestWorker(index: number): OwnStart<RequestWorkerData> {
-    const { handlers, protocol, cleaning, source_limits } = this.config
+    const { handlers } = this.config
     return {
+      ...this.common(),
       role: 'request',
       index,
       workers: this.counts.request,
       links: this.links.requestWorkers[index],
-      limits: this.process.sourceLimits,
-      rates: sourceRates(source_limits),
-      bans: this.process.newBanWriter(),
-      clients: this.process.clientSample,
       maxRequests: handlers.max_requests_per_iter,
       waitMicroseconds: handlers.channel_recv_timeout_microseconds,
-      swarms: this.process.swarms,
       alone: !this.process.walksThroughSwarms && !this.place.sharesSwarms,
-      countDownloads: protocol.count_downloads,
-      announceInterval: protocol.peer_announce_interval,
-      intervalJitter: protocol.interval_jitter,
-      cleaningInterval: cleaning.interval,
-      maxPeerAge: cleaning.max_peer_age,
-      accessList: this.process.accessList(),
+      countersSlot: this.counts.socket + index,
+    }
+  }
+
+  /** What a worker of either kind starts with. */
+  private common() {
+    const { process } = this
+    return {
+      swarms: process.swarms,
+      countDownloads: this.config.protocol.count_downloads,
+      ...workerSettings(this.config),
+      limits: process.sourceLimits,
+      bans: process.newBanWriter(),
+      clients: process.clientSample,
+      accessList: process.accessList(),
       updates: this.updateSource(),
       counters: this.counters,
-      countersSlot: this.counts.socket + index,
     }
   }
 }

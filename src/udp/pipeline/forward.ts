@@ -8,6 +8,7 @@ import { PEER_ID_WORDS } from '../../census/sample.ts'
 import type { RingWriter } from '../../channel/ring.ts'
 import type { Waker } from '../../channel/waker.ts'
 import { hashWords } from '../../memory/half-sip-hash.ts'
+import { ownerOf } from '../../requests/owners.ts'
 import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
 import { SCRAPE_MAX_IPV4 } from '../wire/layout.ts'
 import type { Request } from '../wire/request.ts'
@@ -15,7 +16,6 @@ import { DROPPED_REQUESTS, REQUEST_WAKES } from '../worker/counters.ts'
 import type { HashKeys } from '../worker/handle.ts'
 import type { Requests } from '../worker/respond.ts'
 import type { ScrapeJoiner } from './join.ts'
-import { ownerOf } from './owners.ts'
 import {
   ANNOUNCE_RECORD_WORDS_MAX,
   announceHead,

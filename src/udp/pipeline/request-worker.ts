@@ -7,24 +7,23 @@
 // A turn takes up to [handlers] max_requests_per_iter requests. The answers to a socket worker are shown
 // to it as soon as its ring is through. Without requests the worker sleeps, from channel_recv_timeout
 // on, twice as long each time: a request wakes it at once, the time is only for its other duties.
-import type { AccessListData } from '../../access-list/list.ts'
-import { ClientSample, type ClientSampleData } from '../../census/sample.ts'
 import { Inbox } from '../../channel/inbox.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
 import type { UpdateSource } from '../../process/updates.ts'
 import { WorkerUpdates } from '../../process/worker-updates.ts'
 import { mustStop, provokeFault, sayReady, type WorkerStart } from '../../process/workers.ts'
-import { BanWriter, type BanWriterData } from '../../source-limits/ban-writer.ts'
-import type { SourceCounterData } from '../../source-limits/source-counters.ts'
-import { SourceLimits, type SourceRates } from '../../source-limits/source-limits.ts'
-import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
-import { Cleaner } from '../../swarm/walks/cleaner.ts'
+import {
+  openSourceLimits,
+  openSwarms,
+  type SwarmWorkerData,
+  serveFrom,
+} from '../../requests/swarm-worker.ts'
+import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { BANS, COUNTER_WORDS } from '../worker/counters.ts'
 import { Reporter } from '../worker/reporter.ts'
 import { Responder } from '../worker/respond.ts'
-import { type UdpUpdate, updateSwarms } from '../worker/worker-updates.ts'
+import type { UdpUpdate } from '../worker/worker-updates.ts'
 import type { RequestLinks } from './links.ts'
-import { tablesOwnedBy } from './owners.ts'
 import { RequestServer } from './serve-requests.ts'
 
 /** The longest sleep at a time, so that stop and time are noticed, */
@@ -32,26 +31,14 @@ const SLEEP_MILLISECONDS_MAX = 200
 /** and between two slices of a cleaning. */
 const CLEANING_PAUSE_MILLISECONDS = 1
 
-export interface RequestWorkerData extends WorkerStart {
+export interface RequestWorkerData extends WorkerStart, SwarmWorkerData {
   readonly role: 'request'
-  readonly workers: number
+  readonly index: number
   readonly links: RequestLinks
   readonly maxRequests: number
   readonly waitMicroseconds: number
-  readonly swarms: SwarmBuffers
   /** Nobody else walks through the tables of this worker. */
   readonly alone: boolean
-  readonly countDownloads: boolean
-  readonly limits: SourceCounterData
-  readonly rates: SourceRates
-  readonly bans: BanWriterData
-  /** Null when clients are not counted. */
-  readonly clients: ClientSampleData | null
-  readonly announceInterval: number
-  readonly intervalJitter: number
-  readonly cleaningInterval: number
-  readonly maxPeerAge: number
-  readonly accessList: AccessListData
   readonly updates: UpdateSource
   readonly counters: SharedArrayBuffer
   /** Its slot among all workers' counters. */
@@ -60,27 +47,14 @@ export interface RequestWorkerData extends WorkerStart {
 
 export function runRequestWorker(data: RequestWorkerData): void {
   readClock()
-  const swarms = attachSwarms(data.swarms, data.countDownloads, null, data.alone)
-  swarms.access.replace(data.accessList)
-  const cleaner = new Cleaner(
-    swarms,
-    tablesOwnedBy(swarms, data.index, data.workers),
-    data.cleaningInterval,
-    data.maxPeerAge,
-    false,
-    clockSeconds(),
-  )
   const counts = new Int32Array(COUNTER_WORDS)
-  const bans = { counts, place: BANS, writer: new BanWriter(data.bans) }
-  const limits = new SourceLimits(data.limits, data.rates, bans)
-  swarms.admission.gate = limits
-  const responder = new Responder(swarms, data.announceInterval, counts)
-  responder.setInterval(data.announceInterval, data.intervalJitter)
-  if (data.clients !== null) responder.clients = new ClientSample(data.clients)
+  const limits = openSourceLimits(data, counts, BANS)
+  const open = openSwarms(data, limits, { owned: true, alone: data.alone })
+  const responder = new Responder(open.swarms, counts)
   const updates = new WorkerUpdates<UdpUpdate>(data.updates)
-  updateSwarms(updates, swarms, cleaner, responder)
+  serveFrom(open, responder, data, updates)
   updates.on('settings', ({ rates }) => limits.setRates(rates))
-  const worker = new RequestWorker(data, responder, cleaner, updates)
+  const worker = new RequestWorker(data, responder, open.cleaner, updates)
   sayReady()
   worker.run()
 }

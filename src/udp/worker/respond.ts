@@ -4,7 +4,6 @@
 import { byStatus, countersByStatus } from '../../requests/refusals.ts'
 import { SwarmResponder } from '../../requests/responder.ts'
 import { CROWDED } from '../../swarm/status.ts'
-import type { Swarms } from '../../swarm/swarm.ts'
 import type { Table } from '../../swarm/table/table.ts'
 import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
 import { ERROR_BYTES_MAX } from '../wire/layout.ts'
@@ -44,11 +43,6 @@ const ERRORS = byStatus(({ text }) => errorText(text))
 const REASONS = countersByStatus(FAMILY_COUNTERS)
 
 export class Responder extends SwarmResponder<Request> implements Requests {
-  constructor(swarms: Swarms, announceInterval: number, counts: Int32Array) {
-    super(swarms, counts)
-    this.setInterval(announceInterval)
-  }
-
   // HOT: no allocation below this line.
 
   scrape(request: Request): number {

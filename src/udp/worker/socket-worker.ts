@@ -4,8 +4,6 @@
 //
 // Packets are taken without waiting as long as there are any. Only when all sockets are empty does
 // the worker sleep, in poll (schedule.ts).
-import type { AccessListData } from '../../access-list/list.ts'
-import { ClientSample, type ClientSampleData } from '../../census/sample.ts'
 import { Inbox } from '../../channel/inbox.ts'
 import { RingReader, RingWriter } from '../../channel/ring.ts'
 import { FutexWaker } from '../../channel/waker.ts'
@@ -23,16 +21,17 @@ import {
   sayReady,
   type WorkerStart,
 } from '../../process/workers.ts'
-import { BanWriter, type BanWriterData } from '../../source-limits/ban-writer.ts'
-import type { SourceCounterData } from '../../source-limits/source-counters.ts'
-import { SourceLimits, type SourceRates } from '../../source-limits/source-limits.ts'
-import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
-import { Cleaner } from '../../swarm/walks/cleaner.ts'
+import {
+  openSourceLimits,
+  openSwarms,
+  type SwarmWorkerData,
+  serveFrom,
+} from '../../requests/swarm-worker.ts'
+import type { SourceLimits } from '../../source-limits/source-limits.ts'
 import { Deliverer } from '../pipeline/deliver.ts'
 import { Forwarder } from '../pipeline/forward.ts'
 import { ScrapeJoiner } from '../pipeline/join.ts'
 import type { SocketLinks } from '../pipeline/links.ts'
-import { tablesOwnedBy } from '../pipeline/owners.ts'
 import { REQUEST_RECORD_WORDS_MAX } from '../pipeline/record.ts'
 import { ConnectionIds } from '../wire/connection-id.ts'
 import { ANSWER_BYTES_MAX_IPV4, MAX_BATCH_PACKETS, RECEIVE_SLOT_BYTES } from '../wire/layout.ts'
@@ -50,7 +49,7 @@ import { serveBatch } from './receive.ts'
 import { Reporter } from './reporter.ts'
 import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
-import { type UdpUpdate, updateSwarms } from './worker-updates.ts'
+import type { UdpUpdate } from './worker-updates.ts'
 
 /** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
 const TIME_MAX = 0x7fffffff
@@ -58,26 +57,16 @@ const TIME_MAX = 0x7fffffff
 /** Batches that a worker still serves when it is to stop: some milliseconds. */
 const LAST_TURNS_MAX = 16
 
-export interface SocketWorkerData extends WorkerStart {
+export interface SocketWorkerData extends WorkerStart, SwarmWorkerData {
   readonly role: 'socket'
-  readonly workers: number
+  readonly index: number
   readonly sockets: readonly { fd: number; packetInfo: boolean }[]
   readonly batchPackets: number
-  readonly swarms: SwarmBuffers
-  readonly countDownloads: boolean
   readonly requests: RequestSettings
   readonly secret: Uint8Array
-  readonly limits: SourceCounterData
-  readonly rates: SourceRates
-  readonly bans: BanWriterData
-  /** Null when clients are not counted. */
-  readonly clients: ClientSampleData | null
   readonly maxConnectionAge: number
-  readonly cleaningInterval: number
-  readonly maxPeerAge: number
   /** To the request workers; null when there are none. */
   readonly links: SocketLinks | null
-  readonly accessList: AccessListData
   readonly updates: UpdateSource
   readonly counters: SharedArrayBuffer
 }
@@ -87,8 +76,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const memory = new PacketMemory(data.batchPackets, RECEIVE_SLOT_BYTES, ANSWER_BYTES_MAX_IPV4)
   const batches = data.sockets.map(({ fd, packetInfo }) => new PacketBatch(fd, memory, packetInfo))
   const counts = new Int32Array(COUNTER_WORDS)
-  const bans = { counts, place: BANS, writer: new BanWriter(data.bans) }
-  const limits = new SourceLimits(data.limits, data.rates, bans)
+  const limits = openSourceLimits(data, counts, BANS)
   const updates = new WorkerUpdates<UdpUpdate>(data.updates)
   const stages =
     data.links === null
@@ -120,21 +108,12 @@ function inline(
   limits: SourceLimits,
   updates: WorkerUpdates<UdpUpdate>,
 ): Stages {
-  const { index, workers, cleaningInterval, maxPeerAge } = data
-  const swarms = attachSwarms(data.swarms, data.countDownloads)
-  swarms.admission.gate = limits
-  swarms.access.replace(data.accessList)
-  const tables = tablesOwnedBy(swarms, index, workers)
-  const shared = workers > 1
-  const now = clockSeconds()
-  const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
-  const responder = new Responder(swarms, data.requests.announceInterval, counts)
-  responder.setInterval(data.requests.announceInterval, data.requests.intervalJitter)
-  if (data.clients !== null) responder.clients = new ClientSample(data.clients)
-  updateSwarms(updates, swarms, cleaner, responder)
+  const open = openSwarms(data, limits)
+  const responder = new Responder(open.swarms, counts)
+  serveFrom(open, responder, data, updates)
   return {
     requests: responder,
-    schedule: new InlineSchedule(new Poll(data.sockets.map(({ fd }) => fd)), cleaner),
+    schedule: new InlineSchedule(new Poll(data.sockets.map(({ fd }) => fd)), open.cleaner),
   }
 }
 

@@ -4,16 +4,10 @@
 // Every announce and scrape is answered, and what cannot be done is answered with the reason. An
 // answer that was passed on is not. Owns the request of the moment and the receivers of its offers.
 
+import { byStatus, countersByStatus } from '../../requests/refusals.ts'
 import { Announce } from '../../swarm/announce.ts'
 import type { ConnectionStates } from '../../swarm/connections.ts'
-import {
-  ANNOUNCED,
-  GATED,
-  HELD,
-  PEERS_RATIONED,
-  TORRENTS_FULL,
-  TORRENTS_RATIONED,
-} from '../../swarm/status.ts'
+import { ANNOUNCED, GATED, HELD, NOT_ALLOWED } from '../../swarm/status.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
 import type { Table } from '../../swarm/table/table.ts'
 import { hashInfoHash } from '../../swarm/table/torrents.ts'
@@ -44,17 +38,11 @@ import {
   REJECTED_EVENT,
   REJECTED_INFO_HASH,
   REJECTED_JSON,
-  REJECTED_NEW_TORRENT_RATE,
-  REJECTED_NOT_ALLOWED,
   REJECTED_PEER_ID,
   REJECTED_PEER_ID_HELD,
   REJECTED_PEER_IDS_PER_TORRENT,
-  REJECTED_PEER_RATION,
-  REJECTED_PEERS_FULL,
   REJECTED_REQUESTS_PER_ADDRESS,
   REJECTED_REQUESTS_PER_CONNECTION,
-  REJECTED_TORRENT_RATION,
-  REJECTED_TORRENTS_FULL,
   REJECTED_TORRENTS_PER_CONNECTION,
   REQUESTS_ANNOUNCE,
   REQUESTS_ANSWER,
@@ -62,6 +50,7 @@ import {
   RESPONSES_ANNOUNCE,
   RESPONSES_ERROR,
   RESPONSES_SCRAPE,
+  STORED_COUNTERS,
 } from './counters.ts'
 import {
   FITS,
@@ -82,6 +71,11 @@ import {
 import { Scraper } from './scrape.ts'
 import type { Sender } from './send.ts'
 import type { Signal } from './signal.ts'
+
+const REASONS = countersByStatus(STORED_COUNTERS)
+const TEXTS = byStatus(({ status, text }) => {
+  return status === GATED ? 'Too many new torrents from your address' : text
+})
 
 /** The settings that requests are answered by. */
 export interface RequestSettings extends MemberMaxima {
@@ -208,7 +202,7 @@ export class Handler {
     }
     const hash = hashInfoHash(this.swarms.websocket[0], request.ids, INFO_HASH)
     if (this.swarms.access.forbids(request.ids, INFO_HASH, hash)) {
-      this.refuse(connection, REJECTED_NOT_ALLOWED, 'Info hash not allowed')
+      this.refuseByStatus(connection, NOT_ALLOWED)
       return
     }
     const table = this.swarms.websocketTableOf(hash)
@@ -219,7 +213,7 @@ export class Handler {
       return chooseReceivers(table, swarms, states, receivers, request.offerCount)
     })
     if (status !== ANNOUNCED && status !== HELD) {
-      this.refuseNew(connection, status)
+      this.refuseByStatus(connection, status)
       return
     }
     this.respond(connection, status === HELD)
@@ -332,22 +326,8 @@ export class Handler {
     }
   }
 
-  /** What is new does not come in. */
-  private refuseNew(connection: Connection, status: number): void {
-    if (status === GATED) {
-      const reason = 'Too many new torrents from your address'
-      this.refuse(connection, REJECTED_NEW_TORRENT_RATE, reason)
-    } else if (status === TORRENTS_RATIONED) {
-      const reason = 'Tracker is nearly full: no more new torrents for now'
-      this.refuse(connection, REJECTED_TORRENT_RATION, reason)
-    } else if (status === PEERS_RATIONED) {
-      const reason = 'Tracker is nearly full: no more new peers for now'
-      this.refuse(connection, REJECTED_PEER_RATION, reason)
-    } else if (status === TORRENTS_FULL) {
-      this.refuse(connection, REJECTED_TORRENTS_FULL, 'Tracker is full: no new torrents')
-    } else {
-      this.refuse(connection, REJECTED_PEERS_FULL, 'Tracker is full: no new peers')
-    }
+  private refuseByStatus(connection: Connection, status: number): void {
+    this.refuse(connection, REASONS[status], TEXTS[status])
   }
 
   /** Answers with the reason, and with all that tells the client what it is about. */

@@ -5,7 +5,6 @@
 // The runtime's server does HTTP, WebSocket frames and TLS. It checks that texts are UTF-8, limits a
 // message's size, and closes what does not get through a handshake in time.
 
-import { fullGC } from 'bun:jsc'
 import { parentPort } from 'node:worker_threads'
 import type { Server } from 'bun'
 import type { AccessListData } from '../../access-list/list.ts'
@@ -22,6 +21,7 @@ import {
   sayReady,
   type WorkerStart,
 } from '../../process/workers.ts'
+import { takeAccessLists } from '../../requests/swarm-worker.ts'
 import type { SourceCounterData } from '../../source-limits/source-counters.ts'
 import { type ConnectionBuffers, ConnectionStates } from '../../swarm/connections.ts'
 import type { KeptCountsData } from '../../swarm/kept-counts.ts'
@@ -198,12 +198,7 @@ class SocketWorker {
     updates.on('certificates', (certificates) => this.useCertificates(certificates))
     updates.on('settings', (settings) => this.configure(settings))
     updates.on('keptCounts', (counts) => swarms.kept.replace(counts))
-    updates.on('accessList', (list, now) => {
-      swarms.access.replace(list)
-      cleaner.accessChanged(now)
-      // The list before it is garbage now, of a size that the collector does not see from its own heap.
-      fullGC()
-    })
+    takeAccessLists(updates, swarms, cleaner)
   }
 
   private configure(settings: WorkerSettings): void {

@@ -1,0 +1,109 @@
+// What a worker needs to answer from the swarms of IPv4 and IPv6, whatever its protocol: its start data, the
+// swarms with what limits their growth, the cleaning of its tables, and what changes while it runs. Used by the
+// workers of the protocols. Owns nothing.
+import { fullGC } from 'bun:jsc'
+import type { AccessListData } from '../access-list/list.ts'
+import { ClientSample, type ClientSampleData } from '../census/sample.ts'
+import { clockSeconds } from '../os/clock.ts'
+import type { UpdateHandlers } from '../process/updates.ts'
+import { BanWriter, type BanWriterData } from '../source-limits/ban-writer.ts'
+import type { SourceCounterData } from '../source-limits/source-counters.ts'
+import { SourceLimits, type SourceRates } from '../source-limits/source-limits.ts'
+import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
+import type { Swarms } from '../swarm/swarm.ts'
+import { Cleaner } from '../swarm/walks/cleaner.ts'
+import { tablesOwnedBy } from './owners.ts'
+import type { AnnounceRequest, SwarmResponder } from './responder.ts'
+
+/** Settings that can change. */
+export interface SwarmSettings {
+  readonly requests: {
+    /** In seconds. */
+    readonly announceInterval: number
+    /** Percent. */
+    readonly intervalJitter: number
+  }
+  readonly rates: SourceRates
+  readonly cleaningInterval: number
+  readonly maxPeerAge: number
+}
+
+export interface SwarmWorkerData extends SwarmSettings {
+  readonly swarms: SwarmBuffers
+  readonly countDownloads: boolean
+  readonly limits: SourceCounterData
+  readonly bans: BanWriterData
+  /** Null when clients are not counted. */
+  readonly clients: ClientSampleData | null
+  readonly accessList: AccessListData
+  /** Among those that share the tables out, to clean them or to own them. */
+  readonly index: number
+  readonly workers: number
+}
+
+export interface SwarmUpdate {
+  readonly accessList?: AccessListData
+  readonly settings?: SwarmSettings
+}
+
+/** `counts`: of the worker; the one at `place` is for bans. */
+export function openSourceLimits(
+  { limits, rates, bans }: Pick<SwarmWorkerData, 'limits' | 'rates' | 'bans'>,
+  counts: Int32Array,
+  place: number,
+): SourceLimits {
+  return new SourceLimits(limits, rates, { counts, place, writer: new BanWriter(bans) })
+}
+
+export interface OpenSwarms {
+  readonly swarms: Swarms
+  readonly cleaner: Cleaner
+}
+
+/** `owned`: no other worker touches the tables of this one; `alone`: nobody else at all does. */
+export function openSwarms(
+  data: SwarmWorkerData,
+  gate: SourceLimits,
+  { owned = false, alone = false } = {},
+): OpenSwarms {
+  const { index, workers, cleaningInterval, maxPeerAge } = data
+  const swarms = attachSwarms(data.swarms, data.countDownloads, null, alone)
+  swarms.admission.gate = gate
+  swarms.access.replace(data.accessList)
+  const tables = tablesOwnedBy(swarms, index, workers)
+  const shared = !owned && workers > 1
+  const now = clockSeconds()
+  const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
+  return { swarms, cleaner }
+}
+
+/** Sets up who answers from these swarms; what changes later is taken from `updates`. */
+export function serveFrom<R extends AnnounceRequest>(
+  { swarms, cleaner }: OpenSwarms,
+  responder: SwarmResponder<R>,
+  { requests, clients }: SwarmWorkerData,
+  updates: UpdateHandlers<SwarmUpdate>,
+): void {
+  responder.setInterval(requests.announceInterval, requests.intervalJitter)
+  if (clients !== null) responder.clients = new ClientSample(clients)
+  updates.on('settings', ({ requests, cleaningInterval, maxPeerAge }, now) => {
+    responder.setInterval(requests.announceInterval, requests.intervalJitter)
+    cleaner.setTimes(cleaningInterval, maxPeerAge, now)
+  })
+  takeAccessLists(updates, swarms, cleaner)
+}
+
+export function takeAccessLists(
+  updates: UpdateHandlers<Pick<SwarmUpdate, 'accessList'>>,
+  swarms: Swarms,
+  cleaner: Cleaner,
+): void {
+  updates.on('accessList', (list, now) => {
+    swarms.access.replace(list)
+    cleaner.accessChanged(now)
+    // The list before is garbage of a size that the collector does not see: from its own heap it would never
+    // run, in a worker that allocates nothing. No answer for 3 to 9 ms; Bun.gc(true) takes 3 to 22, and
+    // throws compiled code away. Bun.gc(false) collects none.
+    fullGC()
+  })
+}
