@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the root file system of a container image, into a folder that is empty or does not exist yet:
+# Builds the root file system of a container image in a new or empty folder:
 # one executable as /aquatic, the libraries it names, its default settings, licences, a user, a folder for data.
 # Called by the Containerfile beside it, and by test/clients/container.test.ts, which starts the
 # tracker in it. Builds the executables first where they are stale.
