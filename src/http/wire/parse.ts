@@ -172,6 +172,7 @@ function readTarget(
 function skipAuthority(bytes: Uint8Array, from: number, to: number): number {
   let at = from
   while (at < to && bytes[at] > SPACE && bytes[at] !== COLON) at++
+  if (at < to && bytes[at] !== COLON) return BAD_LINE
   if (at + 3 > to) return INCOMPLETE
   at += 3
   if (!isToken(bytes, from, at, HTTP) && !isToken(bytes, from, at, HTTPS)) return BAD_LINE
@@ -212,7 +213,7 @@ function keyed(request: HttpRequest, kind: number, from: number, to: number): nu
 /** The version at `from`, and the end of the line; returns where the next line begins. */
 function readVersion(request: HttpRequest, bytes: Uint8Array, from: number, to: number): number {
   const end = from + VERSION_BYTES
-  if (end >= to) return INCOMPLETE
+  if (end >= to && !hasControl(bytes, from, to)) return INCOMPLETE
   const minor = bytes[end - 1] - DIGIT_0
   if (!isText(bytes, from, end - 1, VERSION) || minor < 0 || minor > 1) {
     const start = from + VERSION_START.length
@@ -223,6 +224,12 @@ function readVersion(request: HttpRequest, bytes: Uint8Array, from: number, to: 
   if (bytes[end] !== CR) return BAD_LINE
   if (end + 1 === to) return INCOMPLETE
   return bytes[end + 1] === LF ? end + 2 : BAD_LINE
+}
+
+/** Whether the line ends there, or is none: then no byte that comes makes it longer. */
+function hasControl(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (bytes[at] < SPACE) return true
+  return false
 }
 
 /** The header fields; returns where the head ends. */
