@@ -6,7 +6,8 @@ import { clockSeconds, readClock } from '../os/clock.ts'
 import { RepeatedWork } from '../process/rounds.ts'
 import { STRIDE_WEBSOCKET } from '../swarm/layout.ts'
 import type { Swarms } from '../swarm/swarm.ts'
-import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk, walkThrough } from '../swarm/walks/export.ts'
+import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk } from '../swarm/walks/export.ts'
+import { walkThrough } from '../swarm/walks/pace.ts'
 import { type ClientSampleData, ClientSampleReader, createClientSample } from './sample.ts'
 import { type ClientCount, Tally } from './tally.ts'
 
@@ -66,11 +67,17 @@ export function fromSample(reader: ClientSampleReader): CountPeers {
 /** WebSocket peers are kept with their peer ids: it goes through all of them, a slice at a time. */
 export function fromSwarms(swarms: Swarms): CountPeers {
   const walk = new Walk(false)
-  return (tally, goOn) =>
-    walkThrough(walk, swarms.websocket, SLICE_PEERS, () => {
-      addPieces(tally, walk)
-      return goOn()
+  return async (tally, goOn) => {
+    await walkThrough(walk, swarms.websocket, {
+      budget: SLICE_PEERS,
+      gently: true,
+      take: () => {
+        addPieces(tally, walk)
+        return !goOn()
+      },
+      afterTurn: goOn,
     })
+  }
 }
 
 function addPieces(tally: Tally, { words, used }: Walk): void {

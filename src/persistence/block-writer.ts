@@ -3,10 +3,10 @@
 
 import type { Table } from '../swarm/table/table.ts'
 import type { Walk } from '../swarm/walks/export.ts'
+import { walkThrough } from '../swarm/walks/pace.ts'
 import { momentNow } from './boot.ts'
 import type { Write } from './files.ts'
 import { BLOCK_HEAD_WORDS, endBytes, headBytes, SUM_BYTES, snapshotSum } from './format.ts'
-import { walkTable } from './pace.ts'
 
 /** What is gathered before it is written. */
 const WRITE_WORDS = 131_072
@@ -68,8 +68,12 @@ export class BlockWriter {
   }
 
   /** Copies a table, while workers serve. What is gathered last is left for the caller to flush. */
-  addTable(walk: Walk, table: Table, { kind, gently, mustStop, take }: TableCopy): Promise<void> {
-    return walkTable(walk, table, {
+  async addTable(
+    walk: Walk,
+    table: Table,
+    { kind, gently, mustStop, take }: TableCopy,
+  ): Promise<void> {
+    await walkThrough(walk, [table], {
       budget: SLICE_BUDGET,
       gently,
       take: () => {
@@ -79,6 +83,7 @@ export class BlockWriter {
       afterTurn: async () => {
         if (mustStop()) throw new SnapshotStopped('the process stops')
         if (this.isFull) await this.flush(kind)
+        return true
       },
     })
   }

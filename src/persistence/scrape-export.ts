@@ -20,8 +20,8 @@ import {
   PIECE_COMPLETED,
   Walk,
 } from '../swarm/walks/export.ts'
+import { walkThrough } from '../swarm/walks/pace.ts'
 import { replaceFile, type Write } from './files.ts'
-import { walkTable } from './pace.ts'
 
 const CLEANINGS_MAX = 10_000
 /** Everybody may read it: it is made for others. */
@@ -171,19 +171,18 @@ export class ScrapeExport {
       text = ''
     }
     const { ipv4, ipv6, websocket } = this.swarms
-    for (const table of [...ipv4, ...ipv6, ...websocket]) {
-      await walkTable(walk, table, {
-        budget: SLICE_TORRENTS,
-        gently: true,
-        take: () => {
-          text += this.linesOf(walk, table)
-          return text.length >= WRITE_CHARS
-        },
-        afterTurn: async () => {
-          if (text.length >= WRITE_CHARS) await flush()
-        },
-      })
-    }
+    await walkThrough(walk, [...ipv4, ...ipv6, ...websocket], {
+      budget: SLICE_TORRENTS,
+      gently: true,
+      take: (table) => {
+        text += this.linesOf(walk, table)
+        return text.length >= WRITE_CHARS
+      },
+      afterTurn: async () => {
+        if (text.length >= WRITE_CHARS) await flush()
+        return true
+      },
+    })
     await flush()
   }
 

@@ -52,31 +52,11 @@ export const COUNTS_WORDS = 8
 const OUTPUT_WORDS = 32_768
 const LARGE_MAX = 64
 
-/** Between two slices of `walkThrough`, in which the main thread looks after other things. */
-const PAUSE_MILLISECONDS = 1
-
 const END = 2 ** 32
 
 const DONE = 0
 const MORE = 1
 const NO_ROOM = 2
-
-/** Walks through tables in slices, with pauses. `take` looks at the pieces of each; false ends the walk. */
-export async function walkThrough(
-  walk: Walk,
-  tables: readonly Table[],
-  budget: number,
-  take: () => boolean,
-): Promise<void> {
-  for (const table of tables) {
-    walk.open(table)
-    for (let more = true; more; ) {
-      more = walk.slice(budget)
-      if (!take()) return
-      if (more) await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS))
-    }
-  }
-}
 
 export class Walk {
   /** The pieces of the last slice, one behind the other, in the first `used` words. */

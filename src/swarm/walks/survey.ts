@@ -5,14 +5,8 @@ import { RepeatedWork } from '../../process/rounds.ts'
 import type { PeerKindName } from '../layout.ts'
 import type { Swarms } from '../swarm.ts'
 import { INFO_HASH_WORDS } from '../table/torrents.ts'
-import {
-  COUNTS_LEECHERS,
-  COUNTS_SEEDERS,
-  COUNTS_WORDS,
-  PIECE_COMPLETED,
-  Walk,
-  walkThrough,
-} from './export.ts'
+import { COUNTS_LEECHERS, COUNTS_SEEDERS, COUNTS_WORDS, PIECE_COMPLETED, Walk } from './export.ts'
+import { walkThrough } from './pace.ts'
 
 /** A slice holds a lock for some tens of microseconds. */
 const SLICE_TORRENTS = 500
@@ -59,12 +53,18 @@ export class Survey {
     const sizes = { ipv4: newSizes(), ipv6: newSizes(), websocket: newSizes() }
     const largest: LargeTorrent[] = []
     for (const kind of ['ipv4', 'ipv6', 'websocket'] as const) {
-      await walkThrough(this.walk, this.swarms[kind], SLICE_TORRENTS, () => {
-        this.take(kind, sizes[kind], largest)
-        return !this.rounds.stopped
+      const finished = await walkThrough(this.walk, this.swarms[kind], {
+        budget: SLICE_TORRENTS,
+        gently: true,
+        take: () => {
+          this.take(kind, sizes[kind], largest)
+          return this.rounds.stopped
+        },
+        afterTurn: () => !this.rounds.stopped,
       })
+      if (!finished) return
     }
-    if (!this.rounds.stopped) this.result = { sizes, largest }
+    this.result = { sizes, largest }
   }
 
   private take(kind: PeerKindName, sizes: number[], largest: LargeTorrent[]): void {
