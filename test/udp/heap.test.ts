@@ -1,7 +1,7 @@
-// That packets cost no memory of the JavaScript heap: the engine is told to collect garbage whenever
-// it has allocated a megabyte, and to say so. What allocates nothing causes no collection.
+// That packets cost no memory of the JavaScript heap (support/collections.ts).
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
+import { collections, collectionsDuring, TALKATIVE } from '../support/collections.ts'
 import {
   announceRequest,
   connectRequest,
@@ -16,38 +16,18 @@ import { type UdpClient, withClient } from '../support/udp-client.ts'
 
 setDefaultTimeout(60_000)
 
-const TALKATIVE = { BUN_JSC_logGC: '1', BUN_JSC_gcMaxHeapSize: '1000000' }
-
-/** How often garbage was collected in each heap; every thread has one. */
-function collections(log: string): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const [, heap] of log.matchAll(/^\[GC<(0x[0-9a-f]+)>: START/gm)) {
-    counts.set(heap, (counts.get(heap) ?? 0) + 1)
-  }
-  return counts
-}
+const LOOP = join(import.meta.dir, 'heap-loop.ts')
 
 describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
   useRequestWorkers(requestWorkers)
 
   describe('the handler', () => {
-    async function collectionsDuring(packets: number, garbageEvery: number): Promise<number> {
-      const script = join(import.meta.dir, 'heap-loop.ts')
-      const command = [process.execPath, script, `${packets}`, `${garbageEvery}`]
-      const env = { ...process.env, ...TALKATIVE }
-      const child = Bun.spawn(command, { env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
-      const log = await new Response(child.stderr).text()
-      expect(await child.exited).toBe(0)
-      const [, during] = log.match(/^begin\n([\s\S]*)^end after [1-9]\d* bytes$/m) ?? []
-      return [...collections(during).values()].reduce((sum, count) => sum + count, 0)
-    }
-
     test('allocates nothing in ten million packets of all kinds', async () => {
-      expect(await collectionsDuring(10_000_000, 0)).toBe(0)
+      expect(await collectionsDuring(LOOP, 10_000_000, 0)).toBe(0)
     })
 
     test('would be caught with one object every twenty packets', async () => {
-      expect(await collectionsDuring(2_000_000, 20)).toBeGreaterThan(0)
+      expect(await collectionsDuring(LOOP, 2_000_000, 20)).toBeGreaterThan(0)
     })
   })
 
