@@ -33,15 +33,31 @@ import {
   TO_PEER_ID,
   VALID,
 } from './request.ts'
-import { JsonScanner, MINUS, NINE, OPEN_BRACE, OPEN_BRACKET, QUOTE, ZERO } from './scan.ts'
+import { JsonScanner, MINUS, NINE, OPEN_BRACE, OPEN_BRACKET, ZERO } from './scan.ts'
+import { QUOTE } from './utf8.ts'
 
 const scanner = new JsonScanner()
-let stringEnd = 0
 
-/** What a string means that is spelled with escapes; it has been checked. */
-function plain(start: number, end: number): string {
-  return JSON.parse(scanner.text.slice(start, end)) as string
+function bytesOf(word: string): Uint8Array {
+  return new TextEncoder().encode(word)
 }
+
+// Keys of a message, then of an offer, and what strings may say.
+const ACTION = bytesOf('action')
+const INFO_HASH_KEY = bytesOf('info_hash')
+const PEER_ID_KEY = bytesOf('peer_id')
+const OFFERS = bytesOf('offers')
+const LEFT = bytesOf('left')
+const EVENT = bytesOf('event')
+const ANSWER = bytesOf('answer')
+const TO_PEER_ID_KEY = bytesOf('to_peer_id')
+const OFFER_ID_KEY = bytesOf('offer_id')
+const OFFER = bytesOf('offer')
+const ANNOUNCE = bytesOf('announce')
+const SCRAPE = bytesOf('scrape')
+const STARTED = bytesOf('started')
+const COMPLETED = bytesOf('completed')
+const STOPPED = bytesOf('stopped')
 
 // HOT: no allocation below this line.
 
@@ -49,6 +65,7 @@ function plain(start: number, end: number): string {
 export function parse(request: Request, text: string): boolean {
   request.clear(text)
   scanner.open(text)
+  request.bytes = scanner.length
   if (scanner.peek() !== OPEN_BRACE) return false
   if (scanner.enterObject()) {
     do {
@@ -61,59 +78,39 @@ export function parse(request: Request, text: string): boolean {
 
 function readField(request: Request): boolean {
   if (scanner.peek() !== QUOTE) return false
-  const start = scanner.at
-  if (!scanner.skipString()) return false
-  const { escaped } = scanner
-  const end = scanner.at
-  if (!scanner.takeColon()) return false
-  if (isString(start, end, escaped, 'action')) return readAction(request)
-  if (isString(start, end, escaped, 'info_hash')) return readInfoHash(request)
-  if (isString(start, end, escaped, 'peer_id')) return readPeerId(request)
-  if (isString(start, end, escaped, 'offers')) return readOffers(request)
-  if (isString(start, end, escaped, 'left')) return readLeft(request)
-  if (isString(start, end, escaped, 'event')) return readEvent(request)
-  if (isString(start, end, escaped, 'answer')) return readAnswer(request)
-  if (isString(start, end, escaped, 'to_peer_id')) return readToPeerId(request)
-  if (isString(start, end, escaped, 'offer_id')) return readOfferId(request)
+  if (!scanner.skipString() || !scanner.takeColon()) return false
+  if (scanner.wasString(ACTION)) return readAction(request)
+  if (scanner.wasString(INFO_HASH_KEY)) return readInfoHash(request)
+  if (scanner.wasString(PEER_ID_KEY)) return readPeerId(request)
+  if (scanner.wasString(OFFERS)) return readOffers(request)
+  if (scanner.wasString(LEFT)) return readLeft(request)
+  if (scanner.wasString(EVENT)) return readEvent(request)
+  if (scanner.wasString(ANSWER)) return readAnswer(request)
+  if (scanner.wasString(TO_PEER_ID_KEY)) return readToPeerId(request)
+  if (scanner.wasString(OFFER_ID_KEY)) return readOfferId(request)
   return scanner.skipValue()
 }
 
-/** Whether the string of a text from quote to quote is `word`. */
-function isString(start: number, end: number, escaped: boolean, word: string): boolean {
-  if (escaped) return plain(start, end) === word
-  return end - start === word.length + 2 && scanner.text.startsWith(word, start + 1)
-}
-
-/** Moves over the next value. True when it is a string, from `scanner.at` before to `stringEnd`. */
-function skipToString(): boolean {
-  if (scanner.peek() !== QUOTE) return false
-  const start = scanner.at
-  if (!scanner.skipString()) return false
-  stringEnd = scanner.at
-  scanner.at = start
-  return true
+/** Moves over the next value if it is a string. False when it is none. */
+function skipIfString(): boolean {
+  return scanner.peek() === QUOTE && scanner.skipString()
 }
 
 function readAction(request: Request): boolean {
   request.action = ACTION_UNKNOWN
-  if (skipToString()) {
-    const start = scanner.at
-    if (isString(start, stringEnd, scanner.escaped, 'announce')) request.action = ACTION_ANNOUNCE
-    else if (isString(start, stringEnd, scanner.escaped, 'scrape')) request.action = ACTION_SCRAPE
-  }
-  return scanner.skipValue()
+  if (!skipIfString()) return scanner.skipValue()
+  if (scanner.wasString(ANNOUNCE)) request.action = ACTION_ANNOUNCE
+  else if (scanner.wasString(SCRAPE)) request.action = ACTION_SCRAPE
+  return true
 }
 
 /** Any other event is like none: a client may know more of them than we do. */
 function readEvent(request: Request): boolean {
   request.event = EVENT_NONE
-  if (skipToString()) {
-    const start = scanner.at
-    const { escaped } = scanner
-    if (isString(start, stringEnd, escaped, 'started')) request.event = EVENT_STARTED
-    else if (isString(start, stringEnd, escaped, 'completed')) request.event = EVENT_COMPLETED
-    else if (isString(start, stringEnd, escaped, 'stopped')) request.event = EVENT_STOPPED
-    scanner.at = stringEnd
+  if (skipIfString()) {
+    if (scanner.wasString(STARTED)) request.event = EVENT_STARTED
+    else if (scanner.wasString(COMPLETED)) request.event = EVENT_COMPLETED
+    else if (scanner.wasString(STOPPED)) request.event = EVENT_STOPPED
     return true
   }
   if (!isNull()) request.event = EVENT_INVALID
@@ -249,19 +246,15 @@ function readOffer(request: Request): boolean {
   do {
     keys++
     if (scanner.peek() !== QUOTE) return false
-    const start = scanner.at
-    if (!scanner.skipString()) return false
-    const { escaped } = scanner
-    const end = scanner.at
-    if (!scanner.takeColon()) return false
+    if (!scanner.skipString() || !scanner.takeColon()) return false
     const code = scanner.peek()
     const value = scanner.at
-    if (isString(start, end, escaped, 'offer')) {
+    if (scanner.wasString(OFFER)) {
       if (!scanner.skipValue()) return false
       description = code === OPEN_BRACE ? VALID : INVALID
       offers[at + OFFER_TEXT] = value
       offers[at + OFFER_TEXT_END] = scanner.at
-    } else if (isString(start, end, escaped, 'offer_id')) {
+    } else if (scanner.wasString(OFFER_ID_KEY)) {
       id = readOfferIdString(offers, at)
       if (id === ABSENT) return false
       offers[at + OFFER_ID_TEXT] = value

@@ -47,6 +47,8 @@ export const HASH_WORDS = 7
 
 export class Request {
   text = ''
+  /** How many bytes that is on the wire. */
+  bytes = 0
   action = ACTION_MISSING
   readonly ids = new Int32Array(IDS_WORDS)
   infoHash = ABSENT

@@ -135,10 +135,10 @@ export class Handler {
   message(connection: Connection, text: string): void {
     const { request, counts } = this
     counts[connection.family + RECEIVED_MESSAGES]++
-    counts[connection.family + RECEIVED_BYTES] += Buffer.byteLength(text)
     connection.lastMessage = this.now
     const verdict = this.requestLimits.check(connection)
     if (verdict !== ADMITTED) {
+      counts[connection.family + RECEIVED_BYTES] += Buffer.byteLength(text)
       this.refuseRequest(connection, text, verdict)
       return
     }
@@ -147,6 +147,7 @@ export class Handler {
     else if (request.action === ACTION_ANNOUNCE) this.announce(connection)
     else if (request.action === ACTION_SCRAPE) this.scrape(connection)
     else this.refuse(connection, REJECTED_ACTION, 'Invalid action: announce and scrape are known')
+    counts[connection.family + RECEIVED_BYTES] += request.bytes
     if (!this.isFree) this.requestLimits.charge(connection)
   }
 

@@ -77,6 +77,19 @@ describe('a message', () => {
     }
   })
 
+  test('says where in its text they are, whatever the characters before them', () => {
+    const id = 'é'.repeat(20)
+    const before = `"name":"\u00e9\u4e2d\ud83d\ude00","\u4e2d":["\ud83d\ude00\\n"]`
+    const text = `{${before},"info_hash":"${id}","peer_id":"${PEER}","offers":[{"offer":{"sdp":"\u4e2d"},"offer_id":"${id}"}]}`
+    const request = read(text)
+    expect(request.bytes).toBe(Buffer.byteLength(text))
+    expect(request.text.slice(request.infoHashText, request.infoHashTextEnd)).toBe(`"${id}"`)
+    expect(request.text.slice(request.peerIdText, request.peerIdTextEnd)).toBe(`"${PEER}"`)
+    expect(offersOf(request)).toEqual(['{"sdp":"\u4e2d"}'])
+    const [item, end] = [request.offers[OFFER_ITEM], request.offers[OFFER_ITEM_END]]
+    expect(text.slice(item, end)).toBe(`{"offer":{"sdp":"\u4e2d"},"offer_id":"${id}"}`)
+  })
+
   test('may spell its keys and words with escapes', () => {
     const request = read(
       `{"\\u0061ction":"\\u0061nnounce","info\\u005fhash":"${HASH}","event":"st\\u006fpped",` +

@@ -128,6 +128,61 @@ describe('the scanner accepts what JSON.parse does', () => {
     )
   })
 
+  test('with every character at every place of a string, behind every kind of character', () => {
+    for (const before of [
+      '',
+      ' ',
+      '#',
+      '\\n',
+      '\\u0041',
+      ']',
+      '\u007f',
+      '\u00e9',
+      '\u4e2d',
+      '\ud83d\ude00',
+    ]) {
+      for (let code = 0; code < 0x180; code++) {
+        const character = String.fromCharCode(code)
+        for (let place = 0; place < 5; place++) {
+          const text = `"${'x'.repeat(place)}${before}${character}yz"`
+          if (accepts(text) !== isJson(text)) throw new Error(`wrong about ${JSON.stringify(text)}`)
+        }
+      }
+    }
+  })
+
+  test('and says where in the text it is, and how many bytes that has, whatever the characters', () => {
+    const scanner = new JsonScanner()
+    const string = fc.string({ unit: 'binary' })
+    fc.assert(
+      fc.property(string, string, fc.nat(5), (first, second, spaces) => {
+        const one = JSON.stringify(first)
+        const text = ' '.repeat(spaces) + one + JSON.stringify(second)
+        scanner.open(text)
+        expect(scanner.length).toBe(Buffer.byteLength(text))
+        expect(scanner.skipValue()).toBe(true)
+        expect(scanner.at).toBe(spaces + one.length)
+        expect(scanner.readShortString(new Int32Array(5), 0) || scanner.skipValue()).toBe(true)
+        expect(scanner.at).toBe(text.length)
+        expect(scanner.atEnd()).toBe(true)
+      }),
+      { seed: 4, numRuns: 2000 },
+    )
+  })
+
+  test('also of a text that is longer than all before it, and of a short one after that', () => {
+    const scanner = new JsonScanner()
+    for (const text of [
+      `"${'\u4e2d'.repeat(50_000)}"`,
+      '"',
+      `"${'x'.repeat(300_000)}"`,
+      '"\\u00',
+    ]) {
+      scanner.open(text)
+      expect(scanner.skipValue()).toBe(isJson(text))
+    }
+  })
+
   test('except what is nested deeper than any client nests', () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
     expect(accepts(nested(NESTING_MAX))).toBe(true)
@@ -229,9 +284,14 @@ describe('a short string', () => {
 
   test('is the same however it is spelled', () => {
     expect(read('"\\u0061\\/\\n"')).toEqual(read('"a/\\u000A"'))
+    const escaped = '"\\u00e9\\u4E2d\\ud83d\\ude00\\uffff\\ud83d"'
+    expect(read('"\u00e9\u4e2d\ud83d\ude00\uffff\\ud83d"')).toEqual(read(escaped))
   })
 
-  test.each(['"', '"a', '"a\n"', `"${'x'.repeat(65)}"`, '"\\x"'])('is not %p', (text) => {
-    expect(read(text)).toBeNull()
-  })
+  test.each(['"', '"a', '"a\n"', `"${'x'.repeat(65)}"`, `"${'\ud83d\ude00'.repeat(33)}"`, '"\\x"'])(
+    'is not %p',
+    (text) => {
+      expect(read(text)).toBeNull()
+    },
+  )
 })

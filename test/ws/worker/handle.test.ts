@@ -222,3 +222,16 @@ describe('what an address adds', () => {
     expect(count('responses_announce') - before).toBe(19)
   })
 })
+
+test('what is received counts in bytes, also what is no JSON and what is refused', () => {
+  const { open, count } = makeHandler()
+  const client = open('203.0.113.7')
+  const text = JSON.stringify({ ...announce(newHash(), 1), name: '\u00e9\u4e2d\ud83d\ude00' })
+  client.send(text)
+  expect(count('received_bytes_ipv4')).toBe(Buffer.byteLength(text))
+  client.send('\u4e2d')
+  expect(count('received_bytes_ipv4')).toBe(Buffer.byteLength(text) + 3)
+  for (let i = 0; i < 100; i++) client.send(text)
+  expect(count('rejected_requests_per_connection')).toBeGreaterThan(0)
+  expect(count('received_bytes_ipv4')).toBe(101 * Buffer.byteLength(text) + 3)
+})
