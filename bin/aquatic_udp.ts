@@ -6,15 +6,12 @@ import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
 import { udpTracker } from '../src/udp/main/main.ts'
-import { runRequestWorker } from '../src/udp/pipeline/request-worker.ts'
-import { runSocketWorker } from '../src/udp/worker/socket-worker.ts'
+import { runUdpWorker } from '../src/udp/worker/run.ts'
 import { wsProgram } from '../src/ws/settings/program.ts'
 
 if (isMainThread) {
   const entry = new URL(import.meta.url)
   await runExecutable(trackerExecutable(udpTracker, [wsProgram], version, entry))
-} else if (workerData.role === 'request') {
-  runRequestWorker(workerData)
 } else {
-  runSocketWorker(workerData)
+  runUdpWorker(workerData)
 }

@@ -10,6 +10,7 @@ import { benchProgram } from '../load/compare/config.ts'
 import { udpLoadProgram } from '../load/udp/config.ts'
 import { wsLoadProgram } from '../load/ws/config.ts'
 import { version } from '../package.json'
+import { aquaticTracker } from '../src/aquatic/protocols.ts'
 import type { Program } from '../src/config/cli.ts'
 import { completionFile, completionText, SHELLS } from '../src/config/completion.ts'
 import { commandPage, type ManPage, settingsPage } from '../src/config/man-page.ts'
@@ -44,6 +45,21 @@ const PROGRAMS: readonly {
   readonly isService: boolean
   readonly signals: ManPage['signals']
 }[] = [
+  {
+    program: programOf(aquaticTracker),
+    manual: 'docs/config-aquatic.md',
+    source: 'src/aquatic/protocols.ts, and from the schemas of the protocols that it lists',
+    isService: true,
+    signals: [
+      STOP_SERVICE,
+      RELOAD,
+      {
+        name: 'SIGUSR1',
+        effect: 'Read the access list and certificates again; new connections get the latter.',
+      },
+      { name: 'SIGUSR2', effect: 'Write what is kept to [persistence] path at once.' },
+    ],
+  },
   {
     program: programOf(udpProgram),
     manual: 'docs/config-udp.md',

@@ -18,10 +18,10 @@ export const statisticsSettings = section("Figures about the tracker's work.", {
     `Count peers by client and version once a minute, from their peer ids: for the metrics and the
     page of [operations] address, and for the table of interval.
 
-    aquatic_ws stores peer ids and looks at all of them: figures are exact and take about 0.25
-    seconds of the main thread's CPU time per million peers. aquatic_udp does not store them, which
-    would take 8 more bytes per peer. It keeps a sample of 1 MiB, whatever the number of peers, for
-    25 to 40 ns per announce. Up to some 20,000 peers the sample holds all of them; beyond that, a
+    WebTorrent peers are stored with their ids, and all of them are counted: figures are exact and
+    take about 0.25 seconds of the main thread's CPU time per million peers. Other peers are stored
+    without, which saves 8 bytes each: a sample of 1 MiB, whatever the number of peers, costs 25 to
+    40 ns per announce. Up to some 20,000 peers the sample holds all of them; beyond that, a
     client's share has a standard deviation of about half a percentage point at most.`,
   ),
   torrent_peer_histograms: boolean(

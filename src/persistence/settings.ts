@@ -71,6 +71,36 @@ export const countPersistence = persistenceSettings({
       minute. With false, startup fails if the folder is in use.`,
 })
 
+/** Of a tracker of several protocols, which names its files after the program. */
+export function combinedPersistence(program: string) {
+  return persistenceSettings({
+    summary: 'What survives a restart, so that clients notice as little of it as possible.',
+    path: `Keep the swarms of UDP and the key of the connection ids in this folder, and of WebTorrent, whose
+      peers belong to connections and return with their clients, the counts of completed downloads. ''
+      keeps nothing: after a restart the tracker knows no peer until it announces again.
+
+      On stop, and every interval_minutes, peers with their ages and counts are written to
+      ${program}.snapshot, and WebTorrent's counts to ${program}.counts, while the tracker keeps serving.
+      Startup reads them back, except peers that are too old by then; a count waits two hours for its
+      torrent's first peer. The key, in ${program}.key, stays valid until the machine restarts. Only the
+      tracker's user can read the files: whoever has the key can forge ids. The file of a protocol that
+      is not enabled stays as it is.`,
+    interval: `Write all of it this often (minutes) while the tracker runs. 0 = only on stop.
+
+      SIGUSR2 writes it at once, such as before a backup. If the process is killed or the machine
+      fails, changes since the last time are lost. A million peers take about 10 MB and some tenths of a
+      second, which clients do not notice; a million counts take about 32 MB.`,
+    takeOver: `Take over from a running tracker that uses the same folder, for an upgrade without a gap: it writes
+      what it knows, serves until this one does, and then ends. WebSocket connections cannot move: it
+      closes them, a thousand per second or as many as it takes to finish within 20 seconds, and clients
+      reconnect to this one by themselves. Settings may differ, but to share a port both must have been
+      started by the same user.
+
+      If none runs, this is an ordinary start. If one is starting or ending, this one waits for at most a
+      minute. With false, startup fails if the folder is in use.`,
+  })
+}
+
 export type PersistenceConfig = ConfigOf<{ persistence: typeof swarmPersistence }>['persistence']
 
 /** What is wrong with the section as a whole. */

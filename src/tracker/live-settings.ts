@@ -32,7 +32,7 @@ export function canApply<C extends CommonConfig>(
   return [PROCESS_LIVE, ...own].some((live) => live.get(path)?.(start, after) === true)
 }
 
-const PROCESS_LIVE: LiveSettings<CommonConfig> = liveSettings<CommonConfig>(
+export const PROCESS_LIVE: LiveSettings<CommonConfig> = liveSettings<CommonConfig>(
   [
     'log_level',
     'log_format',

@@ -14,6 +14,10 @@ export const EXECUTABLE =
 export const WS_EXECUTABLE =
   process.env.AQUATIC_WS_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic_ws')
 
+/** The same of aquatic, the tracker of all protocols, with AQUATIC_EXECUTABLE. */
+export const ALL_EXECUTABLE =
+  process.env.AQUATIC_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic')
+
 /** Starts take a tenth of it on an idle machine; this one may be building something else. */
 const START_MS = 20_000
 const END_MS = 20_000
@@ -23,9 +27,14 @@ const LAST_OUTPUT_MS = 1000
 const SMALL = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
 /** So few fit the usual limit on open files: no warning at the start. */
 const WS_SMALL = `${SMALL}max_connections = 900\n`
+const ALL_SMALL = `${SMALL}[ws.limits]\nmax_connections = 900\n`
 
 /** What clients are told can then be compared with the settings. */
 const EXACT_INTERVALS = { AQUATIC_PROTOCOL_INTERVAL_JITTER: '0' }
+const ALL_EXACT_INTERVALS = {
+  AQUATIC_UDP_PROTOCOL_INTERVAL_JITTER: '0',
+  AQUATIC_WS_PROTOCOL_INTERVAL_JITTER: '0',
+}
 
 export interface StartOptions {
   /** aquatic_udp when not given. */
@@ -99,13 +108,15 @@ export class Tracker {
     const { executable = EXECUTABLE } = options
     const path = join(this.folder, 'tracker.toml')
     const program = typeof executable === 'string' ? [executable] : executable
-    const small = program.includes(WS_EXECUTABLE) ? WS_SMALL : SMALL
+    const isOfAll = isOfAllProtocols(program)
+    const small = program.includes(WS_EXECUTABLE) ? WS_SMALL : isOfAll ? ALL_SMALL : SMALL
+    const exact = isOfAll ? ALL_EXACT_INTERVALS : EXACT_INTERVALS
     writeFileSync(path, settings.includes('[limits]') ? settings : `${settings}${small}`)
     this.child = Bun.spawn([...prefix, ...program, '-c', options.file ?? path], {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
-      env: { PATH: process.env.PATH ?? '', ...EXACT_INTERVALS, ...schedule(program), ...env },
+      env: { PATH: process.env.PATH ?? '', ...exact, ...schedule(program), ...env },
       cwd: cwd ?? this.folder,
     })
     this.outputEnd = this.collect(this.child.stderr)
@@ -195,9 +206,14 @@ export class Tracker {
   }
 }
 
+/** Also from its source. */
+function isOfAllProtocols(program: readonly string[]): boolean {
+  return program.some((part) => part === ALL_EXECUTABLE || part.endsWith('/bin/aquatic.ts'))
+}
+
 /** `aquatic_ws` has no request workers. */
 function schedule(program: readonly string[]): Record<string, string> {
-  if (program.includes(WS_EXECUTABLE)) return {}
+  if (program.includes(WS_EXECUTABLE) || isOfAllProtocols(program)) return {}
   const count = currentRequestWorkers()
   return count === 0 ? {} : { [REQUEST_WORKERS]: String(count) }
 }

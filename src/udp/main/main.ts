@@ -45,7 +45,7 @@ interface WorkerCounts {
   readonly request: number
 }
 
-const udpProtocol: ProtocolType<UdpConfig> = {
+export const udpProtocol: ProtocolType<UdpConfig> = {
   kinds: UDP_KINDS,
   kept: 'swarms',
   listens: ({ network }) => ({ settings: network, title: '' }),

@@ -64,7 +64,7 @@ const OTHER_DESCRIPTORS = OWN_DESCRIPTORS + GUARD_DESCRIPTORS + HANDSHAKE_DESCRI
 
 const log = logFor('ws')
 
-const wsProtocol: ProtocolType<WsConfig> = {
+export const wsProtocol: ProtocolType<WsConfig> = {
   kinds: WS_KINDS,
   kept: 'counts',
   listens: ({ network }) => ({ settings: network, title: '' }),

@@ -77,27 +77,23 @@ function lifeSign({ protocol, cleaning: { ping_interval_seconds } }: WsConfig): 
   }
 }
 
-/** The only settings that do nothing; whoever changes one is told. */
-function withoutEffect({ network, handlers }: WsConfig): Finding[] {
-  return [
-    ...changed('network', network, {
-      poll_event_capacity: 4096,
-      poll_timeout_milliseconds: 50,
-      websocket_max_frame_size: 16384,
-    }),
-    ...changed('handlers', handlers, {
-      max_requests_per_iter: 10000,
-      channel_recv_timeout_microseconds: 200,
-    }),
-  ]
+/** The only settings that do nothing, with their defaults; whoever changes one is told. */
+const WITHOUT_EFFECT = {
+  'network.poll_event_capacity': 4096,
+  'network.poll_timeout_milliseconds': 50,
+  'network.websocket_max_frame_size': 16384,
+  'handlers.max_requests_per_iter': 10000,
+  'handlers.channel_recv_timeout_microseconds': 200,
 }
 
-function changed(
-  name: string,
-  values: Record<string, unknown>,
-  defaults: Record<string, number>,
-): Finding[] {
-  return Object.entries(defaults)
-    .filter(([key, value]) => values[key] !== value)
-    .map(([key]) => warning([`${name}.${key}`], `[${name}] ${key} has no effect in this version.`))
+export const PATHS_WITHOUT_EFFECT: readonly string[] = Object.keys(WITHOUT_EFFECT)
+
+function withoutEffect(config: WsConfig): Finding[] {
+  return Object.entries(WITHOUT_EFFECT).flatMap(([path, usual]) => {
+    const [name, key] = path.split('.') as ['network' | 'handlers', string]
+    const value = (config[name] as Readonly<Record<string, unknown>>)[key]
+    return value === usual
+      ? []
+      : [warning([path], `[${name}] ${key} has no effect in this version.`)]
+  })
 }

@@ -1,0 +1,171 @@
+// The settings of a tracker of several protocols, derived from those of the trackers of one (config/combine.ts):
+// which ones are the process's, what is wrong with all together. Used by combined.ts. Owns nothing.
+import { addressText } from '../config/address.ts'
+import { combinedSchema, Lens } from '../config/combine.ts'
+import { type ListenAddress, type ListenSettings, listenAddresses } from '../config/listen.ts'
+import {
+  defineSettings,
+  type Finding,
+  pathOf,
+  problem,
+  type Schema,
+  type Settings,
+} from '../config/schema.ts'
+import { boolean } from '../config/setting.ts'
+import type { PeerKindName } from '../swarm/layout.ts'
+import { type ReserveLimits, reserveFindings } from '../swarm/reserve.ts'
+
+/** `crossCheck` takes the form that its own program has. */
+export interface OwnSettings {
+  readonly schema: Schema
+  readonly retired: Readonly<Record<string, string>>
+  readonly crossCheck: (config: never) => Finding[]
+}
+
+/** One protocol, as its own program has it. */
+export interface ProtocolSettings {
+  /** The section of what is its own. */
+  readonly name: string
+  /** For people. */
+  readonly title: string
+  readonly settings: OwnSettings
+  readonly transport: 'udp' | 'tcp'
+  /** Sections of its own although others share theirs: they mean something else here. */
+  readonly ownSections?: readonly string[]
+  /** Settings that have no effect, and are there for files of old only. */
+  readonly omitted?: readonly string[]
+  /** Other default values, by path. */
+  readonly defaults?: Readonly<Record<string, unknown>>
+}
+
+const SHARED_SECTIONS: readonly string[] = [
+  'statistics',
+  'operations',
+  'access_list',
+  'privileges',
+  'source_limits',
+  'persistence',
+  'scrape_export',
+]
+
+/** What is told of the swarms themselves, not of how clients come to them. */
+const SHARED_SETTINGS: readonly string[] = [
+  'log_level',
+  'log_format',
+  'log_addresses',
+  'protocol.count_downloads',
+  'cleaning.interval',
+  'cleaning.max_peer_age',
+  'limits.max_torrents',
+  'limits.max_peers',
+]
+
+export interface KnownProtocol extends ProtocolSettings {
+  readonly type: { readonly kinds: readonly PeerKindName[] }
+}
+
+export interface CombinedSettings {
+  readonly settings: Settings
+  /** In the order of the protocols. */
+  readonly lenses: readonly Lens[]
+}
+
+/** `sections`: shared ones that say something else of several protocols than of each by itself. */
+export function combineSettings(
+  protocols: readonly KnownProtocol[],
+  sections: Schema,
+): CombinedSettings {
+  const lenses = protocols.map(lensOf)
+  const retired = Object.assign({}, ...lenses.map((lens) => lens.retired()))
+  const schema = { ...combinedSchema(lenses), ...sections }
+  const crossCheck = (config: object) => findingsOf(protocols, lenses, config)
+  return { settings: defineSettings<Schema>({ schema, retired, crossCheck }), lenses }
+}
+
+/** Whether the settings have the protocol served. */
+export function isEnabled(config: object, name: string): boolean {
+  return (config as Record<string, { enabled: boolean }>)[name].enabled
+}
+
+function lensOf(protocol: ProtocolSettings): Lens {
+  const { name, title, settings, ownSections = [], omitted = [], defaults = {} } = protocol
+  return new Lens({
+    name,
+    explanation: `Settings of ${title} alone.`,
+    schema: settings.schema,
+    retired: settings.retired,
+    isShared: (path) => {
+      const [sectionName] = path.split('.')
+      if (ownSections.includes(sectionName)) return false
+      return SHARED_SECTIONS.includes(sectionName) || SHARED_SETTINGS.includes(path)
+    },
+    omitted,
+    defaults,
+    extra: {
+      enabled: boolean(
+        true,
+        `Serve ${title}. With false, [${name}] and its sections have no effect.`,
+      ),
+    },
+  })
+}
+
+function findingsOf(
+  protocols: readonly KnownProtocol[],
+  lenses: readonly Lens[],
+  config: object,
+): Finding[] {
+  const served = protocols.flatMap((protocol, i) => {
+    return isEnabled(config, protocol.name) ? [{ protocol, lens: lenses[i] }] : []
+  })
+  if (served.length === 0) {
+    const paths = protocols.map(({ name }) => `${name}.enabled`)
+    const titles = protocols.map(({ name }) => `[${name}] enabled`)
+    return [problem(paths, `no protocol is served: set ${titles.join(' or ')} = true.`)]
+  }
+  const own = served.flatMap(({ protocol, lens }) => ownFindings(protocol, lens, config))
+  const kinds = new Set(served.flatMap(({ protocol }) => protocol.type.kinds))
+  const { limits } = config as { limits: ReserveLimits }
+  const all = [...own, ...reserveFindings(limits, [...kinds]), ...portFindings(served, config)]
+  const texts = all.map(({ text }) => text)
+  return all.filter(({ text }, i) => texts.indexOf(text) === i)
+}
+
+/** What its own program would say. */
+function ownFindings({ settings }: ProtocolSettings, lens: Lens, config: object): Finding[] {
+  return settings.crossCheck(lens.config(config) as never).map((finding) => ({
+    ...finding,
+    paths: finding.paths.map((path) => lens.outer(path) ?? path),
+    text: lens.text(finding.text),
+  }))
+}
+
+interface Served {
+  readonly protocol: KnownProtocol
+  readonly lens: Lens
+}
+
+/** Two protocols over TCP on one port: the second one could not be opened, or would get half of the clients. */
+function portFindings(served: readonly Served[], config: object): Finding[] {
+  const all = served.flatMap(({ protocol: { name, transport }, lens }) => {
+    const { network } = lens.config<Schema>(config) as unknown as { network: ListenSettings }
+    return listenAddresses(network).map((item) => ({ item, name, transport }))
+  })
+  return all.flatMap((one, i) => {
+    const other = all.slice(0, i).find(({ item, name, transport }) => {
+      return name !== one.name && transport === one.transport && overlap(item, one.item)
+    })
+    if (other === undefined) return []
+    const paths = [other.name, one.name].map((name) => pathOf(name, 'network.address'))
+    const text = `[${other.name}.network] address and [${one.name}.network] address are both
+      ${addressText(one.item)}: protocols over TCP need ports of their own.`
+    return [problem(paths, text)]
+  })
+}
+
+function overlap(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.port === 0 || a.port !== b.port) return false
+  const isWide = ({ host }: ListenAddress) => host === '0.0.0.0' || host === '::'
+  if (a.family !== b.family) return (a.dualStack && isWide(a)) || (b.dualStack && isWide(b))
+  return a.host === b.host || isWide(a) || isWide(b)
+}

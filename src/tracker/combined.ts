@@ -1,0 +1,209 @@
+// A tracker of several protocols: each sees its settings, its place among the others and its figures as in a
+// tracker of its own, and the names of settings in what it says are those of the combined ones. Used by
+// src/aquatic/. Owns nothing.
+import { type CheckFindings, StartError } from '../config/cli.ts'
+import type { Lens } from '../config/combine.ts'
+import type { Schema } from '../config/schema.ts'
+import type { Identity } from '../os/privileges.ts'
+import { HEALTH_CHECK } from '../process/health-check.ts'
+import type { TroubleSource } from '../process/troubles.ts'
+import { combineSettings, isEnabled, type ProtocolSettings } from './combined-settings.ts'
+import { type LiveSettings, PROCESS_LIVE } from './live-settings.ts'
+import type {
+  Notices,
+  Protocol,
+  ProtocolListening,
+  ProtocolPlan,
+  ProtocolType,
+} from './protocol.ts'
+import type { CommonConfig } from './settings.ts'
+import type { TrackerConfig, TrackerProgram } from './tracker.ts'
+import type { ProtocolFigures } from './view.ts'
+
+type CombinedConfig = TrackerConfig<Schema>
+
+/** A protocol that can be served beside others. */
+export interface Member extends ProtocolSettings {
+  readonly type: ProtocolType<never>
+}
+
+export interface CombinedProgram {
+  readonly name: string
+  readonly description: string
+  /** Shared sections that say something else of several protocols. */
+  readonly sections: Schema
+  readonly members: readonly Member[]
+}
+
+export function combinedTracker(program: CombinedProgram): TrackerProgram<Schema> {
+  const { name, description, sections, members } = program
+  const { settings, lenses } = combineSettings(members, sections)
+  return {
+    name,
+    description,
+    settings,
+    flags: [HEALTH_CHECK],
+    subsystem: 'tracker',
+    metricPrefix: 'tracker',
+    several: true,
+    protocols: members.map((member, i) => new TypeWithin(member, lenses[i])),
+  }
+}
+
+class TypeWithin implements ProtocolType<CombinedConfig> {
+  readonly kinds: ProtocolType<never>['kinds']
+  readonly kept: ProtocolType<never>['kept']
+  private readonly names: { readonly name: string; readonly title: string }
+  private readonly type: ProtocolType<object>
+  private readonly lens: Lens
+
+  constructor(member: Member, lens: Lens) {
+    this.kinds = member.type.kinds
+    this.kept = member.type.kept
+    this.names = member
+    // What its settings are, only the protocol knows; the lens gives it those of its own schema.
+    this.type = member.type as ProtocolType<object>
+    this.lens = lens
+  }
+
+  isEnabled(config: CombinedConfig): boolean {
+    return isEnabled(config, this.names.name)
+  }
+
+  listens(config: CombinedConfig): ProtocolListening {
+    const { settings } = this.type.listens(this.lens.config(config))
+    return { settings, title: this.lens.text('[network] address') }
+  }
+
+  check(config: CombinedConfig, remark: (text: string) => void): CheckFindings {
+    const { lens } = this
+    const { problems, warnings } = this.type.check(lens.config(config), (text) =>
+      remark(lens.text(text)),
+    )
+    return {
+      problems: problems.map((text) => lens.text(text)),
+      warnings: warnings.map((text) => lens.text(text)),
+    }
+  }
+
+  healthQuestion(config: CombinedConfig): ReturnType<ProtocolType<object>['healthQuestion']> {
+    return this.type.healthQuestion(this.lens.config(config))
+  }
+
+  prepare(config: CombinedConfig, tell: Notices): ProtocolPlan<CombinedConfig> {
+    const { lens } = this
+    const { type, names } = this
+    const noticesWithin = {
+      info: (text: string) => tell.info(lens.text(text)),
+      warn: (text: string) => tell.warn(lens.text(text)),
+    }
+    const plan = named(lens, () => type.prepare(lens.config(config), noticesWithin))
+    return {
+      ...plan,
+      open: (process, place) => {
+        const within = { ...place, title: names.title, tell: noticesWithin }
+        const protocol = named(lens, () => plan.open(process, within))
+        return new ProtocolWithin(protocol, lens, names)
+      },
+    }
+  }
+}
+
+/** A reason not to start names settings as the combined ones are called. */
+function named<T>(lens: Lens, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw error instanceof StartError ? new StartError(lens.text(error.message)) : error
+  }
+}
+
+class ProtocolWithin implements Protocol<CombinedConfig> {
+  readonly title: string
+  readonly liveSettings: LiveSettings<CombinedConfig>
+  readonly figures: ProtocolFigures
+  private readonly name: string
+  private readonly own: Protocol<object>
+  private readonly lens: Lens
+
+  constructor(own: Protocol<object>, lens: Lens, names: { title: string; name: string }) {
+    this.own = own
+    this.lens = lens
+    this.title = names.title
+    this.name = names.name
+    this.liveSettings = liveWithin(own.liveSettings, lens)
+    this.figures = figuresWithin(own.figures, names.title)
+  }
+
+  get addresses(): Protocol<object>['addresses'] {
+    return this.own.addresses
+  }
+
+  get summary(): string {
+    return this.own.summary
+  }
+
+  startWorkers(): Promise<void> {
+    return this.own.startWorkers()
+  }
+
+  begin(): void {
+    this.own.begin()
+  }
+
+  end(): void {
+    this.own.end()
+  }
+
+  troubles(): readonly TroubleSource[] {
+    const { lens, name, title } = this
+    return this.own.troubles().map((source) => ({
+      name: `${name}_${source.name}`,
+      look: () => {
+        const trouble = source.look()
+        if (trouble === null) return null
+        const { text, remedy } = trouble
+        return { ...trouble, text: `${title}: ${lens.text(text)}`, remedy: lens.text(remedy) }
+      },
+    }))
+  }
+
+  sendAccessList(list: Parameters<Protocol<object>['sendAccessList']>[0]): void {
+    this.own.sendAccessList(list)
+  }
+
+  configure(config: CombinedConfig, paths: ReadonlySet<string>): void {
+    const inner = [...paths].map((path) => this.lens.inner(path))
+    const known = inner.filter((path) => path !== undefined)
+    this.own.configure(this.lens.config(config), new Set(known))
+  }
+
+  giveTo(identity: Identity): void {
+    this.own.giveTo?.(identity)
+  }
+}
+
+/** What can change in a process of this protocol alone. */
+function liveWithin(own: LiveSettings<object>, lens: Lens): LiveSettings<CombinedConfig> {
+  const all = [...(PROCESS_LIVE as LiveSettings<object & CommonConfig>), ...own]
+  return new Map(
+    all.flatMap(([path, rule]) => {
+      const outer = lens.outer(path)
+      if (outer === undefined) return []
+      const within = (start: CombinedConfig, after: CombinedConfig) =>
+        rule(lens.config(start) as never, lens.config(after) as never)
+      return [[outer, within] as const]
+    }),
+  )
+}
+
+function figuresWithin(figures: ProtocolFigures, title: string): ProtocolFigures {
+  const titled = <T extends { readonly title: string }>(each: T): T => {
+    return { ...each, title: `${title}: ${each.title}` }
+  }
+  return {
+    families: () => figures.families(),
+    charts: figures.charts.map(titled),
+    breakdowns: figures.breakdowns.map(titled),
+  }
+}

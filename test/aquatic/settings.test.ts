@@ -1,0 +1,100 @@
+// The settings of aquatic: those of the single trackers, and what is wrong with them together.
+import { describe, expect, test } from 'bun:test'
+import { aquaticTracker } from '../../src/aquatic/protocols.ts'
+import { type Environment, loadSettings } from '../../src/config/load.ts'
+import { defaultsOf, entriesOf } from '../../src/config/schema.ts'
+import { udpSettings } from '../../src/udp/settings/config.ts'
+import { PATHS_WITHOUT_EFFECT } from '../../src/ws/settings/config-checks.ts'
+import { wsSettings } from '../../src/ws/settings/program.ts'
+import { settingsContract } from '../contract/settings.ts'
+
+const { settings } = aquaticTracker
+const entries = new Map(entriesOf(settings.schema).map((entry) => [entry.path, entry]))
+
+settingsContract('aquatic', settings, defaultsOf(settings.schema))
+
+function load(variables: Environment) {
+  const { problems, warnings } = loadSettings(settings, null, variables)
+  return { problems: problems.join('\n'), warnings: warnings.join('\n') }
+}
+
+describe('the settings of aquatic', () => {
+  test('are all of the single trackers, but what has no effect, with the same limits', () => {
+    const missing: string[] = []
+    for (const [name, schema] of [
+      ['udp', udpSettings.schema],
+      ['ws', wsSettings.schema],
+    ] as const) {
+      for (const { path, setting } of entriesOf(schema)) {
+        const found = entries.get(`${name}.${path}`) ?? entries.get(path)
+        if (found === undefined) missing.push(path)
+        // What fits the reserve depends on the kinds of peers; that of all together is checked on its own.
+        else if (!/^limits\.max_(torrents|peers)$/.test(path)) {
+          expect(found.setting.allowed, path).toBe(setting.allowed)
+        }
+      }
+    }
+    expect(missing).toEqual([...PATHS_WITHOUT_EFFECT].sort(byFile))
+  })
+
+  test('are the same for all, or of one', () => {
+    const shared = [...entries.keys()].filter((path) => !/^(udp|ws)\./.test(path))
+    expect(shared).toContain('log_level')
+    expect(shared).toContain('persistence.path')
+    expect(shared).toContain('source_limits.requests_per_second')
+    expect(shared.filter((path) => /^(network|handlers|workers)/.test(path))).toEqual([])
+    expect(entries.has('ws.source_limits.requests_per_second')).toBe(true)
+    expect(entries.has('udp.cleaning.max_connection_age')).toBe(true)
+    expect(entries.has('ws.limits.max_connections')).toBe(true)
+  })
+
+  test('name no setting in their explanations that is not there', () => {
+    const known = new Set([...entries.values()].map(({ section, key }) => `[${section}] ${key}`))
+    const named = [...entries.values()].flatMap(({ setting }) => {
+      const text = setting.explanation.replace(/\s+/g, ' ')
+      return [...text.matchAll(/\[[a-z_.]+\] [a-z0-9]+_[a-z0-9_]+/g)].map(([name]) => name)
+    })
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter((name) => !known.has(name))).toEqual([])
+  })
+
+  test('are checked as by the single trackers, under their own names', () => {
+    expect(load({ AQUATIC_WS_NETWORK_USE_TLS: 'true' }).problems).toBe(
+      'AQUATIC_WS_NETWORK_USE_TLS: [ws.network] use_tls = true needs a certificate: write ' +
+        'tls_certificate_path and tls_private_key_path, or tls_pkcs12_path.',
+    )
+    expect(load({ AQUATIC_UDP_CLEANING_MAX_CONNECTION_AGE: '60' }).warnings).toContain(
+      'AQUATIC_UDP_CLEANING_MAX_CONNECTION_AGE: clients that keep to BEP 15 may be refused, because ' +
+        '[udp.cleaning] max_connection_age is 60',
+    )
+    const shared = load({ AQUATIC_CLEANING_INTERVAL: '2000' }).warnings
+    expect(shared.match(/interval is above max_peer_age/g)).toHaveLength(1)
+  })
+
+  test('of a protocol that is not served are not checked', () => {
+    const off = { AQUATIC_WS_ENABLED: 'false', AQUATIC_WS_NETWORK_USE_TLS: 'true' }
+    expect(load(off)).toEqual({ problems: '', warnings: '' })
+    expect(load({ ...off, AQUATIC_UDP_ENABLED: 'false' }).problems).toBe(
+      'AQUATIC_UDP_ENABLED: no protocol is served: set [udp] enabled or [ws] enabled = true.',
+    )
+  })
+
+  test('may name one port for UDP and WebTorrent, and reserve no more than there can be', () => {
+    const samePort = { AQUATIC_WS_NETWORK_ADDRESS: '0.0.0.0:3000' }
+    expect(load(samePort)).toEqual({ problems: '', warnings: '' })
+    const large = { AQUATIC_LIMITS_MAX_PEERS: '100000000', AQUATIC_LIMITS_MAX_TORRENTS: '20000000' }
+    expect(load(large).problems).toContain('4.0 GiB is the most')
+    expect(load({ ...large, AQUATIC_WS_ENABLED: 'false' }).problems).toBe('')
+  })
+
+  test('know the keys of other versions', () => {
+    expect(load({ AQUATIC_WS_NETWORK_ENABLE_TLS: 'true' }).problems).toContain(
+      'AQUATIC_WS_NETWORK_ENABLE_TLS is not a setting here: it is called [ws.network] use_tls.',
+    )
+  })
+})
+
+function byFile(a: string, b: string): number {
+  const paths = entriesOf(wsSettings.schema).map(({ path }) => path)
+  return paths.indexOf(a) - paths.indexOf(b)
+}
