@@ -133,7 +133,7 @@ function crossCheck({
   const findings: Finding[] = []
   for (const name of [trackers].flat()) {
     if (entryOf('udp', name) !== null || entryOf('ws', name) !== null) continue
-    const text = `'${name}' is no tracker that this program knows: known are
+    const text = `'${name}' is not a tracker that this program knows: known are
       ${namesOf(protocol).join(', ')} and ours-… .`
     findings.push(problem(['trackers'], text))
   }

@@ -62,7 +62,7 @@ function openConnected(server: SocketAddress, host: string, bufferBytes: number)
 }
 
 function remedyFor(error: SystemError, host: string): string {
-  if (error.code === 'EADDRNOTAVAIL') return `it is no address of this machine (EADDRNOTAVAIL).`
+  if (error.code === 'EADDRNOTAVAIL') return `it is not an address of this machine (EADDRNOTAVAIL).`
   if (error.code === 'EMFILE') {
     return 'too many open files (EMFILE): raise the limit (ulimit -n) or use fewer sockets.'
   }

@@ -217,7 +217,7 @@ export const wsLoadProgram = {
 function checkPath(text: string): Fault | null {
   if (/^\/[!-~]*$/.test(text)) return null
   return {
-    fault: 'is no path of a URL',
+    fault: 'is not a URL path',
     remedy: "Write it with a slash in front, such as '/announce'",
   }
 }

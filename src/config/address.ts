@@ -132,7 +132,7 @@ function shapeFault(text: string): Fault {
   if (isIPv4(text)) return { fault: 'has no port', remedy: `Write '${text}:3000'` }
   if (/^\d+$/.test(text)) return { fault: 'has no address', remedy: `Write '0.0.0.0:${text}'` }
   return {
-    fault: 'is no address with a port',
+    fault: 'is not an address with a port',
     remedy: "Write one such as '0.0.0.0:3000' or '[::]:3000'",
   }
 }

@@ -63,9 +63,9 @@ export function settingsPage<S extends Schema>(program: Program<S>, page: ManPag
     ...nameSection(`${name}.toml`, `settings of ${name}`),
     '.SH DESCRIPTION',
     ...filled(
-      'A TOML file. Whatever is not written has its default; unknown keys are refused. An environment ' +
-        'variable, where set, overrides the file: text stands in it without quotes, and commas ' +
-        'separate the items of a list.',
+      'A TOML file. Missing keys have their defaults; unknown keys are refused. An environment variable ' +
+        'overrides the file: write text in it without quotes, and separate the items of a list with ' +
+        'commas.',
     ),
   ]
   let current: string | null = null
@@ -110,10 +110,10 @@ function exitLines(more: string | undefined): string[] {
 
 function serviceLines(): string[] {
   return [
-    ...tagged('.B NOTIFY_SOCKET', 'Set by systemd: the socket that is told of readiness and stop.'),
+    ...tagged('.B NOTIFY_SOCKET', 'Set by systemd: the socket for reporting readiness and stop.'),
     ...tagged(
       '.B WATCHDOG_USEC',
-      'Set by systemd: how often it wants to hear that all workers live.',
+      'Set by systemd: how often to report that all workers make progress.',
     ),
   ]
 }
@@ -125,7 +125,7 @@ function signalLines({ signals }: ManPage): string[] {
 
 function sectionHead(schema: Schema, name: string): string[] {
   if (name === '') {
-    return ['.SH "OUTSIDE OF SECTIONS"', 'These lines stand before the first section.']
+    return ['.SH "TOP LEVEL"', 'These settings come before the first section.']
   }
   const { explanation } = sectionAt(schema, name)
   return [`.SH [${literal(name)}]`, ...paragraphsOf(explanation).flatMap(paragraphLines)]

@@ -58,7 +58,7 @@ function summaryTable(entries: readonly Entry[]): string {
 }
 
 function sectionHead(schema: Schema, name: string): string[] {
-  if (name === '') return ['## Outside of sections', 'These lines stand before the first section.']
+  if (name === '') return ['## Top level', 'These settings come before the first section.']
   return [`## \`[${name}]\``, ...paragraphsOf(sectionAt(schema, name).explanation).map(filled)]
 }
 

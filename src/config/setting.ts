@@ -67,7 +67,7 @@ export function decimal(defaultValue: number, range: Range, explanation: string)
         return { fault: isA(value), remedy: unquoted(value, 'Write a number') }
       }
       const number = Number(value)
-      if (Number.isNaN(number)) return { fault: 'is no number', remedy: 'Write it in digits' }
+      if (Number.isNaN(number)) return { fault: 'is not a number', remedy: 'Write it in digits' }
       if (number < range.min) return { fault: 'is too small', remedy: 'Raise it' }
       if (number > range.max) return { fault: 'is too large', remedy: 'Lower it' }
       return { value: number }

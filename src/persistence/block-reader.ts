@@ -64,7 +64,7 @@ export class BlockReader {
   check(): { end: SnapshotEnd; bootId: Uint8Array } {
     if (this.size < FILE_BYTES_MIN) refuse('is too short')
     const head = this.read(0, HEAD_BYTES)
-    if (head.toString('latin1', 0, MAGIC.length) !== MAGIC) refuse('is no snapshot')
+    if (head.toString('latin1', 0, MAGIC.length) !== MAGIC) refuse('is not a snapshot')
     const version = head.readUInt32LE(HEAD_VERSION)
     if (version < 1 || version > SNAPSHOT_VERSION) {
       refuse(`has version ${version}, and this program knows up to ${SNAPSHOT_VERSION}`)

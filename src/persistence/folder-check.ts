@@ -40,14 +40,14 @@ function folderFault(
   identity: Identity | null,
 ): string | null {
   const kind = kindOf(folder)
-  if (kind === 'file') return 'it is no folder'
+  if (kind === 'file') return 'it is not a folder'
   if (kind === 'folder') return writeFault(folder, privileges, identity)
   if (kind === 'link')
     return 'it is a link to what does not exist: make that folder, or delete the link'
   // The start makes it, as who it is then, with those around it, and gives them to the other user.
   let parent = dirname(folder)
   while (kindOf(parent) === 'none') parent = dirname(parent)
-  if (kindOf(parent) === 'file') return `'${parent}' is no folder`
+  if (kindOf(parent) === 'file') return `'${parent}' is not a folder`
   const fault = accessFault(parent, WRITE_IN, null)
   if (fault !== null) return `it cannot be made in '${parent}' (${fault.code})`
   const reach = asOther(parent, constants.X_OK, privileges, identity)

@@ -36,7 +36,7 @@ export function readKey(path: string, now: Moment): Uint8Array | null {
     if (error instanceof FileFault && error.code === 'ENOENT') return null
     throw error
   }
-  if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) throw new SnapshotRefused('is no key')
+  if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) throw new SnapshotRefused('is not a key')
   const version = bytes.readUInt32LE(VERSION_AT)
   if (version !== VERSION) {
     throw new SnapshotRefused(`has version ${version}, and this program knows ${VERSION}`)

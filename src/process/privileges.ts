@@ -97,7 +97,7 @@ function lookUp(privileges: PrivilegeConfig): { identity: Identity | null; fault
 
 function folderFault(path: string): string | null {
   try {
-    return statSync(path).isDirectory() ? null : 'is no folder: name one'
+    return statSync(path).isDirectory() ? null : 'is not a folder: name one'
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return 'does not exist (ENOENT): make that folder, or name another'

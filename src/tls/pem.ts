@@ -112,7 +112,7 @@ class Reading {
       return
     }
     if (!BASE64.test(line))
-      throw this.fault(`is no base64, in the block that line ${open.line} begins`)
+      throw this.fault(`is not base64, in the block that line ${open.line} begins`)
     open.body += line
   }
 

@@ -43,9 +43,9 @@ test('a file, a folder below a file, and a link to nothing are told apart', () =
     const link = join(place, 'link')
     writeFileSync(file, '')
     symlinkSync(join(place, 'nowhere'), link)
-    expect(persistence(file)).toBe('it is no folder')
-    expect(persistence(join(file, 'below'))).toBe('it is no folder')
-    expect(persistence(join(link, 'below'))).not.toBe('it is no folder')
+    expect(persistence(file)).toBe('it is not a folder')
+    expect(persistence(join(file, 'below'))).toBe('it is not a folder')
+    expect(persistence(join(link, 'below'))).not.toBe('it is not a folder')
     expect(persistence(link)).toBe(
       'it is a link to what does not exist: make that folder, or delete the link',
     )

@@ -53,7 +53,7 @@ test('a file is closed once it has been read, and once it is refused', async () 
   load(new Harness(), path)
   expect(openOnes(path)).toBe(0)
   writeFileSync(path, 'x'.repeat(1000))
-  expect(() => load(new Harness(), path)).toThrow('is no snapshot')
+  expect(() => load(new Harness(), path)).toThrow('is not a snapshot')
   expect(openOnes(path)).toBe(0)
   // As a control: what is open is found.
   const file = openSync(path, 'r')
@@ -149,7 +149,7 @@ describe('a file that cannot be right is refused, and loads nothing', () => {
     for (let i = 0; i < length; i++) {
       const damaged = Buffer.from(original)
       damaged[at + i] ^= 1 << (i % 8)
-      expectRefused(damaged, /damaged|no snapshot|version/)
+      expectRefused(damaged, /damaged|not a snapshot|version/)
     }
   })
 

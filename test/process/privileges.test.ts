@@ -19,7 +19,7 @@ const WRONG: [string, object, string][] = [
   ['a group', { group: 'no such group' }, "user 'nobody' or group 'no such group' does not exist"],
   ['root', { user: 'root' }, "user 'root' is root itself"],
   ['a folder', { chroot_path: '/nowhere/at/all' }, "chroot_path '/nowhere/at/all' does not exist"],
-  ['no folder', { chroot_path: '/dev/null' }, "chroot_path '/dev/null' is no folder"],
+  ['no folder', { chroot_path: '/dev/null' }, "chroot_path '/dev/null' is not a folder"],
   ['a path', { chroot_path: '/dev/null/below' }, "'/dev/null/below' cannot be used (ENOTDIR)"],
 ]
 

@@ -121,11 +121,11 @@ describe('names the line of', () => {
     expect(message).toStartWith(`line ${line} `)
   })
 
-  test('a character that is no base64, and shows none of the text', () => {
+  test('a character that is not base64, and shows none of the text', () => {
     const lines = second.split('\n')
     lines[3] = `${lines[3].slice(0, -1)}!`
     const message = messageOf(lines.join('\n'))
-    expect(message).toBe('line 4 is no base64, in the block that line 1 begins')
+    expect(message).toBe('line 4 is not base64, in the block that line 1 begins')
   })
 
   test('an end of another kind', () => {

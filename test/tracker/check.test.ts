@@ -67,7 +67,11 @@ describe.each([
         const settings = dropping("chroot_path = '/nonexistent/jail'")
         await expectRefusal(settings, missing, more)
         expect((await runTracker({ ...more, settings })).stderr).not.toContain('as root')
-        await expectRefusal(dropping(`chroot_path = '${file}'`), ['is no folder: name one'], more)
+        await expectRefusal(
+          dropping(`chroot_path = '${file}'`),
+          ['is not a folder: name one'],
+          more,
+        )
         const { stderr } = await check(
           dropping("chroot_path = '/nonexistent'\nuser = 'nobodyy'"),
           more,

@@ -131,7 +131,7 @@ describe('a tracker', () => {
     [
       'no key',
       'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
-      /^HTTP\/1\.1 400 .*This is no valid WebSocket handshake\.\n$/s,
+      /^HTTP\/1\.1 400 .*This is not a valid WebSocket handshake\.\n$/s,
     ],
     [
       'no HTTP',

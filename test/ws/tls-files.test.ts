@@ -115,7 +115,7 @@ describe('files in PEM', () => {
     const key = files.read('rsa-key.pem')
     const cases = [
       [key.slice(0, -200), 'does not end'],
-      [key.replace('\nM', '\n!'), 'is no base64'],
+      [key.replace('\nM', '\n!'), 'is not base64'],
       [key.split('\n').toSpliced(5, 1).join('\n'), 'holds no private key'],
     ]
     for (const [text, words] of cases) {

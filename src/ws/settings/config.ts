@@ -365,10 +365,10 @@ export type WsConfig = ConfigOf<typeof wsSchema>
 
 function checkNetwork(text: string) {
   if (text === '' || parseNetwork(text) !== null) return null
-  return { fault: 'is no address or network', remedy: "Write one such as '192.0.2.0/24'" }
+  return { fault: 'is not an address or network', remedy: "Write one such as '192.0.2.0/24'" }
 }
 
 function checkHeaderName(text: string) {
   if (/^[a-z0-9-]{1,64}$/i.test(text)) return null
-  return { fault: 'is no name of a header', remedy: `Write one such as '${DEFAULT_PROXY_HEADER}'` }
+  return { fault: 'is not a header name', remedy: `Write one such as '${DEFAULT_PROXY_HEADER}'` }
 }

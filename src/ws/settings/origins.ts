@@ -24,7 +24,7 @@ export function originsSetting(explanation: string): Setting<string | string[]> 
 /** Browsers send no port that is the scheme's own, no path, and hosts in ASCII. */
 export function checkOrigin(text: string) {
   if (text === '') return null
-  const fault = 'is no origin'
+  const fault = 'is not an origin'
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+\/?$/i.test(text)) return { fault, remedy: REMEDY }
   // Those of browsers' extensions and of apps, which a URL's parser knows nothing of.
   if (!/^https?:/i.test(text)) {

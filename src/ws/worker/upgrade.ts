@@ -92,7 +92,7 @@ export class Upgrader {
     // No handshake after all, such as one without a key.
     this.connections.close(connection)
     this.limits.leave(connection.addressHigh, connection.addressLow)
-    return text(400, 'This is no valid WebSocket handshake.\n')
+    return text(400, 'This is not a valid WebSocket handshake.\n')
   }
 
   private isAllowedOrigin(origin: string | null): boolean {

@@ -84,7 +84,7 @@ tracker_settings = ['ours-broken=${broken}', 'ours-small=${small}']
 
 describe('what cannot be run is told at once', () => {
   test.each([
-    ["trackers = ['ours', 'opentraker']", "'opentraker' is no tracker that this program knows"],
+    ["trackers = ['ours', 'opentraker']", "'opentraker' is not a tracker that this program knows"],
     ["tracker_cores = '1'", 'tracker_cores and generator_cores are both'],
     ["tracker_cores = 'all'", 'names no cores'],
     ["paths = ['ours']", 'is not NAME=FILE'],

@@ -145,7 +145,7 @@ weight_scrape = 0
     expect(code).toBe(1)
     expect(stderr).toContain('4 mistakes in the settings')
     expect(stderr).toContain('both weights are 0')
-    expect(stderr).toContain('is no path of a URL')
+    expect(stderr).toContain('is not a URL path')
   })
 })
 
