@@ -2,6 +2,7 @@
 // The rules themselves are proven on bad code in test/tidy/rules.test.ts.
 
 import { expect, test } from 'bun:test'
+import { duplicates } from './tidy/duplicates.ts'
 import { hotCode, openLocks, staleAddresses } from './tidy/hot.ts'
 import {
   type Circles,
@@ -11,6 +12,7 @@ import {
   importDirection,
   type MainImports,
   mainInWorkers,
+  PROTOCOLS,
   unusedFiles,
 } from './tidy/imports.ts'
 import { openServers } from './tidy/servers.ts'
@@ -51,6 +53,7 @@ test('workers import nothing of the main thread', () =>
 test('folders do not import each other in circles', () => expect(importCycles(sources)).toEqual([]))
 test('files do not import each other in circles', () =>
   expect(fileCycles(sources, CIRCLES)).toEqual([]))
+test('what two protocols do stands once', () => expect(duplicates(sources, PROTOCOLS)).toEqual([]))
 test('only src/os imports bun:ffi', () => expect(foreignFunctions(sources)).toEqual([]))
 test('every file of src is used', () => expect(unusedFiles(sources)).toEqual([]))
 test('addresses are taken of memory that stays', () => expect(staleAddresses(sources)).toEqual([]))

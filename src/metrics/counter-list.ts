@@ -8,7 +8,7 @@ const FAMILIES = ['ipv4', 'ipv6'] as const
 type Family = (typeof FAMILIES)[number]
 
 /** A counter as it lies in memory: those of address families twice. */
-export type Stored<F extends string, O extends string> = `${F}_${Family}` | O
+type Stored<F extends string, O extends string> = `${F}_${Family}` | O
 
 /** Where the operator's page shows a metric. */
 export interface Shown {
@@ -28,10 +28,6 @@ export interface CounterSpec<Name extends string> extends Shown {
   readonly label: string | null
   readonly counters: readonly { readonly name: Name; readonly value: string }[]
 }
-
-/** The names of all counters of a list of metrics. */
-export type NamesOf<Specs extends readonly CounterSpec<string>[]> =
-  Specs[number]['counters'][number]['name']
 
 export function counter<Name extends string>(
   name: Name,

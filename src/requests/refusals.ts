@@ -1,6 +1,12 @@
 // Why an announce that is right by itself is refused: what its client is told, and the counter that tells the
 // operator, by what became of it (swarm/status.ts). Read by the protocols' workers. Owns nothing.
 import {
+  BANNED,
+  TOO_MANY,
+  TOO_MANY_OF_NETWORK,
+  TOO_MANY_SUSTAINED,
+} from '../source-limits/source-limits.ts'
+import {
   GATED,
   NOT_ALLOWED,
   PEERS_FULL,
@@ -9,16 +15,24 @@ import {
   TORRENTS_RATIONED,
 } from '../swarm/status.ts'
 
+/** Reasons among a protocol's counters `rejected`, in this order: limits of memory and the access list; */
+export const REFUSED_BY_SWARMS = ['torrents_full', 'peers_full', 'not_allowed'] as const
+/** and limits of sources. Of peers per address: the peer is not kept, and answered all the same. */
+export const REFUSED_BY_LIMITS = [
+  'request_rate',
+  'new_torrent_rate',
+  'banned',
+  'peers_per_address',
+  'torrent_ration',
+  'peer_ration',
+  'sustained_rate',
+  'network_rate',
+] as const
+
 export interface Refusal {
   readonly status: number
   /** A protocol has it among its counters, as it is named there. */
-  readonly counter:
-    | 'rejected_not_allowed'
-    | 'rejected_new_torrent_rate'
-    | 'rejected_torrent_ration'
-    | 'rejected_peer_ration'
-    | 'rejected_torrents_full'
-    | 'rejected_peers_full'
+  readonly counter: `rejected_${(typeof REFUSED_BY_SWARMS | typeof REFUSED_BY_LIMITS)[number]}`
   readonly text: string
 }
 
@@ -56,7 +70,32 @@ export function byStatus<T>(of: (refusal: Refusal) => T): T[] {
 
 /** Where each is counted, as `byStatus`; `names`: the protocol's counters in their order in memory. */
 export function countersByStatus(names: readonly string[]): Int32Array {
-  const places = byStatus(({ counter }) => names.indexOf(counter))
-  if (places.includes(-1)) throw new Error('a refusal is not counted')
-  return Int32Array.from(places, (place) => place ?? -1)
+  return placesOf(
+    REFUSALS.map(({ status, counter }) => [status, counter]),
+    names,
+  )
+}
+
+/** The same for what the limits of sources say of a request (source-limits/source-limits.ts). */
+export function countersByVerdict(names: readonly string[]): Int32Array {
+  return placesOf(VERDICTS, names)
+}
+
+type CounterOf = readonly [code: number, counter: Refusal['counter']]
+
+const VERDICTS: readonly CounterOf[] = [
+  [TOO_MANY, 'rejected_request_rate'],
+  [BANNED, 'rejected_banned'],
+  [TOO_MANY_SUSTAINED, 'rejected_sustained_rate'],
+  [TOO_MANY_OF_NETWORK, 'rejected_network_rate'],
+]
+
+/** By code, of which those that are none have −1. */
+function placesOf(counters: readonly CounterOf[], names: readonly string[]): Int32Array {
+  const places = new Int32Array(1 + Math.max(...counters.map(([code]) => code))).fill(-1)
+  for (const [code, counter] of counters) {
+    places[code] = names.indexOf(counter)
+    if (places[code] === -1) throw new Error(`no counter ${counter}`)
+  }
+  return places
 }

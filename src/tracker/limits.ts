@@ -3,31 +3,39 @@
 import { lossSource } from '../process/losses.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 
-/** Counts are since the start. */
-export interface FullCounts {
-  readonly announces: () => number
-  readonly torrentsFull: () => number
-  readonly peersFull: () => number
-  /** Those that a source is refused because it has had its share of the little that is left. */
-  readonly torrentsRationed?: () => number
-  readonly peersRationed?: () => number
-  /** Those in force. */
-  readonly limits: () => { readonly max_torrents: number; readonly max_peers: number }
+/** Of the protocol, since the start. */
+type FullCounter =
+  | 'requests_announce'
+  | 'rejected_torrents_full'
+  | 'rejected_peers_full'
+  | 'rejected_torrent_ration'
+  | 'rejected_peer_ration'
+
+/** Those in force. */
+interface MemoryLimits {
+  readonly max_torrents: number
+  readonly max_peers: number
 }
 
 const REMEDY =
   'What is known is served as before. Raise the limit if there is memory (docs/operations.md, «Sizes»), ' +
   'or look for who fills it.'
 
-export function fullSources(counts: FullCounts): TroubleSource[] {
-  const { announces, torrentsFull, peersFull, limits } = counts
-  const { torrentsRationed = none, peersRationed = none } = counts
-  const shared = { all: announces, from: 0, what: 'announce', remedy: () => REMEDY }
+export function fullSources(
+  of: (name: FullCounter) => number,
+  limits: () => MemoryLimits,
+): TroubleSource[] {
+  const shared = {
+    all: () => of('requests_announce'),
+    from: 0,
+    what: 'announce',
+    remedy: () => REMEDY,
+  }
   return [
     lossSource({
       ...shared,
       name: 'torrents_full',
-      lost: torrentsFull,
+      lost: () => of('rejected_torrents_full'),
       text: (figure, when) =>
         `Refused ${figure} ${when} for new torrents: [limits] max_torrents = ` +
         `${limits().max_torrents} is reached.`,
@@ -35,14 +43,14 @@ export function fullSources(counts: FullCounts): TroubleSource[] {
     lossSource({
       ...shared,
       name: 'peers_full',
-      lost: peersFull,
+      lost: () => of('rejected_peers_full'),
       text: (figure, when) =>
         `Refused ${figure} ${when} of new peers: [limits] max_peers = ${limits().max_peers} is reached.`,
     }),
     lossSource({
       ...shared,
       name: 'torrents_rationed',
-      lost: torrentsRationed,
+      lost: () => of('rejected_torrent_ration'),
       text: (figure, when) =>
         `Refused ${figure} ${when} for new torrents: [limits] max_torrents = ` +
         `${limits().max_torrents} is nearly reached, and the rest is shared out.`,
@@ -50,14 +58,10 @@ export function fullSources(counts: FullCounts): TroubleSource[] {
     lossSource({
       ...shared,
       name: 'peers_rationed',
-      lost: peersRationed,
+      lost: () => of('rejected_peer_ration'),
       text: (figure, when) =>
         `Refused ${figure} ${when} of new peers: [limits] max_peers = ${limits().max_peers} is ` +
         'nearly reached, and the rest is shared out.',
     }),
   ]
-}
-
-function none(): number {
-  return 0
 }

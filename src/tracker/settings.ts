@@ -1,6 +1,10 @@
 // The settings that both trackers have, where no other folder owns them, and what is wrong with those of a
 // tracker together. Used by the protocols' config.ts. Owns nothing.
-import { type AccessListConfig, accessListFindings } from '../access-list/settings.ts'
+import {
+  type AccessListConfig,
+  accessListFindings,
+  accessListSettings,
+} from '../access-list/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
 import { intervalFindings } from '../config/announce-interval.ts'
 import {
@@ -13,7 +17,12 @@ import { counted } from '../config/quantities.ts'
 import { type Finding, warning } from '../config/schema.ts'
 import { boolean, type Setting, string, stringOrList } from '../config/setting.ts'
 import type { LogAddresses, LogFormat, LogLevel } from '../log/log.ts'
-import { type OperationsConfig, operationsFindings } from '../operations/settings.ts'
+import { statisticsSettings } from '../metrics/settings.ts'
+import {
+  type OperationsConfig,
+  operationsFindings,
+  operationsSettings,
+} from '../operations/settings.ts'
 import { type ScrapeExportConfig, scrapeExportFindings } from '../persistence/scrape-export.ts'
 import { type PersistenceConfig, persistenceFindings } from '../persistence/settings.ts'
 import { type PrivilegeConfig, privilegeFindings } from '../process/privileges.ts'
@@ -25,6 +34,13 @@ export const DAY_SEC = 86400
 /** A peer row counts seconds in 15 bits: an age and the time to the next cleaning must fit. */
 export const PEER_AGE_SEC_MAX = 28000
 export const CLEANING_INTERVAL_SEC_MAX = 3600
+
+/** Sections that are the same in every tracker: what it tells its operator, and which torrents it serves. */
+export const operatorSections = {
+  statistics: statisticsSettings,
+  operations: operationsSettings,
+  access_list: accessListSettings,
+}
 
 /** `ipv4Too`: when the IPv6 wildcard takes IPv4 too, and what else there is to say of wildcards. */
 export function listenAddress(ipv4Too: string): Setting<string | readonly string[]> {

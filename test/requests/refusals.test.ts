@@ -1,6 +1,12 @@
 // Why announces are refused: each reason is counted where it belongs, and told.
 import { expect, test } from 'bun:test'
-import { byStatus, countersByStatus } from '../../src/requests/refusals.ts'
+import { byStatus, countersByStatus, countersByVerdict } from '../../src/requests/refusals.ts'
+import {
+  BANNED,
+  TOO_MANY,
+  TOO_MANY_OF_NETWORK,
+  TOO_MANY_SUSTAINED,
+} from '../../src/source-limits/source-limits.ts'
 import * as status from '../../src/swarm/status.ts'
 
 /** What is answered as usual. */
@@ -19,9 +25,16 @@ test('a protocol counts each reason under its name', () => {
   byStatus(({ status, counter }) => expect(names.toReversed()[places[status]]).toBe(counter))
 })
 
+test('what the limits of sources say is counted too', () => {
+  const verdicts = [TOO_MANY, BANNED, TOO_MANY_SUSTAINED, TOO_MANY_OF_NETWORK]
+  const names = ['request_rate', 'banned', 'sustained_rate', 'network_rate']
+  const places = countersByVerdict(names.map((name) => `rejected_${name}`))
+  expect(verdicts.map((verdict) => names[places[verdict]])).toEqual(names)
+})
+
 test('a protocol that has not counted a reason does not start', () => {
   const names = byStatus(({ counter }) => counter as string)
   expect(() => countersByStatus(names.filter((name) => name !== 'rejected_peers_full'))).toThrow(
-    'a refusal is not counted',
+    'no counter rejected_peers_full',
   )
 })

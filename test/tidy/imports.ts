@@ -25,6 +25,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['src/config', 'src/log', 'src/plot'],
 ]
 const PROTOCOL_LEVEL = 2
+export const PROTOCOLS = LEVELS[PROTOCOL_LEVEL]
 
 interface Import {
   readonly from: string

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { DUPLICATE_LINES_MIN, duplicates } from './duplicates.ts'
 import { hotCode, openLocks, staleAddresses } from './hot.ts'
 import {
   fileCycles,
@@ -323,6 +324,41 @@ describe('waits', () => {
   test('a deadline is not', () => {
     expect(check('new Promise((resolve, reject) => setTimeout(() => reject(late), 5))')).toBe(0)
     expect(check('const timer = setTimeout(stop, 5)')).toBe(0)
+  })
+})
+
+describe('what stands in two protocols', () => {
+  const lines = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, i) => `call(${from + i})`).join('\n')
+  const check = (udp: string, ws: string, wsPath = 'src/ws/worker/b.ts') =>
+    duplicates([source('src/udp/main/a.ts', udp), source(wsPath, ws)], ['src/udp', 'src/ws'])
+
+  test('is reported once, by where it begins in both', () => {
+    const found = check(`first()\n${lines(20)}`, `other()\nmore()\n${lines(20)}\nlast()`)
+    expect(found).toHaveLength(1)
+    expect(found[0]).toStartWith(
+      'src/udp/main/a.ts:2: call(0) … stands in src/ws/worker/b.ts:3 too.',
+    )
+  })
+
+  test('each time', () => {
+    const [one, other] = [lines(7), lines(7, 100)]
+    expect(check(`${one}\na()\n${other}`, `${other}\nb()\n${one}`)).toHaveLength(2)
+  })
+
+  test('is found beyond brackets, indents and comments', () => {
+    const udp = `if (a) {\n  if (b) {\n    c()\n  }\n}\n${lines(4)}`
+    const ws = `if (a) {\n// Why.\nif (b) {\n/** How. */\nc()\n}}\n\n${lines(4)}`
+    expect(check(udp, ws)).toHaveLength(1)
+  })
+
+  test('may be short, an import, or below the protocols', () => {
+    expect(check(lines(DUPLICATE_LINES_MIN - 1), lines(DUPLICATE_LINES_MIN - 1))).toEqual([])
+    const names = Array.from({ length: 9 }, (_, i) => `  name${i},`).join('\n')
+    const imported = `import {\n${names}\n} from '../../tracker/a.ts'`
+    expect(check(imported, imported)).toEqual([])
+    expect(check(lines(9), lines(9), 'src/tracker/b.ts')).toEqual([])
+    expect(check(`${lines(9)}\n${lines(9)}`, '')).toEqual([])
   })
 })
 

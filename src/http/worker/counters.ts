@@ -2,14 +2,9 @@
 // thread: src/metrics/counters.ts. What they are for, and where they are shown: here alone.
 //
 //  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no family
-import {
-  CounterList,
-  counter,
-  labelled,
-  type NamesOf,
-  type Stored,
-} from '../../metrics/counter-list.ts'
+import { CounterList, counter, labelled } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
+import { REFUSED_BY_LIMITS, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
 
 const BY_FAMILY = [
   labelled('requests', 'type', 'Valid requests by type.', ['announce', 'scrape', 'page', 'health']),
@@ -38,17 +33,8 @@ const BY_FAMILY = [
       'info_hash',
       'no_info_hash',
       'port',
-      'torrents_full',
-      'peers_full',
-      'not_allowed',
-      'request_rate',
-      'new_torrent_rate',
-      'banned',
-      'peers_per_address',
-      'torrent_ration',
-      'peer_ration',
-      'sustained_rate',
-      'network_rate',
+      ...REFUSED_BY_SWARMS,
+      ...REFUSED_BY_LIMITS,
     ],
     { table: 'Refused requests', nonZero: true, lost: 'refused' },
   ),
@@ -58,15 +44,12 @@ const BY_FAMILY = [
 
 const OF_WORKERS = [counter('bans', 'Bans of addresses that went on to exceed their limits.')]
 
-export type FamilyCounter = NamesOf<typeof BY_FAMILY>
-export type WorkerCounter = NamesOf<typeof OF_WORKERS>
-export type CounterName = Stored<FamilyCounter, WorkerCounter>
+export const COUNTER_LIST = new CounterList(BY_FAMILY, OF_WORKERS)
+/** Counted per address family, and all, in their order in memory. Names are those of the statistics. */
+export const { ofFamilies: FAMILY_COUNTERS, stored: COUNTERS } = COUNTER_LIST
 
-export const COUNTER_LIST = new CounterList<FamilyCounter, WorkerCounter>(BY_FAMILY, OF_WORKERS)
-/** Counted per address family, in this order in memory. Names are those of the statistics. */
-export const FAMILY_COUNTERS = COUNTER_LIST.ofFamilies
-/** All counters, in their order in memory. */
-export const COUNTERS = COUNTER_LIST.stored
+export type FamilyCounter = (typeof FAMILY_COUNTERS)[number]
+export type CounterName = (typeof COUNTERS)[number]
 
 // Their places as numbers, for the hot path; a test holds them to the lists above. Add FAMILY_IPV4 or
 // FAMILY_IPV6.

@@ -3,13 +3,8 @@
 //
 // Reads the head (parse.ts), asks the limits of its source, answers what needs no swarm (pages, errors), and
 // hands announces and scrapes to respond.ts. Every request gets an answer and is counted.
-import {
-  ADMITTED,
-  BANNED,
-  type SourceLimits,
-  TOO_MANY_OF_NETWORK,
-  TOO_MANY_SUSTAINED,
-} from '../../source-limits/source-limits.ts'
+import { countersByVerdict } from '../../requests/refusals.ts'
+import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
 import { SCRAPE_HASHES_MAX } from '../wire/layout.ts'
 import {
@@ -30,23 +25,20 @@ import {
 } from '../wire/request.ts'
 import { type FixedAnswer, failureText, fixedAnswer, writeFixed } from '../wire/serialize.ts'
 import {
+  FAMILY_COUNTERS,
   FAMILY_IPV4,
   FAMILY_IPV6,
   RECEIVED_BYTES,
-  REJECTED_BANNED,
   REJECTED_FRAMING,
   REJECTED_HEAD_TOO_LARGE,
   REJECTED_HEADER,
   REJECTED_INFO_HASH,
   REJECTED_LINE_TOO_LONG,
   REJECTED_METHOD,
-  REJECTED_NETWORK_RATE,
   REJECTED_NO_INFO_HASH,
   REJECTED_PATH,
   REJECTED_PORT,
   REJECTED_REQUEST_LINE,
-  REJECTED_REQUEST_RATE,
-  REJECTED_SUSTAINED_RATE,
   REJECTED_TIMEOUT,
   REJECTED_UNAVAILABLE,
   REJECTED_VERSION,
@@ -102,6 +94,8 @@ const TOO_LARGE = fixedAnswer(
 )
 const UNAVAILABLE = fixedAnswer('503 Service Unavailable', 'Service Unavailable\n')
 const WRONG_VERSION = fixedAnswer('505 HTTP Version Not Supported', 'HTTP Version Not Supported\n')
+
+const OVER = countersByVerdict(FAMILY_COUNTERS)
 
 const TOO_MANY = failureText('Too many requests from this address: try again later')
 const NO_PORT = failureText('Port missing or not valid')
@@ -235,10 +229,7 @@ export class Handler {
 
   /** The connection ends, so that who goes on pays for a new one. */
   private refuse(request: HttpRequest, status: number): number {
-    let reason = REJECTED_REQUEST_RATE
-    if (status === BANNED) reason = REJECTED_BANNED
-    else if (status === TOO_MANY_SUSTAINED) reason = REJECTED_SUSTAINED_RATE
-    else if (status === TOO_MANY_OF_NETWORK) reason = REJECTED_NETWORK_RATE
+    const reason = OVER[status]
     request.close = true
     return request.kind <= SCRAPE
       ? this.responder.refuse(request, reason, TOO_MANY)

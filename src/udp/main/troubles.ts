@@ -60,14 +60,7 @@ export function udpTroubles(
       remedy: () =>
         `Raise request_workers (${config().request_workers}) if there are cores, or set it to 0.`,
     }),
-    ...fullSources({
-      announces: () => of('requests_announce'),
-      torrentsFull: () => of('rejected_torrents_full'),
-      peersFull: () => of('rejected_peers_full'),
-      torrentsRationed: () => of('rejected_torrent_ration'),
-      peersRationed: () => of('rejected_peer_ration'),
-      limits: () => config().limits,
-    }),
+    ...fullSources(of, () => config().limits),
   ]
 }
 

@@ -3,7 +3,6 @@
 // Keys that aquatic has had keep their names.
 
 import { availableParallelism } from 'node:os'
-import { accessListSettings } from '../../access-list/settings.ts'
 import { intervalJitter } from '../../config/announce-interval.ts'
 import {
   type ConfigOf,
@@ -14,9 +13,7 @@ import {
   warning,
 } from '../../config/schema.ts'
 import { boolean, bytes, choice, integer, seconds } from '../../config/setting.ts'
-import { logAddresses, logFormat, logLevel } from '../../log/settings.ts'
-import { statisticsSettings } from '../../metrics/settings.ts'
-import { operationsSettings } from '../../operations/settings.ts'
+import { logSettings } from '../../log/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
@@ -30,6 +27,7 @@ import {
   listenAddress,
   listenIPv6,
   listenIPv6Only,
+  operatorSections,
   PEER_AGE_SEC_MAX,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
@@ -206,6 +204,8 @@ const limits = section(
   },
 )
 
+const serving = { network, protocol, handlers }
+
 const schema = {
   socket_workers: integer(
     1,
@@ -227,15 +227,9 @@ const schema = {
     cores whose statistics show many waits for another worker, with one request worker for every
     three socket workers.`,
   ),
-  log_level: logLevel,
-  log_format: logFormat,
-  log_addresses: logAddresses,
-  network,
-  protocol,
-  handlers,
-  statistics: statisticsSettings,
-  operations: operationsSettings,
-  access_list: accessListSettings,
+  ...logSettings,
+  ...serving,
+  ...operatorSections,
   cleaning,
   privileges: privilegeSettings,
   limits,

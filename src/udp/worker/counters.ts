@@ -3,16 +3,10 @@
 //
 //  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no
 //  family │ RESPONSE_TIME… │ BATCH_SIZE…
-import {
-  CounterList,
-  counter,
-  labelled,
-  type NamesOf,
-  named,
-  type Stored,
-} from '../../metrics/counter-list.ts'
+import { CounterList, counter, labelled, named } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
+import { REFUSED_BY_LIMITS, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
 
 const BY_FAMILY = [
   labelled('requests', 'type', 'Valid requests by type.', ['connect', 'announce', 'scrape']),
@@ -31,18 +25,9 @@ const BY_FAMILY = [
       'connection_id',
       'port',
       'no_info_hash',
-      'torrents_full',
-      'peers_full',
-      'not_allowed',
+      ...REFUSED_BY_SWARMS,
       'connect_rate',
-      'request_rate',
-      'new_torrent_rate',
-      'banned',
-      'peers_per_address',
-      'torrent_ration',
-      'peer_ration',
-      'sustained_rate',
-      'network_rate',
+      ...REFUSED_BY_LIMITS,
     ],
     { table: 'Refused packets', nonZero: true, lost: 'refused' },
   ),
@@ -70,15 +55,13 @@ const OF_WORKERS = [
   }),
 ]
 
-export type FamilyCounter = NamesOf<typeof BY_FAMILY>
-export type WorkerCounter = NamesOf<typeof OF_WORKERS>
-export type CounterName = Stored<FamilyCounter, WorkerCounter>
+export const COUNTER_LIST = new CounterList(BY_FAMILY, OF_WORKERS)
+/** Counted per address family, and all, in their order in memory. Names are those of the statistics. */
+export const { ofFamilies: FAMILY_COUNTERS, stored: COUNTERS } = COUNTER_LIST
 
-export const COUNTER_LIST = new CounterList<FamilyCounter, WorkerCounter>(BY_FAMILY, OF_WORKERS)
-/** Counted per address family, in this order in memory. Names are those of the statistics. */
-export const FAMILY_COUNTERS = COUNTER_LIST.ofFamilies
-/** All counters, in their order in memory. */
-export const COUNTERS = COUNTER_LIST.stored
+export type FamilyCounter = (typeof FAMILY_COUNTERS)[number]
+export type WorkerCounter = (typeof COUNTER_LIST.others)[number]
+export type CounterName = (typeof COUNTERS)[number]
 
 // Their places as numbers, for the hot path; a test holds them to the lists above. Add FAMILY_IPV4 or
 // FAMILY_IPV6.

@@ -4,13 +4,8 @@
 // Reads the packet in place, answers what needs no swarm (connects, errors), and hands what is valid to
 // the next stage: respond.ts, which answers at once, or forward.ts, which passes it to another thread.
 import { hashWords } from '../../memory/half-sip-hash.ts'
-import {
-  ADMITTED,
-  BANNED,
-  type SourceLimits,
-  TOO_MANY_OF_NETWORK,
-  TOO_MANY_SUSTAINED,
-} from '../../source-limits/source-limits.ts'
+import { countersByVerdict } from '../../requests/refusals.ts'
+import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
 import type { ConnectionIds } from '../wire/connection-id.ts'
 import {
   ANNOUNCE_EVENT,
@@ -42,16 +37,13 @@ import {
 import { familyOf, type Request } from '../wire/request.ts'
 import { type ErrorText, errorText, writeConnect, writeError } from '../wire/serialize.ts'
 import {
+  FAMILY_COUNTERS,
   REJECTED_ACTION,
-  REJECTED_BANNED,
   REJECTED_CONNECT_RATE,
   REJECTED_CONNECTION_ID,
-  REJECTED_NETWORK_RATE,
   REJECTED_NO_INFO_HASH,
   REJECTED_PORT,
   REJECTED_PROTOCOL_ID,
-  REJECTED_REQUEST_RATE,
-  REJECTED_SUSTAINED_RATE,
   REJECTED_TOO_SHORT,
   REQUESTS_ANNOUNCE,
   REQUESTS_CONNECT,
@@ -72,6 +64,8 @@ export interface RequestSettings {
   /** Answer an invalid connection id with an error no longer than its request. */
   readonly answerInvalidId: boolean
 }
+
+const OVER = countersByVerdict(FAMILY_COUNTERS)
 
 const ERROR_CONNECTION_ID = errorText('Connection ID invalid or expired')
 const ERROR_PORT = errorText('Port must not be 0')
@@ -162,11 +156,7 @@ export class Handler {
   /** No answer: an error would be one more packet for a source that has too many already. */
   private isOver({ family }: Request, status: number): boolean {
     if (status === ADMITTED) return false
-    let reason = REJECTED_REQUEST_RATE
-    if (status === BANNED) reason = REJECTED_BANNED
-    else if (status === TOO_MANY_SUSTAINED) reason = REJECTED_SUSTAINED_RATE
-    else if (status === TOO_MANY_OF_NETWORK) reason = REJECTED_NETWORK_RATE
-    this.counts[family + reason]++
+    this.counts[family + OVER[status]]++
     return true
   }
 

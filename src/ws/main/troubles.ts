@@ -84,14 +84,7 @@ export function wsTroubles(
       remedy: () => 'Give the tracker more cores, or lower socket_workers.',
     }),
     ...proxyHeaderSources(of),
-    ...fullSources({
-      announces: () => of('requests_announce'),
-      torrentsFull: () => of('rejected_torrents_full'),
-      peersFull: () => of('rejected_peers_full'),
-      torrentsRationed: () => of('rejected_torrent_ration'),
-      peersRationed: () => of('rejected_peer_ration'),
-      limits,
-    }),
+    ...fullSources(of, limits),
   ]
 }
 

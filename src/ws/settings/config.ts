@@ -2,7 +2,6 @@
 // the environment variables and docs/config-ws.md are derived from this schema.
 // Keys that aquatic has had keep their names.
 
-import { accessListSettings } from '../../access-list/settings.ts'
 import { intervalJitter } from '../../config/announce-interval.ts'
 import { type ConfigOf, section } from '../../config/schema.ts'
 import {
@@ -14,9 +13,7 @@ import {
   string,
   stringOrList,
 } from '../../config/setting.ts'
-import { logAddresses, logFormat, logLevel } from '../../log/settings.ts'
-import { statisticsSettings } from '../../metrics/settings.ts'
-import { operationsSettings } from '../../operations/settings.ts'
+import { logSettings } from '../../log/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { countPersistence } from '../../persistence/settings.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
@@ -26,6 +23,7 @@ import {
   listenAddress,
   listenIPv6,
   listenIPv6Only,
+  operatorSections,
   PEER_AGE_SEC_MAX,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
@@ -334,6 +332,8 @@ const sourceLimits = section(
   },
 )
 
+const serving = { network, protocol, handlers }
+
 export const wsSchema = {
   socket_workers: integer(
     1,
@@ -344,15 +344,9 @@ export const wsSchema = {
     tell: all workers share the swarms and pass offers and answers on to each other. One worker can
     fill one core; leave a core to the rest of the machine.`,
   ),
-  log_level: logLevel,
-  log_format: logFormat,
-  log_addresses: logAddresses,
-  network,
-  protocol,
-  handlers,
-  statistics: statisticsSettings,
-  operations: operationsSettings,
-  access_list: accessListSettings,
+  ...logSettings,
+  ...serving,
+  ...operatorSections,
   cleaning,
   persistence: countPersistence,
   scrape_export: scrapeExportSettings,

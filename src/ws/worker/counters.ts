@@ -4,14 +4,7 @@
 //
 //  0… counters of IPv4 │ FAMILY_IPV6… the same of IPv6 │ OTHER… counters that have no family │
 //  RESPONSE_TIME… │ TURN_SIZE…
-import {
-  CounterList,
-  counter,
-  labelled,
-  type NamesOf,
-  type Stored,
-  untold,
-} from '../../metrics/counter-list.ts'
+import { CounterList, counter, labelled, untold } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
 
@@ -118,18 +111,14 @@ const OTHERS = [
   ),
 ]
 
-export type FamilyCounter = NamesOf<typeof BY_FAMILY>
-type OtherCounter = NamesOf<typeof OTHERS>
-export type CounterName = FamilyCounter | OtherCounter
-export type StoredCounter = Stored<FamilyCounter, OtherCounter>
-
-export const COUNTER_LIST = new CounterList<FamilyCounter, OtherCounter>(BY_FAMILY, OTHERS)
-/** Counted per address family of the client, in this order in memory. Names are those of the statistics. */
-export const FAMILY_COUNTERS = COUNTER_LIST.ofFamilies
+export const COUNTER_LIST = new CounterList(BY_FAMILY, OTHERS)
+/** Counted per address family of the client, and all, in their order in memory. Names are those of the statistics. */
+export const { ofFamilies: FAMILY_COUNTERS, stored: STORED_COUNTERS } = COUNTER_LIST
 /** All that is counted; those of the families are sums over both. */
-export const COUNTERS: readonly CounterName[] = [...FAMILY_COUNTERS, ...COUNTER_LIST.others]
-/** What is in memory, in this order. */
-export const STORED_COUNTERS = COUNTER_LIST.stored
+export const COUNTERS = [...FAMILY_COUNTERS, ...COUNTER_LIST.others]
+
+export type CounterName = (typeof COUNTERS)[number]
+export type StoredCounter = (typeof STORED_COUNTERS)[number]
 
 // Their places as numbers, for the hot path; a test holds them to the lists above. Add the connection's
 // family, FAMILY_IPV4 or FAMILY_IPV6.
