@@ -1,5 +1,5 @@
-// How long clients are asked to wait between two announces: the setting of its jitter, what is wrong with
-// an interval, and the deed. Used by both trackers. Owns nothing.
+// How long clients are asked to wait between two announces: the jitter setting, the checks of an interval,
+// and the jittered value itself. Used by all trackers. Owns nothing.
 import { type Finding, warning } from './schema.ts'
 import { integer, type Setting } from './setting.ts'
 
@@ -21,7 +21,7 @@ export function intervalJitter(defaultPercent: number): Setting<number> {
   )
 }
 
-/** `usual`: an interval of which nothing is said, because it is the default. */
+/** `usual`: the default interval, which causes no warning. */
 export function intervalFindings(interval: number, usual: number): Finding[] {
   if (interval === usual || (interval >= LISTED_SEC_MIN && interval <= LISTED_SEC_MAX)) return []
   const text = `lists of public trackers leave this tracker out, because [protocol]

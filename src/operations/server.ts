@@ -18,7 +18,7 @@ import type { TrackerView } from './view.ts'
 
 /**
  * Whether another process may have the port at the same time: 'alone' no, 'first' not yet, 'beside'
- * one has it now, whose place this one takes (persistence/hand-over.ts).
+ * one has it now, and this one takes over from it (persistence/hand-over.ts).
  */
 export type PortSharing = 'alone' | 'first' | 'beside'
 

@@ -25,7 +25,7 @@ export async function confineStart(
   { drop_privileges }: PrivilegeConfig,
   start: StartLine,
 ): Promise<void> {
-  // Who is not root is told so when the tracker starts.
+  // The start itself reports that it is not root.
   if (!drop_privileges || start.values.has(HEALTH_CHECK.name) || !isRoot()) return
   try {
     if (isConfined()) {

@@ -1,5 +1,5 @@
-// The rights of root that a tracker gives up after its start: the settings section [privileges], its
-// checks, and the deed. Used by each protocol's config and main. Owns nothing.
+// Dropping root privileges after the start: the settings section [privileges], its checks, and the steps
+// themselves. Used by each protocol's config and main. Owns nothing.
 //
 // In two steps, because each is possible at one time only: the user is looked up before the start (no
 // user database inside the new root directory), rights are dropped once sockets are open and workers

@@ -62,7 +62,7 @@ const LONG_SECOND = 1 << LONG_SHIFT
 const CONNECT_BURST = 10 * SECOND
 const REQUEST_BURST = 10 * SECOND
 const SUSTAINED_BURST = 1200 * LONG_SECOND
-/** Who goes on to be refused for what this many seconds allow is banned: ten seconds at twice the rate. */
+/** A source refused this many seconds' worth of requests is banned: ten seconds at twice the rate. */
 const REFUSED_BURST = 10 * SECOND
 
 // What `request` returns.

@@ -28,7 +28,7 @@ export class Choice {
   readonly runs = new Int32Array(RUNS_MAX * 2)
   runCount = 0
   /**
-   * Of no meaning: each run is looked at as soon as it is chosen, so that the cache misses of several
+   * Its value has no meaning: each run is read as soon as it is chosen, so that the cache misses of several
    * overlap before the first is copied. In one process, alternating: announces 2 % faster over ten
    * million peers, 6 % in one torrent of a million. Bun 1.4.5, November 2026.
    */

@@ -87,7 +87,7 @@ export interface TrackerProcess {
   readonly swarms: SwarmBuffers
   /** The main thread walks through all torrents now and then: their owners have to lock them. */
   readonly walksThroughSwarms: boolean
-  /** Another process serves on these addresses, whose place this one takes. */
+  /** Another process serves on these addresses, and this one takes over from it. */
   readonly takesOver: boolean
   /** What sources have used up of [source_limits], over all protocols that keep peers by their address. */
   readonly sourceLimits: SourceCounterData

@@ -42,7 +42,7 @@ export const operatorSections = {
   access_list: accessListSettings,
 }
 
-/** `ipv4Too`: when the IPv6 wildcard takes IPv4 too, and what else there is to say of wildcards. */
+/** `ipv4Too`: when the IPv6 wildcard also takes IPv4, and anything else to say about wildcards. */
 export function listenAddress(ipv4Too: string): Setting<string | readonly string[]> {
   return stringOrList(
     '0.0.0.0:3000',
@@ -124,7 +124,7 @@ export function announceSign(protocol: { readonly peer_announce_interval: number
   }
 }
 
-/** `usualInterval`: the default, of which nothing is said. */
+/** `usualInterval`: the default, which causes no warning. */
 export function commonFindings(
   config: CheckedConfig,
   kinds: readonly PeerKindName[],

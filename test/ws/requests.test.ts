@@ -66,7 +66,7 @@ describe.each(WORKERS)('with %d socket workers', (workers) => {
         code: 1008,
         reason: 'too many requests',
       })
-      await tracker.waitForOutput(/203\.0\.113\.7 closed: it goes on to send more than/)
+      await tracker.waitForOutput(/203\.0\.113\.7 closed: it keeps sending more than/)
       expect(await other.ask(announce(newHash(), 1))).toMatchObject({ incomplete: 1 })
       other.destroy()
     })

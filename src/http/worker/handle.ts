@@ -227,7 +227,7 @@ export class Handler {
       : this.responder.refuseForGood(request, REJECTED_NO_INFO_HASH, missing)
   }
 
-  /** The connection ends, so that who goes on pays for a new one. */
+  /** The connection ends, so that a client that continues has to pay for a new one. */
   private refuse(request: HttpRequest, status: number): number {
     const reason = OVER[status]
     request.close = true

@@ -8,8 +8,8 @@
 export const MAX_BATCH_PACKETS = 256
 
 /**
- * A request of 255 info hashes has 5,116 bytes; what is longer is cut, which no request minds. An odd
- * number of cache lines (81), so that the slots' fronts do not compete for the same few of the cache.
+ * A request of 255 info hashes has 5,116 bytes; longer packets are cut, which harms no valid request. An
+ * odd number of cache lines (81), so that the starts of slots do not compete for the same few cache sets.
  */
 export const RECEIVE_SLOT_BYTES = 5184
 

@@ -16,7 +16,7 @@ export interface Listening {
   release(): void
 }
 
-/** `shared`: another process has the ports, whose place this one takes. */
+/** `shared`: another process has the ports, and this one takes over from it. */
 export function findAddresses(settings: ListenSettings, shared: boolean): Listening {
   const held: { item: ListenAddress; port: HeldPort }[] = []
   const ports: number[] = []

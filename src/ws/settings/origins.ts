@@ -1,5 +1,5 @@
-// The setting of web pages that may use the tracker: an origin as browsers send it, or it would match
-// nothing, and nobody would know why. Used by config.ts. Owns nothing.
+// The setting for web pages that may use the tracker: origins as browsers send them, since others would
+// silently match nothing. Used by config.ts. Owns nothing.
 import { type Setting, stringOrList } from '../../config/setting.ts'
 
 const REMEDY = "Write scheme and host, such as 'https://example.com'"
@@ -10,7 +10,7 @@ export function originsSetting(explanation: string): Setting<string | string[]> 
   return {
     ...setting,
     check: (value) => {
-      // Who writes an empty list may mean nobody as well as everybody.
+      // An empty list could mean nobody or everybody.
       const isEmpty = Array.isArray(value) && (value.length === 0 || value.includes(''))
       if (!isEmpty) return setting.check(value)
       return {
@@ -26,7 +26,7 @@ export function checkOrigin(text: string) {
   if (text === '') return null
   const fault = 'is not an origin'
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+\/?$/i.test(text)) return { fault, remedy: REMEDY }
-  // Those of browsers' extensions and of apps, which a URL's parser knows nothing of.
+  // Origins of browser extensions and apps, which the URL parser does not know.
   if (!/^https?:/i.test(text)) {
     return text.endsWith('/') ? { fault, remedy: `Write '${text.slice(0, -1)}'` } : null
   }

@@ -11,7 +11,7 @@ const MINUTE_SEC = 60
 export const CLIENT_EVENTS = {
   full: 'refused, because [limits] max_connections is reached',
   fullForAddress: 'refused, because it has [limits] max_connections_per_ip connections',
-  requests: 'closed: it goes on to send more than [source_limits] allows',
+  requests: 'closed: it keeps sending more than [source_limits] allows',
   backlog: 'closed: it does not read, and [limits] max_backlog_bytes wait for it',
   backlogTotal:
     'closed: it does not read, and [limits] max_total_backlog_bytes wait for it and others',

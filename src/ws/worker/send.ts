@@ -134,7 +134,7 @@ export class Sender {
     connection.relayedLength = 0
   }
 
-  /** A client goes on to send more requests than it may. What waits for it is dropped. */
+  /** Closes a client that keeps sending more requests than it may. What waits for it is dropped. */
   closeForRequests(connection: Connection): void {
     this.counts[CLOSED_REQUESTS]++
     this.reports.tell('requests', connection.addressHigh, connection.addressLow)
