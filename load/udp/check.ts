@@ -20,6 +20,14 @@ import {
 } from '../../src/udp/wire/layout.ts'
 import { swapBytes } from '../../src/udp/wire/parse.ts'
 import { HISTOGRAM_BUCKETS, recordMs } from '../histogram.ts'
+import {
+  type Population,
+  rankOf,
+  SWARM_MAX,
+  TORRENT_PEERS,
+  TORRENT_SENT,
+  torrentAt,
+} from '../population.ts'
 import type { Conversation } from './conversation.ts'
 import {
   ANSWERED,
@@ -41,14 +49,6 @@ import {
   WRONG_UNKNOWN_PEER,
 } from './counts.ts'
 import { ANNOUNCE, CONNECT, SCRAPE, scrapedTorrent } from './generate.ts'
-import {
-  type Population,
-  rankOf,
-  SWARM_MAX,
-  TORRENT_PEERS,
-  TORRENT_SENT,
-  torrentAt,
-} from './population.ts'
 import {
   ANSWERED_ALREADY,
   KIND,

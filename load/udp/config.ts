@@ -11,6 +11,7 @@ import {
 } from '../../src/config/schema.ts'
 import { boolean, bytes, choice, integer, seconds } from '../../src/config/setting.ts'
 import { LOAD_TEST_FLAGS } from '../flags.ts'
+import { SWARM_MAX } from '../population.ts'
 import {
   clientAddresses,
   commonFindings,
@@ -26,7 +27,6 @@ import {
   trackerSection,
   weight,
 } from '../settings.ts'
-import { SWARM_MAX } from './population.ts'
 import { retiredKeys } from './retired-keys.ts'
 import { RING_MAX } from './under-way.ts'
 

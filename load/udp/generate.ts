@@ -20,10 +20,10 @@ import {
   SCRAPE_INFO_HASHES,
 } from '../../src/udp/wire/layout.ts'
 import { swapBytes } from '../../src/udp/wire/parse.ts'
+import { type Population, portOf, TORRENT_KNOWN, torrentAt } from '../population.ts'
 import { mix, type Random } from '../random.ts'
 import type { Conversation } from './conversation.ts'
 import { SENT, SENT_BYTES } from './counts.ts'
-import { type Population, portOf, TORRENT_KNOWN, torrentAt } from './population.ts'
 import {
   KNOWN_LEECHERS,
   KNOWN_SEEDERS,

@@ -1,7 +1,7 @@
 // A thread that announces all peers of a shared population, in an order of its own. Used by the stress
 // test in population.test.ts: several threads mark the same peers at the same time.
 import { parentPort, workerData } from 'node:worker_threads'
-import { Population, TORRENT_PEERS, torrentAt } from '../../../load/udp/population.ts'
+import { Population, TORRENT_PEERS, torrentAt } from '../../load/population.ts'
 
 const { buffers, gate, step, threads } = workerData
 const population = new Population(buffers)

@@ -13,7 +13,7 @@ import {
   TORRENT_PEERS,
   TORRENT_SENT,
   torrentAt,
-} from '../../../load/udp/population.ts'
+} from '../../load/population.ts'
 
 const SETTINGS: PopulationSettings = {
   torrents: 1000,

@@ -10,7 +10,7 @@
 // Shared words are touched by atomics only where workers may meet: counts are added to and bits set
 // with Atomics, and both only ever grow. A reader may therefore see less than there is, never more:
 // checks are written so that this errs to the side of the tracker.
-import { mix, Random } from '../random.ts'
+import { mix, Random } from './random.ts'
 
 /** A peer's rank is told by its port, of which there are 65,535. */
 export const SWARM_MAX = 65535
