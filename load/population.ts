@@ -97,6 +97,8 @@ export class Population {
   readonly sockets: number
   private readonly bits: Int32Array
   private readonly seed: number
+  /** Spread, so that the torrents of neighbouring seeds are not the same ones in another order. */
+  private readonly hashSalt: number
   private readonly seederLimit: number
 
   constructor(buffers: PopulationBuffers) {
@@ -105,6 +107,7 @@ export class Population {
     this.words = new Int32Array(buffers.torrentWords)
     this.bits = new Int32Array(buffers.peerBits)
     this.seed = buffers.seed
+    this.hashSalt = mix(buffers.seed)
     this.seederLimit = buffers.seederProbability * TWO_32
   }
 
@@ -149,7 +152,7 @@ export class Population {
   // HOT: no allocation below this line.
 
   writeInfoHash(words: Int32Array, at: number, torrent: number): void {
-    const base = torrent ^ this.seed
+    const base = torrent ^ this.hashSalt
     words[at] = mix(base)
     words[at + 1] = mix((base + HASH_STEP) | 0)
     words[at + 2] = mix((base + 2 * HASH_STEP) | 0)
@@ -170,6 +173,17 @@ export class Population {
   isSeeder(torrent: number, rank: number): boolean {
     const peer = this.words[(torrent << TORRENT_SHIFT) + TORRENT_FIRST] + rank
     return mix(peer ^ this.seed ^ SALT_SEEDER) >>> 0 < this.seederLimit
+  }
+
+  /**
+   * Torrent number `i` of a scrape, which follows from its seed: one of a random peer's, of the `peers`
+   * of the socket that asks, so that popular torrents come more often.
+   */
+  scrapedTorrent(peers: Int32Array, seed: number, i: number): number {
+    const random = mix(seed + Math.imul(i, HASH_STEP)) >>> 0
+    const pairs = peers.length >>> 1
+    if (pairs === 0) return Math.floor((random * this.torrents) / TWO_32)
+    return peers[Math.floor((random * pairs) / TWO_32) << 1]
   }
 
   /** Notes that a peer is being announced. Before the packet leaves: its answer may come at once. */

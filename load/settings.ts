@@ -11,6 +11,7 @@ import {
   string,
   stringOrList,
 } from '../src/config/setting.ts'
+import { SWARM_MAX } from './population.ts'
 
 export const DAY_SEC = 86400
 const WORKERS_MAX = 64
@@ -187,6 +188,32 @@ export function commonFindings(config: CommonSettings): Finding[] {
     findings.push(warning(['summarize_last', 'duration'], text))
   }
   return findings
+}
+
+/** What load testers that simulate torrents with numbered peers have. */
+interface SwarmSettings {
+  readonly requests: { readonly number_of_torrents: number; readonly number_of_peers: number }
+}
+
+export function swarmFindings({ requests }: SwarmSettings): Finding[] {
+  const { number_of_torrents, number_of_peers } = requests
+  if (number_of_peers <= number_of_torrents * SWARM_MAX) return []
+  const text = `[requests] number_of_peers = ${number_of_peers} does not fit number_of_torrents =
+      ${number_of_torrents}: a torrent has room for ${SWARM_MAX} peers. Raise the second.`
+  return [problem(['requests.number_of_peers', 'requests.number_of_torrents'], text)]
+}
+
+interface FloodSettings {
+  readonly mode: string
+  readonly server_address: string
+  readonly flood: { readonly allow_other_targets: boolean }
+}
+
+export function floodFindings({ mode, server_address, flood }: FloodSettings): Finding[] {
+  if (mode !== 'flood' || flood.allow_other_targets || isLoopback(server_address)) return []
+  const text = `mode 'flood' is for loopback, and server_address = '${server_address}' is not: choose
+    another address, or set [flood] allow_other_targets = true if the machine is your own.`
+  return [problem(['mode', 'server_address', 'flood.allow_other_targets'], text)]
 }
 
 export function serverOf({ server_address }: { readonly server_address: string }): SocketAddress {

@@ -48,7 +48,7 @@ import {
   WRONG_TRANSACTION,
   WRONG_UNKNOWN_PEER,
 } from './counts.ts'
-import { ANNOUNCE, CONNECT, SCRAPE, scrapedTorrent } from './generate.ts'
+import { ANNOUNCE, CONNECT, SCRAPE } from './generate.ts'
 import {
   ANSWERED_ALREADY,
   KIND,
@@ -318,7 +318,11 @@ export class Answers {
       const entry = at + (SCRAPE_RESPONSE_ENTRIES_BYTES + i * SCRAPE_ENTRY_BYTES) / 4
       const seeders = swapBytes(words[entry])
       const leechers = swapBytes(words[entry + 2])
-      const torrent = scrapedTorrent(conversation, population, request[requestWord + TORRENT], i)
+      const torrent = population.scrapedTorrent(
+        conversation.peers,
+        request[requestWord + TORRENT],
+        i,
+      )
       if (this.isTooHigh(torrent, seeders, leechers)) high = true
       allSeeders += seeders
       allLeechers += leechers

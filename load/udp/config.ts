@@ -17,13 +17,14 @@ import {
   commonFindings,
   DAY_SEC,
   firstSettings,
+  floodFindings,
   gammaShape,
-  isLoopback,
   maxMissing,
   RATE_MAX,
   responseTimeout,
   seed,
   seederProbability,
+  swarmFindings,
   trackerSection,
   weight,
 } from '../settings.ts'
@@ -231,7 +232,12 @@ export const udpLoadProgram = {
 }
 
 function crossCheck(config: LoadConfig): Finding[] {
-  return [...requestFindings(config), ...commonFindings(config), ...floodFindings(config)]
+  return [
+    ...requestFindings(config),
+    ...swarmFindings(config),
+    ...commonFindings(config),
+    ...floodFindings(config),
+  ]
 }
 
 function requestFindings({ requests, mode, open_loop, workers }: LoadConfig): Finding[] {
@@ -241,12 +247,7 @@ function requestFindings({ requests, mode, open_loop, workers }: LoadConfig): Fi
     const paths = ['requests.weight_connect', 'requests.weight_announce', 'requests.weight_scrape']
     findings.push(problem(paths, '[requests] all three weights are 0: raise one of them.'))
   }
-  const { number_of_torrents, number_of_peers, response_timeout_milliseconds } = requests
-  if (number_of_peers > number_of_torrents * SWARM_MAX) {
-    const text = `[requests] number_of_peers = ${number_of_peers} does not fit number_of_torrents =
-      ${number_of_torrents}: a torrent has room for ${SWARM_MAX} peers. Raise the second.`
-    findings.push(problem(['requests.number_of_peers', 'requests.number_of_torrents'], text))
-  }
+  const { response_timeout_milliseconds } = requests
   const waiting = (open_loop.rate / workers) * (response_timeout_milliseconds / 1000)
   if (mode === 'open' && waiting > RING_MAX) {
     const text = `each worker would have to remember ${Math.ceil(waiting)} requests under way, and
@@ -255,11 +256,4 @@ function requestFindings({ requests, mode, open_loop, workers }: LoadConfig): Fi
     findings.push(problem(['open_loop.rate'], text))
   }
   return findings
-}
-
-function floodFindings({ mode, server_address, flood }: LoadConfig): Finding[] {
-  if (mode !== 'flood' || flood.allow_other_targets || isLoopback(server_address)) return []
-  const text = `mode 'flood' is for loopback, and server_address = '${server_address}' is not: choose
-    another address, or set [flood] allow_other_targets = true if the machine is your own.`
-  return [problem(['mode', 'server_address', 'flood.allow_other_targets'], text)]
 }

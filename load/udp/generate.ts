@@ -50,7 +50,6 @@ const PORT_AND_END = ANNOUNCE_PORT
 const PEER_ID_0 = 0x30514100 | 0x2d
 const PEER_ID_1 = 0x2d313030
 const LEFT_OF_LEECHER = 50 << 24
-const HASH_STEP = 0x9e3779b9
 
 export interface MixSettings {
   readonly weightConnect: number
@@ -200,7 +199,7 @@ export class Requests {
     let leechers = 0
     writeHead(words, at, conversation, ACTION_SCRAPE, transaction)
     for (let i = 0; i < torrents; i++) {
-      const torrent = scrapedTorrent(conversation, population, seed, i)
+      const torrent = population.scrapedTorrent(conversation.peers, seed, i)
       population.writeInfoHash(words, at + SCRAPE_INFO_HASHES + (i * INFO_HASH_BYTES) / 4, torrent)
       seeders += population.words[torrentAt(torrent) + TORRENT_KNOWN]
       leechers += population.words[torrentAt(torrent) + TORRENT_KNOWN + 1]
@@ -213,19 +212,6 @@ export class Requests {
     request[requestWord + KNOWN_LEECHERS] = leechers
     return REQUEST_BYTES_MIN + torrents * INFO_HASH_BYTES
   }
-}
-
-/** Torrent number `i` of a scrape, which follows from its seed: one of a random peer's. */
-export function scrapedTorrent(
-  conversation: Conversation,
-  population: Population,
-  seed: number,
-  i: number,
-): number {
-  const random = mix(seed + Math.imul(i, HASH_STEP)) >>> 0
-  const pairs = conversation.peers.length >>> 1
-  if (pairs === 0) return Math.floor((random * population.torrents) / TWO_32)
-  return conversation.peers[Math.floor((random * pairs) / TWO_32) << 1]
 }
 
 function writeHead(

@@ -6,6 +6,7 @@
 // once waits in order, and `isBacklogged` tells the sender to hold back.
 import { createHash, randomBytes } from 'node:crypto'
 import type { Socket } from 'bun'
+import { orEnd } from '../or-end.ts'
 import {
   Incoming,
   type MessageHandler,
@@ -200,20 +201,6 @@ export class Connection implements MessageHandler {
 
   private write(bytes: Buffer, from: number, to: number): number {
     return Math.max(0, this.socket?.write(bytes, from, to - from) ?? 0)
-  }
-}
-
-/**
- * The runtime would take an error of ours for one of the connection: a bug would count as a tracker that
- * closes connections. It ends the worker instead, and the run with it.
- */
-function orEnd(work: () => void): void {
-  try {
-    work()
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
   }
 }
 
