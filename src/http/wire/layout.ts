@@ -28,14 +28,13 @@ export const SPACE = 0x20
 export const PERCENT = 0x25
 export const AMPERSAND = 0x26
 export const COMMA = 0x2c
-export const MINUS = 0x2d
 export const DOT = 0x2e
 export const SLASH = 0x2f
 export const DIGIT_0 = 0x30
 export const DIGIT_9 = 0x39
 export const COLON = 0x3a
-export const EQUALS = 0x3d
 export const QUESTION_MARK = 0x3f
+export const DELETE = 0x7f
 /** Added to a letter it makes the small one. */
 export const SMALL = 0x20
 
@@ -52,9 +51,6 @@ function tableOf(isIn: (byte: number, text: string) => boolean): Uint8Array {
 
 /** Bytes of a token: methods and names of header fields (RFC 9110, 5.6.2). */
 export const TOKEN = tableOf((_, text) => /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(text))
-
-/** Bytes of a header field's value: all but controls other than the tabulator (RFC 9110, 5.5). */
-export const VALUE = tableOf((byte) => byte === TAB || (byte >= SPACE && byte !== 0x7f))
 
 /** The value of a hexadecimal digit, −1 for other bytes. */
 export const HEX = Int8Array.from({ length: 256 }, (_, byte) => {

@@ -11,6 +11,7 @@ import {
   COLON,
   COMMA,
   CR,
+  DELETE,
   DIGIT_0,
   DIGIT_9,
   HEAD_BYTES_MAX,
@@ -24,7 +25,6 @@ import {
   SPACE,
   TAB,
   TOKEN,
-  VALUE,
 } from './layout.ts'
 import { clearQuery, readQuery } from './query.ts'
 import {
@@ -248,7 +248,7 @@ function readFields(request: HttpRequest, bytes: Uint8Array, from: number, to: n
     const nameEnd = at
     if (bytes[at] !== COLON || at === name) return BAD_HEADER
     at++
-    while (at < to && VALUE[bytes[at]] === 1) at++
+    at = valueEnd(bytes, at, to)
     if (at === to) return INCOMPLETE
     const end = at
     at = lineEnd(bytes, at, to)
@@ -258,6 +258,17 @@ function readFields(request: HttpRequest, bytes: Uint8Array, from: number, to: n
   if (at === to) return INCOMPLETE
   at = lineEnd(bytes, at, to)
   return at <= 0 ? at : endOfHead(request, at)
+}
+
+/** All bytes but controls other than the tabulator may be in a value (RFC 9110, 5.5). */
+function valueEnd(bytes: Uint8Array, from: number, to: number): number {
+  let at = from
+  while (at < to) {
+    const byte = bytes[at]
+    if (byte < SPACE ? byte !== TAB : byte === DELETE) break
+    at++
+  }
+  return at
 }
 
 /** Behind the CR LF or LF at `at`. */

@@ -10,25 +10,33 @@ import {
   ascii,
   DIGIT_0,
   DIGIT_9,
-  EQUALS,
   HEX,
   INFO_HASH_BYTES,
+  INFO_HASH_WORDS,
   isText,
   PERCENT,
   SPACE,
 } from './layout.ts'
 import { ANNOUNCE, type HttpRequest } from './request.ts'
 
-const INFO_HASH = ascii('info_hash')
-const PEER_ID = ascii('peer_id')
-const PORT = ascii('port')
-const LEFT = ascii('left')
-const COMPACT = ascii('compact')
-const NUM_WANT = ascii('numwant')
-const EVENT = ascii('event')
-const IP = ascii('ip')
-const IPV4 = ascii('ipv4')
-const IPV6 = ascii('ipv6')
+/** Names with what follows them. */
+const INFO_HASH = ascii('info_hash=')
+const PEER_ID = ascii('peer_id=')
+const PORT = ascii('port=')
+const LEFT = ascii('left=')
+const COMPACT = ascii('compact=')
+const NUM_WANT = ascii('numwant=')
+const EVENT = ascii('event=')
+const IP = ascii('ip=')
+const IPV4 = ascii('ipv4=')
+const IPV6 = ascii('ipv6=')
+const LETTER_C = 0x63
+const LETTER_E = 0x65
+const LETTER_I = 0x69
+const LETTER_L = 0x6c
+const LETTER_N = 0x6e
+const LETTER_P = 0x70
+
 const COMPLETED = ascii('completed')
 const STOPPED = ascii('stopped')
 
@@ -41,6 +49,8 @@ const address = new Uint8Array(ADDRESS_BYTES_MAX)
 
 /** What `decode` found: bytes, or −1 when a percent sign has no two digits behind it. */
 let decoded = 0
+/** What `readNumber` found. */
+let number = 0
 
 // HOT: no allocation below this line.
 
@@ -67,90 +77,91 @@ export function readQuery(
   to: number,
 ): number {
   const announce = request.kind === ANNOUNCE
-  if (announce) request.words.fill(0, 5, 10)
+  if (announce) clearPeerId(request)
   let at = from
   for (;;) {
-    const name = at
-    while (at < to && bytes[at] > SPACE && bytes[at] !== EQUALS && bytes[at] !== AMPERSAND) at++
-    if (at < to && bytes[at] === EQUALS) {
-      at = announce
-        ? readAnnounceParameter(request, bytes, name, at, to)
-        : readScrapeParameter(request, bytes, name, at, to)
+    at = announce
+      ? readAnnounceParameter(request, bytes, at, to)
+      : readScrapeParameter(request, bytes, at, to)
+    while (at < to) {
+      const byte = bytes[at]
+      if (byte === AMPERSAND || byte <= SPACE) break
+      at++
     }
-    while (at < to && bytes[at] > SPACE && bytes[at] !== AMPERSAND) at++
-    if (at >= to || bytes[at] !== AMPERSAND) return at < to ? at : to
+    if (at >= to || bytes[at] !== AMPERSAND) return at
     at++
   }
 }
 
-/** `equals`: behind the name. Returns a place in the value, or its end. */
+/** Returns a place in the parameter, or its end. By the first letter: most that clients send are of no use. */
 function readAnnounceParameter(
   request: HttpRequest,
   bytes: Uint8Array,
-  name: number,
-  equals: number,
+  at: number,
   to: number,
 ): number {
-  const value = equals + 1
-  switch (equals - name) {
-    case 9:
-      return isText(bytes, name, equals, INFO_HASH)
-        ? readInfoHash(request, bytes, value, to)
-        : value
-    case 7:
-      if (isText(bytes, name, equals, PEER_ID)) return readPeerId(request, bytes, value, to)
-      if (isText(bytes, name, equals, COMPACT)) return readCompact(request, bytes, value, to)
-      if (isText(bytes, name, equals, NUM_WANT)) request.wanted = numberAt(bytes, value, to)
-      return value
-    case 5:
-      return isText(bytes, name, equals, EVENT) ? readEvent(request, bytes, value, to) : value
-    case 4:
-      return readShortParameter(request, bytes, name, equals, to)
-    case 2:
-      if (!request.readsAddresses || !isText(bytes, name, equals, IP)) return value
-      request.hasClaimed = claims(request.claimed, bytes, value, to)
-      return value
+  let end = at
+  switch (bytes[at]) {
+    case LETTER_I:
+      if (starts(bytes, at, to, INFO_HASH)) {
+        return readInfoHash(request, bytes, at + INFO_HASH.length, to)
+      }
+      if (request.readsAddresses) readClaims(request, bytes, at, to)
+      return at
+    case LETTER_P:
+      if (starts(bytes, at, to, PEER_ID)) return readPeerId(request, bytes, at + PEER_ID.length, to)
+      return starts(bytes, at, to, PORT) ? readPort(request, bytes, at + PORT.length, to) : at
+    case LETTER_L:
+      if (!starts(bytes, at, to, LEFT)) return at
+      end = readNumber(bytes, at + LEFT.length, to)
+      request.announce.seeder = number === 0
+      return end
+    case LETTER_C:
+      if (!starts(bytes, at, to, COMPACT)) return at
+      end = readNumber(bytes, at + COMPACT.length, to)
+      request.compact = number !== 0
+      return end
+    case LETTER_N:
+      if (!starts(bytes, at, to, NUM_WANT)) return at
+      end = readNumber(bytes, at + NUM_WANT.length, to)
+      request.wanted = number
+      return end
+    case LETTER_E:
+      return starts(bytes, at, to, EVENT) ? readEvent(request, bytes, at + EVENT.length, to) : at
     default:
-      return value
+      return at
   }
 }
 
-/** Those whose names have four letters. */
-function readShortParameter(
-  request: HttpRequest,
-  bytes: Uint8Array,
-  name: number,
-  equals: number,
-  to: number,
-): number {
-  const value = equals + 1
-  if (isText(bytes, name, equals, PORT)) {
-    const port = numberAt(bytes, value, to)
-    const valid = port > 0 && port <= PORT_MAX
-    request.announce.peer.port = valid ? ((port & 0xff) << 8) | (port >>> 8) : 0
-  } else if (isText(bytes, name, equals, LEFT)) {
-    request.announce.seeder = numberAt(bytes, value, to) === 0
-  } else if (request.readsAddresses && isText(bytes, name, equals, IPV4)) {
-    request.hasClaimedIPv4 = claims(request.claimedIPv4, bytes, value, to)
-    if (!request.claimedIPv4.ipv4) request.hasClaimedIPv4 = false
-  } else if (request.readsAddresses && isText(bytes, name, equals, IPV6)) {
-    request.hasClaimedIPv6 = claims(request.claimedIPv6, bytes, value, to)
-    if (request.claimedIPv6.ipv4) request.hasClaimedIPv6 = false
+function readPort(request: HttpRequest, bytes: Uint8Array, from: number, to: number): number {
+  const end = readNumber(bytes, from, to)
+  const valid = number > 0 && number <= PORT_MAX
+  request.announce.peer.port = valid ? ((number & 0xff) << 8) | (number >>> 8) : 0
+  return end
+}
+
+function readClaims(request: HttpRequest, bytes: Uint8Array, at: number, to: number): void {
+  if (starts(bytes, at, to, IP)) {
+    request.hasClaimed = claims(request.claimed, bytes, at + IP.length, to)
+  } else if (starts(bytes, at, to, IPV4)) {
+    const { claimedIPv4 } = request
+    request.hasClaimedIPv4 = claims(claimedIPv4, bytes, at + IPV4.length, to) && claimedIPv4.ipv4
+  } else if (starts(bytes, at, to, IPV6)) {
+    const { claimedIPv6 } = request
+    request.hasClaimedIPv6 = claims(claimedIPv6, bytes, at + IPV6.length, to) && !claimedIPv6.ipv4
   }
-  return value
 }
 
 function readScrapeParameter(
   request: HttpRequest,
   bytes: Uint8Array,
-  name: number,
-  equals: number,
+  at: number,
   to: number,
 ): number {
-  if (!isText(bytes, name, equals, INFO_HASH)) return equals + 1
+  if (!starts(bytes, at, to, INFO_HASH)) return at
   const count = request.infoHashCount
-  if (count < 0 || count >= request.scrapeMax) return equals + 1
-  const end = decode(request.bytes, count * INFO_HASH_BYTES, bytes, equals + 1, to)
+  if (count < 0 || count >= request.scrapeMax) return at
+  const end = decode(request.bytes, count * INFO_HASH_BYTES, bytes, at + INFO_HASH.length, to)
   request.infoHashCount = decoded === INFO_HASH_BYTES ? count + 1 : -1
   return end
 }
@@ -164,13 +175,20 @@ function readInfoHash(request: HttpRequest, bytes: Uint8Array, from: number, to:
 /** One that is not of 20 bytes tells of no client, and hinders nothing. */
 function readPeerId(request: HttpRequest, bytes: Uint8Array, from: number, to: number): number {
   const end = decode(request.bytes, INFO_HASH_BYTES, bytes, from, to)
-  if (decoded !== INFO_HASH_BYTES) request.words.fill(0, 5, 10)
+  if (decoded !== INFO_HASH_BYTES) clearPeerId(request)
   return end
 }
 
-function readCompact(request: HttpRequest, bytes: Uint8Array, from: number, to: number): number {
-  request.compact = numberAt(bytes, from, to) !== 0
-  return from
+function clearPeerId({ words }: HttpRequest): void {
+  for (let i = INFO_HASH_WORDS; i < 2 * INFO_HASH_WORDS; i++) words[i] = 0
+}
+
+/** Whether a parameter begins with a name; `text` has the equals sign too. */
+function starts(bytes: Uint8Array, at: number, to: number, text: Uint8Array): boolean {
+  const size = text.length
+  if (at + size > to) return false
+  for (let i = 0; i < size; i++) if (bytes[at + i] !== text[i]) return false
+  return true
 }
 
 /** `started`, `paused` (BEP 21) and unknown ones are as good as none. */
@@ -182,17 +200,24 @@ function readEvent(request: HttpRequest, bytes: Uint8Array, from: number, to: nu
   return end
 }
 
-/** A number of digits alone, at most NUMBER_MAX, which larger ones become; −1 for anything else. */
-function numberAt(bytes: Uint8Array, from: number, to: number): number {
+/**
+ * Reads digits into `number`, at most NUMBER_MAX, which larger ones become, or −1 when anything else is in the
+ * value. Returns a place in the value, or its end.
+ */
+function readNumber(bytes: Uint8Array, from: number, to: number): number {
   let at = from
-  let number = 0
-  while (at < to && bytes[at] >= DIGIT_0 && bytes[at] <= DIGIT_9) {
-    number = number * 10 + bytes[at] - DIGIT_0
-    if (number > NUMBER_MAX) number = NUMBER_MAX
+  let read = 0
+  let byte = 0
+  while (at < to) {
+    byte = bytes[at]
+    if (byte < DIGIT_0 || byte > DIGIT_9) break
+    read = read * 10 + byte - DIGIT_0
+    if (read > NUMBER_MAX) read = NUMBER_MAX
     at++
   }
-  const ends = at >= to || bytes[at] <= SPACE || bytes[at] === AMPERSAND
-  return ends && at > from ? number : -1
+  const ends = at >= to || byte <= SPACE || byte === AMPERSAND
+  number = ends && at > from ? read : -1
+  return at
 }
 
 /** Whether the value is an address, which is then in `peer`. */
