@@ -1,16 +1,16 @@
-// Looks at the access list's file: whether it has changed, and whether somebody is writing it just now.
-// Used by keeper.ts. Owns nothing.
+// Polls the access list's file: whether it has changed, and whether somebody is writing it at the moment.
+// Used by reloader.ts.
 //
-// Lists should be replaced by renaming, but many are written in place, and a half of one forbids what
-// the whole allows. So a file counts only once its size and time have held still for one look.
+// Lists should be replaced by renaming, but many are written in place, and half a list forbids what
+// all of it allows. So a file is read only once its size and time have been the same in two polls.
 import { statSync } from 'node:fs'
 
-/** How often the file is looked at. Its state, not its content: that costs microseconds. */
+/** How often the file's state, not its content, is read: that costs microseconds. */
 export const WATCH_MILLISECONDS = 2000
 
-/** Between two looks when somebody waits for the list, at the start or after a signal. */
+/** Between two polls when somebody waits for the list, at the start or after a signal. */
 const SETTLE_MILLISECONDS = 300
-const SETTLE_LOOKS_MAX = 20
+const SETTLE_POLLS_MAX = 20
 
 /** What changes whenever the file does; '' when it is not there. */
 export function stateOf(path: string): string {
@@ -26,7 +26,7 @@ export function stateOf(path: string): string {
 export async function settledState(path: string): Promise<string | null> {
   let state = stateOf(path)
   if (isOld(path)) return state
-  for (let looks = 0; looks < SETTLE_LOOKS_MAX; looks++) {
+  for (let polls = 0; polls < SETTLE_POLLS_MAX; polls++) {
     await Bun.sleep(SETTLE_MILLISECONDS)
     const now = stateOf(path)
     if (now === state) return state
@@ -35,7 +35,7 @@ export async function settledState(path: string): Promise<string | null> {
   return null
 }
 
-/** Not changed since the last look; or not to be looked at, of which reading it will tell. */
+/** Not changed since the last poll; or not accessible, which reading it will report. */
 function isOld(path: string): boolean {
   try {
     return Math.abs(Date.now() - statSync(path).mtimeMs) > WATCH_MILLISECONDS
@@ -44,12 +44,12 @@ function isOld(path: string): boolean {
   }
 }
 
-/** Looks now and then. */
+/** Called every WATCH_MILLISECONDS. */
 export class FileWatch {
   private last = ''
 
-  /** The state of a file that differs from `known` and has not changed since the last look; else null. */
-  look(path: string, known: string): string | null {
+  /** The state of a file that differs from `known` and has not changed since the last poll; else null. */
+  poll(path: string, known: string): string | null {
     const state = stateOf(path)
     const held = state === this.last
     this.last = state

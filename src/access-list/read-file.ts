@@ -1,6 +1,6 @@
 // Reads an access list file: one info hash per line in hex, 40 digits, or 64 of a BitTorrent v2 torrent,
 // of which clients announce the first 40 (BEP 52). Blank lines and what follows a # do not count.
-// Called by keeper.ts in the main thread, which goes on with other things between two parts of the
+// Called by reloader.ts in the main thread, which goes on with other things between two parts of the
 // file. Owns nothing but its buffers.
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { FileFault, openRegularFile } from '../config/named-file.ts'

@@ -3,7 +3,7 @@
 // Owns the last result.
 import { randomFillSync } from 'node:crypto'
 import { clockSeconds, readClock } from '../os/clock.ts'
-import { RepeatedWork } from '../process/rounds.ts'
+import { RepeatedWork } from '../process/repeated-work.ts'
 import { STRIDE_WEBSOCKET } from '../swarm/layout.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk } from '../swarm/walks/export.ts'
@@ -20,7 +20,7 @@ export type CountPeers = (tally: Tally, goOn: () => boolean) => void | Promise<v
 export class Census {
   result: readonly ClientCount[] = []
   private readonly counts: readonly CountPeers[]
-  private readonly rounds = new RepeatedWork(() => this.run())
+  private readonly repetition = new RepeatedWork(() => this.run())
 
   /** `counts`: one for each way in which peers are kept. */
   constructor(...counts: CountPeers[]) {
@@ -28,18 +28,18 @@ export class Census {
   }
 
   start(): void {
-    this.rounds.start()
+    this.repetition.start()
   }
 
   stop(): void {
-    this.rounds.stop()
+    this.repetition.stop()
   }
 
   /** Counts once. */
   async run(): Promise<void> {
     const tally = new Tally()
-    for (const count of this.counts) await count(tally, () => !this.rounds.stopped)
-    if (!this.rounds.stopped) this.result = tally.result()
+    for (const count of this.counts) await count(tally, () => !this.repetition.stopped)
+    if (!this.repetition.stopped) this.result = tally.result()
   }
 }
 

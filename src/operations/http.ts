@@ -15,7 +15,7 @@ const HEAD_BYTES_MAX = 16_384
 const HEAD_MILLISECONDS = 5000
 const ANSWER_MILLISECONDS = 20_000
 const CLOSE_MILLISECONDS = 2000
-const LOOK_MILLISECONDS = 500
+const CHECK_MILLISECONDS = 500
 
 export interface HttpRequest {
   readonly method: string
@@ -87,7 +87,7 @@ export class HttpServer {
     const deadline = performance.now() + HEAD_MILLISECONDS
     socket.data = { head: '', received: 0, answered: false, rest: new Uint8Array(0), deadline }
     this.sockets.add(socket)
-    this.timer ??= setInterval(() => this.closeLate(), LOOK_MILLISECONDS)
+    this.timer ??= setInterval(() => this.closeLate(), CHECK_MILLISECONDS)
     if (this.sockets.size <= CONNECTIONS_MAX) return
     for (const oldest of this.sockets) {
       oldest.terminate()

@@ -30,7 +30,7 @@ export class Sampler {
     this.specs = view.charts.flatMap((chart) => chart.series)
     this.ring = new Float32Array(HISTORY_TICKS * this.specs.length).fill(Number.NaN)
     this.newest = this.specs.map(() => Number.NaN)
-    this.now = this.look()
+    this.now = this.snapshot()
     this.before = this.now
   }
 
@@ -43,13 +43,13 @@ export class Sampler {
   }
 
   /** All figures of this moment. */
-  look(): Snapshot {
+  snapshot(): Snapshot {
     return { at: this.clock(), families: this.view.families() }
   }
 
   tick(): void {
     this.before = this.now
-    this.now = this.look()
+    this.now = this.snapshot()
     const base = (this.ticks % HISTORY_TICKS) * this.specs.length
     for (const [i, spec] of this.specs.entries()) {
       this.newest[i] = currentValue(spec, this.now, this.before) * (spec.factor ?? 1)

@@ -105,7 +105,7 @@ export class OperationsServer {
       case '/stats.json':
         return json(statsOf(view, sampler, startedAt))
       case '/metrics':
-        return text(prometheusText(sampler.look().families), 200, {
+        return text(prometheusText(sampler.snapshot().families), 200, {
           'Content-Type': PROMETHEUS_TYPE,
         })
       case '/health':

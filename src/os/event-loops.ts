@@ -39,7 +39,7 @@ export class EventLoops {
   constructor(ports: readonly number[]) {
     this.ports = ports
     this.loops = openLoops()
-    this.lookAgain()
+    this.findListeners()
   }
 
   /** How many listening sockets there are, in all loops. */
@@ -47,8 +47,8 @@ export class EventLoops {
     return this.interests.length
   }
 
-  /** Looks for listening sockets. Loops hear of all of them. */
-  lookAgain(): void {
+  /** Of all loops, which hear of new connections again. */
+  findListeners(): void {
     this.setListening(true)
     this.interests = this.loops.flatMap(({ fd, info }) => this.interestsOf(fd, info))
   }

@@ -2,11 +2,16 @@
 // often each torrent has been completed. Made by tracker/kept-state.ts for the keeper (keeper.ts). Owns the
 // counts of before the restart.
 //
-// They wait beside the swarms (swarm/kept-counts.ts) until the torrent's peers are back: some seconds to
+// They wait beside the swarms (swarm/prior-downloads.ts) until the torrent's peers are back: some seconds to
 // an hour after their connection ended, as their clients' back-off has it. A torrent that nobody comes
 // back to loses its count, as one does whose last peer leaves.
 import { bytesText, counted } from '../config/quantities.ts'
-import { type KeptCountsData, keepCounts, mergeCounts, NOTHING_KEPT } from '../swarm/kept-counts.ts'
+import {
+  mergeDownloads,
+  NO_PRIOR_DOWNLOADS,
+  type PriorDownloadsData,
+  priorDownloadsOf,
+} from '../swarm/prior-downloads.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { hashInfoHash } from '../swarm/table/torrents.ts'
 import { restoreCompleted } from '../swarm/walks/restore.ts'
@@ -20,12 +25,12 @@ export class CountState implements PersistedState {
   readonly suffix = 'counts'
   readonly otherSuffixes = []
   /** For the workers. */
-  kept: KeptCountsData = NOTHING_KEPT
+  prior: PriorDownloadsData = NO_PRIOR_DOWNLOADS
   private readonly swarms: Swarms
   private readonly countDownloads: boolean
   private readonly max: number
   private entries = new Int32Array(0)
-  private changed: (kept: KeptCountsData) => void = () => {}
+  private changed: (prior: PriorDownloadsData) => void = () => {}
   private timer: ReturnType<typeof setTimeout> | undefined
 
   /** `max`: so many counts are kept at most, `[limits] max_torrents`. */
@@ -36,7 +41,7 @@ export class CountState implements PersistedState {
   }
 
   /** Calls `listener` when what is kept is another. */
-  onChange(listener: (kept: KeptCountsData) => void): void {
+  onChange(listener: (prior: PriorDownloadsData) => void): void {
     this.changed = listener
   }
 
@@ -58,9 +63,9 @@ export class CountState implements PersistedState {
     entries.set(read)
     entries.set(before, read.length)
     const table = this.swarms.websocket[0]
-    const used = Math.min(this.max * COUNT_WORDS, mergeCounts(table, entries, COUNT_WORDS))
+    const used = Math.min(this.max * COUNT_WORDS, mergeDownloads(table, entries, COUNT_WORDS))
     this.entries = entries.slice(0, used)
-    this.keep(keepCounts(table, this.entries, COUNT_WORDS))
+    this.setPrior(priorDownloadsOf(table, this.entries, COUNT_WORDS))
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.forget(), KEEP_SECONDS * 1000)
     this.timer.unref()
@@ -86,12 +91,12 @@ export class CountState implements PersistedState {
 
   private forget(): void {
     this.entries = new Int32Array(0)
-    this.keep(NOTHING_KEPT)
+    this.setPrior(NO_PRIOR_DOWNLOADS)
   }
 
-  private keep(kept: KeptCountsData): void {
-    this.kept = kept
-    this.changed(kept)
+  private setPrior(prior: PriorDownloadsData): void {
+    this.prior = prior
+    this.changed(prior)
   }
 
   /** What is kept and not too old by now. */

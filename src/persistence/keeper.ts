@@ -199,7 +199,7 @@ export class Persistence {
 
   /** A snapshot that is missing, until one is written. */
   get troubleSource(): TroubleSource {
-    return { name: 'snapshot_failed', look: () => this.trouble() }
+    return { name: 'snapshot_failed', find: () => this.trouble() }
   }
 
   private trouble(): Trouble | null {

@@ -150,7 +150,7 @@ export class ScrapeExport {
 
   /** A file that is missing, until one is written. */
   get troubleSource(): TroubleSource {
-    return { name: 'scrape_export_failed', look: () => this.trouble() }
+    return { name: 'scrape_export_failed', find: () => this.trouble() }
   }
 
   private trouble(): Trouble | null {

@@ -4,8 +4,8 @@
 import { grouped } from '../metrics/text-table.ts'
 import type { Trouble, TroubleSource } from './troubles.ts'
 
-/** Looks come once a second. */
-const LOOKS = 60
+/** Sources are asked once a second. */
+const CHECKS = 60
 /** Clients notice it: one of twenty has to ask again, or gets nothing. */
 const BAD_SHARE = 0.05
 
@@ -28,7 +28,7 @@ export interface Loss {
 export function lossSource(loss: Loss): TroubleSource {
   const lost = new Growth()
   const all = new Growth()
-  const look = (): Trouble | null => {
+  const find = (): Trouble | null => {
     const count = lost.since(loss.lost())
     const total = all.since(loss.all())
     if (count === 0) return null
@@ -41,7 +41,7 @@ export function lossSource(loss: Loss): TroubleSource {
       remedy: loss.remedy(),
     }
   }
-  return { name: loss.name, look }
+  return { name: loss.name, find }
 }
 
 /** How much a total has grown within the last minute. */
@@ -50,7 +50,7 @@ export class Growth {
 
   since(total: number): number {
     this.totals.push(total)
-    if (this.totals.length > LOOKS + 1) this.totals.shift()
+    if (this.totals.length > CHECKS + 1) this.totals.shift()
     return total - this.totals[0]
   }
 }

@@ -29,7 +29,7 @@ export interface TroubleSource {
   /** In snake_case. A label of the metrics and the key in /stats.json: it never changes. */
   readonly name: string
   /** Asked once a second: what is wrong now, or null. */
-  readonly look: () => Trouble | null
+  readonly find: () => Trouble | null
 }
 
 export interface FoundTrouble extends Trouble {
@@ -38,7 +38,7 @@ export interface FoundTrouble extends Trouble {
   readonly since: number
 }
 
-const LOOK_MILLISECONDS = 1000
+const CHECK_MILLISECONDS = 1000
 /** Between two lines about one kind of trouble, when its figures have changed. */
 const LINE_MILLISECONDS = 60_000
 /** When they have not. */
@@ -74,7 +74,7 @@ export class Troubles {
   }
 
   start(): void {
-    this.timer = setInterval(() => this.look(), LOOK_MILLISECONDS)
+    this.timer = setInterval(() => this.check(), CHECK_MILLISECONDS)
   }
 
   stop(): void {
@@ -86,16 +86,16 @@ export class Troubles {
     return this.sources.map(({ name }) => name)
   }
 
-  /** As of the last look: what is bad first. */
+  /** As of the last check: what is bad first. */
   current(): readonly FoundTrouble[] {
     return this.found
   }
 
-  look(): void {
+  check(): void {
     const now = this.clock()
     const before = new Map(this.found.map((trouble) => [trouble.name, trouble]))
-    const found = this.sources.flatMap(({ name, look }): FoundTrouble[] => {
-      const trouble = look()
+    const found = this.sources.flatMap(({ name, find }): FoundTrouble[] => {
+      const trouble = find()
       if (trouble === null) return []
       return [{ ...trouble, name, since: before.get(name)?.since ?? now }]
     })

@@ -28,11 +28,11 @@ const STATE_STOP = 0
 const STATE_WORDS = 16
 
 /**
- * A worker that has not beaten for so many looks hangs: idle ones beat every 200 ms. Looks are counted, not
+ * A worker that has not beaten for so many checks hangs: idle ones beat every 200 ms. Checks are counted, not
  * time: after a pause of the whole process (SIGSTOP, a suspended machine) all workers have missed one look.
  */
-const LOOK_MILLISECONDS = 500
-const STALL_LOOKS = 4
+const CHECK_MILLISECONDS = 500
+const STALL_CHECKS = 4
 
 /** What every worker is told; each role adds its own. */
 export interface WorkerStart {
@@ -76,7 +76,7 @@ interface FailureNotice {
   readonly format: LogFormat
 }
 
-/** What tells that a worker makes progress, as of the last look. */
+/** What tells that a worker makes progress, as of the last check. */
 interface Pulse {
   readonly name: string
   readonly words: Int32Array
@@ -144,7 +144,7 @@ export class Workers {
     const worker = new Worker(this.entry, { workerData, transferList: [...ports] })
     this.started++
     this.running++
-    this.timer ??= setInterval(() => this.feelPulses(), LOOK_MILLISECONDS).unref()
+    this.timer ??= setInterval(() => this.checkHeartbeats(), CHECK_MILLISECONDS).unref()
     const serves = new Promise<void>((resolve) => {
       worker.once('message', () => {
         this.pulses.push(newPulse(data))
@@ -162,13 +162,13 @@ export class Workers {
     return !this.stopping && this.pulses.length > 0 && this.pulses.length === this.started
   }
 
-  /** Names of the workers that serve no more although their threads live, as of the timer's last look. */
+  /** Names of the workers that serve no more although their threads live, as of the timer's last check. */
   stalled(): string[] {
-    return this.pulses.filter(({ missed }) => missed >= STALL_LOOKS).map(({ name }) => name)
+    return this.pulses.filter(({ missed }) => missed >= STALL_CHECKS).map(({ name }) => name)
   }
 
   /** By the timer alone: whoever asks, however often, learns the same. */
-  private feelPulses(): void {
+  private checkHeartbeats(): void {
     for (const pulse of this.pulses) {
       const beats = Atomics.load(pulse.words, 0)
       pulse.missed = beats === pulse.beats ? pulse.missed + 1 : 0
@@ -307,7 +307,7 @@ function tellFailure(program: string, worker: WorkerStart, cause: string): void 
 
 /** A worker that hangs, which only a restart mends. */
 export function stallTrouble(workers: Workers): TroubleSource {
-  const look = (): Trouble | null => {
+  const find = (): Trouble | null => {
     const names = workers.stalled()
     if (names.length === 0) return null
     return {
@@ -317,7 +317,7 @@ export function stallTrouble(workers: Workers): TroubleSource {
       restartHelps: true,
     }
   }
-  return { name: 'worker_stalled', look }
+  return { name: 'worker_stalled', find }
 }
 
 function nameOf({ title, index }: WorkerStart): string {

@@ -1,5 +1,5 @@
 // Tells the log who was banned, whatever the protocol. A worker that bans an address writes a record into a ring of
-// its own (ban-writer.ts); the main thread looks once a second. Made by the process (tracker.ts), which gives each
+// its own (ban-writer.ts); the main thread reads them once a second. Made by the process (tracker.ts), which gives each
 // worker that bans its end. Lines are bounded per minute, since a botnet can have a thousand addresses banned at
 // once; how many were left out is told with the next minute. Owns its readers and its timer.
 import { createRing, RingReader } from '../channel/ring.ts'
@@ -17,10 +17,10 @@ import {
   type BanWriterData,
 } from './ban-writer.ts'
 
-/** About a hundred: what is banned between two looks, beyond a minute's lines. */
+/** About a hundred: what is banned between two reports, beyond a minute's lines. */
 const RING_WORDS = 1024
 
-const LOOK_MILLISECONDS = 1000
+const REPORT_MILLISECONDS = 1000
 const LINES_PER_MINUTE = 20
 const MINUTE_MILLISECONDS = 60_000
 
@@ -39,7 +39,7 @@ export class BanLog {
   private timer: ReturnType<typeof setInterval> | undefined
   private lines = 0
   private told = 0
-  /** As of the last look. */
+  /** As of the last report. */
   private before = 0
   private minuteStart = Number.NEGATIVE_INFINITY
 
@@ -56,7 +56,7 @@ export class BanLog {
 
   /** `addresses`: how lines show them, in force now. */
   start(addresses: () => LogAddresses): void {
-    this.timer = setInterval(() => this.look(performance.now(), addresses()), LOOK_MILLISECONDS)
+    this.timer = setInterval(() => this.report(performance.now(), addresses()), REPORT_MILLISECONDS)
   }
 
   stop(): void {
@@ -64,7 +64,7 @@ export class BanLog {
   }
 
   /** `now` in milliseconds. */
-  look(now: number, addresses: LogAddresses): void {
+  report(now: number, addresses: LogAddresses): void {
     if (now - this.minuteStart >= MINUTE_MILLISECONDS) {
       const untold = this.before - this.told
       if (untold > 0) this.log.info(`${untold} more ${untold === 1 ? 'was' : 'were'} banned`)

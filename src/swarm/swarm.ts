@@ -20,7 +20,6 @@ import { Admission } from './admission.ts'
 import type { Announce } from './announce.ts'
 import { Choice } from './choose.ts'
 import type { ConnectionStates } from './connections.ts'
-import { KeptCounts } from './kept-counts.ts'
 import {
   KIND_BLOCK,
   KIND_LARGE,
@@ -52,6 +51,7 @@ import {
   shrinkSmall,
   small,
 } from './peers/small.ts'
+import { PriorDownloads } from './prior-downloads.ts'
 import { ANNOUNCED, CROWDED, HELD, PEERS_FULL, TORRENTS_FULL } from './status.ts'
 import type { SwarmTables, Table } from './table/table.ts'
 import { findTorrent, insertTorrent, removeTorrent } from './table/torrents.ts'
@@ -64,7 +64,7 @@ export class Swarms {
   /** Which torrents are served; handlers ask it, announces here do not. */
   readonly access = new AccessList()
   /** Counts of completed downloads that torrents begin with. */
-  readonly kept = new KeptCounts()
+  readonly priorDownloads = new PriorDownloads()
   /** Whether what is new comes in. */
   readonly admission: Admission
   /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
@@ -119,7 +119,7 @@ export class Swarms {
         this.admission.forgetTorrent()
         return TORRENTS_FULL
       }
-      table.words[row + ROW_STATE] = this.kept.completedOf(source, infoHash, hash)
+      table.words[row + ROW_STATE] = this.priorDownloads.completedOf(source, infoHash, hash)
     }
     const large = kindOf(table.words[row + ROW_STATE]) === KIND_LARGE
     const status = large
@@ -149,7 +149,7 @@ export class Swarms {
   scrape(table: Table, source: Int32Array, at: number, hash: number): void {
     this.seeders = 0
     this.leechers = 0
-    this.completed = this.kept.completedOf(source, at, hash)
+    this.completed = this.priorDownloads.completedOf(source, at, hash)
     const row = findTorrent(table, source, at, hash)
     if (row === 0) return
     this.readCounts(table, row)

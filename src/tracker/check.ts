@@ -1,6 +1,6 @@
 // What a start of any tracker would refuse beside mistakes in the settings themselves, for --check: users,
 // folders, files and addresses that they name. Called by program.ts. Nothing is made, changed or listened on.
-import { accessListFaults } from '../access-list/keeper.ts'
+import { accessListFaults } from '../access-list/reloader.ts'
 import { addressBytes, addressText, parseSocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'

@@ -159,8 +159,8 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
     const { lens, name, title } = this
     return this.own.troubles().map((source) => ({
       name: `${name}_${source.name}`,
-      look: () => {
-        const trouble = source.look()
+      find: () => {
+        const trouble = source.find()
         if (trouble === null) return null
         const { text, remedy } = trouble
         return { ...trouble, text: `${title}: ${lens.text(text)}`, remedy: lens.text(remedy) }

@@ -94,7 +94,7 @@ export interface TrackerProcess {
   /** Kept over a restart, where anything is. */
   readonly secret: Uint8Array
   /** Completed downloads of before a restart; null where nothing is kept. */
-  readonly keptCounts: CountState | null
+  readonly priorDownloads: CountState | null
   /** Who is counted by a sample of the announces, where clients are counted. */
   readonly clientSample: ClientSampleData | null
   readonly census: Census | null

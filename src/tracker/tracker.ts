@@ -2,7 +2,7 @@
 // endpoint, giving up rights, what it keeps and writes, reload, stop. Called by program.ts with valid
 // settings; what is a protocol's own, protocol.ts says. The main thread serves no client. Owns the shared
 // memory of all protocols, and what stands beside the workers.
-import { AccessListKeeper } from '../access-list/keeper.ts'
+import { AccessListReloader } from '../access-list/reloader.ts'
 import {
   Census,
   type CountPeers,
@@ -154,7 +154,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
   private readonly parts: TrackerParts
   private readonly log: Log
   private readonly workers: Workers
-  private readonly accessLists: AccessListKeeper
+  private readonly accessLists: AccessListReloader
   /** What goes wrong while it serves; each part adds what it knows of. */
   private readonly troubles = new Troubles(logFor('trouble'))
   private readonly service: ServiceManager
@@ -182,7 +182,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.logAddresses = config.log_addresses
     this.workers = new Workers(program.name, entry, this.log, program.several)
     this.service = new ServiceManager(program.name, this.workers, this.log)
-    this.accessLists = new AccessListKeeper(
+    this.accessLists = new AccessListReloader(
       access_list,
       privileges,
       parts.swarms,
@@ -205,7 +205,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return this.parts.kept.secret
   }
 
-  get keptCounts(): KeptState['counts'] {
+  get priorDownloads(): KeptState['counts'] {
     return this.parts.kept.counts
   }
 
@@ -213,7 +213,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return this.sampled?.sample ?? null
   }
 
-  accessList(): AccessListKeeper['list'] {
+  accessList(): AccessListReloader['list'] {
     return this.accessLists.list
   }
 

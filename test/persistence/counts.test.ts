@@ -21,7 +21,7 @@ const MAX = 100_000
 function tracker(max = MAX) {
   const harness = new Harness()
   const state = new CountState(harness.swarms, true, max)
-  state.onChange((kept) => harness.swarms.kept.replace(kept))
+  state.onChange((kept) => harness.swarms.priorDownloads.replace(kept))
   const write = () => state.write({ path, bootId, gently: false, mustStop: () => false })
   return { harness, state, write }
 }
@@ -73,10 +73,10 @@ test('workers that start get what was loaded, and a count waits for two hours to
   complete(before.harness, 1, 5)
   await before.write()
   const { state, write } = tracker()
-  expect(state.kept.slotCount).toBe(0)
+  expect(state.prior.slotCount).toBe(0)
   state.load(path)
   const fresh = new Harness()
-  fresh.swarms.kept.replace(state.kept)
+  fresh.swarms.priorDownloads.replace(state.prior)
   expect(completedOf(fresh, 1)).toBe(5)
   setSystemTime(start + KEEP_SECONDS * 1000)
   expect(tracker().state.load(path)).toContain('of 1 torrent')

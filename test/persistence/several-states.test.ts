@@ -44,7 +44,7 @@ test('one that cannot be written keeps none of the others from it, and is told',
     expect(existsSync(join(folder, 'test.snapshot'))).toBe(false)
     expect(readFileSync(join(folder, 'test.counts'), 'utf8')).toBe('counts of this process')
     expect(lines).toEqual(['the snapshot could not be written: no space'])
-    expect(keeper.troubleSource.look()?.text).toContain('no space')
+    expect(keeper.troubleSource.find()?.text).toContain('no space')
   }))
 
 test('a take-over hands over all of them, and what changed meanwhile', () =>

@@ -16,7 +16,7 @@ function watched() {
   const troubles = new Troubles(log as unknown as Log, () => now)
   const lookAfter = (seconds: number) => {
     now += seconds * 1000
-    troubles.look()
+    troubles.check()
   }
   return { troubles, lines, lookAfter }
 }
@@ -24,13 +24,13 @@ function watched() {
 describe('troubles', () => {
   test('are looked for again and again from the start to the stop', () => {
     const { troubles } = watched()
-    troubles.add({ name: 'full', look: () => FULL })
+    troubles.add({ name: 'full', find: () => FULL })
     using interval = spyOn(globalThis, 'setInterval')
     using clear = spyOn(globalThis, 'clearInterval')
     troubles.start()
     expect(troubles.current()).toEqual([])
-    const [look] = interval.mock.calls[0] as [() => void]
-    look()
+    const [check] = interval.mock.calls[0] as [() => void]
+    check()
     expect(troubles.current()).toHaveLength(1)
     troubles.stop()
     expect(clear).toHaveBeenCalledWith(interval.mock.results[0].value)
@@ -39,8 +39,8 @@ describe('troubles', () => {
   test('are there as long as their source says so, the worst first, since when they began', () => {
     const { troubles, lookAfter } = watched()
     let bad: Trouble | null = null
-    troubles.add({ name: 'full', look: () => FULL })
-    troubles.add({ name: 'late', look: () => bad })
+    troubles.add({ name: 'full', find: () => FULL })
+    troubles.add({ name: 'late', find: () => bad })
     lookAfter(1)
     expect(troubles.current()).toEqual([{ ...FULL, name: 'full', since: 1_001_000 }])
     expect(conditionOf(troubles.current())).toBe('attention')
@@ -59,7 +59,7 @@ describe('troubles', () => {
 
   test('without any the condition is good', () => {
     const { troubles, lines, lookAfter } = watched()
-    troubles.add({ name: 'full', look: () => null })
+    troubles.add({ name: 'full', find: () => null })
     lookAfter(1)
     expect([troubles.current(), lines]).toEqual([[], []])
     expect(conditionOf(troubles.current())).toBe('good')
@@ -69,10 +69,10 @@ describe('troubles', () => {
     const { troubles, lines, lookAfter } = watched()
     let count = 0
     const other = { ...FULL, text: 'So is this.' }
-    troubles.add({ name: 'full', look: () => ({ ...FULL, text: `It is full, ${++count}.` }) })
+    troubles.add({ name: 'full', find: () => ({ ...FULL, text: `It is full, ${++count}.` }) })
     lookAfter(1)
     expect(lines).toEqual(['error attention: It is full, 1. Empty it.'])
-    troubles.add({ name: 'other', look: () => other })
+    troubles.add({ name: 'other', find: () => other })
     for (let i = 0; i < 59; i++) lookAfter(1)
     expect(lines).toEqual([lines[0], 'error attention: So is this. Empty it.'])
     lookAfter(1)
@@ -81,7 +81,7 @@ describe('troubles', () => {
 
   test('that stay as they are, are logged again after an hour only', () => {
     const { troubles, lines, lookAfter } = watched()
-    troubles.add({ name: 'full', look: () => FULL })
+    troubles.add({ name: 'full', find: () => FULL })
     for (let minute = 0; minute < 60; minute++) lookAfter(60)
     expect(lines).toHaveLength(1)
     lookAfter(60)
@@ -91,7 +91,7 @@ describe('troubles', () => {
   test('that come and go within a minute are logged once, and their ends as information', () => {
     const { troubles, lines, lookAfter } = watched()
     let is = false
-    troubles.add({ name: 'full', look: () => (is ? { ...FULL, text: `${Math.random()}` } : null) })
+    troubles.add({ name: 'full', find: () => (is ? { ...FULL, text: `${Math.random()}` } : null) })
     for (let i = 0; i < 58; i++) {
       is = !is
       lookAfter(1)
@@ -102,7 +102,7 @@ describe('troubles', () => {
 
   test('whose finder has logged them are not logged again', () => {
     const { troubles, lines, lookAfter } = watched()
-    troubles.add({ name: 'full', look: () => ({ ...FULL, isLogged: true }) })
+    troubles.add({ name: 'full', find: () => ({ ...FULL, isLogged: true }) })
     lookAfter(1)
     expect(troubles.current()).toHaveLength(1)
     expect(lines).toEqual([])
@@ -111,7 +111,7 @@ describe('troubles', () => {
   test('a wall clock that is set back does not silence them', () => {
     const { troubles, lines, lookAfter } = watched()
     let count = 0
-    troubles.add({ name: 'full', look: () => ({ ...FULL, text: `${++count}` }) })
+    troubles.add({ name: 'full', find: () => ({ ...FULL, text: `${++count}` }) })
     lookAfter(1)
     lookAfter(-86_400)
     expect(lines).toHaveLength(2)
@@ -121,7 +121,7 @@ describe('troubles', () => {
     const { troubles, lookAfter } = watched()
     let trouble: Trouble | null = null
     const heard: (string | undefined)[] = []
-    troubles.add({ name: 'full', look: () => trouble })
+    troubles.add({ name: 'full', find: () => trouble })
     troubles.onChange(([worst]) => heard.push(worst?.severity))
     for (const next of [
       null,
@@ -140,7 +140,7 @@ describe('troubles', () => {
 /** A loss whose counters a test sets, looked at once a second. */
 function lossOf(from: number) {
   const counters = { lost: 0, all: 0 }
-  const { look } = lossSource({
+  const { find } = lossSource({
     name: 'lost',
     lost: () => counters.lost,
     all: () => counters.all,
@@ -152,39 +152,39 @@ function lossOf(from: number) {
   const lookAfter = (lost: number, all: number) => {
     counters.lost += lost
     counters.all += all
-    return look()
+    return find()
   }
   return lookAfter
 }
 
 describe('losses', () => {
   test('are told with number and share of the last minute, and bad from a twentieth on', () => {
-    const look = lossOf(0)
-    expect(look(0, 1000)).toBeNull()
-    expect(look(1, 1000)).toEqual({
+    const find = lossOf(0)
+    expect(find(0, 1000)).toBeNull()
+    expect(find(1, 1000)).toEqual({
       severity: 'attention',
       text: 'Lost 1 packet in the last minute (0.05 % of all).',
       remedy: 'Find them.',
     })
-    expect(look(98, 0)?.severity).toBe('attention')
-    expect(look(1, 0)).toMatchObject({
+    expect(find(98, 0)?.severity).toBe('attention')
+    expect(find(1, 0)).toMatchObject({
       severity: 'bad',
       text: 'Lost 100 packets in the last minute (5 % of all).',
     })
-    expect(look(22_875, 65_000)?.text).toBe('Lost 22,975 packets in the last minute (34 % of all).')
+    expect(find(22_875, 65_000)?.text).toBe('Lost 22,975 packets in the last minute (34 % of all).')
   })
 
   test('in the first second are told too, and all of them are over a minute later', () => {
-    const look = lossOf(0)
-    expect(look(5, 5)).toMatchObject({ severity: 'bad' })
-    for (let i = 0; i < 59; i++) expect(look(0, 10)).not.toBeNull()
-    expect(look(0, 10)).toBeNull()
+    const find = lossOf(0)
+    expect(find(5, 5)).toMatchObject({ severity: 'bad' })
+    for (let i = 0; i < 59; i++) expect(find(0, 10)).not.toBeNull()
+    expect(find(0, 10)).toBeNull()
   })
 
   test('below the share from which they are trouble, are none', () => {
-    const look = lossOf(0.01)
-    expect(look(9, 1000)).toBeNull()
-    expect(look(1, 0)).not.toBeNull()
+    const find = lossOf(0.01)
+    expect(find(9, 1000)).toBeNull()
+    expect(find(1, 0)).not.toBeNull()
   })
 
   test.each([

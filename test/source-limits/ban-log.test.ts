@@ -44,16 +44,16 @@ function start(log_addresses: LogAddresses) {
       const peer = sourceOf(ipv4, wordOf(bytes, 0), ipv4 ? 0 : wordOf(bytes, 4))
       writers[bans++ % 2].write(peer, reason, LIMITS[reason], 60)
     },
-    look: (now: number) => log.look(now, log_addresses),
+    report: (now: number) => log.report(now, log_addresses),
   }
 }
 
 describe('a ban', () => {
   test('is told with address, time and reason', () => {
-    const { ban, look, lines } = start('plain')
+    const { ban, report, lines } = start('plain')
     ban('203.0.113.200')
     ban('32.1.13.184.0.1.0.34.255.0.0.0.0.0.0.9', BANNED_FOR_NEW_TORRENTS)
-    look(0)
+    report(0)
     expect(lines).toEqual([
       'banned for 60 s: 203.0.113.200 goes on beyond [source_limits] requests_per_second = 3000',
       'banned for 60 s: 2001:db8:1:22::/64 goes on beyond [source_limits] new_torrents_per_second = 500',
@@ -61,10 +61,10 @@ describe('a ban', () => {
   })
 
   test('by a hash is the same for the same address, and no other', () => {
-    const { ban, look, lines } = start('hashed')
+    const { ban, report, lines } = start('hashed')
     for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.1']) {
       ban(address)
-      look(0)
+      report(0)
     }
     const names = lines.map((line) => /: (client [0-9a-f]{16}) goes on/.exec(line)?.[1])
     expect(names[0]).toBe(names[2] ?? '')
@@ -73,9 +73,9 @@ describe('a ban', () => {
   })
 
   test('without addresses is told all the same', () => {
-    const { ban, look, lines } = start('off')
+    const { ban, report, lines } = start('off')
     ban('192.0.2.1')
-    look(0)
+    report(0)
     expect(lines).toEqual([
       'banned for 60 s: a client goes on beyond [source_limits] requests_per_second = 3000',
     ])
@@ -88,7 +88,7 @@ describe('who goes on beyond a limit is told with it, as it is in force:', () =>
     ['sustainedRequests', 'sustained_requests_per_second'],
     ['newTorrents', 'new_torrents_per_second'],
   ] as const)('%s', (what, setting) => {
-    const { writers, look, lines } = start('plain')
+    const { writers, report, lines } = start('plain')
     const limits = limitsFor(OFF, undefined, writers[0])
     limits.setRates({ ...OFF, [what]: 2, banSeconds: 7 })
     const source = sourceOf(true, word('192.0.2.1'), 0)
@@ -96,7 +96,7 @@ describe('who goes on beyond a limit is told with it, as it is in force:', () =>
       if (what === 'newTorrents') limits.newTorrent(source, PLENTY)
       else limits.request(source)
     }
-    look(0)
+    report(0)
     expect(lines).toEqual([
       `banned for 7 s: 192.0.2.1 goes on beyond [source_limits] ${setting} = 2`,
     ])
@@ -104,37 +104,37 @@ describe('who goes on beyond a limit is told with it, as it is in force:', () =>
 })
 
 test('bans by workers of several protocols are one list', () => {
-  const { writers, look, lines } = start('off')
+  const { writers, report, lines } = start('off')
   const source = sourceOf(true, word('192.0.2.1'), 0)
   for (const writer of writers) {
     for (let i = 0; i < 20; i++) writer.write(source, BANNED_FOR_REQUESTS, 1, 1)
   }
-  look(0)
-  look(60_000)
+  report(0)
+  report(60_000)
   expect(lines.length).toBe(21)
   expect(lines[20]).toBe('20 more were banned')
 })
 
 test('of many bans in a minute twenty are told, and how many more there were', () => {
-  const { ban, look, lines } = start('off')
+  const { ban, report, lines } = start('off')
   for (let second = 0; second < 60; second++) {
     for (let i = 0; i < 100; i++) ban('192.0.2.1')
-    look(second * 1000)
+    report(second * 1000)
   }
   expect(lines.length).toBe(20)
-  look(60_000)
+  report(60_000)
   expect(lines.slice(20)).toEqual(['5980 more were banned'])
   ban('192.0.2.1')
-  look(61_000)
-  look(130_000)
+  report(61_000)
+  report(130_000)
   expect(lines.length).toBe(22)
 })
 
 test('a full ring costs the line, not the worker', () => {
-  const { ban, look, lines } = start('off')
+  const { ban, report, lines } = start('off')
   for (let i = 0; i < 100_000; i++) ban('192.0.2.1')
-  look(0)
-  look(61_000)
+  report(0)
+  report(61_000)
   expect(lines.length).toBe(21)
   expect(lines[20]).toBe('99980 more were banned')
 })

@@ -22,8 +22,8 @@ function found(counts: Counts, packets = 0, batches = packets, receiveDrops = 0)
     () => reading as unknown as Reading<UdpNames>,
     () => config,
   )
-  return sources.flatMap(({ name, look }) => {
-    const trouble = look()
+  return sources.flatMap(({ name, find }) => {
+    const trouble = find()
     return trouble === null ? [] : [{ name, ...trouble }]
   })
 }

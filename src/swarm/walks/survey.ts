@@ -1,7 +1,7 @@
 // A look at all torrents now and then: how many have how many peers, and which are the largest. Runs in
 // the main thread while announces go on, a slice at a time under the table's lock (export.ts). Made by
 // the trackers' mains when somebody wants to know. Owns the last result.
-import { RepeatedWork } from '../../process/rounds.ts'
+import { RepeatedWork } from '../../process/repeated-work.ts'
 import type { PeerKindName } from '../layout.ts'
 import type { Swarms } from '../swarm.ts'
 import { INFO_HASH_WORDS } from '../table/torrents.ts'
@@ -34,18 +34,18 @@ export class Survey {
   result: SurveyResult = { sizes: { ipv4: [], ipv6: [], websocket: [] }, largest: [] }
   private readonly swarms: Swarms
   private readonly walk = new Walk(true)
-  private readonly rounds = new RepeatedWork(() => this.run())
+  private readonly repetition = new RepeatedWork(() => this.run())
 
   constructor(swarms: Swarms) {
     this.swarms = swarms
   }
 
   start(): void {
-    this.rounds.start()
+    this.repetition.start()
   }
 
   stop(): void {
-    this.rounds.stop()
+    this.repetition.stop()
   }
 
   /** Goes through all torrents once. */
@@ -58,9 +58,9 @@ export class Survey {
         gently: true,
         take: () => {
           this.take(kind, sizes[kind], largest)
-          return this.rounds.stopped
+          return this.repetition.stopped
         },
-        afterTurn: () => !this.rounds.stopped,
+        afterTurn: () => !this.repetition.stopped,
       })
       if (!finished) return
     }

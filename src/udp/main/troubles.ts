@@ -29,7 +29,7 @@ export function udpTroubles(
   const of = (...names: (FamilyCounter | WorkerCounter)[]) => totalOf(reading().counts, ...names)
   const load = new Load(reading)
   return [
-    { name: 'workers_busy', look: () => load.look(config()) },
+    { name: 'workers_busy', find: () => load.trouble(config()) },
     lossSource({
       name: 'receive_drops',
       lost: () => reading().totals.receiveDrops,
@@ -81,7 +81,7 @@ class Load {
     this.reading = reading
   }
 
-  look(config: UdpConfig): Trouble | null {
+  trouble(config: UdpConfig): Trouble | null {
     const { counts, sum } = this.reading().histograms.batch_size
     const packets = this.packets.since(sum)
     const batches = this.batches.since(counts.reduce((all, count) => all + count, 0))

@@ -102,7 +102,7 @@ class RequestWorker {
       const served = this.server.serveAll(this.maxRequests)
       const cleaning = this.cleaner.step(now)
       this.reporter.reportSometimes(now)
-      if (served === 0) this.rest(cleaning)
+      if (served === 0) this.idle(cleaning)
       else {
         this.sleepMilliseconds = this.waitMilliseconds
         if (this.fault) provokeFault()
@@ -111,7 +111,7 @@ class RequestWorker {
     this.reporter.report()
   }
 
-  private rest(cleaning: boolean): void {
+  private idle(cleaning: boolean): void {
     if (this.waitMilliseconds === 0) return
     if (cleaning) {
       this.inbox.sleep(CLEANING_PAUSE_MILLISECONDS)

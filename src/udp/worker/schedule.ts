@@ -24,7 +24,7 @@ export interface Schedule {
   /** After a batch of each socket. */
   work(now: number): void
   /** When there was no packet: waits for one, unless there is something else to do. */
-  rest(): void
+  idle(): void
 }
 
 export class InlineSchedule implements Schedule {
@@ -49,7 +49,7 @@ export class InlineSchedule implements Schedule {
     this.cleaning = this.cleaner.step(now)
   }
 
-  rest(): void {
+  idle(): void {
     this.poll.wait(this.cleaning ? CLEANING_PAUSE_MILLISECONDS : POLL_MILLISECONDS)
   }
 }
@@ -93,7 +93,7 @@ export class PipelineSchedule implements Schedule {
     this.delivered = this.deliverer.deliver()
   }
 
-  rest(): void {
+  idle(): void {
     if (this.delivered !== 0 || !this.inbox.maySleep()) return
     this.poll.wait(POLL_MILLISECONDS)
     this.inbox.awake()

@@ -189,7 +189,7 @@ class SocketWorker {
     while (!mustStop(this.state)) {
       const served = this.turn()
       this.schedule.work(this.now)
-      if (served === 0) this.schedule.rest()
+      if (served === 0) this.schedule.idle()
       else if (this.fault) provokeFault()
     }
     // What waits already gets its answer, unless more and more comes.

@@ -21,15 +21,15 @@ import { type AddressKey, ProxyList } from '../worker/client-address.ts'
 import { type PortAnswer, type PortQuestion, portKey } from '../worker/worker-updates.ts'
 
 /** How soon after the last descriptor the sockets rest. Until then the workers ask in vain. */
-const LOOK_MILLISECONDS = 250
+const CHECK_MILLISECONDS = 250
 /** Held back until the sockets rest, and then for the operator's connections, and files. */
 const RESERVE = 16
 /** With fewer left the sockets rest, */
-const REST_BELOW = 16
+const PAUSE_BELOW = 16
 /** and with so many they take connections again. */
-const WAKE_FROM = 32
+const RESUME_FROM = 32
 /** What it keeps from connections. */
-export const GUARD_DESCRIPTORS = RESERVE + REST_BELOW
+export const GUARD_DESCRIPTORS = RESERVE + PAUSE_BELOW
 
 /** Sockets that an address may have beside its connections: handshakes and plain HTTP, which end soon. */
 const OTHER_SOCKETS_MIN = 64
@@ -68,9 +68,9 @@ export class ListenerGuard {
   /** Descriptors that are no client's. */
   private base = 0
   private spares: number[] = []
-  private resting = false
-  private restCount = 0
-  private restedAt = Number.NEGATIVE_INFINITY
+  private paused = false
+  private pauseCount = 0
+  private pausedAt = Number.NEGATIVE_INFINITY
   private nextSurvey = 0
   private survey = 0
   /** Found by the survey: sockets of addresses with too many. */
@@ -92,13 +92,13 @@ export class ListenerGuard {
     this.proxies = new ProxyList(trustedProxies)
   }
 
-  get isResting(): boolean {
-    return this.resting
+  get isPaused(): boolean {
+    return this.paused
   }
 
   /** How often they have rested since the start. */
-  get rests(): number {
-    return this.restCount
+  get pauses(): number {
+    return this.pauseCount
   }
 
   /** Connections without a handshake that it has closed. */
@@ -108,8 +108,8 @@ export class ListenerGuard {
 
   troubles(): TroubleSource[] {
     return [
-      { name: 'descriptors', look: () => this.descriptorTrouble() },
-      { name: 'idle_connections', look: () => this.idleTrouble() },
+      { name: 'descriptors', find: () => this.descriptorTrouble() },
+      { name: 'idle_connections', find: () => this.idleTrouble() },
     ]
   }
 
@@ -117,7 +117,7 @@ export class ListenerGuard {
     this.loops = new EventLoops(this.options.ports)
     this.spares = openSpares(RESERVE)
     this.base = this.options.descriptors.count()
-    this.timer = setInterval(() => this.look(performance.now()), LOOK_MILLISECONDS)
+    this.timer = setInterval(() => this.check(performance.now()), CHECK_MILLISECONDS)
   }
 
   stop(): void {
@@ -131,23 +131,23 @@ export class ListenerGuard {
 
   listenersChanged(): void {
     this.suspended = false
-    this.loops?.lookAgain()
-    if (this.resting) this.loops?.setListening(false)
+    this.loops?.findListeners()
+    if (this.paused) this.loops?.setListening(false)
   }
 
-  private look(now: number): void {
+  private check(now: number): void {
     if (this.suspended) return
-    const before = this.resting
-    this.resting = !descriptorsLeft(before ? WAKE_FROM + RESERVE : REST_BELOW)
-    if (this.resting) this.restedAt = now
-    if (this.resting && before) this.useReserve()
-    else if (this.resting) this.rest()
-    else if (before) this.wake()
+    const before = this.paused
+    this.paused = !descriptorsLeft(before ? RESUME_FROM + RESERVE : PAUSE_BELOW)
+    if (this.paused) this.pausedAt = now
+    if (this.paused && before) this.useReserve()
+    else if (this.paused) this.pause()
+    else if (before) this.resume()
     if (now >= this.nextSurvey) this.takeSurvey(now)
   }
 
-  private rest(): void {
-    this.restCount++
+  private pause(): void {
+    this.pauseCount++
     this.loops?.setListening(false)
   }
 
@@ -158,7 +158,7 @@ export class ListenerGuard {
   }
 
   /** In this order, for the same reason. */
-  private wake(): void {
+  private resume(): void {
     this.spares.push(...openSpares(RESERVE - this.spares.length))
     this.loops?.setListening(true)
   }
@@ -210,11 +210,11 @@ export class ListenerGuard {
   private descriptorTrouble(): Trouble | null {
     const { descriptors, limit } = this.options
     const open = descriptors.count()
-    const rested = performance.now() - this.restedAt < TROUBLE_MILLISECONDS
-    if (!rested && open < limit * CROWDED_SHARE) return null
+    const pausedLately = performance.now() - this.pausedAt < TROUBLE_MILLISECONDS
+    if (!pausedLately && open < limit * CROWDED_SHARE) return null
     return {
-      severity: rested ? 'bad' : 'attention',
-      text: rested
+      severity: pausedLately ? 'bad' : 'attention',
+      text: pausedLately
         ? `New connections have to wait at times: no more than ${limit} descriptors may be open.`
         : `${open} of ${limit} descriptors are in use.`,
       remedy:

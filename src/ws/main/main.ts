@@ -17,7 +17,7 @@ import { signals } from '../../process/signals.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { createConnectionStates } from '../../swarm/connections.ts'
-import { NOTHING_KEPT } from '../../swarm/kept-counts.ts'
+import { NO_PRIOR_DOWNLOADS } from '../../swarm/prior-downloads.ts'
 import { checkTls, readTlsFiles, type TlsFiles, tlsWarnings } from '../../tls/tls.ts'
 import { TlsError } from '../../tls/tls-file.ts'
 import type {
@@ -177,7 +177,7 @@ class WsProtocol implements Protocol<WsConfig> {
       counters,
       maxConnections,
     })
-    process.keptCounts?.onChange((keptCounts) => this.tell({ keptCounts }))
+    process.priorDownloads?.onChange((priorDownloads) => this.tell({ priorDownloads }))
     this.guard = this.newGuard(this.shared)
     this.figures = wsFigures(this.reader, this.guard)
   }
@@ -288,7 +288,7 @@ interface SharedParts {
 
 function sharedStart(parts: SharedParts) {
   const { process, config, listening, workers, tls, counters, maxConnections } = parts
-  const { swarms, keptCounts } = process
+  const { swarms, priorDownloads } = process
   const [key0, key1] = randomFillSync(new Int32Array(2))
   return {
     role: 'socket',
@@ -296,7 +296,7 @@ function sharedStart(parts: SharedParts) {
     addresses: listening.servers,
     tls,
     swarms,
-    keptCounts: keptCounts?.kept ?? NOTHING_KEPT,
+    priorDownloads: priorDownloads?.prior ?? NO_PRIOR_DOWNLOADS,
     connections: createConnectionStates(workers, maxConnections),
     limits: createConnectionLimits(maxConnections),
     requestLimits: createRequestLimits(),

@@ -28,7 +28,7 @@ const WORKER_MESSAGES = `${PREFIX}_worker_messages_total`
 const RESPONSE_TIME = `${PREFIX}_response_time_seconds`
 const TURN_MESSAGES = `${PREFIX}_turn_messages`
 
-type GuardFigures = Pick<ListenerGuard, 'isResting' | 'rests' | 'closed'>
+type GuardFigures = Pick<ListenerGuard, 'isPaused' | 'pauses' | 'closed'>
 
 export function wsFigures(reader: StatisticsReader<WsNames>, guard: GuardFigures): ProtocolFigures {
   const families = () => {
@@ -73,14 +73,14 @@ function connectionFamilies({ counts, gauges }: Reading<WsNames>): MetricFamily[
   ]
 }
 
-function guardFamilies({ isResting, rests, closed }: GuardFigures): MetricFamily[] {
+function guardFamilies({ isPaused, pauses, closed }: GuardFigures): MetricFamily[] {
   return [
     gaugeFamily(
       `${PREFIX}_listener_resting`,
       'Whether new connections have to wait because no descriptor is left: 1 or 0.',
-      [[{}, isResting ? 1 : 0]],
+      [[{}, isPaused ? 1 : 0]],
     ),
-    counterFamily(`${PREFIX}_listener_rests_total`, 'How often that began.', [[{}, rests]]),
+    counterFamily(`${PREFIX}_listener_rests_total`, 'How often that began.', [[{}, pauses]]),
     counterFamily(
       `${PREFIX}_idle_connections_closed_total`,
       'Connections without a handshake that were closed, of addresses with too many of them.',

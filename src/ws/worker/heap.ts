@@ -14,7 +14,7 @@ const TRAFFIC_BYTES = 64 * 2 ** 20
 /** What a message makes beside its text: `{}` has two characters, and some 300 bytes of garbage. */
 const MESSAGE_BYTES = 256
 /** Messages from look to look; a power of two. */
-const LOOK_MESSAGES = 1024
+const CHECK_MESSAGES = 1024
 
 export class Heap {
   private readonly counts: Int32Array
@@ -26,7 +26,7 @@ export class Heap {
 
   /** A message has been served. */
   served(): void {
-    if ((this.both(RECEIVED_MESSAGES) & (LOOK_MESSAGES - 1)) === 0) this.tend()
+    if ((this.both(RECEIVED_MESSAGES) & (CHECK_MESSAGES - 1)) === 0) this.tend()
   }
 
   tend(): void {

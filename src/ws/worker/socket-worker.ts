@@ -24,8 +24,8 @@ import {
 import { takeAccessLists } from '../../requests/swarm-worker.ts'
 import type { SourceCounterData } from '../../source-limits/source-counters.ts'
 import { type ConnectionBuffers, ConnectionStates } from '../../swarm/connections.ts'
-import type { KeptCountsData } from '../../swarm/kept-counts.ts'
 import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
+import type { PriorDownloadsData } from '../../swarm/prior-downloads.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
 import { Cleaner } from '../../swarm/walks/cleaner.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
@@ -80,7 +80,7 @@ export interface SocketWorkerData extends WorkerStart, WorkerSettings {
   readonly addresses: readonly ServerAddress[]
   readonly tls: TlsFiles | null
   readonly swarms: SwarmBuffers
-  readonly keptCounts: KeptCountsData
+  readonly priorDownloads: PriorDownloadsData
   readonly connections: ConnectionBuffers
   readonly limits: SharedArrayBuffer
   readonly messageBytesMax: number
@@ -145,7 +145,7 @@ class SocketWorker {
     const states = new ConnectionStates(data.connections)
     const swarms = attachSwarms(data.swarms, data.countDownloads, states)
     swarms.access.replace(data.accessList)
-    swarms.kept.replace(data.keptCounts)
+    swarms.priorDownloads.replace(data.priorDownloads)
     this.data = data
     this.swarms = swarms
     this.counters = new Int32Array(data.counters)
@@ -197,7 +197,7 @@ class SocketWorker {
     updates.on('portQuestion', (question) => this.tellPorts(question))
     updates.on('certificates', (certificates) => this.useCertificates(certificates))
     updates.on('settings', (settings) => this.configure(settings))
-    updates.on('keptCounts', (counts) => swarms.kept.replace(counts))
+    updates.on('priorDownloads', (counts) => swarms.priorDownloads.replace(counts))
     takeAccessLists(updates, swarms, cleaner)
   }
 

@@ -1,7 +1,7 @@
 // What the main thread tells a socket worker while it runs, and what the worker tells it: settings, new
 // certificates, the question which ports have a connection. Sent by main.ts, taken by socket-worker.ts.
 import type { AccessListData } from '../../access-list/list.ts'
-import type { KeptCountsData } from '../../swarm/kept-counts.ts'
+import type { PriorDownloadsData } from '../../swarm/prior-downloads.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
 import type { AddressKey } from './client-address.ts'
 import type { LoggedReport } from './client-reports.ts'
@@ -14,7 +14,7 @@ export interface WsUpdate {
   readonly certificates?: NewCertificates
   readonly portQuestion?: PortQuestion
   readonly accessList?: AccessListData
-  readonly keptCounts?: KeptCountsData
+  readonly priorDownloads?: PriorDownloadsData
   readonly settings?: WorkerSettings
 }
 

@@ -75,13 +75,13 @@ function crowd(tracker: Tracker, count: number): { stop(): void } {
 
 /** Newcomers wait, and that takes no processor time. */
 async function expectIdle(tracker: Tracker, url: string): Promise<void> {
-  const isResting = async () => (await metric(url, 'tracker_ws_listener_resting')) === 1
+  const isPaused = async () => (await metric(url, 'tracker_ws_listener_resting')) === 1
   await waitUntil('it rests, and does nothing', async () => {
     const [before, since] = [processorSeconds(tracker.pid), performance.now()]
-    if (!(await isResting())) return false
+    if (!(await isPaused())) return false
     for (let i = 0; i < 3; i++) if (await connects(tracker, '127.0.0.9')) return false
     const seconds = (performance.now() - since) / 1000
-    return (await isResting()) && (processorSeconds(tracker.pid) - before) / seconds < 0.5
+    return (await isPaused()) && (processorSeconds(tracker.pid) - before) / seconds < 0.5
   })
 }
 

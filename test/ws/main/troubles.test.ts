@@ -18,8 +18,8 @@ function found(counts: Partial<Record<CounterName, number>>, limits = LIMITS) {
     () => ({ counts: map }) as unknown as Reading<WsNames>,
     () => limits,
   )
-  return sources.flatMap(({ name, look }) => {
-    const trouble = look()
+  return sources.flatMap(({ name, find }) => {
+    const trouble = find()
     return trouble === null ? [] : [{ name, ...trouble }]
   })
 }

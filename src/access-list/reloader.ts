@@ -39,7 +39,7 @@ function faultText(path: string, error: unknown): string {
   return `[access_list] path '${path}' ${error.message}`
 }
 
-export class AccessListKeeper {
+export class AccessListReloader {
   /** The list in force; workers start with it. */
   list = ALL_ALLOWED
   entries = 0
@@ -93,7 +93,7 @@ export class AccessListKeeper {
   /** Call it once the tracker serves, and after the root directory has changed, if it has. */
   start(): void {
     signals.on('SIGUSR1', () => this.reload('SIGUSR1'))
-    this.timer = setInterval(() => this.look(), WATCH_MILLISECONDS)
+    this.timer = setInterval(() => this.poll(), WATCH_MILLISECONDS)
   }
 
   stop(): void {
@@ -128,7 +128,7 @@ export class AccessListKeeper {
 
   /** A list that could not be read again, until it can. */
   get troubleSource(): TroubleSource {
-    return { name: 'access_list_failed', look: () => this.trouble() }
+    return { name: 'access_list_failed', find: () => this.trouble() }
   }
 
   private trouble(): Trouble | null {
@@ -146,7 +146,7 @@ export class AccessListKeeper {
     const wasOff = this.list.mode === MODE_OFF
     try {
       const found = await this.readSettled()
-      // The next looks will find it changed.
+      // The next polls will find it changed.
       if (found === null) return
       this.take(found)
     } catch (error) {
@@ -202,9 +202,9 @@ export class AccessListKeeper {
     return `, ${counted(this.entries, 'info hash', 'info hashes')}`
   }
 
-  private look(): void {
+  private poll(): void {
     if (this.config.mode === 'off' || this.reading !== null) return
-    if (this.watch.look(this.path, this.seen) !== null) this.reload(HAS_CHANGED)
+    if (this.watch.poll(this.path, this.seen) !== null) this.reload(HAS_CHANGED)
   }
 
   private pathOf(path: string): string {

@@ -10,13 +10,13 @@ import type { Table } from './table/table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from './table/torrents.ts'
 
 /** As it is sent to workers. */
-export interface KeptCountsData {
+export interface PriorDownloadsData {
   readonly slots: SharedArrayBuffer
   readonly counts: SharedArrayBuffer
   readonly slotCount: number
 }
 
-export const NOTHING_KEPT: KeptCountsData = {
+export const NO_PRIOR_DOWNLOADS: PriorDownloadsData = {
   slots: new SharedArrayBuffer(0),
   counts: new SharedArrayBuffer(0),
   slotCount: 0,
@@ -30,7 +30,7 @@ const SLOTS_PER_ENTRY = 1.5
  * the highest of each word holds. Moves what is left to the front, and returns how many words that is.
  * `table`: any one, for its key.
  */
-export function mergeCounts(table: Table, entries: Int32Array, stride: number): number {
+export function mergeDownloads(table: Table, entries: Int32Array, stride: number): number {
   const slotCount = slotCountFor(entries.length / stride)
   const words = new Int32Array(slotCount * SLOT_WORDS)
   const places = new Int32Array(slotCount)
@@ -59,7 +59,11 @@ function raiseTo(entries: Int32Array, place: number, at: number, stride: number)
 }
 
 /** Makes a table of such entries, one of a torrent; the word behind the info hash is its count. */
-export function keepCounts(table: Table, entries: Int32Array, stride: number): KeptCountsData {
+export function priorDownloadsOf(
+  table: Table,
+  entries: Int32Array,
+  stride: number,
+): PriorDownloadsData {
   const slotCount = slotCountFor(entries.length / stride)
   const slots = new SharedArrayBuffer(slotCount * SLOT_WORDS * 4)
   const counts = new SharedArrayBuffer(slotCount * 4)
@@ -77,12 +81,12 @@ function slotCountFor(entries: number): number {
   return Math.ceil((entries + 1) * SLOTS_PER_ENTRY)
 }
 
-export class KeptCounts {
-  private slots = new Int32Array(NOTHING_KEPT.slots)
-  private counts = new Int32Array(NOTHING_KEPT.counts)
+export class PriorDownloads {
+  private slots = new Int32Array(NO_PRIOR_DOWNLOADS.slots)
+  private counts = new Int32Array(NO_PRIOR_DOWNLOADS.counts)
   private slotCount = 0
 
-  replace(data: KeptCountsData): void {
+  replace(data: PriorDownloadsData): void {
     this.slots = new Int32Array(data.slots)
     this.counts = new Int32Array(data.counts)
     this.slotCount = data.slotCount

@@ -1,5 +1,5 @@
 import { expect, spyOn, test } from 'bun:test'
-import { RepeatedWork } from '../../src/process/rounds.ts'
+import { RepeatedWork } from '../../src/process/repeated-work.ts'
 
 /** Timers that ring when they are told to. */
 function handTimers() {

@@ -1,8 +1,8 @@
 import { describe, expect, spyOn, test } from 'bun:test'
 import { rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { AccessListKeeper, accessListFaults } from '../../src/access-list/keeper.ts'
 import { AccessList, type AccessListData } from '../../src/access-list/list.ts'
+import { AccessListReloader, accessListFaults } from '../../src/access-list/reloader.ts'
 import type { AccessListConfig } from '../../src/access-list/settings.ts'
 import { StartError } from '../../src/config/cli.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -43,8 +43,8 @@ function keeperOf(config: AccessListConfig, chroot = folder) {
     always: (level: string, text: string) => told.push(`always ${level}: ${text}`),
   } as unknown as Log
   const privileges = { drop_privileges: false, chroot_path: chroot } as never
-  const keeper = new AccessListKeeper(config, privileges, KEY, log, (data) => sent.push(data))
-  return { keeper, told, sent }
+  const reloader = new AccessListReloader(config, privileges, KEY, log, (data) => sent.push(data))
+  return { reloader, told, sent }
 }
 
 describe('--check', () => {
@@ -65,91 +65,91 @@ describe('--check', () => {
 
 describe('a start', () => {
   test('reads the list, hashed as the workers hash', async () => {
-    const { keeper } = keeperOf({
+    const { reloader } = keeperOf({
       mode: 'allow',
       path: list(...Array.from({ length: 50 }, (_, n) => n)),
     })
-    await keeper.load()
-    expect(keeper.entries).toBe(50)
-    for (let n = 0; n < 100; n++) expect(forbids(keeper.list, n)).toBe(n >= 50)
+    await reloader.load()
+    expect(reloader.entries).toBe(50)
+    for (let n = 0; n < 100; n++) expect(forbids(reloader.list, n)).toBe(n >= 50)
   })
 
   test('fails for a list that cannot be read, and does not look at one that is off', async () => {
-    const { keeper } = keeperOf({ mode: 'allow', path: '/nowhere' })
-    await expect(keeper.load()).rejects.toThrow(StartError)
-    await expect(keeper.load()).rejects.toThrow("[access_list] path '/nowhere' cannot be read: ")
+    const { reloader } = keeperOf({ mode: 'allow', path: '/nowhere' })
+    await expect(reloader.load()).rejects.toThrow(StartError)
+    await expect(reloader.load()).rejects.toThrow("[access_list] path '/nowhere' cannot be read: ")
     const off = keeperOf({ mode: 'off', path: list('x') })
-    await off.keeper.load()
-    expect(forbids(off.keeper.list, 1)).toBe(false)
+    await off.reloader.load()
+    expect(forbids(off.reloader.list, 1)).toBe(false)
   })
 })
 
 describe('a list that is read again', () => {
   test('goes to the workers, and the log says so', async () => {
     const path = list(1)
-    const { keeper, told, sent } = keeperOf({ mode: 'deny', path })
-    await keeper.load()
+    const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+    await reloader.load()
     write(path, 2, 3)
-    keeper.reload('SIGUSR1')
+    reloader.reload('SIGUSR1')
     await waitUntil('it was sent', () => sent.length === 1)
     expect(told).toEqual(['always info: access list (SIGUSR1): mode deny, 2 info hashes'])
-    expect(sent[0]).toBe(keeper.list)
-    expect(keeper.entries).toBe(2)
-    expect([1, 2, 3].map((n) => forbids(keeper.list, n))).toEqual([false, true, true])
+    expect(sent[0]).toBe(reloader.list)
+    expect(reloader.entries).toBe(2)
+    expect([1, 2, 3].map((n) => forbids(reloader.list, n))).toEqual([false, true, true])
   })
 
   test('stays as it is while the file is wrong, which is a trouble until it is mended', async () => {
     const path = list(1)
-    const { keeper, told, sent } = keeperOf({ mode: 'deny', path })
-    await keeper.load()
-    expect(keeper.troubleSource.look()).toBeNull()
+    const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+    await reloader.load()
+    expect(reloader.troubleSource.find()).toBeNull()
     write(path, 'x')
-    keeper.reload('SIGUSR1')
+    reloader.reload('SIGUSR1')
     await waitUntil('it was told', () => told.length === 1)
     expect(told[0]).toStartWith(`always error: access list '${path}' (SIGUSR1) line 1 has no hex`)
     expect(told[0]).toEndWith('; the previous list stays in force')
-    expect(keeper.troubleSource.look()?.text).toContain(path)
-    expect(forbids(keeper.list, 1)).toBe(true)
+    expect(reloader.troubleSource.find()?.text).toContain(path)
+    expect(forbids(reloader.list, 1)).toBe(true)
     write(path, 2)
-    keeper.reload('SIGUSR1')
+    reloader.reload('SIGUSR1')
     await waitUntil('it was sent', () => sent.length === 1)
-    expect(keeper.troubleSource.look()).toBeNull()
-    expect(forbids(keeper.list, 1)).toBe(false)
+    expect(reloader.troubleSource.find()).toBeNull()
+    expect(forbids(reloader.list, 1)).toBe(false)
   })
 
   test('is one that was asked for meanwhile, too', async () => {
     const path = list(1)
-    const { keeper, sent } = keeperOf({ mode: 'deny', path })
-    await keeper.load()
-    for (let i = 0; i < 5; i++) keeper.reload('SIGUSR1')
+    const { reloader, sent } = keeperOf({ mode: 'deny', path })
+    await reloader.load()
+    for (let i = 0; i < 5; i++) reloader.reload('SIGUSR1')
     await waitUntil('both were sent', () => sent.length === 2)
     await new Promise(setImmediate)
     expect(sent).toHaveLength(2)
   })
 
   test('is none where there is none: the signal is for something else', async () => {
-    const { keeper, told, sent } = keeperOf({ mode: 'off', path: '' })
-    await keeper.load()
-    keeper.reload('SIGUSR1')
+    const { reloader, told, sent } = keeperOf({ mode: 'off', path: '' })
+    await reloader.load()
+    reloader.reload('SIGUSR1')
     for (let i = 0; i < 10; i++) await new Promise(setImmediate)
     expect([told, sent]).toEqual([[], []])
-    keeper.change({ mode: 'allow', path: list(1) })
+    reloader.change({ mode: 'allow', path: list(1) })
     await waitUntil('one was sent', () => sent.length === 1)
     expect(told).toEqual(['always info: access list (the settings): mode allow, 1 info hash'])
-    keeper.change({ mode: 'off', path: '' })
+    reloader.change({ mode: 'off', path: '' })
     await waitUntil('that there is none was sent', () => sent.length === 2)
     expect(told[1]).toBe('always info: access list (the settings): mode off')
-    expect(forbids(keeper.list, 2)).toBe(false)
+    expect(forbids(reloader.list, 2)).toBe(false)
   })
 
   test('is looked for in the root directory once that has changed, and not before', async () => {
     const path = list(1)
-    const { keeper, told, sent } = keeperOf({ mode: 'deny', path })
-    await keeper.load()
-    keeper.change({ mode: 'deny', path })
+    const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+    await reloader.load()
+    reloader.change({ mode: 'deny', path })
     await waitUntil('it was sent', () => sent.length === 1)
-    keeper.rootChanged()
-    keeper.reload('SIGUSR1')
+    reloader.rootChanged()
+    reloader.reload('SIGUSR1')
     // The tests have no such root: there is no file of this name in theirs.
     await waitUntil('it was told', () => told.length === 2)
     expect(told[1]).toContain('there is no such file')
@@ -159,15 +159,15 @@ describe('a list that is read again', () => {
 test('the file is looked at every two seconds, read when it has changed and held still, and not when it is off', async () => {
   const path = list(1)
   using interval = spyOn(globalThis, 'setInterval')
-  const { keeper, told, sent } = keeperOf({ mode: 'deny', path })
-  await keeper.load()
-  keeper.start()
+  const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+  await reloader.load()
+  reloader.start()
   const [call] = interval.mock.calls
-  const look = call[0] as () => void
+  const poll = call[0] as () => void
   expect(call[1]).toBe(2000)
   const looks = async (count: number) => {
     for (let i = 0; i < count; i++) {
-      look()
+      poll()
       for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
     }
   }
@@ -184,5 +184,5 @@ test('the file is looked at every two seconds, read when it has changed and held
   rmSync(path)
   await looks(3)
   expect(told).toHaveLength(1)
-  keeper.stop()
+  reloader.stop()
 })
