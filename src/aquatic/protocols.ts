@@ -21,6 +21,7 @@ interface ServedProtocol extends Member {
 const UDP: ServedProtocol = {
   name: 'udp',
   title: 'UDP',
+  program: 'aquatic_udp',
   transport: 'udp',
   settings: udpSettings,
   type: udpProtocol,
@@ -32,6 +33,7 @@ const UDP: ServedProtocol = {
 const WS: ServedProtocol = {
   name: 'ws',
   title: 'WebTorrent',
+  program: 'aquatic_ws',
   transport: 'tcp',
   settings: wsSettings,
   type: wsProtocol,

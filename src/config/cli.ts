@@ -3,7 +3,13 @@
 
 import { version as packageVersion } from '../../package.json'
 import { type CommandLine, flagsHelp, type OwnFlag, parseCommandLine } from './flags.ts'
-import { type Environment, type Loaded, loadSettings, type Relative } from './load.ts'
+import {
+  type BaseSettings,
+  type Environment,
+  type Loaded,
+  loadSettings,
+  type Relative,
+} from './load.ts'
 import { writeStderr, writeStdout } from './output.ts'
 import { counted } from './quantities.ts'
 import { type ConfigOf, exampleEntries, type Schema, type Settings, valueAt } from './schema.ts'
@@ -23,6 +29,11 @@ export interface Program<S extends Schema> {
   settings: Settings<S>
   /** Flags beyond the family's; `run` gets their values. */
   flags?: readonly OwnFlag[]
+  /**
+   * Settings that its flags bring, which the settings file overrides. `reached`: how a file that a flag names is
+   * called now; null when it cannot be read any more.
+   */
+  base?: (flags: CommandLine['values'], reached: (path: string) => string | null) => BaseSettings
   /** What --help says of exit codes beyond the family's, such as `3 wrong answers`. */
   exitCodes?: string
 }
@@ -71,8 +82,14 @@ export interface RunContext<S extends Schema> {
   readonly settingsText: string
   /** The settings file, as it was given. */
   readonly configPath: string | null
-  /** Reads the settings again, from this file and the environment of the start. */
-  readonly load: (path: string | null) => Loaded<S> & {
+  /**
+   * Reads the settings again, from this file, the flags and the environment of the start. `reached`: see
+   * `Program.base`.
+   */
+  readonly load: (
+    path: string | null,
+    reached: (path: string) => string | null,
+  ) => Loaded<S> & {
     /** As above, but with the values in force; those that wait for a restart are told behind them. */
     readonly settingsText: (inForce: ConfigOf<S>) => string
   }
@@ -112,7 +129,8 @@ async function runCommand<S extends Schema>(
   if (line.action === 'version') return print(name, `${name} ${versionOf(executable)}\n`)
   if (line.action === 'print-config') return print(name, defaultFile(name, settings.schema))
 
-  const loaded = loadSettings(settings, line.configPath, environment, { relatives })
+  const base = executable.base?.(line.values, (path) => path)
+  const loaded = loadSettings(settings, line.configPath, environment, { base, relatives })
   if (line.action === 'run' && loaded.problems.length === 0) {
     try {
       await executable.prepare?.(loaded.config, { ...line, readOnce: loaded.readOnce })
@@ -130,7 +148,7 @@ async function runCommand<S extends Schema>(
     return EXIT_FAILED
   }
   if (line.action === 'print-effective-config') return print(name, effectiveText(settings, loaded))
-  if (isCheck) return print(name, checkReport(line, { ...loaded, warnings }))
+  if (isCheck) return print(name, checkReport(line, base?.files ?? [], { ...loaded, warnings }))
   return start(executable, loaded, line, environment)
 }
 
@@ -141,8 +159,9 @@ async function start<S extends Schema>(
   environment: Environment,
 ): Promise<number | null> {
   const { settings, relatives = [] } = executable
-  const load = (path: string | null) => {
-    const again = loadSettings(settings, path, environment, { isRunning: true, relatives })
+  const load = (path: string | null, reached: (path: string) => string | null) => {
+    const base = executable.base?.(values, reached)
+    const again = loadSettings(settings, path, environment, { base, isRunning: true, relatives })
     return {
       ...again,
       settingsText: (inForce: ConfigOf<S>) => effectiveText(settings, again, inForce),
@@ -219,8 +238,13 @@ function effectiveText<S extends Schema>(
   })
 }
 
-function checkReport<S extends Schema>(line: CommandLine, loaded: Loaded<S>): string {
-  const subject = line.configPath ?? 'no settings file, so defaults and environment'
+function checkReport<S extends Schema>(
+  { configPath }: CommandLine,
+  files: readonly string[],
+  loaded: Loaded<S>,
+): string {
+  const all = configPath === null ? files : [...files, configPath]
+  const subject = all.join(', ') || 'no settings file, so defaults and environment'
   const set = loaded.origins.size
   const warnings = loaded.warnings.length
   const remark = warnings === 0 ? '' : `, ${counted(warnings, 'warning')}`

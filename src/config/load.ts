@@ -43,7 +43,25 @@ export interface Relative {
   readonly settings: { readonly schema: Schema }
 }
 
+/** Values that come from elsewhere, before the file's and the environment's, which override them. */
+export interface BaseSettings {
+  /** Where they come from, for people. */
+  readonly files: readonly string[]
+  readonly problems: readonly string[]
+  readonly warnings: readonly string[]
+  /** By path. */
+  readonly values: ReadonlyMap<string, GivenValue>
+  /** What is wrong with a value, by path, unless it is overridden. */
+  readonly conflicts: ReadonlyMap<string, string>
+}
+
+export interface GivenValue {
+  readonly value: unknown
+  readonly origin: string
+}
+
 export interface LoadOptions {
+  readonly base?: BaseSettings | undefined
   /** The program runs already: the file may be no pipe, which has given its text. */
   readonly isRunning?: boolean
   readonly relatives?: readonly Relative[]
@@ -53,9 +71,10 @@ export function loadSettings<S extends Schema>(
   settings: Settings<S>,
   configPath: string | null,
   environment: Environment,
-  { isRunning = false, relatives = [] }: LoadOptions = {},
+  { base, isRunning = false, relatives = [] }: LoadOptions = {},
 ): Loaded<S> {
   const loading = new Loading(settings, relatives)
+  if (base !== undefined) loading.takeBase(base)
   if (configPath !== null) {
     const shownPath = printable(configPath)
     const file = readSettingsFile(configPath, !isRunning, loading.secretKeys, (key, value) =>
@@ -74,6 +93,8 @@ class Loading<S extends Schema> {
   readonly #origins = new Map<string, string>()
   readonly #values = new Map<string, unknown>()
   readonly #faulty = new Set<string>()
+  #conflicts: ReadonlyMap<string, string> = new Map()
+  readonly #overridden = new Set<string>()
   #readOnce: Uint8Array | undefined
   readonly #settings: Settings<S>
   readonly #entries: Map<string, Entry>
@@ -95,6 +116,16 @@ class Loading<S extends Schema> {
   accepts(key: string, value: TomlValue): boolean {
     const named = [...this.#entries.values()].filter((entry) => entry.key === key)
     return named.length === 0 || named.some(({ setting }) => 'value' in setting.check(value))
+  }
+
+  takeBase({ problems, warnings, values, conflicts }: BaseSettings): void {
+    this.problems.push(...problems)
+    this.#warnings.push(...warnings)
+    this.#conflicts = conflicts
+    for (const [path, { value, origin }] of values) {
+      this.#values.set(path, value)
+      this.#origins.set(path, origin)
+    }
   }
 
   takeFile(path: string, file: SettingsFile): void {
@@ -180,6 +211,7 @@ class Loading<S extends Schema> {
     }
     this.#values.set(entry.path, verdict.value)
     this.#origins.set(entry.path, origin)
+    this.#overridden.add(entry.path)
   }
 
   #unknownKey(section: string, key: string, value: TomlValue): string {
@@ -264,6 +296,9 @@ class Loading<S extends Schema> {
     const config = buildConfig(this.#settings.schema, (entry) =>
       this.#values.has(entry.path) ? this.#values.get(entry.path) : entry.setting.defaultValue,
     )
+    for (const [path, text] of this.#conflicts) {
+      if (!this.#overridden.has(path)) this.problems.push(text)
+    }
     for (const finding of this.#settings.crossCheck(config)) {
       // A setting that is wrong by itself has its default here, about which nobody asked.
       if (finding.paths.some((path) => this.#faulty.has(path))) continue

@@ -29,6 +29,10 @@ export class Reloader<S extends Schema> {
   private readonly log: Log
   private path: string | null
   private readonly pathInside: string | null
+  /** Of the start: what relative paths begin at, and the new root directory. */
+  private readonly folder = process.cwd()
+  private readonly root: string
+  private rootHasChanged = false
 
   constructor(
     config: ConfigOf<S>,
@@ -44,12 +48,14 @@ export class Reloader<S extends Schema> {
     this.log = log
     this.settingsText = context.settingsText
     this.path = configPath === null ? null : resolve(configPath)
+    this.root = resolve(privileges.chroot_path)
     // Looked up now: relative paths mean something else once the root directory has changed.
     this.pathInside = this.path === null ? null : pathBelow(privileges.chroot_path, this.path)
   }
 
   /** Call it once the tracker serves. `rootHasChanged`: the settings file is called otherwise now. */
   start(rootHasChanged: boolean, service: ServiceManager): void {
+    this.rootHasChanged = rootHasChanged
     if (rootHasChanged) this.path = this.pathInside
     signals.on('SIGHUP', () => service.reload(() => this.reload(rootHasChanged)))
   }
@@ -64,7 +70,7 @@ export class Reloader<S extends Schema> {
       )
       return
     }
-    const loaded = context.load(this.path)
+    const loaded = context.load(this.path, (path) => this.reached(path))
     for (const warning of loaded.warnings) log.always('warn', warning)
     if (loaded.problems.length > 0) {
       for (const problem of loaded.problems)
@@ -73,6 +79,12 @@ export class Reloader<S extends Schema> {
     }
     this.change(loaded.config)
     this.settingsText = loaded.settingsText(this.config)
+  }
+
+  /** A file that a flag names, as it is called now. */
+  private reached(path: string): string | null {
+    const whole = resolve(this.folder, path)
+    return this.rootHasChanged ? pathBelow(this.root, whole) : whole
   }
 
   private change(wanted: ConfigOf<S>): void {

@@ -28,6 +28,8 @@ export interface ProtocolSettings {
   readonly name: string
   /** For people. */
   readonly title: string
+  /** The tracker of it alone. */
+  readonly program: string
   readonly settings: OwnSettings
   readonly transport: 'udp' | 'tcp'
   /** Sections of its own although others share theirs: they mean something else here. */

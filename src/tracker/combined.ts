@@ -17,6 +17,7 @@ import type {
   ProtocolType,
 } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
+import { fileFlags, settingsOfFiles } from './single-files.ts'
 import type { TrackerConfig, TrackerProgram } from './tracker.ts'
 import type { ProtocolFigures } from './view.ts'
 
@@ -42,7 +43,8 @@ export function combinedTracker(program: CombinedProgram): TrackerProgram<Schema
     name,
     description,
     settings,
-    flags: [HEALTH_CHECK],
+    flags: [...fileFlags(members), HEALTH_CHECK],
+    base: (flags, reached) => settingsOfFiles(members, lenses, flags, reached),
     subsystem: 'tracker',
     metricPrefix: 'tracker',
     several: true,
