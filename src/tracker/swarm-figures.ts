@@ -31,7 +31,7 @@ const BY_ADDRESS: Readonly<Record<PeerKindName, Shown>> = {
 const BY_SWARM: Readonly<Record<PeerKindName, Shown>> = {
   ipv4: { labels: { swarm: 'ipv4' }, title: 'IPv4' },
   ipv6: { labels: { swarm: 'ipv6' }, title: 'IPv6' },
-  websocket: { labels: { swarm: 'webtorrent' }, title: 'WebTorrent' },
+  websocket: { labels: { swarm: 'websocket' }, title: 'WebTorrent' },
 }
 
 export class SwarmFigures {

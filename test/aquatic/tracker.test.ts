@@ -1,16 +1,18 @@
 // The tracker of all protocols as its users run it: each protocol is served, and what is the process's is there
 // once: access list, operations, persistence, reload, stop.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
 import { connectRequest } from '../support/packets.ts'
 import {
   ALL_EXECUTABLE,
   type Endpoint,
+  listenOn,
   runTracker,
   type StartOptions,
   type Tracker,
+  WS_EXECUTABLE,
   withTracker,
 } from '../support/tracker.ts'
 import { type UdpClient, withClient } from '../support/udp-client.ts'
@@ -133,8 +135,8 @@ describe('a tracker of UDP and WebTorrent', () => {
         const url = await tracker.operationsUrl()
         const metrics = await (await fetch(`${url}metrics`)).text()
         expect(metrics).toContain('tracker_torrents{swarm="ipv4"} 1\n')
-        expect(metrics).toContain('tracker_torrents{swarm="webtorrent"} 1\n')
-        expect(metrics).toContain('tracker_peers{swarm="webtorrent",role="seeder"} 1\n')
+        expect(metrics).toContain('tracker_torrents{swarm="websocket"} 1\n')
+        expect(metrics).toContain('tracker_peers{swarm="websocket",role="seeder"} 1\n')
         expect(metrics).toContain('tracker_trouble{trouble="udp_torrents_full"} 0\n')
         expect(metrics).toContain('tracker_trouble{trouble="ws_torrents_full"} 0\n')
         expect(metrics).toMatch(/^tracker_udp_requests_total\{/m)
@@ -226,6 +228,33 @@ describe('a tracker of UDP and WebTorrent', () => {
       const names = ['counts', 'key', 'lock', 'snapshot'].map((suffix) => `aquatic.${suffix}`)
       expect(readdirSync(folder).sort()).toEqual(names)
       await withTracker(options, expectKept)
+    }))
+
+  test('begins with what the single trackers kept, under its own names', () =>
+    inFolder(async (folder) => {
+      const keeping = `[persistence]\npath = '${folder}'\n`
+      const options = { settings: `${listenOn('127.0.0.1:0')}${keeping}` }
+      await withTracker(options, (udpTracker) =>
+        withTracker({ ...options, executable: WS_EXECUTABLE }, (wsTracker) =>
+          withClient('127.0.0.1', async (udp) => {
+            const ws = await WsClient.connect(wsTracker.at())
+            await complete({ udp, ws, udpAt: udpTracker.at() })
+            for (const tracker of [udpTracker, wsTracker]) {
+              tracker.signal('SIGTERM')
+              expect((await tracker.waitForEnd()).code).toBe(0)
+            }
+            ws.destroy()
+          }),
+        ),
+      )
+      for (const [from, to] of [
+        ['aquatic_udp.snapshot', 'aquatic.snapshot'],
+        ['aquatic_udp.key', 'aquatic.key'],
+        ['aquatic_ws.counts', 'aquatic.counts'],
+      ]) {
+        copyFileSync(join(folder, from), join(folder, to))
+      }
+      await withTracker(settingsFor({ more: keeping }), expectKept)
     }))
 
   test('is taken over with both protocols, on the same ports', () =>

@@ -67,8 +67,20 @@ function inImage(image: string, command: string[], address: string) {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    env: { PATH: process.env.PATH ?? '', AQUATIC_NETWORK_ADDRESS: address },
+    env: { PATH: process.env.PATH ?? '', ...listenOn(address) },
   })
+}
+
+/** Of one program each, in 127/8. */
+const ADDRESSES: Readonly<Record<string, string>> = {
+  aquatic: '127.0.0.84:3000',
+  aquatic_udp: '127.0.0.81:3000',
+  aquatic_ws: '127.0.0.82:3000',
+}
+
+function listenOn(address: string): Record<string, string> {
+  if (address !== ADDRESSES.aquatic) return { AQUATIC_NETWORK_ADDRESS: address }
+  return { AQUATIC_UDP_NETWORK_ADDRESS: address, AQUATIC_WS_NETWORK_ADDRESS: address }
 }
 
 async function checkIn(image: string, address: string): Promise<number> {
@@ -81,7 +93,7 @@ function bytesIn(image: string): number {
   return Number(stdout.toString().split('\t')[0])
 }
 
-describe.skipIf(!isRoot).each(['aquatic_udp', 'aquatic_ws'])(
+describe.skipIf(!isRoot).each(['aquatic', 'aquatic_udp', 'aquatic_ws'])(
   `an image of %s${needsRoot}`,
   (name) => {
     let image = ''
@@ -97,7 +109,7 @@ describe.skipIf(!isRoot).each(['aquatic_udp', 'aquatic_ws'])(
 
     test('serves, is healthy while it does, and stops at the signal of the engine', async () => {
       // Its own address in 127/8, so that the port of the settings is free for it.
-      const address = name === 'aquatic_udp' ? '127.0.0.81:3000' : '127.0.0.82:3000'
+      const address = ADDRESSES[name]
       expect(await checkIn(image, address)).toBe(1)
       const tracker = inImage(image, commandOf('ENTRYPOINT'), address)
       try {
@@ -107,15 +119,14 @@ describe.skipIf(!isRoot).each(['aquatic_udp', 'aquatic_ws'])(
           // A warning may stand before it, as of a low limit on open files.
           if (/listening on .*\n/.test(stderr)) break
         }
-        expect(stderr).toContain(`listening on ${address}`)
+        expect(stderr).toMatch(new RegExp(`listening on (UDP: )?${address}`))
         const status = readFileSync(`/proc/${tracker.pid}/status`, 'utf8')
         expect(status).toMatch(/^Uid:\t65532\t65532\t65532\t65532$/m)
         expect(status).toMatch(/^CapEff:\t0+$/m)
         expect(await checkIn(image, address)).toBe(0)
-        if (name === 'aquatic_udp') {
-          await withClient('127.0.0.1', (client) =>
-            client.announce({ host: '127.0.0.81', port: 3000 }),
-          )
+        if (name !== 'aquatic_ws') {
+          const [host, port] = address.split(':')
+          await withClient('127.0.0.1', (client) => client.announce({ host, port: Number(port) }))
         }
         tracker.kill(instructions('STOPSIGNAL')[0] as 'SIGTERM')
         expect(await tracker.exited).toBe(0)

@@ -33,6 +33,15 @@ interface Unit {
 
 const units: readonly Unit[] = [
   {
+    ...unitOf('aquatic', process.env.AQUATIC_EXECUTABLE),
+    host: '127.0.0.83',
+    port: 2,
+    settings: "[persistence]\npath = '/run/lab/state/kept'\n",
+    use: async (unit) => {
+      for (const { name, use } of units) if (name !== 'aquatic') await use(unit)
+    },
+  },
+  {
     ...unitOf('aquatic_udp', process.env.AQUATIC_UDP_EXECUTABLE),
     host: '127.0.0.79',
     port: 2,
@@ -61,6 +70,11 @@ const units: readonly Unit[] = [
       }),
   },
 ]
+
+function listenOn({ name, host, port }: Unit): string {
+  const sections = name === 'aquatic' ? ['udp.network', 'ws.network'] : ['network']
+  return sections.map((section) => `[${section}]\naddress = '${host}:${port}'\n`).join('')
+}
 
 function unitOf(name: string, executable = join(ROOT, 'dist', name)) {
   const text = readFileSync(join(ROOT, `packaging/systemd/${name}.service`), 'utf8')
@@ -127,8 +141,7 @@ async function callsAtWork(unit: Unit, listener: NotifyListener): Promise<string
   const folder = newFolder()
   const settings = join(folder, 'settings.toml')
   const limits = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
-  const address = `[network]\naddress = '${unit.host}:${unit.port}'\n`
-  writeFileSync(settings, address + unit.settings + limits)
+  writeFileSync(settings, listenOn(unit) + unit.settings + limits)
   const command = ['unshare', '--mount', '--', 'sh', '-c', LAB, 'sh', unit.executable, settings]
   const child = Bun.spawn(command, {
     stdin: 'ignore',

@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { aquaticTracker } from '../../src/aquatic/protocols.ts'
 import { defaultsOf, entriesOf, titleOf } from '../../src/config/schema.ts'
 import { canApply } from '../../src/tracker/live-settings.ts'
 import { LIVE_SETTINGS as UDP_LIVE } from '../../src/udp/main/reload.ts'
@@ -15,7 +16,9 @@ const ws = defaultsOf(wsSettings.schema)
 const text = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
 
 test('every setting that is named exists', () => {
-  const entries = [udpProgram, wsProgram].flatMap(({ settings }) => entriesOf(settings.schema))
+  const entries = [aquaticTracker, udpProgram, wsProgram].flatMap(({ settings }) =>
+    entriesOf(settings.schema),
+  )
   const known = new Set(entries.map(titleOf))
   const named = [...text.matchAll(/`(\[[a-z_]+\] [a-z_0-9]+)/g)].map((match) => match[1])
   expect(named.length).toBeGreaterThan(20)
