@@ -109,13 +109,13 @@ function hasHeadEnd(bytes: Uint8Array, from: number, to: number, searched: numbe
   return false
 }
 
-/** INCOMPLETE, or why no byte that comes could make it a request. */
+/** INCOMPLETE, or why no byte that comes could make it a request: who fills a block of HEAD_BYTES_MAX hears it. */
 function unfinished(bytes: Uint8Array, from: number, to: number): number {
   if (to - from > LINE_BYTES_MAX) {
     const end = bytes.indexOf(LF, from + EMPTY_BYTES_MAX)
     if (end < 0 || end - from > LINE_BYTES_MAX) return LINE_TOO_LONG
   }
-  return to - from > HEAD_BYTES_MAX ? HEAD_TOO_LARGE : INCOMPLETE
+  return to - from >= HEAD_BYTES_MAX ? HEAD_TOO_LARGE : INCOMPLETE
 }
 
 function skipEmptyLines(bytes: Uint8Array, from: number, to: number): number {

@@ -228,8 +228,7 @@ function claims(
   to: number,
 ): boolean {
   decode(address, 0, bytes, from, to)
-  if (decoded <= 0 || decoded > ADDRESS_BYTES_MAX) return false
-  return readAddress(peer, address, 0, decoded)
+  return decoded <= ADDRESS_BYTES_MAX && readAddress(peer, address, 0, decoded)
 }
 
 /**
