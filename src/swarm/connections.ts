@@ -56,7 +56,7 @@ export class ConnectionStates {
 
   // HOT: no allocation below this line.
 
-  /** Where a connection comes from (ws/worker/client-address.ts). Called by its worker only, before it is open. */
+  /** Where a connection comes from (tcp/client-address.ts). Called by its worker only, before it is open. */
   setAddress(connection: number, high: number, low: number): void {
     const at = this.at(connection) * 2
     Atomics.store(this.addresses, at, high)

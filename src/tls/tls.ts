@@ -7,7 +7,7 @@
 // the same library has taken before.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
-import type { CheckFindings } from '../config/cli.ts'
+import { type CheckFindings, StartError } from '../config/cli.ts'
 import { printable } from '../config/output.ts'
 import { type PemBlock, PemError, parsePem, pemText } from './pem.ts'
 import { readPkcs12, type Say } from './pkcs12.ts'
@@ -47,6 +47,21 @@ export function readTlsFiles(settings: TlsSettings, say: Say): TlsFiles {
   const path = isContainer ? tls_pkcs12_path : settings.tls_certificate_path
   prove(files, path)
   return files
+}
+
+/** The files of a start, which ends with what is wrong with them. */
+export function tlsForStart(
+  settings: TlsSettings,
+  tell: { info(text: string): void; warn(text: string): void },
+): TlsFiles {
+  try {
+    const files = readTlsFiles(settings, tell.info)
+    for (const text of tlsWarnings(files)) tell.warn(text)
+    return files
+  } catch (error) {
+    if (error instanceof TlsError) throw new StartError(error.message)
+    throw error
+  }
 }
 
 /** What a start would find wrong with the files, for --check. */

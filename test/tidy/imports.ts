@@ -20,6 +20,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/tls',
     'src/source-limits',
     'src/requests',
+    'src/tcp',
   ],
   ['src/memory', 'src/channel', 'src/os'],
   ['src/config', 'src/log', 'src/plot'],

@@ -1,6 +1,6 @@
 // The question of `aquatic_ws --health-check`: a handshake and a scrape, which changes nothing.
 import { addressText, type SocketAddress } from '../../config/address.ts'
-import { headerOfHost } from '../worker/client-address.ts'
+import { headerOfHost } from '../../tcp/client-address.ts'
 
 const INFO_HASH = '\u0000'.repeat(20)
 

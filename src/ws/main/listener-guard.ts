@@ -17,7 +17,7 @@ import { EventLoops } from '../../os/event-loops.ts'
 import { endConnection, forEachPeer } from '../../os/peers.ts'
 import { Growth } from '../../process/losses.ts'
 import type { Trouble, TroubleSource } from '../../process/troubles.ts'
-import { type AddressKey, ProxyList } from '../worker/client-address.ts'
+import { type AddressKey, ProxyList } from '../../tcp/client-address.ts'
 import { type PortAnswer, type PortQuestion, portKey } from '../worker/worker-updates.ts'
 
 /** How soon after the last descriptor the sockets rest. Until then the workers ask in vain. */

@@ -6,7 +6,6 @@ import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../../access-list/list.ts'
 import type { SocketAddress } from '../../config/address.ts'
-import { StartError } from '../../config/cli.ts'
 import { counted } from '../../config/quantities.ts'
 import { logFor } from '../../log/log.ts'
 import { counterSlots } from '../../metrics/counters.ts'
@@ -18,10 +17,10 @@ import type { TroubleSource } from '../../process/troubles.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { createConnectionStates } from '../../swarm/connections.ts'
 import { NO_PRIOR_DOWNLOADS } from '../../swarm/prior-downloads.ts'
-import { checkTls, readTlsFiles, type TlsFiles, tlsWarnings } from '../../tls/tls.ts'
-import { TlsError } from '../../tls/tls-file.ts'
+import { CertificateChange } from '../../tls/certificate-change.ts'
+import { reloadProblems } from '../../tls/reload-check.ts'
+import { checkTls, type TlsFiles, tlsForStart } from '../../tls/tls.ts'
 import type {
-  Notices,
   Protocol,
   ProtocolPlace,
   ProtocolType,
@@ -43,13 +42,11 @@ import { createExchange, portsOf } from '../worker/exchange-rings.ts'
 import { createRequestLimits } from '../worker/request-limits.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
 import type { PortQuestion, WorkerReport, WsUpdate } from '../worker/worker-updates.ts'
-import { CertificateChange } from './certificate-change.ts'
 import { askForScrape } from './health-check.ts'
 import { findAddresses, type Listening } from './listen.ts'
 import { GUARD_DESCRIPTORS, type GuardRules, ListenerGuard } from './listener-guard.ts'
 import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
-import { reloadProblems } from './reload-check.ts'
 import { type LimitsInForce, wsTroubles } from './troubles.ts'
 import { wsFigures } from './view.ts'
 
@@ -74,7 +71,7 @@ export const wsProtocol: ProtocolType<WsConfig> = {
   },
   prepare: (config, tell) => {
     const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
-    const tls = config.network.use_tls ? tlsForStart(config, tell) : null
+    const tls = config.network.use_tls ? tlsForStart(config.network, tell) : null
     return {
       swarmWorkers: workers,
       descriptors: OTHER_DESCRIPTORS,
@@ -88,17 +85,6 @@ export const wsTracker: TrackerProgram<typeof wsProgram.settings.schema> = {
   subsystem: 'ws',
   metricPrefix: 'tracker_ws',
   protocols: [wsProtocol],
-}
-
-function tlsForStart({ network }: WsConfig, tell: Notices): TlsFiles {
-  try {
-    const files = readTlsFiles(network, tell.info)
-    for (const text of tlsWarnings(files)) tell.warn(text)
-    return files
-  } catch (error) {
-    if (error instanceof TlsError) throw new StartError(error.message)
-    throw error
-  }
 }
 
 /** As many as the settings allow, and the system: connections beyond its limit would fail one by one. */
@@ -237,7 +223,9 @@ class WsProtocol implements Protocol<WsConfig> {
   giveTo(identity: Identity): void {
     const { config } = this
     const ports = this.listening.servers.map(({ port }) => port)
-    const problems = config.network.use_tls ? reloadProblems(config, ports, identity) : []
+    const problems = config.network.use_tls
+      ? reloadProblems(config.network, config.privileges, ports, identity)
+      : []
     for (const problem of problems) this.place.tell.warn(problem)
     giveListeners(ports, identity)
   }

@@ -4,19 +4,13 @@
 
 import { intervalJitter } from '../../config/announce-interval.ts'
 import { type ConfigOf, section } from '../../config/schema.ts'
-import {
-  boolean,
-  bytes,
-  integer,
-  refuseNul,
-  seconds,
-  string,
-  stringOrList,
-} from '../../config/setting.ts'
+import { boolean, bytes, integer, seconds } from '../../config/setting.ts'
 import { logSettings } from '../../log/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { countPersistence } from '../../persistence/settings.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
+import { proxySettings } from '../../tcp/proxy-settings.ts'
+import { tlsSettings } from '../../tls/settings.ts'
 import {
   CLEANING_INTERVAL_SEC_MAX,
   DAY_SEC,
@@ -27,7 +21,6 @@ import {
   PEER_AGE_SEC_MAX,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
-import { DEFAULT_PROXY_HEADER, parseNetwork } from '../worker/client-address.ts'
 import { originsSetting } from './origins.ts'
 
 const TORRENTS_MAX = 60000000
@@ -47,57 +40,10 @@ const network = section('Where the tracker listens, its certificate, and bounds 
   ),
   address_ipv6: listenIPv6,
   ipv6_only: listenIPv6Only,
-  use_tls: boolean(
-    false,
-    `Serve wss:// instead of ws://. Browsers require it on pages that came over https.
-
-    It needs a certificate: either tls_certificate_path and tls_private_key_path, or
-    tls_pkcs12_path. On SIGUSR1 the files are read again: existing connections continue, new ones
-    get the new certificate. If something is wrong with the files, that is logged and the old
-    certificate stays.`,
+  ...tlsSettings(
+    `Serve wss:// instead of ws://. Browsers require it on pages that came over https.`,
   ),
-  tls_certificate_path: string(
-    '',
-    { check: refuseNul },
-    `The certificate in PEM, followed by those of its issuers. With Let's Encrypt that is
-    fullchain.pem.`,
-  ),
-  tls_private_key_path: string(
-    '',
-    { check: refuseNul },
-    `The certificate's private key in PEM: EC or RSA, PKCS#8 or the older forms, without a password.
-    With Let's Encrypt that is privkey.pem.`,
-  ),
-  tls_pkcs12_path: string(
-    '',
-    { check: refuseNul },
-    `Certificate and private key in one PKCS#12 file, instead of the two above.`,
-  ),
-  tls_pkcs12_password: string(
-    '',
-    { secret: true },
-    `The password of the PKCS#12 file. It can be given as an environment variable instead.`,
-  ),
-  trusted_proxies: stringOrList(
-    '',
-    { allowed: "'', an address or a network such as '192.0.2.0/24'", check: checkNetwork },
-    `Reverse proxies whose proxy_header is trusted: the last address in it that is not one of them
-    counts as the client's. For a chain of proxies, name all of them. '' trusts none.
-
-    Without it all clients behind a proxy count as one address and share [limits]
-    max_connections_per_ip.`,
-  ),
-  proxy_header: string(
-    DEFAULT_PROXY_HEADER,
-    { allowed: 'the name of an HTTP header', check: checkHeaderName },
-    `The header in which trusted proxies name their clients: X-Forwarded-For, X-Real-IP, Forwarded
-    (RFC 7239), CF-Connecting-IP, or any other that has addresses, with or without ports, separated
-    by commas.
-
-    Name one that the proxy itself writes or appends to. In a header that it only passes on, clients
-    can write anything. Connections without it, or with no address in it, count as the proxy's own;
-    the log says so once a minute.`,
-  ),
+  ...proxySettings,
   allowed_origins: originsSetting(
     `Web pages that may use the tracker: their scheme, host and port, as browsers send them, without
     the scheme's default port. '' allows all; an empty list is refused, because it could mean nobody.
@@ -356,13 +302,3 @@ export const wsSchema = {
 }
 
 export type WsConfig = ConfigOf<typeof wsSchema>
-
-function checkNetwork(text: string) {
-  if (text === '' || parseNetwork(text) !== null) return null
-  return { fault: 'is not an address or network', remedy: "Write one such as '192.0.2.0/24'" }
-}
-
-function checkHeaderName(text: string) {
-  if (/^[a-z0-9-]{1,64}$/i.test(text)) return null
-  return { fault: 'is not a header name', remedy: `Write one such as '${DEFAULT_PROXY_HEADER}'` }
-}

@@ -11,7 +11,6 @@ import type { AccessListData } from '../../access-list/list.ts'
 import { publish } from '../../metrics/counters.ts'
 import { FailedRequests } from '../../operations/request.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
-import { listenRemedy } from '../../os/error.ts'
 import { UpdateHandlers } from '../../process/updates.ts'
 import {
   beat,
@@ -28,6 +27,7 @@ import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
 import type { PriorDownloadsData } from '../../swarm/prior-downloads.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
 import { Cleaner } from '../../swarm/walks/cleaner.ts'
+import { type NewCertificates, whyNotOpened } from '../../tls/certificate-change.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
 import { ClientReports } from './client-reports.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
@@ -43,7 +43,6 @@ import { Sender } from './send.ts'
 import { Signal, type SignalKeys } from './signal.ts'
 import { Upgrader } from './upgrade.ts'
 import {
-  type NewCertificates,
   type PortQuestion,
   portKey,
   type WorkerReport,
@@ -364,9 +363,4 @@ class SocketWorker {
     if (this.now !== before) this.housekeeping.tick(this.now)
     publish(this.counts, this.counters, this.data.index * COUNTER_WORDS)
   }
-}
-
-function whyNotOpened(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  return `its port cannot be opened again: ${listenRemedy({ code: code ?? '', message })}`
 }

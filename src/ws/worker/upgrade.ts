@@ -6,7 +6,7 @@
 // limit counts.
 import type { Server } from 'bun'
 import { requestPath } from '../../operations/request.ts'
-import { type AddressKey, addressKey, type HeaderUse, ProxyList } from './client-address.ts'
+import { type AddressKey, addressKey, type HeaderUse, ProxyList } from '../../tcp/client-address.ts'
 import type { ClientReports } from './client-reports.ts'
 import type { Connection, Connections } from './connection.ts'
 import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'

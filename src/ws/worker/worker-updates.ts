@@ -2,8 +2,8 @@
 // certificates, the question which ports have a connection. Sent by main.ts, taken by socket-worker.ts.
 import type { AccessListData } from '../../access-list/list.ts'
 import type { PriorDownloadsData } from '../../swarm/prior-downloads.ts'
-import type { TlsFiles } from '../../tls/tls.ts'
-import type { AddressKey } from './client-address.ts'
+import type { AddressKey } from '../../tcp/client-address.ts'
+import type { CertificateAnswer, NewCertificates } from '../../tls/certificate-change.ts'
 import type { LoggedReport } from './client-reports.ts'
 import type { RequestSettings } from './handle.ts'
 import type { HousekeepingSettings } from './housekeeping.ts'
@@ -35,12 +35,6 @@ export interface WorkerSettings {
   readonly maxPeerAge: number
 }
 
-export interface NewCertificates {
-  /** Which signal it was: a worker's answer to an earlier one says nothing of this one. */
-  readonly attempt: number
-  readonly tls: TlsFiles
-}
-
 /** Which ports of these addresses have a connection? */
 export interface PortQuestion {
   readonly survey: number
@@ -49,13 +43,6 @@ export interface PortQuestion {
 
 /** What a worker says while it serves. */
 export type WorkerReport = LoggedReport | PortAnswer | { readonly certificates: CertificateAnswer }
-
-export interface CertificateAnswer {
-  readonly attempt: number
-  readonly worker: number
-  /** Why it goes on with those it had; null when it has taken the new ones. */
-  readonly refusal: string | null
-}
 
 /** With ports as `portKey` writes them. */
 export interface PortAnswer {

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Log } from '../../../src/log/log.ts'
-import { addressKey } from '../../../src/ws/worker/client-address.ts'
+import { addressKey } from '../../../src/tcp/client-address.ts'
 import {
   type ClientReport,
   ClientReports,

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'bun:test'
 import { ConnectionStates, createConnectionStates } from '../../../src/swarm/connections.ts'
 import { TOTAL_PEERS, TOTAL_TORRENTS } from '../../../src/swarm/layout.ts'
 import { attachSwarms, createSwarmMemory } from '../../../src/swarm/memory.ts'
-import { addressKey } from '../../../src/ws/worker/client-address.ts'
+import { addressKey } from '../../../src/tcp/client-address.ts'
 import { ClientReports } from '../../../src/ws/worker/client-reports.ts'
 import { Connections, type Socket } from '../../../src/ws/worker/connection.ts'
 import {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'bun:test'
 import { PLENTY } from '../../../src/swarm/admission.ts'
 import { Peer } from '../../../src/swarm/peers/peer.ts'
 import { ANNOUNCED, GATED, PEERS_RATIONED, TORRENTS_RATIONED } from '../../../src/swarm/status.ts'
-import { addressKey } from '../../../src/ws/worker/client-address.ts'
+import { addressKey } from '../../../src/tcp/client-address.ts'
 import { Connection } from '../../../src/ws/worker/connection.ts'
 import { Memberships } from '../../../src/ws/worker/memberships.ts'
 import {

@@ -1,7 +1,7 @@
 // What waits for clients that read slowly, on sockets that take as much as a test says.
 import { describe, expect, test } from 'bun:test'
 import { ConnectionStates, createConnectionStates } from '../../../src/swarm/connections.ts'
-import { addressKey } from '../../../src/ws/worker/client-address.ts'
+import { addressKey } from '../../../src/tcp/client-address.ts'
 import { type ClientReport, ClientReports } from '../../../src/ws/worker/client-reports.ts'
 import { type Connection, Connections, type Socket } from '../../../src/ws/worker/connection.ts'
 import {

@@ -1,6 +1,6 @@
 // Who gets a connection: limits, proxies, origins, addresses; and what plain HTTP is told.
 import { describe, expect, test } from 'bun:test'
-import { addressKey } from '../../../src/ws/worker/client-address.ts'
+import { addressKey } from '../../../src/tcp/client-address.ts'
 import { replyTo, UPGRADE } from '../../support/malformed-http.ts'
 import {
   listenOn,

@@ -1,9 +1,10 @@
-// What new certificates would need after privileges are dropped, and lack: said at the start, by
-// main.ts, because SIGUSR1 would only be too late. Owns nothing.
+// What new certificates would need after privileges are dropped, and lack: said at the start, by the main.ts of
+// a protocol over TLS, because SIGUSR1 would only be too late. Owns nothing.
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Identity } from '../../os/privileges.ts'
-import type { WsConfig } from '../settings/config.ts'
+import type { Identity } from '../os/privileges.ts'
+import type { PrivilegeConfig } from '../process/privileges.ts'
+import type { TlsSettings } from './tls.ts'
 
 const UNPRIVILEGED_PORT = '/proc/sys/net/ipv4/ip_unprivileged_port_start'
 const FIRST_UNPRIVILEGED_PORT = 1024
@@ -15,7 +16,8 @@ const OTHERS_READ = 0o004
 
 /** One sentence for each thing that is missing. */
 export function reloadProblems(
-  { network, privileges }: WsConfig,
+  network: TlsSettings,
+  privileges: PrivilegeConfig,
   ports: readonly number[],
   identity: Identity,
 ): string[] {

@@ -1,11 +1,26 @@
 // New certificates while the tracker runs, on SIGUSR1: in the main thread the files are read and checked
 // again, each worker puts what was read in force, and once all have answered, one line tells what came of
-// it. Made by main.ts; socket-worker.ts does the workers' part. Owns the count of answers.
+// it. Made by the main.ts of a protocol over TLS; its socket-worker.ts does the workers' part. Owns the count of answers.
 //
 // Whatever goes wrong, the certificates that are in force stay.
-import type { Log } from '../../log/log.ts'
-import { readTlsFiles, type TlsSettings, tlsWarnings } from '../../tls/tls.ts'
-import type { CertificateAnswer, NewCertificates } from '../worker/worker-updates.ts'
+import type { Log } from '../log/log.ts'
+import { listenRemedy } from '../os/error.ts'
+import { readTlsFiles, type TlsFiles, type TlsSettings, tlsWarnings } from './tls.ts'
+
+/** To a worker. */
+export interface NewCertificates {
+  /** Which signal it was: a worker's answer to an earlier one says nothing of this one. */
+  readonly attempt: number
+  readonly tls: TlsFiles
+}
+
+/** From a worker. */
+export interface CertificateAnswer {
+  readonly attempt: number
+  readonly worker: number
+  /** Why it goes on with those it had; null when it has taken the new ones. */
+  readonly refusal: string | null
+}
 
 export class CertificateChange {
   private readonly settings: TlsSettings & { readonly use_tls: boolean }
@@ -67,6 +82,12 @@ export class CertificateChange {
         : `the certificate stays as it was in ${namesOf(refused)}, so clients see both`
     this.log.always('error', `${who}: ${refused[0].refusal}`)
   }
+}
+
+/** In a worker: why the server for new certificates could not be opened. */
+export function whyNotOpened(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return `its port cannot be opened again: ${listenRemedy({ code: code ?? '', message })}`
 }
 
 function namesOf(answers: readonly CertificateAnswer[]): string {

@@ -1,5 +1,5 @@
 // Where a client comes from: its address as the socket tells, or as trusted proxies do, and the key that
-// its connections are counted under. Called by upgrade.ts once per handshake. Owns nothing.
+// its connections are counted under. Called once per connection, by ws/worker/upgrade.ts. Owns nothing.
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 
 /** The sixth group of an IPv4 address in IPv6, behind zeros. */

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test'
-import { CertificateChange } from '../../../src/ws/main/certificate-change.ts'
-import type { NewCertificates } from '../../../src/ws/worker/worker-updates.ts'
-import { Certificates } from '../../support/certificates.ts'
+import { CertificateChange, type NewCertificates } from '../../src/tls/certificate-change.ts'
+import { Certificates } from '../support/certificates.ts'
 
 const files = new Certificates()
 let lines: string[] = []

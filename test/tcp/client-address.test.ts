@@ -1,7 +1,7 @@
 // Whose a connection is: what proxies say, and whom of them to believe.
 import { describe, expect, test } from 'bun:test'
-import { addressKey, headerOfHost, ProxyList } from '../../../src/ws/worker/client-address.ts'
-import { randomWords } from '../../support/random.ts'
+import { addressKey, headerOfHost, ProxyList } from '../../src/tcp/client-address.ts'
+import { randomWords } from '../support/random.ts'
 
 const proxies = new ProxyList(['10.0.0.0/8', '2001:db8::/32', '192.0.2.7'])
 

@@ -1,0 +1,75 @@
+// The settings of a certificate in [network], of each protocol over TCP, and what is wrong with them together. Used
+// by the protocols' config.ts. Owns nothing.
+import { type Finding, problem, warning } from '../config/schema.ts'
+import { boolean, refuseNul, string } from '../config/setting.ts'
+import type { TlsSettings } from './tls.ts'
+
+/** `what`: is served with TLS. */
+export function tlsSettings(what: string) {
+  return {
+    use_tls: boolean(
+      false,
+      `${what}
+
+      It needs a certificate: either tls_certificate_path and tls_private_key_path, or
+      tls_pkcs12_path. On SIGUSR1 the files are read again: existing connections continue, new ones
+      get the new certificate. If something is wrong with the files, that is logged and the old
+      certificate stays.`,
+    ),
+    tls_certificate_path: string(
+      '',
+      { check: refuseNul },
+      `The certificate in PEM, followed by those of its issuers. With Let's Encrypt that is
+      fullchain.pem.`,
+    ),
+    tls_private_key_path: string(
+      '',
+      { check: refuseNul },
+      `The certificate's private key in PEM: EC or RSA, PKCS#8 or the older forms, without a password.
+      With Let's Encrypt that is privkey.pem.`,
+    ),
+    tls_pkcs12_path: string(
+      '',
+      { check: refuseNul },
+      `Certificate and private key in one PKCS#12 file, instead of the two above.`,
+    ),
+    tls_pkcs12_password: string(
+      '',
+      { secret: true },
+      `The password of the PKCS#12 file. It can be given as an environment variable instead.`,
+    ),
+  }
+}
+
+type UsedTlsSettings = Omit<TlsSettings, 'tls_pkcs12_password'> & { readonly use_tls: boolean }
+
+/** `plain`: what is served without TLS, as an address of it begins. */
+export function tlsFindings(network: UsedTlsSettings, plain: string): Finding[] {
+  const { use_tls, tls_certificate_path, tls_private_key_path, tls_pkcs12_path } = network
+  const pem = tls_certificate_path !== '' || tls_private_key_path !== ''
+  const found: Finding[] = []
+  if (pem && tls_pkcs12_path !== '') {
+    const text = `[network] names a certificate twice, by tls_pkcs12_path and by tls_certificate_path
+      or tls_private_key_path: empty one of them.`
+    found.push(problem(['network.tls_pkcs12_path', 'network.tls_certificate_path'], text))
+  }
+  if (use_tls && !pem && tls_pkcs12_path === '') {
+    const text = `[network] use_tls = true needs a certificate: write tls_certificate_path and
+      tls_private_key_path, or tls_pkcs12_path.`
+    found.push(problem(['network.use_tls'], text))
+  }
+  for (const [path, other] of [
+    ['tls_certificate_path', 'tls_private_key_path'],
+    ['tls_private_key_path', 'tls_certificate_path'],
+  ] as const) {
+    if (!use_tls || network[path] !== '' || network[other] === '') continue
+    const text = `[network] ${path} is empty, but ${other} needs it: write both.`
+    found.push(problem([`network.${other}`], text))
+  }
+  if (!use_tls && (pem || tls_pkcs12_path !== '')) {
+    const text = `[network] names a certificate, but use_tls is false: the tracker serves ${plain} without
+      it. Set use_tls = true.`
+    found.push(warning(['network.use_tls'], text))
+  }
+  return found
+}
