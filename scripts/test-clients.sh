@@ -122,6 +122,7 @@ ensure_clients
 ensure_prometheus
 ensure_packages
 webtorrent_is_fresh || locked install_webtorrent
+[ -n "${AQUATIC_EXECUTABLE:-}" ] || ensure_executables aquatic
 [ -n "${AQUATIC_UDP_EXECUTABLE:-}" ] || ensure_executables aquatic_udp
 [ -n "${AQUATIC_WS_EXECUTABLE:-}" ] || ensure_executables aquatic_ws
 find_bun

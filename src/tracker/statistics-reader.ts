@@ -6,6 +6,7 @@ import type { ClientCount } from '../census/tally.ts'
 import { writeFigures } from '../log/log.ts'
 import { CounterReader, WrappingTotal } from '../metrics/counters.ts'
 import { type Distribution, type HistogramShape, since } from '../metrics/histogram.ts'
+import type { PeerKindName } from '../swarm/layout.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import { type CountsByKind, countSwarms } from '../swarm/walks/count.ts'
 
@@ -61,6 +62,8 @@ export interface ReaderOptions<N extends FigureNames> {
   /** and these counters tell what they were asked. */
   readonly asked: readonly N['counter'][]
   readonly swarms: SwarmBuffers
+  /** Of its peers: waits for locks are those of their tables. */
+  readonly kinds: readonly PeerKindName[]
   readonly census: Census | null
   readonly totals: () => Figures<N['total']>
   /** `counts`: since the start. */
@@ -106,8 +109,7 @@ export class StatisticsReader<N extends FigureNames> {
     const { options } = this
     const counts = this.reader.read()
     const swarms = countSwarms(options.swarms)
-    const { ipv4, ipv6, websocket } = swarms
-    const kinds = [ipv4, ipv6, websocket]
+    const kinds = options.kinds.map((kind) => swarms[kind])
     const contended = kinds.reduce((sum, { contendedLocks }) => sum + contendedLocks, 0)
     const slept = kinds.reduce((sum, { sleptLocks }) => sum + sleptLocks, 0)
     return {

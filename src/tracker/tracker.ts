@@ -38,12 +38,11 @@ import type { Swarms } from '../swarm/swarm.ts'
 import { Survey } from '../swarm/walks/survey.ts'
 import { type KeptState, readKeptState } from './kept-state.ts'
 import { canApply } from './live-settings.ts'
+import { kindsOf, placeOf } from './place.ts'
 import {
   enabledOf,
   type Notices,
   type Protocol,
-  type ProtocolPlace,
-  type ProtocolPlan,
   type ProtocolType,
   type TrackerProcess,
 } from './protocol.ts'
@@ -103,33 +102,10 @@ export async function runTracker<S extends Schema>(
   await tracker.serve()
 }
 
-function kindsOf(types: readonly Pick<ProtocolType<never>, 'kinds'>[]): PeerKindName[] {
-  return [...new Set(types.flatMap(({ kinds }) => kinds))]
-}
-
 function noticesOf(name: string): Notices {
   return {
     info: (text) => writeNotice('info', `${name}: ${text}`),
     warn: (text) => writeNotice('warn', `${name}: warning: ${text}`),
-  }
-}
-
-/** Of one among the others that are served. */
-function placeOf<C>(
-  all: readonly { readonly type: ProtocolType<C>; readonly plan: ProtocolPlan<C> }[],
-  index: number,
-  tell: Notices,
-): ProtocolPlace {
-  const { kinds } = all[index].type
-  const sharing = all.map(({ type }) => type.kinds.some((kind) => kinds.includes(kind)))
-  const others = all.filter((_, other) => other !== index)
-  return {
-    title: '',
-    sharesSwarms: sharing.filter((shares) => shares).length > 1,
-    tendsSwarms: sharing.indexOf(true) === index,
-    isFirst: index === 0,
-    otherDescriptors: others.reduce((sum, { plan }) => sum + plan.descriptors, 0),
-    tell,
   }
 }
 

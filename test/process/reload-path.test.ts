@@ -9,6 +9,9 @@ import { signals } from '../../src/process/signals.ts'
 
 const schema = { limits: section('Limits.', { most: integer(1, { min: 0, max: 9 }, 'The most.') }) }
 
+/** That flags name. */
+const OTHER_FILES = ['c/d.toml', '/srv/etc/d.toml']
+
 interface Case {
   readonly configPath: string | null
   readonly chroot: string
@@ -20,13 +23,15 @@ interface Case {
 function reload({ configPath, chroot, rootHasChanged, problems = [] }: Case) {
   const told: string[] = []
   const loaded: (string | null)[] = []
+  const others: (string | null)[] = []
   const applied: unknown[] = []
   const log = { always: (level: string, text: string) => told.push(`${level}: ${text}`) }
   const context = {
     configPath,
     settingsText: 'before',
-    load: (path: string | null) => {
+    load: (path: string | null, reached: (path: string) => string | null) => {
       loaded.push(path)
+      others.push(...OTHER_FILES.map(reached))
       return {
         problems,
         warnings: [],
@@ -52,7 +57,7 @@ function reload({ configPath, chroot, rootHasChanged, problems = [] }: Case) {
   const [name, listener] = on.mock.calls[0]
   expect(name).toBe('SIGHUP')
   listener()
-  return { told, loaded, applied, settingsText: reloader.settingsText }
+  return { told, loaded, others, applied, settingsText: reloader.settingsText }
 }
 
 describe('SIGHUP', () => {
@@ -69,6 +74,18 @@ describe('SIGHUP', () => {
     expect(told).toHaveLength(1)
     expect(told[0]).toStartWith('info: settings changed: ')
     expect(settingsText).toBe('after')
+  })
+
+  test.each([
+    [
+      'as they were given, from where the process began',
+      false,
+      [resolve('c/d.toml'), '/srv/etc/d.toml'],
+    ],
+    ['below the new root, or not at all', true, [null, '/etc/d.toml']],
+  ])('reads files that flags name %s', (_, rootHasChanged, expected) => {
+    const found = reload({ configPath: null, chroot: '/srv', rootHasChanged })
+    expect(found.others).toEqual(expected)
   })
 
   test('reads nothing when the file is outside of the new root', () => {

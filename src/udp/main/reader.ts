@@ -3,6 +3,7 @@
 import type { Census } from '../../census/census.ts'
 import { ringFill } from '../../channel/ring.ts'
 import { WrappingTotal } from '../../metrics/counters.ts'
+import { UDP_KINDS } from '../../swarm/layout.ts'
 import type { SwarmBuffers } from '../../swarm/memory.ts'
 import { StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { Links, SocketLinks } from '../pipeline/links.ts'
@@ -29,6 +30,7 @@ export function udpReader(sources: UdpSources): StatisticsReader<UdpNames> {
     Math.max(0, ...links.socketWorkers.flatMap(rings).map(ringFill))
   return new StatisticsReader<UdpNames>({
     ...shared,
+    kinds: UDP_KINDS,
     counters: COUNTERS,
     histograms: HISTOGRAMS,
     workers: socketWorkers,

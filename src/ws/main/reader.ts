@@ -5,6 +5,7 @@ import { ringFill } from '../../channel/ring.ts'
 import { totalOf } from '../../metrics/counter-list.ts'
 import type { SwarmBuffers } from '../../swarm/memory.ts'
 import { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import { WS_KINDS } from '../settings/config-checks.ts'
 import { HISTOGRAMS, STORED_COUNTERS, type WsNames } from '../worker/counters.ts'
 import { statisticsFigures, statisticsText } from './statistics.ts'
 
@@ -25,6 +26,7 @@ export function wsReader(sources: WsSources): StatisticsReader<WsNames> {
   const { rings, connectionLimit, ...shared } = sources
   return new StatisticsReader<WsNames>({
     ...shared,
+    kinds: WS_KINDS,
     counters: STORED_COUNTERS,
     histograms: HISTOGRAMS,
     asked: ['received_messages_ipv4', 'received_messages_ipv6'],
