@@ -4,6 +4,7 @@ import '../src/process/early-signals.ts'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
+import { httpProgram } from '../src/http/settings/config.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
 import { udpTracker } from '../src/udp/main/main.ts'
 import { runUdpWorker } from '../src/udp/worker/run.ts'
@@ -11,7 +12,7 @@ import { wsProgram } from '../src/ws/settings/program.ts'
 
 if (isMainThread) {
   const entry = new URL(import.meta.url)
-  await runExecutable(trackerExecutable(udpTracker, [wsProgram], version, entry))
+  await runExecutable(trackerExecutable(udpTracker, [httpProgram, wsProgram], version, entry))
 } else {
   runUdpWorker(workerData)
 }

@@ -4,6 +4,7 @@ import '../src/process/early-signals.ts'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
+import { httpProgram } from '../src/http/settings/config.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
 import { udpProgram } from '../src/udp/settings/config.ts'
 import { wsTracker } from '../src/ws/main/main.ts'
@@ -11,7 +12,7 @@ import { runSocketWorker } from '../src/ws/worker/socket-worker.ts'
 
 if (isMainThread) {
   const entry = new URL(import.meta.url)
-  await runExecutable(trackerExecutable(wsTracker, [udpProgram], version, entry))
+  await runExecutable(trackerExecutable(wsTracker, [httpProgram, udpProgram], version, entry))
 } else {
   runSocketWorker(workerData)
 }

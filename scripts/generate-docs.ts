@@ -16,6 +16,7 @@ import { completionFile, completionText, SHELLS } from '../src/config/completion
 import { commandPage, type ManPage, settingsPage } from '../src/config/man-page.ts'
 import { manualText } from '../src/config/manual.ts'
 import type { Schema } from '../src/config/schema.ts'
+import { httpProgram } from '../src/http/settings/config.ts'
 import { udpProgram } from '../src/udp/settings/config.ts'
 import { wsProgram } from '../src/ws/settings/program.ts'
 import { thirdPartyText } from './third-party.ts'
@@ -35,6 +36,10 @@ const RELOAD = {
     'A mistake in the file is logged, and changes nothing.',
 }
 const ACCESS_LIST = { name: 'SIGUSR1', effect: 'Read the access list again.' }
+const WRITE_SWARMS = {
+  name: 'SIGUSR2',
+  effect: 'Write the swarms to [persistence] path at once.',
+}
 
 /** Every file of bin/ has an entry here. */
 const PROGRAMS: readonly {
@@ -65,12 +70,14 @@ const PROGRAMS: readonly {
     manual: 'docs/config-udp.md',
     source: 'src/udp/settings/config.ts',
     isService: true,
-    signals: [
-      STOP_SERVICE,
-      RELOAD,
-      ACCESS_LIST,
-      { name: 'SIGUSR2', effect: 'Write the swarms to [persistence] path at once.' },
-    ],
+    signals: [STOP_SERVICE, RELOAD, ACCESS_LIST, WRITE_SWARMS],
+  },
+  {
+    program: programOf(httpProgram),
+    manual: 'docs/config-http.md',
+    source: 'src/http/settings/config.ts',
+    isService: true,
+    signals: [STOP_SERVICE, RELOAD, ACCESS_LIST, WRITE_SWARMS],
   },
   {
     program: programOf(wsProgram),

@@ -41,7 +41,7 @@ check_memory_limits() {
 # end it. Usage: ignore_reload_signals NAME
 ignore_reload_signals() {
   case $1 in
-    aquatic | aquatic_udp | aquatic_ws) trap '' HUP USR1 USR2 ;;
+    aquatic | aquatic_udp | aquatic_http | aquatic_ws) trap '' HUP USR1 USR2 ;;
   esac
 }
 

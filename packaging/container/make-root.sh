@@ -3,7 +3,7 @@
 # one executable as /aquatic, the libraries it names, its default settings, licences, a user, a folder for data.
 # Called by the Containerfile beside it, and by test/clients/container.test.ts, which starts the
 # tracker in it. Builds the executables first where they are stale.
-# Usage: make-root.sh aquatic|aquatic_udp|aquatic_ws FOLDER
+# Usage: make-root.sh aquatic|aquatic_udp|aquatic_http|aquatic_ws FOLDER
 set -eu
 name=$1
 mkdir -p -- "$2"

@@ -11,7 +11,7 @@ const SERVICE_PORT = /^AQUATIC_(\w+_)?PORT$/
 const SERVICE_URL = /^(tcp|udp|sctp):\/\//
 
 /** Where aquatic_bench and the tests find executables. */
-const EXECUTABLES = /^AQUATIC_(COMPARE_\w+|((UDP|WS)_)?EXECUTABLE)$/
+const EXECUTABLES = /^AQUATIC_(COMPARE_\w+|((UDP|HTTP|WS)_)?EXECUTABLE)$/
 
 export function isForeign(variable: string, value: string): boolean {
   if (SERVICE_LINK.test(variable) || EXECUTABLES.test(variable)) return true

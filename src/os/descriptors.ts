@@ -49,6 +49,11 @@ export function closeSpares(spares: readonly number[]): void {
   for (const fd of spares) libc.close(fd)
 }
 
+/** One to have and give back: what is opened next gets it. −1 when there is none. */
+export function openSpare(): number {
+  return libc.eventfd(0, EFD_CLOEXEC)
+}
+
 function openFolder(): number | null {
   try {
     return openSync('/proc/self/fd', 'r')

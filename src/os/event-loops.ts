@@ -7,16 +7,13 @@
 // back: newcomers then wait in the system's queue, and when that is full, as behind a slow network. The
 // kernel tells what the runtime asked of it (/proc/self/fdinfo), so nothing else of its data is touched.
 import { fstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
-import { arch } from 'node:process'
+import { EVENT_DATA } from './epoll.ts'
 import { addressOf, libc, nativeWords } from './ffi.ts'
 import { EPOLL_CTL_MOD } from './kernel.ts'
 import { boundPort } from './socket.ts'
 import { listens } from './tcp-port.ts'
 
 const CHUNK_BYTES = 65536
-
-/** struct epoll_event has no gap on x86-64: 0 events │ 1, 2 data; elsewhere 0 events │ 2, 3 data. */
-const EVENT_DATA = arch === 'x64' ? 1 : 2
 
 /** A listening socket in a loop. */
 interface Interest {

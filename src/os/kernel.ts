@@ -5,11 +5,14 @@
 export const EPERM = 1
 export const EINTR = 4
 export const EAGAIN = 11
+export const ENOMEM = 12
 export const EACCES = 13
 export const ENFILE = 23
+export const EMFILE = 24
 export const ENAMETOOLONG = 36
 export const EAFNOSUPPORT = 97
 export const EADDRNOTAVAIL = 99
+export const ENOBUFS = 105
 export const ECONNREFUSED = 111
 
 // Sockets: families, types, protocols
@@ -21,6 +24,7 @@ export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
 export const SOCK_NONBLOCK = 0o4000
 export const SOCK_CLOEXEC = 0o2000000
+export const IPPROTO_TCP = 6
 export const IPPROTO_UDP = 17
 export const IPPROTO_RAW = 255
 
@@ -29,6 +33,7 @@ export const SOL_SOCKET = 1
 export const SO_REUSEADDR = 2
 export const SO_SNDBUF = 7
 export const SO_RCVBUF = 8
+export const SO_LINGER = 13
 export const SO_REUSEPORT = 15
 export const SO_ACCEPTCONN = 30
 export const SO_RCVBUFFORCE = 33
@@ -41,21 +46,32 @@ export const SOL_IPV6 = 41
 export const IPV6_V6ONLY = 26
 export const IPV6_RECVPKTINFO = 49
 export const IPV6_PKTINFO = 50
+export const TCP_NODELAY = 1
+export const TCP_DEFER_ACCEPT = 9
+export const TCP_INFO = 11
 export const SOL_UDP = 17
 export const UDP_SEGMENT = 103
 
 // Sockets: sending and receiving
 export const MSG_DONTWAIT = 0x40
 export const MSG_NOSIGNAL = 0x4000
+export const MSG_MORE = 0x8000
+export const SHUT_WR = 1
 export const SHUT_RDWR = 2
 
 // Descriptors and files
 export const EFD_NONBLOCK = 0o4000
 export const EFD_CLOEXEC = 0o2000000
+export const EPOLL_CLOEXEC = 0o2000000
+export const EPOLL_CTL_ADD = 1
 export const EPOLL_CTL_MOD = 3
+export const EPOLLIN = 1
+export const EPOLLOUT = 4
 export const POLLIN = 1
 export const POLLNVAL = 0x20
 export const F_GETFL = 3
+export const F_SETFL = 4
+export const O_NONBLOCK = 0o4000
 export const F_OFD_SETLK = 37
 export const F_WRLCK = 1
 export const F_UNLCK = 2

@@ -48,3 +48,13 @@ export const REPLY_INFO_IPV6 = 2
 /** Where the source's words start. */
 export const REPLY_NAME = 1
 export const REPLY_WORDS_MAX = 1 + NAME_USED_IPV6 + 5
+
+/** ::ffff:0:0/96, IPv4 addresses on an IPv6 socket: words 2 and 3 of the name are 0, word 4 is this. */
+const MAPPED_WORD = 0xffff0000 | 0
+
+// HOT: no allocation below this line.
+
+/** Whether the IPv6 address of the socket address at `names[name]` stands for an IPv4 one, which is word 5. */
+export function isMapped(names: Int32Array, name: number): boolean {
+  return names[name + 2] === 0 && names[name + 3] === 0 && names[name + 4] === MAPPED_WORD
+}

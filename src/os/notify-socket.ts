@@ -36,7 +36,7 @@ export class NotifySocket {
     const words = cString(text)
     const bytes = Buffer.byteLength(text)
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL
-    return Number(libc.send(this.fd, addressOf(words) as never, bytes as never, flags)) === bytes
+    return libc.send(this.fd, addressOf(words) as never, bytes as never, flags) === bytes
   }
 
   close(): void {

@@ -70,7 +70,8 @@ export function descriptorLimit(): number {
   return words[1] === 0 && words[0] >= 0 ? words[0] : Number.MAX_SAFE_INTEGER
 }
 
-function openBound(address: TcpAddress, share: boolean): HeldPort {
+/** A socket of its own on the address; `share`: others of this user may have the port too. */
+export function openBound(address: TcpAddress, share: boolean): HeldPort {
   const family = address.family === 4 ? AF_INET : AF_INET6
   const fd = check('socket', libc.socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0))
   try {

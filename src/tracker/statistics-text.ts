@@ -3,7 +3,7 @@
 import { clientsFigures } from '../census/view.ts'
 import { totalOf } from '../metrics/counter-list.ts'
 import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
-import { duration, rateText } from '../metrics/text-table.ts'
+import { duration, grouped, rateText, textTable } from '../metrics/text-table.ts'
 import type { SwarmCounts } from '../swarm/walks/count.ts'
 import type { FigureNames, Interval } from './statistics-reader.ts'
 
@@ -17,6 +17,32 @@ export function titleText(seconds: number, until: Date): string {
 /** Of counters by their names; those of both address families together. */
 export function countRate({ counts, seconds }: Counts, ...names: readonly string[]): string {
   return rateText(totalOf(counts, ...names) / seconds)
+}
+
+/** What stands under a head: one counter, or several together; null for nothing. */
+export type Cell<Name extends string> = Name | readonly Name[] | null
+
+/** The table of who keeps peers by their address: `requests` and `responses` under `head`, for IPv4 and IPv6. */
+export function addressTable<Name extends string>(
+  interval: Counts & Pick<Interval<FigureNames>, 'swarms'>,
+  head: readonly string[],
+  requests: readonly Cell<Name>[],
+  responses: readonly Cell<Name>[],
+): string {
+  const rows = (['ipv4', 'ipv6'] as const).flatMap((family) => {
+    const title = family.replace('ipv', 'IPv')
+    const { torrents, seeders, leechers } = interval.swarms[family]
+    const row = (cells: readonly Cell<Name>[]) =>
+      cells.map((cell) => {
+        if (cell === null) return ''
+        return countRate(interval, ...[cell].flat().map((name) => `${name}_${family}`))
+      })
+    return [
+      [`${title} requests/s`, ...row(requests)],
+      [`${title} responses/s`, ...row(responses), ...[torrents, seeders, leechers].map(grouped)],
+    ]
+  })
+  return textTable([['', ...head, 'torrents', 'seeders', 'leechers'], ...rows])
 }
 
 /** What turned up of these counters; `titleOf` says what each is called. */

@@ -29,12 +29,16 @@ export class HttpRequest {
   readsAddresses = false
   /** Info hashes of a scrape that are read at most; the others are left out. */
   scrapeMax = SCRAPE_HASHES_MAX
+  /** The connection ends with the answer, whatever the client wants. */
+  mustClose = false
 
   // ── Results for the caller ─────────────────────────────────────────────────────────────────
   /** Where the answer ends. */
   end = 0
   /** The connection ends with the answer. */
   close = false
+  /** The client may still be sending what nobody reads: a body, or what follows a head that is none. */
+  isUnread = false
 
   // ── What parse.ts has read ─────────────────────────────────────────────────────────────────
   /** Where the counters of its address family start. */

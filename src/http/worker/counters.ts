@@ -1,10 +1,13 @@
 // What an HTTP worker counts, and where it stands in the worker's slot. How the counts get to the main
 // thread: src/metrics/counters.ts. What they are for, and where they are shown: here alone.
 //
-//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no family
+//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no
+//  family, from TCP on those of tcp/counters.ts │ RESPONSE_TIME… │ TURN_SIZE…
 import { CounterList, counter, labelled } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
+import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
 import { REFUSED_BY_LIMITS, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
+import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../tcp/counters.ts'
 
 const BY_FAMILY = [
   labelled('requests', 'type', 'Valid requests by type.', ['announce', 'scrape', 'page', 'health']),
@@ -42,13 +45,17 @@ const BY_FAMILY = [
   counter('sent_bytes', 'Bytes of responses.'),
 ]
 
-const OF_WORKERS = [counter('bans', 'Bans of addresses that went on to exceed their limits.')]
+const OF_WORKERS = [
+  counter('bans', 'Bans of addresses that went on to exceed their limits.'),
+  ...TCP_COUNTERS,
+]
 
 export const COUNTER_LIST = new CounterList(BY_FAMILY, OF_WORKERS)
 /** Counted per address family, and all, in their order in memory. Names are those of the statistics. */
 export const { ofFamilies: FAMILY_COUNTERS, stored: COUNTERS } = COUNTER_LIST
 
 export type FamilyCounter = (typeof FAMILY_COUNTERS)[number]
+export type WorkerCounter = (typeof COUNTER_LIST.others)[number]
 export type CounterName = (typeof COUNTERS)[number]
 
 // Their places as numbers, for the hot path; a test holds them to the lists above. Add FAMILY_IPV4 or
@@ -99,5 +106,30 @@ const WORKER = 2 * FAMILY_IPV6
 /** Addresses that were banned for a while; the same one each time that it begins anew. */
 export const BANS = WORKER
 
+/** Those of the connections, in the order of tcp/counters.ts. */
+export const TCP = WORKER + 1
+
+/** Nanoseconds from when requests were received until all answers of the turn were sent, per turn. */
+export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
+/** What was served per turn: connections that had something to do. */
+export const TURN_SIZE_SHAPE = histogramShape(0, 10, 0)
+
+export const HISTOGRAMS = {
+  response_time: RESPONSE_TIME_SHAPE,
+  turn_size: TURN_SIZE_SHAPE,
+} as const
+
+export const RESPONSE_TIME = TCP + TCP_COUNTER_WORDS
+export const TURN_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
+
 /** Words per worker. */
-export const COUNTER_WORDS = slotWords(WORKER + 1)
+export const COUNTER_WORDS = slotWords(TURN_SIZE + histogramCounters(TURN_SIZE_SHAPE))
+
+/** All that the tracker reads of the workers (tracker/statistics-reader.ts), by name. */
+export interface HttpNames {
+  readonly counter: CounterName
+  readonly histogram: keyof typeof HISTOGRAMS
+  readonly total: never
+  /** Connections that stay, now. */
+  readonly gauge: 'connections' | 'connectionLimit'
+}

@@ -157,6 +157,8 @@ export class Handler {
     if (used > 0 && this.proxies !== null) this.proxies.readSource(request, bytes)
     const family = request.source.ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
     request.family = family
+    request.isUnread = used < 0 || request.hasBody
+    if (request.mustClose) request.close = true
     request.end = used > 0 ? this.answer(request) : this.reject(request, used)
     const taken = used > 0 ? used : to - from
     this.counts[family + RECEIVED_BYTES] += taken

@@ -3,10 +3,9 @@
 
 import { clientsText } from '../../census/view.ts'
 import { countOf } from '../../metrics/histogram.ts'
-import { grouped, textTable } from '../../metrics/text-table.ts'
 import type { Interval } from '../../tracker/statistics-reader.ts'
 import {
-  countRate,
+  addressTable,
   presentFigures,
   servedText,
   sharedFigures,
@@ -16,19 +15,7 @@ import {
 import type { UdpNames } from '../worker/counters.ts'
 import { COUNTER_LIST, COUNTERS, type CounterName, type FamilyCounter } from '../worker/counters.ts'
 
-type Family = 'ipv4' | 'ipv6'
-
-const HEAD = [
-  '',
-  'connect',
-  'announce',
-  'scrape',
-  'error',
-  'bytes',
-  'torrents',
-  'seeders',
-  'leechers',
-]
+const HEAD = ['connect', 'announce', 'scrape', 'error', 'bytes']
 const REQUESTS: readonly (FamilyCounter | null)[] = [
   'requests_connect',
   'requests_announce',
@@ -45,17 +32,12 @@ const RESPONSES: readonly FamilyCounter[] = [
 ]
 
 export function statisticsText(interval: Interval<UdpNames>, until: Date): string {
-  const rows = [
-    HEAD,
-    ...familyRows(interval, 'ipv4', 'IPv4'),
-    ...familyRows(interval, 'ipv6', 'IPv6'),
-  ]
   const rejects = turnedUp(interval, COUNTER_LIST.ofMetric('rejected'), (name) =>
     name.slice('rejected_'.length),
   )
   return (
     titleText(interval.seconds, until) +
-    textTable(rows) +
+    addressTable(interval, HEAD, REQUESTS, RESPONSES) +
     rejects +
     clientsText(interval.clients) +
     `${remarks(interval)}\n`
@@ -73,16 +55,6 @@ export function statisticsFigures(interval: Interval<UdpNames>): object {
     lock_sleeps: totals.lockSleeps,
     now: { ipv4: presentFigures(swarms.ipv4), ipv6: presentFigures(swarms.ipv6) },
   }
-}
-
-function familyRows(interval: Interval<UdpNames>, family: Family, title: string): string[][] {
-  const { torrents, seeders, leechers } = interval.swarms[family]
-  const row = (names: readonly (FamilyCounter | null)[]) =>
-    names.map((name) => (name === null ? '' : countRate(interval, `${name}_${family}`)))
-  return [
-    [`${title} requests/s`, ...row(REQUESTS)],
-    [`${title} responses/s`, ...row(RESPONSES), ...[torrents, seeders, leechers].map(grouped)],
-  ]
 }
 
 function remarks({ counts, histograms, totals }: Interval<UdpNames>): string {

@@ -6,7 +6,7 @@ import { observe } from '../../metrics/histogram.ts'
 import { clockNanoseconds, clockSeconds, readClock } from '../../os/clock.ts'
 import { addressHigh, addressLow } from '../../os/ffi.ts'
 import { AF_INET } from '../../os/kernel.ts'
-import { FAMILY_MASK, REPLY_NAME } from '../../os/message.ts'
+import { FAMILY_MASK, isMapped, REPLY_NAME } from '../../os/message.ts'
 import { familyOf } from '../wire/request.ts'
 import {
   RESPONSE_TIME,
@@ -15,7 +15,6 @@ import {
   SEND_FAILURES,
   SENT_BYTES,
 } from '../worker/counters.ts'
-import { isMapped } from '../worker/receive.ts'
 import type { ScrapeJoiner } from './join.ts'
 import {
   RESPONSE_BYTES,

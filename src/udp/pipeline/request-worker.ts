@@ -9,6 +9,7 @@
 // on, twice as long each time: a request wakes it at once, the time is only for its other duties.
 import { Inbox } from '../../channel/inbox.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
+import { Reporter } from '../../process/reporter.ts'
 import type { UpdateSource } from '../../process/updates.ts'
 import { WorkerUpdates } from '../../process/worker-updates.ts'
 import { mustStop, provokeFault, sayReady, type WorkerStart } from '../../process/workers.ts'
@@ -20,7 +21,6 @@ import {
 } from '../../requests/swarm-worker.ts'
 import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { BANS, COUNTER_WORDS } from '../worker/counters.ts'
-import { Reporter } from '../worker/reporter.ts'
 import { Responder } from '../worker/respond.ts'
 import type { UdpUpdate } from '../worker/worker-updates.ts'
 import type { RequestLinks } from './links.ts'

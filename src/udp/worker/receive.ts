@@ -2,15 +2,12 @@
 // Called in a loop by socket-worker.ts, once per turn and socket.
 
 import { AF_INET } from '../../os/kernel.ts'
-import { FAMILY_MASK, NAME_WORDS } from '../../os/message.ts'
+import { FAMILY_MASK, isMapped, NAME_WORDS } from '../../os/message.ts'
 import type { PacketBatch } from '../../os/packet-batch.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
 import { familyOf, type Request } from '../wire/request.ts'
 import { RECEIVED_BYTES, REJECTED_SOURCE_PORT, SEND_FAILURES, SENT_BYTES } from './counters.ts'
 import type { Handler } from './handle.ts'
-
-// ::ffff:0:0/96, IPv4 addresses on an IPv6 socket: words 2 and 3 are 0, word 4 is this.
-const MAPPED_WORD = 0xffff0000 | 0
 
 // HOT: no allocation below this line.
 
@@ -68,9 +65,4 @@ export function readSource(peer: Peer, names: Int32Array, name: number): void {
   if ((names[name] & FAMILY_MASK) === AF_INET) peer.setIPv4(names[name + 1])
   else if (isMapped(names, name)) peer.setIPv4(names[name + 5])
   else peer.setWords(names, name + 2)
-}
-
-/** Whether an IPv6 source address stands for an IPv4 one. */
-export function isMapped(names: Int32Array, name: number): boolean {
-  return names[name + 2] === 0 && names[name + 3] === 0 && names[name + 4] === MAPPED_WORD
 }

@@ -7,11 +7,13 @@
 import { Inbox } from '../../channel/inbox.ts'
 import { RingReader, RingWriter } from '../../channel/ring.ts'
 import { FutexWaker } from '../../channel/waker.ts'
+import { observeElapsed } from '../../metrics/elapsed.ts'
 import { observe } from '../../metrics/histogram.ts'
-import { clockNanoseconds, clockSeconds, readClock } from '../../os/clock.ts'
+import { clockSeconds, readClock } from '../../os/clock.ts'
 import { PacketBatch, PacketMemory } from '../../os/packet-batch.ts'
 import { Poll } from '../../os/poll.ts'
 import { SendBatch } from '../../os/send-batch.ts'
+import { Reporter } from '../../process/reporter.ts'
 import type { UpdateSource } from '../../process/updates.ts'
 import { WorkerUpdates } from '../../process/worker-updates.ts'
 import {
@@ -46,13 +48,9 @@ import {
 } from './counters.ts'
 import { Handler, type RequestSettings } from './handle.ts'
 import { serveBatch } from './receive.ts'
-import { Reporter } from './reporter.ts'
 import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
 import type { UdpUpdate } from './worker-updates.ts'
-
-/** Nanoseconds; a machine that slept in between must not overflow 32 bits. */
-const TIME_MAX = 0x7fffffff
 
 /** Batches that a worker still serves when it is to stop: some milliseconds. */
 const LAST_TURNS_MAX = 16
@@ -217,13 +215,8 @@ class SocketWorker {
 
   /** How long the batch took, which all its answers have waited: since the clock was last read. */
   private measure(packets: number, answered: number): void {
-    const seconds = clockSeconds()
-    const nanoseconds = clockNanoseconds()
-    readClock()
-    const took = (clockSeconds() - seconds) * 1e9 + clockNanoseconds() - nanoseconds
-    const counts = this.handler.counts
-    const time = took < TIME_MAX ? took : TIME_MAX
-    observe(counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, time, answered)
+    const { counts } = this.handler
+    observeElapsed(counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, answered)
     observe(counts, BATCH_SIZE, BATCH_SIZE_SHAPE, packets, 1)
   }
 }

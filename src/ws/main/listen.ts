@@ -1,11 +1,7 @@
-// The addresses that workers listen on. Called once by main.ts before any worker runs: finds out
-// whether each can be opened, so that a failure ends in one clear line, and keeps the ports until the
-// workers' own sockets are there. Owns the held ports.
-import { addressBytes, addressText, type SocketAddress } from '../../config/address.ts'
-import { StartError } from '../../config/cli.ts'
-import { type ListenAddress, type ListenSettings, listenAddresses } from '../../config/listen.ts'
-import { isAbsentAddress, listenRemedy, SystemError } from '../../os/error.ts'
-import { type HeldPort, holdTcpPort, releaseTcpPort } from '../../os/tcp-port.ts'
+// The addresses that workers listen on, in the runtime's form. Called once by main.ts before any worker runs.
+import type { SocketAddress } from '../../config/address.ts'
+import type { ListenSettings } from '../../config/listen.ts'
+import { holdAddresses } from '../../tracker/tcp-addresses.ts'
 import type { ServerAddress } from '../worker/socket-worker.ts'
 
 export interface Listening {
@@ -18,35 +14,9 @@ export interface Listening {
 
 /** `shared`: another process has the ports, and this one takes over from it. */
 export function findAddresses(settings: ListenSettings, shared: boolean): Listening {
-  const held: { item: ListenAddress; port: HeldPort }[] = []
-  const ports: number[] = []
-  for (const item of listenAddresses(settings)) {
-    const port = item.portFromIndex >= 0 ? ports[item.portFromIndex] : item.port
-    const hold = holdAddress({ ...item, port }, shared)
-    ports.push(hold?.port ?? 0)
-    if (hold !== null) held.push({ item, port: hold })
-  }
-  if (held.length === 0) throw new StartError('this machine has no address to listen on')
-  return {
-    addresses: held.map(({ item, port }) => ({ ...item, port: port.port })),
-    servers: held.map(({ item, port }) => ({
-      hostname: item.host,
-      port: port.port,
-      ipv6Only: item.family === 6 && !item.dualStack,
-    })),
-    release: () => {
-      for (const { port } of held) releaseTcpPort(port)
-    },
-  }
-}
-
-/** Null for an optional address that this machine does not have. */
-function holdAddress(item: ListenAddress, shared: boolean): HeldPort | null {
-  try {
-    return holdTcpPort({ ...item, address: addressBytes(item) }, shared)
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error
-    if (item.optional && isAbsentAddress(error)) return null
-    throw new StartError(`cannot listen on ${addressText(item)}: ${listenRemedy(error)}`)
-  }
+  const { addresses, release } = holdAddresses(settings, shared)
+  const servers = addresses.map(({ host, port, family, dualStack }) => {
+    return { hostname: host, port, ipv6Only: family === 6 && !dualStack }
+  })
+  return { addresses, servers, release }
 }

@@ -17,9 +17,15 @@ import type { TroubleSource } from '../../process/troubles.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { createConnectionStates } from '../../swarm/connections.ts'
 import { NO_PRIOR_DOWNLOADS } from '../../swarm/prior-downloads.ts'
+import { createConnectionLimits } from '../../tcp/connection-limits.ts'
 import { CertificateChange } from '../../tls/certificate-change.ts'
 import { reloadProblems } from '../../tls/reload-check.ts'
 import { checkTls, type TlsFiles, tlsForStart } from '../../tls/tls.ts'
+import {
+  connectionLimit,
+  type LimitsInForce,
+  limitsInForce,
+} from '../../tracker/connection-limit.ts'
 import type {
   Protocol,
   ProtocolPlace,
@@ -33,7 +39,6 @@ import type { WsConfig } from '../settings/config.ts'
 import { WS_KINDS } from '../settings/config-checks.ts'
 import { wsProgram } from '../settings/program.ts'
 import { writeReport } from '../worker/client-reports.ts'
-import { createConnectionLimits } from '../worker/connection-limits.ts'
 import type { WsNames } from '../worker/counters.ts'
 import { COUNTER_WORDS } from '../worker/counters.ts'
 import { DRAIN_SECONDS } from '../worker/drain.ts'
@@ -47,7 +52,7 @@ import { findAddresses, type Listening } from './listen.ts'
 import { GUARD_DESCRIPTORS, type GuardRules, ListenerGuard } from './listener-guard.ts'
 import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
-import { type LimitsInForce, wsTroubles } from './troubles.ts'
+import { wsTroubles } from './troubles.ts'
 import { wsFigures } from './view.ts'
 
 /** For a drain, and what comes after. */
@@ -85,18 +90,6 @@ export const wsTracker: TrackerProgram<typeof wsProgram.settings.schema> = {
   subsystem: 'ws',
   metricPrefix: 'tracker_ws',
   protocols: [wsProtocol],
-}
-
-/** As many as the settings allow, and the system: connections beyond its limit would fail one by one. */
-function connectionLimit({ limits }: WsConfig, { tell, otherDescriptors }: ProtocolPlace): number {
-  const allowed = descriptorLimit() - OTHER_DESCRIPTORS - otherDescriptors
-  if (allowed >= limits.max_connections) return limits.max_connections
-  const possible = Math.max(1, allowed)
-  tell.warn(
-    `at most ${counted(possible, 'connection')} instead of [limits] max_connections = ` +
-      `${limits.max_connections}: raise the system's limit on open files (ulimit -n, LimitNOFILE)`,
-  )
-  return possible
 }
 
 class WsProtocol implements Protocol<WsConfig> {
@@ -138,7 +131,7 @@ class WsProtocol implements Protocol<WsConfig> {
       this.tell({ certificates }),
     )
     const counters = counterSlots(workers, COUNTER_WORDS)
-    const maxConnections = connectionLimit(config, place)
+    const maxConnections = connectionLimit(config.limits, OTHER_DESCRIPTORS, place)
     this.exchange = createExchange(workers, {
       messageBytesMax: config.network.websocket_max_message_size,
       maxOffers: config.protocol.max_offers,
@@ -232,10 +225,7 @@ class WsProtocol implements Protocol<WsConfig> {
 
   /** Those in force. */
   private limits(): LimitsInForce {
-    const { limits } = this.inForce
-    const fewerDescriptors = this.maxConnections < limits.max_connections
-    const max_connections = Math.min(limits.max_connections, this.maxConnections)
-    return { ...limits, max_connections, fewerDescriptors }
+    return limitsInForce(this.inForce.limits, this.maxConnections)
   }
 
   private tell(message: WsUpdate): void {

@@ -4,6 +4,7 @@
 import { totalOf } from '../../metrics/counter-list.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
+import type { LimitsInForce } from '../../tracker/connection-limit.ts'
 import { fullSources } from '../../tracker/limits.ts'
 import type { Reading } from '../../tracker/statistics-reader.ts'
 import type { CounterName, WsNames } from '../worker/counters.ts'
@@ -19,15 +20,6 @@ const PROXY_HEADER = {
   what: 'connection',
   remedy: () =>
     'Let the proxy set that header to the address of its client, or name the one that it sets.',
-}
-
-export interface LimitsInForce {
-  readonly max_torrents: number
-  readonly max_peers: number
-  readonly max_connections: number
-  readonly max_connections_per_ip: number
-  /** max_connections is less than the settings say, because of the limit on open files. */
-  readonly fewerDescriptors: boolean
 }
 
 /** `reading`: the newest; `limits`: those in force. */

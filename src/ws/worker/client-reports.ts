@@ -21,7 +21,7 @@ export type ClientEvent = keyof typeof CLIENT_EVENTS
 
 export interface ClientReport {
   readonly event: ClientEvent
-  /** As in connection-limits.ts. */
+  /** As in tcp/connection-limits.ts. */
   readonly high: number
   readonly low: number
 }

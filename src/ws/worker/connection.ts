@@ -26,7 +26,7 @@ export class Connection implements ConnectionName {
   readonly id: number
   readonly slot: number
   readonly generation: number
-  /** The address that it counts under, see connection-limits.ts. */
+  /** The address that it counts under, see tcp/connection-limits.ts. */
   readonly addressHigh: number
   readonly addressLow: number
   /** Where the counters of its address family begin. */

@@ -7,9 +7,9 @@
 import type { Server } from 'bun'
 import { requestPath } from '../../operations/request.ts'
 import { type AddressKey, addressKey, type HeaderUse, ProxyList } from '../../tcp/client-address.ts'
+import { ADMITTED, type ConnectionLimits, FULL } from '../../tcp/connection-limits.ts'
 import type { ClientReports } from './client-reports.ts'
 import type { Connection, Connections } from './connection.ts'
-import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'
 import {
   PROXY_HEADER_MISSING,
   PROXY_HEADER_NOT_UNDERSTOOD,

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
+import type { LimitsInForce } from '../../../src/tracker/connection-limit.ts'
 import type { Reading } from '../../../src/tracker/statistics-reader.ts'
-import { type LimitsInForce, wsTroubles } from '../../../src/ws/main/troubles.ts'
+import { wsTroubles } from '../../../src/ws/main/troubles.ts'
 import type { CounterName, WsNames } from '../../../src/ws/worker/counters.ts'
 
 const LIMITS: LimitsInForce = {

@@ -1,9 +1,8 @@
 // Shows the main thread what a worker counts, and that it makes progress. One per worker, called once per
 // turn of its loop. Owns nothing: counts are the worker's, the slot is the main thread's.
-import { publish } from '../../metrics/counters.ts'
-import { clockNanoseconds } from '../../os/clock.ts'
-import { beat } from '../../process/workers.ts'
-import { COUNTER_WORDS } from './counters.ts'
+import { publish } from '../metrics/counters.ts'
+import { clockNanoseconds } from '../os/clock.ts'
+import { beat } from './workers.ts'
 
 export class Reporter {
   private readonly counts: Int32Array
@@ -12,7 +11,7 @@ export class Reporter {
   private readonly heartbeat: Int32Array
   private reported = 0
 
-  /** `slot`: the worker's place among all in `counters`. */
+  /** `slot`: the worker's place among all in `counters`, each of which is as long as `counts`. */
   constructor(
     counts: Int32Array,
     counters: SharedArrayBuffer,
@@ -21,7 +20,7 @@ export class Reporter {
   ) {
     this.counts = counts
     this.shared = new Int32Array(counters)
-    this.at = slot * COUNTER_WORDS
+    this.at = slot * counts.length
     this.heartbeat = new Int32Array(heartbeat)
   }
 

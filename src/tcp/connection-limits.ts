@@ -1,12 +1,12 @@
 // How many connections there are, in all and per client address, over all workers. Asked by
-// upgrade.ts at each handshake, told by the socket worker of each end. Owns a table in shared memory.
+// ws/worker/upgrade.ts at each handshake and by server.ts for each connection that stays, told of each end. Owns a table in shared memory.
 //
 // An open-addressing hash table of addresses that have connections, exact, with a keyed hash so that
 // nobody can aim addresses at one place. It is touched only when a connection begins or ends, so one
 // lock for all is enough.
 import { randomFillSync } from 'node:crypto'
-import { hashWords } from '../../memory/half-sip-hash.ts'
-import { underLock } from '../../memory/lock.ts'
+import { hashWords } from '../memory/half-sip-hash.ts'
+import { underLock } from '../memory/lock.ts'
 
 //  0 lock │ 1 connections │ 2, 3 hash key │ 16… entries: 0, 1 address │ 2 connections, 0 = free
 const LOCK = 0

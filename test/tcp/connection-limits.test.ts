@@ -5,8 +5,8 @@ import {
   createConnectionLimits,
   FULL,
   FULL_FOR_ADDRESS,
-} from '../../../src/ws/worker/connection-limits.ts'
-import { randomFrom } from '../../swarm/harness.ts'
+} from '../../src/tcp/connection-limits.ts'
+import { randomFrom } from '../swarm/harness.ts'
 
 test('connections are counted per address and in all', () => {
   const limits = new ConnectionLimits(createConnectionLimits(3), 3, 2)

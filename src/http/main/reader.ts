@@ -1,0 +1,37 @@
+// What the tracker reads of HTTP's workers once a second, beside what it reads of every protocol's: how many
+// connections there are. Made by main.ts. Owns nothing.
+import type { Census } from '../../census/census.ts'
+import { UDP_KINDS } from '../../swarm/layout.ts'
+import type { SwarmBuffers } from '../../swarm/memory.ts'
+import { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import { COUNTERS, HISTOGRAMS, type HttpNames } from '../worker/counters.ts'
+import { statisticsFigures, statisticsText } from './statistics.ts'
+
+export interface HttpSources {
+  readonly slots: SharedArrayBuffer
+  readonly workers: number
+  readonly swarms: SwarmBuffers
+  readonly census: Census | null
+  /** Those that stay, now, */
+  readonly connections: () => number
+  /** of so many. */
+  readonly connectionLimit: () => number
+  /** See ProtocolPlace. */
+  readonly title?: string
+  readonly interval: () => number
+}
+
+export function httpReader(sources: HttpSources): StatisticsReader<HttpNames> {
+  const { connections, connectionLimit, ...shared } = sources
+  return new StatisticsReader<HttpNames>({
+    ...shared,
+    kinds: UDP_KINDS,
+    counters: COUNTERS,
+    histograms: HISTOGRAMS,
+    asked: COUNTERS.filter((name) => name.startsWith('requests_')),
+    totals: () => ({}),
+    gauges: () => ({ connections: connections(), connectionLimit: connectionLimit() }),
+    text: statisticsText,
+    figures: statisticsFigures,
+  })
+}

@@ -1,0 +1,54 @@
+// Which settings of HTTP can change while a tracker runs, and in what form workers get them. Used by main.ts. Owns
+// nothing.
+import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
+import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
+import type { HttpConfig } from '../settings/config.ts'
+import type { WorkerSettings } from '../worker/worker-updates.ts'
+
+export const LIVE_SETTINGS = liveSettings<HttpConfig>(
+  [
+    'network.keep_alive',
+    'network.request_timeout',
+    'network.response_timeout',
+    'protocol.max_scrape_torrents',
+    'protocol.max_response_peers',
+    'protocol.min_announce_interval',
+    'protocol.trust_announced_address',
+    'cleaning.max_connection_idle',
+    'limits.max_connections_per_ip',
+    ...SOURCE_LIMIT_PATHS,
+  ],
+  { 'limits.max_connections': upToStart(({ limits }) => limits.max_connections) },
+)
+
+/** `maxConnections`: as many as there is memory for. */
+export function workerSettings(
+  { network, protocol, cleaning, limits, source_limits }: HttpConfig,
+  maxConnections: number,
+): WorkerSettings {
+  return {
+    requests: {
+      announceInterval: protocol.peer_announce_interval,
+      minAnnounceInterval: protocol.min_announce_interval,
+      intervalJitter: protocol.interval_jitter,
+      maxResponsePeers: protocol.max_response_peers,
+      maxScrapeTorrents: protocol.max_scrape_torrents,
+      believesAddresses: protocol.trust_announced_address,
+    },
+    // There is nothing like a connect of UDP: TCP proves the address.
+    rates: sourceRates({ ...source_limits, connects_per_second: 0 }),
+    connections: {
+      max: Math.min(limits.max_connections, maxConnections),
+      maxPerAddress: limits.max_connections_per_ip,
+      keepAlive: network.keep_alive,
+      times: {
+        first: network.request_timeout,
+        request: network.request_timeout,
+        idle: cleaning.max_connection_idle,
+        unread: network.response_timeout,
+      },
+    },
+    cleaningInterval: cleaning.interval,
+    maxPeerAge: cleaning.max_peer_age,
+  }
+}

@@ -1,0 +1,52 @@
+// What can go wrong in an HTTP tracker that its figures show: connections that limits turn away, descriptors that are
+// used up, full swarms. Made by main.ts, of what reader.ts reads. Owns nothing.
+import { totalOf } from '../../metrics/counter-list.ts'
+import { lossSource } from '../../process/losses.ts'
+import type { TroubleSource } from '../../process/troubles.ts'
+import type { LimitsInForce } from '../../tracker/connection-limit.ts'
+import { fullSources } from '../../tracker/limits.ts'
+import type { Reading } from '../../tracker/statistics-reader.ts'
+import type { FamilyCounter, HttpNames, WorkerCounter } from '../worker/counters.ts'
+
+const DESCRIPTORS_REMEDY = "Raise the system's limit on open files (ulimit -n, LimitNOFILE)."
+
+/** `reading`: the newest; `limits`: those in force. */
+export function httpTroubles(
+  reading: () => Reading<HttpNames>,
+  limits: () => LimitsInForce,
+): TroubleSource[] {
+  const of = (...names: (FamilyCounter | WorkerCounter)[]) => totalOf(reading().counts, ...names)
+  const shared = { all: () => of('accepted'), from: 0, what: 'connection' }
+  return [
+    lossSource({
+      ...shared,
+      name: 'connections_full',
+      lost: () => of('closed_connections_full'),
+      text: (figure, when) =>
+        limits().fewerDescriptors
+          ? `Refused ${figure} ${when}: the system's limit on open files allows ${limits().max_connections}.`
+          : `Refused ${figure} ${when}: [limits] max_connections = ${limits().max_connections} is reached.`,
+      remedy: () =>
+        limits().fewerDescriptors
+          ? DESCRIPTORS_REMEDY
+          : 'Raise the limit if there is memory, or look for who keeps connections without asking.',
+    }),
+    lossSource({
+      ...shared,
+      name: 'connections_per_address',
+      lost: () => of('closed_connections_per_address'),
+      text: (figure, when) =>
+        `Refused ${figure} ${when} from addresses that have ${limits().max_connections_per_ip}, ` +
+        '[limits] max_connections_per_ip.',
+      remedy: () => 'Raise it if a proxy is in front of the tracker; else somebody opens too many.',
+    }),
+    lossSource({
+      ...shared,
+      name: 'descriptors',
+      lost: () => of('closed_descriptors', 'accept_pauses'),
+      text: (figure, when) => `Refused ${figure} ${when}: no descriptors were left.`,
+      remedy: () => DESCRIPTORS_REMEDY,
+    }),
+    ...fullSources(of, limits),
+  ]
+}

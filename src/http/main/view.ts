@@ -1,0 +1,69 @@
+// What HTTP shows the operator: its counters as metric families, and the page's charts and tables. Used by main.ts.
+// Owns nothing.
+import { gaugeFamily } from '../../metrics/families.ts'
+import type { ChartSpec } from '../../operations/view.ts'
+import {
+  counterTables,
+  lostChart,
+  quantileChart,
+  responseTimeChart,
+  trafficChart,
+} from '../../tracker/charts.ts'
+import { histogramFamily, timeFamily, workerFamily } from '../../tracker/figures.ts'
+import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import type { ProtocolFigures } from '../../tracker/view.ts'
+import { COUNTER_LIST, type HttpNames } from '../worker/counters.ts'
+
+const PREFIX = 'tracker_http'
+const WORKER_REQUESTS = `${PREFIX}_worker_requests_total`
+const RESPONSE_TIME = `${PREFIX}_response_time_seconds`
+const TURN_CONNECTIONS = `${PREFIX}_turn_connections`
+const CONNECTIONS = `${PREFIX}_connections`
+const CONNECTION_LIMIT = `${PREFIX}_connection_limit`
+
+export function httpFigures(reader: StatisticsReader<HttpNames>): ProtocolFigures {
+  const families = () => {
+    const { counts, gauges, histograms, workers } = reader.read()
+    return [
+      ...COUNTER_LIST.families(PREFIX, counts),
+      workerFamily(WORKER_REQUESTS, 'Valid requests by socket worker.', workers),
+      timeFamily(
+        RESPONSE_TIME,
+        'From before a request was received until its response was sent.',
+        histograms.response_time,
+      ),
+      histogramFamily(
+        TURN_CONNECTIONS,
+        'Connections that had something to ask at once.',
+        histograms.turn_size,
+      ),
+      gaugeFamily(CONNECTIONS, 'Connections that are kept, or whose request has come in part.', [
+        [{}, gauges.connections],
+      ]),
+      gaugeFamily(CONNECTION_LIMIT, 'As many as there may be of them.', [
+        [{}, gauges.connectionLimit],
+      ]),
+    ]
+  }
+  const breakdowns = counterTables(COUNTER_LIST, PREFIX, WORKER_REQUESTS)
+  return { families, charts: CHARTS, breakdowns }
+}
+
+const CHARTS: readonly ChartSpec[] = [
+  {
+    title: 'Requests',
+    unit: 'per second',
+    series: ['announce', 'scrape', 'page', 'health'].map((type) => {
+      return { title: type, metric: `${PREFIX}_requests_total`, labels: { type }, show: 'rate' }
+    }),
+  },
+  responseTimeChart(RESPONSE_TIME),
+  {
+    title: 'Connections',
+    unit: 'count',
+    series: [{ title: 'kept', metric: CONNECTIONS, show: 'value' }],
+  },
+  lostChart(COUNTER_LIST, PREFIX),
+  trafficChart(PREFIX),
+  quantileChart('Connections at once', 'count', TURN_CONNECTIONS, [0.5, 0.99]),
+]

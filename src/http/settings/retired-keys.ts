@@ -1,0 +1,33 @@
+// Keys that aquatic_http has in its Rust versions up to 0.9 and not here, with what to do instead. A file written for
+// one of those gets these sentences; nothing of it is silently ignored.
+
+const GONE = 'there is nothing like it to set; delete the line.'
+const STATISTICS =
+  'metrics for Prometheus are served at /metrics of [operations] address; delete the line.'
+const TLS = 'HTTPS is not served yet: put a proxy in front, and delete the line.'
+const PROXY = 'clients behind a proxy are not told apart yet; delete the line.'
+
+export const retiredKeys: Readonly<Record<string, string>> = {
+  swarm_workers: 'socket workers carry requests out themselves; delete the line.',
+  cpu_pinning:
+    'worker threads are not pinned to processors; use taskset, or CPUAffinity= of systemd.',
+
+  'network.only_ipv6': 'it is called [network] ipv6_only.',
+  'network.enable_tls': TLS,
+  'network.tls_certificate_path': TLS,
+  'network.tls_private_key_path': TLS,
+  'network.tcp_backlog':
+    'it is as long as the system allows (net.core.somaxconn); delete the line.',
+  'network.runs_behind_reverse_proxy': PROXY,
+  'network.reverse_proxy_ip_header_name': PROXY,
+  'network.reverse_proxy_ip_header_format': PROXY,
+
+  'protocol.max_peers': 'it is called [protocol] max_response_peers.',
+
+  'cleaning.torrent_cleaning_interval': 'it is called [cleaning] interval.',
+  'cleaning.connection_cleaning_interval': GONE,
+
+  'metrics.run_prometheus_endpoint': STATISTICS,
+  'metrics.prometheus_endpoint_address': 'it is called [operations] address.',
+  'metrics.torrent_count_update_interval': GONE,
+}

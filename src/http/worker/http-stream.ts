@@ -1,0 +1,61 @@
+// HTTP as src/tcp sees it: between the bytes of a connection and the handler of requests. One per worker, called
+// for each request. Owns nothing; the request object is used again for each.
+import type { Connection, StreamHandler } from '../../tcp/connection.ts'
+import type { Output } from '../../tcp/output.ts'
+import { ANSWER_BYTES_MAX, HEAD_BYTES_MAX } from '../wire/layout.ts'
+import { HttpRequest } from '../wire/request.ts'
+import type { Handler } from './handle.ts'
+
+export class HttpStream implements StreamHandler {
+  readonly answerBytesMax = ANSWER_BYTES_MAX
+  readonly requestBytesMax = HEAD_BYTES_MAX
+  /** Each connection ends with its first answer. */
+  closesAll = false
+  private readonly request = new HttpRequest()
+  private readonly handler: Handler
+  private readonly output: Output
+
+  constructor(handler: Handler, output: Output) {
+    this.handler = handler
+    this.output = output
+    this.request.out = output.bytes
+  }
+
+  // HOT: no allocation below this line.
+
+  consume(connection: Connection, input: Uint8Array, from: number, to: number): number {
+    const request = this.begin(connection)
+    request.mustClose = this.closesAll || connection.closing
+    const used = this.handler.serve(request, input, from, to, connection.looked)
+    if (used === 0) {
+      connection.looked = to - from
+      return 0
+    }
+    this.output.end = request.end
+    connection.closing = request.close
+    connection.lingers = request.isUnread
+    return used
+  }
+
+  expired(connection: Connection): void {
+    this.handler.timeOut(this.begin(connection))
+    this.output.end = this.request.end
+  }
+
+  refused(connection: Connection): void {
+    this.handler.turnAway(this.begin(connection))
+    this.output.end = this.request.end
+  }
+
+  private begin(connection: Connection): HttpRequest {
+    const { request } = this
+    const { source } = request
+    source.ipv4 = connection.ipv4
+    source.a0 = connection.a0
+    source.a1 = connection.a1
+    source.a2 = connection.a2
+    source.a3 = connection.a3
+    request.to = this.output.end
+    return request
+  }
+}

@@ -1,0 +1,24 @@
+// What changes while an HTTP worker runs, in the form in which workers get it. Sent by main.ts; taken by
+// socket-worker.ts (and requests/swarm-worker.ts).
+import type { SwarmSettings, SwarmUpdate } from '../../requests/swarm-worker.ts'
+import type { TcpTimes } from '../../tcp/server.ts'
+import type { HttpSettings } from './handle.ts'
+
+export interface HttpUpdate extends SwarmUpdate {
+  readonly settings?: WorkerSettings
+}
+
+/** The settings that can change. */
+export interface WorkerSettings extends SwarmSettings {
+  readonly requests: HttpSettings
+  readonly connections: ConnectionSettings
+}
+
+export interface ConnectionSettings {
+  readonly max: number
+  /** 0 = no limit. */
+  readonly maxPerAddress: number
+  /** False: each ends with its first answer. */
+  readonly keepAlive: boolean
+  readonly times: TcpTimes
+}

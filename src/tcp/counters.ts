@@ -1,0 +1,59 @@
+// Why connections are closed, for the list of counters of the protocol that they serve, and what else is counted
+// of them. The protocol says where in a worker's counters they start; the places stand here.
+import { counter, labelled } from '../metrics/counter-list.ts'
+
+const REASONS = [
+  'answered',
+  'by_client',
+  'unfinished',
+  'reset',
+  'first_timeout',
+  'request_timeout',
+  'idle_timeout',
+  'unread_timeout',
+  'connections_full',
+  'connections_per_address',
+  'descriptors',
+  'memory',
+  'made_room',
+  'stop',
+] as const
+
+/** In the order of the places below, which a test holds them to. */
+export const TCP_COUNTERS = [
+  labelled(
+    'closed',
+    'reason',
+    'Connections that ended, by reason: by_client is an end between two requests, unfinished one in the middle ' +
+      'of one, made_room an idle one that had to go for another.',
+    REASONS,
+    { metric: 'closed_connections', table: 'Closed connections', nonZero: true },
+  ),
+  counter('accepted', 'Connections accepted.'),
+  counter('accept_pauses', 'Times that accepting had to pause, because no descriptor was left.', {
+    lost: 'accepting paused',
+  }),
+  counter('lost_at_stop', 'Connections that waited to be accepted when the tracker stopped.', {
+    lost: 'waiting at the stop',
+  }),
+]
+
+// Places from the protocol's first on.
+export const CLOSED_ANSWERED = 0
+export const CLOSED_BY_CLIENT = 1
+export const CLOSED_UNFINISHED = 2
+export const CLOSED_RESET = 3
+export const CLOSED_FIRST_TIMEOUT = 4
+export const CLOSED_REQUEST_TIMEOUT = 5
+export const CLOSED_IDLE_TIMEOUT = 6
+export const CLOSED_UNREAD_TIMEOUT = 7
+export const CLOSED_FULL = 8
+export const CLOSED_PER_ADDRESS = 9
+export const CLOSED_DESCRIPTORS = 10
+export const CLOSED_MEMORY = 11
+export const CLOSED_MADE_ROOM = 12
+export const CLOSED_STOP = 13
+export const ACCEPTED = 14
+export const ACCEPT_PAUSES = 15
+export const LOST_AT_STOP = 16
+export const TCP_COUNTER_WORDS = 17

@@ -1,0 +1,17 @@
+// Where handlers write their answers. One per worker, made by its socket worker, sent by transfer.ts. Owns the memory.
+import { NativeBytes } from '../os/tcp-stream.ts'
+
+/** Where handlers write, one after the other; what is in it belongs to one connection at a time. */
+export class Output {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly address: number
+  /** What comes next is written here. Handlers move it on. */
+  end = 0
+  private readonly memory: NativeBytes
+
+  constructor(bytes: number) {
+    this.memory = new NativeBytes(bytes)
+    this.bytes = this.memory.bytes
+    this.address = this.memory.address
+  }
+}

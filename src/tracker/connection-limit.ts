@@ -1,0 +1,42 @@
+// How many connections a protocol may have: as many as the settings allow, and the system, beyond whose limit they
+// would fail one by one. Used by main.ts of the protocols over TCP. Owns nothing.
+import { counted } from '../config/quantities.ts'
+import { descriptorLimit } from '../os/tcp-port.ts'
+import type { ProtocolPlace } from './protocol.ts'
+
+interface ConnectionLimitSettings {
+  readonly max_torrents: number
+  readonly max_peers: number
+  readonly max_connections: number
+  readonly max_connections_per_ip: number
+}
+
+export interface LimitsInForce extends ConnectionLimitSettings {
+  /** max_connections is less than the settings say, because of the limit on open files. */
+  readonly fewerDescriptors: boolean
+}
+
+/** `possible`: connections that there is memory for. */
+export function limitsInForce(limits: ConnectionLimitSettings, possible: number): LimitsInForce {
+  return {
+    ...limits,
+    max_connections: Math.min(limits.max_connections, possible),
+    fewerDescriptors: possible < limits.max_connections,
+  }
+}
+
+/** `own`: descriptors that the protocol has beside its connections. */
+export function connectionLimit(
+  { max_connections }: { readonly max_connections: number },
+  own: number,
+  { tell, otherDescriptors }: ProtocolPlace,
+): number {
+  const allowed = descriptorLimit() - own - otherDescriptors
+  if (allowed >= max_connections) return max_connections
+  const possible = Math.max(1, allowed)
+  tell.warn(
+    `at most ${counted(possible, 'connection')} instead of [limits] max_connections = ` +
+      `${max_connections}: raise the system's limit on open files (ulimit -n, LimitNOFILE)`,
+  )
+  return possible
+}
