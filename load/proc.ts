@@ -1,5 +1,5 @@
 // What Linux tells about a process and a core: CPU time, resident memory, bound UDP ports.
-// Used by the load testers and the benchmarks. Owns nothing.
+// Used by the load testers and the benchmarks.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 

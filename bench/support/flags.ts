@@ -1,5 +1,5 @@
 // What the benchmark programs share on the command line: numbers, NAME=FILE pairs, and how they end.
-// Each program keeps its own list of flags. Owns nothing.
+// Each program keeps its own list of flags.
 import { exitOnSignals } from '../../load/children.ts'
 
 /** Flags that every program here has; each adds its own. */

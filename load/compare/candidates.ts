@@ -1,5 +1,5 @@
 // Finds the trackers and load testers of this machine. Used by aquatic_bench, the soak test
-// and the latency probe. Owns nothing.
+// and the latency probe.
 //
 // Locations come from --path, from the environment or from PATH; none of them is part of this
 // repository but our own.

@@ -1,5 +1,5 @@
 // The trackers that can be compared, one entry each: how it is found, configured and started, and what
-// a load tester has to know about it. Used by candidates.ts and start.ts. Owns nothing.
+// a load tester has to know about it. Used by candidates.ts and start.ts.
 //
 // Each runs with its own default settings; only the address, the number of workers and, for WebTorrent,
 // the certificate are given. To add one, add an entry.

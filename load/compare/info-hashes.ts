@@ -1,5 +1,5 @@
 // The info hashes aquatic_udp_load_test 0.9 announces, for trackers that only serve a list of them.
-// Used by start.ts (opentracker's white list). Owns nothing.
+// Used by start.ts (opentracker's white list).
 //
 // The generator draws them byte by byte from xoshiro256++ (public domain, Blackman and Vigna) with a
 // fixed seed, so they are the same in every run. Its 32-byte state is filled from the seed by eight

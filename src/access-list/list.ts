@@ -1,6 +1,6 @@
 // The access list as workers ask it: whether a torrent is forbidden. Asked by the handlers for each
 // announce and scrape, and by a cleaning after a change. Reads a table in shared memory that build.ts
-// has filled and nobody writes any more; a new list comes as a new table. Owns nothing.
+// has filled and nobody writes any more; a new list comes as a new table.
 //
 // Open addressing with linear probing, 20 bytes per slot, a third of the slots empty: a look-up reads
 // one or two cache lines. A slot of zeros is empty, so the info hash of 20 zeros is kept apart. Places

@@ -1,5 +1,5 @@
 // The settings section [access_list], the same in every tracker, and its checks. Used by the
-// protocols' config.ts and by reloader.ts. Owns nothing.
+// protocols' config.ts and by reloader.ts.
 import { type ConfigOf, type Finding, problem, section, warning } from '../config/schema.ts'
 import { choice, string } from '../config/setting.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'

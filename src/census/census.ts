@@ -14,7 +14,7 @@ import { type ClientCount, Tally } from './tally.ts'
 /** Peers and torrents per slice: it holds a lock for some tens of microseconds. */
 const SLICE_PEERS = 1000
 
-/** Adds all peers to a tally, as long as it is to go on. */
+/** Adds all peers to a tally, for as long as `goOn` returns true. */
 export type CountPeers = (tally: Tally, goOn: () => boolean) => void | Promise<void>
 
 export class Census {

@@ -1,7 +1,7 @@
-// Names of clients by the code in their peer ids, as far as clients say so themselves or lists of
-// them do. Used by peer-id.ts. What is not here shows up by its code: add it.
+// Names of clients by the code in their peer ids, as documented by the clients or by lists of
+// them. Used by peer-id.ts. What is not here shows up by its code: add it.
 
-/** How the four characters after the code tell major and minor version. */
+/** How the four characters after the code give major and minor version. */
 export type VersionStyle =
   /** One each, 0 to 9, then letters: `4650` is 4.6. */
   | 'x.y'

@@ -1,5 +1,5 @@
-// Which client a peer id tells of, by its first eight bytes: all known forms fit into them. Called by
-// tally.ts. Owns nothing.
+// Which client a peer id belongs to, by its first eight bytes: all known forms fit into them. Called by
+// tally.ts.
 //
 // A peer id is whatever a stranger sends. So a name comes from names.ts, or is a code of two letters or
 // digits between dashes; a version is two numbers, of known clients only.
@@ -11,7 +11,7 @@ import {
   type VersionStyle,
 } from './names.ts'
 
-/** Of a peer id that is of no known form. */
+/** For a peer id of no known form. */
 export const UNKNOWN = 'unknown'
 
 export interface Client {

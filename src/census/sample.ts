@@ -1,9 +1,9 @@
-// A sample of the peers and the beginnings of their peer ids, in shared memory of fixed size: what the
-// UDP tracker, which keeps no peer ids, knows of the clients that use it. All workers note in it who
+// A sample of the peers and the beginnings of their peer ids, in shared memory of fixed size: all that the
+// UDP tracker, which keeps no peer ids, knows about the clients that use it. All workers note in it who
 // announces; the main thread reads it now and then (census.ts). Owns no memory but the buffer it is given.
 //
 // A peer is in the sample when its keyed hash begins with `level` zero bits. The level starts at 0, so
-// that all peers are in it, and rises when a bucket is full: then half of the sample is out at once. So
+// that all peers are in it, and rises when a bucket is full: then half of the sample drops out at once. So
 // each peer has the same chance, however often it announces, and stands for 2^level. Outsiders cannot
 // choose who is in it, nor fill a bucket, because they do not know the key.
 //
@@ -33,7 +33,7 @@ const ID_1 = 48
  */
 const BUCKETS = 4096
 export const SAMPLE_BYTES = (HEADER_WORDS + BUCKETS * BUCKET_WORDS) * 4
-/** With fewer the sample takes in more again: far below a half of what fills a bucket. */
+/** With fewer, the sample takes in more again: far below half of what fills a bucket. */
 const SPARSE = 4096
 
 /** What workers are given to attach a sample. */
@@ -54,7 +54,7 @@ export function createClientSample(key: Int32Array, maxAge: number): ClientSampl
 export class ClientSampleReader {
   private readonly words: Int32Array
   private readonly copy = new Int32Array(BUCKET_WORDS)
-  /** After the level was lowered, who was let out comes back by its next announce only. */
+  /** After the level is lowered, peers that had dropped out come back only with their next announce. */
   private level = 0
   private settledAt = 0
 

@@ -2,7 +2,7 @@
 // by census.ts. Bounded, whatever the peer ids are: by the forms of names, and the limits below.
 import { type Client, clientOf, UNKNOWN } from './peer-id.ts'
 
-/** Of each client so many versions are told apart: real ones have some dozens. */
+/** Versions told apart per client: real ones have a few dozen. */
 const VERSIONS_MAX = 256
 /** Peer ids whose client is remembered: real clients make a few hundred beginnings. */
 const REMEMBERED_MAX = 2048
@@ -11,7 +11,7 @@ const REMEMBERED_MAX = 2048
 export const CLIENTS_SHOWN = 30
 export const VERSIONS_SHOWN = 60
 
-/** The clients, and the versions of a client, beyond. */
+/** All other clients, and other versions of a client. */
 export const OTHER = 'other'
 
 /** So there are never more rows than these: per client also one without a version, and one of the rest. */

@@ -1,5 +1,5 @@
 // Shows which clients the peers are of: as a metric, on the page, in the statistics. Used by the views and
-// statistics of both trackers. Owns nothing.
+// statistics of both trackers.
 import { gaugeFamily, type LabelledValue, type MetricFamily } from '../metrics/families.ts'
 import type { BreakdownSpec } from '../operations/view.ts'
 import type { ClientCount } from './tally.ts'
@@ -37,7 +37,7 @@ export function clientsText(clients: readonly ClientCount[] | null): string {
   return `clients: ${shares.length === 0 ? 'none so far' : shares.join(', ')}\n`
 }
 
-/** The same for programs: peers by client, most first. */
+/** The same for programs: peers by client, largest first. */
 export function clientsFigures(
   clients: readonly ClientCount[] | null,
 ): Record<string, number> | undefined {

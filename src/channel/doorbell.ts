@@ -7,7 +7,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import type { Inbox } from './inbox.ts'
 
-/** Rounds in a row before other events get their turn: timers, sockets, the next message. */
+/** Rounds in a row before other events get a turn: timers, sockets, the next message. */
 const ROUNDS_MAX = 16
 
 export interface DoorbellPort {
@@ -43,7 +43,7 @@ export class Doorbell {
   }
 
   private serve(): void {
-    // This thread is awake, whoever it was that rang; it may also have been about to serve by itself.
+    // This thread is awake, whoever rang; it may have been about to serve anyway.
     this.inbox.awake()
     clearImmediate(this.again)
     this.again = undefined

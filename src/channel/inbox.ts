@@ -41,7 +41,7 @@ export class Inbox {
     return cancelSleep(this.words, 0)
   }
 
-  /** Sleeps until there are records, at most so long (milliseconds, also a part of one). */
+  /** Sleeps until there are records, at most so long (milliseconds, may be fractional). */
   sleep(milliseconds: number): void {
     if (!this.maySleep()) return
     Atomics.wait(this.words, 0, 1, milliseconds)

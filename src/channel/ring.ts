@@ -3,7 +3,7 @@
 // `createRing` and hands the buffer to the two threads, which attach a RingWriter and a RingReader.
 // Owns the buffer's words.
 //
-//  0 head: words published, by the writer │ 32 tail: words given back, by the reader
+//  0 head: words published, by the writer │ 32 tail: words released, by the reader
 //  │ 64 1 = the writer waits for room │ 96… capacity (a power of two) words of records
 //
 //  record: 0 payload words │ 1… payload.  A record never wraps: where too little is left before the
@@ -11,10 +11,10 @@
 //
 // Head and tail only grow (modulo 2^32), so a full ring and an empty one differ. Each is written by
 // one side alone and lies 128 bytes from everything else, because processors fetch cache lines in
-// pairs. Each side keeps a copy of the other's index and looks again only when that copy says that
+// pairs. Each side keeps a copy of the other's index and reads it again only when that copy says that
 // there is nothing to do; so a batch of records costs one store and about one load of a shared line.
 //
-// Why it is right (test/channel/model.test.ts goes through all interleavings): records are written
+// Why it is correct (test/channel/model.test.ts goes through all interleavings): records are written
 // with plain stores, then head is published with a sequentially consistent one. In the memory model of
 // JavaScript a thread that reads that value with an atomic load sees everything that was before the
 // store. The same holds for tail in the other direction: the reader's loads of a record come before
@@ -42,7 +42,7 @@ export function createRing(words: number): SharedArrayBuffer {
   return new SharedArrayBuffer((RECORDS + capacity) * 4)
 }
 
-/** How much of a ring is in use, from 0 to 1. For statistics: both ends go on meanwhile. */
+/** How much of a ring is in use, from 0 to 1. For statistics: both ends keep working meanwhile. */
 export function ringFill(ring: SharedArrayBuffer): number {
   const words = new Int32Array(ring)
   const tail = Atomics.load(words, TAIL)
@@ -64,7 +64,7 @@ export class RingWriter {
     this.words = new Int32Array(ring)
     this.recordWordsMax = recordWordsMax
     this.mask = this.words.length - RECORDS - 1
-    // With less, a record might never fit: an empty ring can have nearly half of itself to skip.
+    // With less, a record might never fit: in an empty ring nearly half may have to be skipped.
     if ((recordWordsMax + 1) * 2 > this.mask + 1) {
       throw new RangeError(`records of ${recordWordsMax} words need a larger ring`)
     }

@@ -12,7 +12,7 @@ export interface SocketAddress {
   port: number
 }
 
-/** What a text in quotes that stand in quotes, or with blanks around it, begins or ends with. */
+/** What a text that has quotes of its own, or blanks around it, begins or ends with. */
 const AT_AN_END = new RegExp(`^[\\s'"${SMART_QUOTES}]|[\\s'"${SMART_QUOTES}]$`)
 
 const PORT_MAX = 65535
@@ -87,7 +87,7 @@ function fromIPv6(host: string, port: number): SocketAddress | Fault {
     }
   }
   if (shortest.startsWith('::ffff:')) {
-    return { fault: 'is an IPv4 address in IPv6 clothes', remedy: 'Write it as an IPv4 address' }
+    return { fault: 'is an IPv4 address written as IPv6', remedy: 'Write it as an IPv4 address' }
   }
   return { family: 6, host: shortest, port }
 }

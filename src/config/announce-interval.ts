@@ -1,5 +1,5 @@
 // How long clients are asked to wait between two announces: the jitter setting, the checks of an interval,
-// and the jittered value itself. Used by all trackers. Owns nothing.
+// and the jittered value itself. Used by all trackers.
 import { type Finding, warning } from './schema.ts'
 import { integer, type Setting } from './setting.ts'
 

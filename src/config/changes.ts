@@ -1,5 +1,5 @@
-// What differs between two sets of settings. Used when settings are read again while a program runs
-// (process/reloader.ts). Owns nothing.
+// The differences between two sets of settings. Used when settings are read again while a program runs
+// (process/reloader.ts).
 import { buildConfig, type ConfigOf, entriesOf, type Schema, titleOf, valueAt } from './schema.ts'
 import { tomlText } from './toml-text.ts'
 

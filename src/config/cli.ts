@@ -45,7 +45,7 @@ export interface CheckFindings {
 }
 
 export interface Executable<S extends Schema> extends Program<S> {
-  /** Other programs of the family, to tell whose setting stands in a wrong place. */
+  /** Other programs of the family, to say whose setting was found in the wrong place. */
   relatives?: readonly Relative[]
   /** The package's, unless told otherwise. */
   version?: string
@@ -66,7 +66,7 @@ export interface Executable<S extends Schema> extends Program<S> {
   run: (config: ConfigOf<S>, context: RunContext<S>) => Outcome
 }
 
-/** What a start is of. */
+/** What a program starts with. */
 export interface StartLine extends CommandLine {
   /** The settings file's text, when nobody can read it again, as that of a pipe. */
   readonly readOnce: Uint8Array | undefined
@@ -90,12 +90,12 @@ export interface RunContext<S extends Schema> {
     path: string | null,
     reached: (path: string) => string | null,
   ) => Loaded<S> & {
-    /** As above, but with the values in force; those that wait for a restart are told behind them. */
+    /** As above, but with the values in force, and after them those that wait for a restart. */
     readonly settingsText: (inForce: ConfigOf<S>) => string
   }
 }
 
-/** A program that goes on returns nothing. */
+/** A program that keeps running returns nothing. */
 type Outcome = void | number | Promise<void> | Promise<number>
 
 /** A reason not to start that the operator can remove: its message is all they need to see. */
@@ -103,7 +103,7 @@ export class StartError extends Error {
   override name = 'StartError'
 }
 
-/** The value of a flag is wrong, which parseCommandLine could not know. */
+/** The value of a flag is wrong, which parseCommandLine could not detect. */
 export class FlagError extends StartError {
   override name = 'FlagError'
 }

@@ -24,7 +24,7 @@ export interface Flag {
   /** Without dashes. */
   name: string
   short?: string
-  /** What stands for the value in the help, such as FILE; none for a flag without value. */
+  /** The value's name in the help, such as FILE; none for a flag without value. */
   value?: string
   /** One or more lines for the help. */
   help: readonly string[]
@@ -33,7 +33,7 @@ export interface Flag {
 /** A flag that one executable has beyond the family's; it always takes a value. */
 export interface OwnFlag extends Flag {
   value: string
-  /** What stands behind the message when the value is missing or empty. */
+  /** Added to the message when the value is missing or empty. */
   emptyHint?: string
 }
 
@@ -92,7 +92,7 @@ export function parseCommandLine(
 ): CommandLine | { mistake: string } {
   const ownOptions = Object.fromEntries(own.map(({ name }) => [name, { type: 'string' } as const]))
   const options = { ...OPTIONS, ...ownOptions }
-  // Not strict: the mistakes are told below, in words of our own.
+  // Not strict: mistakes are reported below, in our own words.
   const { tokens } = parseArgs({
     args: [...args],
     options,

@@ -1,9 +1,9 @@
-// Environment variables that begin as those of our settings do and are meant for others. Used by load.ts,
-// for which any further one is a mistake. Owns nothing.
+// Environment variables that begin like those of our settings but are meant for others. Used by load.ts,
+// which takes any other one for a mistake.
 
 /**
- * Kubernetes tells each container where the services of its namespace are. Of one that is called
- * «aquatic» or «aquatic-udp» the variables begin with AQUATIC_, and nobody has written them by hand.
+ * Kubernetes tells each container where the services of its namespace are. For a service called
+ * «aquatic» or «aquatic-udp» these variables begin with AQUATIC_, though nobody has set them.
  */
 const SERVICE_LINK =
   /^AQUATIC_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/

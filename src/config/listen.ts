@@ -1,5 +1,5 @@
 // From the settings address and address_ipv6 to the list of sockets that a tracker opens.
-// Called at start-up with settings that are valid each by itself; the checks of the two are here too.
+// Called at start-up with settings that are valid on their own; the checks of both together are here too.
 
 import {
   addressText,
@@ -32,7 +32,7 @@ export function listenAddresses(settings: ListenSettings): ListenAddress[] {
   return settings.ipv6_only ? ipv6Addresses(settings) : bothFamilies(settings)
 }
 
-/** Of address what is IPv6; the IPv4 wildcard stands for that of IPv6, which then has to be there. */
+/** The IPv6 part of address; the IPv4 wildcard stands for that of IPv6, which then has to be available. */
 function ipv6Addresses({ address, address_ipv6 }: ListenSettings): ListenAddress[] {
   const found = addressesIn(address)
   const list = found.filter(({ family }) => family === 6)
@@ -104,7 +104,7 @@ function isSameWildcard6(other: ListenAddress, port: number): boolean {
   return isWildcard6(other) && other.port === port && other.portFromIndex === -1
 }
 
-// An IPv4 socket on the same port and a dual-stack one would be in each other's way.
+// An IPv4 socket and a dual-stack one cannot share a port.
 function hasIPv4(list: readonly SocketAddress[], port: number): boolean {
   return list.some((item) => item.family === 4 && item.port === port && port !== 0)
 }
@@ -127,12 +127,12 @@ export function listenFindings(network: ListenSettings): Finding[] {
   return duplicatesOf(list).map((text) =>
     problem(
       paths,
-      `the address ${text} stands twice in [network] address and address_ipv6: delete one.`,
+      `the address ${text} is given twice in [network] address and address_ipv6: delete one.`,
     ),
   )
 }
 
-/** Other than the wildcard, which stands for that of IPv6. */
+/** Except for the wildcard, which stands for that of IPv6. */
 function isIPv4Address({ family, host }: SocketAddress): boolean {
   return family === 4 && host !== WILDCARD_IPV4
 }

@@ -107,12 +107,12 @@ class Loading<S extends Schema> {
     this.#entries = new Map(entriesOf(settings.schema).map((entry) => [entry.path, entry]))
   }
 
-  /** Names of the keys whose values nobody may see. */
+  /** Names of the keys whose values are secret. */
   get secretKeys(): string[] {
     return [...this.#entries.values()].filter(({ setting }) => setting.secret).map(({ key }) => key)
   }
 
-  /** A setting of this name, in whatever section, takes the value; or there is none. */
+  /** True when a setting of this name, in any section, takes the value, or there is no such setting. */
   accepts(key: string, value: TomlValue): boolean {
     const named = [...this.#entries.values()].filter((entry) => entry.key === key)
     return named.length === 0 || named.some(({ setting }) => 'value' in setting.check(value))
@@ -146,7 +146,7 @@ class Loading<S extends Schema> {
     }
   }
 
-  /** Of which every key has a sentence of its own. */
+  /** A table for which every key has a sentence of its own. */
   #isRetiredSection(name: string): boolean {
     return Object.keys(this.#settings.retired).some((path) => path.startsWith(`${name}.`))
   }
@@ -300,7 +300,7 @@ class Loading<S extends Schema> {
       if (!this.#overridden.has(path)) this.problems.push(text)
     }
     for (const finding of this.#settings.crossCheck(config)) {
-      // A setting that is wrong by itself has its default here, about which nobody asked.
+      // A setting that is wrong by itself has its default here, which is not worth reporting.
       if (finding.paths.some((path) => this.#faulty.has(path))) continue
       const list = finding.kind === 'problem' ? this.problems : this.#warnings
       const origin = this.#originOf(finding.paths)
@@ -338,7 +338,7 @@ function originOf({ path, file, names }: Place): string {
   return `${path}:${file.lines.find(names)}`
 }
 
-/** Variables that leave out one or more of the sections that a setting is in. */
+/** Variables that would fit if one or more of the setting's sections were left out. */
 function endsOf(path: string): string[] {
   const names = path.split('.')
   return names.slice(1).map((_, i) => variableOf(names.slice(i + 1).join('.')))
@@ -348,7 +348,7 @@ function isTable(value: TomlValue): value is { [key: string]: TomlValue } {
   return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date)
 }
 
-/** A value as it may have been written: here a number is a float, since integers are bigint. */
+/** A value as it may have been written. A number is a float here, since integers are bigint. */
 function writtenText(value: TomlValue): string {
   return typeof value === 'number' && Number.isInteger(value) ? value.toFixed(1) : tomlText(value)
 }

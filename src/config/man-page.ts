@@ -15,7 +15,7 @@ export interface ManPage {
   readonly version: string
   /** Whether it tells a service manager of its state. */
   readonly isService: boolean
-  /** What the executable does on a signal; none for one that leaves them to the system. */
+  /** What the executable does on a signal; none if it leaves signals to the system. */
   readonly signals: readonly { readonly name: string; readonly effect: string }[]
 }
 
@@ -148,7 +148,7 @@ function paragraphLines(text: string, index: number): string[] {
   return [...(index === 0 ? [] : ['.PP']), ...filled(text)]
 }
 
-/** A term, and what is said of it, further to the right. */
+/** A term and its explanation, indented. */
 function tagged(term: string, text: string): string[] {
   return ['.TP', term, ...filled(text)]
 }
@@ -166,7 +166,7 @@ function filled(text: string): string[] {
   return wrap(text.trim().replace(/\s+/g, ' '), COLUMNS).map(plain)
 }
 
-/** Text that is to be copied as it is: its hyphens are minus signs, its quotes straight. */
+/** Text to be copied literally: hyphens are minus signs, quotes straight. */
 function literal(text: string): string {
   return guarded(escaped(text).replaceAll('-', '\\-').replaceAll("'", '\\(aq'))
 }
@@ -175,7 +175,7 @@ function plain(text: string): string {
   return guarded(escaped(text))
 }
 
-/** In front of a line's first character, so that the line is no request. */
+/** Put before a line's first character, so that the line is not taken for a request. */
 function guarded(line: string): string {
   return /^[.']/.test(line) ? `\\&${line}` : line
 }

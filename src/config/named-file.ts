@@ -1,8 +1,8 @@
 // Opens and reads the files that settings name: lists, certificates, keys, settings, what persistence has
-// written. Used wherever a program reads such a file. Owns nothing.
+// written. Used wherever a program reads such a file.
 //
-// A name can lead to anything. A pipe would hold the thread for ever, at the open or at the read, and
-// a device has no end. So nothing is opened that waits, and only regular files are read.
+// A name can lead to anything. A pipe would block the thread for ever, in open or read, and
+// a device has no end. So files are opened without waiting, and only regular files are read.
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 
 const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
@@ -10,7 +10,7 @@ const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_
 /** The remedy when the system says EACCES. */
 export const MAY_NOT_READ = 'this user may not read the file; change its owner, group or mode'
 
-/** A file that cannot be used: the message says why, in words that follow «cannot be read: ». */
+/** A file that cannot be used: the message says why, and follows «cannot be read: ». */
 export class FileFault extends Error {
   override name = 'FileFault'
   /** The system's, such as ENOENT, or one of ours: NOT_REGULAR, TOO_LARGE. */
@@ -22,7 +22,7 @@ export class FileFault extends Error {
   }
 }
 
-/** Opens a regular file for reading; whoever calls closes it. Throws FileFault. */
+/** Opens a regular file for reading; the caller closes it. Throws FileFault. */
 export function openRegularFile(path: string): number {
   const { file, stats } = openWithoutWaiting(path)
   if (stats.isFile()) return file
@@ -34,7 +34,7 @@ export function openRegularFile(path: string): number {
 export function readRegularFile(path: string, bytesMax: number): Buffer {
   const file = openRegularFile(path)
   try {
-    // One more than is announced: a file that grows meanwhile is read until its end.
+    // One byte more than its size: a file that grows meanwhile is read to its end.
     const bytes = Buffer.alloc(Math.min(fstatSync(file).size, bytesMax) + 1)
     return readToEnd(file, bytes, bytesMax)
   } catch (error) {
@@ -59,7 +59,7 @@ export function tooLarge(bytesMax: number): FileFault {
   return new FileFault('TOO_LARGE', `it is longer than ${bytesMax} bytes`)
 }
 
-/** Opens whatever it is, without waiting for anybody. Throws FileFault. */
+/** Opens whatever it is, without blocking. Throws FileFault. */
 export function openWithoutWaiting(path: string): { file: number; stats: Stats } {
   let file = -1
   try {

@@ -1,15 +1,15 @@
 // Writes whole texts to standard output and standard error, synchronously, so that a process may
 // exit right after. Used by cli.ts, the log and the trackers' statistics.
 //
-// A server at work must not wait for whoever reads its lines: a reader that stalls would delay the
-// answer to a signal. So it writes them with writeRunning, to a pipe without ever waiting.
+// A running server must not wait for the reader of its lines: a reader that stalls would delay the
+// response to a signal. So it writes them with writeRunning, to a pipe without ever waiting.
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { counted } from './quantities.ts'
 
 const STDOUT = 1
 const STDERR = 2
-// A pipe whose reader sleeps: try for ten seconds, then give the text up.
+// A pipe whose reader does not read: try for ten seconds, then drop the text.
 const FULL_PIPE_PAUSE_MS = 5
 const FULL_PIPE_TRIES_MAX = 2000
 
@@ -18,12 +18,12 @@ export function writeStdout(text: string): string | null {
   return writeAll(STDOUT, text)
 }
 
-/** There is nowhere to complain if this fails, so it does not. */
+/** Failures are ignored: there is nowhere to report them. */
 export function writeStderr(text: string): void {
   writeAll(STDERR, text)
 }
 
-/** Standard error once more, when it is a pipe: opened without waiting, which only this file shares. */
+/** Standard error once more, when it is a pipe: opened without blocking, for this file alone. */
 let pipe: number | null = null
 let lostLines = 0
 
@@ -39,7 +39,7 @@ export function prepareRunning(): void {
   }
 }
 
-/** Writes lines of a server at work. A pipe that is full loses them, and the next that fit say so. */
+/** Writes lines of a running server. When a pipe is full they are lost, and the next line that fits says so. */
 export function writeRunning(text: string): void {
   if (pipe === null) {
     writeStderr(text)
@@ -55,7 +55,7 @@ export function writeRunning(text: string): void {
   }
 }
 
-/** Text from outside, fit for one line of a terminal. */
+/** Text from outside, made safe for one line of a terminal. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?')
 }

@@ -1,5 +1,5 @@
-// Counts and sizes in sentences, right for every number: «1 peer», «2 peers», «340 B», «1.2 MB».
-// Used by messages of all parts. Owns nothing.
+// Counts and sizes for sentences, right for every number: «1 peer», «2 peers», «340 B», «1.2 MB».
+// Used by messages of all parts.
 
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 

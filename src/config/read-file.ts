@@ -19,7 +19,7 @@ import { type KeyLines, locateKeys } from './toml-locate.ts'
 // A generous bound: the longest sensible file is a few KiB. It stops a read of /dev/zero.
 const FILE_BYTES_MAX = 1024 * 1024
 
-/** How long whoever fills a pipe may take between two parts, and how often it is asked. */
+/** How long the writer of a pipe may take between two parts, and how often we try to read. */
 const PIPE_MILLISECONDS = 5000
 const PIPE_PAUSE_MS = 5
 
@@ -32,7 +32,7 @@ export interface SettingsFile {
 
 /**
  * A problem begins with the colon that belongs after the file's name. `isStart`: it may be a pipe, as in
- * `-c <(generate)`. A pipe gives its text once, and a program at work waits for nobody. `secretKeys`: of
+ * `-c <(generate)`. A pipe gives its text once, and a running program does not wait for one. `secretKeys`: of
  * the program, by name. `accepts`: whether one of its settings takes a value.
  */
 export function readSettingsFile(
@@ -78,7 +78,7 @@ function readAnything(path: string): { bytes: Uint8Array; isRegular: boolean } {
     const buffer = new Uint8Array(FILE_BYTES_MAX + 1)
     let size = 0
     while (size < buffer.length) {
-      // Before its first byte, a pipe looks ended when nobody has opened its other side yet.
+      // Before its first byte, a pipe seems to have ended until its other side is opened.
       const got = readPart(file, buffer, size, stats.isFIFO() && size === 0)
       if (got === 0) return { bytes: buffer.subarray(0, size), isRegular: stats.isFile() }
       size += got
@@ -89,7 +89,7 @@ function readAnything(path: string): { bytes: Uint8Array; isRegular: boolean } {
   }
 }
 
-/** What there is to read; 0 at the end. `mayBegin`: an end is none yet. */
+/** Reads what there is; 0 at the end. `mayBegin`: an end may still be the beginning. */
 function readPart(file: number, buffer: Uint8Array, size: number, mayBegin: boolean): number {
   const deadline = performance.now() + PIPE_MILLISECONDS
   while (performance.now() < deadline) {
@@ -148,7 +148,7 @@ function syntaxRemedy(
   atLineEnd: boolean,
   isSecret: boolean,
 ): string {
-  if (headline.startsWith('trying to redefine')) return 'it stands twice, delete one'
+  if (headline.startsWith('trying to redefine')) return 'it is given twice, delete one'
   if (headline.startsWith('control characters') && atLineEnd) return 'the closing quote is missing'
   const isValue = /^invalid value|numeric literal|end-of-line/.test(headline)
   if (isValue) return valueRemedy(source, isSecret)

@@ -16,7 +16,7 @@ export type ConfigOf<S> = {
   [K in keyof S]: S[K] extends Section<infer T> ? ConfigOf<T> : ValueOf<S[K]>
 }
 
-/** What a look at several settings together found. Reported unless one of them is wrong by itself. */
+/** What is wrong with several settings together. Reported unless one of them is wrong by itself. */
 export interface Finding {
   kind: 'problem' | 'warning'
   /** Paths of the settings involved, such as `network.address`; the first one is located in the file. */
@@ -116,7 +116,7 @@ export function exampleEntries(schema: Schema): Entry[] {
   return [inSection, outside].filter((item) => item !== undefined)
 }
 
-/** The same in words: how the name of a variable comes about. */
+/** The same in words: how the name of a variable is formed. */
 export function variableExamples(schema: Schema): string {
   const examples = exampleEntries(schema).map(({ section, key, variable }) =>
     section === ''

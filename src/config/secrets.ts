@@ -1,13 +1,13 @@
 // Which parts of a settings file must not be shown, because a secret may stand there. Used for messages
-// by read-file.ts and load.ts. Owns nothing.
+// by read-file.ts and load.ts.
 
 /**
- * In what people call secrets, misspelled too: a file may have been given to another program, whose
+ * Parts of names that people give to secrets, also misspelled: a file may have been given to another program, whose
  * schema does not know the key.
  */
 const LIKE_A_SECRET = /pas|pwd|phrase|secret|token|cred|pkcs12/i
 
-/** A comment can't open a value that goes on in further lines. */
+/** A comment cannot open a value that continues on further lines. */
 const COMMENT = /^\s*#/
 
 /** A value of one line, as strings are: whatever follows in the next line does not belong to it. */
@@ -22,7 +22,7 @@ export function mayShowSecret(text: string, line: number, secretKeys: readonly s
   const lines = text.split(/\r?\n/).slice(0, line)
   const isSecret = (candidate: string) => mentionsSecret(candidate, secretKeys)
   if (isSecret(lines.at(-1) ?? '')) return true
-  // Beyond a secret that does not end on its line, nobody knows where it does.
+  // Where a secret does not end on its line, it is unknown where it does.
   return lines.some((candidate) => {
     return isSecret(candidate) && !COMMENT.test(candidate) && !ENDS_ON_ITS_LINE.test(candidate)
   })

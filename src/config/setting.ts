@@ -148,7 +148,7 @@ export function string(
   }
 }
 
-/** For a name that the system is given, where it would end at such a character: a `check` of `string`. */
+/** A `check` of `string`, for names passed to the system, which would end at such a character. */
 export function refuseNul(text: string): Fault | null {
   return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
 }
@@ -241,10 +241,10 @@ function wholeNumber(
   }
 }
 
-/** «is a string», «is a list», …: the kind of value that was written where another was wanted. */
+/** «is a string», «is a list», …: the kind of a value of the wrong kind. */
 export function isA(value: TomlValue): string {
   if (typeof value === 'string') return 'is a string'
-  if (typeof value === 'boolean') return 'is a truth value'
+  if (typeof value === 'boolean') return 'is a boolean'
   if (typeof value === 'bigint' || typeof value === 'number') return 'is a number'
   if (value instanceof Date) return 'is a date'
   return Array.isArray(value) ? 'is a list' : 'is a table'

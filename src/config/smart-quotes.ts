@@ -1,5 +1,5 @@
-// Typographic quotes, as word processors and web pages make them of plain ones. TOML knows none of them,
-// and the line that would be right is not far. Used by read-file.ts. Owns nothing.
+// Typographic quotes, into which word processors and web pages turn plain ones. TOML does not know them,
+// but the line that was meant is easy to guess. Used by read-file.ts.
 import { parse } from 'smol-toml'
 import type { TomlValue } from './setting.ts'
 import { tomlText } from './toml-text.ts'
@@ -37,7 +37,7 @@ export function withPlainQuotes(line: string, accepts: Accepts): string | null {
 function replaced(value: string, marks: string, quote: (text: string) => string): string {
   const pair = new RegExp(`[${marks}]([^${marks}]*)[${marks}]`, 'g')
   if (pair.test(value)) return value.replace(pair, (_, text: string) => quote(text))
-  // One of the two was a plain one, or is missing.
+  // One of the two is a plain quote, or is missing.
   const single = new RegExp(`^[${marks}'"]?([^${marks}'"#]*?)[${marks}'"]?\\s*(#.*)?$`)
   return value.replace(single, (_, text: string) => quote(text))
 }

@@ -1,7 +1,7 @@
 // Numbers with a unit, as people write them: «20m» for 1200 seconds, «10M», «512 KB». Settings are whole
-// numbers without one; setting.ts and read-file.ts tell which was meant.
+// numbers without one; setting.ts and read-file.ts say which number was meant.
 
-/** How many of what the setting counts, by the unit in small letters. */
+/** The factor of each unit, in small letters, to what the setting counts. */
 export type Units = Readonly<Record<string, number>>
 
 export const COUNT_UNITS: Units = { '': 1, k: 1000, m: 1_000_000, g: 1_000_000_000 }
@@ -24,7 +24,7 @@ export const SIZE_UNITS: Units = {
 
 const NUMBER_WITH_UNIT = /^([+-]?[\d_]*\.?\d+(?:e[+-]?\d+)?)\s*([a-z]*)$/i
 
-/** Rounded; NaN when the text is nothing of the kind. */
+/** Rounded; NaN when the text is not a number with such a unit. */
 export function numberMeant(text: string, units: Units): number {
   const match = NUMBER_WITH_UNIT.exec(text.trim())
   if (match === null) return Number.NaN

@@ -3,8 +3,8 @@
 //
 // Hashes are HMAC-SHA-256 under 256 random bits that never leave the process and end with it, cut to 64
 // bits. There are only 2^32 IPv4 addresses, so a hash without a key would hide nothing: whoever has the log
-// would hash them all. Without the key there is nothing to try. One client has one name until the
-// restart, and another after it, so logs of different runs, or machines, cannot be joined by it.
+// would hash them all. Without the key there is nothing to try. A client has one name until the
+// restart, and another after it, so logs of different runs, or machines, cannot be correlated by it.
 import { createHmac, randomBytes } from 'node:crypto'
 import type { LogAddresses } from './log.ts'
 

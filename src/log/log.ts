@@ -25,7 +25,7 @@ export interface Log {
   info(text: string): void
   debug(text: string): void
   trace(text: string): void
-  /** Whatever the level: what came of a signal, whose sender waits for the answer. */
+  /** At every level: the result of a signal, whose sender waits for it. */
   always(level: 'info' | 'warn' | 'error', text: string): void
 }
 
@@ -55,7 +55,7 @@ export function logFormat(): LogFormat {
   return currentFormat
 }
 
-/** `part` stands in each line, such as `udp` or `cleaning`. */
+/** `part` is written in each line, such as `udp` or `cleaning`. */
 export function logFor(part: string): Log {
   const logger = getLogger([PROGRAM, part])
   // The text is passed as data, because the library would replace {braces} in a message.
@@ -93,7 +93,7 @@ function lineOf(record: LogRecord): string {
 
 function lineWith(time: Date, level: string, part: string, text: string): string {
   if (currentFormat === 'json') return jsonLine(time, level, part, { message: text })
-  // One event is one line, and bytes from outside cannot drive the reader's terminal.
+  // One event is one line, and bytes from outside cannot control the reader's terminal.
   const line = printable(text.replace(/\s*\n\s*/g, ' | '))
   return `${time.toISOString()} ${level.padEnd(5)} ${part}: ${line}\n`
 }

@@ -3,8 +3,8 @@
 // and blocks of peers. Owns the pages and their bookkeeping, protected by the pool's own lock.
 //
 // One reserve for all tables instead of one each: pages then fill from the front, so that the part
-// in use is dense, huge pages fit it, and no table needs room for the case that it gets everything.
-// The system gives memory only to pages that were touched.
+// in use is dense, huge pages fit it, and no table needs room for the case that all peers end up in it.
+// The system provides memory only for pages that have been touched.
 import { addressOf, libc } from '../os/ffi.ts'
 import { MADV_DONTNEED, MADV_HUGEPAGE } from '../os/kernel.ts'
 import { pageBytes } from '../os/process.ts'
@@ -101,7 +101,7 @@ export class Arena {
     return page
   }
 
-  /** Gives a page back. Past a small stock the system gets its memory back too. */
+  /** Gives a page back. Beyond a small stock, its memory goes back to the system. */
   givePage(page: number): void {
     const pool = this.pool
     lock(pool, POOL_LOCK)

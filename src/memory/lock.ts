@@ -6,20 +6,20 @@
 // Everything a holder wrote before `unlock` is seen by the next holder after `lock`: both are
 // sequentially consistent atomics on the same word.
 //
-// A holder that fails has left the half of a change behind, and a lock that nobody gives back: all others
-// would wait for ever in a tracker that looks alive. So what throws under a lock ends the process at once,
-// whoever would have caught it. Code that is not hot goes through `underLock`; hot code has no `catch` around
+// A holder that fails leaves half a change behind, and a lock that nobody releases: all others
+// would wait for ever in a tracker that looks alive. So an exception under a lock ends the process at once,
+// even if somebody would have caught it. Code that is not hot goes through `underLock`; hot code has no `catch` around
 // it, and ends its thread, which ends the process (process/workers.ts). A test checks both.
 import { writeNotice } from '../log/log.ts'
 import { endProcess } from '../os/process.ts'
 
-/** How often a waiter looks before it sleeps: a holder on another core is done within about a microsecond. */
+/** How often a waiter tries before it sleeps: a holder on another core is done within about a microsecond. */
 const SPINS = 200
 
 /** Bounds a sleep, so that even a lost wake-up (there is none known) would only cost this long. */
 const SLEEP_MILLISECONDS = 50
 
-/** After so many sleeps in a row, half a minute, the lock will not be given back any more. */
+/** After so many sleeps in a row, half a minute, the lock will never be released. */
 const SLEEPS_MAX = 600
 
 /** Runs what is done under a lock, in code that is not hot. What it throws ends the process. */
@@ -30,7 +30,7 @@ export function underLock<T>(words: Int32Array, at: number, work: () => T): T {
   return result
 }
 
-/** For work under a lock that has been taken, and will be given back. */
+/** For work under a lock that the caller takes and releases. */
 export function orEnd<T>(work: () => T): T {
   try {
     return work()
@@ -65,7 +65,7 @@ export function lockContended(words: Int32Array, at: number, sleepsMax: number):
   let sleeps = 0
   // From here on the word says 2, because others may sleep beside us and nobody counts them.
   while (Atomics.exchange(words, at, 2) !== 0) {
-    // Sleeps are counted, not time: that goes on while the process is stopped, and nobody can give it back.
+    // Sleeps are counted, not time: time goes on while the process is stopped, and nobody can release the lock.
     if (Atomics.wait(words, at, 2, SLEEP_MILLISECONDS) !== 'timed-out') sleeps = 0
     else if (++sleeps === sleepsMax) neverGivenBack()
   }

@@ -6,15 +6,15 @@
 // and none is made twice. Plain loads and stores would be no faster (bench/handle.ts), and a thread interrupted
 // between the two would take back what all others have charged meanwhile.
 // Each thread has its own clock, read once per batch, so words may be ahead of it by more than a burst:
-// such a counter is full. Only one that is further ahead than clocks can differ (the lag) is left from long
-// ago, by a clock that has come around.
+// such a counter is full. Only one that is further ahead than clocks can differ (the lag) is a remnant
+// from before the clock wrapped.
 // A counter holds time, not a number, so it stays right when the rate changes.
 //
 // A source has two counters, in rows that different bits of its hash point to, and is refused only when both
-// are full. One interrupted between the two leaves room in the second that it needs no more: then one request
-// is let through beyond the limit.
+// are full. A thread interrupted between the two may leave one charge
+// unused: then one request beyond the limit gets through.
 
-/** Lost races of one charge, each of which another thread has won. */
+/** Attempts of one charge, each lost to another thread. */
 const TRIES_MAX = 16
 
 export class RateCounters {
@@ -33,7 +33,7 @@ export class RateCounters {
 
   /** Charges both counters, as far as they have room; false when neither has. */
   chargeBoth(first: number, second: number, cost: number, burst: number): boolean {
-    // Not both by one expression: each row is charged whatever the other says.
+    // No short circuit: each row is charged whatever the other says.
     const one = this.charge(first, cost, burst)
     const other = this.charge(second, cost, burst)
     return one || other
@@ -51,14 +51,14 @@ export class RateCounters {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const word = Atomics.load(words, at)
       let ahead = (word - now) | 0
-      // Never used; drained long ago; or so long that the clock has come around.
+      // Never used, drained long ago, or so long ago that the clock has wrapped.
       if (word === 0 || ahead < 0 || ahead > burst + this.lag) ahead = 0
       if (ahead + cost > burst) return false
       // Never 0, which every so many hours would be a time that is a burst ahead.
       const charged = (now + ahead + cost) | 0 || 1
       if (Atomics.compareExchange(words, at, word, charged) === word) return true
     }
-    // So many others were let through meanwhile that one more does not matter.
+    // So many others got through meanwhile that one more does not matter.
     return true
   }
 

@@ -1,7 +1,7 @@
 // The counters of a protocol, written down once: their names, of which metric they are, its help and labels,
 // and where the operator's page shows it. From this come their places in memory (counters.ts), the metric
 // families, the page's tables and the chart of what is lost. Each protocol's counters.ts makes one; the
-// numbers of its constants are checked against it by tests. Owns nothing.
+// numbers of its constants are checked against it by tests.
 import { counterFamily, type LabelledValue, type MetricFamily } from './families.ts'
 
 const FAMILIES = ['ipv4', 'ipv6'] as const
@@ -54,7 +54,7 @@ export function labelled<Head extends string, const Value extends string>(
   return { metric: head, help, label, counters, ...shown }
 }
 
-/** The same of names that do not tell the value: `names` by value. */
+/** The same for names that do not end with the value: `names` by value. */
 export function named<const Name extends string>(
   metric: string,
   label: string,
@@ -69,7 +69,7 @@ export function named<const Name extends string>(
 export class CounterList<F extends string, O extends string> {
   /** Counted by the client's address family, in this order in memory: IPv4, then the same of IPv6. */
   readonly ofFamilies: readonly F[]
-  /** What has no family, behind them. */
+  /** Those without a family come after them. */
   readonly others: readonly O[]
   /** All, in their order in memory. */
   readonly stored: readonly Stored<F, O>[]
@@ -131,7 +131,7 @@ export class CounterList<F extends string, O extends string> {
   }
 }
 
-/** Of counters by their names, over both address families where they are counted by them. */
+/** The sum of counters by name, over both address families where they are counted per family. */
 export function totalOf(counts: ReadonlyMap<string, number>, ...names: readonly string[]): number {
   return names
     .flatMap((name) => [name, ...FAMILIES.map((family) => `${name}_${family}`)])

@@ -3,7 +3,7 @@
 // copies the counts to its slot now and then, with atomic stores: `publish`. The main thread reads
 // the slots with atomic loads: `CounterReader`. Owns no memory; a protocol makes it with `counterSlots`.
 //
-// Counts are 32-bit and wrap: a reader adds up differences, and has to look more often than they wrap
+// Counts are 32-bit and wrap: a reader adds up differences, and has to read more often than they wrap
 // (at 10 Gbit/s the bytes do after 3 seconds).
 
 import {
@@ -20,7 +20,7 @@ export function slotWords(counters: number): number {
   return Math.ceil(counters / WORDS_PER_CACHE_LINE) * WORDS_PER_CACHE_LINE
 }
 
-/** Shared memory for the counters of so many workers, histograms' ones included. */
+/** Shared memory for the counters of so many workers, including those of histograms. */
 export function counterSlots(workers: number, counters: number): SharedArrayBuffer {
   return new SharedArrayBuffer(workers * slotWords(counters) * 4)
 }
@@ -52,7 +52,7 @@ export class CounterReader<Name extends string, HistogramName extends string = n
     this.totals = new Float64Array(this.shared.length)
   }
 
-  /** Takes in what the workers have published, and returns the sums over all of them. */
+  /** Reads what the workers have published, and returns the sums over all of them. */
   read(): ReadonlyMap<Name, number> {
     for (let i = 0; i < this.shared.length; i++) {
       const now = Atomics.load(this.shared, i)

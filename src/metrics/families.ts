@@ -1,7 +1,7 @@
-// What a tracker tells about itself, as named families of figures with labels: the form between a
+// What a tracker reports about itself, as named families of figures with labels: the form between a
 // protocol, which knows its counters, and those who show them (src/operations/: Prometheus, JSON, the
 // page). Names follow Prometheus: counters end in _total, units are seconds and bytes.
-// Labels come from fixed sets, never from a packet. Owns nothing.
+// Labels come from fixed sets, never from a packet.
 import { type Distribution, since } from './histogram.ts'
 
 export type Labels = Readonly<Record<string, string>>
@@ -18,7 +18,7 @@ export interface HistogramFamily {
   readonly kind: 'histogram'
   readonly name: string
   readonly help: string
-  /** From what the histogram counts to the unit of the name: 1e-9 for nanoseconds told as seconds. */
+  /** Factor from the histogram's unit to that of the name: 1e-9 for nanoseconds shown as seconds. */
   readonly scale: number
   readonly samples: readonly { readonly labels: Labels; readonly distribution: Distribution }[]
 }
@@ -47,7 +47,7 @@ export function gaugeFamily(
 
 /** One moment of all families; `families` are in the order in which they are shown. */
 export interface Snapshot {
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of the monotonic clock. */
   readonly at: number
   readonly families: readonly MetricFamily[]
 }

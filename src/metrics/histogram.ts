@@ -57,7 +57,7 @@ export function countOf({ counts }: Distribution): number {
 
 /**
  * The value that a share of all values does not exceed, interpolated in its bucket and rounded up, since all
- * values are whole: a bucket in which only one number has room stands for it. 0 if there are none.
+ * values are whole: a bucket with room for one number stands for that number. 0 if there are none.
  */
 export function quantile(distribution: Distribution, share: number): number {
   const { shape, counts } = distribution
@@ -67,7 +67,7 @@ export function quantile(distribution: Distribution, share: number): number {
     if (count > 0 && below + count >= wanted) {
       const from = bucket === 0 ? 0 : bucketEnd(shape, bucket - 1)
       const end = bucketEnd(shape, bucket)
-      // What is beyond the scale has no end: its beginning is all that is known.
+      // The last bucket has no upper end: only its lower end is known.
       return end === Number.POSITIVE_INFINITY
         ? from
         : Math.ceil(from + (end - from) * ((wanted - below) / count))

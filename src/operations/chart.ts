@@ -1,5 +1,5 @@
 // One chart of the page: the history of its series, their newest values beside their names. It shows
-// the last hour, or less as long as the tracker has not run for so long. plot.ts draws it in the
+// the last hour, or less if the tracker has not run that long. plot.ts draws it in the
 // browser. Called by page.ts.
 import { wallMilliseconds } from '../os/clock.ts'
 import { plotHtml } from '../plot/plot.ts'
@@ -7,7 +7,7 @@ import { valueText } from './format.ts'
 import { HISTORY_TICKS, type Sampler, TICK_SECONDS } from './sampler.ts'
 import type { ChartSpec, SeriesSpec, Unit } from './view.ts'
 
-/** What stands behind the values in a chart. */
+/** What follows the values in a chart. */
 const SIGNS: Readonly<Record<Unit, string>> = {
   'per second': '/s',
   'bytes per second': 'B/s',
@@ -34,7 +34,7 @@ ${plotHtml({ title, ...clock, unit: SIGNS[unit], lines, format })}</section>
 `
 }
 
-/** Where the values do not tell it. */
+/** Where the values do not show it. */
 function unitHtml(unit: Unit): string {
   return unit === 'per second' || unit === 'percent of one core' ? ` <small>${unit}</small>` : ''
 }

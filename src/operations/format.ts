@@ -1,4 +1,4 @@
-// Figures as the page shows them. Used by page.ts and chart.ts. Owns nothing.
+// Figures as the page shows them. Used by page.ts and chart.ts.
 import { bytesText } from '../config/quantities.ts'
 import { duration, grouped, rateText } from '../metrics/text-table.ts'
 import type { Unit } from './view.ts'
@@ -23,7 +23,7 @@ export function valueText(value: number, unit: Unit): string {
   }
 }
 
-/** Two digits below 10, so that what a small tracker uses does not look like nothing. */
+/** Two digits below 10, so that a small tracker's figures do not look like zero. */
 function percentText(percent: number): string {
   return `${percent < 9.95 ? Number(percent.toPrecision(2)) : grouped(percent)} %`
 }

@@ -1,6 +1,6 @@
-// Which names the operations endpoint answers to. A page that the operator opens in a browser can have a
-// name of its own resolve to this machine (DNS rebinding) and would then read whatever is served under that
-// name. So an address, localhost and the names of a setting are served, and no other. Used by server.ts and
+// Which names the operations endpoint answers to. A page that the operator opens in a browser can make a
+// name of its own resolve to this machine (DNS rebinding), and could then read whatever is served under that
+// name. So only addresses, localhost and the names in a setting are served. Used by server.ts and
 // settings.ts. Pure functions.
 import { isIP } from 'node:net'
 
@@ -17,7 +17,7 @@ export function isServedAs(host: string, names: readonly string[]): boolean {
   if (bracketed !== undefined) return isIP(bracketed) === 6
   if (other === undefined) return false
   if (isIP(other) === 4) return true
-  // A dot at the end says that a name is complete.
+  // A dot at the end marks a fully qualified name.
   const name = other.toLowerCase().replace(/\.$/, '')
   if (name === '') return false
   return name === 'localhost' || names.some((own) => own.toLowerCase() === name)

@@ -1,17 +1,17 @@
 // A small HTTP server for the operations endpoint: GET and HEAD, one answer per connection. Used by
 // server.ts. Owns the listening socket, its connections, and a timer while there are any.
 //
-// Not the runtime's server, because that has no limit on connections, and makes an answer for each of the
-// requests that a client sends without reading. Here a connection gets one answer and is closed, so the
-// number of connections bounds the answers under way too. When there are too many the oldest gives way:
-// whoever keeps connections open cannot keep the operator out.
+// Not the runtime's server, because that does not limit connections, and answers every
+// request of a client that sends without reading. Here a connection gets one answer and is closed, so the
+// number of connections bounds the answers under way too. When there are too many, the oldest is closed:
+// nobody can keep the operator out by keeping connections open.
 import type { SocketAddress } from '../config/address.ts'
 
-/** A browser, a few scrapers and health checks at the same moment are a tenth of it. */
+/** Ten times what a browser, a few scrapers and health checks need together. */
 const CONNECTIONS_MAX = 64
-/** Browsers send one or two thousand, with cookies of other servers on the same host more. */
+/** Browsers send one or two thousand, and more with cookies of other servers on the same host. */
 const HEAD_BYTES_MAX = 16_384
-/** To send a head, to read an answer, and to close behind it. */
+/** Each: to send a head, to read an answer, and to close after it. */
 const HEAD_MILLISECONDS = 5000
 const ANSWER_MILLISECONDS = 20_000
 const CLOSE_MILLISECONDS = 2000
@@ -32,7 +32,7 @@ export interface HttpAnswer {
 
 interface Visit {
   head: string
-  /** All bytes that came, also empty lines before the head, which are not kept. */
+  /** All bytes received, including empty lines before the head, which are not kept. */
   received: number
   answered: boolean
   /** What the socket has not taken yet. */
@@ -63,7 +63,7 @@ export class HttpServer {
       ...sharing,
       hostname: host,
       port,
-      // Whoever has sent all there is to send still wants the answer.
+      // A client that has closed its sending side still wants the answer.
       allowHalfOpen: true,
       socket: {
         open: (socket) => this.opened(socket),
@@ -150,12 +150,12 @@ export class HttpServer {
       visit.rest = visit.rest.subarray(written)
     }
     if (visit.rest.length > 0) return
-    // What it goes on sending is read and dropped: closing at once would take the answer back.
+    // Whatever else it sends is read and dropped: closing at once could destroy the answer.
     visit.deadline = Math.min(visit.deadline, performance.now() + CLOSE_MILLISECONDS)
     socket.shutdown()
   }
 
-  /** The client sends no more. */
+  /** The client has closed its sending side. */
   private ended(socket: Socket): void {
     if (!socket.data.answered || socket.data.rest.length === 0) socket.end()
   }
@@ -181,10 +181,10 @@ export function parseHead(head: string): HttpRequest | number {
   if (major !== '1') return 505
   const hosts: string[] = []
   for (const line of lines) {
-    // Also folded lines, which nobody may send any more.
+    // Also folded lines, which are obsolete.
     const [, name] = /^([!#$%&'*+\-.^_`|~\w]+):/.exec(line) ?? []
     if (name === undefined || line.includes('\r')) return 400
-    // Not by the expression: one that gives up spaces in turn takes minutes for a line full of them.
+    // Not in the expression: its backtracking would take minutes for a line full of spaces.
     if (name.toLowerCase() === 'host') hosts.push(line.slice(name.length + 1).trim())
   }
   if (hosts.length > 1 || (hosts.length === 0 && minor !== '0')) return 400

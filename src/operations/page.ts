@@ -1,6 +1,6 @@
 // The page at /: what the tracker does now and did in the last hour. All of it is made here, in the
 // main thread; the browser draws the charts and fetches the part that changes again (/live). It needs
-// no network beyond the endpoint: no fonts, no scripts from elsewhere. Called by server.ts. Owns nothing.
+// no network beyond the endpoint: no fonts, no scripts from elsewhere. Called by server.ts.
 import { familyNamed, rateOf } from '../metrics/families.ts'
 import { grouped } from '../metrics/text-table.ts'
 import { PLOT_HINT, PLOT_SCRIPT, policyHash } from '../plot/plot.ts'
@@ -11,7 +11,7 @@ import { type Sampler, TICK_SECONDS } from './sampler.ts'
 import { STYLE } from './style.ts'
 import type { BreakdownSpec, TextTable, TrackerView } from './view.ts'
 
-/** Replaces the changing part; a tracker that does not answer is said to be lost, not shown as still. */
+/** Replaces the changing part; a tracker that does not answer is shown as lost, not as idle. */
 const SCRIPT = `${PLOT_SCRIPT}
 const live = document.getElementById('live')
 const refresh = async () => {
@@ -30,10 +30,10 @@ setInterval(refresh, ${TICK_SECONDS * 1000})
 document.addEventListener('visibilitychange', refresh)
 `
 
-/** Parts of a row that are named: the rest is in the metrics. */
+/** Parts of a row that are named; the others are in the metrics. */
 const PARTS_MAX = 3
 
-/** Nothing but what this file holds may run or be loaded. */
+/** Nothing may run or be loaded that is not in this file. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   `script-src ${policyHash(SCRIPT)}`,
@@ -122,7 +122,7 @@ ${rows.map((row) => `<tr>${cells(row).join('')}</tr>`).join('\n')}
 
 function breakdownHtml(spec: BreakdownSpec, sampler: Sampler): string {
   const rows = breakdownRows(spec, sampler)
-  // A gauge is what is now: it has no rate, and no beginning.
+  // A gauge is a present value: it has no rate, and no total.
   const isGauge = familyNamed(sampler.now, spec.metric)?.kind === 'gauge'
   const heads = isGauge ? ['now'] : ['per second', 'since the start']
   if (spec.detail !== undefined) heads.push('share')

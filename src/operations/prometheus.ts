@@ -1,5 +1,5 @@
 // Writes metric families in the text format of Prometheus (version 0.0.4). Called by server.ts for
-// /metrics. Owns nothing.
+// /metrics.
 import type { HistogramFamily, Labels, MetricFamily } from '../metrics/families.ts'
 import { cumulative } from '../metrics/histogram.ts'
 
@@ -36,7 +36,7 @@ function histogramLines({ name, scale, samples }: HistogramFamily): string[] {
   })
 }
 
-/** Without the noise that a multiplication leaves in the last digits. */
+/** Without the rounding errors of a multiplication in the last digits. */
 function scaledText(value: number, scale: number): string {
   return numberText(Number((value * scale).toPrecision(12)))
 }

@@ -1,5 +1,5 @@
 // What the HTTP servers of a tracker have in common: the path of a request, and what is done when
-// answering one fails. Used by operations/server.ts and ws/worker/upgrade.ts. Owns nothing.
+// answering one fails. Used by operations/server.ts and ws/worker/upgrade.ts.
 //
 // Whatever a stranger sends must not throw, and must not write to the log at the stranger's pace: with
 // no handler of ours the runtime prints a stack trace for each failure, past log level and format.
@@ -7,8 +7,8 @@
 const TELL_MILLISECONDS = 60_000
 
 /**
- * The path of a request's URL. By hand: the runtime makes that URL of the header `Host` as it came, and
- * a URL parser throws at what cannot be a host. Without a usable one the URL is the path alone.
+ * The path of a request's URL. By hand: the runtime builds that URL from the header `Host` as received, and
+ * a URL parser throws when that cannot be a host. Without a usable one the URL is the path alone.
  */
 export function requestPath(url: string): string {
   const host = /^https?:\/\//i.exec(url)?.[0].length ?? 0
@@ -18,7 +18,7 @@ export function requestPath(url: string): string {
   return end < 0 ? url.slice(slash) : url.slice(slash, slash + end)
 }
 
-/** Answers requests whose handling threw, which is a fault of ours, and tells of it once a minute. */
+/** Answers requests whose handling threw, which is a bug of ours, and logs it once a minute. */
 export class FailedRequests {
   private readonly tell: (text: string) => void
   private toldAt = Number.NEGATIVE_INFINITY
@@ -28,7 +28,7 @@ export class FailedRequests {
     this.tell = tell
   }
 
-  /** Only tells of it. */
+  /** Only logs it. */
   report(error: unknown, now = performance.now()): void {
     this.count++
     if (now - this.toldAt >= TELL_MILLISECONDS) {

@@ -1,4 +1,4 @@
-// Looks at a tracker's figures every few seconds and remembers the charts' values of the last hour.
+// Samples a tracker's figures every few seconds and remembers the charts' values of the last hour.
 // Made by server.ts; page.ts and stats.ts show what it has. Owns the history, a ring of 32-bit floats
 // of fixed size, and its timer.
 import { familyNamed, rateOf, type Snapshot, seenBetween, sumOf } from '../metrics/families.ts'
@@ -23,7 +23,7 @@ export class Sampler {
   private readonly newest: number[]
   private timer: ReturnType<typeof setInterval> | undefined
 
-  /** `clock` gives milliseconds of a clock that nobody sets. */
+  /** `clock`: milliseconds of a monotonic clock. */
   constructor(view: TrackerView, clock: () => number = nowMilliseconds) {
     this.view = view
     this.clock = clock

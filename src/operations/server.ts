@@ -1,5 +1,5 @@
 // The operations endpoint: a small HTTP server in the main thread, for the operator. Opened by a
-// tracker's main before it gives up its rights; needs no file and no right afterwards.
+// tracker's main before it gives up its rights; needs no files or rights afterwards.
 // Owns the listening socket and the sampler with the last hour.
 import { addressText, parseSocketAddress, type SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
@@ -43,7 +43,7 @@ export class OperationsServer {
   private readonly failedRequests = new FailedRequests((text) => logFor('operations').error(text))
   private readonly startedAt = nowMilliseconds()
 
-  /** Opens the socket and starts to look at the tracker. Throws StartError when that cannot be. */
+  /** Opens the socket and starts to sample the tracker. Throws StartError when that fails. */
   constructor(
     { address, host_names }: Pick<OperationsConfig, 'address' | 'host_names'>,
     view: TrackerView,
@@ -70,7 +70,7 @@ export class OperationsServer {
     const answer = (request: HttpRequest) => this.answer(request)
     try {
       if (sharing !== 'first') return new HttpServer(wanted, sharing === 'beside', answer)
-      // With sharing from the start, a port in use would be no error.
+      // Shared from the start, a port in use would not be an error.
       const probe = new HttpServer(wanted, false, answer)
       probe.stop()
       return new HttpServer({ ...wanted, port: probe.port }, true, answer)

@@ -1,5 +1,5 @@
 // The settings section [operations], the same in every tracker. Used by the protocols' config.ts and
-// by server.ts. Owns nothing.
+// by server.ts.
 import { ADDRESS_FORMS, checkSocketAddress, parseSocketAddress } from '../config/address.ts'
 import { type ConfigOf, type Finding, section, warning } from '../config/schema.ts'
 import { boolean, string, stringOrList } from '../config/setting.ts'

@@ -1,5 +1,5 @@
-// What /stats.json tells: the figures of the sampler's newest tick, the same that the page shows.
-// Called by server.ts. Owns nothing.
+// The content of /stats.json: the figures of the sampler's newest tick, the same that the page shows.
+// Called by server.ts.
 import { type MetricFamily, rateOf, type Snapshot, seenBetween } from '../metrics/families.ts'
 import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
 import { wallMilliseconds } from '../os/clock.ts'

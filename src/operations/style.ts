@@ -1,4 +1,4 @@
-// How the page looks: light and dark by the reader's preference, one column when narrow. Used by
+// The style of the page: light or dark by the reader's preference, one column when narrow. Used by
 // page.ts, which allows exactly this text to style the page.
 
 import { PLOT_STYLE } from '../plot/plot.ts'

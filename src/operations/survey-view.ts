@@ -1,5 +1,5 @@
 // Shows what a survey of the torrents has found: metrics by number of peers, a table of the largest.
-// Made by the trackers' mains, used by their views. Owns nothing.
+// Made by the trackers' mains, used by their views.
 import { gaugeFamily, type LabelledValue, type MetricFamily } from '../metrics/families.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { type Survey, sizeClassText } from '../swarm/walks/survey.ts'
@@ -16,7 +16,7 @@ interface SurveySettings {
   readonly operations: { readonly address: string; readonly show_info_hashes: boolean }
 }
 
-/** Whether the main thread is going to walk through the torrents, so that their owners have to lock them. */
+/** Whether the main thread will walk through the torrents, so that their owners have to lock them. */
 export function isSurveyWanted({ statistics, operations }: SurveySettings): boolean {
   if (operations.address === '') return false
   return statistics.torrent_peer_histograms || operations.show_info_hashes

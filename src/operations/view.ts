@@ -9,7 +9,7 @@ export interface TrackerView {
   readonly version: string
   /** Effective settings as TOML, without secrets. */
   settings(): string
-  /** What is wrong at this moment, the worst first. */
+  /** What is wrong now, the worst first. */
   troubles(): readonly FoundTrouble[]
   /** Whether it serves: not before the start is done, nor once it stops. */
   isReady(): boolean
@@ -36,7 +36,7 @@ export type Unit =
   | 'count'
   | 'percent of one core'
 
-/** A chart of the last hour; its newest values stand above it. */
+/** A chart of the last hour; its newest values are shown above it. */
 export interface ChartSpec {
   readonly title: string
   readonly unit: Unit
@@ -54,8 +54,8 @@ export interface SeriesSpec {
 }
 
 /**
- * A table by one of a metric's labels. Of a counter it tells the total and the rate; of a gauge what is
- * now, with `detail` also the share of the whole, and the largest parts by that second label.
+ * A table by one of a metric's labels. For a counter it shows the total and the rate; for a gauge the present
+ * value, with `detail` also the share of the whole, and the largest parts by that second label.
  */
 export interface BreakdownSpec {
   readonly title: string

@@ -1,20 +1,20 @@
 // What another user could do with a file or folder, asked of the system as that user, so that groups,
-// access control lists and read-only file systems count. Used by --check. Owns nothing.
+// access control lists and read-only file systems count. Used by --check.
 import { constants } from 'node:fs'
 import { SystemError } from './error.ts'
 import { addressOf, cString, errno, libc } from './ffi.ts'
 import { AT_EACCESS, AT_FDCWD } from './kernel.ts'
 import { type Identity, isRoot } from './privileges.ts'
 
-/** The path is as it is given. */
-/** With the rights that calls on files have, not with those of who started the process. */
+/** The path is used as given. */
+/** With the effective user and group, not the real ones. */
 
 /** To write to a folder, and to reach what is in it. */
 export const WRITE_IN = constants.W_OK | constants.X_OK
 
 /**
- * Null when `identity` may access the path so, else the error. Null for `identity`: this process as it is.
- * `folder`: a descriptor of the folder at which a relative path begins; the ways to it do not count.
+ * Null when `identity` has that access, else the error. `identity` null: this process as it is.
+ * `folder`: a descriptor of the folder that a relative path starts from; the folders above it do not matter.
  */
 export function accessFault(
   path: string,
@@ -33,7 +33,7 @@ export function accessFault(
   }
 }
 
-/** For calls on files, in this thread alone. Being root no more for them, it also loses root's capabilities. */
+/** For file-system calls of this thread alone, which then loses root's capabilities for them too. */
 function become(group: number, user: number): void {
   libc.setfsgid(group)
   libc.setfsuid(user)

@@ -8,7 +8,7 @@ const timeAddress = addressOf(time)
 
 // HOT: no allocation below this line.
 
-/** Reads the clock: afterwards `clockSeconds` and `clockNanoseconds` are of one moment. */
+/** Reads the clock: `clockSeconds` and `clockNanoseconds` then belong to the same moment. */
 export function readClock(): void {
   libc.clock_gettime(CLOCK_MONOTONIC, timeAddress as never)
 }
@@ -29,8 +29,8 @@ export function nowMilliseconds(): number {
 }
 
 /**
- * The wall clock's milliseconds, as it goes now, at a moment of `nowMilliseconds`. Moments are kept in the
- * latter, because somebody may set the wall clock: what lasts would end before it began.
+ * Converts a moment of `nowMilliseconds` to wall-clock milliseconds, by the wall clock as it is now. Moments
+ * are kept in the former, because the wall clock may be set: an interval could end before it began.
  */
 export function wallMilliseconds(moment: number): number {
   return Date.now() - (nowMilliseconds() - moment)

@@ -1,11 +1,11 @@
 // What to say where the system lets no program generate code: system calls go through functions that are
-// compiled at the start, so nothing of this works there. Called by ffi.ts when that fails. Owns nothing.
+// compiled at the start, so nothing works there. Called by ffi.ts when that fails.
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { writeStderr } from '../config/output.ts'
 import { bytesText } from '../config/quantities.ts'
 
-/** Below this much, the runtime has found no place for code; it reserves addresses, not memory. */
+/** With less, the runtime finds no room for code. It reserves addresses, not memory. */
 const ROOM_BYTES = 2.5 * 2 ** 30
 
 /** Of /proc/self/limits, with the command and the unit's setting that make it. */
@@ -35,7 +35,7 @@ function cause(): string {
   )
 }
 
-/** Infinity when there is none, or none is told. */
+/** Infinity when there is no limit, or it cannot be read. */
 function limitOf(name: string): number {
   try {
     const text = readFileSync('/proc/self/limits', 'latin1')

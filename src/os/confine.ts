@@ -1,12 +1,12 @@
-// Takes from a process, and from everything it could start, the ways to get rights back: no program that
+// Makes it impossible for a process, and anything it starts, to regain rights: no program that
 // it executes gains any (no_new_privs), and no capability can come back (an empty bounding set). Called by
-// process/confine.ts in the main thread. Owns nothing.
+// process/confine.ts in the main thread.
 //
 // The kernel keeps both per thread, new threads get them from the thread that starts them, and the runtime
-// has started threads before it runs our first line. Only execve leaves no thread behind. So the
-// main thread takes them upon itself, and the program then starts again in the same process.
+// has started threads before it runs our first line. Only execve gets rid of those. So the
+// main thread confines itself, and the program then starts again in the same process.
 //
-// Root would come out of execve without capabilities, because its bounding set is empty; they are
+// Because its bounding set is empty, root would lose its capabilities in execve; they are
 // carried over as inheritable ones. When the process becomes another user, the kernel takes them from all
 // threads but for the inheritable set, which is only cleared here, for the main thread and the workers.
 // In the runtime's own threads it stays: with no_new_privs no file can turn it into anything.
@@ -29,7 +29,7 @@ import {
   PR_SET_NO_NEW_PRIVS,
 } from './kernel.ts'
 
-/** The kernel knows fewer, and says so with an error; a version of it may know up to this many. */
+/** More than any kernel knows; it answers with an error for those beyond. */
 const CAPABILITIES_MAX = 64
 
 const VERSION_3 = 0x20080522
@@ -44,10 +44,10 @@ const header = permanentWords(2)
 header[0] = VERSION_3
 const headerAddress = addressOf(header)
 
-/** Nothing can be taken any more from what this thread, and what it starts, may become. */
+/** Whether this thread, and what it starts, can gain no more rights. */
 export function isConfined(): boolean {
   if (prctl('PR_GET_NO_NEW_PRIVS', PR_GET_NO_NEW_PRIVS, 0) !== 1) return false
-  // Some containers run without the right to drop them; with no_new_privs nobody gains what stays.
+  // Some containers lack the right to drop them; with no_new_privs nobody gains what stays.
   return boundingSet().length === 0 || !mayDropBounds()
 }
 
@@ -72,8 +72,8 @@ export function confineThread(): void {
 }
 
 /**
- * What makes the program `path` take the place of this one, in the same process and with its environment.
- * It returns only by SystemError, and does nothing but that: signals wait meanwhile.
+ * Returns a function that replaces this program by the one at `path`, in the same process and environment.
+ * The function only returns by throwing SystemError.
  */
 export function programToExecute(path: string, args: readonly Uint8Array[]): () => never {
   const texts = [new TextEncoder().encode(path), ...args].map((bytes) => nativeText(bytes))
@@ -90,8 +90,8 @@ export function programToExecute(path: string, args: readonly Uint8Array[]): () 
 }
 
 /**
- * A file without a name, in memory, for text that the program passes on to the one that takes its place: its
- * descriptor stays open over execve. `name`: for who looks at the process. Throws SystemError.
+ * A file without a name, in memory, for text that the program passes to the one that replaces it: its
+ * descriptor stays open across execve. `name`: shown in /proc. Throws SystemError.
  */
 export function newMemoryFile(name: string): number {
   const words = cString(name)

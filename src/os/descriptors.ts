@@ -7,7 +7,7 @@ import { EFD_CLOEXEC, POLLNVAL } from './kernel.ts'
 /** struct pollfd in words: 0 descriptor │ 1 events u16, returned events u16. */
 const POLL_WORDS = 2
 const POLL_INVALID = POLLNVAL << 16
-/** Looked at in one call; as many closed ones in a row are taken for the end. */
+/** Polled in one call; that many closed ones in a row are taken for the end. */
 const CHUNK = 1024
 
 export class OpenDescriptors {
@@ -27,14 +27,14 @@ export class OpenDescriptors {
   }
 }
 
-/** Whether `count` more can be opened. Opens them, because nothing else tells in few system calls. */
+/** Whether `count` more can be opened. Opens them: nothing else tells with so few system calls. */
 export function descriptorsLeft(count: number): boolean {
   const opened = openSpares(count)
   closeSpares(opened)
   return opened.length === count
 }
 
-/** Descriptors to have and give back: as many as there are, at most `count`. */
+/** Opens descriptors to hold in reserve, up to `count`. */
 export function openSpares(count: number): number[] {
   const opened: number[] = []
   while (opened.length < count) {
@@ -62,7 +62,7 @@ function openFolder(): number | null {
   }
 }
 
-/** About 1 µs per descriptor; they are given from the lowest on, so few are beyond a gap of a chunk. */
+/** About 1 µs per descriptor; the lowest free one is always used, so few are beyond a gap of a chunk. */
 function countByPoll(limit: number): number {
   const list = nativeWords(CHUNK * POLL_WORDS)
   const address = addressOf(list)
@@ -72,7 +72,7 @@ function countByPoll(limit: number): number {
       list[i * POLL_WORDS] = first + i
       list[i * POLL_WORDS + 1] = 0
     }
-    // No more than the limit may be asked about.
+    // poll refuses more than the limit.
     const asked = Math.min(CHUNK, limit - first)
     libc.poll(address as never, asked as never, 0)
     let open = 0

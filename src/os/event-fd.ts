@@ -20,7 +20,7 @@ export function openEvent(): number {
 
 // HOT: no allocation below this line.
 
-/** Makes the descriptor readable. Fails only where it already is, at its greatest count. */
+/** Makes the descriptor readable. Fails only when its count is at its maximum, where it is readable anyway. */
 export function signalEvent(fd: number): void {
   libc.write(fd, oneAddress as never, COUNTER_BYTES as never)
 }

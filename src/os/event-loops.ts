@@ -1,10 +1,10 @@
-// Keeps the event loops of this process, which the runtime makes, from hearing of new connections for a
-// time. Used by ws/main/listener-guard.ts in the main thread. Owns an open file of /proc for each loop.
+// Keeps the runtime's event loops of this process from accepting new connections for a
+// while. Used by ws/main/listener-guard.ts in the main thread. Owns an open file of /proc for each loop.
 //
-// The runtime accepts whatever comes, and when no descriptor is left it asks again and again, at the price
-// of a whole core. It has no way to stop that but to close the socket, which a process that has given up
+// The runtime accepts whatever comes, and when no descriptor is left it retries in a loop that takes
+// a whole core. The only way to stop that is to close the socket, which a process that has given up
 // its rights could not open again. So the loop's interest in the listening socket is set to nothing, and
-// back: newcomers then wait in the system's queue, and when that is full, as behind a slow network. The
+// back: new connections then wait in the system's queue, and once that is full, as on a slow network. The
 // kernel tells what the runtime asked of it (/proc/self/fdinfo), so nothing else of its data is touched.
 import { fstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
 import { EVENT_DATA } from './epoll.ts'
@@ -19,7 +19,7 @@ const CHUNK_BYTES = 65536
 interface Interest {
   readonly loop: number
   readonly listener: number
-  /** Of the socket: its descriptor's number may become another's. */
+  /** Of the socket: its descriptor's number may be reused. */
   readonly inode: number
   /** As the runtime has set them. */
   readonly events: number
@@ -32,7 +32,7 @@ export class EventLoops {
   private readonly loops: readonly { readonly fd: number; readonly info: number }[]
   private interests: Interest[] = []
 
-  /** To be made once all loops are there, and before a chroot: there is no /proc inside. */
+  /** Create it once all loops exist, and before a chroot: there is no /proc inside. */
   constructor(ports: readonly number[]) {
     this.ports = ports
     this.loops = openLoops()
@@ -89,7 +89,7 @@ function openLoops(): { fd: number; info: number }[] {
       return [{ fd: Number(name), info: openSync(`/proc/self/fdinfo/${name}`, 'r') }]
     })
   } catch {
-    // Without /proc they cannot be told to.
+    // Without /proc they cannot be paused.
     return []
   }
 }

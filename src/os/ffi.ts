@@ -91,7 +91,7 @@ const SYMBOLS = {
   recvmmsg: { args: [i32, pointer, u32, i32, pointer], returns: i32 },
   sendmmsg: { args: [i32, pointer, u32, i32], returns: i32 },
   eventfd: { args: [u32, i32], returns: i32 },
-  // Of results only the sign of their lower half is looked at.
+  // Only the sign of a result's lower half is used.
   read: { args: [i32, pointer, u64], returns: i32 },
   write: { args: [i32, pointer, u64], returns: i32 },
   poll: { args: [pointer, u64, i32], returns: i32 },

@@ -1,7 +1,7 @@
 // Locks on single bytes of an open file, which other processes see. Called by persistence/. Owns nothing.
 //
 // They belong to the open file, not to the process (fcntl's «open file description locks»): the system
-// releases them when the file is closed, which is at the end of the process at the latest, however it ends.
+// releases them when the file is closed, at the latest when the process ends, however it ends.
 import { SystemError } from './error.ts'
 import { addressOf, errno, libc, nativeWords } from './ffi.ts'
 import { EACCES, EAGAIN, F_OFD_SETLK, F_UNLCK, F_WRLCK } from './kernel.ts'

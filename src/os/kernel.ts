@@ -1,5 +1,5 @@
-// Numbers of Linux that calls through ffi.ts take and return, by the names that the system's headers give
-// them; the same on x86-64 and arm64. Used beside libc.
+// Constants of Linux for calls through ffi.ts, by their names in the system's headers. They are the same on
+// x86-64 and arm64.
 
 // Errors
 export const EPERM = 1

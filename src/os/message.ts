@@ -1,5 +1,5 @@
-// The kernel's message headers as words in memory, for the batch calls, and the reply address: what of a
-// received packet its answer needs, as words that can travel between threads. Used by packet-batch.ts and
+// The kernel's message headers as words in memory, for the batch calls, and the reply address: what an answer
+// needs of the received packet, as words that can be passed between threads. Used by packet-batch.ts and
 // send-batch.ts, and by the batches of the load generators. Owns no memory.
 
 // struct mmsghdr in words: 0–1 name │ 2 name length │ 4–5 iovec │ 6 iovec count │ 8–9 control
@@ -22,7 +22,7 @@ export const IOVEC_LENGTH = 2
 export const NAME_WORDS = 8
 export const NAME_BYTES_IPV4 = 16
 export const NAME_BYTES = 28
-/** Of them, the words that mean something. */
+/** The words that are used. */
 export const NAME_USED_IPV4 = 2
 export const NAME_USED_IPV6 = 7
 export const FAMILY_MASK = 0xffff

@@ -1,6 +1,6 @@
 // A connected datagram socket of the Unix family, for short texts to a service manager.
 // Used by process/service-manager.ts. It is connected once, so that it works after a chroot, where
-// the path of the other end has no meaning any more. Owns its descriptor for the process's life.
+// the path no longer leads to the other end. Owns its descriptor for the process's life.
 import { SystemError } from './error.ts'
 import { addressOf, cString, errno, libc, nativeWords } from './ffi.ts'
 import {
@@ -44,7 +44,7 @@ export class NotifySocket {
   }
 }
 
-/** The address in the form of the system, and its length in bytes. */
+/** The address as the system wants it, and its length in bytes. */
 export function unixAddress(address: string): { words: Int32Array<ArrayBuffer>; bytes: number } {
   if (!/^[/@]./.test(address)) throw new SystemError('connect', EAFNOSUPPORT)
   const path = Buffer.from(address)

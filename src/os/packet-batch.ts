@@ -39,7 +39,7 @@ import { sendAll, writePointer } from './send-batch.ts'
 const LINK_LOCAL_MASK = 0xc0ff
 const LINK_LOCAL = 0x80fe
 
-/** Trouble passes: signals, want of memory. A socket that fails this often in a row is broken for good. */
+/** Signals and lack of memory pass. A socket that fails this often in a row is broken for good. */
 const RECEIVE_ERRORS_MAX = 10_000
 
 /** Packet memory of a worker: `slots` received packets (sendmmsg takes at most 1,024), and room for an answer to each. */
@@ -61,7 +61,7 @@ export class PacketMemory {
   }
 }
 
-/** Receives packets: what they hold, not where they come from. */
+/** Receives packets without their source addresses. */
 export class ReceiveBatch {
   readonly memory: PacketMemory
   protected readonly fd: number
@@ -102,7 +102,7 @@ export class ReceiveBatch {
       return received
     }
     const reason = errno()
-    // A connected socket hears of it when nobody listens at the other end, which may change.
+    // A connected socket is told when nobody listens at the other end, which may change.
     if (reason === EAGAIN || reason === ECONNREFUSED) return 0
     if (++this.errors > RECEIVE_ERRORS_MAX) receiveBug(reason)
     return 0
@@ -117,7 +117,7 @@ export class ReceiveBatch {
 export class PacketBatch extends ReceiveBatch {
   /** Sources of the received packets: slot i at word i × NAME_WORDS. */
   readonly names: Int32Array<ArrayBuffer>
-  /** The received packet in hand; its user sets it. */
+  /** The received packet being handled; set by the user of the batch. */
   current = 0
   private readonly packetInfo: boolean
   private readonly controls: Int32Array<ArrayBuffer>
@@ -181,7 +181,7 @@ export class PacketBatch extends ReceiveBatch {
       out[to + HEADER_CONTROL + 1] = headers[from + HEADER_CONTROL + 1]
       out[to + HEADER_CONTROL_LENGTH] = headers[from + HEADER_CONTROL_LENGTH]
     }
-    // Answers start at whole cache lines' quarters, so that their words are aligned.
+    // Answers start at quarters of cache lines, so that their words are aligned.
     this.memory.end += ((bytes + 15) >>> 4) << 2
     this.queued++
   }
@@ -221,8 +221,8 @@ export class PacketBatch extends ReceiveBatch {
     return info + 5
   }
 
-  // The route decides by which interface the answer leaves, not the one its request came by. Only a
-  // link-local address means nothing without its interface.
+  // The route decides by which interface the answer leaves, not the request. Only a
+  // link-local address is ambiguous without its interface.
   private forgetInterface(i: number): void {
     const controls = this.controls
     const at = i * CONTROL_WORDS

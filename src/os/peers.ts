@@ -1,5 +1,5 @@
-// The TCP connections of this process, of which the runtime shows only those with a request: who is at
-// the other end, and an end to some. Used by ws/main/listener-guard.ts in the main thread. Owns nothing.
+// The TCP connections of this process, of which the runtime shows only those with a request: finds who is
+// at the other end, and closes some. Used by ws/main/listener-guard.ts in the main thread. Owns nothing.
 import { addressOf, libc, nativeWords } from './ffi.ts'
 import { AF_INET, AF_INET6, F_GETFL, SHUT_RDWR } from './kernel.ts'
 
@@ -13,7 +13,7 @@ export interface Peer {
   readonly port: number
 }
 
-/** Calls `visit` for each TCP connection. `open`: how many descriptors the process has, about. */
+/** Calls `visit` for each TCP connection. `open`: about how many descriptors the process has. */
 export function forEachPeer(
   open: number,
   limit: number,
@@ -40,7 +40,7 @@ export function forEachPeer(
   }
 }
 
-/** Ends a connection at both ends; its owner, the runtime, hears of it and closes the descriptor. */
+/** Ends a connection at both ends; its owner, the runtime, notices and closes the descriptor. */
 export function endConnection(fd: number): void {
   libc.shutdown(fd, SHUT_RDWR)
 }

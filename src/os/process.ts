@@ -1,5 +1,5 @@
-// Two things of the process as a whole: the size of its pages, and its end. Used where sizes come in pages,
-// and where a thread cannot leave the end to the main thread, which may be waiting for it.
+// Calls that concern the whole process: its page size, and its end. The latter is for threads that cannot
+// leave that to the main thread, which may be waiting for them.
 import { libc } from './ffi.ts'
 
 /** The size of the system's pages: 4 KiB, on some arm64 kernels 64 KiB. */

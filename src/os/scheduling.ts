@@ -1,5 +1,5 @@
 // Asks the system for short turns on a core. Called by each worker thread before it serves, through
-// process/workers.ts. Owns nothing.
+// process/workers.ts.
 //
 // Of two threads on one core, the one with the shorter turns gets the core as soon as it wakes up; other
 // ones wait for the end of the other's turn, some milliseconds, in which packets pile up. From Linux 6.12

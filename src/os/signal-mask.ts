@@ -1,6 +1,6 @@
 // Holds signals back, and lets them go: while a program takes the place of another in the same process,
 // there is nobody who could handle one. The kernel keeps the mask of the thread that executes, and with it
-// what has come meanwhile. Used by process/confine.ts in the main thread. Owns nothing.
+// what has come meanwhile. Used by process/confine.ts in the main thread.
 import { SystemError } from './error.ts'
 import { addressOf, errno, libc, nativeWords } from './ffi.ts'
 import { SIG_BLOCK, SIG_UNBLOCK } from './kernel.ts'

@@ -1,5 +1,5 @@
 // What sockets of both kinds need: addresses as the kernel wants them, options, ports.
-// Used by udp-socket.ts and tcp-port.ts. Owns nothing.
+// Used by udp-socket.ts and tcp-port.ts.
 import { SystemError } from './error.ts'
 import { addressOf, errno, libc, nativeWords } from './ffi.ts'
 import { AF_INET, AF_INET6, SOL_SOCKET } from './kernel.ts'

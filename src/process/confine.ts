@@ -17,7 +17,7 @@ import { HEALTH_CHECK } from './health-check.ts'
 import type { PrivilegeConfig } from './privileges.ts'
 import { SIGNAL_NUMBERS, STOP_NUMBERS, signals } from './signals.ts'
 
-/** Of the event loop: signals that the runtime has taken are told in the next one. */
+/** Of the event loop: signals that the runtime has caught are delivered in the next one. */
 const TURNS = 3
 
 /** Returns when the process is confined, or need not be; otherwise the program starts again. */

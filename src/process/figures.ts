@@ -1,4 +1,4 @@
-// What the process uses: memory, processor time and descriptors, under the names that Prometheus' clients give them.
+// What the process uses: memory, processor time and descriptors, under the names of Prometheus client libraries.
 // Made before a chroot, because there is no /proc inside; read by the views of both trackers.
 // Owns open files of /proc/self.
 import { openSync, readSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { OpenDescriptors } from '../os/descriptors.ts'
 import { pageBytes } from '../os/process.ts'
 import { descriptorLimit } from '../os/tcp-port.ts'
 
-/** statm: sizes in pages, of which the second is what is resident. */
+/** statm: sizes in pages, of which the second is the resident size. */
 const RESIDENT_FIELD = 1
 
 export class ProcessFigures {

@@ -47,7 +47,7 @@ async function faultOf(item: SocketAddress, ms: number, ask: Ask): Promise<strin
   return fault === null ? null : `${addressText(address)}: ${fault}`
 }
 
-/** A wildcard is no address to send to; behind it this machine's own is as good as any. */
+/** A wildcard is no address to send to; this machine's loopback address reaches the same socket. */
 function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   return host === '::' ? '::1' : host

@@ -1,4 +1,4 @@
-// Troubles that are counted: packets dropped, answers not sent, announces turned away at a limit. Looks at
+// Troubles that are counted: packets dropped, answers not sent, announces turned away at a limit. Reads
 // counters that only grow, over the last minute. Used by the protocols' troubles.ts for their sources of
 // troubles (troubles.ts). Owns a minute of totals for each.
 import { grouped } from '../metrics/text-table.ts'
@@ -6,7 +6,7 @@ import type { Trouble, TroubleSource } from './troubles.ts'
 
 /** Sources are asked once a second. */
 const CHECKS = 60
-/** Clients notice it: one of twenty has to ask again, or gets nothing. */
+/** Clients notice: one in twenty has to ask again, or gets nothing. */
 const BAD_SHARE = 0.05
 
 export interface Loss {
@@ -14,13 +14,13 @@ export interface Loss {
   readonly name: string
   /** What was lost or refused, since the start. */
   readonly lost: () => number
-  /** What might have been, and what was, since the start. */
+  /** All that could have been lost, since the start. */
   readonly all: () => number
   /** Below this share it is no trouble: 0 for what should never happen. */
   readonly from: number
   /** One sentence; `figure` is such as «1,204 packets», `when` such as «in the last minute (3.1 % of all)». */
   readonly text: (figure: string, when: string) => string
-  /** What is lost, as for one: «packet». */
+  /** What is lost, in the singular: «packet». */
   readonly what: string
   readonly remedy: () => string
 }
@@ -55,7 +55,7 @@ export class Growth {
   }
 }
 
-/** With its digits in groups, since there may be many of them. */
+/** With its digits in groups. */
 function figureText(count: number, what: string): string {
   return `${grouped(count)} ${what}${count === 1 ? '' : 's'}`
 }

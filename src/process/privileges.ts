@@ -1,5 +1,5 @@
 // Dropping root privileges after the start: the settings section [privileges], its checks, and the steps
-// themselves. Used by each protocol's config and main. Owns nothing.
+// themselves. Used by each protocol's config and main.
 //
 // In two steps, because each is possible at one time only: the user is looked up before the start (no
 // user database inside the new root directory), rights are dropped once sockets are open and workers
@@ -60,7 +60,7 @@ export function privilegeFindings(privileges: PrivilegeConfig): Finding[] {
     )
 }
 
-/** Who the process will become; null when it keeps its rights. Throws StartError when that cannot be. */
+/** Who the process will become; null when it keeps its rights. Throws StartError when that is impossible. */
 export function identityFor(privileges: PrivilegeConfig): Identity | null {
   const { identity, faults } = lookUp(privileges)
   if (faults.length > 0) throw new StartError(faults[0])
@@ -80,7 +80,7 @@ export function checkPrivileges(
 
 function lookUp(privileges: PrivilegeConfig): { identity: Identity | null; faults: string[] } {
   const { drop_privileges, user, group, chroot_path } = privileges
-  // What is empty has been told (privilegeFindings).
+  // Empty settings have been reported (privilegeFindings).
   if (!drop_privileges || user === '' || chroot_path === '') return { identity: null, faults: [] }
   const identity = lookUpIdentity(user, group)
   const faults: string[] = []

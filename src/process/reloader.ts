@@ -2,7 +2,7 @@
 // protocol's main, in the main thread. Owns the settings in force and the signal's listener.
 //
 // All or nothing: a file with a mistake changes nothing, and the log says what is wrong with it. What
-// needs a restart is told and left as it is; it is told again each time, until the restart.
+// needs a restart is logged and left as it is, on every reload until the restart.
 import { resolve } from 'node:path'
 import { changesBetween, withChanges } from '../config/changes.ts'
 import type { RunContext } from '../config/cli.ts'
@@ -53,7 +53,7 @@ export class Reloader<S extends Schema> {
     this.pathInside = this.path === null ? null : pathBelow(privileges.chroot_path, this.path)
   }
 
-  /** Call it once the tracker serves. `rootHasChanged`: the settings file is called otherwise now. */
+  /** Call it once the tracker serves. `rootHasChanged`: the settings file has another path now. */
   start(rootHasChanged: boolean, service: ServiceManager): void {
     this.rootHasChanged = rootHasChanged
     if (rootHasChanged) this.path = this.pathInside

@@ -1,6 +1,6 @@
 // Repeats a piece of work in the main thread: soon after the start, because a page that was just opened
-// should not be empty, then ever more rarely, down to once a minute. Used for what takes too long to be
-// done whenever somebody looks. Owns its timer.
+// should not be empty, then less and less often, down to once a minute. Used for work that takes too long
+// to be done on request. Owns its timer.
 const FIRST_MILLISECONDS = 2000
 const INTERVAL_MILLISECONDS = 60_000
 
@@ -13,7 +13,7 @@ export class RepeatedWork {
     this.work = work
   }
 
-  /** Begins with a round. */
+  /** The first round comes after the delay, which then doubles each time. */
   start(delayMilliseconds = FIRST_MILLISECONDS): void {
     this.timer = setTimeout(async () => {
       await this.work()

@@ -1,5 +1,5 @@
-// Tells the service manager that started the tracker (systemd with Type=notify) how it is: ready,
-// reloading, stopping, and again and again that it is alive, when the unit has WatchdogSec. Used by each
+// Tells the service manager that started the tracker (systemd with Type=notify) its state: ready,
+// reloading, stopping, and at intervals that it is alive, when the unit has WatchdogSec. Used by each
 // protocol's main. The protocol is that of sd_notify(3): short texts to the socket that the
 // environment names. Without one, as outside of systemd, nothing happens. Owns a socket and a timer.
 //
@@ -22,7 +22,7 @@ export class ServiceManager {
   private status = ''
   private timer: ReturnType<typeof setInterval> | undefined
 
-  /** Create it before a chroot: behind it the socket's path leads nowhere. */
+  /** Create it before a chroot: the socket's path leads nowhere afterwards. */
   constructor(program: string, workers: Workers, log: Log, environment: Environment = process.env) {
     this.workers = workers
     this.log = log
@@ -47,7 +47,7 @@ export class ServiceManager {
     this.send(`STATUS=${text === '' ? this.status : text}`)
   }
 
-  /** Does `work`, which puts new settings in force; the manager knows while it goes on. */
+  /** Does `work`, which puts new settings in force; the manager shows that it is under way. */
   reload(work: () => void): void {
     // The time tells the manager whether this answers its own signal or an earlier one.
     const microseconds = Math.floor(nowMilliseconds() * 1000)

@@ -1,6 +1,6 @@
 // The signals of a tracker, from its first moment until its end: a signal without a handler would end the
 // process. Installed by early-signals.ts; the parts of a tracker say here what a signal means to them,
-// and tracker/tracker.ts in what phase its life is. Owns the handlers.
+// and tracker/tracker.ts which phase it is in. Owns the handlers.
 //
 //  command   settings are read, nothing is open: a stop ends the process, as it does any program
 //  opening   files are read, sockets opened: a stop ends it with exit code 0
@@ -16,13 +16,13 @@ export type OtherSignal = (typeof OTHERS)[number]
 
 type Phase = 'command' | 'opening' | 'starting' | 'serving' | 'stopping'
 
-/** Those that ask the tracker to end. */
+/** Those that ask the tracker to stop. */
 export const STOP_NUMBERS = STOPS.map((name) => constants.signals[name])
 
 /** All that the tracker has handlers for. */
 export const SIGNAL_NUMBERS = [...STOPS, ...OTHERS].map((name) => constants.signals[name])
 
-/** As shells have it for what a signal has ended. */
+/** The base of shells' exit codes for programs ended by a signal. */
 const KILLED_CODE = 128
 
 export class Signals {
@@ -32,7 +32,7 @@ export class Signals {
     SIGUSR1: [],
     SIGUSR2: [],
   }
-  /** Came before anybody could do anything about them. */
+  /** Those that came before anybody could handle them. */
   private readonly early = new Set<OtherSignal>()
   private readonly exit: (code: number) => void
   private stopWasAsked = false
@@ -64,12 +64,12 @@ export class Signals {
     return this.stopWasAsked
   }
 
-  /** The program will serve, and does not open anything yet that wants to be closed. */
+  /** The program will serve, and has opened nothing yet that must be closed. */
   opening(): void {
     this.phase = 'opening'
   }
 
-  /** From here on a stop in the middle would leave others in a half-done state. */
+  /** From here on a stop must wait until the start is complete. */
   starting(): void {
     this.phase = 'starting'
   }
@@ -101,7 +101,7 @@ export class Signals {
     if (this.phase === 'command') this.exit(KILLED_CODE + constants.signals[name])
     else if (this.phase === 'opening') this.exit(0)
     else if (this.phase !== 'starting') this.stop()
-    // Who asks again does not want to wait for it.
+    // Whoever asks again does not want to wait.
     else if (this.stopWasAsked) this.exit(0)
     else this.stopWasAsked = true
   }

@@ -1,7 +1,7 @@
-// What goes wrong while the tracker serves, in an operator's words: which troubles there are now, how bad they
-// are, and what to do. One list per process, in the main thread (tracker/tracker.ts makes it). Whoever knows
-// of a kind of trouble adds a source; all of them are asked once a second. The page, /stats.json, /health,
-// the metrics and the service manager show what was found, and the log tells it at every level but `off`,
+// What goes wrong while the tracker serves, in terms an operator understands: which troubles there are now, how bad they
+// are, and what to do. One list per process, in the main thread (tracker/tracker.ts makes it). Any part that can detect a
+// kind of trouble adds a source; all of them are asked once a second. The page, /stats.json, /health,
+// the metrics and the service manager show what was found, and the log reports it at every level but `off`,
 // at most once a minute for each kind. Owns a timer and what was last found.
 //
 // A source looks at figures that are there anyway and costs next to nothing. What is counted is best added
@@ -19,9 +19,9 @@ export interface Trouble {
   readonly text: string
   /** What the operator can do, in a sentence or two. */
   readonly remedy: string
-  /** A restart may mend it, and nothing else will: /health says so with 503. */
+  /** Only a restart may help: /health answers 503. */
   readonly restartHelps?: boolean
-  /** Whoever found it has written a line of their own. */
+  /** Its source has logged it itself. */
   readonly isLogged?: boolean
 }
 
@@ -34,7 +34,7 @@ export interface TroubleSource {
 
 export interface FoundTrouble extends Trouble {
   readonly name: string
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of the monotonic clock. */
   readonly since: number
 }
 

@@ -2,7 +2,7 @@
 // has named parts, and whoever a part concerns registers for it (`UpdateHandlers`), so that a worker names
 // only what it has. A worker that blocks in system calls never gets to its event loop: its updates wait in a
 // port that it can read at any time, and a word of shared memory says that there are any. The main thread
-// sends (`UpdateSender`, one per worker); the worker looks once per turn of its loop (worker-updates.ts).
+// sends (`UpdateSender`, one per worker); the worker checks once per turn of its loop (worker-updates.ts).
 // Owns the port and the word.
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 
@@ -16,11 +16,11 @@ export interface UpdateSource {
   readonly sent: SharedArrayBuffer
 }
 
-/** Who applies what; `U` names the parts that an update may have. */
+/** The handlers of each part; `U` names the parts that an update may have. */
 export class UpdateHandlers<U extends object> {
   private readonly handlers: { name: string; apply: (value: never, now: number) => void }[] = []
 
-  /** Several may take the same part: in the order in which they came. */
+  /** Several handlers of one part run in the order in which they were added. */
   on<Name extends keyof U & string>(
     name: Name,
     apply: (value: NonNullable<U[Name]>, now: number) => void,

@@ -1,5 +1,5 @@
-// The updates of a worker that blocks in system calls: it looks for one in each turn of its loop. Made by such
-// a worker; who a part of an update concerns registers for it (updates.ts). Owns nothing.
+// The updates of a worker that blocks in system calls: it checks for one in each turn of its loop. Made by such
+// a worker; whoever a part of an update concerns registers for it (updates.ts).
 import { UpdateHandlers, UpdateReceiver, type UpdateSource } from './updates.ts'
 
 export class WorkerUpdates<U extends object> extends UpdateHandlers<U> {

@@ -2,8 +2,8 @@
 // thread; each protocol starts its own as a group. Owns the threads and the flags that stop them.
 //
 // A worker is the program's own file, started anew with `workerData` of a role. It says that it serves
-// by its first message. From then on it must not end unasked: a tracker that has lost a worker would
-// look alive while a part of its clients gets no answer, so a worker's death is the process's.
+// by its first message. From then on it must not end by itself: a tracker that has lost a worker would
+// look alive while some of its clients get no answer, so a worker's death is the process's.
 //
 // Every worker beats while it serves, so that a service manager's watchdog learns of one that hangs.
 //
@@ -15,7 +15,7 @@ import { endProcess } from '../os/process.ts'
 import { askForShortTurns } from '../os/scheduling.ts'
 import type { Trouble, TroubleSource } from './troubles.ts'
 
-/** A worker that does not stop within this time does not keep the process. */
+/** The process does not wait longer for a worker to stop. */
 const STOP_MILLISECONDS = 900
 
 const READY_MESSAGE = 'ready'
@@ -29,7 +29,7 @@ const STATE_WORDS = 16
 
 /**
  * A worker that has not beaten for so many checks hangs: idle ones beat every 200 ms. Checks are counted, not
- * time: after a pause of the whole process (SIGSTOP, a suspended machine) all workers have missed one look.
+ * time: after a pause of the whole process (SIGSTOP, a suspended machine) all workers have missed one check.
  */
 const CHECK_MILLISECONDS = 500
 const STALL_CHECKS = 4
@@ -40,7 +40,7 @@ export interface WorkerStart {
   readonly role: string
   /** The protocol that it serves. */
   readonly protocol: string
-  /** As messages name it: its role, with the protocol where the program has several. */
+  /** Its name in messages: the role, with the protocol where the program has several. */
   readonly title: string
   /** From 0, among the workers of its role. */
   readonly index: number
@@ -81,7 +81,7 @@ interface Pulse {
   readonly name: string
   readonly words: Int32Array
   beats: number
-  /** Looks in a row that found no new beat. */
+  /** Checks in a row that found no new beat. */
   missed: number
 }
 
@@ -167,7 +167,7 @@ export class Workers {
     return this.pulses.filter(({ missed }) => missed >= STALL_CHECKS).map(({ name }) => name)
   }
 
-  /** By the timer alone: whoever asks, however often, learns the same. */
+  /** Counted by the timer alone, so it does not matter how often anybody asks. */
   private checkHeartbeats(): void {
     for (const pulse of this.pulses) {
       const beats = Atomics.load(pulse.words, 0)

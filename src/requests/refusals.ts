@@ -1,5 +1,5 @@
 // Why an announce that is right by itself is refused: what its client is told, and the counter that tells the
-// operator, by what became of it (swarm/status.ts). Read by the protocols' workers. Owns nothing.
+// operator, by what became of it (swarm/status.ts). Read by the protocols' workers.
 import {
   BANNED,
   TOO_MANY,

@@ -1,6 +1,6 @@
 // What a worker needs to answer from the swarms of IPv4 and IPv6, whatever its protocol: its start data, the
 // swarms with what limits their growth, the cleaning of its tables, and what changes while it runs. Used by the
-// workers of the protocols. Owns nothing.
+// workers of the protocols.
 import { fullGC } from 'bun:jsc'
 import type { AccessListData } from '../access-list/list.ts'
 import { ClientSample, type ClientSampleData } from '../census/sample.ts'

@@ -1,6 +1,6 @@
 // What counts as one address where its peers in a torrent are limited: an IPv4 address, or an IPv6 /64,
-// which one household has at least. Called by admission.ts, large.ts,
-// connections.ts and the source limits of both protocols.
+// the least that a household has. Called by admission.ts, large.ts, connections.ts
+// and the source limits of both protocols.
 
 /** Bits of a peer's hash that come from its address alone (large.ts). */
 export const ADDRESS_BITS = 3
@@ -19,8 +19,8 @@ export function isKeyOfThisMachine(high: number, low: number): boolean {
 }
 
 /**
- * ADDRESS_BITS bits of an address (IPv4: `a1` 0). Keyed, so that nobody can aim many addresses at the same
- * ones by computing; by trying he could, and then an eighth of the buckets has eight times as many peers.
+ * ADDRESS_BITS bits of an address (IPv4: `a1` 0). Keyed, so that nobody can compute many addresses with the same
+ * bits. They can be found by trying, and then an eighth of the buckets has eight times as many peers.
  */
 export function addressBits(a0: number, a1: number, key: number): number {
   let x = a0 ^ Math.imul(a1, 0x9e3779b1) ^ key

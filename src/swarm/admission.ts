@@ -1,4 +1,4 @@
-// Whether a new torrent or a new peer comes in: the limits of memory, what a source may take of the rest
+// Whether a new torrent or a new peer is let in: the limits of memory, how much of the rest a source may take
 // when little is left, and how many peers an address may have in a torrent. Called by swarm.ts under the
 // table's lock. Owns the bookings of the totals, which all threads share by atomics.
 import { isThisMachine } from './address.ts'
@@ -13,15 +13,15 @@ import type { Peer } from './peers/peer.ts'
 import { ANNOUNCED, PEERS_FULL, TORRENTS_FULL } from './status.ts'
 import type { Table } from './table/table.ts'
 
-/** What the gate is told as long as enough is left. */
+/** Passed to the gate as long as enough is left. */
 export const PLENTY = 2 ** 31 - 1
 
-/** Below this share of a limit little is left: an eighth. */
+/** When less than this share of a limit is left, that is little: an eighth. */
 const SCARCE_SHIFT = 3
 
 /**
- * Decides what a source may add. It is told the time before announces, and with each how many more there
- * is room for, or PLENTY. Returns ANNOUNCED or what becomes of the announce.
+ * Decides what a source may add. It gets the time before announces, and with each how many more there
+ * is room for, or PLENTY. Returns ANNOUNCED, or why not.
  */
 export interface SourceGate {
   setTime(second: number): void
@@ -30,7 +30,7 @@ export interface SourceGate {
 }
 
 export class Admission {
-  /** Asked before a peer adds something; null lets everybody. */
+  /** Asked before a peer adds something; null lets everything in. */
   gate: SourceGate | null = null
   private readonly totals: Int32Array
 
@@ -70,7 +70,7 @@ export class Admission {
     Atomics.sub(this.totals, TOTAL_PEERS, count)
   }
 
-  /** Whether a torrent that has `same` peers of the address of a peer keeps no more of them. */
+  /** Whether a torrent that has `same` peers of a peer's address takes no more of them. */
   isCrowded(table: Table, peer: Peer, same: number): boolean {
     if (same === 0) return false
     const most = this.totals[TOTAL_PEERS_PER_ADDRESS]

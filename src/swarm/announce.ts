@@ -4,7 +4,7 @@ import { Peer } from './peers/peer.ts'
 
 export class Announce {
   readonly peer = new Peer()
-  /** The info hash stands at `source[infoHash]`; `hash` is its keyed hash. */
+  /** The info hash is at `source[infoHash]`; `hash` is its keyed hash. */
   source: Int32Array = new Int32Array(0)
   infoHash = 0
   hash = 0

@@ -3,7 +3,7 @@
 //
 // The choice is a window of consecutive peers at a random place, one per role. Every peer other
 // than the asking one is as likely as any other, for every number wanted, and reading consecutive
-// peers costs a fraction of what as many single picks would.
+// peers costs a fraction of as many single picks.
 
 import {
   DIRECTORY_BUCKETS,
@@ -28,7 +28,7 @@ export class Choice {
   readonly runs = new Int32Array(RUNS_MAX * 2)
   runCount = 0
   /**
-   * Its value has no meaning: each run is read as soon as it is chosen, so that the cache misses of several
+   * The value is not used: each run is read as soon as it is chosen, so that the cache misses of several
    * overlap before the first is copied. In one process, alternating: announces 2 % faster over ten
    * million peers, 6 % in one torrent of a million. Bun 1.4.5, November 2026.
    */
@@ -67,7 +67,7 @@ export class Choice {
     const others = index < 0 ? leechers : leechers - 1
     const fromSeeders = this.fromSeeders(table, seeders, others, wanted)
     if (!table.owned) this.fromRun(table, small.base, seeders, -1, fromSeeders)
-    // Of one that is not kept this is below 0, and nobody is skipped.
+    // For one that is not kept this is below 0, and nobody is skipped.
     this.fromRun(table, leechersAt, leechers, index - seeders, wanted - fromSeeders)
     if (table.owned) this.fromRun(table, small.base, seeders, -1, fromSeeders)
   }

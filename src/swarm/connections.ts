@@ -8,10 +8,10 @@
 // connection that seems to live by another one of the same address.
 //
 // And the second at which it last showed life, by a message, a ping or an answer to one: clean.ts asks before
-// it forgets a peer that has not announced for long.
+// it forgets a peer that has not announced for a long time.
 //
 // A connection is named by two numbers: worker and slot (`connection`), and the generation, which
-// grows each time the slot is used. So a name that outlived its connection is told from the next one.
+// grows each time the slot is used. So the name of a closed connection differs from that of the next one.
 import { isKeyOfThisMachine } from './address.ts'
 
 export const SLOT_BITS = 24
@@ -77,7 +77,7 @@ export class ConnectionStates {
     return high === Atomics.load(addresses, bt) && low === Atomics.load(addresses, bt + 1)
   }
 
-  /** Says what is true of an open connection. Called by its worker only. */
+  /** Sets the state of an open connection. Called by its worker only. */
   set(connection: number, generation: number, missedPing: boolean, backlog: boolean): void {
     const state = generation | OPEN | (missedPing ? MISSED_PING : 0) | (backlog ? BACKLOG : 0)
     Atomics.store(this.states, this.at(connection), state)
@@ -101,7 +101,7 @@ export class ConnectionStates {
   /** When the connection last showed life; −1 when it is not open any more. */
   lifeOf(connection: number, generation: number): number {
     const at = this.at(connection)
-    // In this order: of a later connection in the slot the state would tell.
+    // In this order: a later connection in the slot would show in the state.
     const life = Atomics.load(this.life, at)
     const state = Atomics.load(this.states, at)
     return (state & (OPEN | GENERATION_MASK)) === (generation | OPEN) ? life : -1

@@ -1,5 +1,5 @@
 // The words of the swarm's shared memory: tables, torrent rows, hash buckets, blocks of peers.
-// Read by every file of swarm/; docs/memory-layout.md draws it. Owns no memory.
+// Read by every file of swarm/; docs/memory-layout.md draws it.
 import { PAGE_WORDS } from '../memory/arena.ts'
 
 // ── Table header, in `control`, one per table (a shard of one address family) ──────────────────
@@ -10,7 +10,7 @@ export const TABLE_TORRENTS = 1
 export const TABLE_BUCKETS = 2
 export const TABLE_SEEDERS = 3
 export const TABLE_LEECHERS = 4
-/** Rows still to visit in the running cleaning, counted from the front; 0 = none is running. */
+/** Rows still to visit in the current cleaning, counted from the front; 0 = none is under way. */
 export const TABLE_CLEAN_ROW = 5
 /** Where a cleaning stopped inside a large swarm: role and buckets left (clean.ts). */
 export const TABLE_CLEAN_BUCKET = 6
@@ -74,7 +74,7 @@ export const BUCKETS_PER_PAGE_SHIFT = 8
 
 /** A table splits a bucket when it holds more torrents per bucket than this, */
 export const SPLIT_LOAD = 9
-/** and joins two again when it holds fewer. Far apart, so that nothing swings. */
+/** and joins two again when it holds fewer. Far apart, so that it does not oscillate. */
 export const JOIN_LOAD = 4
 
 // ── Peer, its last word: bits 0–15 port as on the wire │ 16–30 second last seen │ 31 seeder
@@ -86,9 +86,9 @@ export const PEER_CONNECTION = 5
 /** The role, redundant beside the order of peers: exports and checks read it. */
 export const PEER_SEEDER_BIT = 1 << 31
 export const PEER_SEEN_SHIFT = 16
-/** 15 bits of seconds: ages wrap after 9.1 hours, so `max_peer_age` and a cleaning must fit below that. */
+/** 15 bits of seconds: ages wrap after 9.1 hours, so `max_peer_age` and the length of a cleaning must stay below that. */
 export const PEER_SEEN_MASK = 0x7fff
-/** Greater ages are none: the peer was seen by a thread whose clock reading was up to 4 minutes newer. */
+/** Greater ages are not real: the peer was seen by a thread whose clock reading was up to 4 minutes newer. */
 export const PEER_AGE_MAX = PEER_SEEN_MASK - 256
 
 // ── Directory of one role of a large swarm ─────────────────────────────────────────────────────

@@ -41,7 +41,7 @@ export interface SwarmLimits {
   readonly maxTorrents: number
   readonly maxPeers: number
   readonly workers: number
-  /** Which peers there will be; those of UDP when not given. */
+  /** The kinds of peers; those of UDP by default. */
   readonly kinds?: readonly PeerKindName[]
 }
 

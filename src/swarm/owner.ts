@@ -1,5 +1,5 @@
 // Who may change a WebSocket peer: the connection that announced it, as long as it lives, and whoever
-// announces it from the same address: a client whose connection broke comes back before its end shows.
+// announces it from the same address: a client whose connection broke may come back before the break is noticed.
 // Called by swarm.ts and ws/ under the table's lock.
 import type { Announce } from './announce.ts'
 import type { ConnectionStates } from './connections.ts'
@@ -20,8 +20,8 @@ export function isOwner(table: Table, at: number, peer: Peer): boolean {
 }
 
 /**
- * True when the asking connection owns the peer at `at`, or may own it from now on, which is `joined`: nobody
- * else does any more, or somebody of its address.
+ * True when the asking connection owns the peer at `at`, or may take it over (`joined`): its owner is
+ * gone, or comes from the same address.
  */
 export function mayTake(
   table: Table,

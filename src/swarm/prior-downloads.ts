@@ -1,9 +1,9 @@
 // Counts of completed downloads from before a restart, of torrents whose peers have yet to come back.
 // Asked when a torrent is made, and by scrapes of torrents that nobody is in. Reads a table in shared
-// memory that persistence/ has filled and nobody writes any more; later counts come as a new table.
+// memory that persistence/ has filled and that never changes; later counts come as a new table.
 //
-// A table of info hashes as those of access lists (access-list/list.ts), and a count for each slot.
-// Torrent rows are for torrents with peers: a row for each that was ever counted would never leave.
+// A table of info hashes like that of an access list (access-list/list.ts), and a count for each slot.
+// Torrent rows are for torrents with peers: a row for each torrent ever counted would never go away.
 import { findSlot, isSame, SLOT_WORDS } from '../access-list/list.ts'
 import { STATE_COMPLETED_MAX } from './layout.ts'
 import type { Table } from './table/table.ts'
@@ -26,8 +26,8 @@ export const NO_PRIOR_DOWNLOADS: PriorDownloadsData = {
 const SLOTS_PER_ENTRY = 1.5
 
 /**
- * Makes one of several entries of a torrent: each of `stride` words, beginning with an info hash; behind it
- * the highest of each word holds. Moves what is left to the front, and returns how many words that is.
+ * Merges the entries of each torrent into one: `stride` words each, an info hash first; of the words after it
+ * the highest is kept. Moves the result to the front, and returns how many words it has.
  * `table`: any one, for its key.
  */
 export function mergeDownloads(table: Table, entries: Int32Array, stride: number): number {
@@ -37,7 +37,7 @@ export function mergeDownloads(table: Table, entries: Int32Array, stride: number
   let used = 0
   for (let at = 0; at < entries.length; at += stride) {
     const slot = findSlot(words, slotCount, entries, at, hashInfoHash(table, entries, at))
-    // That of zeros: there is no such torrent.
+    // An info hash of zeros belongs to no torrent.
     if (slot < 0) continue
     if (isSame(words, slot, entries, at)) {
       raiseTo(entries, places[slot / SLOT_WORDS], at, stride)
@@ -53,12 +53,12 @@ export function mergeDownloads(table: Table, entries: Int32Array, stride: number
 
 function raiseTo(entries: Int32Array, place: number, at: number, stride: number): void {
   for (let i = INFO_HASH_WORDS; i < stride; i++) {
-    // As unsigned numbers: from 2038 on a time is beyond the others.
+    // As unsigned numbers, because of times from 2038 on.
     if (entries[at + i] >>> 0 > entries[place + i] >>> 0) entries[place + i] = entries[at + i]
   }
 }
 
-/** Makes a table of such entries, one of a torrent; the word behind the info hash is its count. */
+/** Makes a table of such entries, one per torrent; the word after the info hash is its count. */
 export function priorDownloadsOf(
   table: Table,
   entries: Int32Array,

@@ -1,5 +1,5 @@
 // The reserve for torrents and peers as the operator sees it: what is wrong with its limits, and
-// what to do when the system refuses it. Used by each protocol's config and main. Owns nothing.
+// what to do when the system refuses it. Used by each protocol's config and main.
 import { StartError } from '../config/cli.ts'
 import { type Finding, problem } from '../config/schema.ts'
 import type { PeerKindName } from './layout.ts'

@@ -1,5 +1,5 @@
-// What becomes of an announce. Returned by swarm.ts, and by admission.ts for what is new; read by the
-// protocols, which answer and count by it. Owns nothing.
+// The results of an announce. Returned by swarm.ts, and by admission.ts for what is new; read by the
+// protocols, which answer and count by it.
 
 export const ANNOUNCED = 0
 /** `max_torrents` is reached, or the reserve for torrents. */
@@ -10,7 +10,7 @@ export const PEERS_FULL = 2
 export const HELD = 3
 /** The gate does not let this address bring a new torrent. */
 export const GATED = 4
-/** Little is left below `max_torrents`, and this address has had its share of that. */
+/** `max_torrents` is nearly reached, and this address has had its share of what is left. */
 export const TORRENTS_RATIONED = 5
 /** The same for peers. */
 export const PEERS_RATIONED = 6

@@ -63,9 +63,9 @@ export class Swarms {
   readonly choice: Choice
   /** Which torrents are served; handlers ask it, announces here do not. */
   readonly access = new AccessList()
-  /** Counts of completed downloads that torrents begin with. */
+  /** Counts of completed downloads that torrents start from. */
   readonly priorDownloads = new PriorDownloads()
-  /** Whether what is new comes in. */
+  /** Decides whether new torrents and peers are let in. */
   readonly admission: Admission
   /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
   seeders = 0
@@ -145,7 +145,7 @@ export class Swarms {
     this.dropIfEmpty(table, row)
   }
 
-  /** Fills the counts of a torrent; zeros when nobody is in it, but for downloads from before a restart. */
+  /** Fills the counts of a torrent; zeros when nobody is in it, except for downloads from before a restart. */
   scrape(table: Table, source: Int32Array, at: number, hash: number): void {
     this.seeders = 0
     this.leechers = 0
@@ -166,7 +166,7 @@ export class Swarms {
     this.admission.forgetTorrent()
   }
 
-  /** Books `count` peers fewer of a role. */
+  /** Subtracts `count` peers of a role from the totals. */
   forgetPeers(table: Table, seeders: number, leechers: number): void {
     table.control[table.header + TABLE_SEEDERS] -= seeders
     table.control[table.header + TABLE_LEECHERS] -= leechers
@@ -260,7 +260,7 @@ export class Swarms {
       const status = this.admission.newPeer(peer)
       if (status !== ANNOUNCED) return status
     }
-    // In before out: when there is no memory for the change, the peer stays what it was.
+    // Added before it is removed: without memory for the change the peer stays as it was.
     const at = addToSet(table, slot, words[countAt], hash)
     if (at === 0) {
       if (!known) this.admission.forgetPeers(1)

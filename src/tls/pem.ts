@@ -1,9 +1,9 @@
 // PEM, the text form of certificates and keys (RFC 7468), read as strictly as is needed to be sure that
-// nothing was overlooked: a library that meets a boundary which it does not understand stops there, and
-// the chain is shorter without a word. Used by tls.ts and pkcs12.ts. Owns nothing.
+// nothing was overlooked: a library that meets a boundary it does not understand stops there, and
+// the chain is shorter without warning. Used by tls.ts and pkcs12.ts.
 //
-// Outside of blocks any text may stand, as openssl writes it («subject=…»), but nothing that looks like
-// a part of a block. No text of the file is in any message: it may be that of a key.
+// Outside of blocks any text is allowed, as openssl writes it («subject=…»), but nothing that looks like
+// part of a block. Messages never quote the file: it may hold a key.
 
 export interface PemBlock {
   /** CERTIFICATE, PRIVATE KEY, … */
@@ -22,20 +22,20 @@ export class PemError extends Error {
 
 const BYTE_ORDER_MARK = /^(?:\ufeff|\u00ef\u00bb\u00bf)/
 const BOUNDARY = /^-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ]*)-----$/
-/** What a boundary may look like that lost characters: libraries take such a line for text. */
+/** A boundary that has lost characters, which libraries take for text. */
 const LIKE_A_BOUNDARY =
   /-----(?:BEGIN|END)\b|-+ ?(?:BEGIN|END) [A-Z0-9 ]*(?:CERTIFICATE|KEY)|(?:BEGIN|END) [A-Z0-9 ]*(?:CERTIFICATE|KEY)[A-Z0-9 ]*-/i
 const TWO_BOUNDARIES = /(?:BEGIN|END) [A-Z0-9 ]+-----+(?:BEGIN|END) /
-/** A last line without its end, and nothing of the boundary's label yet. */
+/** An incomplete last line, without any of the boundary's label. */
 const CUT_BOUNDARY = /^-{1,5}(?:[BE][A-Z]*)?$/
 /** A DER structure of more than 127 bytes begins like this, as every certificate and key but the smallest. */
 const LIKE_A_BODY = /^MI[A-Za-z0-9+/]{46,}={0,2}$/
 const HEADER = /^[A-Za-z][A-Za-z0-9-]*:/
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
-const DAMAGED = 'is a damaged boundary (-----BEGIN … or -----END …), or was written in part'
+const DAMAGED = 'is a damaged boundary (-----BEGIN … or -----END …), or the file is incomplete'
 const COLUMNS = /.{64}(?=.)/g
 
-/** All blocks, in their order. Throws PemError. `text`: one character for each byte, or decoded. */
+/** All blocks, in order. Throws PemError. `text`: one character for each byte, or decoded. */
 export function parsePem(text: string): PemBlock[] {
   const reading = new Reading()
   const lines = text.replace(BYTE_ORDER_MARK, '').split(/\r\n|\n|\r/)
@@ -44,7 +44,7 @@ export function parsePem(text: string): PemBlock[] {
 }
 
 export function pemText(label: string, bytes: Uint8Array): string {
-  // No empty line at the end, when the last one is full: readers of PEM stop there.
+  // No empty line at the end when the last one is full: readers of PEM would stop there.
   const body = Buffer.from(bytes).toString('base64').replace(COLUMNS, '$&\n')
   return `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`
 }
@@ -66,7 +66,7 @@ class Reading {
   take(raw: string): void {
     this.line++
     if (raw.includes('\u0000')) {
-      throw this.fault('has a byte of value 0: the file is not text, or was written in part')
+      throw this.fault('has a byte of value 0: the file is not text, or is incomplete')
     }
     const line = raw.trim()
     const boundary = BOUNDARY.exec(line)
@@ -76,7 +76,7 @@ class Reading {
     else if (LIKE_A_BODY.test(line)) throw this.fault('belongs to a block whose BEGIN is missing')
   }
 
-  /** `last`: what stands behind the last line end. */
+  /** `last`: the text after the last line end. */
   finish(last: string): PemBlock[] {
     if (this.open !== null) throw unended(this.open)
     if (CUT_BOUNDARY.test(last.trim())) throw this.fault(DAMAGED)
@@ -129,7 +129,7 @@ class Reading {
 
 function closed({ label, line, body, hasHeaders }: OpenBlock): PemBlock {
   const bytes = Buffer.from(body, 'base64')
-  // Padding in the middle, or characters that are missing: read again, it is another text.
+  // With padding in the middle, or missing characters, encoding it again gives another text.
   if (bytes.length === 0 || bytes.toString('base64') !== body) {
     throw new PemError(`line ${line} begins a block (${label}) with damaged base64`)
   }
@@ -138,6 +138,6 @@ function closed({ label, line, body, hasHeaders }: OpenBlock): PemBlock {
 
 function unended({ label, line }: OpenBlock): PemError {
   return new PemError(
-    `line ${line} begins a block (${label}) that does not end: the file was written in part`,
+    `line ${line} begins a block (${label}) that does not end: the file is incomplete`,
   )
 }

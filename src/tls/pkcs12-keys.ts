@@ -1,5 +1,5 @@
 // Keys from passwords, as PKCS#12 files want them, by the platform's hash functions. Called by pkcs12.ts
-// in place of the library's own code, which takes forty times as long. Owns nothing.
+// in place of the library's own code, which takes forty times as long.
 import { pbkdf2Sync } from 'node:crypto'
 
 /** Bytes that a hash takes at a time: of SHA-1, MD5 and SHA-256, and of the two that count in 64 bits. */
@@ -23,13 +23,13 @@ export interface StretchRequest extends Omit<DeriveRequest, 'password' | 'purpos
   readonly secret: Uint8Array
 }
 
-/** PBKDF2, of the newer encryption (RFC 8018, 5.2). */
+/** PBKDF2, for newer encryption (RFC 8018, 5.2). */
 export function stretchPassword(request: StretchRequest): Buffer {
   const { secret, salt, rounds, size, algorithm } = request
   return pbkdf2Sync(secret, salt, rounds, size, algorithm)
 }
 
-/** PKCS#12's own way (RFC 7292, appendix B.2): of the password's check and of older encryption. */
+/** PKCS#12's own (RFC 7292, appendix B.2): for the password's check and older encryption. */
 export function deriveKey(request: DeriveRequest): Buffer {
   const { password, salt, purpose, rounds, size, algorithm } = request
   const blockBytes = LONG_BLOCKS.has(algorithm) ? LONG_BLOCK_BYTES : BLOCK_BYTES
@@ -51,7 +51,7 @@ export function deriveKey(request: DeriveRequest): Buffer {
 function hashedAgain(algorithm: string, input: Buffer, rounds: number): Buffer {
   const name = algorithm as Bun.SupportedCryptoAlgorithms
   const hash = Bun.CryptoHasher.hash(name, input)
-  // Into itself: a million rounds are no garbage then.
+  // In place: a million rounds then leave no garbage.
   for (let round = 1; round < rounds; round++) Bun.CryptoHasher.hash(name, hash, hash)
   return hash
 }
@@ -61,7 +61,7 @@ function bigEndianText(text: string): Buffer {
   return Buffer.from(`${text}\u0000`, 'utf16le').swap16()
 }
 
-/** As often as it takes to fill whole blocks; nothing stays nothing. */
+/** Repeated to fill whole blocks; empty stays empty. */
 function repeated(bytes: Uint8Array, blockBytes: number): Buffer {
   const size = Math.ceil(bytes.length / blockBytes) * blockBytes
   return size === 0 ? Buffer.alloc(0) : Buffer.alloc(size, bytes)

@@ -1,11 +1,11 @@
-// Certificate and key out of a PKCS#12 file, as PEM: the server reads no PKCS#12. Called by tls.ts. Owns
-// nothing; the library's functions that it replaces are in nobody else's use.
+// Certificate and key out of a PKCS#12 file, as PEM: the server reads no PKCS#12. Called by tls.ts.
+// Nobody else uses the library's functions that it replaces.
 //
-// The library reads the container, checks the password and decrypts. These of its ways are replaced:
+// The library reads the container, checks the password and decrypts. These of its methods are replaced:
 //
 //  - Newer encryption (PBES2) takes the password in UTF-8, the password's check and older encryption
-//    in UTF-16; the library has one text for all. Deciding by its errors does not do: of 256 files that
-//    are decrypted with the wrong key, one ends in what looks like padding, and its random bytes are
+//    in UTF-16; the library has one text for all. Its errors do not help to decide: of 256 files
+//    decrypted with the wrong key, one ends in what looks like padding, and its random bytes are
 //    then read as ASN.1 (seen as «Only 8, 16, 24, or 32 bits supported: 80»).
 //  - Keys and certificates that it knows become objects, and are written anew with other bytes (a
 //    signature with RSA-PSS is broken by that). What it cannot parse it hands over as it is, which is
@@ -23,10 +23,10 @@ const VERSION_AND_CONTENT = 2
 
 /** What takes a second on a slow machine: then the reading is announced. openssl takes 2,048 by itself. */
 const ROUNDS_QUICK = 500_000
-/** Ten seconds on a slow machine: more would look like a tracker that hangs, and protect nothing better. */
+/** Ten seconds on a slow machine: more would look like a tracker that hangs, and protect no better. */
 const ROUNDS_MAX = 8_000_000
 
-/** Told what takes long, before it begins. */
+/** Called before what takes long. */
 export type Say = (text: string) => void
 
 class RoundsError extends Error {
@@ -133,7 +133,8 @@ function ownCertificate(where: string, certificates: readonly string[], key: str
     return certificates.map((pem) => new X509Certificate(pem).checkPrivateKey(privateKey))
   })
   const own = certificates[isOwn.indexOf(true)]
-  if (own === undefined) throw new TlsError(`${where} a key that is not its certificate's`)
+  if (own === undefined)
+    throw new TlsError(`${where} a key that does not belong to its certificate`)
   return own
 }
 
@@ -164,7 +165,7 @@ function openPkcs12(path: string, bytes: Buffer, password: string): forge.pkcs12
   }
 }
 
-/** Null when it is none, or something follows but line ends, which editors and transfers add. */
+/** Null when it is not ASN.1, or anything but line ends follows, which editors and transfers add. */
 function asn1Of(bytes: Buffer): forge.asn1.Asn1 | null {
   const buffer = forge.util.createBuffer(bytes.toString('latin1'))
   const wholeOrMore: object = { parseAllBytes: false }

@@ -1,8 +1,8 @@
 // The files that the TLS settings name, as bytes, and the error that says what is wrong with one. Used by
-// tls.ts and pkcs12.ts. Owns nothing.
+// tls.ts and pkcs12.ts.
 import { FileFault, readRegularFile } from '../config/named-file.ts'
 
-/** A chain of ten certificates has 20 KB; this leaves room for comments, and stops a wrong file. */
+/** A chain of ten certificates has 20 KB; this leaves room for comments, and catches a wrong file. */
 const FILE_BYTES_MAX = 1_048_576
 
 export type TlsPathSetting = 'tls_certificate_path' | 'tls_private_key_path' | 'tls_pkcs12_path'

@@ -1,10 +1,10 @@
 // Certificate and key, from the files that the settings name: PEM, or PKCS#12 turned into PEM. Read by
-// main.ts at the start, by certificate-change.ts on SIGUSR1, and by --check. Owns nothing.
+// main.ts at the start, by certificate-change.ts on SIGUSR1, and by --check.
 //
-// All mistakes show here, in words: an unreadable file, a wrong password, a key of another certificate, a
-// file of which a part is missing. The server would say as much as «BoringSSL error», or end the worker.
-// So it is never given what is in a file, but what was read from it, certificate by certificate, and what
-// the same library has taken before.
+// All mistakes are reported here, in words: an unreadable file, a wrong password, a key of another certificate, a
+// file of which a part is missing. The server would only say «BoringSSL error», or end the worker.
+// So it is never given what is in a file, but what was read from it, certificate by certificate, and that
+// the same library has accepted before.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { type CheckFindings, StartError } from '../config/cli.ts'
@@ -17,7 +17,7 @@ import { parsed, readTlsFile, TlsError, type TlsPathSetting } from './tls-file.t
 const ENCRYPTED_KEY = /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m
 
 const CERTIFICATE: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CERTIFICATE'])
-/** What may stand beside certificates: keys and their parameters, in files for several programs. */
+/** Allowed beside certificates: keys and their parameters, in files for several programs. */
 const BESIDE_CERTIFICATES = /(?:PRIVATE KEY|PARAMETERS)$/
 const PRIVATE_KEY = /PRIVATE KEY$/
 
@@ -37,7 +37,7 @@ export interface TlsSettings {
   readonly tls_pkcs12_password: string
 }
 
-/** `say` is told what takes long. Throws TlsError. */
+/** `say` is called before what takes long. Throws TlsError. */
 export function readTlsFiles(settings: TlsSettings, say: Say): TlsFiles {
   const { tls_pkcs12_path } = settings
   const isContainer = tls_pkcs12_path !== ''
@@ -129,10 +129,10 @@ function certificatesIn(text: string, path: string): string {
 function certificateOf({ line, bytes, hasHeaders }: PemBlock, path: string): string {
   const fault =
     `[network] tls_certificate_path '${path}': the certificate that begins in line ${line} cannot ` +
-    'be read: it is damaged, or was written in part'
+    'be read: it is damaged or incomplete'
   if (hasHeaders) throw new TlsError(fault)
   const pem = pemText('CERTIFICATE', bytes)
-  // Given as bytes, it would be taken with anything behind it.
+  // As bytes, it would be accepted with anything after it.
   parsed(fault, () => new X509Certificate(pem))
   return pem
 }
@@ -161,7 +161,7 @@ function blocksIn(text: string, setting: TlsPathSetting, path: string): PemBlock
   }
 }
 
-/** What the library of the server makes of both together, before any server gets them. */
+/** Checks both together with the server's library, before any server gets them. */
 function prove({ cert, key }: TlsFiles, path: string): void {
   const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(key)
   const bits = asymmetricKeyDetails?.modulusLength ?? RSA_BITS_MIN

@@ -92,8 +92,8 @@ describe('a file', () => {
 
 describe('a syntax error names line, column and remedy:', () => {
   test.each([
-    ['a = 1\na = 2', ':2:1: ', 'it stands twice'],
-    ['[a]\n[a]', ':2:2: ', 'it stands twice'],
+    ['a = 1\na = 2', ':2:1: ', 'it is given twice'],
+    ['[a]\n[a]', ':2:2: ', 'it is given twice'],
     ['\n  a = "b\nc = 1', ':2:9: ', 'closing quote is missing'],
     ['a =', ':1:', 'a key needs a value'],
     ['log_level = info', ':1:16: ', "text needs quotes: write log_level = 'info'"],

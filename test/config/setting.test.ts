@@ -54,7 +54,7 @@ describe('whole numbers', () => {
   })
 
   test('other types are refused by name', () => {
-    expect(faultOf(workers, true)).toStartWith('is a truth value')
+    expect(faultOf(workers, true)).toStartWith('is a boolean')
     expect(faultOf(workers, [1n])).toStartWith('is a list')
     expect(faultOf(workers, new Date(0))).toStartWith('is a date')
     expect(faultOf(workers, {})).toStartWith('is a table')
@@ -75,7 +75,7 @@ describe('whole numbers', () => {
   })
 })
 
-describe('truth values', () => {
+describe('booleans', () => {
   const flag = boolean(false, 'A flag.')
 
   test('only true and false are accepted', () => {

@@ -1,5 +1,5 @@
 // Requests read in the plainest way there is, with strings and patterns: the model that src/http/wire is
-// compared with. One character per byte. Used by any-request.test.ts. Owns nothing.
+// compared with. One character per byte. Used by any-request.test.ts.
 import { isIP } from 'node:net'
 
 const LINE_MAX = 16384

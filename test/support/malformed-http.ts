@@ -1,5 +1,5 @@
 // HTTP as strangers send it: heads that are wrong in one way each, or random. Used by the tests of every
-// HTTP server of a tracker. Owns nothing.
+// HTTP server of a tracker.
 import { randomWords } from './random.ts'
 import type { Endpoint } from './tracker.ts'
 import { waitFor } from './wait.ts'

@@ -1,4 +1,4 @@
-// What the protocol tests of aquatic_ws send, and the tracker that they send it to. Owns nothing.
+// What the protocol tests of aquatic_ws send, and the tracker that they send it to.
 import { afterAll, beforeAll } from 'bun:test'
 import { listenOn, Tracker, WS_EXECUTABLE } from '../support/tracker.ts'
 import { type Message, WsClient } from '../support/ws-client.ts'

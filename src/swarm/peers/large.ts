@@ -6,8 +6,8 @@
 // the word of the torrent row that points to its directory.
 //
 // Three bits of a peer's hash, the first that choose a bucket, come from its address alone. So in a set
-// of up to eight buckets all peers of an address lie in the one that its announce looks through anyway,
-// and with more buckets in an eighth of them: how many it has is known, or can be judged, for nothing.
+// of up to eight buckets all peers of an address lie in the one that its announce searches anyway,
+// and with more buckets in an eighth of them: how many it has is known, or can be estimated, at no cost.
 // All bits would be exact in any set, but one address with 65,535 ports, where that is allowed, would
 // fill a bucket beyond what a block holds; with three it has eight times the usual number, which fits.
 import { ADDRESS_BITS, ADDRESS_BUCKETS } from '../address.ts'
@@ -49,8 +49,8 @@ const FIRST_PEERS = 8
 export const found = { entry: 0, bucket: 0, index: 0, seeder: false }
 
 /**
- * In a set of more than eight buckets chance divides the peers of an address: this many more than its
- * share of the limit are no sign in one bucket. An address with half of what it may have is refused for
+ * In a set of more than eight buckets chance distributes the peers of an address: a bucket may hold this many
+ * more than its share of the limit. An address with half of what it may have is refused for
  * less than one in a thousand of its peers; one that tries all ports comes to 2 % of a very large swarm.
  */
 const UNEVEN_PEERS = 4
@@ -75,7 +75,7 @@ export function findInSet(table: Table, directory: number, hash: number, peer: P
   return true
 }
 
-/** How many peers of an address a set has, when `count` are in the bucket that belongs to a hash of one. */
+/** About how many peers of an address a set has, when `count` are in the bucket of one of its hashes. */
 export function judgeBySample(
   table: Table,
   directory: number,

@@ -29,7 +29,7 @@ export class Peer {
   /** WebSocket: the fifth word of the peer id, and the connection. */
   id4 = 0
   connection = 0
-  /** How many others of its address (IPv6: of its /64) the last search passed that did not find it. */
+  /** How many others of its address (IPv6: its /64) the last unsuccessful search came across. */
   neighbours = 0
 
   // HOT: no allocation below this line.

@@ -22,7 +22,7 @@ import { addToSet, freeSet } from './large.ts'
 import { hashPeerAt } from './peer.ts'
 import { copyPeer, copyWords, small } from './small.ts'
 
-/** A large swarm becomes a small one again at this share of what makes it large. */
+/** A large swarm becomes small again at this share of the size that makes it large. */
 const REDUCE_SHARE = 2
 
 // HOT: no allocation below this line.
@@ -57,11 +57,11 @@ export function reduceLarge(table: Table, row: number): void {
   const seeders = words[row + ROW_SEEDERS]
   const leechers = words[row + ROW_LEECHERS]
   if ((seeders + leechers) * REDUCE_SHARE > table.smallMax) return
-  // A cleaning that stopped inside it starts it anew.
+  // A cleaning that stopped inside it starts over.
   const cleaned = table.header + TABLE_CLEAN_SWARM
   if (table.control[cleaned] === row) table.control[cleaned] = 0
   if (seeders + leechers === 0) {
-    // Nobody to move, and no memory needed: it can end even when there is none.
+    // There is nobody to move, so this works even without memory.
     words[row + ROW_STATE] &= STATE_COMPLETED_MAX
     return
   }

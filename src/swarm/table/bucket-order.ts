@@ -1,5 +1,5 @@
 // The order in which a linear hash table can be walked while it splits and joins buckets: that of the
-// hashes read backwards, lowest bit first. Used by export.ts. Owns nothing.
+// hashes read backwards, lowest bit first. Used by export.ts.
 //
 // A bucket holds all hashes that end in certain bits. Read backwards they begin with them: a range of
 // that order, of 2^(32 − bits) places. Places are from 0 to below 2^32.
@@ -16,7 +16,7 @@ export function reverseBits(word: number): number {
   return ((x >>> 16) | (x << 16)) >>> 0
 }
 
-/** Where the range ends of the bucket that `position` lies in, in a table of so many buckets. */
+/** The end of the range of the bucket that `position` lies in, in a table of so many buckets. */
 export function bucketEnd(position: number, buckets: number): number {
   // As bucketOf (torrents.ts): buckets whose counterpart in the upper half exists use one bit more.
   let bits = 32 - Math.clz32(buckets - 1)

@@ -140,7 +140,7 @@ function ensureRowPage(table: Table, torrents: number): boolean {
   return true
 }
 
-/** Gives the page of row `index` back, which is not used any more, when that was its first. */
+/** Gives back the page of row `index`, which is no longer used, if that was its first row. */
 function dropRowPage(table: Table, index: number): void {
   if (index % table.rowsPerPage !== 0) return
   const page = ((index / table.rowsPerPage) | 0) + 1
@@ -151,7 +151,7 @@ function clearBucket(words: Int32Array, bucket: number): void {
   for (let i = 0; i < BUCKET_WORDS; i++) words[bucket + i] = 0
 }
 
-/** Appends an entry to a bucket's chain. False, and nothing changed, when an overflow bucket cannot be had. */
+/** Appends an entry to a bucket's chain. False, and nothing changed, without memory for an overflow bucket. */
 function addEntry(table: Table, bucket: number, entry: number): boolean {
   const words = table.words
   let at = bucket

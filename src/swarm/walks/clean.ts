@@ -1,6 +1,6 @@
 // Forgets peers that have been silent for too long, a bounded slice at a time.
 // Called by the socket workers between batches; each table is cleaned by one of them.
-// Owns the clean cursor in the table's header: the next slice goes on where this one stopped.
+// Owns the clean cursor in the table's header: the next slice continues where this one stopped.
 
 import {
   DIRECTORY_BUCKETS,
@@ -29,7 +29,7 @@ const SEEDERS = 1 << 29
 const LEECHERS = 1 << 30
 const BUCKETS_MASK = SEEDERS - 1
 
-/** Makes any peer too old, and its connection, also if another worker saw it a moment later by its clock. */
+/** Makes any peer and its connection too old, even if another worker saw it a moment later by its own clock. */
 const PURGE_AHEAD_SEC = 2
 
 /** Of the slice under way. */
@@ -48,7 +48,7 @@ export function startCleaning(table: Table): void {
 /**
  * Visits about `peers` peers and removes those last seen more than `maxAge` seconds before `now`, unless
  * their connection shows life (expiry.ts).
- * With `purge`, of torrents that the access list forbids it removes all.
+ * With `purge`, removes all peers of torrents that the access list forbids.
  * Takes the lock. Returns true when the table is done.
  */
 export function cleanSlice(

@@ -8,7 +8,7 @@ import { cleanSlice, startCleaning } from './clean.ts'
 
 /** A slice visits at least this many peers (some 20 µs), */
 const SLICE_PEERS_MIN = 1000
-/** and at most this many, of a worker that shares its tables with none: half a millisecond without an answer. */
+/** and, where tables are not shared, at most this many: half a millisecond without an answer. */
 const SLICE_PEERS_MAX = 8000
 /** Slices per second that a busy worker finds time for, at least. */
 const SLICES_PER_SECOND = 200
@@ -55,7 +55,7 @@ export class Cleaner {
 
   /**
    * The access list has changed: the next cleaning that starts forgets the torrents it forbids. Not at
-   * once: another worker may still go by the list before it, for as long as it sleeps at most.
+   * once: another worker may still use the old list until it wakes up.
    */
   accessChanged(now: number): void {
     this.purgeFrom = now + PURGE_DELAY_SEC
@@ -90,7 +90,7 @@ export class Cleaner {
     if (now >= this.purgeFrom) this.purgeFrom = Number.MAX_SAFE_INTEGER
   }
 
-  /** Large enough to be through before the next cleaning starts, if that is possible in bounded slices. */
+  /** Large enough to finish before the next cleaning starts, if bounded slices allow that. */
   private chooseSlice(): void {
     let peers = 0
     for (let i = 0; i < this.tables.length; i++) {

@@ -1,5 +1,5 @@
 // Sums over the tables of each kind of peer, for statistics. Reads without locks: each count is right
-// by itself, and their sum as near to one moment as a walk over some dozens of words is.
+// by itself, and their sum belongs to one moment as far as reading a few dozen words allows.
 import {
   type PeerKindName,
   TABLE_CONTENDED,

@@ -1,5 +1,5 @@
-// When a peer goes by itself: it has not announced for too long, and a WebSocket peer's connection has shown
-// no other life either. Called by clean.ts and large.ts under the table's lock. Owns nothing.
+// When a peer expires: it has not announced for too long, and a WebSocket peer's connection has shown
+// no other sign of life. Called by clean.ts and large.ts under the table's lock.
 import type { ConnectionStates } from '../connections.ts'
 import {
   PEER_AGE_MAX,
@@ -10,7 +10,7 @@ import {
 } from '../layout.ts'
 import type { Table } from '../table/table.ts'
 
-/** What peers are judged by: seconds, and the connections, where there are any. */
+/** The criteria: times in seconds, and the connections, where there are any. */
 export class Expiry {
   now = 0
   maxAge = 0
@@ -38,7 +38,7 @@ export function isOver(table: Table, at: number, { now, maxAge, connections }: E
 
 /**
  * True when a peer, by its last word, was last seen more than `maxAge` seconds before `now`. Threads
- * read the clock once per batch, so a peer may have been seen «after» now: that shows as a great age.
+ * read the clock once per batch, so a peer may have been seen «after» now: that looks like a great age.
  */
 function isExpired(last: number, now: number, maxAge: number): boolean {
   const age = (now - (last >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK

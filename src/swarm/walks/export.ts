@@ -1,10 +1,10 @@
 // Copies a table's torrents and peers out of shared memory, a bounded slice at a time, while announces
-// go on. Called by persistence/ and by the scrape export; takes the table's lock for each slice, in every
-// way the workers run. Owns the buffer that a slice is copied to.
+// go on. Called by persistence/ and by the scrape export; takes the table's lock for each slice, however the workers
+// run. Owns the buffer that a slice is copied to.
 //
-// What stays during the walk is copied exactly once, and nothing is ever copied twice. Rows move when
-// others are removed, and peers when their swarm changes its shape, so no place can be a cursor. Hashes
-// stay: a bucket of a linear hash table holds all hashes that end in the same bits, so in the order of
+// What exists throughout the walk is copied exactly once, and nothing is ever copied twice. Rows move when
+// others are removed, and peers when their swarm changes its shape, so a place cannot be a cursor. Hashes
+// do not change: a bucket of a linear hash table holds all hashes that end in the same bits, so in the order of
 // the hashes read backwards, bit by bit, it is a range. A split cuts the range in two, a join puts two
 // neighbours together. So the cursor is a place in that order: all below it has been copied.
 //
@@ -59,7 +59,7 @@ const MORE = 1
 const NO_ROOM = 2
 
 export class Walk {
-  /** The pieces of the last slice, one behind the other, in the first `used` words. */
+  /** The pieces of the last slice, one after the other, in the first `used` words. */
   words = new Int32Array(OUTPUT_WORDS)
   used = 0
   private table: Table | null = null
@@ -128,7 +128,7 @@ export class Walk {
     for (let at = first; at !== 0; at = words[at + BUCKET_OVERFLOW]) {
       for (let i = 0; i < BUCKET_ENTRIES && words[at + i] !== 0; i++) {
         const row = table.rowAddress(words[at + i] & ROW_ID_MASK)
-        // A join since the last slice brings back what has been copied.
+        // After a join since the last slice, the bucket holds torrents that have been copied.
         if (reverseBits(hashInfoHash(table, words, row)) >= this.position) {
           visited += this.writeTorrent(table, row)
         }

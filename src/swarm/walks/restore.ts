@@ -20,14 +20,14 @@ import { PIECE_COMPLETED, PIECE_HEAD_WORDS, PIECE_PEERS } from './export.ts'
 /** Peers per taking of the lock: some 20 µs. */
 const PEERS_PER_LOCK = 64
 
-/** What became of the peers that were to be restored. */
+/** What happened to the peers to be restored. */
 export const restored = { peers: 0, tooOld: 0, known: 0, refused: 0 }
 
-/** The times that ages are reckoned by, all in seconds. */
+/** The times that ages are computed from, all in seconds. */
 export const restoring = {
   /** The second, of the clock that the peers' times are of, at which they were copied. */
   copiedAt: 0,
-  /** What has passed since. */
+  /** The time since then. */
   elapsed: 0,
   /** This process's clock now. */
   now: 0,

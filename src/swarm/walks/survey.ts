@@ -1,6 +1,6 @@
-// A look at all torrents now and then: how many have how many peers, and which are the largest. Runs in
+// Goes through all torrents now and then: how many have how many peers, and which are the largest. Runs in
 // the main thread while announces go on, a slice at a time under the table's lock (export.ts). Made by
-// the trackers' mains when somebody wants to know. Owns the last result.
+// the trackers' mains when a setting asks for it. Owns the last result.
 import { RepeatedWork } from '../../process/repeated-work.ts'
 import type { PeerKindName } from '../layout.ts'
 import type { Swarms } from '../swarm.ts'

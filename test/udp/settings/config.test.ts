@@ -125,13 +125,13 @@ describe('addresses', () => {
     expect(load(ipv6Only).problems).toEqual([])
   })
 
-  test('that stand twice are a problem', () => {
+  test('that are given twice are a problem', () => {
     const { problems } = load({
       AQUATIC_NETWORK_ADDRESS: '[::1]:1',
       AQUATIC_NETWORK_ADDRESS_IPV6: '[0:0::1]:1',
     })
     expect(problems).toHaveLength(1)
-    expect(problems[0]).toContain('the address [::1]:1 stands twice')
+    expect(problems[0]).toContain('the address [::1]:1 is given twice')
   })
 })
 
