@@ -1,8 +1,9 @@
 // The settings section [access_list], the same in every tracker, and its checks. Used by the
 // protocols' config.ts and by reloader.ts.
-import { type ConfigOf, type Finding, problem, section, warning } from '../config/schema.ts'
-import { choice, string } from '../config/setting.ts'
-import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
+import { type ConfigOf, type Finding, section } from '../config/schema.ts'
+import { choice } from '../config/setting.ts'
+import { listFindings, listPath } from '../list-file/settings.ts'
+import type { PrivilegeConfig } from '../process/privileges.ts'
 
 export const accessListSettings = section('Which torrents the tracker serves.', {
   mode: choice(
@@ -13,9 +14,7 @@ export const accessListSettings = section('Which torrents the tracker serves.', 
     An announce of a torrent that is not served gets the error "Info hash not allowed", a scrape
     zeros. Its peers are removed at the next cleaning.`,
   ),
-  path: string(
-    '',
-    { allowed: "a file, or ''", check: refuseNul },
+  path: listPath(
     `The list: a text file with one info hash per line, as 40 hex digits, or 64 for a BitTorrent v2
     torrent, of which clients announce the first 40. Blank lines and comments that begin with # are
     allowed.
@@ -33,25 +32,9 @@ export type AccessListConfig = ConfigOf<{ access_list: typeof accessListSettings
 
 /** What is wrong with the section as a whole. */
 export function accessListFindings(
-  { mode, path }: AccessListConfig,
-  { drop_privileges, chroot_path }: PrivilegeConfig,
+  config: AccessListConfig,
+  privileges: PrivilegeConfig,
 ): Finding[] {
-  if (mode === 'off') {
-    if (path === '') return []
-    const text = `[access_list] path names a list, but mode is 'off': all torrents are served. Set
-      mode = 'allow' or mode = 'deny'.`
-    return [warning(['access_list.mode', 'access_list.path'], text)]
-  }
-  if (path === '') {
-    const text = `[access_list] mode = '${mode}' needs a list: name its file in [access_list] path.`
-    return [problem(['access_list.path', 'access_list.mode'], text)]
-  }
-  if (!drop_privileges || pathBelow(chroot_path, path) !== null) return []
-  const text = `[access_list] path ('${path}') is not below [privileges] chroot_path
-    ('${chroot_path}'): it is read at the start, but cannot be read again.`
-  return [warning(['access_list.path', 'privileges.chroot_path'], text)]
-}
-
-function refuseNul(text: string) {
-  return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
+  const off = "all torrents are served. Set mode = 'allow' or mode = 'deny'."
+  return listFindings('access_list', config, privileges, off)
 }

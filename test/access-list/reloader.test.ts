@@ -1,5 +1,5 @@
 import { describe, expect, spyOn, test } from 'bun:test'
-import { rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AccessList, type AccessListData } from '../../src/access-list/list.ts'
 import { AccessListReloader, accessListFaults } from '../../src/access-list/reloader.ts'
@@ -184,5 +184,24 @@ test('the file is looked at every two seconds, read when it has changed and held
   rmSync(path)
   await looks(3)
   expect(told).toHaveLength(1)
+  reloader.stop()
+})
+
+test('a file that stays missing is a trouble, until it is there again', async () => {
+  const path = list(1)
+  using interval = spyOn(globalThis, 'setInterval')
+  const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+  await reloader.load()
+  reloader.start()
+  const poll = interval.mock.calls[0][0] as () => void
+  renameSync(path, `${path}.away`)
+  for (let i = 0; i < 40; i++) poll()
+  expect(told).toHaveLength(1)
+  expect(told[0]).toContain('is not there any more')
+  expect(reloader.troubleSource.find()?.text).toContain(path)
+  renameSync(`${path}.away`, path)
+  for (let i = 0; i < 2; i++) poll()
+  await waitUntil('it was sent', () => sent.length === 1)
+  expect(reloader.troubleSource.find()).toBeNull()
   reloader.stop()
 })

@@ -11,8 +11,10 @@ const LEVELS: readonly (readonly string[])[] = [
   ['src/tracker'],
   [
     'src/swarm',
+    'src/access-keys',
     'src/access-list',
     'src/census',
+    'src/list-file',
     'src/metrics',
     'src/operations',
     'src/process',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { appendFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FileWatch, settledState, stateOf } from '../../src/access-list/file-watch.ts'
+import { FileWatch, settledState, stateOf } from '../../src/list-file/file-watch.ts'
 import { folderOfFile } from '../support/folder.ts'
 
 const folder = folderOfFile()
@@ -37,6 +37,18 @@ describe('a look', () => {
     rmSync(path, { force: true })
     for (let i = 0; i < 3; i++) expect(watch.poll(path, 'known')).toBeNull()
   })
+})
+
+test('a file is missing once it has been gone for half a minute, until it is there again', () => {
+  const watch = new FileWatch()
+  rmSync(path, { force: true })
+  for (let i = 0; i < 14; i++) watch.poll(path, 'known')
+  expect(watch.isMissing).toBe(false)
+  watch.poll(path, 'known')
+  expect(watch.isMissing).toBe(true)
+  writeFileSync(path, 'one\n')
+  watch.poll(path, 'known')
+  expect(watch.isMissing).toBe(false)
 })
 
 describe('whoever waits for the list', () => {

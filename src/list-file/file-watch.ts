@@ -1,4 +1,4 @@
-// Polls the access list's file: whether it has changed, and whether somebody is writing it at the moment.
+// Polls a list's file: whether it has changed, and whether somebody is writing it at the moment.
 // Used by reloader.ts.
 //
 // Lists should be replaced by renaming, but many are written in place, and half a list forbids what
@@ -11,6 +11,9 @@ export const WATCH_MILLISECONDS = 2000
 /** Between two polls when somebody waits for the list, at the start or after a signal. */
 const SETTLE_MILLISECONDS = 300
 const SETTLE_POLLS_MAX = 20
+
+/** A file that is replaced is gone for a moment; after half a minute it is missing. */
+const MISSING_POLLS = 15
 
 /** What changes whenever the file does; '' when it is not there. */
 export function stateOf(path: string): string {
@@ -47,13 +50,19 @@ function isOld(path: string): boolean {
 /** Called every WATCH_MILLISECONDS. */
 export class FileWatch {
   private last = ''
+  private missingPolls = 0
+
+  /** The file has been gone for longer than it takes to replace it. */
+  get isMissing(): boolean {
+    return this.missingPolls >= MISSING_POLLS
+  }
 
   /** The state of a file that differs from `known` and has not changed since the last poll; else null. */
   poll(path: string, known: string): string | null {
     const state = stateOf(path)
     const held = state === this.last
     this.last = state
-    // A file that is gone for a moment is about to be replaced.
+    this.missingPolls = state === '' ? this.missingPolls + 1 : 0
     return held && state !== known && state !== '' ? state : null
   }
 }
