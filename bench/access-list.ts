@@ -37,7 +37,7 @@ function ask(name: string, list: AccessList, from: number): void {
   const words = new Int32Array(QUESTIONS * 5)
   const hashes = new Int32Array(QUESTIONS)
   for (let i = 0; i < QUESTIONS; i++) {
-    // In an order that no cache foresees.
+    // In an order that no cache can predict.
     writeInfoHash(words, i * 5, from + ((i * 48271) % ENTRIES))
     hashes[i] = hashWords(words, i * 5, 5, KEY.key0, KEY.key1)
   }

@@ -58,7 +58,7 @@ function sampleOf(peers: number): void {
   let counted: ClientCount[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const start = Bun.nanoseconds()
-    // A step without a common factor goes through them in an order that no cache knows.
+    // A step without a common factor goes through them in an order that no cache can predict.
     for (let i = 0, peer = round; i < NOTES; i++, peer = (peer + 7_654_321) % peers) note(peer)
     notes.push((Bun.nanoseconds() - start) / NOTES)
     const tally = new Tally()
@@ -88,7 +88,7 @@ async function swarmsOf(peers: number): Promise<void> {
   announce.source = infoHash
   announce.now = NOW
   for (let peer = 0; peer < peers; peer++) {
-    // Half in swarms of five, half in such of 500.
+    // Half in swarms of five, half in swarms of 500.
     const torrent = peer % 2 === 0 ? (peer / 10) | 0 : -1 - ((peer / 1000) | 0)
     for (let i = 0; i < 5; i++) infoHash[i] = Math.imul(torrent, 0x9e3779b1 + i * 2)
     announce.hash = hashInfoHash(swarms.websocket[0], infoHash, 0)

@@ -55,7 +55,7 @@ const TRACKER = `${TRACKER_HOST}:${PORT}`
 const METRICS = `${TRACKER_HOST}:9000`
 const folder = newFolder()
 
-/** The flood is there before the clients come, and goes on after them. */
+/** The flood starts before the clients and ends after them. */
 const HEAD_START_SEC = 1
 /** Half a second at a time, in which a core may be busy for two ticks of 10 ms. */
 const QUIET_MILLISECONDS = 500
@@ -77,7 +77,7 @@ interface Run {
   readonly sources: { first: string; step: number; count: number } | null
 }
 
-/** What the load tester tells of one kind of clients. */
+/** What the load tester reports about one kind of clients. */
 interface ClientFigures {
   readonly answeredPercent: number
   readonly p50Ms: number
@@ -155,7 +155,7 @@ function clients(seconds: number, pid: number): Record<string, Promise<Summary>>
   }
 }
 
-/** Whoever has proved himself goes on far beyond what an address may. */
+/** An address that has proved itself goes on far beyond what it may. */
 function provenFlood(rate: number, seconds: number, pid: number): Promise<Summary> {
   return clientsOf('proven', seconds, pid, {
     SEED: '4',

@@ -2,8 +2,8 @@
 // Run: bun bench/http-request.ts [--smoke]. Seeded; prints nanoseconds per request as minimum, mean and
 // deviation over rounds, and a checksum of all answers' sizes.
 //
-// A hundred thousand torrents, twice as many peers (support/workload.ts). The requests are those of clients as
-// they are: libtorrent's head, a browser's for the page.
+// A hundred thousand torrents, twice as many peers (support/workload.ts). The requests are those of real
+// clients: libtorrent's head, a browser's for the page.
 
 import { ANSWER_BYTES_MAX } from '../src/http/wire/layout.ts'
 import { parse } from '../src/http/wire/parse.ts'
@@ -26,7 +26,7 @@ const NOW = 5000
 const words = new Int32Array(5)
 const hashBytes = new Uint8Array(words.buffer)
 
-/** As libtorrent does it: small letters, and what need not be encoded is not. */
+/** As libtorrent does it: small letters, and no encoding where it is not needed. */
 function encoded(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => {
     const text = String.fromCharCode(byte)

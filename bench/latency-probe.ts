@@ -31,7 +31,7 @@ const CLEANING_OFF_SECONDS = 3600
 const SATURATION_TRIES = 3
 const SATURATION_SECONDS = 2
 const WARM_UP_SECONDS = 2
-/** The limit for what cleaning may add at p99.9. */
+/** The most that cleaning may add at p99.9. */
 const CLEANING_ADDS_MAX_MS = 2
 /** Above this, something else ran on the probe's core, and the differences mean nothing. */
 const DISTURBED_MS = 1
@@ -115,7 +115,7 @@ async function probe(candidate: Candidate, plan: Plan): Promise<string> {
   }
   const measurements: Measurement[] = []
   for (let round = 0; round < plan.rounds; round++) {
-    // With and without change places, so that neither is always first.
+    // With and without alternate, so that neither is always first.
     for (const cleaning of round % 2 === 0 ? [false, true] : [true, false]) {
       const rates = plan.loads.map((load) => [load, (saturation * load) / 100] as const)
       await onTracker(candidate, cleaning, plan, async (client, pid) => {

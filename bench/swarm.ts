@@ -49,7 +49,7 @@ function random(): number {
   return mix(seed) / 4294967296
 }
 
-/** A number as random as its argument is unlike others. */
+/** A pseudo-random number that depends on its argument alone. */
 function mix(value: number): number {
   let x = Math.imul(value ^ (value >>> 15), value | 1)
   x ^= x + Math.imul(x ^ (x >>> 7), x | 61)

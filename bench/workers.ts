@@ -3,8 +3,8 @@
 // both gone at the end.
 //
 // Nobody has a core alone: the tracker's threads and as many generator threads run on all cores that
-// --cores names, for every candidate alike. So a figure is good beside the others of its run, not
-// beside that of a tracker with a core for itself (aquatic_bench). Candidates alternate.
+// --cores names, for every candidate alike. So a figure can be compared with the others of its run, not
+// with that of a tracker with a core for itself (aquatic_bench). Candidates alternate.
 import { parseArgs } from 'node:util'
 import { findCandidates, findLoadTest } from '../load/compare/candidates.ts'
 import { BLOCK_SECONDS, Generator, udpGeneratorCommand } from '../load/compare/generator.ts'

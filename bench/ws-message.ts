@@ -147,7 +147,7 @@ function measureHandler(kind: string, texts: readonly string[]): Promise<void> {
         sender.received()
         handler.message(open[i % CONNECTIONS], texts[i])
       }
-      // The flush comes first, it was planned before this.
+      // The flush comes first, since it was scheduled before this.
       setImmediate(() => {
         times.push((Bun.nanoseconds() - start) / texts.length)
         for (const connection of open) connection.pendingOffers = null

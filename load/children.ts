@@ -21,7 +21,7 @@ export interface StartOptions {
   /** One core, or several as taskset writes them. */
   readonly core?: number | string
   readonly cwd?: string
-  /** In place of this process's own. */
+  /** Instead of this process's own. */
   readonly env?: Record<string, string>
   /** In a session of its own: Ctrl-C in a terminal is for this program, which ends the child later. */
   readonly ownSession?: boolean
@@ -70,7 +70,7 @@ export function startChild(name: string, command: string[], options: StartOption
   }
 }
 
-/** Without the variables of our own settings, which a program of the same family would take for its. */
+/** Without the variables of our own settings, which a program of the same family would take for its own. */
 export function plainEnvironment(): Record<string, string> {
   const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('AQUATIC_'))
   return Object.fromEntries(entries) as Record<string, string>

@@ -7,12 +7,12 @@ import { FlagError, StartError } from '../src/config/cli.ts'
 import type { OwnFlag } from '../src/config/flags.ts'
 import { type CommonSettings, SEED_MAX } from './settings.ts'
 
-/** Each is looked at every second. */
+/** Each is sampled every second. */
 const PIDS_MAX = 64
-/** What pidof has not found. */
+/** The output of a pidof that found nothing. */
 const PID_HINT = '; is the tracker running?'
 
-/** Beside those of all executables. */
+/** In addition to those of all executables. */
 export const LOAD_TEST_FLAGS: readonly OwnFlag[] = [
   { name: 'json', value: 'FILE', help: ['write all figures to FILE as JSON'] },
   { name: 'html', value: 'FILE', help: ['write a report with charts to FILE'] },
@@ -32,7 +32,7 @@ export interface OutputFiles {
   readonly html: string | undefined
 }
 
-/** Looked at before the run, so that its figures are not lost after it. */
+/** Checked before the run, so that its figures are not lost after it. */
 export function outputFiles(flags: ReadonlyMap<string, string>): OutputFiles {
   const files = { json: flags.get('json'), html: flags.get('html') }
   for (const path of [files.json, files.html]) if (path !== undefined) expectWritable(path)

@@ -14,7 +14,7 @@ export function machineList(): string[] {
   return lines.map((line) => `- ${line}`)
 }
 
-/** The part that an executable can tell, too. */
+/** The part that an executable knows, too. */
 export function describeHardware(): string[] {
   const cpuInfo = readFileSync('/proc/cpuinfo', 'utf8')
   const model = /^model name\s*: (.*)$/m.exec(cpuInfo)?.[1] ?? process.arch
@@ -27,7 +27,7 @@ export function describeHardware(): string[] {
   ]
 }
 
-/** Nothing for an executable, which is not where its sources are. */
+/** Nothing for an executable, which has no sources beside it. */
 function commit(): string[] {
   const cwd = resolve(import.meta.dirname, '..')
   const git = (...args: string[]) => spawnSync('git', args, { cwd }).stdout?.toString().trim() ?? ''

@@ -37,7 +37,7 @@ export interface MachineUse {
   readonly cores: number
   /** Neither the load tester nor the process that it watches. */
   readonly othersShare: number
-  /** What a hypervisor gave to others. */
+  /** Stolen by a hypervisor. */
   readonly stolenShare: number
 }
 

@@ -1,10 +1,10 @@
-// What a tracker owed and did not give: answers to requests, offers and answers to pass on. Used by
+// What a tracker owed and did not deliver: answers to requests, offers and answers to pass on. Used by
 // run.ts and reports.ts; what is owed is in the reports.ts of each tester. Pure functions.
 //
 // A tracker may drop some of it: packets get lost, and whoever cannot read fast enough gets less. So a
 // share may be missing; beyond that, the tracker counts as broken, as with wrong answers.
 
-/** Fewer than this tell nothing. */
+/** Fewer than this mean nothing. */
 const MISSING_MIN = 10
 
 export interface Owed {

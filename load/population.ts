@@ -3,16 +3,16 @@
 // peer that the tracker returned is one of the torrent it asked for.
 //
 // Nothing is stored per peer but two bits. Peers have numbers, those of a torrent in a row; a peer's
-// place in that row (its rank) gives its socket, and so its address, and its port, and the other way
-// round: from an address and a port in an answer follows the rank, and from the rank whether such a
+// place in that row (its rank) gives its socket, and so its address, and its port, and vice
+// versa: an address and a port in an answer give the rank, and the rank tells whether such a
 // peer exists, whether it has been announced, and from which address it should be.
 //
 // Shared words are touched by atomics only where workers may meet: counts are added to and bits set
 // with Atomics, and both only ever grow. A reader may therefore see less than there is, never more:
-// checks are written so that this errs to the side of the tracker.
+// checks are written so that this errs on the tracker's side.
 import { mix, Random } from './random.ts'
 
-/** A peer's rank is told by its port, of which there are 65,535. */
+/** A peer's rank follows from its port, of which there are 65,535. */
 export const SWARM_MAX = 65535
 
 // A torrent in words: 0 its first peer │ 1 peers │ announced: 2 seeders, 3 leechers
@@ -74,7 +74,7 @@ function swarmSizes(settings: PopulationSettings): Int32Array {
     sizes[torrent] = Math.min(due, SWARM_MAX)
     given += sizes[torrent]
   }
-  // What the last and largest had no room for.
+  // What the last and largest torrent had no room for.
   for (let torrent = 0; given < peers && torrent < torrents; torrent++) {
     const more = Math.min(peers - given, SWARM_MAX - sizes[torrent])
     sizes[torrent] += more
@@ -232,7 +232,7 @@ export function portOf(base: number, rank: number): number {
   return swapHalf(swapHalf(inRange) + 1)
 }
 
-/** The rank that a port on the wire stands for; some number up to 65,535 for a port of nobody's. */
+/** The rank that a port on the wire stands for; some number up to 65,535 for a port that no peer has. */
 export function rankOf(base: number, wirePort: number): number {
   const place = swapHalf((swapHalf(wirePort) - 1) & 0xffff)
   const rank = place - base

@@ -1,9 +1,9 @@
-// What Linux tells about a process and a core: CPU time, resident memory, bound UDP ports.
+// What Linux reports about a process and a core: CPU time, resident memory, bound UDP ports.
 // Used by the load testers and the benchmarks.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-/** Ticks per second of the times in /proc: 100 on every common kernel, asked all the same. */
+/** Ticks per second of the times in /proc: 100 on every common kernel, queried all the same. */
 export const TICKS_PER_SECOND =
   Number(spawnSync('getconf', ['CLK_TCK']).stdout?.toString() ?? '') || 100
 
@@ -43,7 +43,7 @@ export function coreTicks(core: number): CoreTicks {
   return { busy: all - idle, stolen: fields[CPU_STEAL], all }
 }
 
-/** Of all cores, what programs used: without interrupts, which nobody asked for. */
+/** Used by programs on all cores: without interrupts, which no program is responsible for. */
 export interface MachineTicks {
   readonly used: number
   readonly stolen: number
@@ -107,7 +107,7 @@ function readTable(path: string): string {
   }
 }
 
-/** Open file descriptors of a process, 0 where that may not be seen. */
+/** Open file descriptors of a process, 0 where that is not permitted. */
 export function openFiles(pid: number): number {
   try {
     return readdirSync(`/proc/${pid}/fd`).length

@@ -1,5 +1,5 @@
-// What a load tester shows while it runs, on standard error: in a terminal one line that is drawn
-// again and again, with a bar over the duration; elsewhere a plain line now and then.
+// What a load tester shows while it runs, on standard error: in a terminal one line that is
+// redrawn, with a bar for the duration; elsewhere a plain line now and then.
 // Used by the main function of each tester. Owns the terminal's line until `end`.
 import { writeStderr } from '../src/config/output.ts'
 
@@ -17,7 +17,7 @@ export class Progress {
   private nextPlain = PLAIN_SECONDS
   private drawn = false
 
-  /** `durationSec` 0 means without end. The other two are the process's own but in tests. */
+  /** `durationSec` 0 means without end. The other two are the process's own except in tests. */
   constructor(
     durationSec: number,
     isTerminal = process.stderr.isTTY === true,
@@ -43,7 +43,7 @@ export class Progress {
     this.write(`${this.time(second)}: ${parts.join(', ')}\n`)
   }
 
-  /** Leaves the line to others. */
+  /** Ends the line, so that others can write. */
   end(): void {
     if (this.drawn) this.write('\r\x1b[K')
     this.drawn = false

@@ -44,7 +44,7 @@ ${sections.slice(1).map(tableText).join('\n')}
 `
 }
 
-/** Colours that are told apart by people who see few of them, on light and on dark. */
+/** Colours that colour-blind people can tell apart, on light and on dark. */
 const STYLE = `${PLOT_STYLE}
 :root{--page:#fcfcfb;--card:var(--page);--text:#1a1a19;--soft:#6d6c67;--edge:#e4e3df;
 --s1:#2a78d6;--s2:#eb6834;--s3:#1baf7a;--s4:#eda100;--s5:#e87ba4;--s6:#4a3aa7}
@@ -58,7 +58,7 @@ th:first-child,td:first-child{text-align:left;padding-left:0}.scroll{overflow-x:
 .alarm{border-left:4px solid #d03b3b;padding:.3rem .8rem;font-weight:600}pre{overflow-x:auto;font-size:.85rem}
 `
 
-/** Nothing but what this file holds may run or be loaded. */
+/** Nothing may run or be loaded that is not in this file. */
 const POLICY = `default-src 'none'; script-src ${policyHash(PLOT_SCRIPT)}; style-src ${policyHash(STYLE)}`
 
 function chartText(chart: Plot): string {

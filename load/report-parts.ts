@@ -38,7 +38,7 @@ export function latencyChart(title: string, distribution: Distribution): Plot {
   const starts = bars.map(([from, to]) => Math.max(from, to / 2))
   const ends = bars.slice(-1).map(([, to]) => to)
   const shares = bars.map(([, , number]) => (number / count) * 100)
-  // The longest one has no mark: it is where the chart ends.
+  // The longest one has no mark: the chart ends there.
   const marks = QUANTILES.slice(0, 4).map(
     (share, i) => [QUANTILE_NAMES[i], distribution.quantile(share)] as const,
   )

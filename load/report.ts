@@ -36,7 +36,7 @@ function sectionText({ title, head, rows, notes }: Section): string {
   return [lines[0], rule, ...lines.slice(1), ...(notes ?? []), ''].join('\n')
 }
 
-/** Three digits that matter, and no more zeros than it takes. */
+/** Three significant digits, and no more zeros than needed. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '–'
   const size = Math.abs(value)
@@ -51,7 +51,7 @@ export function percent(part: number, whole: number): string {
   return `${share >= 0.01 ? share.toFixed(2) : share.toExponential(1)} %`
 }
 
-/** Never above all of them: what a period has lost may have been asked before it. */
+/** Never above 100 %: what was lost in a period may have been requested before it. */
 export function lostShare(lost: number, asked: number): number {
   return lost === 0 ? 0 : Math.min(1, lost / asked)
 }

@@ -33,13 +33,13 @@ export interface Reports<C, P> {
   readonly program: string
   readonly protocol: string
   readonly schema: Schema
-  /** What a tracker gives: 'answers' or 'messages'. */
+  /** What a tracker sends: 'answers' or 'messages'. */
   readonly answers: string
   /** What each wrong one means, by the name of its count. */
   readonly wrongTexts: Readonly<Record<string, string>>
   /** Short texts, the most important one first. `wrong`: so far. */
   readonly progress: (period: P, wrong: number) => string[]
-  /** What the tracker had to give in the whole run. */
+  /** What the tracker had to send in the whole run. */
   readonly owed: (result: Result<C, P>) => Owed[]
   readonly gist: (period: P) => Gist
   /** The verdict stands before them, those of the wrong answers follow. */
@@ -49,7 +49,7 @@ export interface Reports<C, P> {
   readonly charts: (result: Result<C, P>) => Plot[]
 }
 
-/** What did not come although it had to. A run that ended early cannot tell. */
+/** What did not come although it had to. Unknown for a run that ended early. */
 export function missingIn<C, P>({ owed }: Reports<C, P>, result: Result<C, P>): Missing[] {
   return result.failure === null ? missingOf(owed(result)) : []
 }

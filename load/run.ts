@@ -27,13 +27,13 @@ export interface Tester<C extends CommonSettings, S extends Snapshot, P extends 
   readonly plan: (config: C) => { readonly how: string; readonly target: string }
   readonly prepare: (config: C, tracker: TrackerWatch | null) => Load<S, P>
   readonly reports: Reports<C, P>
-  /** That the tracker has answered nothing at all, and should have. */
+  /** A message that the tracker has not answered at all, and should have. */
   readonly heardNothing: (result: Result<C, P>) => boolean
 }
 
 /** Simulated clients that are ready to begin. */
 export interface Load<S, P> extends Measured<S, P> {
-  /** What a worker is told beside WorkerStart. */
+  /** What a worker is told in addition to WorkerStart. */
   workerData(index: number): object
   /** Called once all workers have ended. */
   close(): void

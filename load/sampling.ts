@@ -4,7 +4,7 @@ import type { Snapshot, Timed } from './measure.ts'
 import type { CommonSettings } from './settings.ts'
 
 const SAMPLE_MS = 1000
-/** A tracker that stands still for some seconds is measured; after this long it counts as gone. */
+/** A tracker that stalls for some seconds is still measured; after this long it counts as gone. */
 const SILENCE_MS = 10_000
 
 /** What is sampled. */
@@ -12,7 +12,7 @@ export interface Measured<S, P> {
   snapshot(): S
   /** What happened from one snapshot to another. */
   between(from: S, to: S): P
-  /** What was asked in a period, tried connections included, and what came of it. */
+  /** What was requested in a period, attempted connections included, and with what result. */
   traffic(period: P): { readonly asked: number; readonly heard: number }
 }
 

@@ -79,7 +79,7 @@ export function gammaShape(defaultValue: number, effect: string) {
   )
 }
 
-/** `event`: what is probable. */
+/** `event`: what the probability is of. */
 export function seederProbability(defaultValue: number, event: string) {
   return decimal(
     defaultValue,
@@ -166,7 +166,7 @@ export interface CommonSettings {
   readonly tracker: { readonly pid: number; readonly command: string }
 }
 
-/** What the common settings must not say together. */
+/** Contradictions between the common settings. */
 export function commonFindings(config: CommonSettings): Finding[] {
   const { server_address, duration, summarize_last, network, tracker } = config
   const findings: Finding[] = []

@@ -1,5 +1,5 @@
-// A bar chart as an SVG file of its own, for the Markdown reports of aquatic_bench: what shows Markdown
-// runs no script, so this one is drawn here. It follows the reader's choice of light or dark. Pure.
+// A bar chart as an SVG file, for the Markdown reports of aquatic_bench: viewers of Markdown
+// run no scripts, so it is drawn here. It follows the reader's choice of light or dark. Pure.
 
 const WIDTH = 760
 const TICKS = 5

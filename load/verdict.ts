@@ -7,7 +7,7 @@ import type { Period } from './measure.ts'
 import type { Missing } from './missing.ts'
 import { figure, lostShare, percent, type Section } from './report.ts'
 
-/** Of the time of all cores. Less is what any system does beside. */
+/** Of the time of all cores. Less is what any system does in the background. */
 const OTHERS_SHARE_MAX = 0.05
 const STOLEN_SHARE_MAX = 0.01
 /** Of the requests. */
@@ -65,7 +65,7 @@ export function verdictSection(input: VerdictInput): Section {
   }
 }
 
-/** That what was measured is mostly not what was meant to be, in a sentence, or ''. */
+/** A sentence that says that the measurement is mostly not of what was intended, or ''. */
 function errorsWarning({ asked, errors }: Gist): string {
   const share = errors / Math.max(1, asked)
   if (share <= ERRORS_SHARE_MAX) return ''

@@ -16,7 +16,7 @@ export class TrackerWatch {
   readonly pids: readonly number[]
   private readonly child: Child | null
   private last: ProcessSample
-  /** The first of them that was not there any more. */
+  /** The first of them that has ended. */
   private gone: number | null = null
 
   private constructor(pids: readonly number[], child: Child | null) {
@@ -62,7 +62,7 @@ export class TrackerWatch {
     return this.last
   }
 
-  /** Why there is no tracker any more, or null while it runs. */
+  /** Why the tracker has ended, or null while it runs. */
   ended(): string | null {
     if (this.child !== null && !this.child.alive()) {
       const errors = this.child.errors()

@@ -45,12 +45,12 @@ const ACTIONS = [0, ACTION_CONNECT, ACTION_ANNOUNCE, ACTION_SCRAPE]
 
 /** Packets of one size from one address. */
 const RUN = 16
-/** Runs before answers and the clock are looked at again. */
+/** Runs before answers and the clock are checked again. */
 const RUNS_PER_TURN = 8
 const TURN = RUN * RUNS_PER_TURN
 const GARBAGE_BYTES_MAX = 128
 const ANSWER_SLOT_BYTES = 128
-/** What is due for longer is not made up for. */
+/** What has been due for longer is not made up for. */
 const LATE_MS_MAX = 20
 const ANSWERS_WAIT_MS = 300
 

@@ -8,7 +8,7 @@ export const TRACKER_HOST = '192.0.2.2'
 const CLIENTS_HOST = '192.0.2.1'
 export const SOURCES = '198.18.0.0/15'
 
-/** Ends by itself, should this program be killed. */
+/** Ends by itself if this program is killed. */
 const LIFETIME_SEC = 600
 
 /** Runs this program again in a network namespace of its own, which becomes the clients'. */

@@ -1,5 +1,5 @@
 // A build of aquatic_udp on one core and load testers on another, for the benchmarks of what clients
-// notice of it. Who starts a child stops it.
+// notice of it. Whoever starts a child stops it.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Child, startChild } from '../../load/children.ts'

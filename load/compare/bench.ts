@@ -2,8 +2,8 @@
 // writes what came out. Called by bin/aquatic_bench.ts with valid settings. Owns the processes it
 // starts and a folder for their files, both gone at its end.
 //
-// The tracker has cores of its own, load tester and this program have others. What decides is the
-// tracker's processor time per response: responses per second say something only where its cores were
+// The tracker has cores of its own, load tester and this program have others. What counts is the
+// tracker's processor time per response: responses per second mean something only where its cores were
 // full. Trackers alternate, and ratios are taken within each round.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -29,7 +29,7 @@ export function readSettingsOf(path: string): string {
   }
 }
 
-/** A tracker, null when this machine has none. Throws for a name of nobody. */
+/** A tracker, null when this machine does not have it. Throws for an unknown name. */
 function findCandidate(
   protocol: Protocol,
   name: string,

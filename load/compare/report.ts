@@ -12,14 +12,14 @@ import type { Measured } from './load.ts'
 
 /** A tracker's cores count as full from here; below, its responses per second say little. */
 const FULL_SHARE = 0.95
-/** Of full cores, what the tracker itself must have. The kernel does some of its work apart. */
+/** Of full cores, the share that the tracker itself must have. The kernel does some of its work separately. */
 const OWN_SHARE = 0.9
 const MICROS = 1e6
 /** Beyond this the machine was not quiet. Kernel threads, which serve the tracker, count as others. */
 const FOREIGN_PERCENT_MAX = 5
 const STOLEN_PERCENT_MAX = 1
 
-/** One run of one tracker in one round: figures, or why there are none. */
+/** One run of a tracker in a round: figures, or why there are none. */
 export interface Run {
   readonly name: string
   readonly remark: string
@@ -235,7 +235,7 @@ function othersUse({ rounds, config }: Comparison): { foreign: number[]; stolen:
   return { foreign, stolen }
 }
 
-/** In bold, above all figures: they are not to be trusted. */
+/** In bold, above all figures: they cannot be trusted. */
 function warning(comparison: Comparison): string[] {
   const { foreign, stolen } = othersUse(comparison)
   const parts = [

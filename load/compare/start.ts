@@ -11,7 +11,7 @@ import { infoHashLines } from './info-hashes.ts'
 const READY_TIMEOUT_MS = 30_000
 const SETTLE_TIMEOUT_MS = 30_000
 const SETTLE_STEP_MS = 300
-/** Used less than this share of a core, it is at rest; some programs have a timer. */
+/** Using less than this share of a core, it is idle; some programs have a timer. */
 const REST_SHARE = 0.04
 
 export interface RunningTracker {

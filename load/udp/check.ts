@@ -290,7 +290,7 @@ export class Answers {
     if (!this.settings.freshTracker) {
       return seeders < 0 || leechers < 0 || seeders + leechers > words[at + TORRENT_PEERS]
     }
-    // As unsigned numbers: a count beyond 2^31 is too high as well.
+    // As unsigned numbers: a count beyond 2^31 is too high, too.
     return seeders >>> 0 > words[at + TORRENT_SENT] || leechers >>> 0 > words[at + TORRENT_SENT + 1]
   }
 

@@ -1,5 +1,5 @@
 // Waits for the tracker's answer to a first connect request, so that a run starts with a tracker that
-// is there, or with a clear word about one that is not. Called once by main.ts.
+// is there, or with a clear message about one that is not. Called once by main.ts.
 import { addressText, type SocketAddress } from '../../src/config/address.ts'
 import { StartError } from '../../src/config/cli.ts'
 import { counted } from '../../src/config/quantities.ts'

@@ -1,6 +1,6 @@
-// Sends packets that a tracker must not be impressed by: garbage, and requests with a connection id
+// Sends packets that must not affect a tracker: garbage, and requests with a connection id
 // that is not valid. Called by worker.ts in mode 'flood', in turn with ordinary requests. Answers to
-// them are counted; one that is longer than its packet would let a forger of addresses aim the tracker
+// them are counted; one that is longer than its packet would let an attacker with forged addresses aim the tracker
 // at others, and counts as wrong.
 // Owns its socket's batches and memory.
 import { PacketMemory, ReceiveBatch } from '../../src/os/packet-batch.ts'
@@ -96,7 +96,7 @@ export class Flood {
     return count
   }
 
-  /** Noise, or what looks like a request until one looks closer. */
+  /** Noise, or what looks like a request at first sight. */
   private queueGarbage(run: number): void {
     const shape = this.random.below(SHAPES_OF_GARBAGE)
     const noise = this.random.below(GARBAGE_BYTES_MAX + 1)

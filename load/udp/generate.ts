@@ -92,7 +92,7 @@ export class Requests {
 
   /**
    * Queues `count` requests; the latency of number i counts from `timeMs` + i × `periodMs`. Those of a
-   * kind stand together, so that they leave together.
+   * kind are queued together, so that they are sent together.
    */
   queue(conversation: Conversation, count: number, timeMs: number, periodMs: number): void {
     let connects = 0

@@ -49,7 +49,7 @@ export class UnderWay {
 
   // HOT: no allocation below this line.
 
-  /** How many can be added before one is pushed out that still waits. */
+  /** How many can be added before one that still waits is pushed out. */
   room(): number {
     return this.mask + 1 - (this.next - this.oldestWaiting)
   }
@@ -68,7 +68,7 @@ export class UnderWay {
     return slot
   }
 
-  /** Gives the oldest up until there is room for `count`; returns how many of them still waited. */
+  /** Gives up the oldest until there is room for `count`; returns how many of them still waited. */
   makeRoom(count: number): number {
     let lost = 0
     while (this.room() < count) lost += this.expireOne(this.oldestWaiting & this.mask)

@@ -12,11 +12,11 @@ const MAX = 768
 /** Without this gain in answers a larger window only makes them wait longer. */
 const GAIN_MIN = 1.03
 const SHRINK = 0.7
-/** Of the size at which answers stayed out, what is safe. */
+/** The safe share of the size at which answers stayed out. */
 const SAFE = 0.85
 /** Ticks between two changes: the last one has to show first. */
 const SETTLE_TICKS = 2
-/** After so many changes without news it tries a little more. */
+/** After so many changes without lost answers it tries a little more. */
 const RETRY_TICKS = 40
 const RETRY_GAIN = 1.1
 
@@ -29,7 +29,7 @@ export class Window {
   private bestPerTick = 0
   private ticks = 0
   private quiet = 0
-  /** Up to here it grows without being asked why. */
+  /** Up to here it grows whatever the gain. */
   private ceiling: number
 
   /** `size` 0 means adaptive. `workers` share the tracker's buffers. */

@@ -245,7 +245,7 @@ class LoadWorker {
     this.poll.waitMicroseconds(((capped - SPIN_BELOW_MS / 2) * 1000) | 0)
   }
 
-  /** Now and then: gives up what is too old, publishes the counts, adapts the window. */
+  /** Periodically: gives up what is too old, publishes the counts, adapts the window. */
   private tick(nowMs: number): void {
     if (nowMs < this.nextTickMs) return
     this.nextTickMs = nowMs + TICK_MS

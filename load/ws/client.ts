@@ -13,7 +13,7 @@ import type { Messages } from './messages.ts'
 import { IS_FIRST, IS_LATE, type Offers } from './offers.ts'
 import type { Numbers, Population } from './population.ts'
 
-// What a peer's torrent has been through.
+// The stages of a peer's torrent.
 const UNKNOWN = 0
 const SENT = 1
 const ANSWERED = 2
@@ -172,7 +172,7 @@ export class Client implements ConnectionEvents {
     this.send(text)
   }
 
-  /** Peers that surely are there for this one's offers. Trackers may not bring two seeders together. */
+  /** Peers that are certainly there for this one's offers. Trackers may not bring two seeders together. */
   private othersFor(torrent: number, { seeders, leechers }: Numbers): number {
     if (this.shared.population.isSeeder(this.index, torrent)) return leechers
     return seeders + leechers - (this.states.get(torrent) === ANSWERED ? 1 : 0)
@@ -288,7 +288,7 @@ export class Client implements ConnectionEvents {
     else tally.latency(ANSWER, nowMilliseconds() - sentMs)
   }
 
-  /** Before the tracker may forget them, so that nobody expects them to be counted any more. */
+  /** Before the tracker may forget them: nobody expects them to be counted any longer. */
   private forget(): void {
     const { population } = this.shared
     for (const [torrent, state] of this.states) {

@@ -36,9 +36,9 @@ export interface Target {
 export interface ConnectionEvents {
   opened(): void
   message(text: string): void
-  /** All that one delivery of the network held has been given: the time to flush. */
+  /** Everything in one delivery of the network has been passed on: the time to flush. */
   settled(bytes: number): void
-  /** Once; `why` is null when both sides meant it. */
+  /** Called once; `why` is null for an orderly close. */
   closed(why: string | null): void
 }
 
@@ -67,7 +67,7 @@ export class Connection implements MessageHandler {
     const connecting = Bun.connect({
       hostname,
       port,
-      // Whoever tests a tracker may have made its certificate a minute ago.
+      // A tracker under test may well have a self-signed certificate.
       tls: tls ? { rejectUnauthorized: false, serverName: hostname } : false,
       ...(localAddress === '' ? {} : { localAddress }),
       socket: {

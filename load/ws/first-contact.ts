@@ -1,5 +1,5 @@
 // Opens a first connection to the tracker, so that a run starts with a tracker that is there, or with
-// a clear word about one that is not. Called once by main.ts.
+// a clear message about one that is not. Called once by main.ts.
 import { StartError } from '../../src/config/cli.ts'
 import { Connection, type Target } from './connection.ts'
 import { Outgoing } from './frames.ts'

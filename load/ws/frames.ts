@@ -4,8 +4,8 @@
 //  out   FIN and opcode u8 │ 0x80 + length u8, 126 + u16, or 127 + u64 │ mask key u32 │ payload
 //  in    the same without mask
 //
-// The mask key is 0, which leaves the payload as it is. The server takes the mask off all the same,
-// so this saves time of ours and none of its. (The key should be random: it protects proxies from
+// The mask key is 0, which leaves the payload as it is. The server removes the mask all the same,
+// so this saves our time and none of its. (The key should be random: it protects proxies from
 // attackers in a browser, and there are neither here.)
 
 const OPCODE_TEXT = 1

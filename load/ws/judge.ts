@@ -111,7 +111,7 @@ export class Judge {
       return
     }
     for (const [hash, entry] of entries) {
-      // Null has no fields, which is no reason to fall over it.
+      // Null has no fields, and must not make us throw.
       const { complete, incomplete, downloaded } = Object(entry)
       if (!isCount(complete) || !isCount(incomplete) || !isCount(downloaded)) {
         this.wrong('wrong_fields')
@@ -169,7 +169,7 @@ export class Judge {
     if (message.peer_id !== this.population.peerId(connection)) {
       return this.wrong('wrong_answer_sender')
     }
-    // The id names the offerer: with the id of another's offer the answer went astray.
+    // The id names the offerer: with the id of another's offer the answer went to the wrong one.
     if (message.offer_id === offerId(this.population, offerer, number)) return read
     return this.wrong('wrong_answer_receiver')
   }

@@ -49,7 +49,7 @@ export class Payload {
     this.special = tailOf(characters, SPECIAL)
   }
 
-  /** As it stands inside a JSON string. */
+  /** As it appears inside a JSON string. */
   json(kind: number, connection: number, torrent: number, number: number): string {
     return `v=0\\r\\no=- ${this.fields(kind, connection, torrent, number)}${this.tail(number).json}`
   }

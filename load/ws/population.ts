@@ -7,7 +7,7 @@
 // answered, so that counts in responses can be checked; and the offers on their way (offers.ts).
 //
 // Counts of announced peers only grow, and those of answered ones shrink before a connection closes:
-// a reader may see less than there is, never more, so that checks err to the side of the tracker.
+// a reader may see less than there is, never more, so that checks err on the tracker's side.
 import { mix, Random } from '../random.ts'
 
 // A torrent in words: announced: 0 seeders, 1 leechers │ announces answered: 2 seeders, 3 leechers
@@ -102,7 +102,7 @@ export class Population {
     return this.hashes[torrent]
   }
 
-  /** The same, as it stands between quotes in JSON. */
+  /** The same, as it appears between quotes in JSON. */
   infoHashJson(torrent: number): string {
     return this.hashesJson[torrent]
   }
@@ -124,7 +124,7 @@ export class Population {
     return this.offerIdPrefixesJson[connection]
   }
 
-  /** −1 for one of nobody's. */
+  /** −1 for one that belongs to nobody. */
   torrentOf(infoHash: string): number {
     return this.torrentsByHash.get(infoHash) ?? -1
   }
