@@ -1,5 +1,5 @@
-// Waits for many descriptors at once, at a price that does not grow with their number. Used by tcp/server.ts,
-// one per worker. Owns its descriptor, and the list that the kernel writes events to.
+// Waits for many descriptors at once, at a price that does not grow with their number. Used by tcp/server.ts and by
+// the load tester for HTTP, one per worker. Owns its descriptor, and the list that the kernel writes events to.
 //
 // With each descriptor goes a pair of words, which come back with its events: who it is, and a generation,
 // because a descriptor's number is soon another one's, even within one batch of events.
@@ -48,6 +48,11 @@ export class Epoll {
   /** Waits at most so long for events; returns how many there are. */
   wait(milliseconds: number): number {
     return libc.epoll_wait(this.fd, this.eventsAddress as never, this.max, milliseconds)
+  }
+
+  /** What has happened, of event number `i`. */
+  flags(i: number): number {
+    return this.events[i * EVENT_WORDS]
   }
 
   /** The words of event number `i`. */

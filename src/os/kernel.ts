@@ -14,6 +14,7 @@ export const EAFNOSUPPORT = 97
 export const EADDRNOTAVAIL = 99
 export const ENOBUFS = 105
 export const ECONNREFUSED = 111
+export const EINPROGRESS = 115
 
 // Sockets: families, types, protocols
 export const AF_UNIX = 1
@@ -41,6 +42,8 @@ export const SO_MEMINFO = 55
 export const SOL_IP = 0
 export const IP_PKTINFO = 8
 export const IP_MTU_DISCOVER = 10
+/** For IPv6 sockets, too. */
+export const IP_BIND_ADDRESS_NO_PORT = 24
 export const IP_PMTUDISC_OMIT = 5
 export const SOL_IPV6 = 41
 export const IPV6_V6ONLY = 26
@@ -67,6 +70,7 @@ export const EPOLL_CTL_ADD = 1
 export const EPOLL_CTL_MOD = 3
 export const EPOLLIN = 1
 export const EPOLLOUT = 4
+export const EPOLLRDHUP = 0x2000
 export const POLLIN = 1
 export const POLLNVAL = 0x20
 export const F_GETFL = 3
