@@ -1,6 +1,7 @@
 // aquatic_udp_load_test: puts load on a UDP BitTorrent tracker, measures it and checks its answers.
 // The same file is the main thread and, started anew by it, each worker.
 import { isMainThread, workerData } from 'node:worker_threads'
+import { httpLoadProgram } from '../load/http/config.ts'
 import { runLoadTest } from '../load/run.ts'
 import { udpLoadProgram } from '../load/udp/config.ts'
 import { udpTester } from '../load/udp/main.ts'
@@ -12,7 +13,7 @@ import { runExecutable } from '../src/config/cli.ts'
 if (isMainThread) {
   await runExecutable({
     ...udpLoadProgram,
-    relatives: [wsLoadProgram],
+    relatives: [httpLoadProgram, wsLoadProgram],
     run: (config, { values }) =>
       runLoadTest(udpTester, config, version, new URL(import.meta.url), values),
   })

@@ -7,6 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { benchProgram } from '../load/compare/config.ts'
+import { httpLoadProgram } from '../load/http/config.ts'
 import { udpLoadProgram } from '../load/udp/config.ts'
 import { wsLoadProgram } from '../load/ws/config.ts'
 import { version } from '../package.json'
@@ -104,6 +105,13 @@ const PROGRAMS: readonly {
     program: programOf(udpLoadProgram),
     manual: 'docs/config-udp-load-test.md',
     source: 'load/udp/config.ts',
+    isService: false,
+    signals: [STOP],
+  },
+  {
+    program: programOf(httpLoadProgram),
+    manual: 'docs/config-http-load-test.md',
+    source: 'load/http/config.ts',
     isService: false,
     signals: [STOP],
   },
