@@ -14,12 +14,13 @@ import { writeStderr, writeStdout } from '../../src/config/output.ts'
 import { defaultsOf } from '../../src/config/schema.ts'
 import { exitOnSignals, pinSelf } from '../children.ts'
 import { expectWritable } from '../flags.ts'
+import { loadSettings as httpLoadSettings } from '../http/config.ts'
 import { createPopulation, Population } from '../population.ts'
 import { coreList, memoryOf } from '../proc.ts'
-import { loadSettings } from '../udp/config.ts'
+import { loadSettings as udpLoadSettings } from '../udp/config.ts'
 import { type Candidate, findCandidates, findExecutable, readSettingsOf } from './candidates.ts'
 import type { BenchConfig } from './config.ts'
-import { ownExecutable, type StartPlan } from './entries.ts'
+import { ownExecutable, type StartPlan, usesTls } from './entries.ts'
 import { type LoadPlan, runAquatic, runOurs } from './load.ts'
 import { chartOf, type Run, reportOf } from './report.ts'
 import { startTracker } from './start.ts'
@@ -104,7 +105,7 @@ function loadPlan(
   folder: string,
 ): LoadPlan {
   const { protocol, generator, load_settings } = config
-  const name = `aquatic_${protocol}_load_test`
+  const name = `aquatic_${protocol === 'https' ? 'http' : protocol}_load_test`
   const onPath = generator === 'ours' ? ownExecutable(name) : name
   const executable = findExecutable('load-test', 'AQUATIC_COMPARE_LOAD_TEST', onPath, paths)
   if (executable === null) {
@@ -128,15 +129,16 @@ function loadPlan(
 type StartExtras = Pick<StartPlan, 'certificate'> & { infoHashes?: StartPlan['infoHashes'] }
 
 function startOptions(config: BenchConfig, folder: string): StartExtras {
-  const certificate = config.protocol === 'ws' ? makeCertificate(folder) : null
+  const certificate = usesTls(config.protocol) ? makeCertificate(folder) : null
   return config.generator === 'ours'
     ? { certificate, infoHashes: () => infoHashesOf(config) }
     : { certificate }
 }
 
 /** Those of our load tester's default population. */
-function infoHashesOf({ seed }: BenchConfig): string {
-  const { requests } = defaultsOf(loadSettings.schema)
+function infoHashesOf({ seed, protocol }: BenchConfig): string {
+  const { requests } =
+    protocol === 'udp' ? defaultsOf(udpLoadSettings.schema) : defaultsOf(httpLoadSettings.schema)
   return new Population(
     createPopulation({
       torrents: requests.number_of_torrents,

@@ -9,7 +9,7 @@ import {
   string,
   stringOrList,
 } from '../../src/config/setting.ts'
-import { entryOf, namesOf } from './entries.ts'
+import { entryOf, namesOf, PROTOCOLS } from './entries.ts'
 
 const ROUNDS_MAX = 100
 const HOUR_SEC = 3600
@@ -18,8 +18,10 @@ const WORKERS_MAX = 256
 const schema = {
   protocol: choice(
     'udp',
-    ['udp', 'ws'],
-    "What to compare: UDP trackers, or WebTorrent trackers ('ws', over TLS).",
+    PROTOCOLS,
+    `What to compare: UDP trackers, HTTP trackers, those that speak HTTPS themselves, or WebTorrent
+    trackers ('ws', over TLS). How HTTP clients connect (once per request, kept, with resumed sessions) is
+    set in load_settings.`,
   ),
   trackers: stringOrList(
     ['ours', 'aquatic', 'aquatic-uring', 'opentracker', 'bittorrent-tracker', 'chihaya', 'torrust'],
@@ -28,7 +30,8 @@ const schema = {
     our own tracker, see paths and tracker_settings. Trackers missing on this machine are skipped and
     named. The flag --trackers does the same, with commas.
 
-    UDP: ${namesOf('udp').join(', ')}. WebTorrent: ${namesOf('ws').join(', ')}. Debian's opentracker serves
+    UDP: ${namesOf('udp').join(', ')}. HTTP: ${namesOf('http').join(', ')}. HTTPS:
+    ${namesOf('https').join(', ')}. WebTorrent: ${namesOf('ws').join(', ')}. Debian's opentracker serves
     listed torrents only; it gets a list of those that the load tester announces.`,
   ),
   paths: stringOrList(
@@ -53,7 +56,8 @@ const schema = {
     'ours',
     ['ours', 'aquatic'],
     `Which load tester to use: ours, which checks responses and measures latency, or that of aquatic 0.9
-    (cargo install aquatic_udp_load_test aquatic_ws_load_test).`,
+    (cargo install aquatic_udp_load_test aquatic_http_load_test
+    aquatic_ws_load_test).`,
   ),
   rounds: integer(
     3,
@@ -132,7 +136,7 @@ function crossCheck({
 }: BenchConfig): Finding[] {
   const findings: Finding[] = []
   for (const name of [trackers].flat()) {
-    if (entryOf('udp', name) !== null || entryOf('ws', name) !== null) continue
+    if (PROTOCOLS.some((one) => entryOf(one, name) !== null)) continue
     const text = `'${name}' is not a tracker that this program knows: known are
       ${namesOf(protocol).join(', ')} and ours-… .`
     findings.push(problem(['trackers'], text))

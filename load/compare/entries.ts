@@ -8,7 +8,9 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-export type Protocol = 'udp' | 'ws'
+/** 'https' is HTTP over TLS, for those that speak it themselves. */
+export const PROTOCOLS = ['udp', 'http', 'https', 'ws'] as const
+export type Protocol = (typeof PROTOCOLS)[number]
 
 /** All that an entry needs for a start. */
 export interface StartPlan {
@@ -23,7 +25,7 @@ export interface StartPlan {
   readonly folder: string
   /** One info hash per line: those that the generator announces. */
   readonly infoHashes: () => string | Uint8Array
-  /** PEM files; WebTorrent only. */
+  /** PEM files; null without TLS. */
   readonly certificate: { readonly certificate: string; readonly key: string } | null
 }
 
@@ -44,6 +46,8 @@ export interface Entry {
   cleaning(seconds: number): string
   /** It returns an announcing peer to itself, which our load tester must not count as wrong then. */
   readonly returnsOwnPeer: boolean
+  /** What else it does otherwise: names of [checks] of our load tester that are switched off for it. */
+  readonly exempt?: readonly string[]
   /** Whether it can be told how many workers to use. */
   readonly hasWorkers: boolean
 }
@@ -106,7 +110,7 @@ const CHIHAYA: Entry = {
   protocol: 'udp',
   envName: 'AQUATIC_COMPARE_CHIHAYA',
   onPath: 'chihaya',
-  command: chihayaCommand,
+  command: (plan) => chihayaCommand(plan, CHIHAYA_UDP_SECTION),
   version: askVersion,
   cleaning: () => '',
   returnsOwnPeer: true,
@@ -117,7 +121,7 @@ const TORRUST: Entry = {
   protocol: 'udp',
   envName: 'AQUATIC_COMPARE_TORRUST',
   onPath: 'torrust-tracker',
-  command: torrustCommand,
+  command: (plan) => torrustCommand(plan, 'udp_trackers'),
   version: fingerprint,
   cleaning: () => '',
   returnsOwnPeer: false,
@@ -129,14 +133,63 @@ const OURS_WS: Entry = {
   protocol: 'ws',
   envName: 'AQUATIC_COMPARE_OURS_WS',
   onPath: ownExecutable('aquatic_ws'),
-  command: (plan) => webTorrentCommand(plan, 'use_tls'),
+  command: (plan) => tlsCommand(plan, 'use_tls'),
 }
 
 const AQUATIC_WS: Entry = {
   ...OURS_WS,
   envName: 'AQUATIC_COMPARE_AQUATIC_WS',
   onPath: 'aquatic_ws',
-  command: (plan) => webTorrentCommand(plan, 'enable_tls'),
+  command: (plan) => tlsCommand(plan, 'enable_tls'),
+}
+
+const OURS_HTTP: Entry = {
+  ...OURS_UDP,
+  protocol: 'http',
+  envName: 'AQUATIC_COMPARE_OURS_HTTP',
+  onPath: ownExecutable('aquatic_http'),
+  command: (plan) => tlsCommand(plan, 'use_tls'),
+}
+
+/** It puts a line's end behind its dictionaries. */
+const AQUATIC_HTTP: Entry = {
+  ...OURS_HTTP,
+  envName: 'AQUATIC_COMPARE_AQUATIC_HTTP',
+  onPath: 'aquatic_http',
+  command: (plan) => tlsCommand(plan, 'enable_tls'),
+  cleaning: AQUATIC_UDP.cleaning,
+  exempt: ['canonical_bencoding'],
+}
+
+/** It lists scraped torrents in the order in which they were asked for, and those it has no peers of not at all. */
+const OPENTRACKER_HTTP: Entry = {
+  ...OPENTRACKER,
+  protocol: 'http',
+  exempt: ['canonical_bencoding', 'unknown_torrents'],
+}
+
+const BITTORRENT_TRACKER_HTTP: Entry = {
+  ...BITTORRENT_TRACKER_UDP,
+  protocol: 'http',
+  command: ({ executable, port }) => ({
+    argv: [
+      ...[executable, '--http', '--port', String(port), '--http-hostname', '127.0.0.1'],
+      '--silent',
+    ],
+  }),
+}
+
+const CHIHAYA_HTTP: Entry = {
+  ...CHIHAYA,
+  protocol: 'http',
+  command: (plan) => chihayaCommand(plan, CHIHAYA_HTTP_SECTION),
+  exempt: ['unknown_torrents'],
+}
+
+const TORRUST_HTTP: Entry = {
+  ...TORRUST,
+  protocol: 'http',
+  command: (plan) => torrustCommand(plan, 'http_trackers'),
 }
 
 const ENTRIES: Readonly<Record<Protocol, Readonly<Record<string, Entry>>>> = {
@@ -149,11 +202,27 @@ const ENTRIES: Readonly<Record<Protocol, Readonly<Record<string, Entry>>>> = {
     chihaya: CHIHAYA,
     torrust: TORRUST,
   },
+  http: {
+    ours: OURS_HTTP,
+    aquatic: AQUATIC_HTTP,
+    opentracker: OPENTRACKER_HTTP,
+    'bittorrent-tracker': BITTORRENT_TRACKER_HTTP,
+    chihaya: CHIHAYA_HTTP,
+    torrust: TORRUST_HTTP,
+  },
+  https: {
+    ours: { ...OURS_HTTP, protocol: 'https' },
+    aquatic: { ...AQUATIC_HTTP, protocol: 'https' },
+  },
   ws: { ours: OURS_WS, aquatic: AQUATIC_WS },
 }
 
 /** Variants of ours with such a name listen on all addresses, as by default, and pay for packet info. */
 const WILDCARD_NAME = 'ours-wildcard'
+
+export function usesTls(protocol: Protocol): boolean {
+  return protocol === 'ws' || protocol === 'https'
+}
 
 export function namesOf(protocol: Protocol): string[] {
   return Object.keys(ENTRIES[protocol])
@@ -197,7 +266,7 @@ export function withNetwork(settings: string, lines: string): string {
     : `${settings}\n${table}${lines}`
 }
 
-function webTorrentCommand(plan: StartPlan, tlsKey: string): Command {
+function tlsCommand(plan: StartPlan, tlsKey: string): Command {
   const { certificate, executable, workers } = plan
   const tls =
     certificate === null
@@ -229,17 +298,32 @@ tracker.user nobody
   return { argv: [executable, ...ports, '-u', 'nobody', '-d', folder, '-w', 'white-list'] }
 }
 
-function chihayaCommand({ executable, port, folder }: StartPlan): Command {
+const CHIHAYA_UDP_SECTION = `  udp:
+    addr: "127.0.0.1:PORT"
+    max_clock_skew: 10s
+    private_key: "a key of the benchmark, as long as it has to be"
+    enable_request_timing: false
+`
+const CHIHAYA_HTTP_SECTION = `  http:
+    addr: "127.0.0.1:PORT"
+    read_timeout: 5s
+    write_timeout: 5s
+    enable_keepalive: true
+    idle_timeout: 30s
+    enable_request_timing: false
+    announce_routes:
+      - "/announce"
+    scrape_routes:
+      - "/scrape"
+`
+
+/** `section`: of the protocol. */
+function chihayaCommand({ executable, port, folder }: StartPlan, section: string): Command {
   const file = join(folder, 'chihaya.yaml')
   const text = `chihaya:
   announce_interval: 30m
   min_announce_interval: 15m
-  udp:
-    addr: "127.0.0.1:${port}"
-    max_clock_skew: 10s
-    private_key: "a key of the benchmark, as long as it has to be"
-    enable_request_timing: false
-    allow_ip_spoofing: false
+${section.replace('PORT', String(port))}    allow_ip_spoofing: false
     max_numwant: 100
     default_numwant: 50
     max_scrape_infohashes: 50
@@ -255,7 +339,7 @@ function chihayaCommand({ executable, port, folder }: StartPlan): Command {
   return { argv: [executable, '--config', file] }
 }
 
-function torrustCommand({ executable, port, folder }: StartPlan): Command {
+function torrustCommand({ executable, port, folder }: StartPlan, trackers: string): Command {
   const file = join(folder, 'tracker.toml')
   const text = `[metadata]
 app = "torrust-tracker"
@@ -272,7 +356,7 @@ private = false
 [core.database]
 path = "${join(folder, 'sqlite3.db')}"
 
-[[udp_trackers]]
+[[${trackers}]]
 bind_address = "127.0.0.1:${port}"
 `
   writeFileSync(file, text)

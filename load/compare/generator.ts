@@ -1,4 +1,4 @@
-// Runs a load tester of aquatic 0.9 (aquatic_udp_load_test, aquatic_ws_load_test) and adds up what it
+// Runs a load tester of aquatic 0.9 (aquatic_udp_load_test and its siblings) and adds up what it
 // prints. Used by aquatic_bench, the soak test and bench/workers.ts. Owns the generator's process
 // while it runs.
 //
@@ -13,7 +13,8 @@ import { type Child, startChild } from '../children.ts'
 export const BLOCK_SECONDS = 5
 
 const FIRST_LINE = 'Requests out:'
-const LAST_LINE = /^(Peers per announce|Active connections)/
+/** For UDP, WebTorrent and HTTP. */
+const LAST_LINE = /^(Peers per announce|Active connections|Bandwidth in)/
 /** Creating two million peers takes seconds; a tracker that never answers must not hang us. */
 const SLACK_SECONDS = 60
 
@@ -146,7 +147,7 @@ function readLine(block: Block, line: string): void {
   if (line.startsWith(FIRST_LINE)) block.requests = number
   else if (line.startsWith('Responses in:')) block.responses = number
   else if (line.includes('Announce responses:')) block.announces = number
-  else if (line.includes('Error responses')) block.errors = number
+  else if (/(Error|Failure) responses/.test(line)) block.errors = number
   // Without announce responses the generator divides by zero and prints NaN.
   else if (line.startsWith('Peers per announce')) block.peersPerAnnounce = number || 0
 }

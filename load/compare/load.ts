@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { plainEnvironment, startChild } from '../children.ts'
 import { type CoreTicks, coresTicks, cpuSeconds, memoryOf } from '../proc.ts'
 import type { Candidate } from './candidates.ts'
-import { type Protocol, runner, withNetwork } from './entries.ts'
+import { type Protocol, runner, usesTls, withNetwork } from './entries.ts'
 import { BLOCK_SECONDS, Generator } from './generator.ts'
 import type { RunningTracker } from './start.ts'
 
@@ -88,9 +88,11 @@ export async function runOurs(
 }
 
 function ourSettings(plan: LoadPlan, { entry }: Candidate, port: number): string {
-  const checks = entry.returnsOwnPeer ? '\n[checks]\nown_peer = false\n' : ''
-  const settings =
-    plan.protocol === 'ws' ? withNetwork(plan.settings, 'use_tls = true\n') : plan.settings
+  const off = [...(entry.returnsOwnPeer ? ['own_peer'] : []), ...(entry.exempt ?? [])]
+  const checks = off.length === 0 ? '' : `\n[checks]\n${off.join(' = false\n')} = false\n`
+  const settings = usesTls(plan.protocol)
+    ? withNetwork(plan.settings, 'use_tls = true\n')
+    : plan.settings
   return `server_address = '127.0.0.1:${port}'
 duration = ${plan.warmUpSec + plan.measuredSec}
 summarize_last = ${plan.measuredSec}
@@ -138,7 +140,9 @@ function missingKinds(missing: Readonly<Record<string, number>>): Record<string,
 export async function runAquatic(plan: LoadPlan, tracker: RunningTracker): Promise<Measured> {
   const settings = join(plan.folder, 'load.toml')
   const address = `server_address = "127.0.0.1:${tracker.port}"\n`
-  writeFileSync(settings, `${address}${plan.settings}`)
+  // Over TLS by default.
+  const plain = plan.protocol === 'http' ? 'enable_tls = false\n' : ''
+  writeFileSync(settings, `${address}${plain}${plan.settings}`)
   const { pid } = tracker.child
   const samples: { tracker: number; generator: number; cores: CoreTicks }[] = []
   const sample = () => {

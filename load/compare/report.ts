@@ -42,7 +42,7 @@ export function reportOf(comparison: Comparison, chart: string | null): string {
   const { config, candidates, missing, generator } = comparison
   const { protocol, rounds, tracker_workers, warm_up, measured } = config
   const date = new Date().toISOString().slice(0, 10)
-  const title = protocol === 'udp' ? 'UDP trackers' : 'WebTorrent trackers'
+  const title = `${TITLES[protocol]} trackers`
   const workers = tracker_workers === 1 ? 'one worker' : `${tracker_workers} workers`
   const file = chart?.split('/').at(-1)
   return [
@@ -61,9 +61,9 @@ export function reportOf(comparison: Comparison, chart: string | null): string {
     `response within each round; below 1, ours needs less. In brackets: responses/s of a tracker that`,
     `did not fill its cores (busy ${FULL_SHARE * 100} %, the tracker itself ${OWN_SHARE * 100} %).`,
     'Latency at full speed is mostly the length of the queue.',
-    ...(protocol === 'udp'
-      ? []
-      : ['Responses are all messages that clients received, offers and answers included.']),
+    ...(protocol === 'ws'
+      ? ['Responses are all messages that clients received, offers and answers included.']
+      : []),
     '',
     ...candidates.map((candidate) => candidateLine(candidate, comparison)),
     ...missing.map((name) => `- ${name}: not on this machine, skipped`),
@@ -87,6 +87,8 @@ export function chartOf({ candidates, rounds }: Comparison): string {
   })
   return standalone(barChart(bars, 'CPU µs per response, less is better'))
 }
+
+const TITLES = { udp: 'UDP', http: 'HTTP', https: 'HTTPS', ws: 'WebTorrent' } as const
 
 const HEAD = [
   'tracker',
@@ -200,6 +202,9 @@ function candidateLine(
     ...(config.tracker_workers > 1 && !entry.hasWorkers ? ['has no setting for workers'] : []),
     ...(entry.returnsOwnPeer && config.generator === 'ours'
       ? ['returns announcing peers to themselves, which does not count as wrong here']
+      : []),
+    ...(entry.exempt !== undefined && config.generator === 'ours'
+      ? [`not checked: ${entry.exempt.join(', ')}`]
       : []),
   ]
   const wrong = wrongKinds(runsOf(name, rounds))

@@ -82,6 +82,22 @@ tracker_settings = ['ours-broken=${broken}', 'ours-small=${small}']
   expect(chart).not.toContain('>ours-broken<')
 }, 60_000)
 
+test('HTTP trackers get the load that load_settings describes', () => {
+  const load = write(
+    'http-load.toml',
+    `[requests]\nnumber_of_torrents = 100\nnumber_of_peers = 2000\n[network]\nkeep_alive_share = 1\n`,
+  )
+  const settings = `protocol = 'http'\nrounds = 1\nwarm_up = 1\nmeasured = 1\nload_settings = '${load}'
+trackers = ['ours', 'chihaya']\n`
+  const { exitCode, stdout } = bench(settings)
+  expect(stdout).toStartWith('# HTTP trackers compared')
+  const row = stdout.match(/^\| ours .*$/m)?.[0].split('|') ?? []
+  expect(Number.parseFloat(row[2])).toBeGreaterThan(0.1)
+  expect(row[8].trim()).toBe('0')
+  expect(stdout).toContain('- chihaya: not on this machine, skipped')
+  expect(exitCode).toBe(0)
+}, 60_000)
+
 describe('what cannot be run is told at once', () => {
   test.each([
     ["trackers = ['ours', 'opentraker']", "'opentraker' is not a tracker that this program knows"],

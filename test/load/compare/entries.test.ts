@@ -2,7 +2,13 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'smol-toml'
-import { entryOf, namesOf, type Protocol, type StartPlan } from '../../../load/compare/entries.ts'
+import {
+  entryOf,
+  namesOf,
+  PROTOCOLS,
+  type Protocol,
+  type StartPlan,
+} from '../../../load/compare/entries.ts'
 import { folderOfFile } from '../../support/folder.ts'
 
 const folder = folderOfFile()
@@ -24,7 +30,7 @@ function command(protocol: Protocol, name: string, plan: Partial<StartPlan> = {}
 }
 
 describe('every entry', () => {
-  const all = (['udp', 'ws'] as const).flatMap((protocol) =>
+  const all = PROTOCOLS.flatMap((protocol) =>
     namesOf(protocol).map((name) => [protocol, name] as const),
   )
 
