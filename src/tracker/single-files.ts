@@ -23,8 +23,8 @@ export function fileFlags(protocols: readonly KnownProtocol[]): OwnFlag[] {
     name,
     value: 'FILE',
     help: [
-      `serve ${title} as ${program} -c FILE does; without`,
-      'a file, only those that have one are served',
+      `serve ${title} as ${program} -c FILE does; then`,
+      'protocols without such a file are not served',
     ],
   }))
 }
@@ -55,7 +55,7 @@ export function settingsOfFiles(
       if (!given.has(name)) {
         values.set(pathOf(name, 'enabled'), {
           value: false,
-          origin: `no --${name}`,
+          origin: `the flags, without --${name}`,
           shown: 'false',
         })
       }

@@ -3,6 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Certificates, nameShown } from '../support/certificates.ts'
 import { inFolder } from '../support/folder.ts'
 import { connectRequest } from '../support/packets.ts'
 import {
@@ -127,6 +128,33 @@ describe('a tracker of UDP and WebTorrent', () => {
         }),
       )
     }))
+
+  test('serves wss, and takes a new certificate on the signal that reads the access list again', async () => {
+    const certificates = new Certificates()
+    certificates.make('first', 'ec')
+    certificates.make('second', 'ec')
+    const use = (name: string) => {
+      copyFileSync(certificates.path(`${name}.pem`), certificates.path('tls.pem'))
+      copyFileSync(certificates.path(`${name}-key.pem`), certificates.path('tls-key.pem'))
+    }
+    use('first')
+    const list = certificates.path('list')
+    writeFileSync(list, `${Buffer.from(HASH).toString('hex')}\n`)
+    const more = `[access_list]\nmode = 'allow'\npath = '${list}'`
+    const env = {
+      AQUATIC_WS_NETWORK_USE_TLS: 'true',
+      AQUATIC_WS_NETWORK_TLS_CERTIFICATE_PATH: certificates.path('tls.pem'),
+      AQUATIC_WS_NETWORK_TLS_PRIVATE_KEY_PATH: certificates.path('tls-key.pem'),
+    }
+    await withTracker(settingsFor({ more, env }), async (tracker) => {
+      const wss = await at(tracker, 'WebTorrent')
+      expect(await nameShown(wss)).toBe('first')
+      use('second')
+      tracker.signal('SIGUSR1')
+      await waitUntil('the new certificate', async () => (await nameShown(wss)) === 'second')
+      await tracker.waitForOutput(/access list/)
+    }).finally(() => certificates.remove())
+  })
 
   test('has one page, one set of metrics with the swarms once, and troubles by protocol', () =>
     withTracker(settingsFor({ more: "[operations]\naddress = '127.0.0.1:0'" }), (tracker) =>

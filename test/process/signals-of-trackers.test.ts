@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { folderOfFile } from '../support/folder.ts'
-import { EXECUTABLE, listenOn, Tracker, WS_EXECUTABLE } from '../support/tracker.ts'
+import { ALL_EXECUTABLE, EXECUTABLE, servedOn, Tracker, WS_EXECUTABLE } from '../support/tracker.ts'
 import { waitFor } from '../support/wait.ts'
 
 setDefaultTimeout(120_000)
@@ -23,6 +23,7 @@ const TRACKERS = [
   ['aquatic_udp', EXECUTABLE, ''],
   ['aquatic_udp with request workers', EXECUTABLE, 'request_workers = 2\n'],
   ['aquatic_ws', WS_EXECUTABLE, ''],
+  ['aquatic', ALL_EXECUTABLE, ''],
 ] as const
 
 let folders = 0
@@ -31,7 +32,7 @@ let folders = 0
 function start(executable: string, more: string): Tracker {
   const persistence = `[persistence]\npath = '${join(folder, `kept-${folders++}`)}'\n`
   const settings =
-    `${more}socket_workers = 3\n${listenOn('127.0.0.1:0')}` +
+    `${more}${servedOn(executable, '127.0.0.1:0', 3)}` +
     `[operations]\naddress = '127.0.0.1:0'\n${persistence}`
   return new Tracker({ executable, settings })
 }
@@ -74,9 +75,7 @@ async function stopWhileItStarts(executable: string, more: string, again = false
       const { code, signal, stderr } = await tracker.waitForEnd()
       const byExec = again && signal === 'SIGTERM' && stderr === ''
       if (!byExec) expect({ moment, code, signal }).toEqual({ moment, code: 0, signal: null })
-      expect(stderr).toMatch(
-        /^(aquatic_\w+ .* listening on .*\n)?(aquatic_\w+ operations at .*\n)?$/,
-      )
+      expect(stderr).toMatch(/^(aquatic\w* .* listening on .*\n)?(aquatic\w* operations at .*\n)?$/)
     } finally {
       await tracker.discard()
     }

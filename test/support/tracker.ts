@@ -70,6 +70,18 @@ export function listenOn(...addresses: string[]): string {
   return `[network]\naddress = [${addresses.map((address) => `'${address}'`).join(', ')}]\n`
 }
 
+/**
+ * The same for any tracker, with threads for each of its protocols; of aquatic the address is that of UDP, and
+ * WebTorrent has a free port.
+ */
+export function servedOn(executable: string, address: string, workers = 1): string {
+  const threads = `socket_workers = ${workers}\n`
+  if (executable !== ALL_EXECUTABLE) return `${threads}${listenOn(address)}`
+  const own = (name: string, at: string) =>
+    `[${name}]\n${threads}${listenOn(at).replace('[', `[${name}.`)}`
+  return own('udp', address) + own('ws', '127.0.0.1:0')
+}
+
 /** Starts a tracker, has it used, and ends it. On 127.0.0.1, where the settings say nothing else. */
 export async function withTracker<T>(
   options: StartOptions,

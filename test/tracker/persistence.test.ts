@@ -9,10 +9,11 @@ import { whileHeld } from '../persistence/folders.ts'
 import { inFolder } from '../support/folder.ts'
 import { announceRequest } from '../support/packets.ts'
 import {
+  ALL_EXECUTABLE,
   EXECUTABLE,
-  listenOn,
   runTracker,
   type StartOptions,
+  servedOn,
   Tracker,
   WS_EXECUTABLE,
   withTracker,
@@ -24,7 +25,7 @@ setDefaultTimeout(120_000)
 const LINE_MS = 20_000
 
 function keeping(executable: string, folder: string, takeOver = false, port = 0): StartOptions {
-  const settings = `log_level = 'info'\n${listenOn(`127.0.0.1:${port}`)}
+  const settings = `log_level = 'info'\n${servedOn(executable, `127.0.0.1:${port}`)}
     [persistence]\npath = '${folder}'\ntake_over = ${takeOver}\n`
   return { executable, settings }
 }
@@ -40,6 +41,7 @@ async function taker(folder: string, program: string): Promise<LineSocket> {
 describe.each([
   ['aquatic_udp', EXECUTABLE, 'aquatic_udp.snapshot'],
   ['aquatic_ws', WS_EXECUTABLE, 'aquatic_ws.counts'],
+  ['aquatic', ALL_EXECUTABLE, 'aquatic.snapshot'],
 ])('%s', (program, executable, file) => {
   test('of several that start at a time one gets the folder', () =>
     inFolder(async (folder) => {
