@@ -33,6 +33,7 @@ export const SLASH = 0x2f
 export const DIGIT_0 = 0x30
 export const DIGIT_9 = 0x39
 export const COLON = 0x3a
+export const EQUALS = 0x3d
 export const QUESTION_MARK = 0x3f
 export const DELETE = 0x7f
 /** Added to a letter it makes the small one. */
