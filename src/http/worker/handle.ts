@@ -38,6 +38,7 @@ import {
   REJECTED_NO_INFO_HASH,
   REJECTED_PATH,
   REJECTED_PORT,
+  REJECTED_PROXY_HEADER,
   REJECTED_REQUEST_LINE,
   REJECTED_TIMEOUT,
   REJECTED_UNAVAILABLE,
@@ -51,6 +52,7 @@ import {
   RESPONSES_PAGE,
   SENT_BYTES,
 } from './counters.ts'
+import type { TrustedProxies } from './proxies.ts'
 import type { Responder } from './respond.ts'
 
 /** The settings that requests are answered by. */
@@ -63,12 +65,6 @@ export interface HttpSettings {
   readonly maxScrapeTorrents: number
   /** Believe the addresses of ip, ipv4 and ipv6. */
   readonly believesAddresses: boolean
-}
-
-/** Whom a request comes from where the connection is a proxy's. */
-export interface ProxyReader {
-  /** Changes `request.source` where the proxy is trusted and says it. `bytes`: those that were parsed. */
-  readSource(request: HttpRequest, bytes: Uint8Array): void
 }
 
 const PAGE_ANSWER = fixedAnswer(
@@ -98,6 +94,7 @@ const WRONG_VERSION = fixedAnswer('505 HTTP Version Not Supported', 'HTTP Versio
 const OVER = countersByVerdict(FAMILY_COUNTERS)
 
 const TOO_MANY = failureText('Too many requests from this address: try again later')
+const NO_CLIENT = failureText('The proxy before this tracker does not say who asks')
 const NO_PORT = failureText('Port missing or not valid')
 const BAD_INFO_HASH = failureText('Info hash is not of 20 bytes')
 const NO_INFO_HASH = failureText('Info hash missing')
@@ -106,7 +103,7 @@ const FULL_SCRAPE = failureText('No info hash: full scrapes are not allowed')
 export class Handler {
   readonly counts: Int32Array
   /** Null where no proxy is trusted. */
-  proxies: ProxyReader | null = null
+  proxies: TrustedProxies | null = null
   private readonly responder: Responder
   private readonly limits: SourceLimits | null
   private peersMax = 0
@@ -152,14 +149,16 @@ export class Handler {
     request.end = request.to
     request.scrapeMax = this.scrapeMax
     request.readsAddresses = this.believesAddresses
+    if (this.proxies !== null) request.proxyHeader = this.proxies.header
     const used = parse(request, bytes, from, to, searched)
     if (used === 0) return 0
-    if (used > 0 && this.proxies !== null) this.proxies.readSource(request, bytes)
+    let known = true
+    if (used > 0 && this.proxies !== null) known = this.proxies.readSource(request, bytes)
     const family = request.source.ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
     request.family = family
     request.isUnread = used < 0 || request.hasBody
     if (request.mustClose) request.close = true
-    request.end = used > 0 ? this.answer(request) : this.reject(request, used)
+    request.end = used > 0 ? this.answer(request, known) : this.reject(request, used)
     const taken = used > 0 ? used : to - from
     this.counts[family + RECEIVED_BYTES] += taken
     this.counts[family + SENT_BYTES] += request.end - request.to
@@ -185,8 +184,13 @@ export class Handler {
     this.counts[family + SENT_BYTES] += request.end - request.to
   }
 
-  private answer(request: HttpRequest): number {
-    const status = this.limits === null ? ADMITTED : this.limits.request(request.source)
+  /** `known`: the source is not a proxy that does not say whom it asks for, and must not be banned for many. */
+  private answer(request: HttpRequest, known: boolean): number {
+    if (!known && request.kind <= SCRAPE) {
+      return this.responder.refuse(request, REJECTED_PROXY_HEADER, NO_CLIENT)
+    }
+    const limits = known ? this.limits : null
+    const status = limits === null ? ADMITTED : limits.request(request.source)
     if (status !== ADMITTED) return this.refuse(request, status)
     switch (request.kind) {
       case ANNOUNCE:

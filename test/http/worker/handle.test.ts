@@ -3,6 +3,7 @@ import { ListBuilder } from '../../../src/access-list/build.ts'
 import { MODE_ALLOW, MODE_DENY } from '../../../src/access-list/list.ts'
 import { ClientSampleReader, createClientSample } from '../../../src/census/sample.ts'
 import { Tally } from '../../../src/census/tally.ts'
+import { TrustedProxies } from '../../../src/http/worker/proxies.ts'
 import { readAnswer } from '../../support/http-answer.ts'
 import { announceTarget, CLIENT, compactPeers, get, HttpHarness, START } from '../harness.ts'
 
@@ -234,19 +235,32 @@ describe('connections', () => {
     expect(harness.request.close).toBe(true)
   })
 
-  test('a trusted proxy may say who asks, before limits and swarms are asked', () => {
-    const harness = new HttpHarness()
-    harness.request.proxyHeader = new TextEncoder().encode('x-real-ip')
-    harness.handler.proxies = {
-      readSource: (request, bytes) => {
-        const [from, to] = request.proxyValues
-        expect(Buffer.from(bytes.subarray(from, to)).toString().trim()).toBe('198.51.100.9')
-        request.source.setIPv4(Buffer.from([198, 51, 100, 9]).readInt32LE())
-      },
+  test('behind a trusted proxy the client is who its header says, for limits and swarms', () => {
+    const rates = { connects: 0, requests: 1, sustainedRequests: 0, newTorrents: 0, banSeconds: 0 }
+    const harness = new HttpHarness({ rates })
+    harness.handler.proxies = new TrustedProxies([CLIENT], 'X-Real-IP')
+    const ask = (client: string) =>
+      harness.send(get(announceTarget(), 'HTTP/1.1', `x-real-ip: ${client}\r\n`))
+    for (let i = 0; i < 20; i++) ask(`198.51.100.${i}`)
+    expect(harness.counts).toEqual({ requests_announce: 20, responses_announce: 20 })
+    for (let i = 0; i < 10; i++) ask('198.51.100.0')
+    expect(harness.counts.rejected_request_rate).toBe(1)
+    const { peers } = harness.ask(announceTarget({ port: 5 }), '203.0.113.1')
+    expect(compactPeers(peers, 4)).toContain('198.51.100.9:6881')
+    expect(compactPeers(peers, 4)).not.toContain(`${CLIENT}:6881`)
+  })
+
+  test('a trusted proxy that does not say who asks is told so, is not limited, and may ask for health', () => {
+    const rates = { connects: 0, requests: 1, sustainedRequests: 0, newTorrents: 0, banSeconds: 9 }
+    const harness = new HttpHarness({ rates })
+    harness.handler.proxies = new TrustedProxies([CLIENT], 'X-Real-IP')
+    for (let i = 0; i < 50; i++) {
+      expect(harness.ask(announceTarget())['failure reason']).toMatch(
+        /proxy .* does not say who asks/,
+      )
+      expect(harness.send(get('/health')).status).toBe(200)
     }
-    harness.send(get(announceTarget(), 'HTTP/1.1', 'X-REAL-IP: 198.51.100.9\r\n'))
-    harness.handler.proxies = null
-    const { peers } = harness.ask(announceTarget({ port: 5 }))
-    expect(compactPeers(peers, 4)).toEqual(['198.51.100.9:6881'])
+    expect(harness.counts.rejected_proxy_header).toBe(50)
+    expect(harness.swarm.swarms.seeders + harness.swarm.swarms.leechers).toBe(0)
   })
 })
