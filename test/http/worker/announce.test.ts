@@ -277,6 +277,8 @@ describe('addresses of ip, ipv4 and ipv6', () => {
     ['&ip=239.1.2.3', CLIENT, '192.0.2.7:5'],
     ['&ip=255.255.255.255', CLIENT, '192.0.2.7:5'],
     ['&ip=::', IPV6, '20010db8000000000000000000000007:5'],
+    ['&ipv6=::', IPV6, '20010db8000000000000000000000007:5'],
+    ['&ipv4=0.0.0.0', CLIENT, '192.0.2.7:5'],
     ['&ip=ff02::1', IPV6, '20010db8000000000000000000000007:5'],
     ['&ip=tracker.example.com', CLIENT, '192.0.2.7:5'],
   ])('where they are believed, %s of %s is a peer at %s', (more, from, peer) =>
@@ -289,6 +291,13 @@ describe('addresses of ip, ipv4 and ipv6', () => {
     harness.ask(announceTarget({ port: 3 }))
     const { peers } = harness.ask(announceTarget(), '203.0.113.1')
     expect(compactPeers(peers, 4)).toEqual(['192.0.2.7:3', '198.51.100.1:6881'])
+    harness.ask(announceTarget({ more: '&ipv6=2001:db8::99' }), IPV6)
+    harness.ask(announceTarget({ port: 3 }), IPV6)
+    const { peers6 } = harness.ask(announceTarget(), '2001:db8:ffff::1')
+    expect(compactPeers(peers6, 16)).toEqual([
+      '20010db8000000000000000000000007:3',
+      '20010db8000000000000000000000099:6881',
+    ])
   })
 
   test('external ip is that of the connection', () => {

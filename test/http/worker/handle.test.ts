@@ -3,6 +3,7 @@ import { ListBuilder } from '../../../src/access-list/build.ts'
 import { MODE_ALLOW, MODE_DENY } from '../../../src/access-list/list.ts'
 import { ClientSampleReader, createClientSample } from '../../../src/census/sample.ts'
 import { Tally } from '../../../src/census/tally.ts'
+import { FAMILY_COUNTERS, FAMILY_IPV6 } from '../../../src/http/worker/counters.ts'
 import { TrustedProxies } from '../../../src/http/worker/proxies.ts'
 import { readAnswer } from '../../support/http-answer.ts'
 import { announceTarget, CLIENT, compactPeers, get, HttpHarness, START } from '../harness.ts'
@@ -96,20 +97,21 @@ function replacer(_: string, value: unknown): unknown {
 
 describe('what is no announce and no scrape', () => {
   test.each([
-    ['/', 200, /BitTorrent tracker/],
-    ['/?x', 200, /BitTorrent tracker/],
-    ['/health', 200, /^ok\n$/],
-    ['/favicon.ico', 404, /announce/],
-    ['/announce.php', 404, /./],
-    ['/a/b/announce', 404, /./],
-    ['//announce', 404, /./],
-  ])('GET %s: %i', (target, status, body) => {
+    ['/', 200, /BitTorrent tracker/, { requests_page: 1, responses_page: 1 }],
+    ['/?x', 200, /BitTorrent tracker/, { requests_page: 1, responses_page: 1 }],
+    ['/health', 200, /^ok\n$/, { requests_health: 1, responses_health: 1 }],
+    ['/favicon.ico', 404, /announce/, { rejected_path: 1, responses_error: 1 }],
+    ['/announce.php', 404, /./, { rejected_path: 1, responses_error: 1 }],
+    ['/a/b/announce', 404, /./, { rejected_path: 1, responses_error: 1 }],
+    ['//announce', 404, /./, { rejected_path: 1, responses_error: 1 }],
+  ])('GET %s: %i', (target, status, body, counts) => {
     const harness = new HttpHarness()
     const answer = harness.send(get(target))
     expect(answer.status).toBe(status)
     expect(answer.body.toString()).toMatch(body)
     expect(answer.fields['content-type']).toBe('text/plain; charset=utf-8')
     expect(answer.fields.connection).toBeUndefined()
+    expect(harness.counts).toEqual(counts)
   })
 
   test('HEAD is answered without a body, with the length of the one of GET', () => {
@@ -189,6 +191,11 @@ describe('what is no announce and no scrape', () => {
       rejected_unavailable: 1,
       responses_error: 2,
     })
+    harness.forgetCounts()
+    harness.setSource(IPV6)
+    harness.handler.timeOut(harness.request)
+    const at = FAMILY_IPV6 + FAMILY_COUNTERS.indexOf('rejected_timeout')
+    expect(harness.handler.counts[at]).toBe(1)
   })
 })
 
