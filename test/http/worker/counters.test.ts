@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
 import * as counters from '../../../src/http/worker/counters.ts'
+import { histogramCounters } from '../../../src/metrics/histogram.ts'
+import { TCP_COUNTERS } from '../../../src/tcp/counters.ts'
 
 const { COUNTER_WORDS, COUNTERS, FAMILY_COUNTERS, FAMILY_IPV4, FAMILY_IPV6 } = counters
 
@@ -12,7 +14,17 @@ test('each constant is the place of the name like it, in the part of its address
     expect(COUNTERS.indexOf(`${name}_ipv6`)).toBe(FAMILY_IPV6 + i)
   }
   const { others } = counters.COUNTER_LIST
-  const ofOthers = others.map((name) => constants.get(name.toUpperCase()))
-  expect(ofOthers).toEqual(others.map((name) => COUNTERS.indexOf(name)))
-  expect(COUNTER_WORDS).toBeGreaterThanOrEqual(COUNTERS.length)
+  expect(COUNTERS.indexOf('bans')).toBe(counters.BANS)
+  const ofTcp = TCP_COUNTERS.flatMap((spec) => spec.counters.map(({ name }) => name as string))
+  expect<readonly string[]>(others).toEqual(['bans', ...ofTcp])
+  expect(COUNTERS.length - ofTcp.length).toBe(counters.TCP)
+})
+
+test('histograms follow the counters, in the order in which they are read', () => {
+  const { RESPONSE_TIME_SHAPE, TURN_SIZE_SHAPE, HISTOGRAMS } = counters
+  expect(Object.values(HISTOGRAMS)).toEqual([RESPONSE_TIME_SHAPE, TURN_SIZE_SHAPE])
+  expect(counters.RESPONSE_TIME).toBe(COUNTERS.length)
+  expect(counters.TURN_SIZE).toBe(COUNTERS.length + histogramCounters(RESPONSE_TIME_SHAPE))
+  const end = counters.TURN_SIZE + histogramCounters(TURN_SIZE_SHAPE)
+  expect(COUNTER_WORDS).toBeGreaterThanOrEqual(end)
 })
