@@ -1,5 +1,5 @@
 // What is kept over a restart of peers that are known by their connections, which end with the process: how
-// often each torrent has been completed. Made by tracker/kept-state.ts for the keeper (keeper.ts). Owns the
+// often each torrent has been completed. Made by tracker/kept-state.ts for persistence.ts. Owns the
 // counts of before the restart.
 //
 // They wait beside the swarms (swarm/prior-downloads.ts) until the torrent's peers are back: some seconds to
@@ -16,7 +16,7 @@ import type { Swarms } from '../swarm/swarm.ts'
 import { hashInfoHash } from '../swarm/table/torrents.ts'
 import { restoreCompleted } from '../swarm/walks/restore.ts'
 import { COUNT_SECOND, COUNT_WORDS, readCounts, writeCounts } from './counts.ts'
-import type { PersistedState, WriteRequest } from './keeper.ts'
+import type { PersistedState, WriteRequest } from './persistence.ts'
 
 /** How long a count waits for its torrent's peers: longer than any client known waits to come back. */
 export const KEEP_SECONDS = 7200

@@ -12,7 +12,7 @@ import { BlockReader } from './block-reader.ts'
 import { BlockWriter } from './block-writer.ts'
 import { PRIVATE_MODE, replaceFile } from './files.ts'
 import { BLOCK_COUNTS } from './format.ts'
-import type { WriteRequest } from './keeper.ts'
+import type { WriteRequest } from './persistence.ts'
 
 export const COUNT_WORDS = 8
 export const COUNT_SECOND = 7

@@ -1,5 +1,5 @@
 // Who uses the persistence folder: a lock on a file in it, taken before anything else is read there and held
-// until the process has ended, however that happens. Taken by keeper.ts. Owns the file's descriptor.
+// until the process has ended, however that happens. Taken by persistence.ts. Owns the file's descriptor.
 //
 //  byte 0  the owner: whose state the folder holds
 //  byte 1  the next one: a process that starts, or takes over and waits for the owner's end

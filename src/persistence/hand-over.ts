@@ -1,5 +1,5 @@
 // The side of a running tracker in a take-over: another process asks, by a local socket in the folder,
-// for what this one knows, and then for its place. Made by keeper.ts. Owns the socket.
+// for what this one knows, and then for its place. Made by persistence.ts. Owns the socket.
 //
 //  new  take-over 1        old  writes a snapshot while it serves, then: snapshot
 //  new  loads it, opens the same ports beside us, starts its workers, then: serving
@@ -7,7 +7,7 @@
 //  new  adds them to what it has; old ends
 //
 // Until «serving» nothing has changed: when the other side goes away, this one goes on. From then on
-// its state is the other's. When this one is told to stop before, it writes the rest as well for a process
+// its state is the other's. When this one is told to stop before, it writes the delta too for a process
 // that has got the snapshot; one that waits for it finds the connection closed, and the last snapshot.
 import { chmodSync, renameSync, statSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -18,7 +18,7 @@ import { LineSocket } from './line-socket.ts'
 export const TAKE_OVER = 'take-over 1'
 export const SNAPSHOT_READY = 'snapshot'
 export const SERVING = 'serving'
-export const REST_READY = 'rest'
+export const DELTA_READY = 'rest'
 
 /** A socket's name until it takes the place of the one before. As long as the other: there is a limit. */
 const NEW_SUFFIX = 'bind'
@@ -54,7 +54,7 @@ export class HandOver {
     this.log = log
   }
 
-  /** True once another process has the snapshot: what it lacks is the rest, and the folder is its own. */
+  /** True once another process has the snapshot: what changed since is the delta, and the folder is its own. */
   get isGiven(): boolean {
     return this.given
   }
@@ -79,11 +79,11 @@ export class HandOver {
     this.ending = true
   }
 
-  /** Tells the other process, if there is one, whether the rest is written. */
-  async finish(restWritten: boolean): Promise<void> {
+  /** Tells the other process, if there is one, whether the delta is written. */
+  async finish(deltaWritten: boolean): Promise<void> {
     // The name is the other's, now or soon, and the folder too.
     if (!this.given) this.leaveFolder()
-    else if (restWritten) this.taker?.send(REST_READY)
+    else if (deltaWritten) this.taker?.send(DELTA_READY)
     await this.taker?.close()
   }
 

@@ -33,7 +33,7 @@ export class LineSocket {
     while (this.lines.length === 0 && !this.ended) {
       const left = deadline - performance.now()
       if (left <= 0) return null
-      await this.news(left)
+      await this.nextData(left)
     }
     return this.lines.shift() ?? null
   }
@@ -49,7 +49,7 @@ export class LineSocket {
     return new Promise((resolve) => void this.socket.end(() => resolve()))
   }
 
-  private news(milliseconds: number): Promise<void> {
+  private nextData(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, milliseconds)
       this.wake = () => {

@@ -1,10 +1,10 @@
 // What is kept over a restart of peers that are known by their addresses: the swarms, and the key of the
-// connection ids. Made by tracker/kept-state.ts for the keeper (keeper.ts). Owns the secret.
+// connection ids. Made by tracker/kept-state.ts for persistence.ts. Owns the secret.
 import { bytesText, counted } from '../config/quantities.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow } from './boot.ts'
-import type { PersistedState, UseFile, WriteRequest } from './keeper.ts'
 import { readKey, writeKey } from './key.ts'
+import type { PersistedState, UseFile, WriteRequest } from './persistence.ts'
 import { loadSnapshot } from './read.ts'
 import { writeSnapshot } from './write.ts'
 

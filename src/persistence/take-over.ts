@@ -1,11 +1,11 @@
-// The side of a new process in a take-over (hand-over.ts tells both). Called by keeper.ts at its start,
+// The side of a new process in a take-over (hand-over.ts tells both). Called by persistence.ts at its start,
 // before anything is read from the folder. Owns the connection to the running tracker.
 import { connect, type Socket } from 'node:net'
 import { StartError } from '../config/cli.ts'
 import type { Log } from '../log/log.ts'
 import type { Folder } from './folder.ts'
 import type { FolderLock } from './folder-lock.ts'
-import { REST_READY, SERVING, SNAPSHOT_READY, TAKE_OVER } from './hand-over.ts'
+import { DELTA_READY, SERVING, SNAPSHOT_READY, TAKE_OVER } from './hand-over.ts'
 import { LineSocket } from './line-socket.ts'
 
 /** The system's limit for the name of a local socket. */
@@ -13,7 +13,7 @@ const SOCKET_PATH_BYTES_MAX = 107
 
 /** For the other process to write a snapshot: long for the largest, on the slowest disk. */
 const SNAPSHOT_MILLISECONDS = 600_000
-const REST_MILLISECONDS = 60_000
+const DELTA_MILLISECONDS = 60_000
 
 /** For a process that starts or ends, and so answers nobody: until it does answer, or has ended. */
 const ANSWER_MILLISECONDS = 60_000
@@ -29,9 +29,9 @@ export class TakeOver {
   /** Tells the other process to stop; resolves when it has. True when it left who announced meanwhile. */
   async serving(): Promise<boolean> {
     this.line.send(SERVING)
-    const answer = await this.line.next(REST_MILLISECONDS)
+    const answer = await this.line.next(DELTA_MILLISECONDS)
     await this.line.close()
-    return answer === REST_READY
+    return answer === DELTA_READY
   }
 }
 

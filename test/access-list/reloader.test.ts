@@ -34,7 +34,7 @@ function forbids(data: AccessListData, n: number): boolean {
   return new AccessList(data).forbids(words, 0, hashWords(words, 0, 5, KEY.key0, KEY.key1))
 }
 
-function keeperOf(config: AccessListConfig, chroot = folder) {
+function reloaderOf(config: AccessListConfig, chroot = folder) {
   const told: string[] = []
   const sent: AccessListData[] = []
   const log = {
@@ -65,7 +65,7 @@ describe('--check', () => {
 
 describe('a start', () => {
   test('reads the list, hashed as the workers hash', async () => {
-    const { reloader } = keeperOf({
+    const { reloader } = reloaderOf({
       mode: 'allow',
       path: list(...Array.from({ length: 50 }, (_, n) => n)),
     })
@@ -75,10 +75,10 @@ describe('a start', () => {
   })
 
   test('fails for a list that cannot be read, and does not look at one that is off', async () => {
-    const { reloader } = keeperOf({ mode: 'allow', path: '/nowhere' })
+    const { reloader } = reloaderOf({ mode: 'allow', path: '/nowhere' })
     await expect(reloader.load()).rejects.toThrow(StartError)
     await expect(reloader.load()).rejects.toThrow("[access_list] path '/nowhere' cannot be read: ")
-    const off = keeperOf({ mode: 'off', path: list('x') })
+    const off = reloaderOf({ mode: 'off', path: list('x') })
     await off.reloader.load()
     expect(forbids(off.reloader.list, 1)).toBe(false)
   })
@@ -87,7 +87,7 @@ describe('a start', () => {
 describe('a list that is read again', () => {
   test('goes to the workers, and the log says so', async () => {
     const path = list(1)
-    const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+    const { reloader, told, sent } = reloaderOf({ mode: 'deny', path })
     await reloader.load()
     write(path, 2, 3)
     reloader.reload('SIGUSR1')
@@ -100,7 +100,7 @@ describe('a list that is read again', () => {
 
   test('stays as it is while the file is wrong, which is a trouble until it is mended', async () => {
     const path = list(1)
-    const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+    const { reloader, told, sent } = reloaderOf({ mode: 'deny', path })
     await reloader.load()
     expect(reloader.troubleSource.find()).toBeNull()
     write(path, 'x')
@@ -119,7 +119,7 @@ describe('a list that is read again', () => {
 
   test('is one that was asked for meanwhile, too', async () => {
     const path = list(1)
-    const { reloader, sent } = keeperOf({ mode: 'deny', path })
+    const { reloader, sent } = reloaderOf({ mode: 'deny', path })
     await reloader.load()
     for (let i = 0; i < 5; i++) reloader.reload('SIGUSR1')
     await waitUntil('both were sent', () => sent.length === 2)
@@ -128,7 +128,7 @@ describe('a list that is read again', () => {
   })
 
   test('is none where there is none: the signal is for something else', async () => {
-    const { reloader, told, sent } = keeperOf({ mode: 'off', path: '' })
+    const { reloader, told, sent } = reloaderOf({ mode: 'off', path: '' })
     await reloader.load()
     reloader.reload('SIGUSR1')
     for (let i = 0; i < 10; i++) await new Promise(setImmediate)
@@ -144,7 +144,7 @@ describe('a list that is read again', () => {
 
   test('is looked for in the root directory once that has changed, and not before', async () => {
     const path = list(1)
-    const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+    const { reloader, told, sent } = reloaderOf({ mode: 'deny', path })
     await reloader.load()
     reloader.change({ mode: 'deny', path })
     await waitUntil('it was sent', () => sent.length === 1)
@@ -159,7 +159,7 @@ describe('a list that is read again', () => {
 test('the file is looked at every two seconds, read when it has changed and held still, and not when it is off', async () => {
   const path = list(1)
   using interval = spyOn(globalThis, 'setInterval')
-  const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+  const { reloader, told, sent } = reloaderOf({ mode: 'deny', path })
   await reloader.load()
   reloader.start()
   const [call] = interval.mock.calls
@@ -190,7 +190,7 @@ test('the file is looked at every two seconds, read when it has changed and held
 test('a file that stays missing is a trouble, until it is there again', async () => {
   const path = list(1)
   using interval = spyOn(globalThis, 'setInterval')
-  const { reloader, told, sent } = keeperOf({ mode: 'deny', path })
+  const { reloader, told, sent } = reloaderOf({ mode: 'deny', path })
   await reloader.load()
   reloader.start()
   const poll = interval.mock.calls[0][0] as () => void

@@ -1,11 +1,11 @@
-// A keeper whose place another process takes, or is about to.
+// A Persistence whose place another process takes, or is about to.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { signals } from '../../src/process/signals.ts'
 import { waitUntil } from '../support/wait.ts'
-import { lines, taker, whileServing } from './test-keeper.ts'
+import { lines, taker, whileServing } from './test-persistence.ts'
 
 setDefaultTimeout(60_000)
 
@@ -13,10 +13,10 @@ const NEXT_MS = 10_000
 
 describe('a stop in a take-over', () => {
   test('while the snapshot for it is written: that gives up, and the last one is on the disk', () =>
-    whileServing(async ({ folder, state, keeper, given }) => {
+    whileServing(async ({ folder, state, persistence, given }) => {
       const line = await taker(folder)
       await state.until('write snapshot')
-      const finished = keeper.finish()
+      const finished = persistence.finish()
       await waitUntil('the second', () => state.events.length === 3)
       state.end()
       expect(await finished).toBe(true)
@@ -30,7 +30,7 @@ describe('a stop in a take-over', () => {
     }))
 
   test('once the other has the snapshot: what it lacks is written, and the folder is its own', () =>
-    whileServing(async ({ folder, state, keeper, given }) => {
+    whileServing(async ({ folder, state, persistence, given }) => {
       state.isQuick = true
       const line = await taker(folder)
       expect(await line.next(NEXT_MS)).toBe('snapshot')
@@ -38,7 +38,7 @@ describe('a stop in a take-over', () => {
       // That would be the other's file by now.
       signals.receive('SIGUSR2')
       state.isQuick = false
-      const finished = keeper.finish()
+      const finished = persistence.finish()
       await state.until('write rest')
       // It serves by now: that is no reason for a stop that would cut this one short.
       line.send('serving')
@@ -52,7 +52,7 @@ describe('a stop in a take-over', () => {
     }))
 
   test('once the other has gone away again: all is written', () =>
-    whileServing(async ({ folder, state, keeper, given }) => {
+    whileServing(async ({ folder, state, persistence, given }) => {
       state.isQuick = true
       const line = await taker(folder)
       expect(await line.next(NEXT_MS)).toBe('snapshot')
@@ -62,14 +62,14 @@ describe('a stop in a take-over', () => {
         signals.receive('SIGUSR2')
         return state.events.filter((event) => event === 'written snapshot').length > 1
       })
-      expect(await keeper.finish()).toBe(true)
+      expect(await persistence.finish()).toBe(true)
       expect(state.events.at(-1)).toBe('written snapshot')
       expect(given()).toBe(0)
       expect(existsSync(join(folder, 'test.sock'))).toBe(false)
     }))
 
   test('after it: only what changed meanwhile is written, and a failure is told', () =>
-    whileServing(async ({ folder, state, keeper, given }) => {
+    whileServing(async ({ folder, state, persistence, given }) => {
       state.isQuick = true
       const line = await taker(folder)
       expect(await line.next(NEXT_MS)).toBe('snapshot')
@@ -77,7 +77,7 @@ describe('a stop in a take-over', () => {
       await waitUntil('its place is given', () => given() === 1)
       state.isQuick = false
       state.failure = new Error('no space')
-      const finished = keeper.finish()
+      const finished = persistence.finish()
       await state.until('write rest')
       state.end()
       expect(await finished).toBe(false)
@@ -108,7 +108,7 @@ test('a second take-over is turned away while one is under way', () =>
   }))
 
 test('a snapshot for a take-over that fails is told, and the tracker goes on', () =>
-  whileServing(async ({ folder, state, keeper }) => {
+  whileServing(async ({ folder, state, persistence }) => {
     state.failure = new Error('no space')
     const line = await taker(folder)
     await state.until('write snapshot')
@@ -116,18 +116,18 @@ test('a snapshot for a take-over that fails is told, and the tracker goes on', (
     expect(await line.next(NEXT_MS)).toBe('failed')
     state.failure = null
     state.isQuick = true
-    expect(await keeper.finish()).toBe(true)
+    expect(await persistence.finish()).toBe(true)
   }))
 
 test('the socket of a successor is not removed', () =>
-  whileServing(async ({ folder, state, keeper }) => {
+  whileServing(async ({ folder, state, persistence }) => {
     state.isQuick = true
     const path = join(folder, 'test.sock')
     const successor = createServer()
     await new Promise<void>((resolve) => successor.listen(join(folder, 'other'), resolve))
     renameSync(join(folder, 'other'), path)
     const { ino } = statSync(path)
-    await keeper.finish()
+    await persistence.finish()
     expect(statSync(path).ino).toBe(ino)
     successor.close()
   }))

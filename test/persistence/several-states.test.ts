@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
-import { lines, openSeveral, TestState, taker } from './test-keeper.ts'
+import { lines, openSeveral, TestState, taker } from './test-persistence.ts'
 
 setDefaultTimeout(60_000)
 
@@ -19,9 +19,9 @@ test('each has its file, is written with the others, and read by itself', () =>
   inFolder(async (folder) => {
     lines.length = 0
     const [peers, counts] = quickStates()
-    const keeper = await openSeveral(folder, [peers, counts])
-    await keeper.start(() => {})
-    expect(await keeper.finish()).toBe(true)
+    const persistence = await openSeveral(folder, [peers, counts])
+    await persistence.start(() => {})
+    expect(await persistence.finish()).toBe(true)
     expect(readdirSync(folder).sort()).toEqual(['test.counts', 'test.lock', 'test.snapshot'])
     expect(lines).toEqual(['snapshot written: snapshot; counts'])
     const again = quickStates()
@@ -37,22 +37,22 @@ test('one that cannot be written keeps none of the others from it, and is told',
   inFolder(async (folder) => {
     lines.length = 0
     const [peers, counts] = quickStates()
-    const keeper = await openSeveral(folder, [peers, counts])
-    await keeper.start(() => {})
+    const persistence = await openSeveral(folder, [peers, counts])
+    await persistence.start(() => {})
     peers.failure = new Error('no space')
-    expect(await keeper.finish()).toBe(false)
+    expect(await persistence.finish()).toBe(false)
     expect(existsSync(join(folder, 'test.snapshot'))).toBe(false)
     expect(readFileSync(join(folder, 'test.counts'), 'utf8')).toBe('counts of this process')
     expect(lines).toEqual(['the snapshot could not be written: no space'])
-    expect(keeper.troubleSource.find()?.text).toContain('no space')
+    expect(persistence.troubleSource.find()?.text).toContain('no space')
   }))
 
 test('a take-over hands over all of them, and what changed meanwhile', () =>
   inFolder(async (folder) => {
     const [peers, counts] = quickStates()
-    const keeper = await openSeveral(folder, [peers, counts])
+    const persistence = await openSeveral(folder, [peers, counts])
     let isGiven = false
-    await keeper.start(() => {
+    await persistence.start(() => {
       isGiven = true
     })
     const line = await taker(folder)
@@ -60,7 +60,7 @@ test('a take-over hands over all of them, and what changed meanwhile', () =>
     expect(readFileSync(join(folder, 'test.counts'), 'utf8')).toBe('counts of this process')
     line.send('serving')
     while (!isGiven) await new Promise(setImmediate)
-    const finished = keeper.finish()
+    const finished = persistence.finish()
     expect(await line.next(LINE_MS)).toBe('rest')
     await line.close()
     expect(await finished).toBe(true)

@@ -9,7 +9,7 @@ import { LineSocket } from '../../src/persistence/line-socket.ts'
 import { enterFolder } from '../../src/persistence/take-over.ts'
 import { inFolder } from '../support/folder.ts'
 import { KEEPS_RIGHTS, whileHeld } from './folders.ts'
-import { lines, log } from './test-keeper.ts'
+import { lines, log } from './test-persistence.ts'
 
 setDefaultTimeout(60_000)
 

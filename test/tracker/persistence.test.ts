@@ -1,5 +1,5 @@
 // What both trackers do with the folder of [persistence], as processes: who may use it, and what a stop is
-// worth. When what is written, test/persistence/keeper.test.ts tells.
+// worth. When what is written, test/persistence/persistence.test.ts tells.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'

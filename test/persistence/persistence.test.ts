@@ -1,4 +1,4 @@
-// When the keeper writes which file. What a take-over changes in it, hand-over.test.ts tells.
+// When Persistence writes which file. What a take-over changes in it, hand-over.test.ts tells.
 import { describe, expect, setDefaultTimeout, spyOn, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,14 +6,14 @@ import { signals } from '../../src/process/signals.ts'
 import { inFolder } from '../support/folder.ts'
 import { waitUntil } from '../support/wait.ts'
 import { whileHeld } from './folders.ts'
-import { lines, open, TestState, whileServing } from './test-keeper.ts'
+import { lines, open, TestState, whileServing } from './test-persistence.ts'
 
 setDefaultTimeout(60_000)
 
 describe('the last snapshot', () => {
   test('is written, and the folder left', () =>
-    whileServing(async ({ folder, state, keeper }) => {
-      const finished = keeper.finish()
+    whileServing(async ({ folder, state, persistence }) => {
+      const finished = persistence.finish()
       await state.until('write snapshot')
       state.end()
       expect(await finished).toBe(true)
@@ -21,9 +21,9 @@ describe('the last snapshot', () => {
     }))
 
   test('that fails is told', () =>
-    whileServing(async ({ folder, state, keeper }) => {
+    whileServing(async ({ folder, state, persistence }) => {
       state.failure = new Error('no space')
-      const finished = keeper.finish()
+      const finished = persistence.finish()
       await state.until('write snapshot')
       state.end()
       expect(await finished).toBe(false)
@@ -31,10 +31,10 @@ describe('the last snapshot', () => {
     }))
 
   test('does not wait for the one under way, which gives up', () =>
-    whileServing(async ({ state, keeper }) => {
+    whileServing(async ({ state, persistence }) => {
       signals.receive('SIGUSR2')
       await state.until('write snapshot')
-      const finished = keeper.finish()
+      const finished = persistence.finish()
       await waitUntil('the second', () => state.events.length === 3)
       state.end()
       expect(await finished).toBe(true)
@@ -49,10 +49,10 @@ describe('the last snapshot', () => {
   test('waits for the first write of the process', () =>
     inFolder(async (folder) => {
       const state = new TestState()
-      const keeper = await open(folder, state)
-      const started = keeper.start(() => {})
+      const persistence = await open(folder, state)
+      const started = persistence.start(() => {})
       await state.until('begin')
-      const finished = keeper.finish()
+      const finished = persistence.finish()
       state.end()
       await state.until('write snapshot')
       expect(existsSync(join(folder, 'test.sock'))).toBe(false)
@@ -67,12 +67,12 @@ describe('the last snapshot', () => {
     whileServing(async ({ folder, state, given }) => {
       state.isQuick = true
       const other = new TestState()
-      const keeper = await open(folder, other, true)
-      expect(keeper.takesOver).toBe(true)
-      const started = keeper.start(() => {})
+      const persistence = await open(folder, other, true)
+      expect(persistence.takesOver).toBe(true)
+      const started = persistence.start(() => {})
       await other.until('begin')
       let isFinished = false
-      const finished = keeper.finish().finally(() => {
+      const finished = persistence.finish().finally(() => {
         isFinished = true
       })
       // What is under way is written to its end.
@@ -86,12 +86,12 @@ describe('the last snapshot', () => {
     }))
 
   test('is the last: nobody can have another one after it', () =>
-    whileServing(async ({ state, keeper }) => {
+    whileServing(async ({ state, persistence }) => {
       state.isQuick = true
-      expect(await keeper.finish()).toBe(true)
+      expect(await persistence.finish()).toBe(true)
       const { length } = state.events
       signals.receive('SIGUSR2')
-      keeper.setInterval(1)
+      persistence.setInterval(1)
       await new Promise(setImmediate)
       expect(state.events).toHaveLength(length)
     }))
@@ -117,7 +117,7 @@ test('SIGUSR2 while a snapshot is written asks for no other', () =>
   }))
 
 test('snapshots come as often as the settings say, and no timer begins anew for the same', () =>
-  whileServing(async ({ state, keeper }) => {
+  whileServing(async ({ state, persistence }) => {
     state.isQuick = true
     const timers: (() => void)[] = []
     const set = spyOn(globalThis, 'setInterval').mockImplementation(((run: () => void) => {
@@ -125,10 +125,10 @@ test('snapshots come as often as the settings say, and no timer begins anew for 
       return 0
     }) as unknown as typeof setInterval)
     try {
-      keeper.setInterval(5)
-      keeper.setInterval(5)
+      persistence.setInterval(5)
+      persistence.setInterval(5)
       expect(set.mock.calls.map(([, milliseconds]) => milliseconds)).toEqual([300_000])
-      keeper.setInterval(0)
+      persistence.setInterval(0)
       expect(timers).toHaveLength(1)
       state.isQuick = false
       timers[0]()
@@ -154,14 +154,14 @@ describe('what a take-over left', () => {
     inFolder(async (folder) => {
       leave(folder)
       const state = new TestState()
-      const keeper = await open(folder, state)
+      const persistence = await open(folder, state)
       expect(state.loaded).toEqual(['snapshot', 'rest'])
       state.isQuick = true
-      await keeper.start(() => {})
+      await persistence.start(() => {})
       await waitUntil('it is gone', () => !existsSync(join(folder, 'test.rest')))
       expect(state.events).toEqual(['begin', 'write snapshot', 'written snapshot'])
       // That was the only reason to write.
-      expect(await keeper.finish()).toBe(true)
+      expect(await persistence.finish()).toBe(true)
       expect(state.events).toHaveLength(5)
     }))
 
@@ -171,15 +171,15 @@ describe('what a take-over left', () => {
       const state = new TestState()
       state.isQuick = true
       state.failure = new Error('no space')
-      const keeper = await open(folder, state)
-      await keeper.start(() => {})
+      const persistence = await open(folder, state)
+      await persistence.start(() => {})
       await state.until('write snapshot')
       await new Promise(setImmediate)
       expect(readFileSync(join(folder, 'test.rest'), 'utf8')).toBe('rest')
       state.failure = null
       signals.receive('SIGUSR2')
       await waitUntil('it is gone', () => !existsSync(join(folder, 'test.rest')))
-      await keeper.finish()
+      await persistence.finish()
     }))
 
   test('later than anybody waited for it stays for the next start', () =>
@@ -271,9 +271,9 @@ describe('a folder in use', () => {
       whileHeld(folder, 'test.lock', async (kill) => {
         const state = new TestState()
         let isOpen = false
-        const opening = open(folder, state, true).then((keeper) => {
+        const opening = open(folder, state, true).then((persistence) => {
           isOpen = true
-          return keeper
+          return persistence
         })
         await new Promise(setImmediate)
         expect(isOpen).toBe(false)

@@ -1,4 +1,4 @@
-// A keeper with a state that does nothing but to tell of it, and the other side of a take-over. Used by the tests
+// A Persistence with a state that only records what happens to it, and the other side of a take-over. Used by the tests
 // beside it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -7,19 +7,19 @@ import { logFor } from '../../src/log/log.ts'
 import { SnapshotRefused } from '../../src/persistence/block-reader.ts'
 import { SnapshotStopped } from '../../src/persistence/block-writer.ts'
 import { Folder } from '../../src/persistence/folder.ts'
+import { LineSocket } from '../../src/persistence/line-socket.ts'
 import {
   type PersistedState,
   Persistence,
   type UseFile,
   type WriteRequest,
-} from '../../src/persistence/keeper.ts'
-import { LineSocket } from '../../src/persistence/line-socket.ts'
+} from '../../src/persistence/persistence.ts'
 import { signals } from '../../src/process/signals.ts'
 import { inFolder } from '../support/folder.ts'
 import { waitUntil } from '../support/wait.ts'
 import { KEEPS_RIGHTS } from './folders.ts'
 
-// Each keeper of this process hears them, also those of the tests before, which have finished.
+// Every Persistence of this process gets them, also those of earlier tests, which have finished.
 signals.serving(() => {})
 
 /** Each write waits until the test ends it. */
@@ -124,28 +124,28 @@ export function openSeveral(folder: string, states: readonly PersistedState[], t
 export interface Serving {
   readonly folder: string
   readonly state: TestState
-  readonly keeper: Persistence
+  readonly persistence: Persistence
   /** How often it was told that another has its place. */
   readonly given: () => number
 }
 
-/** A keeper that has begun. */
+/** A Persistence that has begun. */
 export function whileServing<T>(use: (serving: Serving) => Promise<T>): Promise<T> {
   lines.length = 0
   return inFolder(async (folder) => {
     const state = new TestState()
-    const keeper = await open(folder, state)
+    const persistence = await open(folder, state)
     let given = 0
-    const started = keeper.start(() => {
+    const started = persistence.start(() => {
       given++
     })
     await state.until('begin')
     state.end()
     await started
-    const result = await use({ folder, state, keeper, given: () => given })
+    const result = await use({ folder, state, persistence, given: () => given })
     state.isQuick = true
     state.end()
-    await keeper.finish()
+    await persistence.finish()
     return result
   })
 }
