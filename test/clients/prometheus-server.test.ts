@@ -1,10 +1,18 @@
-// The dashboard and the alert rules on a real Prometheus that scrapes both trackers under load: every
+// The dashboard and the alert rules on a real Prometheus that scrapes the trackers under load: every
 // expression must return series, with the labels that its legend names, and every rule must evaluate
 // and stay silent. What Prometheus makes of made-up series is in prometheus.test.ts.
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
+import {
+  ALL_EXECUTABLE,
+  type Endpoint,
+  EXECUTABLE,
+  servedOn,
+  type Tracker,
+  WS_EXECUTABLE,
+  withTracker,
+} from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 import { WsClient } from '../support/ws-client.ts'
 import { Here } from './here.ts'
@@ -14,7 +22,6 @@ setDefaultTimeout(60_000)
 
 const ROOT = join(import.meta.dir, '../..')
 const RULES = join(ROOT, 'packaging/prometheus/aquatic-alerts.yml')
-const SETTINGS = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n`
 const INVALID = 'neither a request nor long'
 const READY_MS = 20_000
 const SERIES_MS = 25_000
@@ -22,6 +29,10 @@ const SERIES_MS = 25_000
 const RATE = '500'
 /** An address of this process's own, since Prometheus does not tell which free port it took. */
 const ADDRESS = `127.${64 + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${process.pid & 255}:9090`
+
+function settingsOf(executable: string): string {
+  return `${servedOn(executable, '127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n`
+}
 
 interface Series {
   readonly metric: Readonly<Record<string, string>>
@@ -101,31 +112,59 @@ async function startPrometheus(place: Here, trackers: readonly Tracker[]): Promi
   await started.waitForOutput(/Server is ready/, READY_MS)
 }
 
-function startLoad(place: Here, name: string, tracker: Tracker): void {
-  const { host, port } = tracker.at()
+function startLoad(place: Here, name: string, { host, port }: Endpoint): void {
   place.start(name, [
     ...['env', `AQUATIC_SERVER_ADDRESS=${host}:${port}`, 'AQUATIC_MODE=open'],
     ...[`AQUATIC_OPEN_LOOP_RATE=${RATE}`, process.execPath, join(ROOT, `bin/${name}.ts`)],
   ])
 }
 
-test('Prometheus returns series for every panel of the dashboard, and no alert fires', async () => {
-  await withTracker({ settings: SETTINGS }, (udp) =>
-    withTracker({ executable: WS_EXECUTABLE, settings: SETTINGS }, async (ws) => {
+interface Served {
+  readonly trackers: readonly Tracker[]
+  readonly udp: Endpoint
+  readonly ws: Endpoint
+}
+
+function withSingleTrackers(use: (served: Served) => Promise<void>): Promise<void> {
+  return withTracker({ settings: settingsOf(EXECUTABLE) }, (udp) =>
+    withTracker({ executable: WS_EXECUTABLE, settings: settingsOf(WS_EXECUTABLE) }, (ws) =>
+      use({ trackers: [udp, ws], udp: udp.at(), ws: ws.at() }),
+    ),
+  )
+}
+
+function withAquatic(use: (served: Served) => Promise<void>): Promise<void> {
+  const options = { executable: ALL_EXECUTABLE, settings: settingsOf(ALL_EXECUTABLE) }
+  return withTracker(options, async (tracker) => {
+    const [, udp, ws] = await tracker.waitForOutput(/UDP: [\d.]+:(\d+) .*WebTorrent: [\d.]+:(\d+) /)
+    const at = (port: string) => ({ host: '127.0.0.1', port: Number(port) })
+    return use({ trackers: [tracker], udp: at(udp), ws: at(ws) })
+  })
+}
+
+test.each([
+  ['aquatic_udp and aquatic_ws', withSingleTrackers],
+  ['aquatic', withAquatic],
+])(
+  'Prometheus returns series of %s for every panel of the dashboard, and no alert fires',
+  (_, withServed) =>
+    withServed(async ({ trackers, udp, ws }) => {
       await using place = new Here()
-      await startPrometheus(place, [udp, ws])
+      await startPrometheus(place, trackers)
       startLoad(place, 'aquatic_udp_load_test', udp)
       startLoad(place, 'aquatic_ws_load_test', ws)
-      const bad = await WsClient.connect(ws.at())
+      const bad = await WsClient.connect(ws)
       let faults: string[] = []
       // Mistakes go on meanwhile, because panels of refusals show those of the last seconds.
       const isGood = async () => {
-        await withClient('127.0.0.1', async (client) => client.send(Buffer.from(INVALID), udp.at()))
+        await withClient('127.0.0.1', async (client) => client.send(Buffer.from(INVALID), udp))
         bad.sendText(INVALID)
         faults = (await Promise.all(queries.map(faultOf))).filter((fault) => fault !== '')
         return faults.length === 0
       }
-      await waitUntil(isGood, SERIES_MS)
+      await waitUntil(isGood, SERIES_MS).catch((error) => {
+        throw new Error(`${error.message}: ${faults.join('; ')}`)
+      })
       expect(faults).toEqual([])
       const rules = (await ask('rules')).groups.flatMap((group) => group.rules)
       expect(rules.length).toBeGreaterThan(5)
@@ -133,5 +172,4 @@ test('Prometheus returns series for every panel of the dashboard, and no alert f
         [],
       )
     }),
-  )
-})
+)

@@ -4,7 +4,13 @@ import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { folderOfFile } from '../support/folder.ts'
-import { EXECUTABLE, listenOn, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
+import {
+  ALL_EXECUTABLE,
+  EXECUTABLE,
+  servedOn,
+  WS_EXECUTABLE,
+  withTracker,
+} from '../support/tracker.ts'
 
 setDefaultTimeout(60_000)
 
@@ -32,11 +38,11 @@ const expressions = panels
 const folder = folderOfFile()
 let metrics = ''
 beforeAll(async () => {
-  metrics = (await Promise.all([EXECUTABLE, WS_EXECUTABLE].map(metricsOf))).join('')
+  metrics = (await Promise.all([EXECUTABLE, WS_EXECUTABLE, ALL_EXECUTABLE].map(metricsOf))).join('')
 })
 
 function metricsOf(executable: string): Promise<string> {
-  const settings = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n`
+  const settings = `${servedOn(executable, '127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n`
   return withTracker({ executable, settings }, async (tracker) => {
     return (await fetch(`${await tracker.operationsUrl()}metrics`)).text()
   })
