@@ -14,6 +14,10 @@ export const EXECUTABLE =
 export const WS_EXECUTABLE =
   process.env.AQUATIC_WS_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic_ws')
 
+/** The same of aquatic_http, with AQUATIC_HTTP_EXECUTABLE. */
+export const HTTP_EXECUTABLE =
+  process.env.AQUATIC_HTTP_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic_http')
+
 /** The same of aquatic, the tracker of all protocols, with AQUATIC_EXECUTABLE. */
 export const ALL_EXECUTABLE =
   process.env.AQUATIC_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic')
@@ -27,6 +31,7 @@ const LAST_OUTPUT_MS = 1000
 const SMALL = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
 /** So few fit the usual limit on open files: no warning at the start. */
 const WS_SMALL = `${SMALL}max_connections = 900\n`
+const HAVE_CONNECTIONS = [WS_EXECUTABLE, HTTP_EXECUTABLE]
 const ALL_SMALL = `${SMALL}[ws.limits]\nmax_connections = 900\n`
 
 /** What clients are told can then be compared with the settings. */
@@ -121,7 +126,11 @@ export class Tracker {
     const path = join(this.folder, 'tracker.toml')
     const program = typeof executable === 'string' ? [executable] : executable
     const isOfAll = isOfAllProtocols(program)
-    const small = program.includes(WS_EXECUTABLE) ? WS_SMALL : isOfAll ? ALL_SMALL : SMALL
+    const small = HAVE_CONNECTIONS.some((each) => program.includes(each))
+      ? WS_SMALL
+      : isOfAll
+        ? ALL_SMALL
+        : SMALL
     const exact = isOfAll ? ALL_EXACT_INTERVALS : EXACT_INTERVALS
     writeFileSync(path, settings.includes('[limits]') ? settings : `${settings}${small}`)
     this.child = Bun.spawn([...prefix, ...program, '-c', options.file ?? path], {
@@ -223,9 +232,10 @@ function isOfAllProtocols(program: readonly string[]): boolean {
   return program.some((part) => part === ALL_EXECUTABLE || part.endsWith('/bin/aquatic.ts'))
 }
 
-/** `aquatic_ws` has no request workers. */
+/** `aquatic_ws` and `aquatic_http` have no request workers. */
 function schedule(program: readonly string[]): Record<string, string> {
-  if (program.includes(WS_EXECUTABLE) || isOfAllProtocols(program)) return {}
+  if (HAVE_CONNECTIONS.some((each) => program.includes(each)) || isOfAllProtocols(program))
+    return {}
   const count = currentRequestWorkers()
   return count === 0 ? {} : { [REQUEST_WORKERS]: String(count) }
 }
