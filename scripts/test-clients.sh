@@ -6,7 +6,7 @@
 # Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
 # where this is root on a Debian-like system (elsewhere it says what is missing), Prometheus, and the WebTorrent
 # clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages.
-# AQUATIC_UDP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths, name other executables to test.
+# AQUATIC_EXECUTABLE, AQUATIC_UDP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths, name other executables to test.
 # Usage: test-clients.sh [part of a file name…] [--jobs=N] [flag of «bun test», such as -t NAME]…
 # Closing line: N passed, N failed.
 # shellcheck source=scripts/lib.sh
