@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { httpTroubles } from '../../src/http/main/troubles.ts'
 import { udpTroubles } from '../../src/udp/main/troubles.ts'
 import { wsTroubles } from '../../src/ws/main/troubles.ts'
 
@@ -18,15 +19,20 @@ test('every trouble of figures is in the table, with the trackers that have it',
     names,
     of,
   }))
-  const troubles = { udp: udpTroubles(notAsked, notAsked), ws: wsTroubles(notAsked, notAsked) }
-  const namesOf = (which: 'udp' | 'ws') => troubles[which].map(({ name }) => name)
-  const missing = (['udp', 'ws'] as const).flatMap((which) => {
-    const other = namesOf(which === 'udp' ? 'ws' : 'udp')
-    return namesOf(which).filter((name) => {
-      const of = other.includes(name) ? 'both' : `\`aquatic_${which}\``
-      return !rows.some((row) => row.names.includes(`\`${name}\``) && row.of === of)
-    })
+  const troubles = {
+    udp: udpTroubles(notAsked, notAsked),
+    http: httpTroubles(notAsked, notAsked),
+    ws: wsTroubles(notAsked, notAsked),
+  }
+  const trackers = Object.entries(troubles).map(([which, sources]) => {
+    return { tracker: `\`aquatic_${which}\``, names: sources.map(({ name }) => name) }
+  })
+  const missing = new Set(trackers.flatMap(({ names }) => names)).values().filter((name) => {
+    const having = trackers.filter(({ names }) => names.includes(name))
+    const of = having.map(({ tracker }) => tracker).join(', ')
+    const told = having.length === trackers.length ? 'all' : of
+    return !rows.some((row) => row.names.includes(`\`${name}\``) && row.of === told)
   })
   expect(troubles.ws.length).toBeGreaterThan(5)
-  expect(missing).toEqual([])
+  expect([...missing]).toEqual([])
 })

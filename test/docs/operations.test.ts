@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { aquaticTracker } from '../../src/aquatic/protocols.ts'
 import { defaultsOf, entriesOf, titleOf } from '../../src/config/schema.ts'
+import { httpProgram } from '../../src/http/settings/config.ts'
 import { canApply } from '../../src/tracker/live-settings.ts'
 import { LIVE_SETTINGS as UDP_LIVE } from '../../src/udp/main/reload.ts'
 import { udpProgram, udpSettings } from '../../src/udp/settings/config.ts'
@@ -16,7 +17,7 @@ const ws = defaultsOf(wsSettings.schema)
 const text = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
 
 test('every setting that is named exists', () => {
-  const entries = [aquaticTracker, udpProgram, wsProgram].flatMap(({ settings }) =>
+  const entries = [aquaticTracker, udpProgram, httpProgram, wsProgram].flatMap(({ settings }) =>
     entriesOf(settings.schema),
   )
   const known = new Set(entries.map(titleOf))
