@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { resolve } from 'node:path'
 
-// Benchmarks that nobody runs rot. Tiny, they take a second, and their checksum shows that they worked.
+// Benchmarks that nobody runs rot. A tiny run takes a second, and its checksum shows that it worked.
 test.each(['channel', 'handle', 'http-request', 'snapshot', 'swarm', 'ws-client', 'ws-message'])(
   'bench/%s.ts runs',
   (name) => {

@@ -1,4 +1,4 @@
-// Style as a test: the part of it that a machine can see. Each finding names its remedy.
+// Style as a test: the part that a program can check. Each finding names its remedy.
 // The rules themselves are proven on bad code in test/tidy/rules.test.ts.
 
 import { expect, test } from 'bun:test'

@@ -16,7 +16,7 @@ let files = 0
 
 const hex = (n: number) => n.toString(16).padStart(40, 'c')
 
-/** A file of these numbers that nobody has touched for long, so that nobody waits for it to hold still. */
+/** A file of these numbers that was last changed long ago, so that nobody waits for it to settle. */
 function write(path: string, ...numbers: (number | string)[]): string {
   writeFileSync(path, numbers.map((n) => `${typeof n === 'number' ? hex(n) : n}\n`).join(''))
   const time = 1000 + files++

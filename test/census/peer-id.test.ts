@@ -3,7 +3,7 @@ import { AZUREUS_NAMES, AZUREUS_STYLES, SHADOW_NAMES } from '../../src/census/na
 import { clientOf, UNKNOWN } from '../../src/census/peer-id.ts'
 import { randomWords } from '../support/random.ts'
 
-// As clients send them: seen in captures, or made by their sources' rule for a version they had.
+// As clients send them: seen in captures, or built by the rule in their source code for a real version.
 const KNOWN: readonly (readonly [peerId: string, name: string, version: string])[] = [
   ['-qB4650-', 'qBittorrent', '4.6'],
   ['-qB5010-', 'qBittorrent', '5.0'],
@@ -97,7 +97,7 @@ describe('the client of a peer id', () => {
       const bytes = Buffer.alloc(8)
       bytes.writeUInt32LE(random(), 0)
       bytes.writeUInt32LE(random(), 4)
-      // Half of them of known forms, with anything for a version.
+      // Half of them of known forms, with any bytes as version.
       if (i % 4 === 0) bytes.write(`-${codes[random() % codes.length]}`, 'latin1')
       if (i % 4 === 1) bytes.set([45, 48 + (random() % 75), 48 + (random() % 75)])
       if (i % 8 === 1) bytes[7] = 45

@@ -85,7 +85,7 @@ describe('a sample of few peers', () => {
       [1, peerOf(false, [1, 0, 0, 1], 1)],
     ] as const
     for (const [torrent, peer] of peers) all.sample.note(torrent, peer, id0, id1)
-    // What is behind an IPv4 address is no part of it.
+    // The words after an IPv4 address are not part of it.
     all.sample.note(1, peerOf(true, [1, 9, 9, 9], 1), id0, id1)
     expect(peersIn(read(all))).toBe(peers.length)
   })

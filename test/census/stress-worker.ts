@@ -1,5 +1,5 @@
 // One thread of the stress test: its peers come, announce again and leave, together with those of others
-// in the same buckets. Reports who must be there at the end.
+// in the same buckets. Reports which peers must be there at the end.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
@@ -12,11 +12,11 @@ export interface StressTask {
   readonly threads: number
   readonly peers: readonly StressPeer[]
   readonly operations: number
-  /** One word: threads that are ready. Nobody starts before all are. */
+  /** One word: threads that are ready. None starts before all are. */
   readonly gate: SharedArrayBuffer
 }
 
-/** A thread's own: nobody else notes or forgets it. */
+/** A thread's own: no other thread notes or forgets it. */
 export interface StressPeer {
   readonly peer: number
   /** Where it must be at level 0; unknown for a sample with higher levels. */
@@ -24,7 +24,7 @@ export interface StressPeer {
 }
 
 export const STRESS_NOW = 5000
-/** The peer's number stands in its peer id, behind these letters. */
+/** The peer id holds the peer's number after these letters. */
 export const STRESS_ID = 0x4271712d
 
 function run(task: StressTask): number {

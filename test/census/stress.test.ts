@@ -1,5 +1,5 @@
-// Several threads note peers in one sample, while another counts: afterwards everybody who must be in it
-// is, once, with its own peer id.
+// Several threads note peers in one sample, while another counts: afterwards every peer that must be in it
+// is there once, with its own peer id.
 
 import { expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
@@ -15,7 +15,7 @@ import { STRESS_ID, STRESS_NOW, type StressPeer, type StressTask } from './stres
 
 const THREADS = 4
 const MAX_AGE = 1200
-/** So many that a missing lock shows: with a fifth of them it did not. */
+/** Enough for a missing lock to show: a fifth of them were not. */
 const OPERATIONS = 2_000_000
 /** A bucket has 15 places. */
 const PEERS_PER_BUCKET = 14
@@ -50,7 +50,7 @@ function check(data: ClientSampleData): number {
   for (let bucket = 16; bucket < words.length; bucket += 64) {
     expect(words[bucket]).toBe(0)
     for (let at = bucket + 1; at < bucket + 16; at++) {
-      // Who was let out when the level rose lies there until the place is needed.
+      // Entries that dropped out when the level rose stay until the place is needed.
       if (words[at] === 0 || (words[at] >>> 1) >>> (31 - level) !== 0) continue
       const peer = words[at + 48]
       expect([words[at + 16], words[at + 32]]).toEqual([STRESS_NOW, STRESS_ID])
@@ -63,7 +63,7 @@ function check(data: ClientSampleData): number {
   return found.size
 }
 
-/** Reads again and again beside the threads; returns how often. */
+/** Reads repeatedly while the threads work; returns how often. */
 async function readUntil(data: ClientSampleData, done: () => boolean): Promise<number> {
   const reader = new ClientSampleReader(data)
   for (let reads = 0; ; reads++) {

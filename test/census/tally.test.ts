@@ -29,7 +29,7 @@ describe('a tally', () => {
       add(tally, start, 1)
       const { name, version } = clientOf(start)
       expect(tally.result()).toEqual([{ client: name, version, peers: 1 }])
-      // The test would not see bytes that change places if they did not matter.
+      // Otherwise the test would not notice swapped bytes.
       expect(name).not.toBe('unknown')
     },
   )

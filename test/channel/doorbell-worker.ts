@@ -1,5 +1,5 @@
-// A receiver of doorbell.test.ts: lives on its event loop, and tells how many records it has had, in
-// how many calls, whenever it is told of one that says so.
+// A receiver of doorbell.test.ts: lives on its event loop, and reports how many records it has had, in
+// how many calls, whenever a record asks for that.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Doorbell } from '../../src/channel/doorbell.ts'
 import { Inbox } from '../../src/channel/inbox.ts'

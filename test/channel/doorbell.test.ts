@@ -130,7 +130,7 @@ test('a bell that was closed is served no more, whether it was about to or is ru
   idle.doorbell.close()
   const before = [busy.calls(), idle.calls()]
   idle.bell.postMessage(0)
-  // A message of a port that is open comes sooner than one that was sent behind it.
+  // Messages of an open port arrive before those sent later.
   const { port1, port2 } = new MessageChannel()
   const later = new Promise((resolve) => {
     port2.onmessage = resolve

@@ -1,6 +1,6 @@
 // Every interleaving of one writer and one reader on a ring of four words, with every reordering of
 // plain accesses that the language allows: records arrive whole and in order, and nobody sleeps for
-// ever. That the checker would notice is shown by the mistakes, each of which it has to find.
+// ever. Deliberate mistakes, each of which the checker has to find, show that it would notice.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { explore } from '../support/interleavings.ts'
 import { MEMORY, type Mistake, reader, type Sleep, writer } from './model.ts'

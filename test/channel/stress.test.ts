@@ -1,5 +1,5 @@
 // Millions of records between threads that stall at random, over rings that run full and empty all
-// the time: each arrives once, whole and in order, and nobody sleeps while there is something for him.
+// the time: each arrives once, whole and in order, and no thread sleeps while there is a record for it.
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
 import { createSleepWord } from '../../src/channel/inbox.ts'
@@ -56,7 +56,7 @@ test.each([
       reports.reduce((total, report) => total + report[of], 0)
     expect(sum(received, 'records')).toBe(records * producers * consumers)
     expect(sum(received, 'words')).toBe(sum(sent, 'words'))
-    // Or it was no test of waiting.
+    // Otherwise nothing has waited, and nothing was tested.
     expect(sum(sent, 'waits')).toBeGreaterThan(100)
     expect(sum(received, 'waits')).toBeGreaterThan(10)
     for (const { event } of sleepers) if (event >= 0) libc.close(event)

@@ -9,7 +9,7 @@ import { Poll } from '../../src/os/poll.ts'
 
 interface Kind {
   readonly waker: Waker
-  /** Whether something was sent since the last look. */
+  /** Whether something was sent since the last call. */
   readonly rang: () => Promise<boolean>
   readonly close: () => void
 }
@@ -34,7 +34,7 @@ const KINDS: Readonly<Record<string, (word: SharedArrayBuffer) => Kind>> = {
       if (what === 0) rings++
     })
     const rang = async () => {
-      // Messages of a port keep their order, so this one comes behind the ring.
+      // Messages of a port keep their order, so this one comes after the ring.
       const { promise, resolve } = Promise.withResolvers<void>()
       heard.on('message', (what) => what === 1 && resolve())
       bell.postMessage(1)

@@ -1,6 +1,6 @@
-// The BitTorrent clients under test, each started with one torrent and every way to find peers but
-// the tracker turned off. The torrents are private besides, which turns DHT, local discovery and
-// peer exchange off for them. Used by transfer.ts; the WebTorrent clients are in webtorrent-client.ts.
+// The BitTorrent clients under test, each started with one torrent and with every way to find peers but
+// the tracker turned off. The torrents are private too, which turns off DHT, local discovery and
+// peer exchange. Used by transfer.ts; the WebTorrent clients are in webtorrent-client.ts.
 
 import { join } from 'node:path'
 import type { Lab } from './lab.ts'

@@ -16,7 +16,7 @@ const IMAGE_BYTES_MAX = 125 * 2 ** 20
 const isRoot = readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295')
 const needsRoot = isRoot ? '' : ' (skipped: this needs root outside of user namespaces)'
 
-/** What stands behind an instruction, for each time it occurs. */
+/** The arguments of an instruction, for each time it occurs. */
 function instructions(name: string): string[] {
   const found = [...CONTAINERFILE.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))]
   return found.map((match) => match[1])
@@ -116,7 +116,7 @@ describe.skipIf(!isRoot).each(['aquatic', 'aquatic_udp', 'aquatic_ws'])(
         let stderr = ''
         for await (const chunk of tracker.stderr) {
           stderr += Buffer.from(chunk).toString()
-          // A warning may stand before it, as of a low limit on open files.
+          // A warning may precede it, such as one about a low limit on open files.
           if (/listening on .*\n/.test(stderr)) break
         }
         expect(stderr).toMatch(new RegExp(`listening on (UDP: )?${address}`))

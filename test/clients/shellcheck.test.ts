@@ -1,4 +1,4 @@
-// Every shell script of the repository before the eyes of shellcheck, and the completions for bash.
+// Runs shellcheck on every shell script of the repository, and on the completions for bash.
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
 // The units of packaging/systemd: systemd's own judgement of them, and the trackers at work in what
-// they leave to a process. What a unit takes away is taken away by the same means of the kernel (mounts,
+// they leave to a process. What a unit takes away is taken away here by the same kernel features (mounts,
 // user, capabilities), and all system calls are compared with the unit's list. systemd itself runs
 // them in systemd-boot.test.ts.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
@@ -16,7 +16,7 @@ const ROOT = join(import.meta.dir, '../..')
 const END_MS = 20_000
 /** Of ten, which is what a service without any of these settings gets (9.6). */
 const EXPOSURE_MAX = 2
-/** The whole of ids, and not only those of a user namespace. */
+/** All ids, not only those of a user namespace. */
 const isRoot = readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295')
 const needsRoot = isRoot ? '' : ' (skipped: this needs root outside of user namespaces)'
 

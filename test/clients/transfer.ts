@@ -20,7 +20,7 @@ const MAKE_MS = 10_000
 /** Node, Chromium and libtorrent start and gather candidates in 1 to 5 s, slower together. */
 const SCRAPE_MS = 20_000
 
-/** For each test: longer than all its waits together, so that a failed wait is what gets reported. */
+/** For each test: longer than all its waits together, so that it is the failed wait that is reported. */
 export const TEST_MS = 120_000
 
 /** What the tracker reports while the seeder is alone, and after the transfer. */

@@ -79,7 +79,7 @@ export function oldFileContract<S extends Schema>(
   })
 }
 
-/** `keys` are those that aquatic 0.9 prints; a renamed or missing one is told as such. */
+/** `keys` are those that aquatic 0.9 prints; a renamed or missing one is reported as such. */
 export function newerFileContract<S extends Schema>(
   name: string,
   settings: Settings<S>,

@@ -1,5 +1,5 @@
 // Which peers an answer names, over many answers: each as often as any other. Part of the contract
-// of swarms (swarm.ts). Chance is seeded, so a bound that holds once holds always.
+// of swarms (swarm.ts). Random numbers are seeded, so a bound that holds once holds always.
 import { describe, expect, test } from 'bun:test'
 import type { MakeSwarm, SwarmUnderTest } from './swarm.ts'
 

@@ -1,4 +1,4 @@
-// That a running tracker tells how long requests take and how many it takes at once, not only how many there
+// A running tracker reports how long requests take and how many it takes at once, not only how many there
 // were. Used by the tests of each protocol.
 import { expect } from 'bun:test'
 import type { Tracker } from '../support/tracker.ts'

@@ -1,4 +1,4 @@
-// That nothing which workers count stays untold, and that the page's charts show metrics that exist.
+// Everything that workers count is shown somewhere, and the page's charts show metrics that exist.
 // Used by the view tests of each protocol.
 import { describe, expect, test } from 'bun:test'
 import { logFor } from '../../src/log/log.ts'

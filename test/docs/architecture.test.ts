@@ -1,4 +1,4 @@
-// That the tree of docs/architecture.md is the tree.
+// The tree in docs/architecture.md is the real one.
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

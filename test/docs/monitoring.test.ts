@@ -1,4 +1,4 @@
-// What docs/monitoring.md tells of must be what the trackers have.
+// What docs/monitoring.md describes must be what the trackers have.
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

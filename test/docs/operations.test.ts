@@ -1,4 +1,4 @@
-// What docs/operations.md tells an operator to write must exist.
+// The names that docs/operations.md tells an operator to use must exist.
 import { expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

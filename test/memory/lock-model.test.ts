@@ -1,5 +1,5 @@
 // Every interleaving of a few threads that take src/memory/lock.ts's lock in turn: one is inside at a
-// time, sees what the one before it wrote, and nobody sleeps for ever. The mistakes show that the
+// time, sees what the one before it wrote, and nobody sleeps for ever. Deliberate mistakes show that the
 // checker would notice.
 import { expect, test } from 'bun:test'
 import {
@@ -22,7 +22,7 @@ type Mistake =
 const LOCK = 0
 const COUNT = 1
 
-/** Adds one to a plain counter under the lock, `rounds` times. A look while it spins, then sleep. */
+/** Adds one to a plain counter under the lock, `rounds` times. One try while it spins, then it sleeps. */
 function thread(rounds: number, mistake: Mistake): Step[] {
   const mark = mistake === 'the waiter marks nothing' ? 1 : 2
   return Array.from({ length: rounds }, (_, i) => i).flatMap((i) => [

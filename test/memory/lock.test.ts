@@ -36,7 +36,7 @@ describe('the lock', () => {
     unlock(memory, LOCK)
   })
 
-  // A sleeper that nobody wakes looks again by itself, so that only the call shows.
+  // A sleeper that nobody wakes tries again by itself, so only the call shows a difference.
   test('wakes one sleeper where there may be some, and makes no call where there is none', () => {
     const memory = words()
     using notify = spyOn(Atomics, 'notify')

@@ -60,7 +60,7 @@ describe('two counters of a rate', () => {
     const words = counters(NOW + first[0], NOW + second[0])
     expect(isFull(words)).toBe(first[1] && second[1])
     expect(charge(words)).toBe(!(first[1] && second[1]))
-    // Who is full is not charged, whatever the other is.
+    // A full one is not charged, whatever the other is.
     for (const [at, [ahead, full]] of [[FIRST, first] as const, [SECOND, second] as const]) {
       const isOld = ahead < 0 || ahead > BURST + LAG
       expect(words[at]).toBe(NOW + (full ? ahead : (isOld ? 0 : ahead) + COST))

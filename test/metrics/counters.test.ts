@@ -12,7 +12,7 @@ import type { CountTask } from './count-worker.ts'
 const NAMES = ['packets', 'bytes', 'rejected'] as const
 const WORDS = slotWords(NAMES.length)
 
-/** Two workers, and who reads their counts. */
+/** Two workers, and the reader of their counts. */
 function workers() {
   const slots = counterSlots(2, NAMES.length)
   const counts = [new Int32Array(WORDS), new Int32Array(WORDS)]

@@ -97,6 +97,6 @@ function endGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {
-    // Nobody is left, as it should be.
+    // No process is left, as it should be.
   }
 }

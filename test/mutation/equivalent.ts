@@ -1,4 +1,4 @@
-// The mutations that change nothing a test could see, from equivalent.txt: three lines each, like the
+// The mutations that change nothing a test could see, from equivalent.txt: three lines each, as the
 // tool prints a survivor, and the reason in a fourth. Used by mutate.ts.
 import { keyOf } from './mutations.ts'
 

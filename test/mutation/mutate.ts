@@ -1,9 +1,9 @@
-// Makes small faults in the files of a folder, one at a time, and tells which of them no test notices.
+// Makes small faults in the files of a folder, one at a time, and reports which of them no test notices.
 // Called by scripts/mutate.sh, from the root of the repository. docs/testing.md says how to use it.
 //
 // Faults are made in copies of the checkout. Of the tests, those run that reach the changed file by
 // imports: first those of the same folder, then the others, fast ones first, until one fails. One that
-// takes far longer than without the fault has noticed it too: an endless loop is a fault seen.
+// takes far longer than without the fault has noticed it too: an endless loop counts as noticed.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -59,7 +59,7 @@ async function main(args: string[]): Promise<number> {
   return 0
 }
 
-/** Null when they are wrong, which has been said then. */
+/** Null when they are wrong, which has then been reported. */
 function readOptions(args: readonly string[]): Options | null {
   const numbers: Record<string, number> = { count: 60, seed: 1, jobs: 1, slow: 20, patience: 15 }
   const folders: string[] = []
@@ -244,7 +244,7 @@ async function shareOut<T>(
   )
 }
 
-/** Prints what nobody noticed, and the score; returns the exit code. */
+/** Prints what no test noticed, and the score; returns the exit code. */
 function report(
   tried: readonly Tried[],
   all: readonly Mutation[],

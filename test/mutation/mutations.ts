@@ -101,7 +101,7 @@ function changesOf({ text, program }: Source): Change[] {
     if (parents.some(isLeftAlone) || isLeftAlone(node)) return
     found.push(...changesAt(node, parents[parents.length - 1], text))
   })
-  // Nothing may stand in the list that changes nothing.
+  // The list must not hold anything that changes nothing.
   return found.filter(({ node, replacement }) => text.slice(at(node), to(node)) !== replacement)
 }
 
@@ -207,7 +207,7 @@ function conditionChanges(node: Node): Change[] {
   return ['true', 'false'].map((value) => replaced('condition', test, value))
 }
 
-/** Something has to stand there: a branch without braces, or a line that the next one would join. */
+/** Something has to be left there: a branch without braces, or a line that the next one would join. */
 function emptyFor(parent: Node | undefined): string {
   return parent?.type === 'BlockStatement' || parent?.type === 'Program' ? ';' : '{}'
 }

@@ -174,7 +174,7 @@ test.each([' ', '\t', ' \t'])('a line full of %j is read in no time', (blank) =>
   const line = `x:${blank.repeat(8000)}y`
   const head = `GET / HTTP/1.1\r\nHost: ${blank.repeat(8000)}a${blank}\r\n`
   expect(parseHead(head + line)).toEqual({ method: 'GET', target: '/', host: 'a' })
-  // Nor with a return in it, where no end of line is looked for.
+  // Nor with a carriage return in it, which does not end a line.
   expect(parseHead(`${head}x:${blank.repeat(8000)}\ry`)).toBe(400)
   expect(performance.now() - started).toBeLessThan(1000)
 })

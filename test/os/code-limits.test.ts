@@ -1,4 +1,4 @@
-// Starts where the system lets nobody generate code, or gives too few addresses.
+// Starts where the system does not allow generated code, or offers too few addresses.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { EXECUTABLE, listenOn, runTracker, WS_EXECUTABLE } from '../support/tracker.ts'
 

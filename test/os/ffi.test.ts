@@ -16,7 +16,7 @@ import { CLOCK_MONOTONIC } from '../../src/os/kernel.ts'
 
 const ROUNDS = 200_000
 
-/** Native code writes to an address taken once; how often does JavaScript read something else? */
+/** Native code writes to an address taken once; returns how often JavaScript reads something else. */
 function wrongReads(words: Int32Array, address: number, rounds: number, disturb: () => void) {
   let wrong = 0
   let before = 0

@@ -1,5 +1,5 @@
 // A worker's thread gets the turns it asks for, and its priority stays; what the system refuses is no error.
-// Each case is a process of its own: a wish stays with the thread.
+// Each case is a process of its own: a request stays with the thread.
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 

@@ -77,7 +77,7 @@ describe('a socket', () => {
     const descriptors = () => readdirSync('/proc/self/fd').length
     const before = descriptors()
     for (let i = 0; i < 50; i++) expect(failure('203.0.113.77')).toBe('EADDRNOTAVAIL')
-    // The runtime may have opened one or the other of its own.
+    // The runtime may have opened some of its own.
     expect(descriptors() - before).toBeLessThan(10)
   })
 

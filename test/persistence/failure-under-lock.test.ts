@@ -1,4 +1,4 @@
-// A bug under a table's lock ends the process at once. Whoever caught it would leave the lock behind, and all
+// A bug under a table's lock ends the process at once. Catching it would leave the lock behind, and all
 // workers waiting for it.
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'

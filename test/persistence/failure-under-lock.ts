@@ -1,5 +1,5 @@
 // A program of the test beside it: the swarms are damaged, so that every walk through them fails under a
-// table's lock, and whoever walks catches that, as it does with a full disk.
+// table's lock, and the caller catches that, as it does with a full disk.
 // Usage: bun failure-under-lock.ts CASE FOLDER
 import { join } from 'node:path'
 import { logFor } from '../../src/log/log.ts'

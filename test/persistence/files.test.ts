@@ -17,7 +17,7 @@ const folder = folderOfFile()
 let files = 0
 const newPath = () => join(folder, `file-${files++}`)
 
-/** What else there is of a file. */
+/** Other files beside a file. */
 const besides = (path: string) =>
   readdirSync(folder).filter((name) => name.startsWith(`${basename(path)}.`))
 

@@ -11,7 +11,7 @@ const isRoot = process.getuid?.() === 0
 const needsRoot = isRoot ? '' : ' (skipped: this needs root)'
 const NOBODY = { user: 65534, group: 65533 }
 
-/** The reason alone, as it stands between the path and the remedy. */
+/** The reason alone, between the path and the remedy. */
 function persistence(path: string, identity: typeof NOBODY | null = null, chroot?: string) {
   const privileges = chroot === undefined ? KEEPS_RIGHTS : { ...KEEPS_RIGHTS, chroot_path: chroot }
   const text = persistenceFault(path, privileges, identity)

@@ -22,7 +22,7 @@ describe('a stop in a take-over', () => {
       expect(await finished).toBe(true)
       expect(state.events.at(-1)).toBe('written snapshot')
       expect(lines).not.toContain('the other process went away: this one goes on')
-      // Not «failed»: whoever waits then starts with what was written last.
+      // Not «failed»: the other side then starts with what was written last.
       expect(await line.next(NEXT_MS)).toBe(null)
       expect(line.isEnded).toBe(true)
       expect(given()).toBe(0)
@@ -40,7 +40,7 @@ describe('a stop in a take-over', () => {
       state.isQuick = false
       const finished = persistence.finish()
       await state.until('write rest')
-      // It serves by now: that is no reason for a stop that would cut this one short.
+      // It serves by now, so this stop must not be cut short.
       line.send('serving')
       for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
       state.end()

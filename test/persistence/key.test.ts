@@ -30,7 +30,7 @@ test('a key of another start of the machine, or of an unknown one, is not used',
 test('a key of a second that is yet to come is not used: the machine was restored from an image', async () => {
   await writeKey(path, BOOT, SECRET)
   expect(readKey(path, { ...BOOT, monotonic: 999 })).toBeNull()
-  // The wall clock has no say in it.
+  // The wall clock does not matter.
   expect(readKey(path, { ...BOOT, monotonic: 1001, wall: -100_000 })).toEqual(SECRET)
   expect(readKey(path, { ...BOOT, monotonic: 2 ** 31 + 5 })).toEqual(SECRET)
 })

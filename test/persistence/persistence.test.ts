@@ -1,4 +1,4 @@
-// When Persistence writes which file. What a take-over changes in it, hand-over.test.ts tells.
+// When Persistence writes which file. hand-over.test.ts has what a take-over changes in it.
 import { describe, expect, setDefaultTimeout, spyOn, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -106,7 +106,7 @@ test('SIGUSR2 while a snapshot is written asks for no other', () =>
     await state.until('written snapshot')
     await new Promise(setImmediate)
     expect(state.events).toEqual(['begin', 'write snapshot', 'written snapshot'])
-    // Whoever asks is told, whatever the level.
+    // The one who asks is told, at every level.
     expect(lines).toEqual([
       'always: a snapshot is being written already (SIGUSR2)',
       'always: snapshot written: snapshot',
@@ -133,7 +133,7 @@ test('snapshots come as often as the settings say, and no timer begins anew for 
       state.isQuick = false
       timers[0]()
       await state.until('write snapshot')
-      // One that is due while another is written is nobody's concern.
+      // One that becomes due while another is written is skipped.
       timers[0]()
       state.end()
       await state.until('written snapshot')

@@ -1,4 +1,4 @@
-// What a process that starts makes of whoever answers in the folder.
+// What a starting process does with the different answers in the folder.
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -74,7 +74,7 @@ test('one that answers nobody is waited for, with one line', () =>
   inFolder((folder) =>
     whileHeld(folder, 'test.lock', async (kill) => {
       const entering = enter(folder)
-      // Looks of several rounds.
+      // Polls of several rounds.
       const until = performance.now() + 200
       while (performance.now() < until) await new Promise(setImmediate)
       await kill()

@@ -15,7 +15,7 @@ test('tells what the process uses, as the system sees it', () => {
   const resident = Number(
     /^VmRSS:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1],
   )
-  // What is shared comes next, and is nearly as much.
+  // The shared size comes next, and is nearly as large.
   const share = of('process_resident_memory_bytes') / 1024 / resident
   expect(Math.abs(share - 1)).toBeLessThan(0.05)
   const { user, system } = process.cpuUsage()

@@ -1,4 +1,4 @@
-// What --health-check makes of the answers, without a tracker.
+// How --health-check judges the answers, without a tracker.
 import { expect, test } from 'bun:test'
 import { FlagError } from '../../src/config/cli.ts'
 import { checkHealth } from '../../src/process/health-check.ts'

@@ -1,4 +1,5 @@
-// Who a tracker will become, and what is told when that cannot be. The deed itself: test/os and test/udp.
+// Who a tracker will become, and what is reported when that is impossible. The change itself is tested in
+// test/os and test/udp.
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { StartError } from '../../src/config/cli.ts'
@@ -78,7 +79,7 @@ describe('settings of privileges', () => {
 })
 
 test('a root directory that is gone by then ends the start in one line', async () => {
-  // In a process of its own: who knows how far it gets.
+  // In a process of its own, because it may get anywhere.
   const module = join(import.meta.dir, '../../src/process/privileges.ts')
   const script =
     `const { giveUpRights } = await import(${JSON.stringify(module)})\n` +

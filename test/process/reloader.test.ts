@@ -1,4 +1,4 @@
-// That the page tells the settings in force after SIGHUP, and beside them what waits for a restart.
+// The page shows the settings in force after SIGHUP, and beside them what waits for a restart.
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

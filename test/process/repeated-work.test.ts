@@ -1,7 +1,7 @@
 import { expect, spyOn, test } from 'bun:test'
 import { RepeatedWork } from '../../src/process/repeated-work.ts'
 
-/** Timers that ring when they are told to. */
+/** Timers that fire when a test says so. */
 function handTimers() {
   const waiting: { work: () => Promise<void>; milliseconds: number; cleared: boolean }[] = []
   const set = spyOn(globalThis, 'setTimeout').mockImplementation(((

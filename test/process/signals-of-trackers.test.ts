@@ -28,7 +28,7 @@ const TRACKERS = [
 
 let folders = 0
 
-/** With all that has a part in the start and the stop. */
+/** With everything that takes part in the start and the stop. */
 function start(executable: string, more: string): Tracker {
   const persistence = `[persistence]\npath = '${join(folder, `kept-${folders++}`)}'\n`
   const settings =

@@ -5,7 +5,7 @@ import { conditionOf, type Trouble, Troubles } from '../../src/process/troubles.
 
 const FULL: Trouble = { severity: 'attention', text: 'It is full.', remedy: 'Empty it.' }
 
-/** Troubles at a time that passes when told, and what they have logged. */
+/** Troubles by a clock that a test sets, and what they have logged. */
 function watched() {
   let now = 1_000_000
   const lines: string[] = []
@@ -137,7 +137,7 @@ describe('troubles', () => {
   })
 })
 
-/** A loss whose counters a test sets, looked at once a second. */
+/** A loss whose counters a test sets, checked once a second. */
 function lossOf(from: number) {
   const counters = { lost: 0, all: 0 }
   const { find } = lossSource({

@@ -13,7 +13,7 @@ test('each part of an update goes to all that registered for it, in their order'
   updates.on('settings', ({ age }, now) => got.push(['first', age, now]))
   updates.on('settings', ({ age }) => got.push(['second', age]))
   updates.apply({ settings: { age: 7 } }, 100)
-  // Nobody here has what this is about.
+  // No handler here takes this part.
   updates.apply({ list: 'x' }, 101)
   updates.on('list', (list, now) => got.push([list, now]))
   updates.apply({ list: 'y' }, 102)

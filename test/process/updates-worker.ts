@@ -1,4 +1,4 @@
-// The worker of the updates' test: a loop that blocks, and looks for updates in each turn.
+// The worker of the updates' test: a loop that blocks, and checks for updates in each turn.
 import { parentPort, workerData } from 'node:worker_threads'
 import { UpdateReceiver, type UpdateSource } from '../../src/process/updates.ts'
 

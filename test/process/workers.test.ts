@@ -123,7 +123,7 @@ test('after a pause of the whole process no worker is said to hang', async () =>
   await reader.read()
   reader.releaseLock()
   program.kill('SIGSTOP')
-  // Longer than a worker that hangs is given, and it ends when the question is due.
+  // Longer than a worker may hang, and it ends when the question is due.
   const pausedAt = performance.now()
   await waitUntil('the question is due', () => performance.now() - pausedAt > 2600)
   program.kill('SIGCONT')

@@ -1,4 +1,4 @@
-// Who is banned, as the log tells it.
+// The log's lines about who is banned.
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { Log, LogAddresses } from '../../src/log/log.ts'

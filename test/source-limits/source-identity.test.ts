@@ -1,4 +1,4 @@
-// Whose a counter of the source limits is: an address that differs in one bit is another source, for each of
+// What makes a source: an address that differs in one bit is another one, for each of
 // the bits that count, and for each limit.
 import { describe, expect, test } from 'bun:test'
 import { ADMITTED, type SourceLimits } from '../../src/source-limits/source-limits.ts'

@@ -1,5 +1,5 @@
 // One thread of the stress test of the limits per source: asks for addresses together with others, and
-// reports who was let through. The clock is what all of them have done; each reads it once per batch,
+// reports which were let through. The clock is what all of them have done; each reads it once per batch,
 // as workers do, so a thread that was interrupted lags behind.
 
 import { parentPort, workerData } from 'node:worker_threads'
@@ -28,7 +28,7 @@ export interface LimitsStressTask {
   readonly fair: readonly number[]
   /**
    * 0 threads that are ready │ 1 batches done by all │ 2… each thread's second │ FLAGS… per heavy address,
-   * 1 = somebody saw it banned.
+   * 1 = a thread saw it banned.
    */
   readonly shared: SharedArrayBuffer
 }

@@ -73,7 +73,7 @@ describe('sustained requests', () => {
     expect(of(BANNED)).toBeGreaterThan(2000 * 40)
     // What is let through between two bans: some seconds at the rate in each minute.
     expect(of(ADMITTED)).toBeLessThan((2000 * 16) / 4)
-    // Who stops has the time of the ban for himself.
+    // One that stops is let in again after the ban.
     limits.setTime(START + 2600 + 61)
     expect(countAdmitted(64, () => limits.request(sourceOf(true, A, 0)) === ADMITTED)).toBe(64)
   })
@@ -269,7 +269,7 @@ describe('at the handler', () => {
     expect(readError(present(harness.send(refused, FROM))).text).toBe(
       'Tracker is nearly full: no more new torrents for now',
     )
-    // In the torrents that are known everybody comes in.
+    // Known torrents take everybody in.
     const known = announceRequest(harness.connect(FROM), { infoHash: infoHash(1), port: 7 })
     expect(readAnnounce(present(harness.send(known, FROM)), 4)).toBeDefined()
   })
@@ -281,7 +281,7 @@ describe('at the handler', () => {
     expect(taken).toBeLessThan(7100)
     expect(harness.counts.rejected_peer_ration).toBe(20_000 - taken)
     expect(flood(harness, '192.0.2.8', 20, 'port')).toBe(20)
-    // The torrent that a refused peer would have begun does not stay.
+    // The torrent that a refused peer would have started does not stay.
     const before = harness.counts.rejected_peer_ration ?? 0
     expect(flood(harness, FROM, 5, 'torrent')).toBe(0)
     expect(harness.counts.rejected_peer_ration).toBe(before + 5)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitUntil } from './wait.ts'
 
-/** Who calls it removes it. */
+/** The caller removes it. */
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'aquatic-test-'))
   chmodSync(folder, 0o755)

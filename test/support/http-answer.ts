@@ -9,7 +9,7 @@ export interface HttpAnswer {
   readonly body: Buffer
 }
 
-/** Exactly one answer; throws when its length is not what it says, or anything in it is not as it has to be. */
+/** Exactly one answer; throws when its length or anything else in it is wrong. */
 export function readAnswer(bytes: Uint8Array, withoutBody = false): HttpAnswer {
   const text = Buffer.from(bytes).toString('latin1')
   const headEnd = text.indexOf('\r\n\r\n')

@@ -7,7 +7,7 @@ import { type StartOptions, type Tracker, withTracker } from './tracker.ts'
 const ROUNDS = 12
 const KILL_WITHIN_MS = 150
 
-/** Within the time of a round, a fast machine brings more than small trackers may keep. */
+/** Within a round, a fast machine sends more than small trackers may keep. */
 export const KILL_LOOP_LIMITS = '[limits]\nmax_torrents = 1000000\nmax_peers = 1000000\n'
 
 /** Gives a tracker what it has to keep: so many of something, each once. */

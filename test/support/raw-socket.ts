@@ -1,4 +1,4 @@
-// Sends UDP packets whose source is a lie, as an attacker would. Needs CAP_NET_RAW. IPv4 only.
+// Sends UDP packets with a forged source address, as an attacker would. Needs CAP_NET_RAW. IPv4 only.
 // The system completes the checksum and the length of the IP header; UDP goes without a checksum.
 
 import { SystemError } from '../../src/os/error.ts'

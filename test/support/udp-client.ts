@@ -21,7 +21,7 @@ export interface Answer extends Endpoint {
 const RESEND_MS = 500
 const TRIES = 30
 
-/** Transaction ids start here, so that they are no small numbers by chance. */
+/** Transaction ids start here, so that they are not small numbers. */
 const FIRST_TRANSACTION = 0x51000000
 
 export class UdpClient {
@@ -40,7 +40,7 @@ export class UdpClient {
       socket: {
         data: (_, packet, port, host) =>
           client.receive({ packet: Buffer.from(packet), port, host }),
-        // A tracker that is gone answers by ICMP; the request's own time limit tells.
+        // For a tracker that has ended, ICMP errors come; the request's own time limit decides.
         error: () => {},
       },
     })

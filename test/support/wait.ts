@@ -15,7 +15,7 @@ export async function waitFor<T>(promise: Promise<T>, timeoutMs: number): Promis
   }
 }
 
-/** Asks until the answer is true. Throws with what it was waiting for when the time has passed. */
+/** Asks until the answer is true. Throws, naming what it waited for, when the time has passed. */
 export async function waitUntil(
   what: string,
   ask: () => boolean | Promise<boolean>,

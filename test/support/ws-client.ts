@@ -179,7 +179,7 @@ export class WsClient {
     this.socket.destroy()
   }
 
-  /** Ends it without a word. */
+  /** Ends it without a close frame. */
   destroy(): void {
     this.socket.destroy()
   }
@@ -217,7 +217,7 @@ export class WsClient {
   }
 }
 
-/** Reads up to the empty line; what comes behind it is put back. */
+/** Reads up to the empty line; what follows is put back. */
 function readHead(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''

@@ -1,4 +1,4 @@
-// The bits of a hash that come of an address alone: as even as a hash, and nobody's to choose.
+// The bits of a hash that come of an address alone: as even as a hash, and not for outsiders to choose.
 import { expect, test } from 'bun:test'
 import { ADDRESS_BUCKETS, addressBits } from '../../src/swarm/address.ts'
 import { randomWords } from '../support/random.ts'

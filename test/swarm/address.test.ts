@@ -19,7 +19,7 @@ type UdpFamily = 'ipv4' | 'ipv6'
 const UDP: readonly UdpFamily[] = ['ipv4', 'ipv6']
 
 const ATTACKER = 0x0a2b3c4d
-/** The harness's peers have small numbers as addresses: these are nobody's. */
+/** The harness's peers have small numbers as addresses: no peer has these. */
 const CROWD = 0x01000000
 
 function limited(family: UdpFamily, most = MOST) {
@@ -205,7 +205,7 @@ test('WebSocket peers have no address', () => {
   const buffers = testBuffers(LIMITS)
   setPeersPerAddress(buffers, 1)
   const harness = new Harness(buffers)
-  // What a search of IPv4 peers has counted is nothing to them.
+  // What a search of IPv4 peers has counted does not affect them.
   for (const port of [1, 2]) harness.announceAs('ipv4', T, [ATTACKER, 0, 0, 0], port)
   for (let peer = 0; peer < 200; peer++) {
     expect(harness.announce('websocket', T, peer).status).toBe(ANNOUNCED)

@@ -1,4 +1,4 @@
-// The choice of peers where buckets are unlike each other.
+// The choice of peers where buckets differ in size.
 import { expect, test } from 'bun:test'
 import { hashPeer, Peer } from '../../src/swarm/peers/peer.ts'
 import { address, FamilyHarness, Harness, portOf, setPeer } from './harness.ts'

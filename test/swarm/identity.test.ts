@@ -1,5 +1,5 @@
-// Peers and torrents are told apart by every single word of what they are known by: others that differ in
-// one word alone, for each word, in swarms of every form.
+// Peers and torrents are told apart by every word of their identity: tested with others that differ in
+// a single word, for each word, in swarms of every form.
 import { describe, expect, test } from 'bun:test'
 import { ListBuilder } from '../../src/access-list/build.ts'
 import { AccessList, findSlot, isSame, MODE_ALLOW } from '../../src/access-list/list.ts'
@@ -60,13 +60,13 @@ describe.each(FAMILIES)('%s peers', (family) => {
         const announce = ({ words, port }: Identity, seeder: boolean) =>
           harness.announceAs(family, T, words, port, { seeder, wanted: 0 })
         expect(announce(BASE[family], seeders).status).toBe(ANNOUNCED)
-        // Nobody who is not there leaves.
+        // Peers that are not there cannot leave.
         for (const { words, port } of others) harness.leaveAs(family, T, words, port)
         for (const [i, other] of others.entries()) {
           const { seeders: s, leechers: l } = announce(other, seeders)
           expect(s + l, `${i}`).toBe(i + 1)
         }
-        // All again, in the other role: nobody new.
+        // All again, in the other role: none is new.
         for (const peer of [...others, BASE[family]]) {
           const { seeders: s, leechers: l } = announce(peer, !seeders)
           expect(s + l).toBe(others.length)

@@ -160,7 +160,7 @@ function walkSet(
   if (size === 0) fail('a set without peers has a directory')
 }
 
-/** Written anew, not taken from large.ts: an error there must show here. */
+/** Written independently of large.ts: an error there must show here. */
 function entryOf(table: Table, directory: number, bucket: number): number {
   if (bucket < DIRECTORY_OWN_MAX) return directory + DIRECTORY_ENTRIES + 2 * bucket
   const list = table.words[directory + DIRECTORY_LIST]

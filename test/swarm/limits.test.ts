@@ -35,7 +35,7 @@ describe.each(FAMILIES)('%s limits', (family) => {
       expect(swarm.announce(1, peer).status).toBe(ANNOUNCED)
     }
     expect(swarm.announce(1, limit + 1)).toMatchObject({ status: PEERS_FULL, peers: [] })
-    // A torrent that the refused peer would have begun does not stay.
+    // The torrent that a refused peer would have started does not stay.
     expect(swarm.announce(2, 1)).toMatchObject({ status: PEERS_FULL })
     expect(checkInvariants(harness)).toMatchObject({ torrents: 1, leechers: limit })
     const renewed = swarm.announce(1, 1, { seeder: true, completed: true })

@@ -1,4 +1,4 @@
-// Random operations on the real swarms and on a naive model must end the same.
+// Random operations must have the same result on the real swarms and on a naive model.
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { BLOCK_CLASSES } from '../../src/swarm/layout.ts'
@@ -6,7 +6,7 @@ import { FAMILIES, type Family, Harness, randomFrom, SMALL_LIMITS, testBuffers }
 import { checkInvariants } from './invariants.ts'
 import { Twin } from './model.ts'
 
-/** Failures repeat; another seed looks elsewhere. */
+/** A failure can be repeated; another seed tests something else. */
 const SEED = Number(process.env.TEST_SEED ?? 20_250)
 
 type Operation =
@@ -82,7 +82,7 @@ function apply(twin: Twin, op: Operation): void {
   }
 }
 
-/** Everybody goes, by silence: what stays is a page of buckets per table, and an empty page per size of block. */
+/** All peers expire: what stays is a page of buckets per table, and an empty page per size of block. */
 function endAll(twin: Twin, budget: number): void {
   twin.compareAll()
   checkInvariants(twin.harness)

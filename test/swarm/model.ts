@@ -1,4 +1,4 @@
-// A tracker so simple that it is right: maps of maps. Property tests do the same to it and to the
+// A tracker so simple that it must be right: maps of maps. Property tests do the same to it and to the
 // real swarms, and compare.
 import { expect } from 'bun:test'
 import { ANNOUNCED } from '../../src/swarm/status.ts'
@@ -107,7 +107,7 @@ export class Twin {
     expect(answer.peers.length).toBe(Math.min(wanted, seeder ? leechers : seeders + leechers))
   }
 
-  /** Many announces that want nobody: quick. */
+  /** Many announces that want no peers: quick. */
   grow(family: Family, torrent: number, first: number, count: number, seeder: boolean): void {
     const options = { seeder, wanted: 0, now: this.now }
     for (let peer = first; peer < first + count; peer++) {
@@ -157,7 +157,7 @@ export class Twin {
     }
   }
 
-  /** Who is stored, in which role and since when. */
+  /** The stored peers, with role and time. */
   compareMembers(family: Family, torrent: number): void {
     this.scrape(family, torrent)
     const { harness } = this

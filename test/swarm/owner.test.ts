@@ -1,4 +1,4 @@
-// Whose a WebSocket peer is: what other connections can do to it, in swarms of every form.
+// Who owns a WebSocket peer: what other connections can do to it, in swarms of every form.
 import { describe, expect, test } from 'bun:test'
 import { ownsPeer } from '../../src/swarm/owner.ts'
 import { ANNOUNCED, HELD } from '../../src/swarm/status.ts'

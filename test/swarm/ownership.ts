@@ -1,5 +1,5 @@
 // Who owns which page and which block: the memory half of the invariant checks.
-// Used by invariants.ts, which claims what it finds in use, and then asks whether the books agree.
+// Used by invariants.ts, which claims what it finds in use, and then checks it against the books.
 import { PAGE_INFO_WORDS, PAGE_SHIFT, PAGE_WORDS } from '../../src/memory/arena.ts'
 import {
   BLOCK_CLASSES,
@@ -90,7 +90,7 @@ export class Blocks {
     this.name = name
   }
 
-  /** A block somebody uses, of a size class it believes in (−1: whatever it has). Returns its words. */
+  /** Claims a block in use, of the size class that its user expects (−1: any). Returns its words. */
   claim(block: number, sizeClass: number, owner: string): number {
     const info = this.table.arena.pageInfo
     const page = block >>> PAGE_SHIFT

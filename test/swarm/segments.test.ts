@@ -1,5 +1,5 @@
-// A large swarm that goes below the border of a segment and comes back: what was given back meanwhile belongs
-// to others. Buckets are joined at far fewer peers than they are split at, so the way is long.
+// A large swarm that goes below the border of a segment and comes back: what was given back meanwhile is used
+// by others. Buckets are joined at far fewer peers than they are split at, so the way is long.
 import { describe, expect, test } from 'bun:test'
 import { DIRECTORY_OWN_MAX, SEGMENT_MASK } from '../../src/swarm/layout.ts'
 import { SET_SPLIT_LOAD } from '../../src/swarm/peers/large.ts'

@@ -15,7 +15,7 @@ export interface StressTask {
   readonly peersPerThread: number
   /** All of a few tables, the first of which are popular. */
   readonly torrents: readonly number[]
-  /** One word: threads that are ready. Nobody starts before all are. */
+  /** One word: threads that are ready. None starts before all are. */
   readonly gate: SharedArrayBuffer
 }
 
@@ -60,7 +60,7 @@ function run(task: StressTask): StressReport {
       harness.leave(family, torrent, own)
       members[which].delete(`${torrent}:${own}`)
     } else if (kind < 90) {
-      // Old peers are the same for all threads: they also contend for single rows.
+      // Old peers are the same for all threads, so that they contend for single rows too.
       const old = OLD_PEERS_FROM + pick(3000)
       const now = STRESS_NOW - STRESS_MAX_AGE - 1 - pick(5000)
       harness.announce(family, torrent, old, { seeder: pick(2) === 0, now, wanted: 5 })

@@ -83,7 +83,7 @@ test('four threads at the same addresses get no more than their peers per torren
   expectMembers(harness, reports)
 }, 60_000)
 
-/** Copies all swarms again and again beside the threads: never anybody twice, never anybody invented. */
+/** Copies all swarms repeatedly while the threads work: no peer twice, and none that does not exist. */
 async function walkUntil(harness: Harness, done: () => boolean): Promise<number> {
   let walks = 0
   while (!done()) {

@@ -22,7 +22,7 @@ export function hotCode(sources: readonly Source[]): Finding[] {
 
 /**
  * What throws under a lock must end the process. In hot code nothing catches it; elsewhere a lock is taken
- * by a function that sees to it.
+ * by a function that takes care of that.
  */
 export function openLocks(sources: readonly Source[]): Finding[] {
   const found: Finding[] = []

@@ -125,7 +125,7 @@ export function mainInWorkers(sources: readonly Source[], allowed: MainImports):
 
 const MAIN_REMEDY = 'Move what both threads need into worker/, wire/ or settings/'
 
-/** Folders that import each other, directly or around a corner, cannot be understood one by one. */
+/** Folders that import each other, directly or around a corner, cannot be understood separately. */
 export function importCycles(sources: readonly Source[]): Finding[] {
   const edges = new Map<string, Map<string, string>>()
   for (const source of sources) {
@@ -164,7 +164,7 @@ function reaches(edges: Map<string, Map<string, string>>, from: string, to: stri
 /** Circles of files that stand for now, as `fileCycles` names them. Entries may be removed, not added. */
 export type Circles = readonly string[]
 
-/** Files that import each other, directly or around a corner, types included, are one file in pieces. */
+/** Files that import each other, directly or around a corner, types included, are really one file. */
 export function fileCycles(sources: readonly Source[], allowed: Circles): Finding[] {
   const edges = new Map(
     sources.map((source) => [source.path, new Set(importsOf(source).map(({ from }) => from))]),
@@ -207,8 +207,8 @@ export function foreignFunctions(sources: readonly Source[]): Finding[] {
 const FFI_REMEDY = 'Use src/os/ffi.ts, which knows how native memory stays where it is'
 
 /**
- * Files of src and load that no executable, benchmark or script reaches. Tests do not count; declarations
- * are nobody's import.
+ * Files of src and load that no executable, benchmark or script reaches. Tests do not count, nor do declarations, which are
+ * never imported.
  */
 export function unusedFiles(sources: readonly Source[]): Finding[] {
   const byPath = new Map(sources.map((source) => [source.path, source]))

@@ -1,5 +1,5 @@
-// Style rule of servers that strangers reach: what the runtime says and writes by itself, when answering
-// a request fails, is not for them. Used by test/tidy.test.ts.
+// Style rule for servers that strangers can reach: they must not see what the runtime answers by itself when
+// a request fails. Used by test/tidy.test.ts.
 import { calleeName, type Finding, finding, line, type Node, type Source, walk } from './source.ts'
 
 const REMEDY =

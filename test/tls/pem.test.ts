@@ -1,5 +1,5 @@
-// A part of a chain that is lost without a word is what these tests look for: whatever is missing in a
-// file, what is read from it is either an error that names the line, or everything that was in it.
+// No part of a chain may be lost without warning: whatever is missing in a
+// file, reading it gives either an error that names the line, or everything that was in it.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { PemError, parsePem, pemText } from '../../src/tls/pem.ts'
 import { Certificates } from '../support/certificates.ts'
@@ -60,7 +60,7 @@ describe('a chain', () => {
     const lines = chain.trimEnd().split('\n')
     for (const [index, line] of lines.entries()) {
       const read = bodiesOrError(lines.toSpliced(index, 1).join('\n'))
-      // Whether a block lost a line in its middle, only its content shows (tls-files.test.ts).
+      // Only the content shows whether a block has lost a line in its middle (tls-files.test.ts).
       if (line.startsWith('-----')) expect([index, read]).toEqual([index, null])
       else if (read !== null) expect(read.length).toBe(2)
     }

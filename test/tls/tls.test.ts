@@ -184,7 +184,7 @@ describe('a tracker with use_tls', () => {
 })
 
 const isRoot = process.getuid?.() === 0
-/** Ports from here on are anybody's. */
+/** Ports from here on need no rights. */
 const UNPRIVILEGED = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1'))
 
 describe.skipIf(!isRoot)(

@@ -1,4 +1,4 @@
-// What --check says of a machine is what the start says on it: who is refused by one is refused by the other.
+// What --check says about a machine is what the start says on it: both refuse the same.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

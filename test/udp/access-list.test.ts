@@ -188,7 +188,7 @@ describe('an access list', () => {
       const text = lines.join('')
       const size = Math.ceil(text.length / PARTS)
       let part = 0
-      // Longer than a look of the timer altogether, shorter than one after a signal. Parts end in lines.
+      // Longer in all than the timer's interval, each part shorter than the one after a signal. Parts end in lines.
       const writing = setInterval(() => {
         appendFileSync(pathOf(), text.slice(part * size, (part + 1) * size))
         if (part++ === 1) tracker.signal('SIGUSR1')

@@ -47,7 +47,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
               await loadOf(ipv6, tracker.at('::1')),
             ]
             const served = () => totalIn(tracker.stderr, 'responses')
-            /** Keeps it busy until it has told of so many answers more. */
+            /** Keeps it busy until it has reported so many more answers. */
             const serve = async (answers: number): Promise<void> => {
               const before = served()
               while (served() - before < answers) {

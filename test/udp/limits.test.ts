@@ -137,7 +137,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
     test('stay as long as they announce', () =>
       serving('[cleaning]\ninterval = 1\nmax_peer_age = 2\n', async (_, client, to) => {
         await client.announce(to, { port: 1 })
-        // The other one, which was there first, shows when the time has passed.
+        // The other one, which was there first, shows that the time has passed.
         await waitUntil('a peer that is silent is forgotten', async () => {
           const { leechers } = await client.announce(to, { port: 2 })
           return leechers === 0

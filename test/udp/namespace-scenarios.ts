@@ -86,7 +86,7 @@ async function fragments(): Promise<void> {
   })
 }
 
-/** Good requests among such as cannot be answered, again and again. */
+/** Good requests among others that cannot be answered, repeatedly. */
 async function badSources(): Promise<void> {
   const raw = new RawSocket()
   const settings = listenOn('127.0.0.1:0') + STATISTICS
@@ -101,7 +101,7 @@ async function badSources(): Promise<void> {
         raw.send(connect, { host: '255.255.255.255', port: 6881 }, { host: '127.0.0.1', port })
         await client.request(connectRequest(), tracker.at())
       }
-      // A machine under load may lose one or the other by itself.
+      // A machine under load may lose some by itself.
       ok(client.resent < 10, `${client.resent} of 200 requests had to be repeated`)
       // Rates are rounded: a line may be off by half a packet per second.
       await waitUntil('the statistics tell of all that could not be answered', () => {

@@ -1,5 +1,5 @@
-// What the start does on machines that cannot be had for a test: without IPv6 in the kernel, or
-// with too few file descriptors. The system's part is played here.
+// What the start does on machines that a test cannot have: without IPv6 in the kernel, or
+// with too few file descriptors. The system is simulated here.
 import { afterAll, beforeEach, describe, expect, mock, test } from 'bun:test'
 import { SystemError } from '../../src/os/error.ts'
 import { EADDRNOTAVAIL, EAFNOSUPPORT, ENFILE } from '../../src/os/kernel.ts'

@@ -11,7 +11,7 @@ const FIXTURE_2020 = join(import.meta.dir, '../fixtures/aquatic_udp-2020.toml')
 const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']
 const isRoot = process.getuid?.() === 0
 
-/** Runs as nobody what root may; for anybody else it is what they are. */
+/** Runs as nobody when the test is root; otherwise as the same user. */
 const unprivileged = isRoot ? NOBODY : []
 const nobodyCan = Bun.spawnSync([...unprivileged, 'test', '-x', EXECUTABLE]).exitCode === 0
 const whyNot = nobodyCan ? '' : ' (skipped: nobody may not execute files in this checkout)'

@@ -8,7 +8,7 @@ setDefaultTimeout(60_000)
 
 const STOP_MS = 1000
 
-/** On a machine with more to do than it can, a tracker may not get its second; one of so many does. */
+/** On an overloaded machine a tracker may not get its second; one of so many does. */
 const TRIES = 5
 
 const workers = (count: number) => `socket_workers = ${count}\n${listenOn('127.0.0.1:0')}`
@@ -52,7 +52,7 @@ async function flood(tracker: Tracker, done: () => boolean): Promise<void> {
     })
     while (!done()) {
       for (const client of clients) client.sendMany(packets, tracker.at())
-      // A turn of the event loop: a promise that is resolved already would never give way to the rest.
+      // A turn of the event loop: a promise that is already resolved would never let others run.
       await new Promise((resolve) => setImmediate(resolve))
     }
   } catch (error) {

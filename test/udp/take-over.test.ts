@@ -121,7 +121,7 @@ test('who announces to the old process while the new one starts is known to it',
       const id = await client.connect(to)
       let done = false
       let announced = 0
-      // Whoever of the two answers: none of them may be lost in the end.
+      // Whichever of the two answers, none may be lost in the end.
       const announcing = (async () => {
         while (!done) {
           const port = 1 + announced
@@ -164,7 +164,7 @@ test('without a running tracker take_over is an ordinary start', () =>
     await withTracker(settingsFor(folder), (tracker) =>
       withClient('127.0.0.1', (client) => client.announce(tracker.at())),
     )
-    // Killed, so its socket is still there, and nobody behind it.
+    // Killed, so its socket is still there, but nobody listens.
     expect(existsSync(join(folder, 'state/aquatic_udp.sock'))).toBe(true)
     await withTracker(settingsFor(folder), (tracker) =>
       withClient('127.0.0.1', (client) => client.announce(tracker.at())),

@@ -7,7 +7,7 @@ import { UdpClient, withClient } from '../support/udp-client.ts'
 setDefaultTimeout(60_000)
 
 // The system chooses a worker by the client's address and port: of so many clients, each worker
-// gets some, but for one run in 10^12.
+// gets some, except in one run of 10^12.
 const CLIENTS = 100
 const WORKERS = 4
 

@@ -59,7 +59,7 @@ test('nobody can have another connection closed by answering its offers', async 
       expect(await client.settled()).toEqual([])
     }
     victim.socket.resume()
-    // It still is who it was: its answers come, those that were not dropped, and so do new offers.
+    // It is still the same client: answers that were not dropped come, and so do new offers.
     const got = await victim.settled()
     expect(got.length).toBeGreaterThan(0)
     expect(got.length).toBeLessThan(rounds * 10)

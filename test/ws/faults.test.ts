@@ -149,7 +149,7 @@ describe('a tracker', () => {
       const socket = openSocket(tracker.at())
       let reply = ''
       const closed = new Promise<true>((resolve) => {
-        // What it does not read any more can cut the answer short.
+        // Input that it no longer reads can cut the answer short.
         socket.on('error', () => {})
         socket.on('data', (data) => {
           reply += data.toString('latin1')
@@ -278,7 +278,7 @@ test('a connection that misses a ping loses its peer id to the next, and then en
       return (await next.settled()).some(({ offer }) => offer !== undefined)
     })
     expect(await waitFor(dead.closed, 10_000)).toBeDefined()
-    // Its end took nothing from whom it had lost the peer to.
+    // Its end took nothing from the connection that had taken over the peer.
     const scrape = await asker.ask({ action: 'scrape', info_hash: HASH })
     expect(scrape.files?.[HASH].incomplete).toBe(2)
     for (const client of [next, asker]) client.destroy()

@@ -1,5 +1,5 @@
-// Which connections and peers last: those that show life, in whatever way, and nobody is judged before what
-// waits for the tracker has been read.
+// Which connections and peers last: those that show life, in whatever way, and none is judged before what
+// it has sent has been read.
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { waitFor, waitUntil } from '../support/wait.ts'
@@ -22,7 +22,7 @@ async function leechers(client: WsClient, info_hash: string): Promise<number> {
   return files[info_hash].incomplete
 }
 
-/** Long enough for whatever shall not happen. */
+/** Long enough to see that something does not happen. */
 async function passes(seconds: number): Promise<void> {
   const since = performance.now()
   await waitUntil('time has passed', () => performance.now() - since > seconds * 1000)

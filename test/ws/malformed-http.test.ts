@@ -1,5 +1,5 @@
-// Whatever strangers send where HTTP is expected: it is answered shortly or closed, says nothing of the
-// program, leaves nothing open, and not a line in the log.
+// Whatever strangers send where HTTP is expected: it is answered briefly or closed, reveals nothing about the
+// program, and leaves nothing open and no line in the log.
 import { expect, test } from 'bun:test'
 import { MALFORMED_HEADS, randomHeads, replyTo } from '../support/malformed-http.ts'
 import {

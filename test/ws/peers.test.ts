@@ -1,4 +1,4 @@
-// Whose a peer is, and how many one connection may have, over real connections from several addresses.
+// Who owns a peer, and how many one connection may have, over real connections from several addresses.
 import { describe, expect, test } from 'bun:test'
 import { type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'

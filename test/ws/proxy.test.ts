@@ -23,7 +23,7 @@ max_peers = 1000
 max_connections_per_ip = 1
 `
 
-/** A port that nobody has at the moment. */
+/** A port that is free at the moment. */
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -33,7 +33,7 @@ function freePort(): Promise<number> {
   })
 }
 
-/** The texts stand in the file, or the file is not what is tested. */
+/** The texts must be in the file, or something else would be tested. */
 function replaced(text: string, changes: readonly [string, string][]): string {
   return changes.reduce((before, [from, to]) => {
     expect(before).toContain(from)

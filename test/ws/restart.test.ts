@@ -75,7 +75,7 @@ describe('after a restart', () => {
       expect(readdirSync(state).sort()).toEqual(['aquatic_ws.counts', 'aquatic_ws.lock'])
       expect(statSync(state).mode & 0o777).toBe(0o700)
       expect(statSync(join(state, 'aquatic_ws.counts')).mode & 0o777).toBe(0o600)
-      // Nobody comes: what was kept is kept once more.
+      // No client comes: what was kept is kept once more.
       await withTracker(keeping(state), (tracker) => stop(tracker))
       await withTracker(keeping(state), (tracker) =>
         withClient(tracker, async (client) => {

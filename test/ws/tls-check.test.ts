@@ -1,4 +1,4 @@
-// What --check looks at: files of certificates that are used and named. What it finds in them: tls.test.ts.
+// Which files --check reads: those of certificates that are in use. What it finds in them: tls.test.ts.
 import { expect, test } from 'bun:test'
 import { checkTls } from '../../src/tls/tls.ts'
 
@@ -20,7 +20,7 @@ test('--check looks at files that are used, and named', () => {
   expect(check(true, { tls_pkcs12_path: '/nowhere/both.p12' })).toBe(1)
   expect(check(false, paths)).toBe(0)
   expect(check(false, { tls_pkcs12_path: '/nowhere/both.p12' })).toBe(0)
-  // What is missing is told by the check of the settings.
+  // The check of the settings reports what is missing.
   expect(check(true, {})).toBe(0)
   expect(check(true, { ...paths, tls_private_key_path: '' })).toBe(0)
 })

@@ -1,5 +1,5 @@
 // A UDP tracker of a page, right in everything or wrong in one thing, for the tests of the load
-// tester's checks. Written from BEP 15 and not from our tracker, so that both can be wrong alone.
+// tester's checks. Written from BEP 15, not from our tracker, so that they do not share mistakes.
 
 const PROTOCOL_ID = 0x41727101980n
 const CONNECTION_ID = 0x1122334455667788n
@@ -60,7 +60,7 @@ export class SmallTracker {
       hostname,
       socket: {
         data: (_, packet, port, address) => tracker.receive(packet, port, address),
-        // A load tester that is gone answers by ICMP.
+        // For a load tester that has ended, ICMP errors come.
         error: () => {},
       },
     })

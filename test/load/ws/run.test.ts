@@ -37,7 +37,7 @@ describe('against our tracker', () => {
         expect(counts.received_announce).toBeGreaterThan(200)
         expect(counts.received_scrape).toBeGreaterThan(20)
         expect(counts.received_offer).toBeGreaterThan(counts.received_announce)
-        // A worker that the system gives no core for long may make the other drop some; it counts them.
+        // A worker that gets no core for a while may make the other drop some; it counts them.
         const lost = counts.sent_answer - counts.received_answer
         if (lost > 0) {
           const told = async () => lost === (await answersDropped(tracker))
@@ -92,7 +92,7 @@ test('a tracker that is gone for ten seconds ends the run, with its summary, exi
     `${tracker.settings}[network]\nconnections = 8\n${SMALL}`,
     [],
     async () => {
-      // The first one only looks whether there is a tracker.
+      // The first one only checks whether there is a tracker.
       await waitUntil('clients are there', () => tracker.sockets.size > 4)
       await tracker.stop()
     },

@@ -24,7 +24,7 @@ export interface Peer {
 
 export interface Fault {
   readonly kind: Kind
-  /** Of the messages of this kind, every so manieth is changed. */
+  /** One in so many messages of this kind is changed. */
   readonly every: number
   readonly change: (out: Out, tracker: SmallTracker) => void
 }

@@ -92,7 +92,7 @@ describe.each(FAMILIES)('%s large swarms', (family) => {
   })
 })
 
-/** Takes what is left of a size in the pages of a table, when the arena has no more pages. */
+/** Takes all free blocks of a size in a table's pages, when the arena has no more pages. */
 function takeAll(table: Table, sizeClass: number): number[] {
   const blocks: number[] = []
   for (;;) {

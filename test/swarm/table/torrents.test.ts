@@ -1,4 +1,4 @@
-// The hash table of torrents: growth, shrinking, and what is lost when memory ends.
+// The hash table of torrents: growth, shrinking, and what is lost without memory.
 import { expect, test } from 'bun:test'
 import { PAGE_SHIFT } from '../../../src/memory/arena.ts'
 import {

@@ -1,4 +1,4 @@
-// Cleanings that other things happen to between two slices.
+// Cleanings between whose slices other things happen.
 import { describe, expect, test } from 'bun:test'
 import { Cleaner, FAMILIES, type Family, FamilyHarness, Harness, randomFrom } from '../harness.ts'
 import { checkInvariants } from '../invariants.ts'
@@ -51,7 +51,7 @@ describe.each(FAMILIES)('%s cleaning', (family) => {
     }
     expect(swarm.scrape(1)).toMatchObject({ leechers: next - 1000 })
     checkInvariants(harness)
-    // Splits were put off meanwhile: they are made up for.
+    // Splits were postponed meanwhile, and happen now.
     for (let i = 0; i < 1000; i++) swarm.announce(1, next++, { now: NOW, wanted: 0 })
     for (let peer = 1000; peer < next; peer++) swarm.leave(1, peer)
     expect(checkInvariants(harness).torrents).toBe(0)

@@ -72,7 +72,7 @@ class MovingSwarms {
     }
   }
 
-  /** Somebody who is there, most likely. */
+  /** A peer that is probably there. */
   changeMembers(count: number, growth: number): void {
     const members = [...this.members.values()]
     for (let i = 0; i < count && members.length > 0; i++) {

@@ -14,7 +14,7 @@ import { withClient } from '../../support/udp-client.ts'
 
 setDefaultTimeout(60_000)
 
-/** Whether anybody listens on a port of an address: the system gives it to nobody twice. */
+/** Whether anybody listens on a port of an address: the system gives a port only once. */
 async function isFree({ host, port }: Endpoint): Promise<boolean> {
   try {
     const socket = await Bun.udpSocket({ hostname: host, port })

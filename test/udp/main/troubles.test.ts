@@ -1,4 +1,4 @@
-// That an operator learns of what goes wrong, and that nobody restarts a tracker for it.
+// An operator learns of what goes wrong, and no health check restarts a tracker for it.
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

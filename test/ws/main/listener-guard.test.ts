@@ -73,7 +73,7 @@ function crowd(tracker: Tracker, count: number): { stop(): void } {
   }
 }
 
-/** Newcomers wait, and that takes no processor time. */
+/** New connections wait, which takes no processor time. */
 async function expectIdle(tracker: Tracker, url: string): Promise<void> {
   const isPaused = async () => (await metric(url, 'tracker_ws_listener_resting')) === 1
   await waitUntil('it rests, and does nothing', async () => {
@@ -98,7 +98,7 @@ async function expectRest(settings = '', workers = 1): Promise<void> {
     const idle = crowd(tracker, 600)
     const [line] = await tracker.waitForOutput(/trouble: bad: New connections have to wait .*\n/)
     expect(line).toContain('no more than 300 descriptors may be open. Raise the limit')
-    // Who is here is served, the operator too, and the processor rests.
+    // Those who are connected are served, the operator too, and the processor is idle.
     expect(await client.ask(announce(1))).toMatchObject({ incomplete: 1 })
     await expectIdle(tracker, url)
     expect(await metric(url, 'process_open_fds')).toBeGreaterThan(50)
@@ -236,7 +236,7 @@ test.each([
     await waitUntil('all are accepted', async () => {
       return (await metric(url, 'process_open_fds')) > Math.min(300, before + 200)
     })
-    // Others that are not trusted are found by the same look.
+    // Others that are not trusted are found by the same survey.
     const others = openIdle(tracker, 300, '127.0.0.6')
     if (settings.includes('trusted')) {
       await tracker.waitForOutput(CLOSED)

@@ -9,7 +9,7 @@ function load(environment: Environment) {
   return loadSettings(wsSettings, null, environment)
 }
 
-/** What the settings of these variables (without AQUATIC_) are told. */
+/** The problems and warnings about settings in these variables (without AQUATIC_). */
 function findings(variables: Record<string, string>) {
   const environment = Object.fromEntries(
     Object.entries(variables).map(([name, value]) => [`AQUATIC_${name}`, value]),

@@ -52,7 +52,7 @@ class Fixture {
     }
   }
 
-  /** Nothing runs for so long. */
+  /** The process stands still for so long. */
   pause(seconds: number): void {
     this.now += seconds
     this.housekeeping.tick(this.now)

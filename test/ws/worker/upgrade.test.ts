@@ -75,7 +75,7 @@ describe('connections', () => {
         )
         expect(await statusOf(tracker, { localAddress: '127.0.0.5' })).toBe(503)
         expect(await statusOf(tracker, { localAddress: '127.0.0.6' })).toBe(101)
-        // Nobody believes what a client says about itself.
+        // What a client says about itself does not count.
         const headers = { 'X-Forwarded-For': '192.0.2.1' }
         expect(await statusOf(tracker, { localAddress: '127.0.0.5', headers })).toBe(503)
         await clients[0].close()
