@@ -182,6 +182,18 @@ export function withServer(options: BenchOptions, use: (bench: Bench) => void): 
   }
 }
 
+export async function withServerAsync(
+  options: BenchOptions,
+  use: (bench: Bench) => Promise<void>,
+): Promise<void> {
+  const bench = new Bench(options)
+  try {
+    await use(bench)
+  } finally {
+    bench.close()
+  }
+}
+
 export class Client {
   text = ''
   ended: 'end' | 'reset' | null = null
