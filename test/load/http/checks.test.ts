@@ -69,6 +69,29 @@ describe('a tracker that is right', () => {
   )
 })
 
+describe('a tracker that sends its answers in pieces', () => {
+  const fault: Fault = {
+    every: 1,
+    answer: (answer) => {
+      answer.part = 'pieces'
+    },
+  }
+  test.each([
+    ['on a connection each', ''],
+    ['on kept connections, pipelined', `${KEPT}pipelining = 3\n`],
+  ])(
+    '%s, is right',
+    async (_, more) => {
+      const { code, json } = await runAgainst(fault, { more })
+      expect(json.wrong_answers, JSON.stringify(json.wrong)).toBe(0)
+      expect(json.missing).toEqual({})
+      expect(json.summary.counts.retried).toBe(0)
+      expect(code).toBe(0)
+    },
+    20_000,
+  )
+})
+
 /** What a tracker does not answer. */
 const OMISSIONS: readonly (readonly [what: string, kind: string, fault: Fault])[] = [
   ['scrapes at all', 'scrape', { every: 1, answer: omit('scrape', 1, false) }],

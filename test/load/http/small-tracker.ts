@@ -5,6 +5,7 @@ import type { Socket, TCPSocketListener } from 'bun'
 const INTERVAL_SEC = 1800
 /** The first answers are right, so that a run gets going. */
 const RIGHT_ANSWERS = 200
+const PIECE_BYTES = 13
 
 export type Dictionary = [key: string | Buffer, value: Value][]
 export type Value = number | string | Buffer | Value[] | { readonly dictionary: Dictionary }
@@ -18,8 +19,8 @@ export interface Answer {
   head: string[]
   body: Buffer
   closes: boolean
-  /** How much of it is sent. */
-  part: 'all' | 'half' | 'none'
+  /** How much of it is sent, or that all is, in small pieces. */
+  part: 'all' | 'half' | 'none' | 'pieces'
   /** Close at once, whatever was sent. */
   cut: boolean
   after: Buffer
@@ -250,7 +251,17 @@ async function send(answer: Answer): Promise<void> {
   const bytes = Buffer.concat([Buffer.from(text, 'latin1'), body, after])
   if (part === 'all') socket.write(bytes)
   else if (part === 'half') socket.write(bytes.subarray(0, bytes.length >> 1))
+  else if (part === 'pieces') await sendPieces(socket, bytes)
   if (closes || cut) socket.end()
+}
+
+/** As a slow network delivers: a part of the head, of a number, of a peer. */
+async function sendPieces(socket: Socket<Peer>, bytes: Buffer): Promise<void> {
+  socket.setNoDelay(true)
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    socket.write(bytes.subarray(at, at + PIECE_BYTES))
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
 }
 
 export function encode(value: Value): Buffer {
