@@ -363,3 +363,24 @@ test('at the stop, who waits to be accepted is served, and who has a request und
     expect(() => bench.connect()).toThrow('ECONNREFUSED')
   })
 })
+
+test('what the system tells of a connection that has ended in the same turn is ignored', () => {
+  withServer({ maxConnections: 2 }, (bench) => {
+    const [idle, slow] = [bench.connect(), bench.connect()]
+    slow.send('sl')
+    idle.send('a\n')
+    bench.answer(idle, 2)
+    bench.until('two', () => bench.server.count === 2)
+    // Both are told in one batch, the newcomer first, for whom the idle one has to go.
+    const newcomer = bench.connect()
+    newcomer.send('ne')
+    idle.send('b\n')
+    bench.until('it stays', () => bench.server.waiting === 2)
+    expect(bench.counted()).toEqual({ accepted: 3, closed_made_room: 1 })
+    newcomer.send('w\n')
+    slow.send('ow\n')
+    expect(bench.answer(newcomer, 4)).toBe('new\n')
+    expect(bench.answer(slow, 5)).toBe('slow\n')
+    expect(bench.limits.total()).toBe(2)
+  })
+})
