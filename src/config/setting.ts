@@ -153,6 +153,11 @@ export function refuseNul(text: string): Fault | null {
   return text.includes('\u0000') ? { fault: 'holds a NUL character', remedy: 'Delete that' } : null
 }
 
+/** Of a setting that takes one or a list; '' is none. */
+export function listOf(setting: string | readonly string[]): string[] {
+  return [setting].flat().filter((text) => text !== '')
+}
+
 /**
  * One string or a list of them. In the environment, commas separate the items of a list, or it is
  * written as in the file: [] for an empty one.

@@ -160,6 +160,24 @@ export function addressKey(address: string): AddressKey {
   return { high: (groups[0] << 16) | groups[1], low: (groups[2] << 16) | groups[3] }
 }
 
+/**
+ * An address as four words of memory, an IPv4 one in the first. One that is written as IPv6 is that IPv4 address; of its
+ * network's bits, `mappedBits` are then those of the prefix.
+ */
+export function addressWords(text: string): {
+  ipv4: boolean
+  words: readonly number[]
+  mappedBits: number
+} {
+  const address = withoutMapping(text)
+  const ipv4 = isIPv4(address)
+  const bytes = new Uint8Array(16)
+  if (ipv4) bytes.set(address.split('.').map(Number))
+  else bytes.set(groupsOfAddress(address).flatMap((group) => [group >> 8, group & 255]))
+  const words = [...new Int32Array(bytes.buffer)]
+  return { ipv4, words, mappedBits: ipv4 && !isIPv4(text) ? IPV6_BITS - IPV4_BITS : 0 }
+}
+
 /** An address that has this key. */
 function keyAddress({ high, low }: AddressKey): string {
   if (high === 0) return [24, 16, 8, 0].map((shift) => (low >>> shift) & 255).join('.')

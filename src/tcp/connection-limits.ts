@@ -7,6 +7,7 @@
 import { randomFillSync } from 'node:crypto'
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { underLock } from '../memory/lock.ts'
+import { type AddressWords, Networks } from './networks.ts'
 
 //  0 lock │ 1 connections │ 2, 3 hash key │ 16… entries: 0, 1 address │ 2 connections, 0 = free
 const LOCK = 0
@@ -19,6 +20,14 @@ const ENTRY_COUNT = 2
 export const ADMITTED = 0
 export const FULL = 1
 export const FULL_FOR_ADDRESS = 2
+
+/** What is counted of a connection, and under which key. */
+export interface CountedConnection extends AddressWords {
+  /** It came over a Unix socket, whose other end has no address. */
+  readonly unix: boolean
+  keyHigh: number
+  keyLow: number
+}
 
 /** Room for twice as many addresses as there can be connections: look-ups stay short. */
 export function createConnectionLimits(maxConnections: number): SharedArrayBuffer {
@@ -34,6 +43,7 @@ export class ConnectionLimits {
   private max = 0
   private maxPerAddress = 0
   private readonly address = new Int32Array(2)
+  private trusted = new Networks([])
 
   constructor(buffer: SharedArrayBuffer, max: number, maxPerAddress: number) {
     this.words = new Int32Array(buffer)
@@ -47,13 +57,31 @@ export class ConnectionLimits {
     this.maxPerAddress = maxPerAddress === 0 ? max : maxPerAddress
   }
 
+  /** Proxies, whose connections are those of many clients: only the limit on all holds for them. */
+  setTrusted(trusted: Networks): void {
+    this.trusted = trusted
+  }
+
   /** Counts a connection, if it may be. */
-  enter(high: number, low: number): number {
+  enterConnection(connection: CountedConnection): number {
+    const { ipv4, a0, a1, unix } = connection
+    connection.keyHigh = ipv4 ? 0 : a0
+    connection.keyLow = ipv4 ? a0 : a1
+    const limited = !unix && !this.trusted.has(connection)
+    return this.enter(connection.keyHigh, connection.keyLow, limited)
+  }
+
+  leaveConnection({ keyHigh, keyLow }: CountedConnection): void {
+    this.leave(keyHigh, keyLow)
+  }
+
+  /** Counts a connection, if it may be. `limited`: as one of its address. */
+  enter(high: number, low: number, limited = true): number {
     const { words } = this
     return underLock(words, LOCK, () => {
       const at = this.find(high, low)
       if (words[TOTAL] >= this.max) return FULL
-      if (words[at + ENTRY_COUNT] >= this.maxPerAddress) return FULL_FOR_ADDRESS
+      if (limited && words[at + ENTRY_COUNT] >= this.maxPerAddress) return FULL_FOR_ADDRESS
       words[TOTAL]++
       words[at] = high
       words[at + 1] = low

@@ -6,7 +6,7 @@
 // sockets, deadlines or who reads. HTTP is the first. Others on the same connections (Upgrade), and bytes that come
 // from other sockets (TLS of the runtime, in threads of their own), meet here: at `consume` and the output.
 
-import { AF_INET } from '../os/kernel.ts'
+import { AF_INET, AF_UNIX } from '../os/kernel.ts'
 import { FAMILY_MASK, isMapped } from '../os/message.ts'
 
 export interface StreamHandler {
@@ -44,6 +44,8 @@ export class Connection {
   a2 = 0
   a3 = 0
   port = 0
+  /** It came over a Unix socket, and nobody has said yet for whom. */
+  unix = false
 
   /**
    * Closed once what is written is sent. The handler may set it; where it is set before `consume`, the answer
@@ -71,6 +73,9 @@ export class Connection {
   watched = -1
   /** It is one of those that limits count. */
   counted = false
+  /** Under what, see connection-limits.ts. */
+  keyHigh = 0
+  keyLow = 0
   /** Something was answered since the input was last looked at. */
   answered = false
   /** More requests stand in the input than one turn may take. */
@@ -115,19 +120,30 @@ export class Connection {
     const head = name[0]
     const port = head >>> 16
     this.port = ((port & 0xff) << 8) | (port >>> 8)
-    const native = (head & FAMILY_MASK) === AF_INET
-    this.ipv4 = native || isMapped(name, 0)
-    if (this.ipv4) {
-      this.a0 = native ? name[1] : name[5]
-      this.a1 = 0
-      this.a2 = 0
-      this.a3 = 0
+    const family = head & FAMILY_MASK
+    this.unix = family === AF_UNIX
+    if (this.unix) {
+      this.setIPv4(0, 0)
       return
     }
-    this.a0 = name[2]
-    this.a1 = name[3]
-    this.a2 = name[4]
-    this.a3 = name[5]
+    const native = family === AF_INET
+    this.ipv4 = native || isMapped(name, 0)
+    if (this.ipv4) this.setIPv4(native ? name[1] : name[5], this.port)
+    else {
+      this.a0 = name[2]
+      this.a1 = name[3]
+      this.a2 = name[4]
+      this.a3 = name[5]
+    }
+  }
+
+  private setIPv4(address: number, port: number): void {
+    this.ipv4 = true
+    this.a0 = address
+    this.a1 = 0
+    this.a2 = 0
+    this.a3 = 0
+    this.port = port
   }
 }
 

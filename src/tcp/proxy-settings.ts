@@ -1,20 +1,21 @@
 // The settings of reverse proxies in [network], of each protocol over TCP, and what is wrong with them together. Used
 // by the protocols' config.ts. Owns nothing.
 import { type Finding, warning } from '../config/schema.ts'
-import { string, stringOrList } from '../config/setting.ts'
+import { type Setting, string, stringOrList } from '../config/setting.ts'
 import { DEFAULT_PROXY_HEADER, parseNetwork } from './client-address.ts'
 
-export const proxySettings = {
-  trusted_proxies: stringOrList(
+export const trustedProxies = (without: string): Setting<string | readonly string[]> =>
+  stringOrList(
     '',
     { allowed: "'', an address or a network such as '192.0.2.0/24'", check: checkNetwork },
     `Reverse proxies whose proxy_header is trusted: the last address in it that is not one of them
     counts as the client's. For a chain of proxies, name all of them. '' trusts none.
 
-    Without it all clients behind a proxy count as one address and share [limits]
-    max_connections_per_ip.`,
-  ),
-  proxy_header: string(
+    ${without}`,
+  )
+
+export const proxyHeader = (missing: string): Setting<string> =>
+  string(
     DEFAULT_PROXY_HEADER,
     { allowed: 'the name of an HTTP header', check: checkHeaderName },
     `The header in which trusted proxies name their clients: X-Forwarded-For, X-Real-IP, Forwarded
@@ -22,10 +23,8 @@ export const proxySettings = {
     by commas.
 
     Name one that the proxy itself writes or appends to. In a header that it only passes on, clients
-    can write anything. Connections without it, or with no address in it, count as the proxy's own;
-    the log says so once a minute.`,
-  ),
-}
+    can write anything. ${missing}; the log says so once a minute.`,
+  )
 
 interface ProxyConfig {
   readonly trusted_proxies: string | readonly string[]

@@ -348,14 +348,11 @@ export class TcpServer {
 
   /** An idle connection makes room for one that is not. */
   private enter(connection: Connection): number {
-    const { ipv4, a0, a1 } = connection
-    const high = ipv4 ? 0 : a0
-    const low = ipv4 ? a0 : a1
-    const admission = this.limits.enter(high, low)
+    const admission = this.limits.enterConnection(connection)
     const idle = this.idle.first
     if (admission !== FULL || idle === null) return admission
     this.end(idle, CLOSED_MADE_ROOM)
-    return this.limits.enter(high, low)
+    return this.limits.enterConnection(connection)
   }
 
   private expire(): void {
@@ -386,15 +383,11 @@ export class TcpServer {
     if (reason === CLOSED_UNREAD_TIMEOUT) resetConnection(connection.fd)
     else closeConnection(connection.fd)
     if (connection.list !== null) connection.list.remove(connection)
-    if (connection.counted) this.leave(connection)
+    if (connection.counted) this.limits.leaveConnection(connection)
     this.transfer.release(connection)
     connection.generation = (connection.generation + 1) & 0x7fffffff
     connection.fd = -1
     connection.next = this.free
     this.free = connection
-  }
-
-  private leave({ ipv4, a0, a1 }: Connection): void {
-    this.limits.leave(ipv4 ? 0 : a0, ipv4 ? a0 : a1)
   }
 }

@@ -40,3 +40,17 @@ export function connectionLimit(
   )
   return possible
 }
+
+/** For the trouble of connections that were refused for that. */
+export function connectionsPerAddress(limits: () => LimitsInForce): {
+  readonly text: (figure: string, when: string) => string
+  readonly remedy: () => string
+} {
+  return {
+    text: (figure, when) =>
+      `Refused ${figure} ${when} from addresses that have ${limits().max_connections_per_ip}, ` +
+      '[limits] max_connections_per_ip.',
+    remedy: () =>
+      'Behind a proxy, set [network] trusted_proxies to its address; else somebody opens too many.',
+  }
+}

@@ -22,6 +22,7 @@ import { Blocks } from '../../src/tcp/blocks.ts'
 import type { Connection, StreamHandler } from '../../src/tcp/connection.ts'
 import { ConnectionLimits, createConnectionLimits } from '../../src/tcp/connection-limits.ts'
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../src/tcp/counters.ts'
+import { Networks } from '../../src/tcp/networks.ts'
 import { Output } from '../../src/tcp/output.ts'
 import { TcpServer, type TcpTimes } from '../../src/tcp/server.ts'
 import { Transfer } from '../../src/tcp/transfer.ts'
@@ -83,6 +84,7 @@ export interface BenchOptions {
   readonly maxConnections?: number
   readonly maxPerAddress?: number
   readonly heldBytesMax?: number
+  readonly trusted?: readonly string[]
 }
 
 export class Bench {
@@ -108,6 +110,7 @@ export class Bench {
       maxConnections,
       maxPerAddress,
     )
+    this.limits.setTrusted(new Networks(options.trusted ?? []))
     this.server = new TcpServer({
       listeners: [listener],
       handler: this.lines,

@@ -295,6 +295,17 @@ test('one address has so many connections', () => {
   })
 })
 
+test('a trusted proxy has as many connections as there is room for', () => {
+  withServer({ maxConnections: 4, maxPerAddress: 2, trusted: ['127.0.0.0/8'] }, (bench) => {
+    const clients = [1, 2, 3, 4, 5].map(() => bench.connect())
+    for (const client of clients.slice(0, 4)) client.send('part')
+    bench.until('four', () => bench.server.waiting === 4)
+    clients[4].send('part')
+    expect(bench.end(clients[4])).toBe('full\n')
+    expect(bench.counted().closed_connections_full).toBe(1)
+  })
+})
+
 test('what is kept of unfinished requests has a limit', () => {
   // One chunk of blocks of each of so many sizes.
   withServer({ heldBytesMax: 1 }, (bench) => {

@@ -1,5 +1,6 @@
 // Which settings of HTTP can change while a tracker runs, and in what form workers get them. Used by main.ts. Owns
 // nothing.
+import { listOf } from '../../config/setting.ts'
 import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
 import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
 import type { HttpConfig } from '../settings/config.ts'
@@ -9,6 +10,8 @@ export const LIVE_SETTINGS = liveSettings<HttpConfig>(
   [
     'network.keep_alive',
     'network.request_timeout',
+    'network.trusted_proxies',
+    'network.proxy_header',
     'network.response_timeout',
     'protocol.max_scrape_torrents',
     'protocol.max_response_peers',
@@ -48,6 +51,7 @@ export function workerSettings(
         unread: network.response_timeout,
       },
     },
+    proxies: { trusted: listOf(network.trusted_proxies), header: network.proxy_header },
     cleaningInterval: cleaning.interval,
     maxPeerAge: cleaning.max_peer_age,
   }

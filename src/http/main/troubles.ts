@@ -3,7 +3,7 @@
 import { totalOf } from '../../metrics/counter-list.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
-import type { LimitsInForce } from '../../tracker/connection-limit.ts'
+import { connectionsPerAddress, type LimitsInForce } from '../../tracker/connection-limit.ts'
 import { fullSources } from '../../tracker/limits.ts'
 import type { Reading } from '../../tracker/statistics-reader.ts'
 import type { FamilyCounter, HttpNames, WorkerCounter } from '../worker/counters.ts'
@@ -35,10 +35,7 @@ export function httpTroubles(
       ...shared,
       name: 'connections_per_address',
       lost: () => of('closed_connections_per_address'),
-      text: (figure, when) =>
-        `Refused ${figure} ${when} from addresses that have ${limits().max_connections_per_ip}, ` +
-        '[limits] max_connections_per_ip.',
-      remedy: () => 'Raise it if a proxy is in front of the tracker; else somebody opens too many.',
+      ...connectionsPerAddress(limits),
     }),
     lossSource({
       ...shared,
@@ -47,6 +44,27 @@ export function httpTroubles(
       text: (figure, when) => `Refused ${figure} ${when}: no descriptors were left.`,
       remedy: () => DESCRIPTORS_REMEDY,
     }),
+    ...proxyHeaderSources(of),
     ...fullSources(of, limits),
+  ]
+}
+
+function proxyHeaderSources(
+  of: (...names: (FamilyCounter | WorkerCounter)[]) => number,
+): TroubleSource[] {
+  const sourceOf = (fault: 'missing' | 'not_understood', what: string) =>
+    lossSource({
+      name: `proxy_header_${fault}`,
+      lost: () => of(`rejected_proxy_header_${fault}`),
+      all: () => of('requests_announce', 'requests_scrape', `rejected_proxy_header_${fault}`),
+      from: 0,
+      what: 'request',
+      text: (figure, when) => `Refused ${figure} of trusted proxies ${when} ${what}.`,
+      remedy: () =>
+        'Let the proxy set that header to the address of its client, or name the one that it sets.',
+    })
+  return [
+    sourceOf('missing', 'without [network] proxy_header'),
+    sourceOf('not_understood', 'with no address in [network] proxy_header'),
   ]
 }

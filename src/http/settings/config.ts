@@ -17,6 +17,7 @@ import { HEALTH_CHECK } from '../../process/health-check.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
 import { sourceLimitSettings } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
+import { proxyFindings, proxyHeader, trustedProxies } from '../../tcp/proxy-settings.ts'
 import {
   CLEANING_INTERVAL_SEC_MAX,
   commonFindings,
@@ -44,6 +45,14 @@ const network = section('Where the tracker listens, and how long connections may
   ),
   address_ipv6: listenIPv6,
   ipv6_only: listenIPv6Only,
+  trusted_proxies: trustedProxies(
+    `Without it all clients behind a proxy count as one address: they share the limits of one, and are
+    handed out as peers at the proxy's address. [limits] max_connections_per_ip does not apply to trusted
+    proxies.`,
+  ),
+  proxy_header: proxyHeader(
+    `Announces and scrapes without it, or with no address in it, get a failure that says so`,
+  ),
   keep_alive: boolean(
     true,
     `Keep a connection open after a response, unless its client does not want that. With false, each ends
@@ -187,7 +196,8 @@ const limits = section(
       0 = no limit. Beyond it, requests that are not complete get status 503, and complete ones are answered
       and their connections closed.
 
-      Many people may share an address.`,
+      Many people may share an address. Behind a reverse proxy all do, unless [network]
+      trusted_proxies names it: then it has no such limit.`,
     ),
   },
 )
@@ -243,6 +253,7 @@ function crossCheck(config: HttpConfig): Finding[] {
   return [
     ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
     ...minIntervalFindings(config),
+    ...proxyFindings(config.network),
   ]
 }
 

@@ -5,7 +5,7 @@ const GONE = 'there is nothing like it to set; delete the line.'
 const STATISTICS =
   'metrics for Prometheus are served at /metrics of [operations] address; delete the line.'
 const TLS = 'HTTPS is not served yet: put a proxy in front, and delete the line.'
-const PROXY = 'clients behind a proxy are not told apart yet; delete the line.'
+const PROXY_HEADER = 'it is called [network] proxy_header.'
 
 export const retiredKeys: Readonly<Record<string, string>> = {
   swarm_workers: 'socket workers carry requests out themselves; delete the line.',
@@ -18,9 +18,11 @@ export const retiredKeys: Readonly<Record<string, string>> = {
   'network.tls_private_key_path': TLS,
   'network.tcp_backlog':
     'it is as long as the system allows (net.core.somaxconn); delete the line.',
-  'network.runs_behind_reverse_proxy': PROXY,
-  'network.reverse_proxy_ip_header_name': PROXY,
-  'network.reverse_proxy_ip_header_format': PROXY,
+  'network.runs_behind_reverse_proxy':
+    'name the addresses of the proxies in [network] trusted_proxies; delete the line.',
+  'network.reverse_proxy_ip_header_name': PROXY_HEADER,
+  'network.reverse_proxy_ip_header_format':
+    'the last address of the header counts, in any form; delete the line.',
 
   'protocol.max_peers': 'it is called [protocol] max_response_peers.',
 

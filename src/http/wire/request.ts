@@ -20,6 +20,8 @@ export class HttpRequest {
   // ── Given by the caller ────────────────────────────────────────────────────────────────────
   /** Whom it comes from, by the connection or by what a trusted proxy says. */
   readonly source = new Peer()
+  /** It came over a Unix socket, whose other end has no address: a proxy has to say whom it asks for. */
+  isLocal = false
   /** The answer is written to `out[to]`, where there is room for ANSWER_BYTES_MAX. */
   out: Uint8Array = new Uint8Array(0)
   to = 0

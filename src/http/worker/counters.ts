@@ -36,7 +36,8 @@ const BY_FAMILY = [
       'info_hash',
       'no_info_hash',
       'port',
-      'proxy_header',
+      'proxy_header_missing',
+      'proxy_header_not_understood',
       ...REFUSED_BY_SWARMS,
       ...REFUSED_BY_LIMITS,
     ],
@@ -84,24 +85,25 @@ export const REJECTED_UNAVAILABLE = 19
 export const REJECTED_INFO_HASH = 20
 export const REJECTED_NO_INFO_HASH = 21
 export const REJECTED_PORT = 22
-export const REJECTED_PROXY_HEADER = 23
-export const REJECTED_TORRENTS_FULL = 24
-export const REJECTED_PEERS_FULL = 25
-export const REJECTED_NOT_ALLOWED = 26
-export const REJECTED_REQUEST_RATE = 27
-export const REJECTED_NEW_TORRENT_RATE = 28
-export const REJECTED_BANNED = 29
+export const REJECTED_PROXY_HEADER_MISSING = 23
+export const REJECTED_PROXY_HEADER_NOT_UNDERSTOOD = 24
+export const REJECTED_TORRENTS_FULL = 25
+export const REJECTED_PEERS_FULL = 26
+export const REJECTED_NOT_ALLOWED = 27
+export const REJECTED_REQUEST_RATE = 28
+export const REJECTED_NEW_TORRENT_RATE = 29
+export const REJECTED_BANNED = 30
 /** Answered all the same; the peer is not kept. */
-export const REJECTED_PEERS_PER_ADDRESS = 30
-export const REJECTED_TORRENT_RATION = 31
-export const REJECTED_PEER_RATION = 32
-export const REJECTED_SUSTAINED_RATE = 33
-export const REJECTED_NETWORK_RATE = 34
-export const RECEIVED_BYTES = 35
-export const SENT_BYTES = 36
+export const REJECTED_PEERS_PER_ADDRESS = 31
+export const REJECTED_TORRENT_RATION = 32
+export const REJECTED_PEER_RATION = 33
+export const REJECTED_SUSTAINED_RATE = 34
+export const REJECTED_NETWORK_RATE = 35
+export const RECEIVED_BYTES = 36
+export const SENT_BYTES = 37
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 37
+export const FAMILY_IPV6 = 38
 
 // What has no family.
 const WORKER = 2 * FAMILY_IPV6

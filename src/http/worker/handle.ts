@@ -38,7 +38,8 @@ import {
   REJECTED_NO_INFO_HASH,
   REJECTED_PATH,
   REJECTED_PORT,
-  REJECTED_PROXY_HEADER,
+  REJECTED_PROXY_HEADER_MISSING,
+  REJECTED_PROXY_HEADER_NOT_UNDERSTOOD,
   REJECTED_REQUEST_LINE,
   REJECTED_TIMEOUT,
   REJECTED_UNAVAILABLE,
@@ -52,7 +53,7 @@ import {
   RESPONSES_PAGE,
   SENT_BYTES,
 } from './counters.ts'
-import type { TrustedProxies } from './proxies.ts'
+import { CLIENT_KNOWN, HEADER_MISSING, type TrustedProxies } from './proxies.ts'
 import type { Responder } from './respond.ts'
 
 /** The settings that requests are answered by. */
@@ -91,10 +92,10 @@ const TOO_LARGE = fixedAnswer(
 const UNAVAILABLE = fixedAnswer('503 Service Unavailable', 'Service Unavailable\n')
 const WRONG_VERSION = fixedAnswer('505 HTTP Version Not Supported', 'HTTP Version Not Supported\n')
 
+const NO_HEADER = new Uint8Array(0)
 const OVER = countersByVerdict(FAMILY_COUNTERS)
 
 const TOO_MANY = failureText('Too many requests from this address: try again later')
-const NO_CLIENT = failureText('The proxy before this tracker does not say who asks')
 const NO_PORT = failureText('Port missing or not valid')
 const BAD_INFO_HASH = failureText('Info hash is not of 20 bytes')
 const NO_INFO_HASH = failureText('Info hash missing')
@@ -103,7 +104,7 @@ const FULL_SCRAPE = failureText('No info hash: full scrapes are not allowed')
 export class Handler {
   readonly counts: Int32Array
   /** Null where no proxy is trusted. */
-  proxies: TrustedProxies | null = null
+  private proxies: TrustedProxies | null = null
   private readonly responder: Responder
   private readonly limits: SourceLimits | null
   private peersMax = 0
@@ -131,6 +132,10 @@ export class Handler {
     this.responder.setIntervals(announceInterval, minAnnounceInterval, intervalJitter)
   }
 
+  setProxies(proxies: TrustedProxies | null): void {
+    this.proxies = proxies
+  }
+
   /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
   setTime(now: number): void {
     this.responder.setTime(now)
@@ -149,16 +154,16 @@ export class Handler {
     request.end = request.to
     request.scrapeMax = this.scrapeMax
     request.readsAddresses = this.believesAddresses
-    if (this.proxies !== null) request.proxyHeader = this.proxies.header
+    request.proxyHeader = this.proxies === null ? NO_HEADER : this.proxies.header
     const used = parse(request, bytes, from, to, searched)
     if (used === 0) return 0
-    let known = true
-    if (used > 0 && this.proxies !== null) known = this.proxies.readSource(request, bytes)
+    let client = CLIENT_KNOWN
+    if (used > 0 && this.proxies !== null) client = this.proxies.readSource(request, bytes)
     const family = request.source.ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
     request.family = family
     request.isUnread = used < 0 || request.hasBody
     if (request.mustClose) request.close = true
-    request.end = used > 0 ? this.answer(request, known) : this.reject(request, used)
+    request.end = used > 0 ? this.answer(request, client) : this.reject(request, used)
     const taken = used > 0 ? used : to - from
     this.counts[family + RECEIVED_BYTES] += taken
     this.counts[family + SENT_BYTES] += request.end - request.to
@@ -184,12 +189,10 @@ export class Handler {
     this.counts[family + SENT_BYTES] += request.end - request.to
   }
 
-  /** `known`: the source is not a proxy that does not say whom it asks for, and must not be banned for many. */
-  private answer(request: HttpRequest, known: boolean): number {
-    if (!known && request.kind <= SCRAPE) {
-      return this.responder.refuse(request, REJECTED_PROXY_HEADER, NO_CLIENT)
-    }
-    const limits = known ? this.limits : null
+  /** `client`: of proxies.ts. A proxy that does not say whom it asks for must not be banned for many. */
+  private answer(request: HttpRequest, client: number): number {
+    if (client !== CLIENT_KNOWN && request.kind <= SCRAPE) return this.refuseProxy(request, client)
+    const limits = client === CLIENT_KNOWN ? this.limits : null
     const status = limits === null ? ADMITTED : limits.request(request.source)
     if (status !== ADMITTED) return this.refuse(request, status)
     switch (request.kind) {
@@ -240,6 +243,14 @@ export class Handler {
     return request.kind <= SCRAPE
       ? this.responder.refuse(request, reason, TOO_MANY)
       : this.error(request, reason, TOO_MANY_REQUESTS)
+  }
+
+  /** A trusted proxy that does not say whom it asks for. `fault`: of its header. */
+  private refuseProxy(request: HttpRequest, fault: number): number {
+    const { missing, notUnderstood } = this.proxies as TrustedProxies
+    return fault === HEADER_MISSING
+      ? this.responder.refuse(request, REJECTED_PROXY_HEADER_MISSING, missing)
+      : this.responder.refuse(request, REJECTED_PROXY_HEADER_NOT_UNDERSTOOD, notUnderstood)
   }
 
   /** A head that is no request: `code` is of parse.ts. */

@@ -50,6 +50,7 @@ export class HttpStream implements StreamHandler {
   private begin(connection: Connection): HttpRequest {
     const { request } = this
     const { source } = request
+    request.isLocal = connection.unix
     source.ipv4 = connection.ipv4
     source.a0 = connection.a0
     source.a1 = connection.a1

@@ -4,9 +4,11 @@
 // Each proxy adds whom it has seen, so from the last address on, as long as it is a trusted proxy's, the one before
 // is believed. What the client itself has sent stands before all of them.
 import { Peer } from '../../swarm/peers/peer.ts'
+import type { Networks } from '../../tcp/networks.ts'
 import { readAddress } from '../wire/address.ts'
 import { ascii, COMMA, EQUALS, isToken, SPACE, TAB } from '../wire/layout.ts'
 import type { HttpRequest } from '../wire/request.ts'
+import { failureText } from '../wire/serialize.ts'
 
 /** RFC 7239; all others are lists of addresses, or one. */
 const FORWARDED = 'forwarded'
@@ -19,75 +21,58 @@ const BACKSLASH = 0x5c
 /** Proxies in a row that are passed over at most: a site has two or three. */
 const HOPS_MAX = 16
 
-/** A network: 0 is of IPv4 │ 1… four words of the address │ 5… four words of its mask */
-const NETWORK_WORDS = 9
-
-/** As `networks` has it. */
-function networkWords(network: string): number[] {
-  const [text, bitsText] = network.split('/')
-  const peer = new Peer()
-  const bytes = ascii(text)
-  if (!readAddress(peer, bytes, 0, bytes.length)) throw new Error(`${network} was not checked`)
-  const all = peer.ipv4 ? 32 : 128
-  const bits = bitsText === undefined ? all : Number(bitsText)
-  const mask = new Uint8Array(16)
-  for (let bit = 0; bit < bits; bit++) mask[bit >> 3] |= 0x80 >> (bit & 7)
-  const { ipv4, a0, a1, a2, a3 } = peer
-  return [ipv4 ? 1 : 0, a0, a1, a2, a3, ...new Int32Array(mask.buffer)]
-}
+/** What a header says of a trusted proxy's client; or that there is no such proxy. */
+export const CLIENT_KNOWN = 0
+export const HEADER_MISSING = 1
+export const HEADER_NOT_UNDERSTOOD = 2
 
 export class TrustedProxies {
   /** The name of their header in small letters, for `HttpRequest.proxyHeader`. */
   readonly header: Uint8Array
-  private readonly networks: Int32Array
+  /** For whom a header's fault keeps from a response. */
+  readonly missing: Uint8Array
+  readonly notUnderstood: Uint8Array
+  private readonly networks: Networks
   private readonly forwarded: boolean
   /** First and last position of each hop, the last ones of all. */
   private readonly hops = new Int32Array(HOPS_MAX * 2)
   private hopCount = 0
   private readonly hop = new Peer()
 
-  /** `networks`: addresses and networks (192.0.2.0/24), checked before. */
-  constructor(networks: readonly string[], header: string) {
+  constructor(networks: Networks, header: string) {
     this.header = ascii(header.toLowerCase())
+    this.missing = failureText(`The proxy of this tracker does not send the header ${header}`)
+    this.notUnderstood = failureText(
+      `The proxy of this tracker names no client in the header ${header}`,
+    )
     this.forwarded = header.toLowerCase() === FORWARDED
-    this.networks = Int32Array.from(networks.flatMap(networkWords))
+    this.networks = networks
   }
 
   // HOT: no allocation below this line.
 
   /**
-   * Changes `request.source` to the client where a trusted proxy tells it. False when a trusted proxy tells nothing
-   * that can be understood: then nobody knows whom the request comes from. `bytes`: those that were parsed.
+   * Changes `request.source` to the client where a trusted proxy tells it. Where such a proxy tells nothing that can
+   * be understood, nobody knows whom the request comes from, and the result says why. `bytes`: those that were parsed.
    */
-  readSource(request: HttpRequest, bytes: Uint8Array): boolean {
+  readSource(request: HttpRequest, bytes: Uint8Array): number {
     const { source, proxyValues } = request
-    if (!this.trusts(source)) return true
+    const { hop, hops, networks } = this
+    if (!request.isLocal && !networks.has(source)) return CLIENT_KNOWN
     this.hopCount = 0
+    let hasText = false
     for (let i = 0; i < request.proxyValueCount; i++) {
+      const from = skipSpace(bytes, proxyValues[i * 2], proxyValues[i * 2 + 1])
+      if (from < proxyValues[i * 2 + 1]) hasText = true
       this.collect(bytes, proxyValues[i * 2], proxyValues[i * 2 + 1])
     }
-    const { hop, hops } = this
+    if (!hasText) return HEADER_MISSING
     for (let i = this.hopCount - 1; i >= 0; i--) {
-      if (!this.readHop(bytes, hops[i * 2], hops[i * 2 + 1])) return false
+      if (!this.readHop(bytes, hops[i * 2], hops[i * 2 + 1])) return HEADER_NOT_UNDERSTOOD
       setAddress(source, hop)
-      if (!this.trusts(hop)) return true
+      if (!networks.has(hop)) return CLIENT_KNOWN
     }
-    return this.hopCount > 0
-  }
-
-  private trusts({ ipv4, a0, a1, a2, a3 }: Peer): boolean {
-    const { networks } = this
-    const family = ipv4 ? 1 : 0
-    for (let at = 0; at < networks.length; at += NETWORK_WORDS) {
-      if (networks[at] !== family) continue
-      const differs =
-        ((a0 ^ networks[at + 1]) & networks[at + 5]) |
-        ((a1 ^ networks[at + 2]) & networks[at + 6]) |
-        ((a2 ^ networks[at + 3]) & networks[at + 7]) |
-        ((a3 ^ networks[at + 4]) & networks[at + 8])
-      if (differs === 0) return true
-    }
-    return false
+    return CLIENT_KNOWN
   }
 
   /** Adds the elements of a list that commas outside of quotes separate. */

@@ -22,6 +22,7 @@ import {
 import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { Blocks } from '../../tcp/blocks.ts'
 import { ConnectionLimits } from '../../tcp/connection-limits.ts'
+import { Networks } from '../../tcp/networks.ts'
 import { Output } from '../../tcp/output.ts'
 import { TcpServer } from '../../tcp/server.ts'
 import { Transfer } from '../../tcp/transfer.ts'
@@ -37,8 +38,14 @@ import {
 } from './counters.ts'
 import { Handler } from './handle.ts'
 import { HttpStream } from './http-stream.ts'
+import { TrustedProxies } from './proxies.ts'
 import { Responder } from './respond.ts'
-import type { ConnectionSettings, HttpUpdate, WorkerSettings } from './worker-updates.ts'
+import type {
+  ConnectionSettings,
+  HttpUpdate,
+  ProxyRules,
+  WorkerSettings,
+} from './worker-updates.ts'
 
 /** How long a worker without work sleeps at a time, so that it notices stop and time, */
 const WAIT_MILLISECONDS = 200
@@ -110,7 +117,16 @@ function newServer(
     stream.closesAll = !settings.keepAlive
     server.setTimes(settings.times)
   }
-  updates.on('settings', ({ connections }) => configure(connections))
+  const trust = ({ trusted, header }: ProxyRules) => {
+    const networks = new Networks(trusted)
+    limits.setTrusted(networks)
+    handler.setProxies(trusted.length === 0 ? null : new TrustedProxies(networks, header))
+  }
+  trust(data.proxies)
+  updates.on('settings', ({ connections, proxies }) => {
+    configure(connections)
+    trust(proxies)
+  })
   return server
 }
 

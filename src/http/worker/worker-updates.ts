@@ -12,6 +12,14 @@ export interface HttpUpdate extends SwarmUpdate {
 export interface WorkerSettings extends SwarmSettings {
   readonly requests: HttpSettings
   readonly connections: ConnectionSettings
+  readonly proxies: ProxyRules
+}
+
+export interface ProxyRules {
+  /** Addresses and networks. */
+  readonly trusted: readonly string[]
+  /** The header in which they tell of their clients. */
+  readonly header: string
 }
 
 export interface ConnectionSettings {

@@ -1,5 +1,6 @@
 // Which settings of WebTorrent can change while a tracker runs, and in what form workers get them. Used by
 // main.ts. Owns nothing.
+import { listOf } from '../../config/setting.ts'
 import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
 import type { WsConfig } from '../settings/config.ts'
 import type { WorkerSettings } from '../worker/worker-updates.ts'
@@ -66,8 +67,4 @@ export function workerSettings(
     cleaningInterval: cleaning.interval,
     maxPeerAge: cleaning.max_peer_age,
   }
-}
-
-function listOf(setting: string | readonly string[]): string[] {
-  return [setting].flat().filter((text) => text !== '')
 }

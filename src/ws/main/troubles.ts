@@ -4,7 +4,7 @@
 import { totalOf } from '../../metrics/counter-list.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
-import type { LimitsInForce } from '../../tracker/connection-limit.ts'
+import { connectionsPerAddress, type LimitsInForce } from '../../tracker/connection-limit.ts'
 import { fullSources } from '../../tracker/limits.ts'
 import type { Reading } from '../../tracker/statistics-reader.ts'
 import type { CounterName, WsNames } from '../worker/counters.ts'
@@ -37,11 +37,7 @@ export function wsTroubles(
       all: () => asked('refused_connections_per_address'),
       from: 0,
       what: 'connection',
-      text: (figure, when) =>
-        `Refused ${figure} ${when} from addresses that have ${limits().max_connections_per_ip}, ` +
-        '[limits] max_connections_per_ip.',
-      remedy: () =>
-        'Behind a proxy, set [network] trusted_proxies to its address; else somebody opens too many.',
+      ...connectionsPerAddress(limits),
     }),
     lossSource({
       name: 'requests_per_address',

@@ -9,7 +9,7 @@ import { logSettings } from '../../log/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { countPersistence } from '../../persistence/settings.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
-import { proxySettings } from '../../tcp/proxy-settings.ts'
+import { proxyHeader, trustedProxies } from '../../tcp/proxy-settings.ts'
 import { tlsSettings } from '../../tls/settings.ts'
 import {
   CLEANING_INTERVAL_SEC_MAX,
@@ -43,7 +43,13 @@ const network = section('Where the tracker listens, its certificate, and bounds 
   ...tlsSettings(
     `Serve wss:// instead of ws://. Browsers require it on pages that came over https.`,
   ),
-  ...proxySettings,
+  trusted_proxies: trustedProxies(
+    `Without it all clients behind a proxy count as one address and share [limits]
+    max_connections_per_ip.`,
+  ),
+  proxy_header: proxyHeader(
+    `Connections without it, or with no address in it, count as the proxy's own`,
+  ),
   allowed_origins: originsSetting(
     `Web pages that may use the tracker: their scheme, host and port, as browsers send them, without
     the scheme's default port. '' allows all; an empty list is refused, because it could mean nobody.

@@ -5,6 +5,7 @@ import { ClientSampleReader, createClientSample } from '../../../src/census/samp
 import { Tally } from '../../../src/census/tally.ts'
 import { FAMILY_COUNTERS, FAMILY_IPV6 } from '../../../src/http/worker/counters.ts'
 import { TrustedProxies } from '../../../src/http/worker/proxies.ts'
+import { Networks } from '../../../src/tcp/networks.ts'
 import { readAnswer } from '../../support/http-answer.ts'
 import { announceTarget, CLIENT, compactPeers, get, HttpHarness, START } from '../harness.ts'
 
@@ -245,7 +246,7 @@ describe('connections', () => {
   test('behind a trusted proxy the client is who its header says, for limits and swarms', () => {
     const rates = { connects: 0, requests: 1, sustainedRequests: 0, newTorrents: 0, banSeconds: 0 }
     const harness = new HttpHarness({ rates })
-    harness.handler.proxies = new TrustedProxies([CLIENT], 'X-Real-IP')
+    harness.handler.setProxies(new TrustedProxies(new Networks([CLIENT]), 'X-Real-IP'))
     const ask = (client: string) =>
       harness.send(get(announceTarget(), 'HTTP/1.1', `x-real-ip: ${client}\r\n`))
     for (let i = 0; i < 20; i++) ask(`198.51.100.${i}`)
@@ -257,17 +258,43 @@ describe('connections', () => {
     expect(compactPeers(peers, 4)).not.toContain(`${CLIENT}:6881`)
   })
 
+  test('behind a proxy ip= is believed by the setting only, whoever the proxy says it is', () => {
+    for (const believesAddresses of [false, true]) {
+      const harness = new HttpHarness({ believesAddresses })
+      harness.handler.setProxies(new TrustedProxies(new Networks([CLIENT]), 'X-Real-IP'))
+      const target = `${announceTarget()}&ip=198.51.100.77`
+      harness.send(get(target, 'HTTP/1.1', 'X-Real-IP: 198.51.100.9\r\n'))
+      harness.handler.setProxies(null)
+      const { peers } = harness.ask(announceTarget({ port: 5 }), '203.0.113.1')
+      const address = believesAddresses ? '198.51.100.77' : '198.51.100.9'
+      expect(compactPeers(peers, 4)).toEqual([`${address}:6881`])
+    }
+  })
+
+  test('a header of somebody who is no trusted proxy changes nothing', () => {
+    const harness = new HttpHarness()
+    harness.handler.setProxies(new TrustedProxies(new Networks(['10.0.0.0/8']), 'X-Real-IP'))
+    harness.send(get(announceTarget(), 'HTTP/1.1', 'X-Real-IP: 198.51.100.9\r\n'))
+    const { peers } = harness.ask(announceTarget({ port: 5 }), '203.0.113.1')
+    expect(compactPeers(peers, 4)).toEqual([`${CLIENT}:6881`])
+  })
+
   test('a trusted proxy that does not say who asks is told so, is not limited, and may ask for health', () => {
     const rates = { connects: 0, requests: 1, sustainedRequests: 0, newTorrents: 0, banSeconds: 9 }
     const harness = new HttpHarness({ rates })
-    harness.handler.proxies = new TrustedProxies([CLIENT], 'X-Real-IP')
+    harness.handler.setProxies(new TrustedProxies(new Networks([CLIENT]), 'X-Real-IP'))
     for (let i = 0; i < 50; i++) {
-      expect(harness.ask(announceTarget())['failure reason']).toMatch(
-        /proxy .* does not say who asks/,
+      expect(harness.ask(announceTarget())['failure reason']).toBe(
+        'The proxy of this tracker does not send the header X-Real-IP',
       )
       expect(harness.send(get('/health')).status).toBe(200)
     }
-    expect(harness.counts.rejected_proxy_header).toBe(50)
+    expect(harness.counts.rejected_proxy_header_missing).toBe(50)
+    const unknown = harness.send(get(announceTarget(), 'HTTP/1.1', 'X-Real-IP: unknown\r\n'))
+    expect(Buffer.from(unknown.body).toString()).toContain(
+      'names no client in the header X-Real-IP',
+    )
+    expect(harness.counts.rejected_proxy_header_not_understood).toBe(1)
     expect(harness.swarm.swarms.seeders + harness.swarm.swarms.leechers).toBe(0)
   })
 })

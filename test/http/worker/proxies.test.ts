@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { parse } from '../../../src/http/wire/parse.ts'
 import { HttpRequest } from '../../../src/http/wire/request.ts'
-import { TrustedProxies } from '../../../src/http/worker/proxies.ts'
+import { CLIENT_KNOWN, TrustedProxies } from '../../../src/http/worker/proxies.ts'
 import { ProxyList } from '../../../src/tcp/client-address.ts'
+import { Networks } from '../../../src/tcp/networks.ts'
 import { addressBytes } from '../../support/packets.ts'
 import { randomWords } from '../../support/random.ts'
 import { setSource } from '../../udp/harness.ts'
@@ -12,14 +13,14 @@ const PROXIES = ['10.0.0.0/8', '192.0.2.1', '2001:db8:1::/48', '198.51.100.128/2
 
 /** The address in hexadecimal digits; null where nobody knows it. */
 function sourceOf(from: string, header: string, values: readonly string[]): string | null {
-  const proxies = new TrustedProxies(PROXIES, header)
+  const proxies = new TrustedProxies(new Networks(PROXIES), header)
   const request = new HttpRequest()
   request.proxyHeader = proxies.header
   const fields = values.map((value) => `${header}:${value}\r\n`).join('')
   const bytes = Buffer.from(get('/', 'HTTP/1.1', fields), 'latin1')
   if (parse(request, bytes, 0, bytes.length) <= 0) throw new Error('no request')
   setSource(request.source, addressBytes(from))
-  if (!proxies.readSource(request, bytes)) return null
+  if (proxies.readSource(request, bytes) !== CLIENT_KNOWN) return null
   const { ipv4, a0, a1, a2, a3 } = request.source
   return Buffer.from(Int32Array.from(ipv4 ? [a0] : [a0, a1, a2, a3]).buffer).toString('hex')
 }
