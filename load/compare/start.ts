@@ -13,6 +13,8 @@ const SETTLE_TIMEOUT_MS = 30_000
 const SETTLE_STEP_MS = 300
 /** Using less than this share of a core, it is idle; some programs have a timer. */
 const REST_SHARE = 0.04
+/** A port that is free for TCP is hardly ever taken for UDP. */
+const PORT_ATTEMPTS = 10
 
 export interface RunningTracker {
   readonly child: Child
@@ -89,9 +91,21 @@ function remarkOf({ name }: Candidate, pid: number): string {
   return usesIoUring(pid) ? '' : 'no io_uring here: it fell back to plain system calls'
 }
 
+/**
+ * Free for TCP and for UDP: opentracker opens both, and after a run over HTTP many ports of the machine are
+ * those of connections that have just ended.
+ */
 async function freePort(): Promise<number> {
-  const socket = await Bun.udpSocket({ hostname: '127.0.0.1' })
-  const port = socket.port
-  socket.close()
-  return port
+  for (let left = PORT_ATTEMPTS; ; left--) {
+    const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => {} } })
+    const { port } = listener
+    listener.stop(true)
+    try {
+      const socket = await Bun.udpSocket({ hostname: '127.0.0.1', port })
+      socket.close()
+      return port
+    } catch (error) {
+      if (left === 0) throw error
+    }
+  }
 }
