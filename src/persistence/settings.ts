@@ -75,16 +75,16 @@ export const countPersistence = persistenceSettings({
 export function combinedPersistence(program: string) {
   return persistenceSettings({
     summary: 'What survives a restart, so that clients notice as little of it as possible.',
-    path: `Keep the swarms of UDP and the key of the connection ids in this folder, and of WebTorrent, whose
-      peers belong to connections and return with their clients, the counts of completed downloads. ''
+    path: `Keep the swarms of UDP and HTTP and the key of the connection ids in this folder, and of WebTorrent,
+      whose peers belong to connections and return with their clients, the counts of completed downloads. ''
       keeps nothing: after a restart the tracker knows no peer until it announces again.
 
       On stop, and every interval_minutes, peers with their ages and counts are written to
       ${program}.snapshot, and WebTorrent's counts to ${program}.counts, while the tracker keeps serving.
       Startup reads them back, except peers that are too old by then; a count waits two hours for its
       torrent's first peer. The key, in ${program}.key, stays valid until the machine restarts. Only the
-      tracker's user can read the files: whoever has the key can forge ids. The file of a protocol that
-      is not enabled stays as it is.`,
+      tracker's user can read the files: whoever has the key can forge ids. The file of protocols that
+      are not enabled stays as it is.`,
     interval: `Write all of it this often (minutes) while the tracker runs. 0 = only on stop.
 
       SIGUSR2 writes it at once, such as before a backup. If the process is killed or the machine

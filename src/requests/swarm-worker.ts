@@ -30,6 +30,10 @@ export interface SwarmSettings {
 
 export interface SwarmWorkerData extends SwarmSettings {
   readonly swarms: SwarmBuffers
+  /** The workers of this protocol clean the tables. */
+  readonly tendsSwarms: boolean
+  /** Those of another one answer from them too. */
+  readonly sharesSwarms: boolean
   readonly countDownloads: boolean
   readonly limits: SourceCounterData
   readonly bans: BanWriterData
@@ -60,18 +64,18 @@ export interface OpenSwarms {
   readonly cleaner: Cleaner
 }
 
-/** `owned`: no other worker touches the tables of this one; `alone`: nobody else at all does. */
+/** `owned`: no other worker of the protocol touches the tables of this one; `alone`: nobody else at all does. */
 export function openSwarms(
   data: SwarmWorkerData,
   gate: SourceLimits,
   { owned = false, alone = false } = {},
 ): OpenSwarms {
-  const { index, workers, cleaningInterval, maxPeerAge } = data
+  const { index, workers, tendsSwarms, sharesSwarms, cleaningInterval, maxPeerAge } = data
   const swarms = attachSwarms(data.swarms, data.countDownloads, null, alone)
   swarms.admission.gate = gate
   swarms.access.replace(data.accessList)
-  const tables = tablesOwnedBy(swarms, index, workers)
-  const shared = !owned && workers > 1
+  const tables = tendsSwarms ? tablesOwnedBy(swarms, index, workers) : []
+  const shared = sharesSwarms || (!owned && workers > 1)
   const now = clockSeconds()
   const cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
   return { swarms, cleaner }

@@ -149,18 +149,18 @@ interface Served {
 
 /** Two protocols over TCP on one port: the second one could not be opened, or would get half of the clients. */
 function portFindings(served: readonly Served[], config: object): Finding[] {
-  const all = served.flatMap(({ protocol: { name, transport }, lens }) => {
+  const all = served.map(({ protocol: { name, transport }, lens }) => {
     const { network } = lens.config<Schema>(config) as unknown as { network: ListenSettings }
-    return listenAddresses(network).map((item) => ({ item, name, transport }))
+    return { name, transport, items: listenAddresses(network) }
   })
-  return all.flatMap((one, i) => {
-    const other = all.slice(0, i).find(({ item, name, transport }) => {
-      return name !== one.name && transport === one.transport && overlap(item, one.item)
-    })
-    if (other === undefined) return []
+  const pairs = all.flatMap((one, i) => all.slice(0, i).map((other) => [other, one] as const))
+  return pairs.flatMap(([other, one]) => {
+    if (other.transport !== one.transport) return []
+    const item = one.items.find((item) => other.items.some((another) => overlap(item, another)))
+    if (item === undefined) return []
     const paths = [other.name, one.name].map((name) => pathOf(name, 'network.address'))
     const text = `[${other.name}.network] address and [${one.name}.network] address are both
-      ${addressText(one.item)}: protocols over TCP need ports of their own.`
+      ${addressText(item)}: protocols over TCP need ports of their own.`
     return [problem(paths, text)]
   })
 }

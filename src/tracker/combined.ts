@@ -62,7 +62,7 @@ class TypeWithin implements ProtocolType<CombinedConfig> {
   constructor(member: Member, lens: Lens) {
     this.kinds = member.type.kinds
     this.kept = member.type.kept
-    this.names = member
+    this.names = { name: member.name, title: member.title }
     // What its settings are, only the protocol knows; the lens gives it those of its own schema.
     this.type = member.type as ProtocolType<object>
     this.lens = lens
@@ -103,7 +103,7 @@ class TypeWithin implements ProtocolType<CombinedConfig> {
     return {
       ...plan,
       open: (process, place) => {
-        const within = { ...place, title: names.title, tell: noticesWithin }
+        const within = { ...place, ...names, tell: noticesWithin }
         const protocol = named(lens, () => plan.open(process, within))
         return new ProtocolWithin(protocol, lens, names)
       },

@@ -1,7 +1,6 @@
 // How many connections a protocol may have: as many as the settings allow, and the system, beyond whose limit they
 // would fail one by one. Used by main.ts of the protocols over TCP. Owns nothing.
 import { counted } from '../config/quantities.ts'
-import { descriptorLimit } from '../os/tcp-port.ts'
 import type { ProtocolPlace } from './protocol.ts'
 
 interface ConnectionLimitSettings {
@@ -25,20 +24,17 @@ export function limitsInForce(limits: ConnectionLimitSettings, possible: number)
   }
 }
 
-/** `own`: descriptors that the protocol has beside its connections. */
+/** As many as there is memory for; tells when the system allows fewer than the settings. */
 export function connectionLimit(
   { max_connections }: { readonly max_connections: number },
-  own: number,
-  { tell, otherDescriptors }: ProtocolPlace,
+  { tell, possibleConnections }: ProtocolPlace,
 ): number {
-  const allowed = descriptorLimit() - own - otherDescriptors
-  if (allowed >= max_connections) return max_connections
-  const possible = Math.max(1, allowed)
+  if (possibleConnections >= max_connections) return max_connections
   tell.warn(
-    `at most ${counted(possible, 'connection')} instead of [limits] max_connections = ` +
+    `at most ${counted(possibleConnections, 'connection')} instead of [limits] max_connections = ` +
       `${max_connections}: raise the system's limit on open files (ulimit -n, LimitNOFILE)`,
   )
-  return possible
+  return possibleConnections
 }
 
 /** For the trouble of connections that were refused for that. */

@@ -63,6 +63,8 @@ export interface ProtocolPlan<C> {
   readonly swarmWorkers: number
   /** So many descriptors it keeps open, beside its connections and what every process has. */
   readonly descriptors: number
+  /** So many connections the settings allow it at once, each with a descriptor; 0 where there are none. */
+  readonly connections: number
   /** Opens its addresses, and makes what its workers share. */
   open(process: TrackerProcess, place: ProtocolPlace): Protocol<C>
 }
@@ -71,14 +73,16 @@ export interface ProtocolPlan<C> {
 export interface ProtocolPlace {
   /** Begins its statistics, its charts and lines about it; '' where it is the only one of the program. */
   readonly title: string
+  /** The same for programs: the section of its settings. */
+  readonly name: string
   /** Another one has peers in the same swarms. */
   readonly sharesSwarms: boolean
   /** Of those that share swarms the first: its workers forget old peers, its statistics tell of the swarms. */
   readonly tendsSwarms: boolean
   /** Its statistics tell of what is the process's, such as the clients of the peers. */
   readonly isFirst: boolean
-  /** As `ProtocolPlan.descriptors`, of all others together. */
-  readonly otherDescriptors: number
+  /** Connections that there are descriptors for: what it may have of the process's. */
+  readonly possibleConnections: number
   readonly tell: Notices
 }
 

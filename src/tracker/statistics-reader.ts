@@ -9,6 +9,7 @@ import { type Distribution, type HistogramShape, since } from '../metrics/histog
 import type { PeerKindName } from '../swarm/layout.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import { type CountsByKind, countSwarms } from '../swarm/walks/count.ts'
+import type { ProtocolPlace } from './protocol.ts'
 
 /** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
 const READ_MILLISECONDS = 1000
@@ -49,7 +50,14 @@ export interface Reading<N extends FigureNames> extends Counted<N>, Present<N> {
 /** What was counted between two readings, and what there is at the second. */
 export interface Interval<N extends FigureNames> extends Counted<N>, Present<N> {
   readonly seconds: number
+  /** It tells of the swarms and their locks: where protocols share them, one does. */
+  readonly tendsSwarms: boolean
 }
+
+/** A protocol among others, as far as its statistics show it. */
+export type ReaderPlace = Pick<ProtocolPlace, 'name' | 'title' | 'tendsSwarms'>
+
+const ALONE: ReaderPlace = { name: '', title: '', tendsSwarms: true }
 
 export interface ReaderOptions<N extends FigureNames> {
   /** In their order in memory. */
@@ -70,8 +78,8 @@ export interface ReaderOptions<N extends FigureNames> {
   readonly gauges: (counts: ReadonlyMap<N['counter'], number>) => Figures<N['gauge']>
   /** Seconds between two tables of statistics, in force now; 0 = none. */
   readonly interval: () => number
-  /** Of the protocol, where the program has several. */
-  readonly title?: string
+  /** Missing for the only protocol of a program. */
+  readonly place?: ReaderPlace
   readonly text: (interval: Interval<N>, until: Date) => string
   /** The same for programs. */
   readonly figures: (interval: Interval<N>) => object
@@ -139,8 +147,8 @@ export class StatisticsReader<N extends FigureNames> {
     const { before } = this
     this.before = now
     const done = this.between(before, now)
-    const { title = '', text, figures } = this.options
-    const [head, about] = title === '' ? ['', {}] : [`${title}: `, { protocol: title }]
+    const { text, figures, place: { title, name } = ALONE } = this.options
+    const [head, about] = title === '' ? ['', {}] : [`${title}: `, { protocol: name }]
     writeFigures('statistics', head + text(done, new Date()), { ...about, ...figures(done) })
   }
 
@@ -150,6 +158,7 @@ export class StatisticsReader<N extends FigureNames> {
     const grown = names.map((name) => [name, now.totals[name] - before.totals[name]])
     return {
       seconds: (now.at - before.at) / 1000,
+      tendsSwarms: (this.options.place ?? ALONE).tendsSwarms,
       counts: new Map(
         this.options.counters.map((name) => {
           return [name, (now.counts.get(name) ?? 0) - (before.counts.get(name) ?? 0)]

@@ -9,6 +9,7 @@ import type { FigureNames, Interval } from './statistics-reader.ts'
 
 type Timed = FigureNames & { readonly histogram: 'response_time' }
 type Counts = Pick<Interval<FigureNames>, 'seconds' | 'counts'>
+type WithSwarms = Pick<Interval<FigureNames>, 'swarms' | 'tendsSwarms'>
 
 export function titleText(seconds: number, until: Date): string {
   return `statistics of ${seconds.toFixed(1)} s until ${until.toISOString()}\n`
@@ -22,9 +23,12 @@ export function countRate({ counts, seconds }: Counts, ...names: readonly string
 /** What stands under a head: one counter, or several together; null for nothing. */
 export type Cell<Name extends string> = Name | readonly Name[] | null
 
-/** The table of who keeps peers by their address: `requests` and `responses` under `head`, for IPv4 and IPv6. */
+/**
+ * The table of who keeps peers by their address: `requests` and `responses` under `head`, for IPv4 and IPv6, and
+ * who is in the swarms, where that is told here.
+ */
 export function addressTable<Name extends string>(
-  interval: Counts & Pick<Interval<FigureNames>, 'swarms'>,
+  interval: Counts & WithSwarms,
   head: readonly string[],
   requests: readonly Cell<Name>[],
   responses: readonly Cell<Name>[],
@@ -32,6 +36,7 @@ export function addressTable<Name extends string>(
   const rows = (['ipv4', 'ipv6'] as const).flatMap((family) => {
     const title = family.replace('ipv', 'IPv')
     const { torrents, seeders, leechers } = interval.swarms[family]
+    const present = interval.tendsSwarms ? [torrents, seeders, leechers] : []
     const row = (cells: readonly Cell<Name>[]) =>
       cells.map((cell) => {
         if (cell === null) return ''
@@ -39,11 +44,13 @@ export function addressTable<Name extends string>(
       })
     return [
       [`${title} requests/s`, ...row(requests)],
-      [`${title} responses/s`, ...row(responses), ...[torrents, seeders, leechers].map(grouped)],
+      [`${title} responses/s`, ...row(responses), ...present.map(grouped)],
     ]
   })
-  return textTable([['', ...head, 'torrents', 'seeders', 'leechers'], ...rows])
+  return textTable([['', ...head, ...(interval.tendsSwarms ? PRESENT : [])], ...rows])
 }
+
+const PRESENT = ['torrents', 'seeders', 'leechers']
 
 /** What turned up of these counters; `titleOf` says what each is called. */
 export function turnedUp(
@@ -72,14 +79,14 @@ function responseTimesText(times: Distribution): string {
 
 /** For programs: counts of the interval, not rates; times in seconds. */
 export function sharedFigures(
-  { seconds, counts, histograms, totals, clients }: SharedInterval,
+  { seconds, counts, histograms, totals, clients, tendsSwarms }: SharedInterval,
   names: readonly string[],
 ): object {
   return {
     seconds,
     counts: Object.fromEntries(names.map((name) => [name, totalOf(counts, name)])),
     response_time_seconds: responseTimesFigures(histograms.response_time),
-    lock_waits: totals.lockWaits,
+    ...(tendsSwarms ? { lock_waits: totals.lockWaits, lock_sleeps: totals.lockSleeps } : {}),
     clients: clientsFigures(clients),
   }
 }
@@ -96,8 +103,14 @@ function quantiles(times: Distribution): number[] {
 
 type SharedInterval = Pick<
   Interval<Timed>,
-  'seconds' | 'counts' | 'histograms' | 'totals' | 'clients'
+  'seconds' | 'counts' | 'histograms' | 'totals' | 'clients' | 'tendsSwarms'
 >
+
+/** What there is of peers that are kept by their address; nothing where another protocol tells it. */
+export function addressFigures({ swarms, tendsSwarms }: WithSwarms): object {
+  if (!tendsSwarms) return {}
+  return { ipv4: presentFigures(swarms.ipv4), ipv6: presentFigures(swarms.ipv6) }
+}
 
 export function presentFigures({ torrents, seeders, leechers }: SwarmCounts): object {
   return { torrents, seeders, leechers }

@@ -20,6 +20,7 @@ import { OperationsServer } from '../operations/server.ts'
 import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
 import { releaseStartCode } from '../os/resident-code.ts'
+import { descriptorLimit } from '../os/tcp-port.ts'
 import type { Persistence } from '../persistence/persistence.ts'
 import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
 import { ProcessFigures } from '../process/figures.ts'
@@ -97,7 +98,10 @@ export async function runTracker<S extends Schema>(
   })
   const tracker = new Tracker(program, run, { identity, swarms, kept, kinds })
   tracker.open((process) => {
-    return plans.map(({ plan }, index) => plan.open(process, placeOf(plans, index, tell)))
+    const descriptors = descriptorLimit()
+    return plans.map(({ plan }, index) =>
+      plan.open(process, placeOf(plans, { index, descriptors, tell })),
+    )
   })
   await tracker.serve()
 }

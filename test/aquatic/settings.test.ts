@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { aquaticTracker } from '../../src/aquatic/protocols.ts'
 import { type Environment, loadSettings } from '../../src/config/load.ts'
 import { defaultsOf, entriesOf } from '../../src/config/schema.ts'
+import { httpSettings } from '../../src/http/settings/config.ts'
 import { udpSettings } from '../../src/udp/settings/config.ts'
 import { PATHS_WITHOUT_EFFECT } from '../../src/ws/settings/config-checks.ts'
 import { wsSettings } from '../../src/ws/settings/program.ts'
@@ -23,6 +24,7 @@ describe('the settings of aquatic', () => {
     const missing: string[] = []
     for (const [name, schema] of [
       ['udp', udpSettings.schema],
+      ['http', httpSettings.schema],
       ['ws', wsSettings.schema],
     ] as const) {
       for (const { path, setting } of entriesOf(schema)) {
@@ -38,14 +40,17 @@ describe('the settings of aquatic', () => {
   })
 
   test('are the same for all, or of one', () => {
-    const shared = [...entries.keys()].filter((path) => !/^(udp|ws)\./.test(path))
+    const shared = [...entries.keys()].filter((path) => !/^(udp|http|ws)\./.test(path))
     expect(shared).toContain('log_level')
     expect(shared).toContain('persistence.path')
     expect(shared).toContain('source_limits.requests_per_second')
     expect(shared.filter((path) => /^(network|handlers|workers)/.test(path))).toEqual([])
     expect(entries.has('ws.source_limits.requests_per_second')).toBe(true)
     expect(entries.has('udp.cleaning.max_connection_age')).toBe(true)
-    expect(entries.has('ws.limits.max_connections')).toBe(true)
+    for (const name of ['http', 'ws']) {
+      expect(entries.has(`${name}.limits.max_connections`)).toBe(true)
+    }
+    expect(entries.has('http.source_limits.requests_per_second')).toBe(false)
   })
 
   test('name no setting in their explanations that is not there', () => {
@@ -67,21 +72,44 @@ describe('the settings of aquatic', () => {
       'AQUATIC_UDP_CLEANING_MAX_CONNECTION_AGE: clients that keep to BEP 15 may be refused, because ' +
         '[udp.cleaning] max_connection_age is 60',
     )
-    const shared = load({ AQUATIC_CLEANING_INTERVAL: '2000' }).warnings
+    const shared = load({ AQUATIC_CLEANING_INTERVAL: '3000' }).warnings
     expect(shared.match(/interval is above max_peer_age/g)).toHaveLength(1)
   })
 
   test('of a protocol that is not served are not checked', () => {
     const off = { AQUATIC_WS_ENABLED: 'false', AQUATIC_WS_NETWORK_USE_TLS: 'true' }
     expect(load(off)).toEqual({ problems: '', warnings: '' })
-    expect(load({ ...off, AQUATIC_UDP_ENABLED: 'false' }).problems).toBe(
-      'AQUATIC_UDP_ENABLED: no protocol is served: set [udp] enabled or [ws] enabled = true.',
+    const none = { ...off, AQUATIC_HTTP_ENABLED: 'false', AQUATIC_UDP_ENABLED: 'false' }
+    expect(load(none).problems).toBe(
+      'AQUATIC_UDP_ENABLED: no protocol is served: set [udp] enabled or [http] enabled or [ws] enabled = true.',
     )
   })
 
-  test('may name one port for UDP and WebTorrent, and reserve no more than there can be', () => {
-    const samePort = { AQUATIC_WS_NETWORK_ADDRESS: '0.0.0.0:3000' }
-    expect(load(samePort)).toEqual({ problems: '', warnings: '' })
+  test('may name one port for UDP and HTTP, but not for two protocols over TCP', () => {
+    const of = (name: string) => entries.get(`${name}.network.address`)?.setting.defaultValue
+    expect([of('udp'), of('http'), of('ws')]).toEqual([
+      '0.0.0.0:3000',
+      '0.0.0.0:3000',
+      '0.0.0.0:3001',
+    ])
+    const both = (http: string, ws: string) =>
+      load({ AQUATIC_HTTP_NETWORK_ADDRESS: http, AQUATIC_WS_NETWORK_ADDRESS: ws }).problems
+    const told = (address: string) =>
+      'AQUATIC_HTTP_NETWORK_ADDRESS: [http.network] address and ' +
+      `[ws.network] address are both ${address}: protocols over TCP need ports of their own.`
+    expect(both('0.0.0.0:3000', '0.0.0.0:3000')).toBe(told('0.0.0.0:3000'))
+    expect(both('127.0.0.1:3000', '127.0.0.1:3000')).toBe(told('127.0.0.1:3000'))
+    expect(both('0.0.0.0:3000', '127.0.0.1:3000')).toBe(told('127.0.0.1:3000'))
+    expect(both('192.0.2.1:3000,[::1]:7000', '127.0.0.1:80,[::1]:7000')).toBe(told('[::1]:7000'))
+    expect(both('[::]:3000', '127.0.0.1:3000')).toBe(told('127.0.0.1:3000'))
+    expect(both('127.0.0.1:3000', '127.0.0.2:3000')).toBe('')
+    expect(both('127.0.0.1:3000', '[::1]:3000')).toBe('')
+    expect(both('127.0.0.1:0', '127.0.0.1:0')).toBe('')
+    const off = { AQUATIC_HTTP_ENABLED: 'false', AQUATIC_WS_NETWORK_ADDRESS: '0.0.0.0:3000' }
+    expect(load(off)).toEqual({ problems: '', warnings: '' })
+  })
+
+  test('reserve no more than there can be', () => {
     const large = { AQUATIC_LIMITS_MAX_PEERS: '100000000', AQUATIC_LIMITS_MAX_TORRENTS: '20000000' }
     expect(load(large).problems).toContain('4.0 GiB is the most')
     expect(load({ ...large, AQUATIC_WS_ENABLED: 'false' }).problems).toBe('')

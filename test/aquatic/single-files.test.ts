@@ -1,4 +1,4 @@
-// The files of aquatic_udp and aquatic_ws, as aquatic takes them (--udp FILE, --ws FILE).
+// The files of the single trackers, as aquatic takes them (--udp FILE, --http FILE, --ws FILE).
 import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import { aquaticTracker } from '../../src/aquatic/protocols.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { defaultsOf, entriesOf, valueAt } from '../../src/config/schema.ts'
 import { defaultFile } from '../../src/config/toml-text.ts'
+import { httpSettings } from '../../src/http/settings/config.ts'
 import { udpSettings } from '../../src/udp/settings/config.ts'
 import { wsSettings } from '../../src/ws/settings/program.ts'
 import { folderOfFile } from '../support/folder.ts'
@@ -19,13 +20,17 @@ const pathOf = (name: string) => join(folder, name)
 
 interface Files {
   readonly udp?: string
+  readonly http?: string
   readonly ws?: string
   readonly own?: string
 }
 
-function load({ udp, ws, own }: Files, reached: (path: string) => string | null = (path) => path) {
+function load(
+  { udp, http, ws, own }: Files,
+  reached: (path: string) => string | null = (path) => path,
+) {
   const flags = new Map<string, string>()
-  for (const [name, text] of Object.entries({ udp, ws, own })) {
+  for (const [name, text] of Object.entries({ udp, http, ws, own })) {
     if (text === undefined) continue
     writeFileSync(pathOf(`${name}.toml`), text)
     if (name !== 'own') flags.set(name, pathOf(`${name}.toml`))
@@ -45,13 +50,18 @@ describe('a file of a tracker of one protocol', () => {
   test('has its own settings under the name of the protocol, and shared ones in the shared place', () => {
     const udp =
       "socket_workers = 3\nlog_level = 'warn'\n[network]\naddress = '0.0.0.0:7000'\n[limits]\nmax_peers = 5"
+    const http =
+      "[network]\naddress = '0.0.0.0:7001'\nkeep_alive = false\n[limits]\nmax_connections = 8"
     const ws = '[limits]\nmax_connections = 9\n[protocol]\nmax_offers = 4'
-    const { at, problems, origins } = load({ udp, ws })
+    const { at, problems, origins } = load({ udp, http, ws })
     expect(problems).toEqual([])
     expect(at('udp.socket_workers')).toBe(3)
     expect(at('udp.network.address')).toBe('0.0.0.0:7000')
     expect(at('log_level')).toBe('warn')
     expect(at('limits.max_peers')).toBe(5)
+    expect(at('http.network.address')).toBe('0.0.0.0:7001')
+    expect(at('http.network.keep_alive')).toBe(false)
+    expect(at('http.limits.max_connections')).toBe(8)
     expect(at('ws.limits.max_connections')).toBe(9)
     expect(at('ws.protocol.max_offers')).toBe(4)
     expect(origins.get('limits.max_peers')).toBe(`${pathOf('udp.toml')}:6`)
@@ -63,24 +73,30 @@ describe('a file of a tracker of one protocol', () => {
   })
 
   test('has the protocols served that have one', () => {
-    expect([load({ udp: '' }).at('udp.enabled'), load({ udp: '' }).at('ws.enabled')]).toEqual([
-      true,
-      false,
-    ])
-    expect([load({ udp: '', ws: '' }).at('ws.enabled'), load({}).at('ws.enabled')]).toEqual([
-      true,
-      true,
-    ])
+    const served = (files: Files) => {
+      const { at } = load(files)
+      return ['udp', 'http', 'ws'].filter((name) => at(`${name}.enabled`))
+    }
+    expect(served({ udp: '' })).toEqual(['udp'])
+    expect(served({ http: '' })).toEqual(['http'])
+    expect(served({ udp: '', ws: '' })).toEqual(['udp', 'ws'])
+    expect(served({ udp: '', http: '' })).toEqual(['udp', 'http'])
+    expect(served({})).toEqual(['udp', 'http', 'ws'])
     expect(load({ udp: '', own: '[ws]\nenabled = true' }).at('ws.enabled')).toBe(true)
   })
 
   test('as -p prints it changes nothing that is shared', () => {
     const udp = defaultFile('aquatic_udp', udpSettings.schema)
-    const ws = defaultFile('aquatic_ws', wsSettings.schema)
-    const { config, problems, warnings } = load({ udp, ws })
+    const http = defaultFile('aquatic_http', httpSettings.schema)
+    // On one port with HTTP, as its own default is, it would be a mistake.
+    const ws = defaultFile('aquatic_ws', wsSettings.schema).replace(
+      "address = '0.0.0.0:3000'",
+      "address = '0.0.0.0:3002'",
+    )
+    const { config, problems, warnings } = load({ udp, http, ws })
     expect({ problems, warnings }).toEqual({ problems: [], warnings: [] })
     const expected = structuredClone(defaultsOf(settings.schema)) as { ws: { network: object } }
-    Object.assign(expected.ws.network, { address: '0.0.0.0:3000' })
+    Object.assign(expected.ws.network, { address: '0.0.0.0:3002' })
     expect<object>(config).toEqual(expected)
   })
 

@@ -5,21 +5,33 @@ import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Certificates, nameShown } from '../support/certificates.ts'
 import { inFolder } from '../support/folder.ts'
+import { askOnce } from '../support/http-client.ts'
 import { connectRequest } from '../support/packets.ts'
 import {
   ALL_EXECUTABLE,
-  type Endpoint,
   listenOn,
   runTracker,
-  type StartOptions,
   type Tracker,
   WS_EXECUTABLE,
   withTracker,
 } from '../support/tracker.ts'
-import { type UdpClient, withClient } from '../support/udp-client.ts'
+import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 import { WsClient } from '../support/ws-client.ts'
 import { announce } from '../ws/messages.ts'
+import {
+  announceOverHttp,
+  at,
+  type Clients,
+  NAMES,
+  type Options,
+  overHttp,
+  type ProtocolName,
+  portsOf,
+  settingsFor,
+  TITLES,
+  withClients,
+} from './harness.ts'
 
 setDefaultTimeout(120_000)
 
@@ -28,65 +40,37 @@ const needsRoot = isRoot ? '' : ' (skipped: this needs root)'
 const FROM_SOURCE = [process.execPath, join(import.meta.dir, '../../bin/aquatic.ts')]
 
 /** The same torrent as UDP and as WebTorrent have it. */
-const HASH = 'aquatic torrent 0001'
+const HASH = 'aquatic-torrent-0001'
 const HASH_BYTES = new TextEncoder().encode(HASH)
-const OTHER = 'aquatic torrent 0002'
+const OTHER = 'aquatic-torrent-0002'
 const OTHER_BYTES = new TextEncoder().encode(OTHER)
 
-interface Options extends Partial<StartOptions> {
-  readonly ports?: { readonly udp: number; readonly ws: number }
-  /** Lines of [udp] and [ws], and sections behind all others. */
-  readonly udp?: string
-  readonly ws?: string
-  readonly more?: string
-}
-
-function settingsFor(options: Options = {}): StartOptions {
-  const { ports = { udp: 0, ws: 0 }, udp = '', ws = '', more = '', ...rest } = options
-  const settings = `log_level = 'info'
-    [udp]\n${udp}\n[udp.network]\naddress = '127.0.0.1:${ports.udp}'
-    [ws]\n${ws}\n[ws.network]\naddress = '127.0.0.1:${ports.ws}'\n${more}\n`
-  return { executable: ALL_EXECUTABLE, settings, ...rest }
-}
-
-async function at(tracker: Tracker, protocol: 'UDP' | 'WebTorrent'): Promise<Endpoint> {
-  const [, host, port] = await tracker.waitForOutput(
-    new RegExp(`listening on .*${protocol}: ([\\d.]+):(\\d+)`),
-  )
-  return { host, port: Number(port) }
-}
-
-/** Has both kinds of clients of a tracker used. */
-function withClients<T>(
-  tracker: Tracker,
-  use: (clients: { udp: UdpClient; ws: WsClient; udpAt: Endpoint }) => Promise<T>,
-): Promise<T> {
-  return withClient('127.0.0.1', async (udp) => {
-    const ws = await WsClient.connect(await at(tracker, 'WebTorrent'))
-    return use({ udp, ws, udpAt: await at(tracker, 'UDP') }).finally(() => ws.destroy())
-  })
-}
-
-/** A download of one torrent by each protocol. */
-async function complete({ udp, ws, udpAt }: { udp: UdpClient; ws: WsClient; udpAt: Endpoint }) {
+/** A download of one torrent by each kind of peer; where there is HTTP, one ends it there. */
+async function complete({ udp, ws, udpAt, httpAt }: Omit<Clients, 'httpAt'> & Partial<Clients>) {
   await udp.announce(udpAt, { infoHash: HASH_BYTES, port: 1001, left: 1n })
-  await udp.announce(udpAt, { infoHash: HASH_BYTES, port: 1001, left: 0n, event: 1 })
+  if (httpAt === undefined) {
+    await udp.announce(udpAt, { infoHash: HASH_BYTES, port: 1001, left: 0n, event: 1 })
+  } else {
+    await announceOverHttp(httpAt, { infoHash: HASH, port: 1001, left: 0, event: 'completed' })
+  }
   await ws.ask(announce(HASH, 1, { event: 'started' }))
   await ws.ask(announce(HASH, 1, { event: 'completed', left: 0 }))
 }
 
 async function expectKept(tracker: Tracker): Promise<void> {
-  await withClients(tracker, async ({ udp, ws, udpAt }) => {
+  await withClients(tracker, async ({ udp, ws, udpAt, httpAt }) => {
     const kept = await udp.scrape(udpAt, HASH_BYTES)
-    expect([kept.seeders, kept.leechers]).toEqual([1, 0])
+    expect([kept.seeders, kept.leechers, kept.completed]).toEqual([1, 0, 1])
+    const { files: overTcp } = await overHttp(httpAt, `/scrape?info_hash=${HASH}`)
+    expect(overTcp).toEqual({ [HASH]: { complete: 1, downloaded: 1, incomplete: 0 } })
     await ws.ask(announce(HASH, 2))
     const { files } = await ws.ask({ action: 'scrape', info_hash: HASH })
     expect(files?.[HASH].downloaded).toBe(1)
   })
 }
 
-describe('a tracker of UDP and WebTorrent', () => {
-  test('serves both, each with its swarms, and says where', () =>
+describe('a tracker of UDP, HTTP and WebTorrent', () => {
+  test('serves all, each with its swarms, and says where', () =>
     withTracker(settingsFor(), (tracker) =>
       withClients(tracker, async (clients) => {
         const { udp, ws, udpAt } = clients
@@ -96,7 +80,7 @@ describe('a tracker of UDP and WebTorrent', () => {
         const { complete: seeders, incomplete } = await ws.ask(announce(HASH, 1, { left: 0 }))
         expect([seeders, incomplete]).toEqual([1, 0])
         expect(tracker.stderr).toMatch(
-          /^aquatic \S+ listening on UDP: 127\.0\.0\.1:\d+ \(1 socket worker\), WebTorrent: 127\.0\.0\.1:\d+ \(ws, 1 socket worker\)$/m,
+          /^aquatic \S+ listening on UDP: 127\.0\.0\.1:\d+ \(1 socket worker\), HTTP: 127\.0\.0\.1:\d+ \(1 socket worker\), WebTorrent: 127\.0\.0\.1:\d+ \(ws, 1 socket worker\)$/m,
         )
       }),
     ))
@@ -108,23 +92,24 @@ describe('a tracker of UDP and WebTorrent', () => {
       allow(HASH)
       const more = `[access_list]\nmode = 'allow'\npath = '${path}'`
       return withTracker(settingsFor({ more }), (tracker) =>
-        withClients(tracker, async ({ udp, ws, udpAt }) => {
+        withClients(tracker, async ({ udp, ws, udpAt, httpAt }) => {
           const isServed = async (hash: string, bytes: Uint8Array) => {
             const overUdp = await udp.announce(udpAt, { infoHash: bytes, left: 1n }).then(
               () => true,
               () => false,
             )
             const reply = await ws.ask(announce(hash, 1))
-            return [overUdp, reply['failure reason'] === undefined]
+            const answer = await announceOverHttp(httpAt, { infoHash: hash })
+            return [overUdp, ...[reply, answer].map((each) => !('failure reason' in each))]
           }
-          expect(await isServed(HASH, HASH_BYTES)).toEqual([true, true])
-          expect(await isServed(OTHER, OTHER_BYTES)).toEqual([false, false])
+          expect(await isServed(HASH, HASH_BYTES)).toEqual([true, true, true])
+          expect(await isServed(OTHER, OTHER_BYTES)).toEqual([false, false, false])
           allow(OTHER)
           tracker.signal('SIGUSR1')
           await waitUntil('the other list', async () => {
             return (await isServed(OTHER, OTHER_BYTES)).every((serves) => serves)
           })
-          expect(await isServed(HASH, HASH_BYTES)).toEqual([false, false])
+          expect(await isServed(HASH, HASH_BYTES)).toEqual([false, false, false])
         }),
       )
     }))
@@ -147,7 +132,7 @@ describe('a tracker of UDP and WebTorrent', () => {
       AQUATIC_WS_NETWORK_TLS_PRIVATE_KEY_PATH: certificates.path('tls-key.pem'),
     }
     await withTracker(settingsFor({ more, env }), async (tracker) => {
-      const wss = await at(tracker, 'WebTorrent')
+      const wss = at(tracker, 'ws')
       expect(await nameShown(wss)).toBe('first')
       use('second')
       tracker.signal('SIGUSR1')
@@ -165,15 +150,20 @@ describe('a tracker of UDP and WebTorrent', () => {
         expect(metrics).toContain('tracker_torrents{swarm="ipv4"} 1\n')
         expect(metrics).toContain('tracker_torrents{swarm="websocket"} 1\n')
         expect(metrics).toContain('tracker_peers{swarm="websocket",role="seeder"} 1\n')
-        expect(metrics).toContain('tracker_trouble{trouble="udp_torrents_full"} 0\n')
-        expect(metrics).toContain('tracker_trouble{trouble="ws_torrents_full"} 0\n')
-        expect(metrics).toMatch(/^tracker_udp_requests_total\{/m)
-        expect(metrics).toMatch(/^tracker_ws_requests_total\{/m)
+        for (const name of NAMES) {
+          expect(metrics).toContain(`tracker_trouble{trouble="${name}_torrents_full"} 0\n`)
+          expect(metrics).toMatch(new RegExp(`^tracker_${name}_requests_total\\{`, 'm'))
+        }
+        expect(metrics).toContain('tracker_trouble{trouble="http_connections_full"} 0\n')
         const heads = metrics.match(/^# TYPE \S+/gm) ?? []
         expect(new Set(heads).size).toBe(heads.length)
-        expect(metrics).not.toMatch(/^tracker_(udp|ws)_(torrents|peers|lock_waits_total)/m)
+        expect(metrics).not.toMatch(/^tracker_(udp|http|ws)_(torrents|peers|lock_waits_total)/m)
         const page = await (await fetch(url)).text()
-        for (const title of ['UDP: Requests', 'WebTorrent: Requests', 'UDP: Refused packets']) {
+        for (const title of [
+          ...NAMES.map((name) => `${TITLES[name]}: Requests`),
+          'UDP: Refused packets',
+          'HTTP: Refused requests',
+        ]) {
           expect(page).toContain(title)
         }
         expect(page.match(/<h2>Torrents/g)).toHaveLength(1)
@@ -184,58 +174,64 @@ describe('a tracker of UDP and WebTorrent', () => {
   test('changes settings of each on SIGHUP, under their own names', () =>
     inFolder((folder) => {
       const file = join(folder, 'aquatic.toml')
-      const write = (udp: number, ws: number, offers: number) =>
+      const write = (udp: number, http: number, ws: number, offers: number) =>
         writeFileSync(
           file,
           `${settingsFor().settings}[udp.protocol]\npeer_announce_interval = ${udp}
+          [http.protocol]\npeer_announce_interval = ${http}
           [ws.protocol]\npeer_announce_interval = ${ws}\nmax_offers = ${offers}
-          [limits]\nmax_torrents = 1000\nmax_peers = 1000\n[ws.limits]\nmax_connections = 900\n`,
+          [limits]\nmax_torrents = 1000\nmax_peers = 1000\n[http.limits]\nmax_connections = 300\n[ws.limits]\nmax_connections = 300\n`,
         )
-      write(900, 120, 5)
+      write(900, 1700, 120, 5)
       return withTracker({ executable: ALL_EXECUTABLE, file }, (tracker) =>
-        withClients(tracker, async ({ udp, ws, udpAt }) => {
-          write(1000, 150, 20)
+        withClients(tracker, async ({ udp, ws, udpAt, httpAt }) => {
+          write(1000, 1600, 150, 20)
           tracker.signal('SIGHUP')
           await tracker.waitForOutput(/settings that need a restart: /)
           expect(tracker.stderr).toContain(
             'settings changed: [udp.protocol] peer_announce_interval = 1000 (it was 900), ' +
+              '[http.protocol] peer_announce_interval = 1600 (it was 1700), ' +
               '[ws.protocol] peer_announce_interval = 150 (it was 120)\n',
           )
           expect(tracker.stderr).toContain(
             'settings that need a restart: [ws.protocol] max_offers = 20 (it was 5)\n',
           )
-          await waitUntil('both intervals', async () => {
+          await waitUntil('all intervals', async () => {
             const overUdp = await udp.announce(udpAt, { infoHash: HASH_BYTES })
+            const answer = await announceOverHttp(httpAt, { infoHash: HASH })
             const { interval } = await ws.ask(announce(HASH, 1))
-            return overUdp.interval === 1000 && interval === 150
+            return overUdp.interval === 1000 && answer.interval === 1600 && interval === 150
           })
         }),
       )
     }))
 
   test('answers --health-check for each protocol', async () => {
-    const check = (udp: number, ws: number) =>
+    const check = (ports: Options['ports'] & {}) =>
       runTracker({
-        ...settingsFor({ ports: { udp, ws } }),
+        ...settingsFor({ ports }),
         executable: [ALL_EXECUTABLE, '--health-check', '5'],
       })
     await withTracker(settingsFor(), async (tracker) => {
-      const udp = (await at(tracker, 'UDP')).port
-      const ws = (await at(tracker, 'WebTorrent')).port
-      expect(await check(udp, ws)).toMatchObject({ code: 0, stderr: '' })
-      const failed = await check(udp, 1)
-      expect(failed.code).toBe(1)
-      expect(failed.stderr).toContain('unhealthy: 127.0.0.1:1: ')
+      const ports = portsOf(tracker)
+      expect(await check(ports)).toMatchObject({ code: 0, stderr: '' })
+      for (const name of ['http', 'ws']) {
+        const failed = await check({ ...ports, [name]: 1 })
+        expect(failed.code).toBe(1)
+        expect(failed.stderr).toContain('unhealthy: 127.0.0.1:1: ')
+      }
     })
   })
 
   test.each([
     ['udp socket', 'udp socket worker 1 failed'],
+    ['http socket', 'http socket worker 1 failed'],
     ['ws socket', 'ws socket worker 1 failed'],
-  ])('ends with a worker of either, and says whose it was: %s', (fault, message) =>
+  ])('ends with a worker of any, and says whose it was: %s', (fault, message) =>
     withTracker(settingsFor({ env: { _AQUATIC_TEST_FAULT: fault } }), (tracker) =>
-      withClients(tracker, async ({ udp, ws, udpAt }) => {
+      withClients(tracker, async ({ udp, ws, udpAt, httpAt }) => {
         udp.send(connectRequest(), udpAt)
+        askOnce(httpAt, '/health').catch(() => {})
         ws.send(announce(HASH, 1))
         const { code, stderr } = await tracker.waitForEnd()
         expect([code, stderr.includes(message)]).toEqual([1, true])
@@ -243,7 +239,7 @@ describe('a tracker of UDP and WebTorrent', () => {
     ),
   )
 
-  test('keeps what both know over a restart, in one folder', () =>
+  test('keeps what they know over a restart, in one folder', () =>
     inFolder(async (folder) => {
       const options = settingsFor({ more: `[persistence]\npath = '${folder}'` })
       await withTracker(options, (tracker) =>
@@ -285,13 +281,13 @@ describe('a tracker of UDP and WebTorrent', () => {
       await withTracker(settingsFor({ more: keeping }), expectKept)
     }))
 
-  test('is taken over with both protocols, on the same ports', () =>
+  test('is taken over with all protocols, on the same ports', () =>
     inFolder((folder) => {
       const more = `[persistence]\npath = '${folder}'\ntake_over = true`
       return withTracker(settingsFor({ more }), (old) =>
         withClients(old, async (clients) => {
           await complete(clients)
-          const ports = { udp: (await at(old, 'UDP')).port, ws: (await at(old, 'WebTorrent')).port }
+          const ports = portsOf(old)
           // Another build of it.
           await withTracker(settingsFor({ more, ports, executable: FROM_SOURCE }), async (next) => {
             expect((await old.waitForEnd()).code).toBe(0)
@@ -301,7 +297,7 @@ describe('a tracker of UDP and WebTorrent', () => {
       )
     }))
 
-  test.skipIf(!isRoot)(`gives up the rights of root for both${needsRoot}`, () =>
+  test.skipIf(!isRoot)(`gives up the rights of root for all${needsRoot}`, () =>
     withTracker(settingsFor({ more: '[privileges]\ndrop_privileges = true' }), async (tracker) => {
       await withClients(tracker, complete)
       const status = readFileSync(`/proc/${tracker.pid}/status`, 'utf8')
@@ -313,33 +309,48 @@ describe('a tracker of UDP and WebTorrent', () => {
 
   test('writes statistics of each', () =>
     withTracker(settingsFor({ more: '[statistics]\ninterval = 1' }), async (tracker) => {
-      await tracker.waitForOutput(/^UDP: statistics of /m)
-      await tracker.waitForOutput(/^WebTorrent: statistics of /m)
+      for (const title of Object.values(TITLES)) {
+        await tracker.waitForOutput(new RegExp(`^${title}: statistics of `, 'm'))
+      }
     }))
 })
 
+const OFF = 'enabled = false'
+
+function onlyLines(served: ProtocolName): NonNullable<Options['lines']> {
+  return Object.fromEntries(NAMES.flatMap((name) => (name === served ? [] : [[name, OFF]])))
+}
+
 describe('which protocols are served', () => {
-  test.each([
-    ['UDP', { ws: 'enabled = false' }],
-    ['WebTorrent', { udp: 'enabled = false' }],
-  ] as const)('%s alone', (served, lines) =>
-    withTracker(settingsFor(lines), (tracker) => {
+  test.each(NAMES)('%s alone', (served) =>
+    withTracker(settingsFor({ lines: onlyLines(served) }), async (tracker) => {
       const [line] = tracker.stderr.match(/listening on .*/) ?? []
-      expect(line?.match(/UDP|WebTorrent/g)).toEqual([served])
+      expect(line?.match(/UDP|HTTP|WebTorrent/g)).toEqual([TITLES[served]])
+      const to = at(tracker, served)
+      if (served === 'udp') await withClient('127.0.0.1', (udp) => udp.announce(to, { port: 1 }))
+      else if (served === 'http') await announceOverHttp(to, { infoHash: HASH })
+      else {
+        const ws = await WsClient.connect(to)
+        await ws.ask(announce(HASH, 1)).finally(() => ws.destroy())
+      }
+      tracker.signal('SIGTERM')
+      expect((await tracker.waitForEnd()).code).toBe(0)
     }),
   )
 
   test('none is a mistake in the settings', async () => {
     const { code, stderr } = await runTracker(
-      settingsFor({ udp: 'enabled = false', ws: 'enabled = false' }),
+      settingsFor({ lines: { udp: OFF, http: OFF, ws: OFF } }),
     )
     expect(code).toBe(1)
-    expect(stderr).toContain('no protocol is served: set [udp] enabled or [ws] enabled = true.')
+    expect(stderr).toContain(
+      'no protocol is served: set [udp] enabled or [http] enabled or [ws] enabled = true.',
+    )
   })
 
   test('one that is not makes no mistake of its settings', async () => {
     const { code } = await runTracker({
-      ...settingsFor({ ws: 'enabled = false', more: '[ws.protocol]\nmax_offers = 1' }),
+      ...settingsFor({ lines: { ws: OFF }, more: '[ws.protocol]\nmax_offers = 1' }),
       executable: [ALL_EXECUTABLE, '--check'],
       env: { AQUATIC_WS_NETWORK_USE_TLS: 'true' },
     })

@@ -10,7 +10,7 @@ export interface AnnounceParts {
   readonly infoHash?: string
   readonly port?: number
   readonly left?: number
-  readonly event?: string
+  readonly event?: string | undefined
 }
 
 /** The target of an announce. */

@@ -32,12 +32,13 @@ const SMALL = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'
 /** So few fit the usual limit on open files: no warning at the start. */
 const WS_SMALL = `${SMALL}max_connections = 900\n`
 const HAVE_CONNECTIONS = [WS_EXECUTABLE, HTTP_EXECUTABLE]
-const ALL_SMALL = `${SMALL}[ws.limits]\nmax_connections = 900\n`
+const ALL_SMALL = `${SMALL}[http.limits]\nmax_connections = 300\n[ws.limits]\nmax_connections = 300\n`
 
 /** What clients are told can then be compared with the settings. */
 const EXACT_INTERVALS = { AQUATIC_PROTOCOL_INTERVAL_JITTER: '0' }
 const ALL_EXACT_INTERVALS = {
   AQUATIC_UDP_PROTOCOL_INTERVAL_JITTER: '0',
+  AQUATIC_HTTP_PROTOCOL_INTERVAL_JITTER: '0',
   AQUATIC_WS_PROTOCOL_INTERVAL_JITTER: '0',
 }
 
@@ -77,14 +78,14 @@ export function listenOn(...addresses: string[]): string {
 
 /**
  * The same for any tracker, with threads for each of its protocols; of aquatic the address is that of UDP, and
- * WebTorrent has a free port.
+ * the others have free ports.
  */
 export function servedOn(executable: string, address: string, workers = 1): string {
   const threads = `socket_workers = ${workers}\n`
   if (executable !== ALL_EXECUTABLE) return `${threads}${listenOn(address)}`
   const own = (name: string, at: string) =>
     `[${name}]\n${threads}${listenOn(at).replace('[', `[${name}.`)}`
-  return own('udp', address) + own('ws', '127.0.0.1:0')
+  return own('udp', address) + own('http', '127.0.0.1:0') + own('ws', '127.0.0.1:0')
 }
 
 /** Starts a tracker, has it used, and ends it. On 127.0.0.1, where the settings say nothing else. */

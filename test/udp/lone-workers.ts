@@ -126,6 +126,8 @@ export class LoneWorkers {
       state: this.state,
       heartbeat: this.heartbeats[slot],
       swarms: this.swarms,
+      tendsSwarms: true,
+      sharesSwarms: false,
       countDownloads: true,
       limits: this.limits,
       rates: OFF,

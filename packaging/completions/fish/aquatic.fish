@@ -7,5 +7,6 @@ complete -c aquatic -l check -d 'say whether the settings are valid, start nothi
 complete -c aquatic -s h -l help -d 'print this text'
 complete -c aquatic -s v -l version -d 'print name and version'
 complete -c aquatic -l udp -r -F -d 'serve UDP as aquatic_udp -c FILE does; then protocols without such a file are not served'
+complete -c aquatic -l http -r -F -d 'serve HTTP as aquatic_http -c FILE does; then protocols without such a file are not served'
 complete -c aquatic -l ws -r -F -d 'serve WebTorrent as aquatic_ws -c FILE does; then protocols without such a file are not served'
 complete -c aquatic -l health-check -x -d 'ask the tracker that runs with these settings: exit code 0 if it answers in time, else 1'

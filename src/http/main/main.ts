@@ -44,7 +44,7 @@ const WORKER_DESCRIPTORS = 8
 /** Connections that are answered and end without counting. */
 const PASSING_DESCRIPTORS = 16
 
-const httpProtocol: ProtocolType<HttpConfig> = {
+export const httpProtocol: ProtocolType<HttpConfig> = {
   kinds: UDP_KINDS,
   kept: 'swarms',
   listens: ({ network }) => ({ settings: network, title: '' }),
@@ -58,7 +58,8 @@ const httpProtocol: ProtocolType<HttpConfig> = {
     return {
       swarmWorkers: workers,
       descriptors,
-      open: (process, place) => new HttpProtocol({ process, place, config, workers, descriptors }),
+      connections: config.limits.max_connections,
+      open: (process, place) => new HttpProtocol({ process, place, config, workers }),
     }
   },
 }
@@ -76,7 +77,6 @@ interface HttpParts {
   /** As of the start. */
   readonly config: HttpConfig
   readonly workers: number
-  readonly descriptors: number
 }
 
 class HttpProtocol implements Protocol<HttpConfig> {
@@ -105,14 +105,14 @@ class HttpProtocol implements Protocol<HttpConfig> {
     this.summary = counted(workers, 'socket worker')
     this.workers = process.newWorkers({ protocol: 'http' })
     this.counters = counterSlots(workers, COUNTER_WORDS)
-    this.maxConnections = connectionLimit(config.limits, parts.descriptors, place)
+    this.maxConnections = connectionLimit(config.limits, place)
     this.connectionLimits = createConnectionLimits(this.maxConnections)
     const connections = new ConnectionLimits(this.connectionLimits, this.maxConnections, 0)
     this.reader = httpReader({
       slots: this.counters,
       workers,
       swarms: process.swarms,
-      title: place.title,
+      place,
       census: place.isFirst ? process.census : null,
       connections: () => connections.total(),
       connectionLimit: () => this.limits().max_connections,
@@ -166,13 +166,15 @@ class HttpProtocol implements Protocol<HttpConfig> {
   }
 
   private worker(index: number): OwnStart<SocketWorkerData> {
-    const { process, config, workers } = this.parts
+    const { process, place, config, workers } = this.parts
     return {
       role: 'socket',
       index,
       workers,
       listeners: this.listening.listeners[index],
       swarms: process.swarms,
+      tendsSwarms: place.tendsSwarms,
+      sharesSwarms: place.sharesSwarms,
       countDownloads: config.protocol.count_downloads,
       connectionLimits: this.connectionLimits,
       limits: process.sourceLimits,

@@ -3,7 +3,7 @@
 import type { Census } from '../../census/census.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import type { SwarmBuffers } from '../../swarm/memory.ts'
-import { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import { type ReaderPlace, StatisticsReader } from '../../tracker/statistics-reader.ts'
 import { COUNTERS, HISTOGRAMS, type HttpNames } from '../worker/counters.ts'
 import { statisticsFigures, statisticsText } from './statistics.ts'
 
@@ -16,8 +16,7 @@ export interface HttpSources {
   readonly connections: () => number
   /** of so many. */
   readonly connectionLimit: () => number
-  /** See ProtocolPlace. */
-  readonly title?: string
+  readonly place?: ReaderPlace
   readonly interval: () => number
 }
 

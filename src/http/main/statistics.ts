@@ -6,9 +6,9 @@ import { countOf } from '../../metrics/histogram.ts'
 import { grouped } from '../../metrics/text-table.ts'
 import type { Interval } from '../../tracker/statistics-reader.ts'
 import {
+  addressFigures,
   addressTable,
   type Cell,
-  presentFigures,
   servedText,
   sharedFigures,
   titleText,
@@ -38,6 +38,8 @@ export function statisticsText(interval: Interval<HttpNames>, until: Date): stri
     name.slice('rejected_'.length),
   )
   const served = servedText(histograms.response_time, 'connections at once', histograms.turn_size)
+  const waits = interval.tendsSwarms ? `waits for another worker ${totals.lockWaits}` : ''
+  const last = [served, waits].filter((part) => part !== '').join('; ')
   return (
     titleText(interval.seconds, until) +
     addressTable(interval, HEAD, REQUESTS, RESPONSES) +
@@ -45,22 +47,20 @@ export function statisticsText(interval: Interval<HttpNames>, until: Date): stri
     clientsText(interval.clients) +
     `connections ${grouped(gauges.connections)} of ${grouped(gauges.connectionLimit)} kept, ` +
     `${grouped(totalOf(counts, 'accepted'))} accepted; closed: ${closedText(counts)}\n` +
-    `${served === '' ? '' : `${served}; `}waits for another worker ${totals.lockWaits}\n`
+    (last === '' ? '' : `${last}\n`)
   )
 }
 
 /** The same for programs. */
 export function statisticsFigures(interval: Interval<HttpNames>): object {
-  const { histograms, totals, swarms, gauges } = interval
+  const { histograms, gauges } = interval
   return {
     ...sharedFigures(interval, COUNTERS),
     turns: countOf(histograms.turn_size),
-    lock_sleeps: totals.lockSleeps,
     now: {
       connections: gauges.connections,
       connection_limit: gauges.connectionLimit,
-      ipv4: presentFigures(swarms.ipv4),
-      ipv6: presentFigures(swarms.ipv6),
+      ...addressFigures(interval),
     },
   }
 }

@@ -57,6 +57,7 @@ export const udpProtocol: ProtocolType<UdpConfig> = {
     const workers = { socket, request: config.request_workers }
     return {
       swarmWorkers: Math.max(workers.socket, workers.request),
+      connections: 0,
       descriptors: workers.socket * addresses + workers.request + workers.socket,
       open: (process, place) => new UdpProtocol(process, place, config, workers),
     }
@@ -109,7 +110,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       slots: this.counters,
       socketWorkers: counts.socket,
       swarms: process.swarms,
-      title: place.title,
+      place,
       census: place.isFirst ? process.census : null,
       links: this.links,
       receiveDrops: this.listening.receiveDrops,
@@ -205,9 +206,11 @@ class UdpProtocol implements Protocol<UdpConfig> {
 
   /** What a worker of either kind starts with. */
   private common() {
-    const { process } = this
+    const { process, place } = this
     return {
       swarms: process.swarms,
+      tendsSwarms: place.tendsSwarms,
+      sharesSwarms: place.sharesSwarms,
       countDownloads: this.config.protocol.count_downloads,
       ...workerSettings(this.config),
       limits: process.sourceLimits,

@@ -5,7 +5,7 @@ import { ringFill } from '../../channel/ring.ts'
 import { WrappingTotal } from '../../metrics/counters.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import type { SwarmBuffers } from '../../swarm/memory.ts'
-import { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import { type ReaderPlace, StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { Links, SocketLinks } from '../pipeline/links.ts'
 import { COUNTERS, HISTOGRAMS, type UdpNames } from '../worker/counters.ts'
 import { statisticsFigures, statisticsText } from './statistics.ts'
@@ -18,8 +18,7 @@ export interface UdpSources {
   readonly links: Links
   /** Of all sockets, since they were opened: a sum of counts that wrap. */
   readonly receiveDrops: () => number
-  /** See ProtocolPlace. */
-  readonly title?: string
+  readonly place?: ReaderPlace
   readonly interval: () => number
 }
 

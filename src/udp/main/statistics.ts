@@ -5,8 +5,8 @@ import { clientsText } from '../../census/view.ts'
 import { countOf } from '../../metrics/histogram.ts'
 import type { Interval } from '../../tracker/statistics-reader.ts'
 import {
+  addressFigures,
   addressTable,
-  presentFigures,
   servedText,
   sharedFigures,
   titleText,
@@ -46,14 +46,13 @@ export function statisticsText(interval: Interval<UdpNames>, until: Date): strin
 
 /** The same for programs. */
 export function statisticsFigures(interval: Interval<UdpNames>): object {
-  const { histograms, totals, swarms } = interval
+  const { histograms, totals } = interval
   return {
     ...sharedFigures(interval, COUNTERS),
     batches: countOf(histograms.batch_size),
     batched_packets: histograms.batch_size.sum,
     receive_drops: totals.receiveDrops,
-    lock_sleeps: totals.lockSleeps,
-    now: { ipv4: presentFigures(swarms.ipv4), ipv6: presentFigures(swarms.ipv6) },
+    now: addressFigures(interval),
   }
 }
 

@@ -80,6 +80,7 @@ export const wsProtocol: ProtocolType<WsConfig> = {
     return {
       swarmWorkers: workers,
       descriptors: OTHER_DESCRIPTORS,
+      connections: config.limits.max_connections,
       open: (process, place) => new WsProtocol({ process, place, config, workers, tls }),
     }
   },
@@ -131,7 +132,7 @@ class WsProtocol implements Protocol<WsConfig> {
       this.tell({ certificates }),
     )
     const counters = counterSlots(workers, COUNTER_WORDS)
-    const maxConnections = connectionLimit(config.limits, OTHER_DESCRIPTORS, place)
+    const maxConnections = connectionLimit(config.limits, place)
     this.exchange = createExchange(workers, {
       messageBytesMax: config.network.websocket_max_message_size,
       maxOffers: config.protocol.max_offers,
@@ -141,7 +142,7 @@ class WsProtocol implements Protocol<WsConfig> {
       slots: counters,
       workers,
       swarms,
-      title: place.title,
+      place,
       census: place.isFirst ? process.census : null,
       rings: this.exchange.flatMap((ends) => ends?.inRings ?? []),
       connectionLimit: () => this.limits().max_connections,

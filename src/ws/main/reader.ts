@@ -4,7 +4,7 @@ import type { Census } from '../../census/census.ts'
 import { ringFill } from '../../channel/ring.ts'
 import { totalOf } from '../../metrics/counter-list.ts'
 import type { SwarmBuffers } from '../../swarm/memory.ts'
-import { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import { type ReaderPlace, StatisticsReader } from '../../tracker/statistics-reader.ts'
 import { WS_KINDS } from '../settings/config-checks.ts'
 import { HISTOGRAMS, STORED_COUNTERS, type WsNames } from '../worker/counters.ts'
 import { statisticsFigures, statisticsText } from './statistics.ts'
@@ -17,8 +17,7 @@ export interface WsSources {
   /** Between workers. */
   readonly rings: readonly SharedArrayBuffer[]
   readonly connectionLimit: () => number
-  /** See ProtocolPlace. */
-  readonly title?: string
+  readonly place?: ReaderPlace
   readonly interval: () => number
 }
 

@@ -31,10 +31,11 @@ async function areAlone(walksThroughSwarms: boolean, sharesSwarms: boolean): Pro
   }
   const place = {
     title: '',
+    name: '',
     sharesSwarms,
     tendsSwarms: true,
     isFirst: true,
-    otherDescriptors: 0,
+    possibleConnections: 0,
     tell: TELL,
   }
   const protocol = udpProtocol.prepare(config, TELL).open(process as never, place)

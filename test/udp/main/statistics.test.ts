@@ -22,6 +22,7 @@ function all(shape: HistogramShape, end: number, count: number) {
 function intervalOf(counts: readonly (readonly [CounterName, number])[], packets: number) {
   return {
     seconds: 10,
+    tendsSwarms: true,
     counts: new Map(counts),
     histograms: {
       response_time: all(RESPONSE_TIME_SHAPE, 20480, packets),

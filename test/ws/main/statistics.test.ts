@@ -30,6 +30,7 @@ function textOf(
   const turn_size = { ...emptyOf(TURN_SIZE_SHAPE), sum: 6 }
   const interval = {
     seconds: 10,
+    tendsSwarms: true,
     counts: new Map(counts.map(([name, count]) => [storedAs(name), count])),
     histograms: { response_time, turn_size },
     totals: { lockWaits: 3, lockSleeps: 1 },
