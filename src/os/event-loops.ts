@@ -1,5 +1,5 @@
 // Keeps the runtime's event loops of this process from accepting new connections for a
-// while. Used by ws/main/listener-guard.ts in the main thread. Owns an open file of /proc for each loop.
+// while. Used by tracker/descriptor-guard.ts in the main thread. Owns an open file of /proc for each loop.
 //
 // The runtime accepts whatever comes, and when no descriptor is left it retries in a loop that takes
 // a whole core. The only way to stop that is to close the socket, which a process that has given up

@@ -1,45 +1,23 @@
 // What the runtime's server cannot do for connections that have shown no handshake yet: they count, per
 // address and in all, from when they are accepted. Made by main.ts, started once the workers serve; runs
-// in the main thread. Owns its timer and a reserve of descriptors.
+// in the main thread, at each look of the descriptor guard (tracker/descriptor-guard.ts), which it owns.
 //
-//  - When nearly no descriptor is left, the listening sockets rest: newcomers wait outside until some are
-//    free again. What was accepted and makes no handshake ends by its time limit.
-//  - Who has more sockets than an address may have connections, and some more for those on their way,
-//    loses those that have made no handshake within a second. The workers are asked which have made one.
+// Who has more sockets than an address may have connections, and some more for those on their way, loses
+// those that have made no handshake within a second. The workers are asked which have made one.
 import { counted } from '../../config/quantities.ts'
-import {
-  closeSpares,
-  descriptorsLeft,
-  type OpenDescriptors,
-  openSpares,
-} from '../../os/descriptors.ts'
-import { EventLoops } from '../../os/event-loops.ts'
+import type { OpenDescriptors } from '../../os/descriptors.ts'
 import { endConnection, forEachPeer } from '../../os/peers.ts'
 import { Growth } from '../../process/losses.ts'
 import type { Trouble, TroubleSource } from '../../process/troubles.ts'
 import { type AddressKey, ProxyList } from '../../tcp/client-address.ts'
+import { DescriptorGuard } from '../../tracker/descriptor-guard.ts'
 import { type PortAnswer, type PortQuestion, portKey } from '../worker/worker-updates.ts'
-
-/** How soon after the last descriptor the sockets rest. Until then the workers ask in vain. */
-const CHECK_MILLISECONDS = 250
-/** Held back until the sockets rest, and then for the operator's connections, and files. */
-const RESERVE = 16
-/** With fewer left the sockets rest, */
-const PAUSE_BELOW = 16
-/** and with so many they take connections again. */
-const RESUME_FROM = 32
-/** What it keeps from connections. */
-export const GUARD_DESCRIPTORS = RESERVE + PAUSE_BELOW
 
 /** Sockets that an address may have beside its connections: handshakes and plain HTTP, which end soon. */
 const OTHER_SOCKETS_MIN = 64
 const SURVEY_MILLISECONDS = 1000
 /** Asking each socket where it comes from takes at most this share of the main thread's time. */
 const SURVEY_SHARE = 0.05
-
-/** With a larger share in use the operator is told. */
-const CROWDED_SHARE = 0.9
-const TROUBLE_MILLISECONDS = 60_000
 
 export interface GuardOptions {
   readonly ports: readonly number[]
@@ -62,15 +40,9 @@ export class ListenerGuard {
   private readonly options: GuardOptions
   private perAddress = 0
   private proxies = new ProxyList([])
-  private timer: ReturnType<typeof setInterval> | undefined
-  private loops: EventLoops | null = null
-  private suspended = false
+  private readonly descriptorGuard: DescriptorGuard
   /** Descriptors that are no client's. */
   private base = 0
-  private spares: number[] = []
-  private paused = false
-  private pauseCount = 0
-  private pausedAt = Number.NEGATIVE_INFINITY
   private nextSurvey = 0
   private survey = 0
   /** Found by the survey: sockets of addresses with too many. */
@@ -83,6 +55,12 @@ export class ListenerGuard {
 
   constructor(options: GuardOptions, rules: GuardRules) {
     this.options = options
+    this.descriptorGuard = new DescriptorGuard({
+      ...options,
+      look: (now) => {
+        if (now >= this.nextSurvey) this.takeSurvey(now)
+      },
+    })
     this.configure(rules)
   }
 
@@ -93,12 +71,12 @@ export class ListenerGuard {
   }
 
   get isPaused(): boolean {
-    return this.paused
+    return this.descriptorGuard.isPaused
   }
 
   /** How often they have rested since the start. */
   get pauses(): number {
-    return this.pauseCount
+    return this.descriptorGuard.pauses
   }
 
   /** Connections without a handshake that it has closed. */
@@ -108,59 +86,27 @@ export class ListenerGuard {
 
   troubles(): TroubleSource[] {
     return [
-      { name: 'descriptors', find: () => this.descriptorTrouble() },
+      { name: 'descriptors', find: () => this.descriptorGuard.trouble() },
       { name: 'idle_connections', find: () => this.idleTrouble() },
     ]
   }
 
   start(): void {
-    this.loops = new EventLoops(this.options.ports)
-    this.spares = openSpares(RESERVE)
+    this.descriptorGuard.start()
     this.base = this.options.descriptors.count()
-    this.timer = setInterval(() => this.check(performance.now()), CHECK_MILLISECONDS)
   }
 
   stop(): void {
-    clearInterval(this.timer)
+    this.descriptorGuard.stop()
   }
 
   /** Workers replace their listening sockets: nothing may be done to those until they have. */
   suspend(): void {
-    this.suspended = true
+    this.descriptorGuard.suspend()
   }
 
   listenersChanged(): void {
-    this.suspended = false
-    this.loops?.findListeners()
-    if (this.paused) this.loops?.setListening(false)
-  }
-
-  private check(now: number): void {
-    if (this.suspended) return
-    const before = this.paused
-    this.paused = !descriptorsLeft(before ? RESUME_FROM + RESERVE : PAUSE_BELOW)
-    if (this.paused) this.pausedAt = now
-    if (this.paused && before) this.useReserve()
-    else if (this.paused) this.pause()
-    else if (before) this.resume()
-    if (now >= this.nextSurvey) this.takeSurvey(now)
-  }
-
-  private pause(): void {
-    this.pauseCount++
-    this.loops?.setListening(false)
-  }
-
-  /** One look later: a worker that was accepting at that moment would have taken it. */
-  private useReserve(): void {
-    closeSpares(this.spares)
-    this.spares = []
-  }
-
-  /** In this order, for the same reason. */
-  private resume(): void {
-    this.spares.push(...openSpares(RESERVE - this.spares.length))
-    this.loops?.setListening(true)
+    this.descriptorGuard.listenersChanged()
   }
 
   /** Looks for addresses with too many sockets, if there are enough that are no connections. */
@@ -204,22 +150,6 @@ export class ListenerGuard {
       this.closedCount++
     })
     this.overdue.clear()
-  }
-
-  /** Also for a minute after the sockets have rested: they may do so in turns with being full. */
-  private descriptorTrouble(): Trouble | null {
-    const { descriptors, limit } = this.options
-    const open = descriptors.count()
-    const pausedLately = performance.now() - this.pausedAt < TROUBLE_MILLISECONDS
-    if (!pausedLately && open < limit * CROWDED_SHARE) return null
-    return {
-      severity: pausedLately ? 'bad' : 'attention',
-      text: pausedLately
-        ? `New connections have to wait at times: no more than ${limit} descriptors may be open.`
-        : `${open} of ${limit} descriptors are in use.`,
-      remedy:
-        'Raise the limit on open files (ulimit -n, LimitNOFILE) or lower [limits] max_connections.',
-    }
   }
 
   private idleTrouble(): Trouble | null {

@@ -26,6 +26,7 @@ import {
   type LimitsInForce,
   limitsInForce,
 } from '../../tracker/connection-limit.ts'
+import { GUARD_DESCRIPTORS } from '../../tracker/descriptor-guard.ts'
 import type {
   Protocol,
   ProtocolPlace,
@@ -49,7 +50,7 @@ import type { SocketWorkerData } from '../worker/socket-worker.ts'
 import type { PortQuestion, WorkerReport, WsUpdate } from '../worker/worker-updates.ts'
 import { askForScrape } from './health-check.ts'
 import { findAddresses, type Listening } from './listen.ts'
-import { GUARD_DESCRIPTORS, type GuardRules, ListenerGuard } from './listener-guard.ts'
+import { type GuardRules, ListenerGuard } from './listener-guard.ts'
 import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { wsTroubles } from './troubles.ts'
