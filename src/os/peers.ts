@@ -40,6 +40,13 @@ export function forEachPeer(
   }
 }
 
+/** Who is at the other end of a connection, as struct sockaddr and its length. False when it is gone already. */
+export function readPeerName(fd: number, name: Int32Array<ArrayBufferLike>): boolean {
+  const address = addressOf(name)
+  name[8] = 32
+  return libc.getpeername(fd, address as never, (address + 32) as never) === 0
+}
+
 /** Ends a connection at both ends; its owner, the runtime, notices and closes the descriptor. */
 export function endConnection(fd: number): void {
   libc.shutdown(fd, SHUT_RDWR)

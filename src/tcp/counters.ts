@@ -17,6 +17,8 @@ const REASONS = [
   'memory',
   'made_room',
   'stop',
+  'handshake',
+  'overrun',
 ] as const
 
 /** In the order of the places below, which a test holds them to. */
@@ -25,7 +27,7 @@ export const TCP_COUNTERS = [
     'closed',
     'reason',
     'Connections that ended, by reason: by_client is an end between two requests, unfinished one in the middle ' +
-      'of one, made_room an idle one that had to go for another.',
+      'of one, made_room an idle one that had to go for another, overrun one that sent on without taking answers.',
     REASONS,
     { metric: 'closed_connections', table: 'Closed connections', nonZero: true },
   ),
@@ -36,6 +38,13 @@ export const TCP_COUNTERS = [
   counter('lost_at_stop', 'Connections that waited to be accepted when the tracker stopped.', {
     lost: 'waiting at the stop',
   }),
+  labelled(
+    'handshakes',
+    'type',
+    'Handshakes of TLS; a resumed one takes up an earlier connection, which costs a fraction.',
+    ['full', 'resumed'],
+    { nonZero: true },
+  ),
 ]
 
 // Places from the protocol's first on.
@@ -53,7 +62,11 @@ export const CLOSED_DESCRIPTORS = 10
 export const CLOSED_MEMORY = 11
 export const CLOSED_MADE_ROOM = 12
 export const CLOSED_STOP = 13
-export const ACCEPTED = 14
-export const ACCEPT_PAUSES = 15
-export const LOST_AT_STOP = 16
-export const TCP_COUNTER_WORDS = 17
+export const CLOSED_HANDSHAKE = 14
+export const CLOSED_OVERRUN = 15
+export const ACCEPTED = 16
+export const ACCEPT_PAUSES = 17
+export const LOST_AT_STOP = 18
+export const HANDSHAKES_FULL = 19
+export const HANDSHAKES_RESUMED = 20
+export const TCP_COUNTER_WORDS = 21

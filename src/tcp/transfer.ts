@@ -12,18 +12,49 @@ export const RECEIVE_BYTES = BLOCK_BYTES_MAX
 /** Pipelined requests that are answered in one turn: other connections wait meanwhile. */
 export const REQUESTS_PER_TURN = 64
 
+/** What bytes go out by. */
+export interface ByteSender {
+  /** Returns how many bytes were taken; or WAIT, BROKEN. `more`: the end follows at once. */
+  send(connection: Connection, address: number, bytes: number, more: boolean): number
+}
+
+/** Connections whose descriptors are ours. */
+const ownSockets: ByteSender = {
+  send: ({ fd }, address, bytes, more) => sendBytes(fd, address, bytes, more),
+}
+
 export class Transfer {
   private readonly input = new NativeBytes(RECEIVE_BYTES)
   private readonly output: Output
   private readonly blocks: Blocks
+  private readonly sender: ByteSender
 
-  constructor(output: Output, blocks: Blocks, handler: StreamHandler) {
+  constructor(
+    output: Output,
+    blocks: Blocks,
+    handler: StreamHandler,
+    sender: ByteSender = ownSockets,
+  ) {
     // What is not sent has to fit a block, and what is not understood yet leave room to read more.
     if (output.bytes.length > BLOCK_BYTES_MAX) throw new RangeError('output')
     if (handler.answerBytesMax > output.bytes.length) throw new RangeError('answerBytesMax')
     if (handler.requestBytesMax >= RECEIVE_BYTES) throw new RangeError('requestBytesMax')
     this.output = output
     this.blocks = blocks
+    this.sender = sender
+  }
+
+  /**
+   * Takes what has come by another way, `data` from `at` on, behind what is held; returns how much of it there is room
+   * for. The bytes of both are then the input.
+   */
+  take(connection: Connection, data: Uint8Array, at: number): number {
+    const held = this.reload(connection)
+    const room = RECEIVE_BYTES - held
+    const taken = Math.min(data.length - at, room)
+    const { bytes: input } = this.input
+    input.set(taken === data.length ? data : data.subarray(at, at + taken), held)
+    return taken
   }
 
   // HOT: no allocation below this line.
@@ -34,6 +65,11 @@ export class Transfer {
     const { address } = this.input
     const received = receiveBytes(connection.fd, address + held, RECEIVE_BYTES - held)
     return received > 0 ? held + received : received
+  }
+
+  /** Keeps the first `to` bytes of the input, which are not looked at for now. */
+  hold(connection: Connection, to: number): void {
+    this.keep(connection, 0, to)
   }
 
   /** Brings back what is held, and returns how much that is. It stays held until something is used up. */
@@ -87,7 +123,7 @@ export class Transfer {
     const bytes = output.end
     output.end = 0
     // The end that follows goes out with the last segment.
-    const sent = sendBytes(connection.fd, output.address, bytes, connection.closing)
+    const sent = this.sender.send(connection, output.address, bytes, connection.closing)
     if (sent === bytes) return true
     if (sent === BROKEN) connection.fault = CLOSED_RESET
     else this.keepUnsent(connection, sent > 0 ? sent : 0, bytes)
@@ -97,7 +133,7 @@ export class Transfer {
   /** Sends the output as a last word: what the system does not take of it is lost. */
   sendLast(connection: Connection): void {
     const { output } = this
-    if (output.end > 0) sendBytes(connection.fd, output.address, output.end, true)
+    if (output.end > 0) this.sender.send(connection, output.address, output.end, true)
     output.end = 0
   }
 
@@ -108,8 +144,8 @@ export class Transfer {
 
   /** Sends what is left of an answer; returns how many bytes went. */
   resend(connection: Connection): number {
-    const { fd, unsent, unsentAt, unsentBytes, closing } = connection
-    const sent = sendBytes(fd, unsent + unsentAt, unsentBytes, closing)
+    const { unsent, unsentAt, unsentBytes, closing } = connection
+    const sent = this.sender.send(connection, unsent + unsentAt, unsentBytes, closing)
     if (sent === BROKEN) connection.fault = CLOSED_RESET
     if (sent <= 0) return 0
     connection.unsentAt += sent

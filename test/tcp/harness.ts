@@ -21,10 +21,11 @@ import { closeConnection, NativeBytes, receiveBytes, sendBytes } from '../../src
 import { Blocks } from '../../src/tcp/blocks.ts'
 import type { Connection, StreamHandler } from '../../src/tcp/connection.ts'
 import { ConnectionLimits, createConnectionLimits } from '../../src/tcp/connection-limits.ts'
+import type { TcpTimes } from '../../src/tcp/connections.ts'
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../src/tcp/counters.ts'
 import { Networks } from '../../src/tcp/networks.ts'
 import { Output } from '../../src/tcp/output.ts'
-import { TcpServer, type TcpTimes } from '../../src/tcp/server.ts'
+import { TcpServer } from '../../src/tcp/server.ts'
 import { Transfer } from '../../src/tcp/transfer.ts'
 
 const ANSWER_BYTES_MAX = 32768

@@ -28,6 +28,7 @@ import type { PriorDownloadsData } from '../../swarm/prior-downloads.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
 import { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { ConnectionLimits } from '../../tcp/connection-limits.ts'
+import type { ServerAddress } from '../../tcp/server-address.ts'
 import { type NewCertificates, whyNotOpened } from '../../tls/certificate-change.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
 import { ClientReports } from './client-reports.ts'
@@ -90,12 +91,6 @@ export interface SocketWorkerData extends WorkerStart, WorkerSettings {
   readonly exchange: ExchangeEnds | null
   readonly accessList: AccessListData
   readonly counters: SharedArrayBuffer
-}
-
-export interface ServerAddress {
-  readonly hostname: string
-  readonly port: number
-  readonly ipv6Only: boolean
 }
 
 type WorkerMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | WsUpdate

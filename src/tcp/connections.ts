@@ -1,0 +1,267 @@
+// The connections of one worker, from when they are there to their end: what each waits for, for how long, and how
+// many there may be. Extended by server.ts, whose connections are sockets of its own, and by tls-server.ts, whose
+// are the runtime's; knows neither. Owns the connections and the lists that they wait in:
+//
+//  first    its first byte             request  the rest of a request, from its first byte on
+//  idle     another request            unread   the peer to take an answer
+//  linger   the peer's end             ready    its turn, since more requests stand in its input
+import { EPOLLIN, EPOLLOUT } from '../os/kernel.ts'
+import { Connection, ConnectionList, type StreamHandler } from './connection.ts'
+import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'
+import {
+  CLOSED_ANSWERED,
+  CLOSED_DESCRIPTORS,
+  CLOSED_FIRST_TIMEOUT,
+  CLOSED_FULL,
+  CLOSED_IDLE_TIMEOUT,
+  CLOSED_MADE_ROOM,
+  CLOSED_MEMORY,
+  CLOSED_PER_ADDRESS,
+  CLOSED_REQUEST_TIMEOUT,
+  CLOSED_STOP,
+  CLOSED_UNREAD_TIMEOUT,
+} from './counters.ts'
+import type { Transfer } from './transfer.ts'
+
+/** Connections that are closed in one turn because their time is up. */
+const EXPIRED_PER_TURN = 256
+/** What is thrown away of a peer that goes on to send. */
+export const LINGER_BYTES_MAX = 1 << 20
+const LINGER_SECONDS = 2
+
+/** Seconds; they may change while connections wait. */
+export interface TcpTimes {
+  readonly first: number
+  readonly request: number
+  readonly idle: number
+  readonly unread: number
+}
+
+export interface ConnectionOptions {
+  readonly handler: StreamHandler
+  readonly transfer: Transfer
+  readonly limits: ConnectionLimits
+  readonly times: TcpTimes
+  /** Of the worker, with places of counters.ts from `countsAt` on. */
+  readonly counts: Int32Array
+  readonly countsAt: number
+}
+
+export abstract class TcpConnections {
+  protected readonly transfer: Transfer
+  protected readonly counts: Int32Array
+  protected readonly countsAt: number
+  protected readonly connections: Connection[] = []
+  protected readonly first = new ConnectionList()
+  protected readonly request = new ConnectionList()
+  protected readonly idle = new ConnectionList()
+  protected readonly unread = new ConnectionList()
+  protected readonly linger = new ConnectionList()
+  protected readonly ready = new ConnectionList()
+  protected stopping = false
+  protected now = 0
+  protected served = 0
+  private readonly handler: StreamHandler
+  private readonly limits: ConnectionLimits
+  /** Those without a connection, by `next`. */
+  private free: Connection | null = null
+  private times: TcpTimes
+
+  constructor(options: ConnectionOptions) {
+    this.handler = options.handler
+    this.transfer = options.transfer
+    this.limits = options.limits
+    this.counts = options.counts
+    this.countsAt = options.countsAt
+    this.times = options.times
+  }
+
+  setTimes(times: TcpTimes): void {
+    this.times = times
+  }
+
+  /** Connections that stay, now. */
+  get count(): number {
+    return this.waiting + this.first.count + this.idle.count
+  }
+
+  /** Of these, such as have something under way. */
+  get waiting(): number {
+    return this.request.count + this.unread.count + this.ready.count + this.linger.count
+  }
+
+  /** Of all lists; `linger` last, which others may be put into. */
+  protected closeEach(): void {
+    for (const list of [
+      this.first,
+      this.request,
+      this.idle,
+      this.unread,
+      this.ready,
+      this.linger,
+    ]) {
+      this.closeAll(list)
+    }
+  }
+
+  protected closeAll(list: ConnectionList): void {
+    for (let each = list.first; each !== null; each = list.first) this.end(each, CLOSED_STOP)
+  }
+
+  private newConnection(): Connection {
+    const connection = new Connection(this.connections.length, this.handler)
+    this.connections.push(connection)
+    return connection
+  }
+
+  // HOT: no allocation below this line.
+
+  /** Tells who waits what to wait for: events as of epoll. False when the system has no memory for that. */
+  protected abstract watch(connection: Connection, events: number): boolean
+
+  /** Whether there is a descriptor left, so that one more connection may stay. */
+  protected abstract hasSpare(): boolean
+
+  /** The peer sees the end; what it goes on to send is thrown away for a while. */
+  protected abstract endSending(connection: Connection): void
+
+  /** `abruptly`: without what the system still holds for the peer. */
+  protected abstract disconnect(connection: Connection, abruptly: boolean): void
+
+  protected newcomer(fd: number): Connection {
+    let connection = this.free
+    if (connection === null) connection = this.newConnection()
+    else this.free = connection.next
+    connection.next = null
+    connection.begin(fd, this.handler, this.now)
+    return connection
+  }
+
+  /** The first `bytes` bytes of the input are those of this connection. */
+  protected handle(connection: Connection, bytes: number): void {
+    this.served++
+    if (this.stopping) connection.closing = true
+    this.transfer.consume(connection, bytes)
+    this.settle(connection, this.transfer.isFull(bytes))
+  }
+
+  /** What becomes of a connection once its input has been handled. `mayHaveMore`: it was not read to its end. */
+  protected settle(connection: Connection, mayHaveMore: boolean): void {
+    if (connection.fault >= 0) this.end(connection, connection.fault)
+    else if (connection.unsentBytes > 0) this.stay(connection, this.unread, EPOLLOUT)
+    else if (connection.closing && connection.answered) this.finish(connection, mayHaveMore)
+    else if (connection.paused) this.stay(connection, this.ready, EPOLLIN)
+    else if (connection.heldBytes === 0 && connection.skip === 0) {
+      this.stay(connection, this.idle, EPOLLIN)
+    } else if (connection.answered || connection.list !== this.request) {
+      this.stay(connection, this.request, EPOLLIN)
+    }
+  }
+
+  protected finish(connection: Connection, mayHaveMore: boolean): void {
+    if (!connection.lingers && !mayHaveMore) {
+      this.end(connection, CLOSED_ANSWERED)
+      return
+    }
+    this.endSending(connection)
+    this.stay(connection, this.linger, EPOLLIN)
+  }
+
+  protected writeOn(connection: Connection): void {
+    const sent = this.transfer.resend(connection)
+    if (connection.fault >= 0) this.end(connection, connection.fault)
+    else if (connection.unsentBytes > 0) {
+      // It reads, if slowly.
+      if (sent > 0) this.stay(connection, this.unread, EPOLLOUT)
+    } else if (connection.closing || connection.heldBytes === 0) this.settle(connection, false)
+    else this.handle(connection, this.transfer.reload(connection))
+  }
+
+  /** Those whose requests were too many for one turn. */
+  protected serveReady(): void {
+    const { ready } = this
+    const count = ready.count
+    for (let n = 0; n < count && ready.first !== null; n++) {
+      const connection = ready.first
+      ready.remove(connection)
+      this.handle(connection, this.transfer.reload(connection))
+    }
+  }
+
+  /** Has a connection wait in a list, from now on. */
+  protected stay(connection: Connection, list: ConnectionList, events: number): void {
+    if (!connection.counted && !this.admit(connection, list)) return
+    if (connection.watched !== events && !this.watch(connection, events)) {
+      this.end(connection, CLOSED_MEMORY)
+      return
+    }
+    if (connection.list !== null) connection.list.remove(connection)
+    list.push(connection, this.now)
+  }
+
+  /** Whether a connection may stay; ends it when it may not. */
+  protected admit(connection: Connection, list: ConnectionList): boolean {
+    let reason = CLOSED_DESCRIPTORS
+    if (this.hasSpare()) {
+      const admission = this.enter(connection)
+      connection.counted = admission === ADMITTED
+      if (connection.counted) return true
+      reason = admission === FULL ? CLOSED_FULL : CLOSED_PER_ADDRESS
+    }
+    if (list === this.request) {
+      connection.closing = true
+      connection.handler.refused(connection)
+      this.transfer.sendLast(connection)
+    }
+    this.end(connection, list === this.linger ? CLOSED_ANSWERED : reason)
+    return false
+  }
+
+  /** An idle connection makes room for one that is not. */
+  private enter(connection: Connection): number {
+    const admission = this.limits.enterConnection(connection)
+    const idle = this.idle.first
+    if (admission !== FULL || idle === null) return admission
+    this.end(idle, CLOSED_MADE_ROOM)
+    return this.limits.enterConnection(connection)
+  }
+
+  protected expire(): void {
+    const { times } = this
+    this.expireIn(this.first, times.first, CLOSED_FIRST_TIMEOUT)
+    this.expireIn(this.request, times.request, CLOSED_REQUEST_TIMEOUT)
+    this.expireIn(this.idle, times.idle, CLOSED_IDLE_TIMEOUT)
+    this.expireIn(this.unread, times.unread, CLOSED_UNREAD_TIMEOUT)
+    this.expireIn(this.linger, LINGER_SECONDS, CLOSED_ANSWERED)
+  }
+
+  private expireIn(list: ConnectionList, seconds: number, reason: number): void {
+    for (let n = 0; n < EXPIRED_PER_TURN; n++) {
+      const connection = list.first
+      if (connection === null || this.now - connection.since <= seconds) return
+      if (list === this.request) {
+        connection.closing = true
+        connection.handler.expired(connection)
+        this.transfer.sendLast(connection)
+      }
+      this.end(connection, reason)
+    }
+  }
+
+  protected end(connection: Connection, reason: number): void {
+    this.counts[this.countsAt + reason]++
+    // The system would keep what the peer does not read.
+    this.disconnect(connection, reason === CLOSED_UNREAD_TIMEOUT)
+    this.forget(connection)
+  }
+
+  protected forget(connection: Connection): void {
+    if (connection.list !== null) connection.list.remove(connection)
+    if (connection.counted) this.limits.leaveConnection(connection)
+    this.transfer.release(connection)
+    connection.generation = (connection.generation + 1) & 0x7fffffff
+    connection.fd = -1
+    connection.next = this.free
+    this.free = connection
+  }
+}

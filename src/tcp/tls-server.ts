@@ -1,0 +1,320 @@
+// Connections of one worker over TLS, by the runtime's sockets: it accepts, makes the handshake, and calls back with
+// what was decrypted. Driven by the event loop of a worker of its own; what becomes of a connection, connections.ts
+// says, for these and for plain ones. Owns the listening sockets and the connections.
+//
+// A connection counts from when it is accepted: until its first request it is in `first`, handshake included. It ends
+// in `linger`, already counted: the end is shown, and if the peer shows none, it is cut off soon.
+import type { Socket, TCPSocketListener, TCPSocketListenOptions } from 'bun'
+import { readPeerName } from '../os/peers.ts'
+import { waitingConnections } from '../os/tcp-listener.ts'
+import { BROKEN, moveBytes, NativeBytes, peerName, WAIT } from '../os/tcp-stream.ts'
+import type { TlsFiles } from '../tls/tls.ts'
+import { BLOCK_BYTES_MAX } from './blocks.ts'
+import type { Connection } from './connection.ts'
+import { type ConnectionOptions, LINGER_BYTES_MAX, TcpConnections } from './connections.ts'
+import {
+  ACCEPTED,
+  CLOSED_ANSWERED,
+  CLOSED_BY_CLIENT,
+  CLOSED_HANDSHAKE,
+  CLOSED_IDLE_TIMEOUT,
+  CLOSED_OVERRUN,
+  CLOSED_REQUEST_TIMEOUT,
+  CLOSED_RESET,
+  CLOSED_STOP,
+  CLOSED_UNFINISHED,
+  HANDSHAKES_FULL,
+  HANDSHAKES_RESUMED,
+  LOST_AT_STOP,
+} from './counters.ts'
+import type { Output } from './output.ts'
+import type { ServerAddress } from './server-address.ts'
+import type { ByteSender } from './transfer.ts'
+
+/** Undefined in callbacks of one whose `open` was never called; null once it is nobody's. */
+type TlsSocket = Socket<Connection | null | undefined>
+type TlsListener = TCPSocketListener<Connection | null | undefined>
+
+/** Who takes these ends gets what is under way; the others are cut off. */
+const POLITE: ReadonlySet<number> = new Set([
+  CLOSED_ANSWERED,
+  CLOSED_IDLE_TIMEOUT,
+  CLOSED_REQUEST_TIMEOUT,
+  CLOSED_STOP,
+])
+
+/** The runtime's sockets, by the place of their connections. */
+export class TlsSockets implements ByteSender {
+  private readonly bySlot: (TlsSocket | null)[] = []
+  private readonly output: Output
+  private readonly scratch = new NativeBytes(BLOCK_BYTES_MAX)
+
+  constructor(output: Output) {
+    this.output = output
+  }
+
+  set({ slot }: Connection, socket: TlsSocket | null): void {
+    this.bySlot[slot] = socket
+  }
+
+  of({ slot }: Connection): TlsSocket | null {
+    return this.bySlot[slot] ?? null
+  }
+
+  /** What is not taken has to come again unchanged: a part of it may be encrypted already. */
+  send(connection: Connection, address: number, bytes: number): number {
+    const socket = this.of(connection)
+    if (socket === null) return BROKEN
+    const { output, scratch } = this
+    const isOutput = address === output.address
+    if (!isOutput) moveBytes(scratch.address, address, bytes)
+    const sent = socket.write(isOutput ? output.bytes : scratch.bytes, 0, bytes)
+    if (sent > 0) return sent
+    return sent === 0 ? WAIT : BROKEN
+  }
+}
+
+export interface TlsServerOptions extends ConnectionOptions {
+  readonly sockets: TlsSockets
+  readonly addresses: readonly ServerAddress[]
+  /** Called before bytes are handled, for the time; returns the second of the monotonic clock. */
+  readonly before: () => number
+  /** Called once they are, and answered. */
+  readonly after: () => void
+}
+
+export class TlsServer extends TcpConnections {
+  private readonly options: TlsServerOptions
+  private readonly sockets: TlsSockets
+  private listeners: readonly TlsListener[] = []
+  /** Code of this class is at work: the runtime may close a connection under it, which has to be noticed later. */
+  private working = false
+
+  constructor(options: TlsServerOptions) {
+    super(options)
+    this.options = options
+    this.sockets = options.sockets
+  }
+
+  /**
+   * From now on connections come, with these certificates; earlier ones go on with theirs. The runtime cannot change
+   * those of a listening socket, so there are others on the same port, and the ones before are closed. Throws when one
+   * of them cannot be opened: then nothing has changed.
+   */
+  listen(tls: TlsFiles): void {
+    const opened: TlsListener[] = []
+    try {
+      for (const address of this.options.addresses) opened.push(this.open(address, tls))
+    } catch (error) {
+      for (const listener of opened) listener.stop(false)
+      throw error
+    }
+    this.closeListeners()
+    this.listeners = opened
+  }
+
+  /** Time passes. */
+  tick(now: number): void {
+    this.now = now
+    this.work(() => this.expire())
+  }
+
+  /** The stop begins: connections that ask for nothing are closed, others may be served on, up to `close`. */
+  stopListening(): void {
+    this.stopping = true
+    this.closeListeners()
+    this.work(() => this.closeAll(this.idle))
+  }
+
+  /** Of all that is left. */
+  close(): void {
+    this.work(() => this.closeEach())
+  }
+
+  protected watch(): boolean {
+    return true
+  }
+
+  /** The main thread looks after descriptors (descriptor-guard.ts). */
+  protected hasSpare(): boolean {
+    return true
+  }
+
+  protected endSending(connection: Connection): void {
+    this.sockets.of(connection)?.shutdown()
+  }
+
+  protected disconnect(connection: Connection): void {
+    this.detach(connection)?.terminate()
+  }
+
+  protected override finish(connection: Connection): void {
+    this.end(connection, CLOSED_ANSWERED)
+  }
+
+  protected override end(connection: Connection, reason: number): void {
+    if (connection.list === this.linger) {
+      this.disconnect(connection)
+      this.forget(connection)
+      return
+    }
+    if (!POLITE.has(reason)) {
+      super.end(connection, reason)
+      return
+    }
+    this.counts[this.countsAt + reason]++
+    this.transfer.release(connection)
+    this.endSending(connection)
+    if (this.sockets.of(connection) === null) this.forget(connection)
+    else this.stay(connection, this.linger, 0)
+  }
+
+  private work(task: () => void): void {
+    this.working = true
+    task()
+    this.working = false
+  }
+
+  private closeListeners(): void {
+    for (const listener of this.listeners) {
+      this.counts[this.countsAt + LOST_AT_STOP] += waitingConnections(listenerFd(listener))
+      listener.stop(false)
+    }
+    this.listeners = []
+  }
+
+  private detach(connection: Connection): TlsSocket | null {
+    const socket = this.sockets.of(connection)
+    this.sockets.set(connection, null)
+    if (socket !== null) socket.data = null
+    return socket
+  }
+
+  private open(address: ServerAddress, tls: TlsFiles): TlsListener {
+    const options: ListenOptions = {
+      ...address,
+      reusePort: true,
+      tls,
+      socket: {
+        open: (socket) => this.opened(socket),
+        handshake: (socket, isDone) => this.shookHands(socket, isDone),
+        data: (socket, data) => this.received(socket, data),
+        drain: (socket) => this.drained(socket),
+        close: (socket, error) => this.closed(socket, error !== undefined),
+      },
+    }
+    return Bun.listen(options)
+  }
+
+  private opened(socket: TlsSocket): void {
+    this.counts[this.countsAt + ACCEPTED]++
+    const connection = this.newcomer(fdOf(socket))
+    socket.data = connection
+    this.sockets.set(connection, socket)
+    if (readPeerName(connection.fd, peerName)) {
+      connection.readPeer(peerName)
+      this.stay(connection, this.first, 0)
+    } else this.end(connection, CLOSED_RESET)
+  }
+
+  private shookHands(socket: TlsSocket, isDone: boolean): void {
+    const connection = socket.data
+    if (connection === undefined || connection === null) return
+    // The runtime sends the reason, and closes it.
+    if (!isDone) connection.fault = CLOSED_HANDSHAKE
+    else if (isResumed(socket)) this.counts[this.countsAt + HANDSHAKES_RESUMED]++
+    else this.counts[this.countsAt + HANDSHAKES_FULL]++
+  }
+
+  private received(socket: TlsSocket, data: Uint8Array): void {
+    const connection = socket.data
+    if (connection === undefined || connection === null) return
+    if (connection.list === this.linger) {
+      connection.lingered += data.length
+      if (connection.lingered > LINGER_BYTES_MAX) this.end(connection, CLOSED_ANSWERED)
+      return
+    }
+    this.now = this.options.before()
+    this.work(() => this.takeAll(connection, socket, data))
+    this.options.after()
+  }
+
+  private takeAll(connection: Connection, socket: TlsSocket, data: Uint8Array): void {
+    for (let at = 0; at < data.length && this.isOpen(connection, socket); ) {
+      const taken = this.transfer.take(connection, data, at)
+      if (taken === 0) this.end(connection, CLOSED_OVERRUN)
+      else this.use(connection, connection.heldBytes + taken)
+      at += taken
+    }
+  }
+
+  /** The first `bytes` bytes of the input are those of this connection. */
+  private use(connection: Connection, bytes: number): void {
+    if (connection.list !== this.unread) {
+      this.handle(connection, bytes)
+      this.serveOn()
+      return
+    }
+    this.transfer.hold(connection, bytes)
+    if (connection.fault >= 0) this.end(connection, connection.fault)
+  }
+
+  /** Pipelined requests, however many: they have come already, and there is no room to keep them. */
+  private serveOn(): void {
+    while (this.ready.first !== null) this.serveReady()
+  }
+
+  private isOpen(connection: Connection, socket: TlsSocket): boolean {
+    return socket.data === connection && connection.list !== this.linger
+  }
+
+  private drained(socket: TlsSocket): void {
+    const connection = socket.data
+    if (connection === undefined || connection === null || connection.list !== this.unread) return
+    this.now = this.options.before()
+    this.work(() => {
+      this.writeOn(connection)
+      this.serveOn()
+    })
+    this.options.after()
+  }
+
+  private closed(socket: TlsSocket, isBroken: boolean): void {
+    const connection = socket.data
+    if (connection === undefined || connection === null) return
+    this.detach(connection)
+    if (this.working) {
+      connection.fault = CLOSED_RESET
+      return
+    }
+    if (connection.list !== this.linger) {
+      this.counts[this.countsAt + this.whyClosed(connection, isBroken)]++
+    }
+    this.forget(connection)
+  }
+
+  private whyClosed(connection: Connection, isBroken: boolean): number {
+    if (connection.fault >= 0) return connection.fault
+    if (isBroken) return CLOSED_RESET
+    const isUnfinished = connection.heldBytes > 0 || connection.unsentBytes > 0
+    return isUnfinished ? CLOSED_UNFINISHED : CLOSED_BY_CLIENT
+  }
+}
+
+// What the runtime has, and its types do not name.
+
+type ListenOptions = TCPSocketListenOptions<Connection | null | undefined> & {
+  readonly reusePort: boolean
+}
+
+function fdOf(socket: TlsSocket): number {
+  return (socket as TlsSocket & { readonly fd: number }).fd
+}
+
+function listenerFd(listener: TlsListener): number {
+  return (listener as TlsListener & { readonly fd: number }).fd
+}
+
+function isResumed(socket: TlsSocket): boolean {
+  return (socket as TlsSocket & { isSessionReused(): boolean }).isSessionReused()
+}
