@@ -5,7 +5,7 @@ import { isMainThread, workerData } from 'node:worker_threads'
 import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
 import { httpTracker } from '../src/http/main/main.ts'
-import { runSocketWorker } from '../src/http/worker/socket-worker.ts'
+import { runHttpWorker } from '../src/http/worker/run.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
 import { udpProgram } from '../src/udp/settings/config.ts'
 import { wsProgram } from '../src/ws/settings/program.ts'
@@ -14,5 +14,5 @@ if (isMainThread) {
   const entry = new URL(import.meta.url)
   await runExecutable(trackerExecutable(httpTracker, [udpProgram, wsProgram], version, entry))
 } else {
-  runSocketWorker(workerData)
+  runHttpWorker(workerData)
 }

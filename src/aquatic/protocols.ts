@@ -3,7 +3,7 @@
 
 import { httpProtocol } from '../http/main/main.ts'
 import { httpSettings } from '../http/settings/config.ts'
-import { runSocketWorker as runHttpWorker } from '../http/worker/socket-worker.ts'
+import { runHttpWorker } from '../http/worker/run.ts'
 import { combinedPersistence } from '../persistence/settings.ts'
 import type { WorkerStart } from '../process/workers.ts'
 import { combinedTracker, type Member } from '../tracker/combined.ts'

@@ -4,6 +4,7 @@ import { addressBytes, type SocketAddress } from '../../config/address.ts'
 import type { ListenSettings } from '../../config/listen.ts'
 import { SystemError } from '../../os/error.ts'
 import { openListener } from '../../os/tcp-listener.ts'
+import { type ServerAddress, serverAddress } from '../../tcp/server-address.ts'
 import { holdAddresses, listenRefusal } from '../../tracker/tcp-addresses.ts'
 
 export interface Listening {
@@ -13,6 +14,19 @@ export interface Listening {
   readonly listeners: readonly (readonly number[])[]
   /** To be called once all workers listen. */
   release(): void
+}
+
+export interface TlsListening {
+  readonly addresses: readonly SocketAddress[]
+  /** In the runtime's form: workers open them. */
+  readonly servers: readonly ServerAddress[]
+  release(): void
+}
+
+/** Those that are served with TLS. `shared`: as below. */
+export function findTlsAddresses(settings: ListenSettings, shared: boolean): TlsListening {
+  const { addresses, release } = holdAddresses(settings, shared)
+  return { addresses, servers: addresses.map(serverAddress), release }
 }
 
 /** `shared`: another process has the ports, whose place this one takes. */

@@ -3,20 +3,23 @@
 // beside the swarms.
 import { availableParallelism } from 'node:os'
 import type { AccessListData } from '../../access-list/list.ts'
-import type { SocketAddress } from '../../config/address.ts'
+import { addressText, type SocketAddress } from '../../config/address.ts'
 import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
 import { counterSlots } from '../../metrics/counters.ts'
+import type { Identity } from '../../os/privileges.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
-import { UpdateSender, type UpdateSource } from '../../process/updates.ts'
+import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import { ConnectionLimits, createConnectionLimits } from '../../tcp/connection-limits.ts'
+import { checkTls, type TlsFiles, tlsForStart } from '../../tls/tls.ts'
 import {
   connectionLimit,
   type LimitsInForce,
   limitsInForce,
 } from '../../tracker/connection-limit.ts'
+import { GUARD_DESCRIPTORS } from '../../tracker/descriptor-guard.ts'
 import type {
   Protocol,
   ProtocolPlace,
@@ -27,10 +30,13 @@ import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { TrackerProgram } from '../../tracker/tracker.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
 import { type HttpConfig, httpProgram } from '../settings/config.ts'
+import { allListening, plainListening, redirectTarget } from '../settings/plain.ts'
 import { COUNTER_WORDS, type HttpNames } from '../worker/counters.ts'
+import type { HttpWorkerData } from '../worker/serving.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
 import type { HttpUpdate } from '../worker/worker-updates.ts'
 import { askForHealth } from './health-check.ts'
+import { Https } from './https.ts'
 import { type Listening, openListeners } from './listen.ts'
 import { httpReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
@@ -47,19 +53,31 @@ const PASSING_DESCRIPTORS = 16
 export const httpProtocol: ProtocolType<HttpConfig> = {
   kinds: UDP_KINDS,
   kept: 'swarms',
-  listens: ({ network }) => ({ settings: network, title: '' }),
-  check: () => ({ problems: [], warnings: [] }),
-  healthQuestion: () => askForHealth,
-  prepare: (config) => {
-    const addresses = listenAddresses(config.network).length
-    const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
+  listens: ({ network }) => ({ settings: allListening(network), title: '' }),
+  check: ({ network }, remark) => checkTls(network, remark),
+  healthQuestion: ({ network }) => {
+    return (address, milliseconds) => askForHealth(address, milliseconds, usesTls(network, address))
+  },
+  prepare: (config, tell) => {
+    const { network, socket_workers } = config
+    const addresses = listenAddresses(allListening(network)).length
+    const perKind = socket_workers === 0 ? availableParallelism() : socket_workers
+    const tls = network.use_tls ? tlsForStart(network, tell) : null
+    const workers = {
+      plain: tls === null || plainListening(network) !== null ? perKind : 0,
+      tls: tls === null ? 0 : perKind,
+    }
+    const all = workers.plain + workers.tls
     const descriptors =
-      OWN_DESCRIPTORS + PASSING_DESCRIPTORS + workers * (addresses + WORKER_DESCRIPTORS)
+      OWN_DESCRIPTORS +
+      PASSING_DESCRIPTORS +
+      (tls === null ? 0 : GUARD_DESCRIPTORS) +
+      all * (addresses + WORKER_DESCRIPTORS)
     return {
-      swarmWorkers: workers,
+      swarmWorkers: all,
       descriptors,
       connections: config.limits.max_connections,
-      open: (process, place) => new HttpProtocol({ process, place, config, workers }),
+      open: (process, place) => new HttpProtocol({ process, place, config, workers, tls }),
     }
   },
 }
@@ -76,7 +94,18 @@ interface HttpParts {
   readonly place: ProtocolPlace
   /** As of the start. */
   readonly config: HttpConfig
-  readonly workers: number
+  /** How many there are of each kind. */
+  readonly workers: { readonly plain: number; readonly tls: number }
+  /** Null without HTTPS. */
+  readonly tls: TlsFiles | null
+}
+
+/** `address` is one that the health check asks: of this machine where the settings have a wildcard. */
+function usesTls(network: HttpConfig['network'], { host, port }: SocketAddress): boolean {
+  const plain = plainListening(network)
+  const isPlain = (item: SocketAddress) =>
+    item.port === port && [host, '0.0.0.0', '::'].includes(item.host)
+  return network.use_tls && !(plain !== null && listenAddresses(plain).some(isPlain))
 }
 
 class HttpProtocol implements Protocol<HttpConfig> {
@@ -86,7 +115,9 @@ class HttpProtocol implements Protocol<HttpConfig> {
   readonly summary: string
   private readonly parts: HttpParts
   private inForce: HttpConfig
-  private readonly listening: Listening
+  /** Without TLS; null where there is nothing of it. */
+  private readonly listening: Listening | null
+  private readonly https: Https | null
   private readonly workers: WorkerGroup
   private readonly reader: StatisticsReader<HttpNames>
   private readonly counters: SharedArrayBuffer
@@ -97,20 +128,23 @@ class HttpProtocol implements Protocol<HttpConfig> {
   private readonly updates: UpdateSender<HttpUpdate>[] = []
 
   constructor(parts: HttpParts) {
-    const { process, place, config, workers } = parts
+    const { process, place, config, workers, tls } = parts
     this.parts = parts
     this.inForce = config
-    this.listening = openListeners(config.network, workers, process.takesOver)
-    this.addresses = this.listening.addresses
-    this.summary = counted(workers, 'socket worker')
+    const { plain } = workers
+    this.https = tls === null ? null : new Https({ process, config, workers: workers.tls, tls })
+    const settings = tls === null ? config.network : plainListening(config.network)
+    this.listening = settings === null ? null : openListeners(settings, plain, process.takesOver)
+    this.addresses = [...(this.https?.addresses ?? []), ...(this.listening?.addresses ?? [])]
+    this.summary = summaryOf(parts, this.listening)
     this.workers = process.newWorkers({ protocol: 'http' })
-    this.counters = counterSlots(workers, COUNTER_WORDS)
+    this.counters = counterSlots(workers.tls + plain, COUNTER_WORDS)
     this.maxConnections = connectionLimit(config.limits, place)
     this.connectionLimits = createConnectionLimits(this.maxConnections)
     const connections = new ConnectionLimits(this.connectionLimits, this.maxConnections, 0)
     this.reader = httpReader({
       slots: this.counters,
-      workers,
+      workers: workers.tls + plain,
       swarms: process.swarms,
       place,
       census: place.isFirst ? process.census : null,
@@ -122,36 +156,50 @@ class HttpProtocol implements Protocol<HttpConfig> {
   }
 
   async startWorkers(): Promise<void> {
-    const workers = Array.from({ length: this.parts.workers }, (_, index) => this.worker(index))
-    await Promise.all(
-      workers.map((data) => this.workers.start<SocketWorkerData>(data, [data.updates.port])),
-    )
+    const { https } = this
+    const { plain, tls } = this.parts.workers
+    // Those of HTTPS come first: the numbers of workers are also those of their counters and tables.
+    const secure = Array.from({ length: tls }, (_, index) => https?.startWorker(this.worker(index)))
+    const listeners = this.listening?.listeners ?? []
+    const socket = Array.from({ length: plain }, (_, i) => this.startPlain(tls + i, listeners[i]))
+    await Promise.all([...secure, ...socket])
   }
 
   begin(): void {
-    this.listening.release()
+    this.listening?.release()
+    this.https?.begin()
     this.reader.start()
   }
 
   end(): void {
     this.reader.stop()
+    this.https?.end()
   }
 
   troubles(): readonly TroubleSource[] {
-    return httpTroubles(
+    const troubles = httpTroubles(
       () => this.reader.latest,
       () => this.limits(),
     )
+    return [...troubles, ...(this.https?.troubles() ?? [])]
   }
 
   sendAccessList(accessList: AccessListData): void {
-    for (const worker of this.updates) worker.send({ accessList })
+    this.tell({ accessList })
   }
 
   configure(config: HttpConfig): void {
     this.inForce = config
-    const settings = workerSettings(config, this.maxConnections)
-    for (const worker of this.updates) worker.send({ settings })
+    this.tell({ settings: workerSettings(config, this.maxConnections) })
+  }
+
+  giveTo(identity: Identity): void {
+    for (const problem of this.https?.giveTo(identity) ?? []) this.parts.place.tell.warn(problem)
+  }
+
+  private tell(update: HttpUpdate): void {
+    for (const worker of this.updates) worker.send(update)
+    this.https?.tell(update)
   }
 
   /** Those in force. */
@@ -159,19 +207,26 @@ class HttpProtocol implements Protocol<HttpConfig> {
     return limitsInForce(this.inForce.limits, this.maxConnections)
   }
 
-  private updateSource(): UpdateSource {
+  private startPlain(index: number, listeners: readonly number[]): Promise<void> {
+    const { network } = this.parts.config
     const sender = new UpdateSender<HttpUpdate>()
     this.updates.push(sender)
-    return sender.source
+    const data = {
+      ...this.worker(index),
+      role: 'socket' as const,
+      listeners,
+      redirectTo: network.use_tls ? redirectTarget(network) : '',
+      updates: sender.source,
+    }
+    return this.workers.start<SocketWorkerData>(data, [sender.source.port])
   }
 
-  private worker(index: number): OwnStart<SocketWorkerData> {
+  private worker(index: number): OwnStart<HttpWorkerData> {
     const { process, place, config, workers } = this.parts
     return {
-      role: 'socket',
+      role: '',
       index,
-      workers,
-      listeners: this.listening.listeners[index],
+      workers: workers.plain + workers.tls,
       swarms: process.swarms,
       tendsSwarms: place.tendsSwarms,
       sharesSwarms: place.sharesSwarms,
@@ -182,8 +237,17 @@ class HttpProtocol implements Protocol<HttpConfig> {
       clients: process.clientSample,
       ...workerSettings(config, this.maxConnections),
       accessList: process.accessList(),
-      updates: this.updateSource(),
       counters: this.counters,
     }
   }
+}
+
+function summaryOf({ workers, config, tls }: HttpParts, listening: Listening | null): string {
+  const plain = counted(workers.plain, 'socket worker')
+  if (tls === null) return plain
+  const https = `https, ${counted(workers.tls, 'socket worker')}`
+  if (listening === null) return https
+  const what = config.network.plain_requests === 'redirect' ? 'redirected' : 'served'
+  const where = listening.addresses.map(addressText).join(', ')
+  return `${https}; http ${what} on ${where}, ${plain}`
 }

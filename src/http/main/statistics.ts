@@ -27,7 +27,7 @@ const REQUESTS: readonly Cell<FamilyCounter>[] = [
 const RESPONSES: readonly Cell<FamilyCounter>[] = [
   'responses_announce',
   'responses_scrape',
-  ['responses_page', 'responses_health', 'responses_error'],
+  ['responses_page', 'responses_health', 'responses_error', 'responses_redirect'],
   'responses_failure',
   'sent_bytes',
 ]

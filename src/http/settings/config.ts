@@ -18,6 +18,7 @@ import { privilegeSettings } from '../../process/privileges.ts'
 import { sourceLimitSettings } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import { proxyFindings, proxyHeader, trustedProxies } from '../../tcp/proxy-settings.ts'
+import { tlsFindings, tlsSettings } from '../../tls/settings.ts'
 import {
   CLEANING_INTERVAL_SEC_MAX,
   commonFindings,
@@ -30,6 +31,7 @@ import {
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
 import { RESPONSE_PEERS_MAX, SCRAPE_HASHES_MAX } from '../wire/layout.ts'
+import { plainFindings, plainSettings } from './plain.ts'
 import { retiredKeys } from './retired-keys.ts'
 
 // Either fills the 4 GiB that can be reserved; their sum is checked too.
@@ -45,6 +47,10 @@ const network = section('Where the tracker listens, and how long connections may
   ),
   address_ipv6: listenIPv6,
   ipv6_only: listenIPv6Only,
+  ...tlsSettings(
+    `Serve https:// instead of http:// on address and address_ipv6. plain_address serves http:// beside it.`,
+  ),
+  ...plainSettings,
   trusted_proxies: trustedProxies(
     `Without it all clients behind a proxy count as one address: they share the limits of one, and are
     handed out as peers at the proxy's address. [limits] max_connections_per_ip does not apply to trusted
@@ -221,7 +227,8 @@ const schema = {
   socket_workers: integer(
     1,
     { min: 0, max: WORKERS_MAX },
-    `Threads that serve connections. 0 = as many as the machine has processors.
+    `Threads that serve connections. 0 = as many as the machine has processors. With [network] plain_address there are
+    as many again for it.
 
     Each listens on the same port, and the system spreads connections over them. One worker fills one
     processor core: add workers when one is not enough, and leave a core to the rest of the machine.`,
@@ -254,6 +261,8 @@ function crossCheck(config: HttpConfig): Finding[] {
     ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
     ...minIntervalFindings(config),
     ...proxyFindings(config.network),
+    ...tlsFindings(config.network, 'http://'),
+    ...plainFindings(config.network),
   ]
 }
 

@@ -4,7 +4,6 @@
 const GONE = 'there is nothing like it to set; delete the line.'
 const STATISTICS =
   'metrics for Prometheus are served at /metrics of [operations] address; delete the line.'
-const TLS = 'HTTPS is not served yet: put a proxy in front, and delete the line.'
 const PROXY_HEADER = 'it is called [network] proxy_header.'
 
 export const retiredKeys: Readonly<Record<string, string>> = {
@@ -13,9 +12,7 @@ export const retiredKeys: Readonly<Record<string, string>> = {
     'worker threads are not pinned to processors; use taskset, or CPUAffinity= of systemd.',
 
   'network.only_ipv6': 'it is called [network] ipv6_only.',
-  'network.enable_tls': TLS,
-  'network.tls_certificate_path': TLS,
-  'network.tls_private_key_path': TLS,
+  'network.enable_tls': 'it is called [network] use_tls.',
   'network.tcp_backlog':
     'it is as long as the system allows (net.core.somaxconn); delete the line.',
   'network.runs_behind_reverse_proxy':

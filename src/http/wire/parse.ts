@@ -153,10 +153,12 @@ function readTarget(
   request.keyFrom = 0
   request.keyTo = 0
   request.kind = UNKNOWN_METHOD
+  request.targetFrom = at
   if (known) {
     if (bytes[at] !== SLASH) at = skipAuthority(bytes, at, to)
     if (at <= 0) return at
     const path = at
+    request.targetFrom = path
     while (at < to && bytes[at] > SPACE && bytes[at] !== QUESTION_MARK) at++
     request.kind = kindOf(request, bytes, path, at)
     if (at < to && bytes[at] === QUESTION_MARK && request.kind <= SCRAPE) {
@@ -164,6 +166,7 @@ function readTarget(
     }
   }
   while (at < to && bytes[at] > SPACE) at++
+  request.targetTo = at
   if (at === to) return INCOMPLETE
   return bytes[at] === SPACE && at > from ? at : BAD_LINE
 }

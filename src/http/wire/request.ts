@@ -46,6 +46,9 @@ export class HttpRequest {
   /** Where the counters of its address family start. */
   family = 0
   kind = 0
+  /** Where path and query are. Positions are of the bytes that were parsed. */
+  targetFrom = 0
+  targetTo = 0
   /** HEAD: the answer has no body. */
   headOnly = false
   /** HTTP/1.0. */

@@ -38,6 +38,10 @@ const LENGTH = ascii('Content-Length: ')
 /** Digits of a length for which there is room at first: nearly all answers have 100 to 999 bytes. */
 const LENGTH_DIGITS = 3
 const HEAD_END = ascii('\r\n\r\n')
+/** 301 and not 308: requests are GET or HEAD, and old clients know it. */
+const MOVED = ascii('HTTP/1.1 301 Moved Permanently\r\nLocation: ')
+const LINE_END = ascii('\r\n')
+const EMPTY_BODY = ascii('Content-Length: 0\r\n\r\n')
 
 const COMPLETE = ascii('d8:completei')
 const DOWNLOADED = ascii('e10:downloadedi')
@@ -98,6 +102,16 @@ export function writeFixed(request: HttpRequest, answer: FixedAnswer): number {
   const { out } = request
   const at = put(out, request.to, request.close ? answer.close : answer.keep)
   return request.headOnly ? at : put(out, at, answer.body)
+}
+
+/** Sends the client to `place`, such as https://example.com, with the path and query of `bytes` that it has asked for. */
+export function writeRedirect(request: HttpRequest, bytes: Uint8Array, place: Uint8Array): number {
+  const { out, targetFrom, targetTo } = request
+  let at = put(out, put(out, request.to, MOVED), place)
+  for (let from = targetFrom; from < targetTo; from++) out[at++] = bytes[from]
+  at = put(out, at, LINE_END)
+  if (request.close) at = put(out, at, CLOSE)
+  return put(out, at, EMPTY_BODY)
 }
 
 /**

@@ -15,7 +15,7 @@ const BY_FAMILY = [
     'responses',
     'type',
     'Responses by type: failure is one in bencode, error one of another status than 200.',
-    ['announce', 'scrape', 'page', 'health', 'failure', 'error'],
+    ['announce', 'scrape', 'page', 'health', 'failure', 'error', 'redirect'],
     { table: 'Responses' },
   ),
   labelled(
@@ -72,38 +72,39 @@ export const RESPONSES_PAGE = 6
 export const RESPONSES_HEALTH = 7
 export const RESPONSES_FAILURE = 8
 export const RESPONSES_ERROR = 9
-export const REJECTED_REQUEST_LINE = 10
-export const REJECTED_LINE_TOO_LONG = 11
-export const REJECTED_HEAD_TOO_LARGE = 12
-export const REJECTED_HEADER = 13
-export const REJECTED_FRAMING = 14
-export const REJECTED_VERSION = 15
-export const REJECTED_METHOD = 16
-export const REJECTED_PATH = 17
-export const REJECTED_TIMEOUT = 18
-export const REJECTED_UNAVAILABLE = 19
-export const REJECTED_INFO_HASH = 20
-export const REJECTED_NO_INFO_HASH = 21
-export const REJECTED_PORT = 22
-export const REJECTED_PROXY_HEADER_MISSING = 23
-export const REJECTED_PROXY_HEADER_NOT_UNDERSTOOD = 24
-export const REJECTED_TORRENTS_FULL = 25
-export const REJECTED_PEERS_FULL = 26
-export const REJECTED_NOT_ALLOWED = 27
-export const REJECTED_REQUEST_RATE = 28
-export const REJECTED_NEW_TORRENT_RATE = 29
-export const REJECTED_BANNED = 30
+export const RESPONSES_REDIRECT = 10
+export const REJECTED_REQUEST_LINE = 11
+export const REJECTED_LINE_TOO_LONG = 12
+export const REJECTED_HEAD_TOO_LARGE = 13
+export const REJECTED_HEADER = 14
+export const REJECTED_FRAMING = 15
+export const REJECTED_VERSION = 16
+export const REJECTED_METHOD = 17
+export const REJECTED_PATH = 18
+export const REJECTED_TIMEOUT = 19
+export const REJECTED_UNAVAILABLE = 20
+export const REJECTED_INFO_HASH = 21
+export const REJECTED_NO_INFO_HASH = 22
+export const REJECTED_PORT = 23
+export const REJECTED_PROXY_HEADER_MISSING = 24
+export const REJECTED_PROXY_HEADER_NOT_UNDERSTOOD = 25
+export const REJECTED_TORRENTS_FULL = 26
+export const REJECTED_PEERS_FULL = 27
+export const REJECTED_NOT_ALLOWED = 28
+export const REJECTED_REQUEST_RATE = 29
+export const REJECTED_NEW_TORRENT_RATE = 30
+export const REJECTED_BANNED = 31
 /** Answered all the same; the peer is not kept. */
-export const REJECTED_PEERS_PER_ADDRESS = 31
-export const REJECTED_TORRENT_RATION = 32
-export const REJECTED_PEER_RATION = 33
-export const REJECTED_SUSTAINED_RATE = 34
-export const REJECTED_NETWORK_RATE = 35
-export const RECEIVED_BYTES = 36
-export const SENT_BYTES = 37
+export const REJECTED_PEERS_PER_ADDRESS = 32
+export const REJECTED_TORRENT_RATION = 33
+export const REJECTED_PEER_RATION = 34
+export const REJECTED_SUSTAINED_RATE = 35
+export const REJECTED_NETWORK_RATE = 36
+export const RECEIVED_BYTES = 37
+export const SENT_BYTES = 38
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 38
+export const FAMILY_IPV6 = 39
 
 // What has no family.
 const WORKER = 2 * FAMILY_IPV6

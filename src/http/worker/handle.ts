@@ -23,7 +23,13 @@ import {
   SCRAPE,
   UNKNOWN_METHOD,
 } from '../wire/request.ts'
-import { type FixedAnswer, failureText, fixedAnswer, writeFixed } from '../wire/serialize.ts'
+import {
+  type FixedAnswer,
+  failureText,
+  fixedAnswer,
+  writeFixed,
+  writeRedirect,
+} from '../wire/serialize.ts'
 import {
   FAMILY_COUNTERS,
   FAMILY_IPV4,
@@ -51,6 +57,7 @@ import {
   RESPONSES_ERROR,
   RESPONSES_HEALTH,
   RESPONSES_PAGE,
+  RESPONSES_REDIRECT,
   SENT_BYTES,
 } from './counters.ts'
 import { CLIENT_KNOWN, HEADER_MISSING, type TrustedProxies } from './proxies.ts'
@@ -105,6 +112,8 @@ export class Handler {
   readonly counts: Int32Array
   /** Null where no proxy is trusted. */
   private proxies: TrustedProxies | null = null
+  /** Such as https://example.com: requests are sent there. Null where they are answered here. */
+  redirectTo: Uint8Array | null = null
   private readonly responder: Responder
   private readonly limits: SourceLimits | null
   private peersMax = 0
@@ -163,7 +172,7 @@ export class Handler {
     request.family = family
     request.isUnread = used < 0 || request.hasBody
     if (request.mustClose) request.close = true
-    request.end = used > 0 ? this.answer(request, client) : this.reject(request, used)
+    request.end = used > 0 ? this.answer(request, bytes, client) : this.reject(request, used)
     const taken = used > 0 ? used : to - from
     this.counts[family + RECEIVED_BYTES] += taken
     this.counts[family + SENT_BYTES] += request.end - request.to
@@ -190,11 +199,15 @@ export class Handler {
   }
 
   /** `client`: of proxies.ts. A proxy that does not say whom it asks for must not be banned for many. */
-  private answer(request: HttpRequest, client: number): number {
+  private answer(request: HttpRequest, bytes: Uint8Array, client: number): number {
     if (client !== CLIENT_KNOWN && request.kind <= SCRAPE) return this.refuseProxy(request, client)
     const limits = client === CLIENT_KNOWN ? this.limits : null
     const status = limits === null ? ADMITTED : limits.request(request.source)
     if (status !== ADMITTED) return this.refuse(request, status)
+    if (this.redirectTo !== null && request.kind !== HEALTH && request.kind !== UNKNOWN_METHOD) {
+      this.counts[request.family + RESPONSES_REDIRECT]++
+      return writeRedirect(request, bytes, this.redirectTo)
+    }
     switch (request.kind) {
       case ANNOUNCE:
         return this.announce(request)

@@ -1,0 +1,107 @@
+// HTTPS in the main thread: its addresses, its workers, new certificates on SIGUSR1, descriptors. Made by main.ts where
+// the settings say so. Owns what these workers have beside those of plain HTTP.
+import type { SocketAddress } from '../../config/address.ts'
+import { logFor } from '../../log/log.ts'
+import { OpenDescriptors } from '../../os/descriptors.ts'
+import type { Identity } from '../../os/privileges.ts'
+import { descriptorLimit, giveListeners } from '../../os/tcp-port.ts'
+import { signals } from '../../process/signals.ts'
+import type { TroubleSource } from '../../process/troubles.ts'
+import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
+import { CertificateChange } from '../../tls/certificate-change.ts'
+import { reloadProblems } from '../../tls/reload-check.ts'
+import type { TlsFiles } from '../../tls/tls.ts'
+import { DescriptorGuard } from '../../tracker/descriptor-guard.ts'
+import type { TrackerProcess } from '../../tracker/protocol.ts'
+import type { HttpConfig } from '../settings/config.ts'
+import type { HttpWorkerData } from '../worker/serving.ts'
+import {
+  DRAIN_MILLISECONDS,
+  type TlsWorkerData,
+  type TlsWorkerReport,
+} from '../worker/tls-worker.ts'
+import type { HttpUpdate } from '../worker/worker-updates.ts'
+import { findTlsAddresses, type TlsListening } from './listen.ts'
+
+/** For what comes after a drain. */
+const END_MILLISECONDS = 2000
+
+const log = logFor('http')
+
+interface HttpsParts {
+  readonly process: TrackerProcess
+  /** As of the start. */
+  readonly config: HttpConfig
+  readonly workers: number
+  readonly tls: TlsFiles
+}
+
+export class Https {
+  readonly addresses: readonly SocketAddress[]
+  private readonly parts: HttpsParts
+  private readonly listening: TlsListening
+  private readonly group: WorkerGroup
+  private readonly certificates: CertificateChange
+  private readonly guard: DescriptorGuard
+
+  constructor(parts: HttpsParts) {
+    const { process, config, workers } = parts
+    this.parts = parts
+    this.listening = findTlsAddresses(config.network, process.takesOver)
+    this.addresses = this.listening.addresses
+    this.group = process.newWorkers({
+      protocol: 'http',
+      heard: (report) => this.heard(report as TlsWorkerReport),
+      drainMilliseconds: DRAIN_MILLISECONDS + END_MILLISECONDS,
+    })
+    this.certificates = new CertificateChange(config.network, workers, log, (certificates) =>
+      this.tell({ certificates }),
+    )
+    const limit = descriptorLimit()
+    const descriptors = new OpenDescriptors(limit)
+    this.guard = new DescriptorGuard({ ports: this.ports(), descriptors, limit })
+  }
+
+  /** Resolves once it serves. */
+  startWorker(own: OwnStart<HttpWorkerData>): Promise<void> {
+    const { tls } = this.parts
+    const addresses = this.listening.servers
+    return this.group.start<TlsWorkerData>({ ...own, role: 'tls', addresses, tls })
+  }
+
+  begin(): void {
+    this.listening.release()
+    this.guard.start()
+    signals.on('SIGUSR1', () => {
+      // One that stops has closed its ports: it must not open them again, beside the one that has its place.
+      if (this.parts.process.isServing() && this.certificates.begin()) this.guard.suspend()
+    })
+  }
+
+  end(): void {
+    this.guard.stop()
+  }
+
+  tell(update: HttpUpdate): void {
+    this.group.tell(update)
+  }
+
+  troubles(): readonly TroubleSource[] {
+    return [{ name: 'open_files', find: () => this.guard.trouble() }]
+  }
+
+  /** Of the certificate's reload, with the sockets: only their owner can open the port again for new ones. */
+  giveTo(identity: Identity): readonly string[] {
+    const { network, privileges } = this.parts.config
+    giveListeners(this.ports(), identity)
+    return reloadProblems(network, privileges, this.ports(), identity)
+  }
+
+  private ports(): number[] {
+    return this.addresses.map(({ port }) => port)
+  }
+
+  private heard({ certificates }: TlsWorkerReport): void {
+    if (this.certificates.answered(certificates)) this.guard.listenersChanged()
+  }
+}

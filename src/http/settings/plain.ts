@@ -1,0 +1,91 @@
+// The settings of plain HTTP beside HTTPS, what is wrong with them, and the addresses that they mean. Used by config.ts
+// and main.ts. Owns nothing.
+import { ADDRESS_FORMS, parseSocketAddress } from '../../config/address.ts'
+import {
+  checkListenAddress,
+  duplicatesOf,
+  type ListenSettings,
+  listenAddresses,
+} from '../../config/listen.ts'
+import { type Finding, problem } from '../../config/schema.ts'
+import { choice, string, stringOrList } from '../../config/setting.ts'
+
+export const plainSettings = {
+  plain_address: stringOrList(
+    [],
+    { allowed: ADDRESS_FORMS, check: checkListenAddress },
+    `With use_tls: listen on these addresses too, without TLS, such as '0.0.0.0:80'. With address_ipv6 = 'auto'
+    0.0.0.0 means [::] as well.
+
+    A handshake costs as much as ten answers without one, and old torrents name the http:// URL.`,
+  ),
+  plain_requests: choice(
+    'serve',
+    ['serve', 'redirect'],
+    `What clients get on plain_address: 'serve' answers them; 'redirect' sends them to https:// by status 301, at
+    https_name. /health is answered either way.
+
+    A client that does not follow redirects to https, such as one in Java by default, finds no peers then.`,
+  ),
+  https_name: string(
+    '',
+    { allowed: 'a host name, with a port where it is not 443', check: checkName },
+    `The host that plain_requests = 'redirect' sends clients to, such as 'tracker.example.com': a name of the
+    certificate, with the port where clients do not reach it on 443. It is never taken from what a client says.`,
+  ),
+}
+
+export interface PlainConfig extends ListenSettings {
+  readonly use_tls: boolean
+  readonly plain_address: string | readonly string[]
+  readonly plain_requests: string
+  readonly https_name: string
+}
+
+/** The addresses without TLS; null where there are none beside those with. */
+export function plainListening(network: PlainConfig): ListenSettings | null {
+  const { use_tls, plain_address, address_ipv6, ipv6_only } = network
+  const list = [plain_address].flat().filter((text) => text !== '')
+  if (!use_tls || list.length === 0) return null
+  return { address: list, address_ipv6: address_ipv6 === 'auto' ? 'auto' : '', ipv6_only }
+}
+
+/** All addresses, for who only wants to know whether they can be opened. */
+export function allListening(network: PlainConfig): ListenSettings {
+  const plain = plainListening(network)
+  if (plain === null) return network
+  return { ...network, address: [network.address, plain.address].flat() }
+}
+
+export function redirectTarget({ plain_requests, https_name }: PlainConfig): string {
+  return plain_requests === 'redirect' ? `https://${https_name}` : ''
+}
+
+export function plainFindings(network: PlainConfig): Finding[] {
+  const { use_tls, plain_address, plain_requests, https_name } = network
+  const found: Finding[] = []
+  if (!use_tls && [plain_address].flat().some((text) => text !== '')) {
+    const text = `[network] plain_address is for plain HTTP beside HTTPS, but use_tls is false: name its addresses in
+      address, or set use_tls = true.`
+    found.push(problem(['network.plain_address'], text))
+  }
+  const plain = plainListening(network)
+  if (plain === null) return found
+  if (plain_requests === 'redirect' && https_name === '') {
+    const text = `[network] plain_requests = 'redirect' needs https_name, the host that clients are sent to.`
+    found.push(problem(['network.plain_requests'], text))
+  }
+  const all = [...listenAddresses(network), ...listenAddresses(plain)]
+  for (const text of duplicatesOf(all)) {
+    const twice = `the address ${text} is to be served with TLS and without: give [network] plain_address another port.`
+    found.push(problem(['network.plain_address'], twice))
+  }
+  return found
+}
+
+function checkName(text: string) {
+  if (text === '' || /^(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?$/i.test(text)) return null
+  const isAddress = !('fault' in parseSocketAddress(text))
+  if (isAddress) return null
+  return { fault: 'is not a host name', remedy: "Write one such as 'tracker.example.com'" }
+}

@@ -1,0 +1,83 @@
+// What every worker of HTTP has, however its connections come: the handler of requests with its swarms and limits,
+// memory for bytes, settings that change. Made by socket-worker.ts and tls-worker.ts at the start.
+import type { UpdateHandlers } from '../../process/updates.ts'
+import type { WorkerStart } from '../../process/workers.ts'
+import {
+  openSourceLimits,
+  openSwarms,
+  type SwarmWorkerData,
+  serveFrom,
+} from '../../requests/swarm-worker.ts'
+import type { Cleaner } from '../../swarm/walks/cleaner.ts'
+import { Blocks } from '../../tcp/blocks.ts'
+import { ConnectionLimits } from '../../tcp/connection-limits.ts'
+import type { ConnectionOptions } from '../../tcp/connections.ts'
+import { Networks } from '../../tcp/networks.ts'
+import { Output } from '../../tcp/output.ts'
+import { ANSWER_BYTES_MAX } from '../wire/layout.ts'
+import { BANS, COUNTER_WORDS, TCP } from './counters.ts'
+import { Handler } from './handle.ts'
+import { HttpStream } from './http-stream.ts'
+import { TrustedProxies } from './proxies.ts'
+import { Responder } from './respond.ts'
+import type { HttpUpdate, ProxyRules, WorkerSettings } from './worker-updates.ts'
+
+/** Answers of a turn that are sent at once, when one connection has asked for several. */
+const OUTPUT_BYTES = 2 * ANSWER_BYTES_MAX
+/** For all requests of which a part has come, and all answers of which a part was taken. */
+const HELD_BYTES_MAX = 256 * 2 ** 20
+
+export interface HttpWorkerData extends WorkerStart, WorkerSettings, SwarmWorkerData {
+  /** Workers of all roles are numbered through. */
+  readonly index: number
+  readonly requests: WorkerSettings['requests']
+  readonly connectionLimits: SharedArrayBuffer
+  readonly counters: SharedArrayBuffer
+}
+
+export interface Serving {
+  readonly handler: Handler
+  readonly stream: HttpStream
+  readonly output: Output
+  readonly blocks: Blocks
+  readonly cleaner: Cleaner
+  /** For the server of its connections. */
+  readonly connections: Omit<ConnectionOptions, 'transfer'>
+}
+
+export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUpdate>): Serving {
+  const counts = new Int32Array(COUNTER_WORDS)
+  const sources = openSourceLimits(data, counts, BANS)
+  const open = openSwarms(data, sources)
+  const responder = new Responder(open.swarms, counts)
+  serveFrom(open, responder, data, updates)
+  const handler = new Handler(responder, data.requests, counts, sources)
+  updates.on('settings', ({ requests, rates }) => {
+    handler.configure(requests)
+    sources.setRates(rates)
+  })
+  const { max, maxPerAddress, keepAlive, times } = data.connections
+  const output = new Output(OUTPUT_BYTES)
+  const stream = new HttpStream(handler, output)
+  stream.closesAll = !keepAlive
+  const limits = new ConnectionLimits(data.connectionLimits, max, maxPerAddress)
+  const trust = ({ trusted, header }: ProxyRules) => {
+    const networks = new Networks(trusted)
+    limits.setTrusted(networks)
+    handler.setProxies(trusted.length === 0 ? null : new TrustedProxies(networks, header))
+  }
+  trust(data.proxies)
+  updates.on('settings', ({ connections, proxies }) => {
+    limits.configure(connections.max, connections.maxPerAddress)
+    stream.closesAll = !connections.keepAlive
+    trust(proxies)
+  })
+  return {
+    handler,
+    stream,
+    output,
+    blocks: new Blocks(HELD_BYTES_MAX / data.workers),
+    cleaner: open.cleaner,
+    connections: { handler: stream, limits, times, counts, countsAt: TCP },
+  }
+}

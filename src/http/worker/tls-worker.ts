@@ -1,0 +1,159 @@
+// A worker of HTTPS: the runtime's sockets on an event loop, what they bring handled as in socket-worker.ts. Runs in a
+// thread of its own, started by main.ts, which it hears by messages. Owns its connections.
+import { parentPort } from 'node:worker_threads'
+import { observeElapsed } from '../../metrics/elapsed.ts'
+import { observe } from '../../metrics/histogram.ts'
+import { clockSeconds, readClock } from '../../os/clock.ts'
+import { Reporter } from '../../process/reporter.ts'
+import { UpdateHandlers } from '../../process/updates.ts'
+import {
+  DRAIN_MESSAGE,
+  provokeFault,
+  STOP_MESSAGE,
+  sayDone,
+  sayReady,
+} from '../../process/workers.ts'
+import type { ServerAddress } from '../../tcp/server-address.ts'
+import { TlsServer, TlsSockets } from '../../tcp/tls-server.ts'
+import { Transfer } from '../../tcp/transfer.ts'
+import {
+  type CertificateAnswer,
+  type NewCertificates,
+  whyNotOpened,
+} from '../../tls/certificate-change.ts'
+import type { TlsFiles } from '../../tls/tls.ts'
+import { RESPONSE_TIME, RESPONSE_TIME_SHAPE, TURN_SIZE, TURN_SIZE_SHAPE } from './counters.ts'
+import { type HttpWorkerData, openServing, type Serving } from './serving.ts'
+import type { HttpUpdate } from './worker-updates.ts'
+
+/** Clock, deadlines, heartbeat, counters, a slice of cleaning. */
+const TICK_MILLISECONDS = 100
+/** Between two slices of a cleaning, in which connections are served and other workers get at the table. */
+const CLEANING_PAUSE_MILLISECONDS = 1
+/** Passes over connections whose time is up, in one tick. */
+const EXPIRY_PASSES = 4
+
+/** Who has a request or a handshake under way at a stop has so long for it, */
+const STOP_MILLISECONDS = 500
+/** and in a take-over. */
+export const DRAIN_MILLISECONDS = 5000
+const LOOK_MILLISECONDS = 20
+
+export interface TlsWorkerData extends HttpWorkerData {
+  readonly role: 'tls'
+  readonly addresses: readonly ServerAddress[]
+  readonly tls: TlsFiles
+}
+
+/** What a worker says while it serves. */
+export interface TlsWorkerReport {
+  readonly certificates: CertificateAnswer
+}
+
+type WorkerMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | HttpUpdate
+
+export function runTlsWorker(data: TlsWorkerData): void {
+  readClock()
+  const worker = new TlsWorker(data)
+  worker.start()
+  parentPort?.on('message', (message: WorkerMessage) => {
+    if (message === STOP_MESSAGE) worker.stop(STOP_MILLISECONDS)
+    else if (message === DRAIN_MESSAGE) worker.stop(DRAIN_MILLISECONDS)
+    else worker.apply(message)
+  })
+  sayReady()
+}
+
+class TlsWorker {
+  private readonly data: TlsWorkerData
+  private readonly updates = new UpdateHandlers<HttpUpdate>()
+  private readonly serving: Serving
+  private readonly server: TlsServer
+  private readonly reporter: Reporter
+  private isCleaning = false
+  private isStopping = false
+
+  constructor(data: TlsWorkerData) {
+    this.data = data
+    this.serving = openServing(data, this.updates)
+    const { handler, stream, output, blocks, connections } = this.serving
+    const sockets = new TlsSockets(output)
+    this.server = new TlsServer({
+      ...connections,
+      transfer: new Transfer(output, blocks, stream, sockets),
+      sockets,
+      addresses: data.addresses,
+      before: () => this.setTime(),
+      after: () => this.measure(),
+    })
+    this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
+    this.updates.on('settings', ({ connections }) => this.server.setTimes(connections.times))
+    this.updates.on('certificates', (certificates) => this.useCertificates(certificates))
+  }
+
+  start(): void {
+    this.setTime()
+    this.server.listen(this.data.tls)
+    setInterval(() => this.tick(), TICK_MILLISECONDS)
+  }
+
+  apply(update: HttpUpdate): void {
+    this.updates.apply(update, this.setTime())
+  }
+
+  /** Serves for at most so long what is under way, and ends the thread. Told twice, the sooner end counts. */
+  stop(milliseconds: number): void {
+    const end = performance.now() + milliseconds
+    if (!this.isStopping) this.server.stopListening()
+    this.isStopping = true
+    setInterval(() => {
+      if (this.server.count === 0 || performance.now() >= end) this.end()
+    }, LOOK_MILLISECONDS)
+  }
+
+  private end(): void {
+    this.server.close()
+    this.reporter.report()
+    sayDone()
+    process.exit(0)
+  }
+
+  private useCertificates({ attempt, tls }: NewCertificates): void {
+    const worker = this.data.index
+    let refusal: string | null = null
+    try {
+      this.server.listen(tls)
+    } catch (error) {
+      refusal = whyNotOpened(error)
+    }
+    const report: TlsWorkerReport = { certificates: { attempt, worker, refusal } }
+    parentPort?.postMessage(report)
+  }
+
+  private setTime(): number {
+    readClock()
+    const now = clockSeconds()
+    this.serving.handler.setTime(now)
+    return now
+  }
+
+  private tick(): void {
+    const now = this.setTime()
+    for (let pass = 0; pass < EXPIRY_PASSES; pass++) this.server.tick(now)
+    this.reporter.reportSometimes(now)
+    if (!this.isCleaning) this.clean()
+  }
+
+  private clean(): void {
+    this.isCleaning = this.serving.cleaner.step(this.setTime())
+    if (this.isCleaning) setTimeout(() => this.clean(), CLEANING_PAUSE_MILLISECONDS)
+  }
+
+  /** How long it took to answer what a connection has sent, since the clock was last read. */
+  private measure(): void {
+    const { counts } = this.serving.handler
+    observeElapsed(counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, 1)
+    observe(counts, TURN_SIZE, TURN_SIZE_SHAPE, 1, 1)
+    if (this.data.fault) provokeFault()
+  }
+}
