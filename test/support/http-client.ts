@@ -1,5 +1,6 @@
 // Connections to an HTTP tracker, byte by byte where a test wants that. Used by the tests of HTTP.
 import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { type HttpAnswer, readAnswer } from './http-answer.ts'
 import type { Endpoint } from './tracker.ts'
 import { waitFor } from './wait.ts'
@@ -57,6 +58,18 @@ export class HttpConnection {
     return connection
   }
 
+  /** The same with TLS; resolves after the handshake. */
+  static async openTls(at: Endpoint, more: ConnectionOptions = {}): Promise<HttpConnection> {
+    const socket = connectTls({ ...at, rejectUnauthorized: false, ...more })
+    socket.setNoDelay(true)
+    const connection = new HttpConnection(socket)
+    await new Promise<void>((resolve, reject) => {
+      socket.once('secureConnect', resolve)
+      socket.once('error', reject)
+    })
+    return connection
+  }
+
   get hasEnded(): boolean {
     return this.isEnded
   }
@@ -82,6 +95,16 @@ export class HttpConnection {
   /** Resolves when the tracker has ended the connection. */
   async ended(): Promise<void> {
     await this.until('an end', () => this.isEnded)
+  }
+
+  /** No more will come from here. */
+  endSending(): void {
+    this.socket.end()
+  }
+
+  /** What comes waits in the system, until it is full. */
+  stopReading(): void {
+    this.socket.pause()
   }
 
   close(): void {
@@ -113,6 +136,16 @@ export class HttpConnection {
 /** One request on a connection of its own, which ends with the answer. */
 export async function askOnce(at: Endpoint, target: string): Promise<HttpAnswer> {
   const connection = await HttpConnection.open(at)
+  try {
+    return await connection.ask(target, 'Connection: close\r\n')
+  } finally {
+    connection.close()
+  }
+}
+
+/** The same with TLS. */
+export async function askOnceTls(at: Endpoint, target: string): Promise<HttpAnswer> {
+  const connection = await HttpConnection.openTls(at)
   try {
     return await connection.ask(target, 'Connection: close\r\n')
   } finally {
