@@ -12,8 +12,8 @@ import { choice, string, stringOrList } from '../../config/setting.ts'
 
 export const plainSettings = {
   plain_address: stringOrList(
-    [],
-    { allowed: ADDRESS_FORMS, check: checkListenAddress },
+    '',
+    { allowed: `'', or ${ADDRESS_FORMS}`, check: checkListenAddress },
     `With use_tls: listen on these addresses too, without TLS, such as '0.0.0.0:80'. With address_ipv6 = 'auto'
     0.0.0.0 means [::] as well.
 
