@@ -8,6 +8,7 @@
 
 import { AF_INET, AF_UNIX } from '../os/kernel.ts'
 import { FAMILY_MASK, isMapped } from '../os/message.ts'
+import type { AddressWords } from './networks.ts'
 
 export interface StreamHandler {
   /** Most bytes that one call writes to the output. There is always room for them. */
@@ -135,6 +136,17 @@ export class Connection {
       this.a2 = name[4]
       this.a3 = name[5]
     }
+  }
+
+  /** A proxy passes it on for somebody else. */
+  becomeOf({ ipv4, a0, a1, a2, a3, port }: AddressWords & { readonly port: number }): void {
+    this.unix = false
+    this.ipv4 = ipv4
+    this.a0 = a0
+    this.a1 = a1
+    this.a2 = a2
+    this.a3 = a3
+    this.port = port
   }
 
   private setIPv4(address: number, port: number): void {

@@ -153,7 +153,7 @@ export abstract class TcpConnections {
     else if (connection.paused) this.stay(connection, this.ready, EPOLLIN)
     else if (connection.heldBytes === 0 && connection.skip === 0) {
       this.stay(connection, this.idle, EPOLLIN)
-    } else if (connection.answered || connection.list !== this.request) {
+    } else if (connection.answered || !connection.counted || connection.list !== this.request) {
       this.stay(connection, this.request, EPOLLIN)
     }
   }

@@ -19,6 +19,8 @@ const REASONS = [
   'stop',
   'handshake',
   'overrun',
+  'proxy_header',
+  'proxy_not_trusted',
 ] as const
 
 /** In the order of the places below, which a test holds them to. */
@@ -27,7 +29,8 @@ export const TCP_COUNTERS = [
     'closed',
     'reason',
     'Connections that ended, by reason: by_client is an end between two requests, unfinished one in the middle ' +
-      'of one, made_room an idle one that had to go for another, overrun one that sent on without taking answers.',
+      'of one, made_room an idle one that had to go for another, overrun one that sent on without taking answers; proxy_header one without a ' +
+      'right header of the PROXY protocol, proxy_not_trusted one from where none is believed.',
     REASONS,
     { metric: 'closed_connections', table: 'Closed connections', nonZero: true },
   ),
@@ -64,9 +67,11 @@ export const CLOSED_MADE_ROOM = 12
 export const CLOSED_STOP = 13
 export const CLOSED_HANDSHAKE = 14
 export const CLOSED_OVERRUN = 15
-export const ACCEPTED = 16
-export const ACCEPT_PAUSES = 17
-export const LOST_AT_STOP = 18
-export const HANDSHAKES_FULL = 19
-export const HANDSHAKES_RESUMED = 20
-export const TCP_COUNTER_WORDS = 21
+export const CLOSED_PROXY_HEADER = 16
+export const CLOSED_PROXY_NOT_TRUSTED = 17
+export const ACCEPTED = 18
+export const ACCEPT_PAUSES = 19
+export const LOST_AT_STOP = 20
+export const HANDSHAKES_FULL = 21
+export const HANDSHAKES_RESUMED = 22
+export const TCP_COUNTER_WORDS = 23

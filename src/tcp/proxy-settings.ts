@@ -1,7 +1,7 @@
 // The settings of reverse proxies in [network], of each protocol over TCP, and what is wrong with them together. Used
 // by the protocols' config.ts. Owns nothing.
-import { type Finding, warning } from '../config/schema.ts'
-import { type Setting, string, stringOrList } from '../config/setting.ts'
+import { type Finding, problem, warning } from '../config/schema.ts'
+import { choice, type Setting, string, stringOrList } from '../config/setting.ts'
 import { DEFAULT_PROXY_HEADER, parseNetwork } from './client-address.ts'
 
 export const trustedProxies = (without: string): Setting<string | readonly string[]> =>
@@ -26,13 +26,40 @@ export const proxyHeader = (missing: string): Setting<string> =>
     can write anything. ${missing}; the log says so once a minute.`,
   )
 
+export const PROXY_PROTOCOLS = ['off', 'required'] as const
+
+export const proxyProtocol = choice(
+  'off',
+  PROXY_PROTOCOLS,
+  `Whether connections begin with a header of the PROXY protocol, version 1 or 2, which names the client:
+  'required' or 'off'. Load balancers that pass TCP on without reading HTTP send it (HAProxy: send-proxy-v2,
+  nginx: proxy_protocol on in a stream block).
+
+  With 'required', connections are closed, and counted, that do not begin with one, or that come neither from
+  trusted_proxies nor over unix_socket: anybody else could name any client. A proxy_header counts only
+  where the client that the PROXY protocol names is itself one of trusted_proxies.`,
+)
+
 interface ProxyConfig {
+  readonly use_tls: boolean
+  readonly proxy_protocol?: (typeof PROXY_PROTOCOLS)[number]
   readonly trusted_proxies: string | readonly string[]
   readonly proxy_header: string
 }
 
 /** X-Forwarded-For is the default, so it cannot be told whether the file names it. */
-export function proxyFindings({ trusted_proxies, proxy_header }: ProxyConfig): Finding[] {
+export function proxyFindings(config: ProxyConfig): Finding[] {
+  const { proxy_protocol = 'off', trusted_proxies, proxy_header } = config
+  if (trusted_proxies.length === 0 && proxy_protocol !== 'off') {
+    const text = `[network] proxy_protocol = '${proxy_protocol}', but trusted_proxies is empty, so every
+      connection would be closed: name the addresses of the proxies there.`
+    return [problem(['network.proxy_protocol', 'network.trusted_proxies'], text)]
+  }
+  if (config.use_tls && proxy_protocol !== 'off') {
+    const text = `[network] proxy_protocol = '${proxy_protocol}' is for connections without TLS: let the proxy
+      end TLS, and set use_tls = false.`
+    return [problem(['network.proxy_protocol', 'network.use_tls'], text)]
+  }
   if (trusted_proxies.length > 0 || proxy_header === DEFAULT_PROXY_HEADER) return []
   const text = `[network] proxy_header has no effect without trusted_proxies: name the addresses of
     the proxies there.`

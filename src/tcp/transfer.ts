@@ -108,6 +108,8 @@ export class Transfer {
       if (used === 0) break
       connection.looked = 0
       from += used
+      // What came before the first request has brought another handler, and no answer.
+      if (connection.handler !== handler) continue
       requests++
       if (connection.closing) break
     }

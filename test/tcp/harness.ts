@@ -3,6 +3,7 @@
 //
 //  anything ↵  comes back          big N ↵  N bytes           half ↵  nothing, but N bytes of what follows are
 //  close ↵     comes back, end     bye ↵    comes back, end, while the peer may still be sending
+//  who ↵       whose connection it is
 //  skip N ↵    comes back; the next N bytes are no line
 
 import { addressOf, libc, nativeWords } from '../../src/os/ffi.ts'
@@ -25,6 +26,7 @@ import type { TcpTimes } from '../../src/tcp/connections.ts'
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../src/tcp/counters.ts'
 import { Networks } from '../../src/tcp/networks.ts'
 import { Output } from '../../src/tcp/output.ts'
+import { ProxyProtocol } from '../../src/tcp/proxy-protocol.ts'
 import { TcpServer } from '../../src/tcp/server.ts'
 import { Transfer } from '../../src/tcp/transfer.ts'
 
@@ -63,7 +65,8 @@ class Lines implements StreamHandler {
     if (word === 'close' || word === 'bye') connection.closing = true
     if (word === 'bye') connection.lingers = true
     if (word === 'skip') connection.skip = Number(number)
-    this.write(word === 'big' ? 'b'.repeat(Number(number)) : line)
+    if (word === 'who') this.write(whose(connection))
+    else this.write(word === 'big' ? 'b'.repeat(Number(number)) : line)
     return end + 1
   }
 
@@ -81,11 +84,18 @@ class Lines implements StreamHandler {
   }
 }
 
+function whose({ ipv4, a0, a1, a2, a3, port }: Connection): string {
+  const words = Int32Array.from(ipv4 ? [a0] : [a0, a1, a2, a3])
+  return `${Buffer.from(words.buffer).toString('hex')} ${port}`
+}
+
 export interface BenchOptions {
   readonly maxConnections?: number
   readonly maxPerAddress?: number
   readonly heldBytesMax?: number
   readonly trusted?: readonly string[]
+  /** Connections begin with a header of the PROXY protocol. */
+  readonly proxyProtocol?: boolean
 }
 
 export class Bench {
@@ -98,6 +108,7 @@ export class Bench {
   readonly times: TcpTimes = { first: 10, request: 20, idle: 60, unread: 15 }
   now = 1000
   private readonly clients: Client[] = []
+  private stopped = false
 
   constructor(options: BenchOptions = {}) {
     const { maxConnections = 1000, maxPerAddress = 0, heldBytesMax = 2 ** 24 } = options
@@ -111,10 +122,13 @@ export class Bench {
       maxConnections,
       maxPerAddress,
     )
-    this.limits.setTrusted(new Networks(options.trusted ?? []))
+    const trusted = new Networks(options.trusted ?? [])
+    this.limits.setTrusted(trusted)
+    const proxies = new ProxyProtocol(this.lines, this.limits)
+    proxies.setTrusted(trusted)
     this.server = new TcpServer({
       listeners: [listener],
-      handler: this.lines,
+      handler: options.proxyProtocol === true ? proxies : this.lines,
       transfer: new Transfer(output, this.blocks, this.lines),
       limits: this.limits,
       times: this.times,
@@ -171,8 +185,13 @@ export class Bench {
 
   close(): void {
     for (const client of this.clients) client.close()
-    this.server.stopListening()
+    if (!this.stopped) this.stopListening()
     this.server.close()
+  }
+
+  stopListening(): void {
+    this.stopped = true
+    this.server.stopListening()
   }
 }
 
@@ -212,8 +231,8 @@ export class Client {
   }
 
   /** Returns how many bytes the system took. */
-  send(text: string): number {
-    const bytes = new TextEncoder().encode(text)
+  send(text: string | Uint8Array): number {
+    const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text
     this.memory.bytes.set(bytes)
     return sendBytes(this.fd, this.memory.address, bytes.length, false)
   }

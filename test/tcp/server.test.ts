@@ -365,7 +365,7 @@ test('at the stop, who waits to be accepted is served, and who has a request und
     bench.until('two', () => bench.server.count === 2)
     const waiting = Array.from({ length: 300 }, () => bench.connect())
     for (const client of waiting) client.send('w\n')
-    bench.server.stopListening()
+    bench.stopListening()
     for (const client of waiting) expect(bench.end(client)).toBe('w\n')
     expect(bench.end(idle)).toBe('a\n')
     slow.send('ow\n')

@@ -1,5 +1,7 @@
 // The question of `aquatic_http --health-check`.
+import { connect } from 'node:net'
 import { addressText, type SocketAddress } from '../../config/address.ts'
+import type { Ask } from '../../process/health-check.ts'
 
 /** Null for a right answer. The certificate is not judged: it names the site, not this address. */
 export async function askForHealth(
@@ -15,4 +17,24 @@ export async function askForHealth(
     headers: { connection: 'close' },
   })
   return response.status === 200 ? null : `status ${response.status}`
+}
+
+/** The same of a tracker that proxies speak the PROXY protocol to: its header names nobody. */
+export const askBehindProxy: Ask = ({ host, port }) =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ host, port }, () => {
+      socket.end('PROXY UNKNOWN\r\nGET /health HTTP/1.0\r\n\r\n')
+    })
+    let answer = ''
+    socket.on('data', (data) => {
+      answer += data.toString('latin1')
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(faultOf(answer)))
+  })
+
+function faultOf(answer: string): string | null {
+  const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(answer) ?? []
+  if (status === '200') return null
+  return status === undefined ? 'no answer' : `status ${status}`
 }

@@ -35,7 +35,7 @@ import { COUNTER_WORDS, type HttpNames } from '../worker/counters.ts'
 import type { HttpWorkerData } from '../worker/serving.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
 import type { HttpUpdate } from '../worker/worker-updates.ts'
-import { askForHealth } from './health-check.ts'
+import { askBehindProxy, askForHealth } from './health-check.ts'
 import { Https } from './https.ts'
 import { type Listening, openListeners } from './listen.ts'
 import { httpReader } from './reader.ts'
@@ -56,6 +56,7 @@ export const httpProtocol: ProtocolType<HttpConfig> = {
   listens: ({ network }) => ({ settings: allListening(network), title: '' }),
   check: ({ network }, remark) => checkTls(network, remark),
   healthQuestion: ({ network }) => {
+    if (network.proxy_protocol !== 'off') return askBehindProxy
     return (address, milliseconds) => askForHealth(address, milliseconds, usesTls(network, address))
   },
   prepare: (config, tell) => {

@@ -51,7 +51,11 @@ export function workerSettings(
         unread: network.response_timeout,
       },
     },
-    proxies: { trusted: listOf(network.trusted_proxies), header: network.proxy_header },
+    proxies: {
+      protocol: network.proxy_protocol === 'required',
+      trusted: listOf(network.trusted_proxies),
+      header: network.proxy_header,
+    },
     cleaningInterval: cleaning.interval,
     maxPeerAge: cleaning.max_peer_age,
   }

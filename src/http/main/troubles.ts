@@ -63,7 +63,27 @@ function proxyHeaderSources(
       remedy: () =>
         'Let the proxy set that header to the address of its client, or name the one that it sets.',
     })
+  const proxyConnections = (reason: 'header' | 'not_trusted', text: string, remedy: string) =>
+    lossSource({
+      name: `proxy_protocol_${reason}`,
+      lost: () => of(`closed_proxy_${reason}`),
+      all: () => of('accepted'),
+      from: 0,
+      what: 'connection',
+      text: (figure, when) => `Closed ${figure} ${when} ${text}.`,
+      remedy: () => remedy,
+    })
   return [
+    proxyConnections(
+      'header',
+      'that did not begin with a right header of the PROXY protocol ([network] proxy_protocol)',
+      "Have the proxy send it, for its health checks too, or set proxy_protocol to 'off'.",
+    ),
+    proxyConnections(
+      'not_trusted',
+      'from addresses that are none of [network] trusted_proxies, with proxy_protocol required',
+      'If they are proxies of yours, name them there; else let only those reach the port.',
+    ),
     sourceOf('missing', 'without [network] proxy_header'),
     sourceOf('not_understood', 'with no address in [network] proxy_header'),
   ]

@@ -17,7 +17,12 @@ import { HEALTH_CHECK } from '../../process/health-check.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
 import { sourceLimitSettings } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
-import { proxyFindings, proxyHeader, trustedProxies } from '../../tcp/proxy-settings.ts'
+import {
+  proxyFindings,
+  proxyHeader,
+  proxyProtocol,
+  trustedProxies,
+} from '../../tcp/proxy-settings.ts'
 import { tlsFindings, tlsSettings } from '../../tls/settings.ts'
 import {
   CLEANING_INTERVAL_SEC_MAX,
@@ -59,6 +64,7 @@ const network = section('Where the tracker listens, and how long connections may
   proxy_header: proxyHeader(
     `Announces and scrapes without it, or with no address in it, get a failure that says so`,
   ),
+  proxy_protocol: proxyProtocol,
   keep_alive: boolean(
     true,
     `Keep a connection open after a response, unless its client does not want that. With false, each ends

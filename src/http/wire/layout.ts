@@ -1,5 +1,5 @@
 // The sizes of HTTP requests and answers that are not settings, and which bytes may stand where. Used by
-// parse, query, address, serialize, and by who provides the memory. Owns the tables.
+// parse, query, serialize, and by who provides the memory. Owns the tables.
 
 /** Info hashes that a scrape is read for at most; as many as BEP 15 has room for in a packet. */
 export const SCRAPE_HASHES_MAX = 255
@@ -28,7 +28,6 @@ export const SPACE = 0x20
 export const PERCENT = 0x25
 export const AMPERSAND = 0x26
 export const COMMA = 0x2c
-export const DOT = 0x2e
 export const SLASH = 0x2f
 export const DIGIT_0 = 0x30
 export const DIGIT_9 = 0x39

@@ -4,7 +4,7 @@
 // Names, numbers and events are read as they stand: no client encodes them. Ids are percent-decoded, in
 // any case, and `+` is a plus sign. Of a parameter that is there twice the last one counts: clients append
 // theirs to what the tracker's URL has already.
-import { readAddress } from './address.ts'
+import { readAddress } from '../../tcp/address-text.ts'
 import {
   AMPERSAND,
   ascii,

@@ -4,8 +4,8 @@
 // Each proxy adds whom it has seen, so from the last address on, as long as it is a trusted proxy's, the one before
 // is believed. What the client itself has sent stands before all of them.
 import { Peer } from '../../swarm/peers/peer.ts'
+import { readAddress } from '../../tcp/address-text.ts'
 import type { Networks } from '../../tcp/networks.ts'
-import { readAddress } from '../wire/address.ts'
 import { ascii, COMMA, EQUALS, isToken, SPACE, TAB } from '../wire/layout.ts'
 import type { HttpRequest } from '../wire/request.ts'
 import { failureText } from '../wire/serialize.ts'

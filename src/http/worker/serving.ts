@@ -14,6 +14,7 @@ import { ConnectionLimits } from '../../tcp/connection-limits.ts'
 import type { ConnectionOptions } from '../../tcp/connections.ts'
 import { Networks } from '../../tcp/networks.ts'
 import { Output } from '../../tcp/output.ts'
+import { ProxyProtocol } from '../../tcp/proxy-protocol.ts'
 import { ANSWER_BYTES_MAX } from '../wire/layout.ts'
 import { BANS, COUNTER_WORDS, TCP } from './counters.ts'
 import { Handler } from './handle.ts'
@@ -38,6 +39,8 @@ export interface HttpWorkerData extends WorkerStart, WorkerSettings, SwarmWorker
 export interface Serving {
   readonly handler: Handler
   readonly stream: HttpStream
+  /** The handler of connections that begin with a header of the PROXY protocol. */
+  readonly proxies: ProxyProtocol
   readonly output: Output
   readonly blocks: Blocks
   readonly cleaner: Cleaner
@@ -61,9 +64,11 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
   const stream = new HttpStream(handler, output)
   stream.closesAll = !keepAlive
   const limits = new ConnectionLimits(data.connectionLimits, max, maxPerAddress)
+  const proxies = new ProxyProtocol(stream, limits)
   const trust = ({ trusted, header }: ProxyRules) => {
     const networks = new Networks(trusted)
     limits.setTrusted(networks)
+    proxies.setTrusted(networks)
     handler.setProxies(trusted.length === 0 ? null : new TrustedProxies(networks, header))
   }
   trust(data.proxies)
@@ -75,6 +80,7 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
   return {
     handler,
     stream,
+    proxies,
     output,
     blocks: new Blocks(HELD_BYTES_MAX / data.workers),
     cleaner: open.cleaner,

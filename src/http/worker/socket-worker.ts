@@ -41,6 +41,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   if (data.redirectTo !== '') handler.redirectTo = ascii(data.redirectTo)
   const server = new TcpServer({
     ...serving.connections,
+    handler: data.proxies.protocol ? serving.proxies : stream,
     listeners: data.listeners,
     transfer: new Transfer(output, blocks, stream),
   })

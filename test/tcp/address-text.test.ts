@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { isIP } from 'node:net'
-import { readAddress } from '../../../src/http/wire/address.ts'
-import { Peer } from '../../../src/swarm/peers/peer.ts'
-import { randomWords } from '../../support/random.ts'
+import { Peer } from '../../src/swarm/peers/peer.ts'
+import { readAddress } from '../../src/tcp/address-text.ts'
+import { randomWords } from '../support/random.ts'
 
 /** The bytes of the address in hexadecimal digits; null where it is none. */
 function read(text: string): string | null {

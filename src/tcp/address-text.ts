@@ -1,8 +1,19 @@
-// Reads addresses that are written as text: of the parameters ip, ipv4 and ipv6, and of a proxy's header.
-// Called by query.ts and by who believes a proxy. Owns nothing but the words in hand.
-import type { Peer } from '../../swarm/peers/peer.ts'
-import { COLON, DIGIT_0, DIGIT_9, DOT, HEX } from './layout.ts'
+// Reads addresses that are written as text, in bytes: of the parameters ip, ipv4 and ipv6 over HTTP, of a proxy's header
+// field, of the PROXY protocol. Called by their parsers. Owns nothing but the words in hand.
 
+/** Takes what is read, as a peer does. */
+export interface AddressTarget {
+  setIPv4(address: number): void
+  setWords(words: Int32Array, at: number): void
+}
+
+const DOT = 0x2e
+const DIGIT_0 = 0x30
+const DIGIT_9 = 0x39
+const COLON = 0x3a
+const LETTER_A = 0x61
+/** Added to a letter it makes the small one. */
+const SMALL = 0x20
 const BRACKET_OPEN = 0x5b
 const BRACKET_CLOSE = 0x5d
 const GROUPS = 8
@@ -21,7 +32,12 @@ let ipv4 = 0
  * Whether `text[from]` to `to` is an address, alone or with a port (192.0.2.1:5001, [2001:db8::1]:5001),
  * which is then in `peer`. An IPv4 address in IPv6 is that IPv4 address. The port is not read.
  */
-export function readAddress(peer: Peer, text: Uint8Array, from: number, to: number): boolean {
+export function readAddress(
+  peer: AddressTarget,
+  text: Uint8Array,
+  from: number,
+  to: number,
+): boolean {
   if (from >= to) return false
   if (text[from] === BRACKET_OPEN) {
     let end = from + 1
@@ -37,6 +53,20 @@ export function readAddress(peer: Peer, text: Uint8Array, from: number, to: numb
     return true
   }
   return readIPv6(peer, text, from, to)
+}
+
+/** The same without a port or brackets, of a family that is known. */
+export function readPlainAddress(
+  target: AddressTarget,
+  ofIPv4: boolean,
+  text: Uint8Array,
+  from: number,
+  to: number,
+): boolean {
+  if (!ofIPv4) return readIPv6(target, text, from, to)
+  if (!readIPv4(text, from, to)) return false
+  target.setIPv4(ipv4)
+  return true
 }
 
 /** Nothing, or a colon and digits. */
@@ -73,7 +103,7 @@ function readIPv4(text: Uint8Array, from: number, to: number): boolean {
   return at === to
 }
 
-function readIPv6(peer: Peer, text: Uint8Array, from: number, to: number): boolean {
+function readIPv6(peer: AddressTarget, text: Uint8Array, from: number, to: number): boolean {
   let at = from
   let count = 0
   let gap = -1
@@ -112,13 +142,20 @@ function readIPv6(peer: Peer, text: Uint8Array, from: number, to: number): boole
 
 function groupEnd(text: Uint8Array, from: number, to: number): number {
   let at = from
-  while (at < to && HEX[text[at]] >= 0) at++
+  while (at < to && hexDigit(text[at]) >= 0) at++
   return at
+}
+
+/** −1 for other bytes. */
+function hexDigit(byte: number): number {
+  if (byte >= DIGIT_0 && byte <= DIGIT_9) return byte - DIGIT_0
+  const letter = (byte | SMALL) - LETTER_A
+  return letter >= 0 && letter < 6 ? letter + 10 : -1
 }
 
 function groupAt(text: Uint8Array, from: number, to: number): number {
   let group = 0
-  for (let at = from; at < to; at++) group = (group << 4) | HEX[text[at]]
+  for (let at = from; at < to; at++) group = (group << 4) | hexDigit(text[at])
   return group
 }
 
@@ -130,7 +167,7 @@ function spread(count: number, gap: number): void {
   for (let i = gap; i < gap + zeros; i++) groups[i] = 0
 }
 
-function setWords(peer: Peer): boolean {
+function setWords(peer: AddressTarget): boolean {
   for (let i = 0; i < 4; i++)
     words[i] = bigEndian(groups[i * 2]) | (bigEndian(groups[i * 2 + 1]) << 16)
   const front = groups[0] | groups[1] | groups[2] | groups[3] | groups[4]
