@@ -1,5 +1,5 @@
 // What is kept over a restart of peers that are known by their connections, which end with the process: how
-// often each torrent has been completed. Made by tracker/kept-state.ts for persistence.ts. Owns the
+// often each torrent has been completed. Made by tracker/persistence.ts for persistence.ts. Owns the
 // counts of before the restart.
 //
 // They wait beside the swarms (swarm/prior-downloads.ts) until the torrent's peers are back: some seconds to

@@ -1,5 +1,5 @@
 // Keeps what a tracker knows over a restart: reads it at the start, writes it now and then and at the stop.
-// Made by tracker/kept-state.ts, in the main thread; what there is to keep, swarm-state.ts and count-state.ts
+// Made by tracker/persistence.ts, in the main thread; what there is to keep, swarm-state.ts and count-state.ts
 // say: a process has one or both, with one folder, lock and socket. Owns the timer and the files of the folder.
 //
 // A failed write is no reason to stop serving: it is logged as an error, and tried again. The last one tells

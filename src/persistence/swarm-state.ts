@@ -1,5 +1,5 @@
 // What is kept over a restart of peers that are known by their addresses: the swarms, and the key of the
-// connection ids. Made by tracker/kept-state.ts for persistence.ts. Owns the secret.
+// connection ids. Made by tracker/persistence.ts for persistence.ts. Owns the secret.
 import { bytesText, counted } from '../config/quantities.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow } from './boot.ts'

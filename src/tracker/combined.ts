@@ -54,14 +54,14 @@ export function combinedTracker(program: CombinedProgram): TrackerProgram<Schema
 
 class TypeWithin implements ProtocolType<CombinedConfig> {
   readonly kinds: ProtocolType<never>['kinds']
-  readonly kept: ProtocolType<never>['kept']
+  readonly persists: ProtocolType<never>['persists']
   private readonly names: { readonly name: string; readonly title: string }
   private readonly type: ProtocolType<object>
   private readonly lens: Lens
 
   constructor(member: Member, lens: Lens) {
     this.kinds = member.type.kinds
-    this.kept = member.type.kept
+    this.persists = member.type.persists
     this.names = { name: member.name, title: member.title }
     // What its settings are, only the protocol knows; the lens gives it those of its own schema.
     this.type = member.type as ProtocolType<object>

@@ -16,7 +16,7 @@ import type { BanWriterData } from '../source-limits/ban-writer.ts'
 import type { SourceCounterData } from '../source-limits/source-counters.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
-import type { KeptForm } from './kept-state.ts'
+import type { PersistedForm } from './persistence.ts'
 import type { LiveSettings } from './live-settings.ts'
 import type { ProtocolFigures } from './view.ts'
 
@@ -24,8 +24,8 @@ import type { ProtocolFigures } from './view.ts'
 export interface ProtocolType<C> {
   /** Of the peers that it brings into the swarms. */
   readonly kinds: readonly PeerKindName[]
-  /** What of them a restart leaves. */
-  readonly kept: KeptForm
+  /** What of those peers survives a restart. */
+  readonly persists: PersistedForm
   /** Missing where there is no choice: the only protocol of its program. */
   isEnabled?(config: C): boolean
   /** Its addresses. */

@@ -37,8 +37,8 @@ import { attachSwarms, type SwarmBuffers, setLimits, setPeersPerAddress } from '
 import { reserveSwarms } from '../swarm/reserve.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { Survey } from '../swarm/walks/survey.ts'
-import { type KeptState, readKeptState } from './kept-state.ts'
 import { canApply } from './live-settings.ts'
+import { openPersistence, type PersistedParts } from './persistence.ts'
 import { kindsOf, placeOf } from './place.ts'
 import {
   enabledOf,
@@ -90,13 +90,13 @@ export async function runTracker<S extends Schema>(
   const swarms = reserveSwarms(config.limits, swarmWorkers, kinds)
   // Before a snapshot is read: it holds for that too.
   setPeersPerAddress(swarms, config.source_limits.peers_per_torrent ?? 0)
-  const kept = await readKeptState(config, swarms, {
+  const persisted = await openPersistence(config, swarms, {
     program: program.name,
-    kept: types.map((type) => type.kept),
-    known: program.protocols.map((type) => type.kept),
+    forms: types.map((type) => type.persists),
+    known: program.protocols.map((type) => type.persists),
     identity,
   })
-  const tracker = new Tracker(program, run, { identity, swarms, kept, kinds })
+  const tracker = new Tracker(program, run, { identity, swarms, persisted, kinds })
   tracker.open((process) => {
     const descriptors = descriptorLimit()
     return plans.map(({ plan }, index) =>
@@ -118,7 +118,7 @@ interface TrackerParts {
   /** Who the process becomes; null when it keeps its rights. */
   readonly identity: Identity | null
   readonly swarms: SwarmBuffers
-  readonly kept: KeptState
+  readonly persisted: PersistedParts
   readonly kinds: readonly PeerKindName[]
 }
 
@@ -154,7 +154,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.name = program.name
     this.config = config
     this.swarms = parts.swarms
-    this.persistence = parts.kept.persistence
+    this.persistence = parts.persisted.persistence
     this.walksThroughSwarms =
       persistence.path !== '' || scrape_export.path !== '' || isSurveyWanted(config)
     this.log = logFor(program.subsystem)
@@ -182,11 +182,11 @@ class Tracker<S extends Schema> implements TrackerProcess {
   }
 
   get secret(): Uint8Array {
-    return this.parts.kept.secret
+    return this.parts.persisted.secret
   }
 
-  get priorDownloads(): KeptState['counts'] {
-    return this.parts.kept.counts
+  get priorDownloads(): PersistedParts['counts'] {
+    return this.parts.persisted.counts
   }
 
   get clientSample(): SampledClients['sample'] | null {
@@ -290,7 +290,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     })
   }
 
-  /** A way for each form in which peers are kept. */
+  /** One function per form in which peers are stored. */
   private waysToCount(): CountPeers[] {
     const ways: CountPeers[] = []
     if (this.sampled !== null) ways.push(fromSample(this.sampled.reader))

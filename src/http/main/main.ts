@@ -52,7 +52,7 @@ const PASSING_DESCRIPTORS = 16
 
 export const httpProtocol: ProtocolType<HttpConfig> = {
   kinds: UDP_KINDS,
-  kept: 'swarms',
+  persists: 'swarms',
   listens: ({ network }) => ({ settings: allListening(network), title: '' }),
   check: ({ network }, remark) => checkTls(network, remark),
   healthQuestion: ({ network }) => {

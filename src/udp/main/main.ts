@@ -47,7 +47,7 @@ interface WorkerCounts {
 
 export const udpProtocol: ProtocolType<UdpConfig> = {
   kinds: UDP_KINDS,
-  kept: 'swarms',
+  persists: 'swarms',
   listens: ({ network }) => ({ settings: network, title: '' }),
   check: () => ({ problems: [], warnings: [] }),
   healthQuestion: () => askForConnectionId,

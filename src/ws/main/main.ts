@@ -69,7 +69,7 @@ const log = logFor('ws')
 
 export const wsProtocol: ProtocolType<WsConfig> = {
   kinds: WS_KINDS,
-  kept: 'counts',
+  persists: 'counts',
   listens: ({ network }) => ({ settings: network, title: '' }),
   check: ({ network }, remark) => checkTls(network, remark),
   healthQuestion: ({ network }) => {

@@ -1,6 +1,6 @@
-// What a tracker keeps over a restart for its protocols, as each says: the swarms with the secret of the
-// connection ids, the counts of completed downloads, or both. Called by tracker.ts at the start,
-// before anybody serves from the swarms. Owns nothing.
+// Opens what a tracker persists for its protocols, as each says: the swarms with the secret of the connection
+// ids, the counts of completed downloads, or both. Called by tracker.ts at startup, before any worker uses the
+// swarms.
 import { randomBytes } from 'node:crypto'
 import { logFor } from '../log/log.ts'
 import type { Identity } from '../os/privileges.ts'
@@ -12,41 +12,41 @@ import { SwarmState } from '../persistence/swarm-state.ts'
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import type { CommonConfig } from './settings.ts'
 
-/** Peers known by their addresses are kept, of others only what they have completed. */
-export type KeptForm = 'swarms' | 'counts'
+/** Peers known by their addresses survive a restart; of others, only their completed downloads do. */
+export type PersistedForm = 'swarms' | 'counts'
 
-export interface KeptState {
-  /** Null when nothing is kept. */
+export interface PersistedParts {
+  /** Null when nothing is persisted. */
   readonly persistence: Persistence | null
   readonly secret: Uint8Array
   readonly counts: CountState | null
 }
 
-export interface KeptOptions {
-  /** The executable: files are named after it. */
+export interface OpenOptions {
+  /** The executable, after which the files are named. */
   readonly program: string
-  /** By its protocols, as the settings have them. */
-  readonly kept: readonly KeptForm[]
-  /** By all that it can serve. */
-  readonly known: readonly KeptForm[]
+  /** Those of the enabled protocols. */
+  readonly forms: readonly PersistedForm[]
+  /** Those of all protocols that it can serve. */
+  readonly known: readonly PersistedForm[]
   /** Who the process becomes; null when it keeps its rights. */
   readonly identity: Identity | null
 }
 
-export async function readKeptState(
+export async function openPersistence(
   config: CommonConfig,
   buffers: SwarmBuffers,
-  { program, kept, known, identity }: KeptOptions,
-): Promise<KeptState> {
+  { program, forms, known, identity }: OpenOptions,
+): Promise<PersistedParts> {
   const secret = randomBytes(SECRET_BYTES)
   const { persistence, protocol, cleaning, limits, privileges } = config
   if (persistence.path === '') return { persistence: null, secret, counts: null }
   const { count_downloads } = protocol
   const swarms = attachSwarms(buffers, count_downloads)
-  const swarmState = kept.includes('swarms')
+  const swarmState = forms.includes('swarms')
     ? new SwarmState(swarms, cleaning.max_peer_age, count_downloads, secret)
     : null
-  const counts = kept.includes('counts')
+  const counts = forms.includes('counts')
     ? new CountState(swarms, count_downloads, limits.max_torrents)
     : null
   const opened = await Persistence.open({
