@@ -1,5 +1,5 @@
-// Reads and checks a file of the snapshot's format (format.ts). Used by read.ts and counts.ts. Owns the
-// open file, so nobody can exchange it between the check and the reading, and the block that was read last.
+// Reads and checks a file of the snapshot's format (format.ts). Used by read.ts and counts.ts. Owns the open
+// file, so it cannot be swapped between check and reading, and the last block read.
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { FileFault, openRegularFile } from '../config/named-file.ts'
 import { PIECE_HEAD_WORDS, PIECE_PEERS } from '../swarm/walks/export.ts'
@@ -22,7 +22,7 @@ import {
   snapshotSum,
 } from './format.ts'
 
-/** A file that cannot be used, with the reason as part of a sentence. */
+/** A file that cannot be used. The message continues a sentence that begins with its path. */
 export class SnapshotRefused extends Error {
   override name = 'SnapshotRefused'
 }
@@ -40,7 +40,7 @@ export class BlockReader {
   private readonly size: number
   private words = new Int32Array(2 ** 18)
 
-  /** Null when there is no file. `strides`: of the kinds of blocks that may be in it, words per peer. */
+  /** Null when there is no file. `strides`: words per peer, by the kinds of blocks that it can have. */
   static open(path: string, strides: ReadonlyMap<number, number>): BlockReader | null {
     try {
       return new BlockReader(openRegularFile(path), strides)
@@ -74,12 +74,13 @@ export class BlockReader {
     let pieces = 0
     let peers = 0
     for (const { kind, words, count } of this.blocks()) {
-      const stride = this.strides.get(kind) ?? refuse('is damaged: a block of an unknown kind')
+      const stride =
+        this.strides.get(kind) ?? refuse('is damaged: it has a block of an unknown kind')
       for (let at = 0; at < count; ) {
         const here = at + PIECE_HEAD_WORDS <= count ? words[at + PIECE_PEERS] : -1
         at += PIECE_HEAD_WORDS + here * stride
-        if (here < 0 || at > count) refuse('is damaged: a torrent does not end')
-        if (kind === BLOCK_COUNTS && here !== 1) refuse('is damaged: a count has a wrong size')
+        if (here < 0 || at > count) refuse('is damaged: a torrent is cut off')
+        if (kind === BLOCK_COUNTS && here !== 1) refuse('is damaged: a count has the wrong size')
         pieces++
         peers += here
       }
@@ -88,7 +89,7 @@ export class BlockReader {
     return { end, bootId: new Uint8Array(head.subarray(HEAD_BOOT_ID, HEAD_BYTES)) }
   }
 
-  /** All blocks but the end. */
+  /** All blocks except the end. */
   *blocks(): Generator<Block> {
     const behind = this.size - SUM_BYTES
     for (let at = HEAD_BYTES; ; ) {
@@ -98,7 +99,7 @@ export class BlockReader {
       const count = head.readUInt32LE(4)
       at += BLOCK_HEAD_WORDS * 4
       const next = at + count * 4
-      if (count > BLOCK_WORDS_MAX || next > behind) refuse('is damaged: a block does not end')
+      if (count > BLOCK_WORDS_MAX || next > behind) refuse('is damaged: a block is cut off')
       if (kind === BLOCK_END) {
         if (count !== END_WORDS || next !== behind) refuse('is damaged: its end is wrong')
         return
@@ -132,7 +133,7 @@ export class BlockReader {
     let done = 0
     while (done < bytes.length) {
       const read = readSync(this.file, bytes, done, bytes.length - done, at + done)
-      if (read === 0) refuse('became shorter while it was read')
+      if (read === 0) refuse('was truncated while it was being read')
       done += read
     }
   }

@@ -1,5 +1,5 @@
-// Writes a file of the snapshot's format (format.ts), block by block. Used by write.ts and counts.ts,
-// within replaceFile. Owns the block that is gathered.
+// Writes a file in the snapshot format (format.ts), block by block. Used by write.ts and counts.ts, inside
+// replaceFile. Owns the block being collected.
 
 import type { Table } from '../swarm/table/table.ts'
 import type { Walk } from '../swarm/walks/export.ts'
@@ -8,26 +8,26 @@ import { momentNow } from './boot.ts'
 import type { Write } from './files.ts'
 import { BLOCK_HEAD_WORDS, endBytes, headBytes, SUM_BYTES, snapshotSum } from './format.ts'
 
-/** What is gathered before it is written. */
+/** A block is written once it has this many words. */
 const WRITE_WORDS = 131_072
 
-/** Torrents and peers per taking of the lock: some tens of microseconds. */
+/** Torrents and peers per hold of the lock: some tens of microseconds. */
 const SLICE_BUDGET = 500
 
-/** A file that was given up because the process stops: not a failure. */
+/** The file was abandoned because the process is stopping, which is not a failure. */
 export class SnapshotStopped extends Error {
   override name = 'SnapshotStopped'
 }
 
 /** How a table is copied to the file. */
 export interface TableCopy {
-  /** Of its blocks. */
+  /** Of the blocks it becomes. */
   readonly kind: number
-  /** Sleep between turns, because others work. */
+  /** Sleep between turns, to leave the processor to others. */
   readonly gently: boolean
-  /** Asked between turns: give up with SnapshotStopped. */
+  /** Asked between turns; true gives up with SnapshotStopped. */
   readonly mustStop: () => boolean
-  /** Adds what the walk has copied, and counts it. */
+  /** Adds and counts what the walk has copied. */
   readonly take: () => void
 }
 
@@ -50,12 +50,11 @@ export class BlockWriter {
     return this.put(headBytes(this.bootId))
   }
 
-  /** Enough is gathered to be written. */
   private get isFull(): boolean {
     return this.blockWords >= WRITE_WORDS
   }
 
-  /** Adds the first `count` words, of whole pieces. The caller counts pieces and peers. */
+  /** Adds the first `count` words, which are whole pieces. The caller counts pieces and peers. */
   add(words: Int32Array, count: number): void {
     const need = this.blockWords + count
     if (need > this.block.length) {
@@ -67,7 +66,7 @@ export class BlockWriter {
     this.blockWords = need
   }
 
-  /** Copies a table, while workers serve. What is gathered last is left for the caller to flush. */
+  /** Copies a table while workers serve. The caller flushes the last block. */
   async addTable(
     walk: Walk,
     table: Table,
@@ -81,14 +80,14 @@ export class BlockWriter {
         return this.isFull
       },
       afterTurn: async () => {
-        if (mustStop()) throw new SnapshotStopped('the process stops')
+        if (mustStop()) throw new SnapshotStopped('the process is stopping')
         if (this.isFull) await this.flush(kind)
         return true
       },
     })
   }
 
-  /** Writes what is gathered, as a block of one kind. */
+  /** Writes the collected words as one block. */
   async flush(kind: number): Promise<void> {
     if (this.blockWords === BLOCK_HEAD_WORDS) return
     this.block[0] = kind

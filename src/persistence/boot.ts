@@ -1,16 +1,16 @@
-// Which start of the machine this is, and the two clocks by which a snapshot's age is reckoned.
-// Called by the main thread at its start. Owns nothing.
+// Which boot of the machine this is, and the two clocks from which a snapshot's age is computed. Called by the
+// main thread at startup.
 //
-// The monotonic clock starts anew with the machine. Within one start it tells exactly how much time
-// has passed, whatever happens to the wall clock; across starts only the wall clock can. A machine that
-// was restored from an image is the same start, and its monotonic clock goes on from that of the image: what
-// was written after the image was taken is then of a later second than now.
+// The monotonic clock restarts with the machine. Within one boot it tells exactly how much time has passed,
+// whatever happens to the wall clock; across boots only the wall clock can. A machine restored from an image
+// counts as the same boot, and its monotonic clock continues from the image: files written after the image was
+// taken then carry a later second than now.
 import { readFileSync } from 'node:fs'
 import { nowMilliseconds } from '../os/clock.ts'
 
 const BOOT_ID_BYTES = 16
 
-/** 16 bytes that name this start of the machine; zeros where the system does not tell. */
+/** 16 bytes that identify this boot of the machine; zeros if the system does not provide them. */
 export function readBootId(): Uint8Array {
   try {
     const text = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').replace(/[^0-9a-f]/g, '')
@@ -20,7 +20,7 @@ export function readBootId(): Uint8Array {
   }
 }
 
-/** A moment, by both clocks, in seconds. */
+/** A moment by both clocks, in seconds. */
 export interface Moment {
   readonly bootId: Uint8Array
   readonly monotonic: number
@@ -31,12 +31,12 @@ export function momentNow(bootId: Uint8Array): Moment {
   return { bootId, monotonic: Math.floor(nowMilliseconds() / 1000), wall: Date.now() / 1000 }
 }
 
-/** True when two moments are certainly of the same start of the machine. */
+/** True if both are certainly the same boot of the machine. */
 export function sameBoot(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0 && a.some((byte) => byte !== 0)
 }
 
-/** The monotonic clock has been set back between two moments. */
+/** True if the monotonic clock was set back between two moments. */
 export function ranBackwards(before: Moment, after: Moment): boolean {
   return sameBoot(before.bootId, after.bootId) && after.monotonic < before.monotonic
 }

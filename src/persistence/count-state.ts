@@ -1,10 +1,10 @@
-// What is kept over a restart of peers that are known by their connections, which end with the process: how
-// often each torrent has been completed. Made by tracker/persistence.ts for persistence.ts. Owns the
-// counts of before the restart.
+// What survives a restart of peers that are known by their connections, which end with the process: how often
+// each torrent was completed. Made by tracker/persistence.ts for persistence.ts. Owns the counts from before
+// the restart.
 //
-// They wait beside the swarms (swarm/prior-downloads.ts) until the torrent's peers are back: some seconds to
-// an hour after their connection ended, as their clients' back-off has it. A torrent that nobody comes
-// back to loses its count, as one does whose last peer leaves.
+// They wait beside the swarms (swarm/prior-downloads.ts) until the torrent's peers are back, which takes
+// seconds to an hour depending on the clients' back-off. A torrent to which no peer returns loses its count, as
+// does one whose last peer leaves.
 import { bytesText, counted } from '../config/quantities.ts'
 import {
   mergeDownloads,
@@ -18,13 +18,12 @@ import { restoreCompleted } from '../swarm/walks/restore.ts'
 import { COUNT_SECOND, COUNT_WORDS, readCounts, writeCounts } from './counts.ts'
 import type { PersistedState, WriteRequest } from './persistence.ts'
 
-/** How long a count waits for its torrent's peers: longer than any client known waits to come back. */
+/** How long a count waits for its torrent's peers: longer than any known client waits to reconnect. */
 export const KEEP_SECONDS = 7200
 
 export class CountState implements PersistedState {
   readonly suffix = 'counts'
   readonly otherSuffixes = []
-  /** For the workers. */
   prior: PriorDownloadsData = NO_PRIOR_DOWNLOADS
   private readonly swarms: Swarms
   private readonly countDownloads: boolean
@@ -33,14 +32,14 @@ export class CountState implements PersistedState {
   private changed: (prior: PriorDownloadsData) => void = () => {}
   private timer: ReturnType<typeof setTimeout> | undefined
 
-  /** `max`: so many counts are kept at most, `[limits] max_torrents`. */
+  /** `max`: the most counts that may wait, `[limits] max_torrents`. */
   constructor(swarms: Swarms, countDownloads: boolean, max: number) {
     this.swarms = swarms
     this.countDownloads = countDownloads
     this.max = max
   }
 
-  /** Calls `listener` when what is kept is another. */
+  /** Calls `listener` whenever the waiting counts change. */
   onChange(listener: (prior: PriorDownloadsData) => void): void {
     this.changed = listener
   }
@@ -58,7 +57,7 @@ export class CountState implements PersistedState {
     if (read === null) return null
     if (!this.countDownloads) return 'no counts, because [protocol] count_downloads = false'
     this.raise(read)
-    // What is newer comes first, should there be too many.
+    // Newer counts first: if there are too many, the oldest are dropped.
     const entries = new Int32Array(read.length + before.length)
     entries.set(read)
     entries.set(before, read.length)
@@ -79,7 +78,7 @@ export class CountState implements PersistedState {
     return `the completed downloads of ${counted(counts, 'torrent')}, ${bytesText(bytes)}`
   }
 
-  /** For torrents that have peers already: after a take-over. */
+  /** For torrents that already have peers, after a take-over. */
   private raise(entries: Int32Array): void {
     const { swarms } = this
     for (let at = 0; at < entries.length; at += COUNT_WORDS) {
@@ -99,7 +98,7 @@ export class CountState implements PersistedState {
     this.changed(prior)
   }
 
-  /** What is kept and not too old by now. */
+  /** The waiting counts that are not too old by now. */
   private young(): Int32Array<ArrayBuffer> {
     const { entries } = this
     const since = oldestSecond()

@@ -1,10 +1,10 @@
-// Writes the counts of completed downloads of the WebTorrent swarms to a file of the snapshot's format
-// (format.ts), and reads them back. Called by count-state.ts. Owns nothing.
+// Writes the counts of completed downloads of the WebTorrent swarms to a file in the snapshot format
+// (format.ts), and reads them back. Called by count-state.ts.
 //
-//  a piece  0…4 info hash │ 5 completed downloads │ 6 1 │ 7 the second at which it last had peers, of the
+//  a piece  0…4 info hash │ 5 completed downloads │ 6 1 │ 7 the second at which it last had peers, by the
 //           wall clock, u32
 //
-// A torrent may be in the file twice: as it is now, and as it was kept from before the last restart.
+// A torrent can be in the file twice: as it is now, and as it was before the last restart.
 
 import type { Table } from '../swarm/table/table.ts'
 import { COUNTS_WORDS, PIECE_COMPLETED, PIECE_PEERS, Walk } from '../swarm/walks/export.ts'
@@ -20,14 +20,14 @@ const SECOND_WORDS = 1
 
 const STRIDES = new Map([[BLOCK_COUNTS, SECOND_WORDS]])
 
-/** Kept counts that are added at once. */
-const KEPT_WORDS = 65_536
+/** Words of waiting counts added at once. */
+const WAITING_WORDS = 65_536
 
-/** Writes what is in `tables` now, and behind it `kept`. Returns how many counts, and their size. */
+/** Writes the counts in `tables`, followed by `waiting`. Returns how many there were, and their size. */
 export async function writeCounts(
   { path, bootId, gently, mustStop }: WriteRequest,
   tables: readonly Table[],
-  kept: Int32Array,
+  waiting: Int32Array,
 ): Promise<{ counts: number; bytes: number }> {
   const walk = new Walk(true)
   let figures = { counts: 0, bytes: 0 }
@@ -45,8 +45,8 @@ export async function writeCounts(
         },
       })
     }
-    for (let at = 0; at < kept.length; at += KEPT_WORDS) {
-      const part = kept.subarray(at, at + KEPT_WORDS)
+    for (let at = 0; at < waiting.length; at += WAITING_WORDS) {
+      const part = waiting.subarray(at, at + WAITING_WORDS)
       addTo(file, part, part.length)
       await file.flush(BLOCK_COUNTS)
     }
@@ -63,7 +63,7 @@ function addTo(file: BlockWriter, words: Int32Array, count: number): void {
   file.peers += count / COUNT_WORDS
 }
 
-/** Leaves those of the walk's pieces that have completed downloads, in the form of the file. */
+/** Reduces the walk's pieces to those with completed downloads, in the file's form. */
 function takeCounted(walk: Walk): void {
   const { words } = walk
   const now = Math.floor(Date.now() / 1000)
@@ -79,8 +79,8 @@ function takeCounted(walk: Walk): void {
 }
 
 /**
- * The counts of a file that are not older than `since` (a second of the wall clock), `max` at most.
- * Null when there is no file. Throws SnapshotRefused.
+ * The counts in a file that are not older than `since` (a second of the wall clock), at most `max`. Null when
+ * there is no file. Throws SnapshotRefused.
  */
 export function readCounts(path: string, since: number, max: number): Int32Array | null {
   const reader = BlockReader.open(path, STRIDES)

@@ -1,9 +1,9 @@
-// Files of the persistence folder: written whole or not at all, set aside when they are refused.
-// Used by the other files of persistence/ and by the scrape export. Owns nothing.
+// Files of the persistence folder: written whole or not at all, renamed when they are refused. Used by the
+// other files of persistence/, including the scrape export.
 //
-// A file is written under a temporary name in the same folder, synced, renamed, and the folder synced:
-// whoever looks, after whatever crash, finds the old file or the new one, complete. Each write has a
-// name of its own, so that two at a time, of one process or of two, both write a whole file.
+// A file is written under a temporary name in the same folder, synced, renamed, and the folder synced: after
+// any crash, readers find either the old file or the new one, complete. Each write uses its own temporary name,
+// so that two at a time, from one process or two, both write a whole file.
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -18,21 +18,21 @@ import {
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
-/** Nobody but the tracker's user: the key is in one of these files, and addresses in another. */
+/** Only for the tracker's user: one of these files has the key, another one addresses. */
 export const PRIVATE_MODE = 0o600
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
-/** A write that has not gone on for so long is nobody's: others of the name may be another process's. */
+/** A temporary file not written for this long is abandoned; a newer one may be another process's. */
 const LEFTOVER_MILLISECONDS = 600_000
 
 const TEMPORARY_BYTES = 6
-/** Behind the file's own name. Without the number in it, as earlier versions had it. */
+/** What follows the file's own name. Earlier versions wrote it without the number. */
 const TEMPORARY = /^(\.[0-9a-f]{12})?\.tmp$/
 
 export type Write = (bytes: Uint8Array) => Promise<void>
 
-/** Replaces `path` by what `produce` writes. When that throws, the old file stays and no other is left. */
+/** Replaces `path` with what `produce` writes. If that throws, the old file stays and nothing else is left. */
 export async function replaceFile(
   path: string,
   mode: number,
@@ -57,7 +57,7 @@ export async function replaceFile(
   syncFolder(dirname(path))
 }
 
-/** Removes what killed processes have left of their writes to `path`, if it is so old (milliseconds). */
+/** Removes temporary files of `path` that killed processes left, if they are this old (milliseconds). */
 export function removeLeftovers(path: string, age: number): void {
   const folder = dirname(path)
   for (const name of namesIn(folder)) {
@@ -69,7 +69,7 @@ export function removeLeftovers(path: string, age: number): void {
   }
 }
 
-/** None where the folder may be used but not listed. */
+/** Empty if the folder cannot be listed, although it can be used. */
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
@@ -78,11 +78,11 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Renaming would take the place of whatever has this name: somebody's pipe, or /dev/null. */
+/** Renaming would replace whatever has this name, even a pipe or /dev/null. */
 export function expectFile(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined || found.isFile() || found.isSymbolicLink()) return
-  throw new Error('there is something by this name that is not a file; write another name')
+  throw new Error('something other than a file has this name; write another name')
 }
 
 /** Renames a file that cannot be used, so that the next one does not overwrite it. Returns the new name. */

@@ -1,5 +1,5 @@
-// What a start would find wrong with the folders that it writes to, for --check: nothing is made or written.
-// Called by tracker/check.ts. Owns nothing.
+// What startup would find wrong with the folders it writes to, for --check: nothing is created or written.
+// Called by tracker/check.ts.
 import { closeSync, constants, lstatSync, openSync, statSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { accessFault, WRITE_IN } from '../os/access.ts'
@@ -8,7 +8,7 @@ import type { Identity } from '../os/privileges.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 import { expectFile } from './files.ts'
 
-/** Why the folder of [persistence] could not be written by who the process will become; null when it can. */
+/** Why the user the process becomes could not write to the folder of [persistence]; null if they can. */
 export function persistenceFault(
   path: string,
   privileges: PrivilegeConfig,
@@ -17,12 +17,12 @@ export function persistenceFault(
   const why = folderFault(resolve(path), privileges, identity)
   if (why === null) return null
   return (
-    `cannot write to the folder [persistence] path '${path}': ${why}. It must be writable for the ` +
+    `cannot write to the folder [persistence] path '${path}': ${why}. It must be writable by the ` +
     'user that the tracker runs as'
   )
 }
 
-/** Why no file could be replaced at `path`; null when it can. */
+/** Why the file at `path` could not be replaced; null if it can. */
 export function exportFault(
   path: string,
   privileges: PrivilegeConfig,
@@ -43,15 +43,15 @@ function folderFault(
   if (kind === 'file') return 'it is not a folder'
   if (kind === 'folder') return writeFault(folder, privileges, identity)
   if (kind === 'link')
-    return 'it is a link to what does not exist: make that folder, or delete the link'
-  // The start makes it, as who it is then, with those around it, and gives them to the other user.
+    return 'it is a link to a folder that does not exist: create that folder, or delete the link'
+  // Startup creates it and missing parents with its original rights, then gives them to the other user.
   let parent = dirname(folder)
   while (kindOf(parent) === 'none') parent = dirname(parent)
   if (kindOf(parent) === 'file') return `'${parent}' is not a folder`
   const fault = accessFault(parent, WRITE_IN, null)
-  if (fault !== null) return `it cannot be made in '${parent}' (${fault.code})`
+  if (fault !== null) return `it cannot be created in '${parent}' (${fault.code})`
   const reach = asOther(parent, constants.X_OK, privileges, identity)
-  return reach === null ? null : `'${parent}' is closed to the user (${reach.code})`
+  return reach === null ? null : `the user cannot enter '${parent}' (${reach.code})`
 }
 
 function writeFault(
@@ -63,7 +63,7 @@ function writeFault(
   return fault === null ? null : `the system says ${fault.code}`
 }
 
-/** As the process will be: `identity`, for whom the ways to the new root directory do not count. */
+/** Runs as the process will: `identity`, for whom the folders above the new root directory do not matter. */
 function asOther(
   path: string,
   mode: number,
@@ -80,7 +80,7 @@ function asOther(
   }
 }
 
-/** Why the export's file may not have this name. */
+/** Why the export file cannot have this name. */
 function takenFault(path: string): string | null {
   try {
     expectFile(path)

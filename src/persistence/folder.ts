@@ -1,8 +1,8 @@
-// The persistence folder: made if missing, found again once the root directory has changed.
-// Opened by the main thread before it gives up rights. Owns nothing but the path.
+// The persistence folder: created if missing, found again once the root directory has changed. Opened by the
+// main thread before it gives up its rights.
 //
-// The folder lies below the new root directory. A descriptor of a folder outside, kept open, would do as
-// well for us, and for somebody who has taken the process over: it leads out of the root directory.
+// The folder must be below the new root directory. An open descriptor of a folder outside would serve us as
+// well, but also an attacker who has taken over the process: it leads out of the root directory.
 import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { StartError } from '../config/cli.ts'
@@ -12,13 +12,13 @@ import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 const FOLDER_MODE = 0o700
 
 export class Folder {
-  /** As the settings name it. */
+  /** As written in the settings. */
   readonly name: string
   readonly identity: Identity | null
   private base: string
   private readonly baseInside: string
 
-  /** `identity`: who the process will become, null when it stays who it is. */
+  /** `identity`: the user the process will become; null if it keeps its own. */
   constructor(path: string, privileges: PrivilegeConfig, identity: Identity | null) {
     this.name = path
     this.identity = identity
@@ -30,7 +30,7 @@ export class Folder {
       makeFolders(this.base, identity)
     } catch (error) {
       throw new StartError(
-        `cannot make the folder [persistence] path '${path}': ${(error as Error).message}`,
+        `cannot create the folder [persistence] path '${path}': ${(error as Error).message}`,
       )
     }
   }
@@ -45,7 +45,7 @@ export class Folder {
   }
 }
 
-/** Those around it that are missing too, for the same user: else it would be closed to them. */
+/** Missing parents are created for the same user, who could not reach the folder otherwise. */
 function makeFolders(path: string, identity: Identity | null): void {
   const first = mkdirSync(path, { recursive: true, mode: FOLDER_MODE }) ?? path
   for (let made = path; made.length >= first.length; made = dirname(made)) {

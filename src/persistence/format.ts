@@ -1,14 +1,14 @@
 // The snapshot's file format: 32-bit words, little endian. Written by block-writer.ts, read
 // by block-reader.ts.
 //
-//  head     0:8 «aquatics» │ 8:4 version │ 12:4 0 │ 16:16 start of the machine
+//  head     0:8 «aquatics» │ 8:4 version │ 12:4 0 │ 16:16 boot id of the machine
 //  blocks   0:4 kind │ 4:4 words that follow │ … pieces, as swarm/walks/export.ts copies them
 //  end      0:4 kind 0 │ 4:4 words that follow (6) │ 8:8 wall clock, seconds since 1970, f64
 //           │ 16:4 second of the monotonic clock │ 20:4 pieces │ 24:8 peers, f64
-//  sum      32 bytes: SHA-256 of all that is before
+//  sum      32 bytes: SHA-256 of everything before it
 //
-// Peers carry the second of their last announce in 15 bits of the monotonic clock; the end tells the
-// second at which the last of them was copied, so that every age is known.
+// Peers carry the second of their last announce as 15 bits of the monotonic clock. The end has the second at
+// which the last of them was copied, from which every age follows.
 import { createHash, type Hash } from 'node:crypto'
 
 export const SNAPSHOT_VERSION = 1
@@ -30,7 +30,7 @@ export const END_BYTES = (BLOCK_HEAD_WORDS + END_WORDS) * 4
 export const SUM_BYTES = 32
 export const FILE_BYTES_MIN = HEAD_BYTES + END_BYTES + SUM_BYTES
 
-/** No writer makes longer blocks; a reader refuses them before it takes memory for one. */
+/** Writers make no longer blocks, and the reader refuses them before it allocates memory. */
 export const BLOCK_WORDS_MAX = 2 ** 24
 
 export function snapshotSum(): Hash {

@@ -1,14 +1,14 @@
-// The side of a running tracker in a take-over: another process asks, by a local socket in the folder,
-// for what this one knows, and then for its place. Made by persistence.ts. Owns the socket.
+// The running tracker's side of a take-over: over a local socket in the folder, another process asks for this
+// one's state, and then for its place. Made by persistence.ts. Owns the socket.
 //
 //  new  take-over 1        old  writes a snapshot while it serves, then: snapshot
 //  new  loads it, opens the same ports beside us, starts its workers, then: serving
-//  old  stops its workers, writes who announced since the snapshot, closes the socket, then: rest
-//  new  adds them to what it has; old ends
+//  old  stops its workers, writes what changed since the snapshot (the delta), closes the socket, then: rest
+//  new  loads the delta; old ends
 //
-// Until «serving» nothing has changed: when the other side goes away, this one goes on. From then on
-// its state is the other's. When this one is told to stop before, it writes the delta too for a process
-// that has got the snapshot; one that waits for it finds the connection closed, and the last snapshot.
+// Until «serving» nothing has changed: if the other side goes away, this one keeps serving. After that the
+// state belongs to the other. If this one is told to stop before, it also writes the delta for a process that
+// has the snapshot; one still waiting for it finds the connection closed, and the last snapshot.
 import { chmodSync, renameSync, statSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Log } from '../log/log.ts'
@@ -20,20 +20,22 @@ export const SNAPSHOT_READY = 'snapshot'
 export const SERVING = 'serving'
 export const DELTA_READY = 'rest'
 
-/** A socket's name until it takes the place of the one before. As long as the other: there is a limit. */
+/**
+ * The socket's suffix until it replaces the old one. No longer than the final one, since names have a limit.
+ */
 const NEW_SUFFIX = 'bind'
 
 const SOCKET_MODE = 0o600
 const ASK_MILLISECONDS = 10_000
-/** To load the swarms and start: long for the largest, and this process serves meanwhile. */
+/** To load the swarms and start: long enough for the largest, and this process serves meanwhile. */
 const SERVING_MILLISECONDS = 600_000
 
 export interface HandOverActions {
   /** Writes a snapshot; false when it could not be written. */
   snapshot(): Promise<boolean>
-  /** The other process serves: stop, and call `HandOver.finish` at the end of it. */
+  /** The other process serves: stop, then call `HandOver.finish`. */
   stop(): void
-  /** The other process went away: go on. */
+  /** The other process went away: keep serving. */
   resume(): void
 }
 
@@ -54,12 +56,14 @@ export class HandOver {
     this.log = log
   }
 
-  /** True once another process has the snapshot: what changed since is the delta, and the folder is its own. */
+  /**
+   * True once another process has the snapshot: later changes are the delta, and the folder is that process's.
+   */
   get isGiven(): boolean {
     return this.given
   }
 
-  /** In place of whoever listened by this name. */
+  /** Replaces a socket that had this name. */
   async listen(): Promise<void> {
     const path = this.path.replace(/[^.]*$/, NEW_SUFFIX)
     removeFile(path)
@@ -74,14 +78,14 @@ export class HandOver {
     this.server = server
   }
 
-  /** The last snapshot is due: no other is worth its time. */
+  /** The last snapshot is next: starting another one is not worth the time. */
   end(): void {
     this.ending = true
   }
 
-  /** Tells the other process, if there is one, whether the delta is written. */
+  /** Tells the other process, if there is one, whether the delta was written. */
   async finish(deltaWritten: boolean): Promise<void> {
-    // The name is the other's, now or soon, and the folder too.
+    // Otherwise the socket's name and the folder belong to the other process, now or soon.
     if (!this.given) this.leaveFolder()
     else if (deltaWritten) this.taker?.send(DELTA_READY)
     await this.taker?.close()
@@ -89,7 +93,7 @@ export class HandOver {
 
   private leaveFolder(): void {
     if (this.server === null) return
-    // As long as the socket is open, nobody else's has its number.
+    // While our socket is open, no other file can have its inode number.
     const found = statSync(this.path, { throwIfNoEntry: false })
     if (found?.ino === this.inode) removeFile(this.path)
     this.server.close()
@@ -104,9 +108,9 @@ export class HandOver {
       return
     }
     this.taker = line
-    this.log.info('another process takes over')
+    this.log.info('another process is taking over')
     const isServing = await this.prepare(line)
-    // Then this process has been told to stop already.
+    // This process was told to stop before.
     if (this.ending) return
     if (isServing) {
       this.actions.stop()
@@ -114,7 +118,7 @@ export class HandOver {
     }
     this.given = false
     this.taker = null
-    this.log.warn('the other process went away: this one goes on')
+    this.log.warn('the other process went away: this one keeps serving')
     this.actions.resume()
     await line.close()
   }

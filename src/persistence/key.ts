@@ -1,12 +1,12 @@
-// The secret of the connection ids, kept over a restart, so that clients need not connect anew.
-// Called by swarm-state.ts. Owns nothing: the secret is handed to the workers, and never logged.
+// The secret of the connection ids, which survives a restart so that clients need not connect again. Called by
+// swarm-state.ts. The secret goes to the workers and is never logged.
 //
 //  0:8 «aquatick» │ 8:4 version │ 12:4 second of the monotonic clock, 0 from earlier versions
-//  │ 16:16 start of the machine │ 32:32 secret │ 64:32 SHA-256 of all before
+//  │ 16:16 boot id of the machine │ 32:32 secret │ 64:32 SHA-256 of everything before
 //
-// Ids carry the second of the monotonic clock, which starts anew with the machine. A secret of another
-// start, or of a second that is yet to come, is not used again: ids that were given out then would
-// become valid once more, at some time.
+// Ids carry the second of the monotonic clock, which restarts with the machine. A secret from another boot, or
+// from a second still to come, is not used again: at some time, ids issued with it would become valid once
+// more.
 import { createHash } from 'node:crypto'
 import { FileFault, readRegularFile } from '../config/named-file.ts'
 import { SnapshotRefused } from './block-reader.ts'
@@ -23,10 +23,10 @@ const BOOT_ID_AT = 16
 const SECRET_AT = 32
 const SUM_AT = SECRET_AT + SECRET_BYTES
 const FILE_BYTES = 96
-/** So that a longer one is refused for its checksum. */
+/** Longer files are read up to here, and refused for their checksum. */
 const FILE_BYTES_MAX = 4096
 
-/** The secret kept in a file; null when there is none, or none that can be used again. */
+/** The secret in a file; null if there is none, or none that may be used again. */
 export function readKey(path: string, now: Moment): Uint8Array | null {
   let bytes: Buffer
   try {

@@ -1,8 +1,7 @@
-// Lines of text over a local socket, as both sides of a take-over speak them. Used by hand-over.ts and
-// take-over.ts. Owns nothing but what has been received.
+// Lines of text over a local socket, for both sides of a take-over. Used by hand-over.ts and take-over.ts.
 import type { Socket } from 'node:net'
 
-/** A line is a word or two: whoever sends more speaks another language. */
+/** A line is a word or two: a longer one is not this protocol. */
 const LINE_CHARS_MAX = 200
 
 export class LineSocket {
@@ -18,16 +17,16 @@ export class LineSocket {
     socket.on('data', (text: string) => this.receive(text))
     socket.on('end', () => this.end())
     socket.on('close', () => this.end())
-    // A close follows, and tells as much.
+    // A close event follows, and is enough.
     socket.on('error', () => {})
   }
 
-  /** The other side is gone; lines that it has sent may still be there. */
+  /** True once the other side is gone; lines it sent may still be unread. */
   get isEnded(): boolean {
     return this.ended
   }
 
-  /** The next line; null when the other side is gone, or `milliseconds` have passed. */
+  /** The next line; null if the other side is gone or `milliseconds` have passed. */
   async next(milliseconds: number): Promise<string | null> {
     const deadline = performance.now() + milliseconds
     while (this.lines.length === 0 && !this.ended) {
@@ -42,7 +41,7 @@ export class LineSocket {
     this.socket.write(`${line}\n`)
   }
 
-  /** Closes when what was sent has been taken over by the system. */
+  /** Closes once the system has accepted all that was sent. */
   close(): Promise<void> {
     if (this.ended) this.socket.destroy()
     if (this.socket.destroyed) return Promise.resolve()

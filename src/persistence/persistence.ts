@@ -1,9 +1,9 @@
-// Keeps what a tracker knows over a restart: reads it at the start, writes it now and then and at the stop.
-// Made by tracker/persistence.ts, in the main thread; what there is to keep, swarm-state.ts and count-state.ts
-// say: a process has one or both, with one folder, lock and socket. Owns the timer and the files of the folder.
+// Lets a tracker's state survive a restart: reads it at startup, writes it at intervals and on stop. Made by
+// tracker/persistence.ts, in the main thread. swarm-state.ts and count-state.ts define the state; a process has
+// one or both, with one folder, lock and socket. Owns the timer and the files in the folder.
 //
-// A failed write is no reason to stop serving: it is logged as an error, and tried again. The last one tells
-// the exit code.
+// A failed write does not end the tracker: it is logged as an error and tried again. Whether the last one fails
+// decides the exit code.
 import { StartError } from '../config/cli.ts'
 import { type Log, writeNotice } from '../log/log.ts'
 import { signals } from '../process/signals.ts'
@@ -18,9 +18,9 @@ import { HandOver } from './hand-over.ts'
 import { enterFolder, type TakeOver } from './take-over.ts'
 
 const LOCK_SUFFIX = 'lock'
-/** For a process that takes over, in the folder. */
+/** The socket in the folder, for a process that takes over. */
 const SOCKET_SUFFIX = 'sock'
-/** What changed between a snapshot and a take-over; of a program with several states each has one. */
+/** The file of changes between a snapshot and a take-over; a program with several states has one for each. */
 const DELTA_SUFFIX = 'rest'
 
 const MINUTE_MILLISECONDS = 60_000
@@ -28,52 +28,52 @@ const MINUTE_MILLISECONDS = 60_000
 export interface WriteRequest {
   readonly path: string
   readonly bootId: Uint8Array
-  /** Sleep between turns, because others work. */
+  /** Sleep between turns, to leave the processor to others. */
   readonly gently: boolean
-  /** Only what has changed since this second of the monotonic clock needs to be in it. */
+  /** What has not changed since this second of the monotonic clock may be left out. */
   readonly seenSince?: number
-  /** Asked between turns: give up with SnapshotStopped, and leave the old file as it is. */
+  /** Asked between turns; true gives up with SnapshotStopped, and leaves the old file as it is. */
   readonly mustStop: () => boolean
 }
 
-/** What a tracker keeps, and in which form. */
+/** State that survives a restart, and its file format. */
 export interface PersistedState {
-  /** How the name of the file ends that is written again and again. */
+  /** The suffix of its snapshot file. */
   readonly suffix: string
-  /** The same of the other files. */
+  /** The suffixes of its other files. */
   readonly otherSuffixes: readonly string[]
-  /** Reads what is in files beside that one. */
+  /** Reads the other files. */
   open(use: UseFile, bootId: Uint8Array): void
-  /** The first write of the process, which shows whether the folder can be written. */
+  /** The process's first write, which shows whether the folder is writable. */
   begin(pathOf: (suffix: string) => string, bootId: Uint8Array): Promise<void>
-  /** Adds a file's content to what is known, and tells what that was; null when there is no such file. */
+  /** Adds a file's content to the state, and returns a description of it; null if there is no such file. */
   load(path: string, bootId: Uint8Array): string | null
-  /** Writes what is known; tells what that was. */
+  /** Writes the state; returns a description of what was written. */
   write(request: WriteRequest): Promise<string>
 }
 
-/** What `read` makes of the file with this suffix; a file that it refuses is set aside. */
+/** The result of `read` for the file with this suffix; a file that it refuses is renamed. */
 export type UseFile = <T>(suffix: string, read: (path: string) => T | null) => T | null
 
 export interface PersistenceOptions {
   readonly folder: Folder
-  /** The executable: the names of all files begin with it. */
+  /** The executable, with which all file names begin. */
   readonly program: string
   readonly states: readonly PersistedState[]
-  /** The program can keep other states than these, with other settings. */
+  /** With other settings the program can have other states than these. */
   readonly mayKeepOthers: boolean
   readonly intervalMinutes: number
-  /** Take the place of a tracker that uses the folder. */
+  /** Take over from a tracker that uses the folder. */
   readonly takeOver: boolean
   readonly log: Log
 }
 
 interface WantedWrite {
-  /** Sleep between turns, because others work. */
+  /** Sleep between turns, to leave the processor to others. */
   readonly gently: boolean
-  /** Only what has changed since the last snapshot, for who has got that. */
+  /** Only changes since the last snapshot, for a process that has loaded it. */
   readonly isDelta?: boolean
-  /** By somebody who waits for the answer. */
+  /** The operator asked for it, and wants an answer. */
   readonly isAsked?: boolean
 }
 
@@ -84,22 +84,22 @@ export class Persistence {
   private readonly takeOver: TakeOver | null
   private handOver: HandOver | null = null
   private handingOver = false
-  /** What is in a file of changes has been loaded, and is in no snapshot yet. */
+  /** A delta file was loaded, and no snapshot has its content yet. */
   private hasDelta = false
-  /** The folder holds this process's state, and not, as until a take-over, another's. */
+  /** The folder holds this process's state; until a take-over it is another's. */
   private hasPlace: boolean
-  /** The second before the last snapshot was begun: who announced since may be missing in it. */
+  /** The second before the last snapshot was begun: later announces may be missing from it. */
   private snapshotSince = 0
   private timer: ReturnType<typeof setInterval> | undefined
-  /** Writes that are under way or wait: there is one at a time. */
+  /** Writes in progress or waiting: there is one at a time. */
   private writes = 0
   private lastWrite: Promise<unknown> = Promise.resolve()
   private stopping = false
   private intervalMinutes: number
-  /** Why the last snapshot is missing; null when it is not. */
+  /** Why the last snapshot failed; null if it did not. */
   private failure: string | null = null
 
-  /** Reads what was kept, or takes it from a running tracker. Nobody may serve from the swarms yet. */
+  /** Reads the saved state, or takes it from a running tracker. No worker may use the swarms yet. */
   static async open(options: PersistenceOptions): Promise<Persistence> {
     const { folder, program, takeOver, log } = options
     const lock = new FolderLock(folder, `${program}.${LOCK_SUFFIX}`)
@@ -122,12 +122,12 @@ export class Persistence {
       const loaded = this.use(state.suffix, (path) => state.load(path, this.bootId))
       if (loaded !== null) log.info(`restored ${loaded}`)
     }
-    // Of a take-over whose new process died before it had written it all.
+    // Left by a take-over whose new process died before it had written everything.
     const delta = this.loadDelta()
-    if (delta !== null) log.info(`restored what an earlier take-over left: ${delta}`)
+    if (delta !== null) log.info(`restored changes that an earlier take-over left: ${delta}`)
   }
 
-  /** True when a tracker that serves now is to be replaced: its ports are shared with it. */
+  /** True if a serving tracker is being replaced: its ports are shared until it ends. */
   get takesOver(): boolean {
     return this.takeOver !== null
   }
@@ -138,9 +138,9 @@ export class Persistence {
   }
 
   /**
-   * Call it once the workers serve and the process is who it will be; `stop` ends the workers, when
-   * another process has this one's place. Throws StartError when the folder cannot be written: then a
-   * tracker that was to be replaced goes on.
+   * Call it once the workers serve and the process has its final user. `stop` ends the workers when another
+   * process takes over. Throws StartError if the folder is not writable; a tracker that was to be replaced then
+   * keeps serving.
    */
   async start(stop: () => void): Promise<void> {
     const { folder, states, log } = this.options
@@ -151,10 +151,10 @@ export class Persistence {
     } catch (error) {
       throw new StartError(
         `cannot write to the folder [persistence] path '${folder.name}': ` +
-          `${(error as Error).message}. It must be writable for the user that the tracker runs as.`,
+          `${(error as Error).message}. It must be writable by the user that the tracker runs as.`,
       )
     }
-    // A process that stops must not get the place of one that serves, nor be one to take over from.
+    // A stopping process must not replace one that serves, nor be taken over from.
     if (this.takeOver !== null && !this.stopping) await this.takeDelta(this.takeOver)
     if (this.stopping) return
     const actions = { snapshot: () => this.handOverSnapshot(), stop, resume: () => this.resume() }
@@ -166,7 +166,7 @@ export class Persistence {
     if (this.hasDelta) this.writeNow()
   }
 
-  /** Also while it is at work; 0 = no snapshots but the last. Nothing changes where it is the same. */
+  /** Also at runtime; 0 = only the last snapshot. The same value again does not restart the timer. */
   setInterval(minutes: number): void {
     if (minutes === this.intervalMinutes || this.stopping) return
     this.intervalMinutes = minutes
@@ -180,24 +180,24 @@ export class Persistence {
   }
 
   /**
-   * The last snapshot, when the tracker stops. After a take-over only what the other has not got. False
-   * when it could not be written.
+   * The last snapshot, when the tracker stops. After a take-over, only what the other process does not have.
+   * False if it could not be written.
    */
   async finish(): Promise<boolean> {
     clearInterval(this.timer)
     this.stopping = true
     this.handOver?.end()
     await this.lastWrite
-    // Nothing has changed yet: the other one goes on.
+    // Nothing has changed yet: the other process keeps serving.
     if (!this.hasPlace) return true
-    // The other process serves already, perhaps on the same core.
+    // The other process already serves, perhaps on the same core.
     const isDelta = this.handOver?.isGiven === true
     const written = await this.write({ isDelta, gently: isDelta })
     await this.handOver?.finish(written)
     return written
   }
 
-  /** A snapshot that is missing, until one is written. */
+  /** Reports a failed snapshot until one succeeds. */
   get troubleSource(): TroubleSource {
     return { name: 'snapshot_failed', find: () => this.trouble() }
   }
@@ -208,8 +208,8 @@ export class Persistence {
       severity: 'attention',
       text: `The last snapshot could not be written: ${this.failure}.`,
       remedy:
-        `Make room in [persistence] path '${this.options.folder.name}', and let the tracker's user write ` +
-        'there; SIGUSR2 tries again at once. A restart would lose what has changed since the one before.',
+        `Make room in [persistence] path '${this.options.folder.name}' and make it writable by the tracker's user; ` +
+        'SIGUSR2 tries again at once. A restart would lose all changes since the last good snapshot.',
       isLogged: true,
     }
   }
@@ -218,17 +218,17 @@ export class Persistence {
     const { log } = this.options
     this.hasPlace = true
     const isLeft = await takeOver.serving()
-    if (!isLeft) log.warn('the other process left nothing of what changed while this one started')
+    if (!isLeft) log.warn('the other process did not save what changed while this one started')
     try {
       const delta = this.loadDelta()
-      if (delta !== null) log.info(`taken over, with what changed meanwhile: ${delta}`)
+      if (delta !== null) log.info(`taken over, with the changes made meanwhile: ${delta}`)
     } catch (error) {
-      // The other has ended: without this one nobody would serve.
-      log.error(`what changed during the take-over is lost: ${(error as Error).message}`)
+      // The other process has ended: without this one, nothing would serve.
+      log.error(`changes made during the take-over are lost: ${(error as Error).message}`)
     }
   }
 
-  /** The file stays until a snapshot holds what is in it. */
+  /** The file stays until a snapshot has its content. */
   private loadDelta(): string | null {
     const deltas = this.options.states
       .map((state) => this.use(this.deltaOf(state), (path) => state.load(path, this.bootId)))
@@ -242,7 +242,7 @@ export class Persistence {
     return this.options.mayKeepOthers ? `${suffix}.${DELTA_SUFFIX}` : DELTA_SUFFIX
   }
 
-  /** Of killed processes. Nobody else may be using the folder. */
+  /** Left by killed processes. No other process may be using the folder. */
   private removeLeftovers(): void {
     for (const state of this.options.states) {
       for (const each of [state.suffix, this.deltaOf(state), ...state.otherSuffixes]) {
@@ -251,7 +251,7 @@ export class Persistence {
     }
   }
 
-  /** For a process that takes over: what is known now. From here on no snapshot of this process's own. */
+  /** The current state, for a process that takes over. From here on, this process writes no other snapshot. */
   private handOverSnapshot(): Promise<boolean> {
     this.handingOver = true
     return this.write({ gently: true })
@@ -264,7 +264,7 @@ export class Persistence {
   private writeNow(isAsked = false): void {
     if (this.stopping) return
     if (this.writes > 0 || this.handingOver) {
-      if (isAsked) this.options.log.always('info', 'a snapshot is being written already (SIGUSR2)')
+      if (isAsked) this.options.log.always('info', 'a snapshot is already being written (SIGUSR2)')
       return
     }
     void this.write({ gently: true, isAsked })
@@ -279,12 +279,12 @@ export class Persistence {
     const turn = this.lastWrite.then(work).finally(() => {
       this.writes--
     })
-    // A failure is the caller's; the next one writes all the same.
+    // A failure goes to the caller; the next write happens regardless.
     this.lastWrite = turn.catch(() => {})
     return turn
   }
 
-  /** True when all of them have been written. One that fails keeps none of the others from it. */
+  /** True if all files were written. A failure does not keep the others from being written. */
   private async writeFiles({ gently, isDelta = false, isAsked = false }: WantedWrite) {
     const { states, log } = this.options
     const { bootId, hasDelta } = this

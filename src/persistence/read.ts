@@ -1,7 +1,7 @@
-// Reads a snapshot back into the swarms. Called by swarm-state.ts: at the start before anybody serves, and
-// once more after a take-over, for what changed meanwhile.
+// Reads a snapshot back into the swarms. Called by swarm-state.ts: at startup before any worker serves, and
+// again after a take-over, for the delta.
 //
-// Twice over the file: first everything is checked, then loaded. So a damaged file leaves the swarms as
+// Two passes over the file: first everything is checked, then loaded, so a damaged file leaves the swarms as
 // they were.
 import { peerKindOf } from '../swarm/layout.ts'
 import type { Swarms } from '../swarm/swarm.ts'
@@ -14,7 +14,7 @@ export interface LoadRequest {
   readonly path: string
   readonly swarms: Swarms
   readonly now: Moment
-  /** Peers older than this, now, are left out (seconds). */
+  /** Peers older than this by now are left out (seconds). */
   readonly maxAge: number
   readonly countDownloads: boolean
 }
@@ -23,13 +23,13 @@ export interface LoadFigures {
   /** Restored. */
   readonly peers: number
   readonly tooOld: number
-  /** There already, from a later announce. */
+  /** Already there, from a later announce. */
   readonly known: number
-  /** Beyond the limits or the memory. */
+  /** Beyond the limits, or for lack of memory. */
   readonly refused: number
   /** The file's age. */
   readonly ageSeconds: number
-  /** The monotonic clock was ahead of now when the file was written. */
+  /** The file was written at a later second of the monotonic clock than now. */
   readonly clockRanBackwards: boolean
 }
 
@@ -38,7 +38,7 @@ const STRIDES = new Map([
   [BLOCK_IPV6, peerKindOf('ipv6').stride],
 ])
 
-/** Null when there is no file. Throws SnapshotRefused, and then nothing has been loaded. */
+/** Null if there is no file. If it throws SnapshotRefused, nothing has been loaded. */
 export function loadSnapshot(request: LoadRequest): LoadFigures | null {
   const reader = BlockReader.open(request.path, STRIDES)
   if (reader === null) return null

@@ -1,9 +1,9 @@
-// Writes a text file with the counts of all torrents now and then, for other programs. Made by the
-// trackers' mains, in the main thread; workers serve meanwhile. Owns its timer and the file.
+// Periodically writes a text file with the counts of all torrents, for other programs. Made by the tracker, in
+// the main thread; workers serve meanwhile. Owns its timer and the file.
 //
-//  info hash, 40 hex digits │ blank │ seeders │ blank │ leechers │ blank │ completed downloads │ line feed
+//  info hash, 40 hex digits │ space │ seeders │ space │ leechers │ space │ completed downloads │ line feed
 //
-// IPv4 and IPv6 count together: whoever is in both tables is written with the first.
+// IPv4 and IPv6 count together: a torrent in both tables is written with the first.
 import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
 import { integer, string } from '../config/setting.ts'
 import { type Log, logFor } from '../log/log.ts'
@@ -24,7 +24,7 @@ import { walkThrough } from '../swarm/walks/pace.ts'
 import { replaceFile, type Write } from './files.ts'
 
 const CLEANINGS_MAX = 10_000
-/** Everybody may read it: it is made for others. */
+/** Readable by all: it is meant for other programs. */
 const FILE_MODE = 0o644
 const SLICE_TORRENTS = 200
 const WRITE_CHARS = 262_144
@@ -67,14 +67,14 @@ export function scrapeExportFindings(
   return [problem(['scrape_export.path', 'privileges.chroot_path'], text)]
 }
 
-/** Of the trackers' settings what the export needs. */
+/** The settings that the export needs. */
 interface ExportConfig {
   readonly scrape_export: ScrapeExportConfig
   readonly cleaning: { readonly interval: number }
   readonly privileges: PrivilegeConfig
 }
 
-/** `rootChanged`: paths begin at the new root directory. Null when there is none to write. */
+/** `rootChanged`: paths begin at the new root directory. Null if no export is configured. */
 export function startScrapeExport(
   config: ExportConfig,
   rootChanged: boolean,
@@ -98,17 +98,17 @@ export class ScrapeExport {
   private interval = 0
   private cleanings = 0
   private left = 0
-  /** Why the last file is missing; null when it is not. */
+  /** Why the last write failed; null if it did not. */
   private failure: string | null = null
 
-  /** `path`: as it is called now that the process is who it will be. */
+  /** `path`: as seen from the process's final root directory. */
   constructor(path: string, swarms: Swarms, log: Log) {
     this.path = path
     this.swarms = swarms
     this.log = log
   }
 
-  /** Sets how often a file is written. Nothing changes where that is the same. */
+  /** Sets how often a file is written. The same value again does not restart the timer. */
   configure({ scrape_export, cleaning }: Omit<ExportConfig, 'privileges'>): void {
     const { cleanings } = scrape_export
     const { interval } = cleaning
@@ -117,7 +117,7 @@ export class ScrapeExport {
     this.interval = interval
     this.left = cleanings
     clearInterval(this.timer)
-    // Counted, because a timer takes 24 days at most, and goes off at once when it is told more.
+    // Cleanings are counted because a timer runs for at most 24 days, and fires at once if given more.
     this.timer = setInterval(() => this.cleaned(), interval * 1000)
   }
 
@@ -133,7 +133,7 @@ export class ScrapeExport {
     clearInterval(this.timer)
   }
 
-  /** A failure is logged, and the next time tried again. */
+  /** A failure is logged, and tried again next time. */
   async writeNow(): Promise<void> {
     if (this.underWay) return
     this.underWay = true
@@ -148,7 +148,7 @@ export class ScrapeExport {
     this.underWay = false
   }
 
-  /** A file that is missing, until one is written. */
+  /** Reports a failed write until one succeeds. */
   get troubleSource(): TroubleSource {
     return { name: 'scrape_export_failed', find: () => this.trouble() }
   }
@@ -158,7 +158,7 @@ export class ScrapeExport {
     return {
       severity: 'attention',
       text: `[scrape_export] path '${this.path}' could not be written: ${this.failure}.`,
-      remedy: 'Make room, and let the tracker write to its folder.',
+      remedy: "Make room, and make its folder writable by the tracker's user.",
       isLogged: true,
     }
   }
@@ -203,7 +203,7 @@ export class ScrapeExport {
     return lines
   }
 
-  /** The counts of the same torrent in the other family than the table's, into `swarms`. */
+  /** Reads the same torrent's counts in the other address family into `swarms`. */
   private scrapeOther(words: Int32Array, at: number, table: Table): void {
     const { swarms } = this
     if (table.owned) {

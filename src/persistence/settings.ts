@@ -1,4 +1,4 @@
-// The settings section [persistence], and its checks. Used by the trackers' configs. Owns nothing.
+// The settings section [persistence], and its checks. Used by the trackers' configs.
 import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
 import { boolean, integer, refuseNul, string } from '../config/setting.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
@@ -22,7 +22,7 @@ function persistenceSettings(texts: Record<'summary' | 'path' | 'interval' | 'ta
   })
 }
 
-/** Of aquatic_udp (swarm-state.ts). */
+/** For aquatic_udp (swarm-state.ts). */
 export const swarmPersistence = persistenceSettings({
   summary: 'What survives a restart, so that clients do not notice it.',
   path: `Keep the swarms and the key of the connection ids in this folder. '' keeps nothing: after a
@@ -46,7 +46,7 @@ export const swarmPersistence = persistenceSettings({
       minute. With false, startup fails if the folder is in use.`,
 })
 
-/** Of aquatic_ws (count-state.ts). */
+/** For aquatic_ws (count-state.ts). */
 export const countPersistence = persistenceSettings({
   summary: 'What survives a restart: counts of completed downloads.',
   path: `Keep the counts of completed downloads in this folder. '' keeps nothing: after a restart they
@@ -71,7 +71,7 @@ export const countPersistence = persistenceSettings({
       minute. With false, startup fails if the folder is in use.`,
 })
 
-/** Of a tracker of several protocols, which names its files after the program. */
+/** For a tracker with several protocols, which names its files after the program. */
 export function combinedPersistence(program: string) {
   return persistenceSettings({
     summary: 'What survives a restart, so that clients notice as little of it as possible.',

@@ -1,5 +1,5 @@
-// What is kept over a restart of peers that are known by their addresses: the swarms, and the key of the
-// connection ids. Made by tracker/persistence.ts for persistence.ts. Owns the secret.
+// What survives a restart of peers that are known by their addresses: the swarms, and the key of the connection
+// ids. Made by tracker/persistence.ts for persistence.ts. Owns the secret.
 import { bytesText, counted } from '../config/quantities.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { momentNow } from './boot.ts'
@@ -13,14 +13,14 @@ const KEY_SUFFIX = 'key'
 export class SwarmState implements PersistedState {
   readonly suffix = 'snapshot'
   readonly otherSuffixes = [KEY_SUFFIX]
-  /** Of the connection ids: the one that was kept, or else the one that was given. */
+  /** Of the connection ids: the saved one, or else the one passed to the constructor. */
   secret: Uint8Array
   private readonly newSecret: Uint8Array
   private readonly swarms: Swarms
   private readonly maxAge: number
   private readonly countDownloads: boolean
 
-  /** `maxAge`: `[cleaning] max_peer_age`; `secret`: for the case that none was kept. */
+  /** `maxAge`: `[cleaning] max_peer_age`; `secret`: used if none was saved. */
   constructor(swarms: Swarms, maxAge: number, countDownloads: boolean, secret: Uint8Array) {
     this.secret = secret
     this.newSecret = secret
@@ -42,7 +42,7 @@ export class SwarmState implements PersistedState {
     const loaded = loadSnapshot({ path, swarms, now: momentNow(bootId), maxAge, countDownloads })
     if (loaded === null) return null
     const { peers, tooOld, refused, ageSeconds, clockRanBackwards } = loaded
-    // Ids that the kept one has given out would become valid once more, at some time.
+    // At some time, ids issued with the saved one would become valid once more.
     if (clockRanBackwards) this.secret = this.newSecret
     const lost = refused === 0 ? '' : `, ${refused} beyond the limits`
     const age = counted(ageSeconds, 'second')

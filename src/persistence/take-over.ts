@@ -1,4 +1,4 @@
-// The side of a new process in a take-over (hand-over.ts tells both). Called by persistence.ts at its start,
+// The new process's side of a take-over (hand-over.ts describes both). Called by persistence.ts at startup,
 // before anything is read from the folder. Owns the connection to the running tracker.
 import { connect, type Socket } from 'node:net'
 import { StartError } from '../config/cli.ts'
@@ -8,14 +8,14 @@ import type { FolderLock } from './folder-lock.ts'
 import { DELTA_READY, SERVING, SNAPSHOT_READY, TAKE_OVER } from './hand-over.ts'
 import { LineSocket } from './line-socket.ts'
 
-/** The system's limit for the name of a local socket. */
+/** The kernel's limit for the path of a local socket. */
 const SOCKET_PATH_BYTES_MAX = 107
 
-/** For the other process to write a snapshot: long for the largest, on the slowest disk. */
+/** For the other process to write a snapshot: long enough for the largest, on the slowest disk. */
 const SNAPSHOT_MILLISECONDS = 600_000
 const DELTA_MILLISECONDS = 60_000
 
-/** For a process that starts or ends, and so answers nobody: until it does answer, or has ended. */
+/** How long to wait for a process that is starting or ending, and so does not answer. */
 const ANSWER_MILLISECONDS = 60_000
 const ASK_AGAIN_MILLISECONDS = 50
 
@@ -26,7 +26,7 @@ export class TakeOver {
     this.line = line
   }
 
-  /** Tells the other process to stop; resolves when it has. True when it left who announced meanwhile. */
+  /** Tells the other process to stop; resolves once it has. True if it left a delta. */
   async serving(): Promise<boolean> {
     this.line.send(SERVING)
     const answer = await this.line.next(DELTA_MILLISECONDS)
@@ -38,31 +38,30 @@ export class TakeOver {
 export interface FolderUse {
   readonly folder: Folder
   readonly lock: FolderLock
-  /** In the folder, where a tracker listens for its successor. */
+  /** The socket in the folder on which a tracker listens for its successor. */
   readonly socketName: string
-  /** Take the place of a tracker that uses the folder. */
+  /** Take over from a tracker that uses the folder. */
   readonly takeOver: boolean
   readonly log: Log
 }
 
 /**
- * Makes the folder this process's. Null when nobody used it, or whoever did has ended meanwhile. Otherwise,
- * with `takeOver`, the tracker that uses it has written what it knows when this returns; without, that is
- * a reason not to start.
+ * Acquires the folder for this process. Null if no tracker used it, or that tracker has ended. Otherwise, with
+ * `takeOver`, the running tracker has written its state when this returns; without, it throws StartError.
  */
 export async function enterFolder(use: FolderUse): Promise<TakeOver | null> {
   const path = socketPath(use)
   const deadline = performance.now() + ANSWER_MILLISECONDS
   for (let first = true; ; first = false) {
     const isNext = use.lock.take()
-    // A tracker that knows nothing of the lock listens as well.
+    // A tracker from before there was a lock listens as well.
     const socket = isNext ? await connectTo(path) : null
     if (socket === null && use.lock.isOwner) return null
     if (!use.takeOver) {
       socket?.destroy()
       throw new StartError(
         `another tracker uses the folder [persistence] path '${use.folder.name}': stop it, write ` +
-          'another folder, or set take_over = true to take its place',
+          'another folder, or set take_over = true to replace it',
       )
     }
     if (socket !== null) {
@@ -70,24 +69,25 @@ export async function enterFolder(use: FolderUse): Promise<TakeOver | null> {
       if (takeOver !== null) return takeOver
     }
     if (performance.now() > deadline) throw refusal(use, isNext ? NO_ANSWER : BUSY)
-    if (first) use.log.info('waiting for the tracker that uses the folder: it starts, or ends')
+    if (first)
+      use.log.info('waiting for the tracker that uses the folder: it is starting or ending')
     await Bun.sleep(ASK_AGAIN_MILLISECONDS)
   }
 }
 
 const NO_ANSWER = 'it neither answers nor ends'
-const BUSY = 'another process is taking over already'
+const BUSY = 'another process is already taking over'
 
 function socketPath({ folder, socketName }: FolderUse): string {
   const path = folder.fileOf(socketName)
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return path
   throw new StartError(
-    `the folder [persistence] path '${folder.name}' has too long a name for the socket in it ` +
+    `the folder [persistence] path '${folder.name}' is too long a path for the socket in it ` +
       `(${path}): write a folder whose full path is shorter`,
   )
 }
 
-/** Null when the other process ends instead, with a last snapshot. */
+/** Null if the other process ends instead, with a last snapshot. */
 async function ask(socket: Socket, use: FolderUse): Promise<TakeOver | null> {
   const line = new LineSocket(socket)
   line.send(TAKE_OVER)
@@ -107,11 +107,11 @@ function refusal({ folder }: FolderUse, reason: string): StartError {
 
 function reasonOf(answer: string | null): string {
   if (answer === 'busy') return BUSY
-  if (answer === 'failed') return 'it could not write a snapshot; its log says why'
-  return answer === null ? 'it gave no answer' : 'it speaks another version'
+  if (answer === 'failed') return 'it could not write a snapshot; see its log'
+  return answer === null ? 'it did not answer' : 'it speaks another version'
 }
 
-/** Null when nobody listens. */
+/** Null if nothing listens. */
 function connectTo(path: string): Promise<Socket | null> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)

@@ -1,5 +1,5 @@
-// Writes a snapshot of the UDP swarms while workers serve. Called by swarm-state.ts in the main thread.
-// Owns the buffers that slices are copied to; nothing of shared memory is handed to the system.
+// Writes a snapshot of the UDP swarms while workers serve. Called by swarm-state.ts in the main thread. Owns
+// the buffers into which slices are copied: no shared memory is passed to the system.
 import { nowMilliseconds } from '../os/clock.ts'
 import { PEER_AGE_MAX, PEER_SEEN_MASK, PEER_SEEN_SHIFT } from '../swarm/layout.ts'
 import type { Swarms } from '../swarm/swarm.ts'
@@ -12,11 +12,11 @@ export interface SnapshotRequest {
   readonly path: string
   readonly swarms: Swarms
   readonly bootId: Uint8Array
-  /** Sleep between turns, because others work. */
+  /** Sleep between turns, to leave the processor to others. */
   readonly gently: boolean
-  /** Leave peers out that have not announced since this second of the monotonic clock. */
+  /** Leave out peers that have not announced since this second of the monotonic clock. */
   readonly seenSince?: number
-  /** Asked between turns: give up, and leave the old file as it is. */
+  /** Asked between turns; true gives up, and leaves the old file as it is. */
   readonly mustStop?: () => boolean
 }
 
@@ -87,7 +87,7 @@ class SnapshotWriter {
   }
 }
 
-/** Drops peers from the walk's pieces that have not announced since a second, and pieces without any left. */
+/** Drops peers that have not announced since `since`, and pieces that have none left. */
 function keepRecent(walk: Walk, stride: number, since: number): void {
   const { words } = walk
   let to = 0
@@ -109,7 +109,7 @@ function keepRecent(walk: Walk, stride: number, since: number): void {
   walk.used = to
 }
 
-/** By 15 bits: at most half a turn of them lies between both. */
+/** Both are 15-bit seconds, at most half their range apart. */
 function seenAfter(last: number, since: number): boolean {
   const seen = (last >>> PEER_SEEN_SHIFT) & PEER_SEEN_MASK
   return ((seen - since) & PEER_SEEN_MASK) < PEER_AGE_MAX / 2

@@ -16,8 +16,8 @@ import type { BanWriterData } from '../source-limits/ban-writer.ts'
 import type { SourceCounterData } from '../source-limits/source-counters.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
-import type { PersistedForm } from './persistence.ts'
 import type { LiveSettings } from './live-settings.ts'
+import type { PersistedForm } from './persistence.ts'
 import type { ProtocolFigures } from './view.ts'
 
 /** A protocol that is not served yet: `C` are the settings that it needs. */

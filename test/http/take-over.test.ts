@@ -50,7 +50,7 @@ test.each([1, 3])('a tracker of %d workers is replaced under load', (workers) =>
       await withTracker(settingsFor(folder, to.port, workers), async (tracker) => {
         const { code, stderr } = await old.waitForEnd()
         expect(code).toBe(0)
-        expect(stderr).toContain('another process takes over')
+        expect(stderr).toContain('another process is taking over')
         expect(tracker.stderr).toContain('restored 50 peers')
         const { body } = await askOnce(to, announceTarget({ port: 1001 }))
         expect(readDictionary(body)).toMatchObject({ incomplete: 49 })

@@ -52,7 +52,7 @@ describe('a file that is replaced', () => {
     const path = newPath()
     spawnSync('mkfifo', [path])
     const write = replaceFile(path, 0o600, (put) => put(Buffer.from('new')))
-    await expect(write).rejects.toThrow('there is something by this name that is not a file')
+    await expect(write).rejects.toThrow('something other than a file has this name')
     expect(lstatSync(path).isFIFO()).toBe(true)
     expect(besides(path)).toEqual([])
   })

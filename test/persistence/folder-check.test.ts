@@ -17,7 +17,7 @@ function persistence(path: string, identity: typeof NOBODY | null = null, chroot
   const text = persistenceFault(path, privileges, identity)
   if (text === null) return null
   const front = `cannot write to the folder [persistence] path '${path}': `
-  const remedy = '. It must be writable for the user that the tracker runs as'
+  const remedy = '. It must be writable by the user that the tracker runs as'
   expect(text.startsWith(front) && text.endsWith(remedy)).toBe(true)
   return text.slice(front.length, -remedy.length)
 }
@@ -47,7 +47,7 @@ test('a file, a folder below a file, and a link to nothing are told apart', () =
     expect(persistence(join(file, 'below'))).toBe('it is not a folder')
     expect(persistence(join(link, 'below'))).not.toBe('it is not a folder')
     expect(persistence(link)).toBe(
-      'it is a link to what does not exist: make that folder, or delete the link',
+      'it is a link to a folder that does not exist: create that folder, or delete the link',
     )
   }))
 
@@ -67,7 +67,7 @@ test.skipIf(!isRoot)(`another user must be able to write in it, and to reach it$
     expect(persistence(join(own, 'a/b'), NOBODY)).toBeNull()
     expect(persistence(join(closed, 'a/b'))).toBeNull()
     expect(persistence(join(closed, 'a/b'), NOBODY)).toBe(
-      `'${closed}' is closed to the user (EACCES)`,
+      `the user cannot enter '${closed}' (EACCES)`,
     )
   }),
 )
@@ -102,8 +102,8 @@ test('an export wants a folder, and a name that no folder or device has', () =>
     expect(exported(join(place, 'new'))).toBeNull()
     expect(exported(file)).toBeNull()
     expect(exported(join(place, 'nowhere/new'))).toBe('its folder does not exist')
-    expect(exported(join(place, 'folder'))).toContain('not a file')
-    expect(exported('/dev/null')).toContain('not a file')
+    expect(exported(join(place, 'folder'))).toContain('something other than a file')
+    expect(exported('/dev/null')).toContain('something other than a file')
   }))
 
 test.skipIf(!isRoot)(`an export is written as the user that the tracker runs as${needsRoot}`, () =>

@@ -72,7 +72,7 @@ test.each<[string, (path: string) => unknown]>([
   inFolder((folder) => {
     make(join(folder, NAME))
     expect(() => lockOf(folder)).toThrow(
-      /^cannot write to the folder \[persistence\] path '.*': .*\. It must be writable for the user/,
+      /^cannot write to the folder \[persistence\] path '.*': .*\. It must be writable by the user/,
     )
     expect(readdirSync(folder)).toEqual([NAME])
   }),

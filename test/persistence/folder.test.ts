@@ -32,7 +32,7 @@ test('a file in its place is a reason not to start', () =>
     writeFileSync(join(place, 'a'), '')
     for (const path of ['a', 'a/b']) {
       expect(() => new Folder(join(place, path), KEEPS_RIGHTS, null)).toThrow(
-        /^cannot make the folder \[persistence\] path '.*': /,
+        /^cannot create the folder \[persistence\] path '.*': /,
       )
     }
   }))

@@ -21,7 +21,7 @@ describe('a stop in a take-over', () => {
       state.end()
       expect(await finished).toBe(true)
       expect(state.events.at(-1)).toBe('written snapshot')
-      expect(lines).not.toContain('the other process went away: this one goes on')
+      expect(lines).not.toContain('the other process went away: this one keeps serving')
       // Not «failed»: the other side then starts with what was written last.
       expect(await line.next(NEXT_MS)).toBe(null)
       expect(line.isEnded).toBe(true)
@@ -91,7 +91,7 @@ test('a snapshot for a take-over waits for the one under way', () =>
     signals.receive('SIGUSR2')
     await state.until('write snapshot')
     const line = await taker(folder)
-    await waitUntil('it is asked for', () => lines.includes('another process takes over'))
+    await waitUntil('it is asked for', () => lines.includes('another process is taking over'))
     state.end()
     await waitUntil('the second', () => state.events.length === 4)
     state.end()

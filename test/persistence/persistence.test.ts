@@ -108,7 +108,7 @@ test('SIGUSR2 while a snapshot is written asks for no other', () =>
     expect(state.events).toEqual(['begin', 'write snapshot', 'written snapshot'])
     // The one who asks is told, at every level.
     expect(lines).toEqual([
-      'always: a snapshot is being written already (SIGUSR2)',
+      'always: a snapshot is already being written (SIGUSR2)',
       'always: snapshot written: snapshot',
     ])
     state.isQuick = true

@@ -76,7 +76,7 @@ test('a file that becomes shorter while it is read is refused', async () => {
   const reader = BlockReader.open(path, new Map([[BLOCK_IPV4, 2]]))
   reader?.check()
   truncateSync(path, 5000)
-  expect(() => [...(reader?.blocks() ?? [])]).toThrow('became shorter while it was read')
+  expect(() => [...(reader?.blocks() ?? [])]).toThrow('was truncated while it was being read')
   reader?.close()
 })
 

@@ -41,8 +41,8 @@ async function whileAnswered<T>(folder: string, answer: string | null, use: () =
 }
 
 test.each([
-  ['busy', 'another process is taking over already'],
-  ['failed', 'it could not write a snapshot; its log says why'],
+  ['busy', 'another process is already taking over'],
+  ['failed', 'it could not write a snapshot; see its log'],
   ['unknown', 'it speaks another version'],
 ])('the answer «%s» stops the start with its reason', (answer, reason) =>
   inFolder((folder) =>
@@ -66,7 +66,9 @@ test('one that ends instead of an answer makes the start an ordinary one', () =>
   inFolder((folder) =>
     whileAnswered(folder, null, async () => {
       expect(await enter(folder)).toBeNull()
-      expect(lines).toEqual(['waiting for the tracker that uses the folder: it starts, or ends'])
+      expect(lines).toEqual([
+        'waiting for the tracker that uses the folder: it is starting or ending',
+      ])
     }),
   ))
 
@@ -96,6 +98,6 @@ test('a name too long for a socket stops the start', () =>
     expect(lengthOf(fits)).toBe(107)
     expect(await enter(join(place, fits))).toBeNull()
     await expect(enter(join(place, `${fits}x`))).rejects.toThrow(
-      'has too long a name for the socket',
+      'is too long a path for the socket in it',
     )
   }))

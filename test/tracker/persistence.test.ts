@@ -62,7 +62,7 @@ describe.each([
           expect([code, stderr]).toEqual([
             1,
             `${program}: another tracker uses the folder [persistence] path '${folder}': stop it, write ` +
-              'another folder, or set take_over = true to take its place\n',
+              'another folder, or set take_over = true to replace it\n',
           ])
         }
       } finally {
@@ -131,7 +131,7 @@ describe.each([
         const { port } = old.at()
         const next = new Tracker(keeping(executable, folder, true, port))
         try {
-          await old.waitForOutput(/another process takes over/)
+          await old.waitForOutput(/another process is taking over/)
           old.signal('SIGTERM')
           await next.waitForStart()
           expect((await old.waitForEnd()).code).toBe(0)
@@ -158,7 +158,7 @@ test('what a process knew whose successor died is known to the next', () =>
       })
       expect(existsSync(join(folder, 'aquatic_udp.rest'))).toBe(true)
       await withTracker(keeping(EXECUTABLE, folder), async (tracker) => {
-        expect(tracker.stderr).toContain('restored what an earlier take-over left')
+        expect(tracker.stderr).toContain('restored changes that an earlier take-over left')
         const { leechers } = await client.scrape(tracker.at(), INFO_HASH)
         expect(leechers).toBe(2)
       })

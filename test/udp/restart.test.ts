@@ -130,7 +130,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
         const { code, stderr } = await runTracker(keeping(join(folder, 'file/state')))
         expect(code).toBe(1)
         expect(stderr).toMatch(
-          /^aquatic_udp: cannot make the folder \[persistence\] path '.*state'/,
+          /^aquatic_udp: cannot create the folder \[persistence\] path '.*state'/,
         )
       }))
   })
@@ -162,7 +162,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
         const { code, stderr } = await runTracker(keeping(join(folder, 'state'), inJail(folder)))
         expect(code).toBe(1)
         expect(stderr).toContain('cannot write to the folder [persistence] path')
-        expect(stderr).toContain('It must be writable for the user')
+        expect(stderr).toContain('It must be writable by the user')
       }))
 
     test('a folder outside of the root directory is a mistake in the settings', () =>

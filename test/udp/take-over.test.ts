@@ -87,7 +87,7 @@ describe.each([
         await withTracker(options, async (tracker) => {
           const { code, stderr } = await old.waitForEnd()
           expect(code).toBe(0)
-          expect(stderr).toContain('another process takes over')
+          expect(stderr).toContain('another process is taking over')
           expect(tracker.stderr).toContain('restored 100 peers')
           expect(tracker.stderr).toMatch(/taken over, .*: \d+ peers/)
           const before = performance.now()
@@ -193,7 +193,7 @@ describe('a tracker goes on', () => {
         expect([code, stderr.includes('EADDRINUSE')]).toEqual([1, true])
         expect((await runTracker(settingsFor(folder, { port, more }))).code).toBe(1)
         inUse.close()
-        await old.waitForOutput(/the other process went away: this one goes on/)
+        await old.waitForOutput(/the other process went away: this one keeps serving/)
         await withClient('127.0.0.1', (client) => client.announce(old.at()))
         await withTracker(settingsFor(folder, { port }), async () => {
           expect((await old.waitForEnd()).code).toBe(0)

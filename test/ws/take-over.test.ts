@@ -84,11 +84,13 @@ describe.each([
         await withTracker(options, async (tracker) => {
           const { code, stderr } = await old.waitForEnd()
           expect(code).toBe(0)
-          expect(stderr).toContain('another process takes over')
+          expect(stderr).toContain('another process is taking over')
           expect(tracker.stderr).toMatch(
             /restored the completed downloads of (1 torrent|\d+ torrents)\n/,
           )
-          expect(tracker.stderr).toMatch(/taken over, with what changed meanwhile: the completed/)
+          expect(tracker.stderr).toMatch(
+            /taken over, with the changes made meanwhile: the completed/,
+          )
           // Each is told, and nobody is cut off.
           for (const client of clients) expect((await client.closed).code).toBe(1001)
           expect(await downloaded(to, hash)).toBe(200)
@@ -214,7 +216,7 @@ describe('a tracker goes on', () => {
         const failing = await runTracker(settingsFor(folder, { port, more: busy }))
         await inUse.stop(true)
         expect([failing.code, failing.stderr.includes('[operations] address')]).toEqual([1, true])
-        await old.waitForOutput(/the other process went away: this one goes on/)
+        await old.waitForOutput(/the other process went away: this one keeps serving/)
         expect(await client.ask(announce(newHash(), 1))).toMatchObject({ incomplete: 1 })
         client.destroy()
       }),
