@@ -1,23 +1,23 @@
-// Fills the table of an access list (list.ts says how it looks). Called by read-file.ts, in the main
-// thread. Owns the table until it is handed to the workers.
+// Fills the table of an access list (its layout is in list.ts). Called by read-file.ts, in the main thread.
+// Owns the table until it is handed to the workers.
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { type AccessListData, findSlot, isSame, SLOT_WORDS } from './list.ts'
 
-/** Of three slots two are in use at most. */
+/** At most two of three slots are in use. */
 const SLOTS_PER_ENTRY = 1.5
 const SLOT_BYTES = SLOT_WORDS * 4
-/** A single shared buffer's size. */
+/** The most that a single shared buffer can have. */
 const TABLE_BYTES_MAX = 2 ** 32
 export const ENTRIES_MAX = Math.floor(TABLE_BYTES_MAX / SLOT_BYTES / SLOTS_PER_ENTRY) - 1
 
-/** The key that the swarms' tables hash info hashes with; workers then have the hash of each already. */
+/** The key with which the swarms' tables hash info hashes, so that workers have each hash already. */
 export interface HashKey {
   readonly key0: number
   readonly key1: number
 }
 
 export class ListBuilder {
-  /** Different info hashes. */
+  /** Distinct info hashes. */
   entries = 0
   private readonly key: HashKey
   private readonly slots: SharedArrayBuffer

@@ -1,19 +1,19 @@
-// The access list as workers ask it: whether a torrent is forbidden. Asked by the handlers for each
-// announce and scrape, and by a cleaning after a change. Reads a table in shared memory that build.ts
-// has filled and nobody writes any more; a new list comes as a new table.
+// The access list as workers use it: tells whether a torrent is forbidden. Called by the handlers for each
+// announce and scrape, and by a cleaning after a change. Reads a table in shared memory that build.ts has
+// filled and that is never written again; a new list is a new table.
 //
-// Open addressing with linear probing, 20 bytes per slot, a third of the slots empty: a look-up reads
-// one or two cache lines. A slot of zeros is empty, so the info hash of 20 zeros is kept apart. Places
-// follow the keyed hash of the info hash, which the caller has anyway: whoever wrote the list, or
-// chooses the info hashes asked for, cannot make many meet at one place.
+// Open addressing with linear probing, 20 bytes per slot, at least a third of the slots empty: a look-up reads
+// one or two cache lines. A slot of zeros is empty, so the info hash of 20 zeros is stored separately.
+// Positions come from the keyed hash of the info hash, which the caller has anyway, so neither the author of
+// the list nor a client can make many info hashes collide.
 
 export const MODE_OFF = 0
 export const MODE_ALLOW = 1
 export const MODE_DENY = 2
 
-/** As it is sent to workers. */
+/** The form in which workers receive it. */
 export interface AccessListData {
-  /** Only those in the list are allowed, or only those not in it. */
+  /** Whether the torrents in the list are the only ones allowed, or the only ones forbidden. */
   readonly mode: number
   readonly slots: SharedArrayBuffer
   readonly slotCount: number
@@ -51,12 +51,12 @@ export class AccessList {
 
   // HOT: no allocation below this line.
 
-  /** Whether there is anything to ask. */
+  /** False if every torrent is allowed. */
   isOn(): boolean {
     return this.mode !== MODE_OFF
   }
 
-  /** Whether the torrent of the info hash at `source[at]`, whose keyed hash is `hash`, is forbidden. */
+  /** Whether the torrent with the info hash at `source[at]`, whose keyed hash is `hash`, is forbidden. */
   forbids(source: Int32Array, at: number, hash: number): boolean {
     if (this.mode === MODE_OFF) return false
     const words = this.words
@@ -66,7 +66,7 @@ export class AccessList {
   }
 }
 
-/** Where the info hash is, or the empty slot where it would be; −1 for that of zeros, which has none. */
+/** The slot of the info hash, or the empty slot where it would be; −1 for the one of zeros, which has none. */
 export function findSlot(
   words: Int32Array,
   slotCount: number,
@@ -77,7 +77,7 @@ export function findSlot(
   if (isEmpty(source, at)) return -1
   const end = slotCount * SLOT_WORDS
   let slot = Math.floor(((hash >>> 0) * slotCount) / TWO_32) * SLOT_WORDS
-  // Ends: a third of the slots is empty.
+  // This ends because a third of the slots are empty.
   while (!isSame(words, slot, source, at) && !isEmpty(words, slot)) {
     slot += SLOT_WORDS
     if (slot === end) slot = 0

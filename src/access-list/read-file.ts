@@ -1,17 +1,17 @@
-// Reads an access list file: one info hash per line in hex, 40 digits, or 64 of a BitTorrent v2 torrent,
-// of which clients announce the first 40 (BEP 52). Blank lines and what follows a # do not count.
-// Called by reloader.ts in the main thread.
+// Reads an access list file: one info hash per line in hex, 40 digits, or 64 for a BitTorrent v2 torrent, of
+// which clients announce the first 40 (BEP 52). Blank lines and comments that begin with # are ignored. Called
+// by reloader.ts in the main thread.
 import { counted } from '../config/quantities.ts'
 import { isLineEnd, ListFileError, Mistakes, skipBlanks, withListFile } from '../list-file/lines.ts'
 import { ENTRIES_MAX, type HashKey, ListBuilder } from './build.ts'
 import { type AccessListData, SLOT_WORDS } from './list.ts'
 
-/** The shortest line of an entry: 40 digits and its end. */
+/** The shortest entry: 40 digits and the end of the line. */
 const ENTRY_BYTES_MIN = 41
 const DIGITS = 40
 const DIGITS_V2 = 64
 
-/** Bytes to values of hex digits; 255 for others. */
+/** The value of each byte as a hex digit; 255 if it is none. */
 const HEX = new Uint8Array(256).fill(255)
 for (let value = 0; value < 16; value++) {
   HEX[value.toString(16).charCodeAt(0)] = value
@@ -23,12 +23,12 @@ export interface ReadList {
   readonly entries: number
 }
 
-/** Throws ListFileError when the file cannot be read or has a line that is no info hash. */
+/** Throws ListFileError if the file cannot be read or a line is not an info hash. */
 export function readListFile(path: string, mode: number, key: HashKey): Promise<ReadList> {
   return withListFile(path, async (file) => {
     const entriesMax = Math.ceil(file.size / ENTRY_BYTES_MIN)
     if (entriesMax > ENTRIES_MAX) {
-      throw new ListFileError(`is too large: ${ENTRIES_MAX} info hashes are the most`)
+      throw new ListFileError(`is too large: it can have at most ${ENTRIES_MAX} info hashes`)
     }
     const reading = new Reading(new ListBuilder(entriesMax, key))
     await file.readLines((part, from, to, line) => reading.takeLine(part, from, to, line))

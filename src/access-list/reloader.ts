@@ -1,4 +1,4 @@
-// The access list and its file: what list-file/reloader.ts has to know of it. Made by the tracker
+// The access list and its file: tells list-file/reloader.ts how to read it. Made by the tracker
 // (tracker/tracker.ts), in the main thread. Owns the list in force.
 import { counted } from '../config/quantities.ts'
 import { type ListKind, ListReloader, listFaults } from '../list-file/reloader.ts'
@@ -12,7 +12,7 @@ import type { AccessListConfig } from './settings.ts'
 const MODES = { allow: MODE_ALLOW, deny: MODE_DENY }
 const OFF: ReadList = { list: ALL_ALLOWED, entries: 0 }
 
-/** `key`: that of the swarms' tables. */
+/** `key`: the hash key of the swarms' tables. */
 function listKind(key: HashKey): ListKind<AccessListConfig, ReadList> {
   return {
     section: 'access_list',
@@ -40,7 +40,7 @@ export class AccessListReloader extends ListReloader<AccessListConfig, ReadList>
     super(listKind(key), OFF, config, privileges, log, ({ list }) => send(list))
   }
 
-  /** In force; workers start with it. */
+  /** The list in force, with which workers start. */
   get list(): AccessListData {
     return this.inForce.list
   }

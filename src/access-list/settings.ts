@@ -30,7 +30,6 @@ export const accessListSettings = section('Which torrents the tracker serves.', 
 
 export type AccessListConfig = ConfigOf<{ access_list: typeof accessListSettings }>['access_list']
 
-/** What is wrong with the section as a whole. */
 export function accessListFindings(
   config: AccessListConfig,
   privileges: PrivilegeConfig,

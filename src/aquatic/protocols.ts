@@ -1,5 +1,5 @@
-// The tracker of all protocols: which there are. A further one is one more entry in PROTOCOLS. Used by
-// bin/aquatic.ts, and by the script that writes its manual.
+// The protocols of the combined tracker. To add one, add an entry to PROTOCOLS. Used by bin/aquatic.ts, and by
+// the script that writes its manual.
 
 import { httpProtocol } from '../http/main/main.ts'
 import { httpSettings } from '../http/settings/config.ts'
@@ -30,10 +30,10 @@ const UDP: ServedProtocol = {
   type: udpProtocol,
   runWorker: runUdpWorker,
   defaults: {
-    // For three kinds of peers the reserve of a tracker of two would be larger than it can be.
+    // With three kinds of peers, the defaults of a tracker with two would reserve more than is possible.
     'limits.max_torrents': 10_000_000,
     'limits.max_peers': 50_000_000,
-    // A peer of HTTP is in the same swarms, and told to announce half as often.
+    // HTTP peers are in the same swarms, and are told to announce half as often.
     'cleaning.max_peer_age': 2400,
   },
 }
@@ -56,10 +56,10 @@ const WS: ServedProtocol = {
   settings: wsSettings,
   type: wsProtocol,
   runWorker: runWsWorker,
-  // What one address may ask for is counted by connections here, with other bursts.
+  // Its source limits count per connection, with other bursts.
   ownSections: ['source_limits'],
   omitted: PATHS_WITHOUT_EFFECT,
-  // Port 3000 over TCP is left to HTTP, whose announce URL has the port of UDP's. Needs no rights either.
+  // Port 3000 over TCP is left for HTTP, so that its announce URL has UDP's port. 3001 needs no rights either.
   defaults: { 'network.address': '0.0.0.0:3001' },
 }
 
@@ -72,9 +72,9 @@ export const aquaticTracker = combinedTracker({
   members: PROTOCOLS,
 })
 
-/** In a new thread. */
+/** Called in a new thread. */
 export function runWorker(data: WorkerStart): void {
   const served = PROTOCOLS.find(({ name }) => name === data.protocol)
-  if (served === undefined) throw new Error(`no protocol is called ${data.protocol}`)
+  if (served === undefined) throw new Error(`there is no protocol ${data.protocol}`)
   served.runWorker(data as never)
 }

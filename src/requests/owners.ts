@@ -1,6 +1,6 @@
-// Which worker takes care of which tables: a shard, that is, the tables of both address families for one
-// part of the hashes, belongs to one. With request workers, nobody else touches it. Without, all socket
-// workers answer from all tables, under their locks, and the owner only does the cleaning.
+// Which worker owns which tables: each shard, the tables of both address families for one part of the hashes,
+// has one owner. With request workers, no other thread touches it. Without, all socket workers answer from all
+// tables, under their locks, and the owner only does the cleaning.
 import type { Swarms } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table/table.ts'
 

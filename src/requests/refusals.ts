@@ -1,5 +1,5 @@
-// Why an announce that is right by itself is refused: what its client is told, and the counter that tells the
-// operator, by what became of it (swarm/status.ts). Read by the protocols' workers.
+// Why a valid announce is refused: by status (swarm/status.ts), the text for its client and the counter for the
+// operator. Used by the protocols' workers.
 import {
   BANNED,
   TOO_MANY,
@@ -15,9 +15,9 @@ import {
   TORRENTS_RATIONED,
 } from '../swarm/status.ts'
 
-/** Reasons among a protocol's counters `rejected`, in this order: limits of memory and the access list; */
+/** Reasons among a protocol's `rejected` counters, in this order: limits on memory and the access list; */
 export const REFUSED_BY_SWARMS = ['torrents_full', 'peers_full', 'not_allowed'] as const
-/** and limits of sources. Of peers per address: the peer is not kept, and answered all the same. */
+/** and limits on sources. With peers_per_address the peer is not stored, but the client gets its answer. */
 export const REFUSED_BY_LIMITS = [
   'request_rate',
   'new_torrent_rate',
@@ -31,7 +31,7 @@ export const REFUSED_BY_LIMITS = [
 
 export interface Refusal {
   readonly status: number
-  /** A protocol has it among its counters, as it is named there. */
+  /** Its name among the protocol's counters. */
   readonly counter: `rejected_${(typeof REFUSED_BY_SWARMS | typeof REFUSED_BY_LIMITS)[number]}`
   readonly text: string
 }
@@ -61,14 +61,16 @@ const REFUSALS: readonly Refusal[] = [
   { status: PEERS_FULL, counter: 'rejected_peers_full', text: 'Tracker is full: no new peers' },
 ]
 
-/** What a protocol makes of each, at the place of its status. */
+/** `of` applied to each refusal, indexed by status. */
 export function byStatus<T>(of: (refusal: Refusal) => T): T[] {
   const found: T[] = []
   for (const refusal of REFUSALS) found[refusal.status] = of(refusal)
   return found
 }
 
-/** Where each is counted, as `byStatus`; `names`: the protocol's counters in their order in memory. */
+/**
+ * The index of each refusal's counter, by status; `names`: the protocol's counters in their order in memory.
+ */
 export function countersByStatus(names: readonly string[]): Int32Array {
   return placesOf(
     REFUSALS.map(({ status, counter }) => [status, counter]),
@@ -76,7 +78,7 @@ export function countersByStatus(names: readonly string[]): Int32Array {
   )
 }
 
-/** The same for what the limits of sources say of a request (source-limits/source-limits.ts). */
+/** The same by verdict of the source limits on a request (source-limits/source-limits.ts). */
 export function countersByVerdict(names: readonly string[]): Int32Array {
   return placesOf(VERDICTS, names)
 }
@@ -90,7 +92,7 @@ const VERDICTS: readonly CounterOf[] = [
   [TOO_MANY_OF_NETWORK, 'rejected_network_rate'],
 ]
 
-/** By code, of which those that are none have −1. */
+/** By code; −1 for codes that are not refusals. */
 function placesOf(counters: readonly CounterOf[], names: readonly string[]): Int32Array {
   const places = new Int32Array(1 + Math.max(...counters.map(([code]) => code))).fill(-1)
   for (const [code, counter] of counters) {

@@ -1,6 +1,6 @@
 // Carries out announces and scrapes on the swarms of IPv4 and IPv6, for any protocol: access list, the table's
-// lock, the sample of clients, the interval to tell. A protocol's respond.ts extends it with what writes its
-// answers. One per worker that owns, or locks, the tables.
+// lock, the sample of clients, the interval to return. A protocol's respond.ts extends it with the code that
+// writes its answers. One per worker that owns or locks the tables.
 import type { ClientSample } from '../census/sample.ts'
 import { jittered } from '../config/announce-interval.ts'
 import type { Announce } from '../swarm/announce.ts'
@@ -9,15 +9,15 @@ import type { Swarms } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table/table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from '../swarm/table/torrents.ts'
 
-/** A protocol's reused request, as far as the swarms are concerned. */
+/** The part of a protocol's reused request that the swarms need. */
 export interface AnnounceRequest {
-  /** Where clients are counted, the first two words of the peer id stand behind the info hash. */
+  /** If clients are counted, the first two words of the peer id follow the info hash. */
   readonly announce: Announce
 }
 
 export abstract class SwarmResponder<R extends AnnounceRequest> {
   readonly counts: Int32Array
-  /** Notes who announces; null when clients are not counted. */
+  /** Samples the clients that announce; null if they are not counted. */
   clients: ClientSample | null = null
   protected readonly swarms: Swarms
   protected interval = 0
@@ -30,7 +30,7 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
     this.counts = counts
   }
 
-  /** In seconds; also while it is at work. */
+  /** In seconds. Also at runtime. */
   setInterval(announceInterval: number, jitterPercent: number): void {
     this.interval = announceInterval
     this.jitter = jitterPercent
@@ -46,15 +46,15 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
   // HOT: no allocation below this line.
 
   /**
-   * Writes the answer to an announce that is ANNOUNCED or CROWDED, from the counts and the choice of `swarms`.
-   * Under the lock: the chosen peers are read where they live.
+   * Writes the answer to an announce that is ANNOUNCED or CROWDED, from the counts and the chosen peers of
+   * `swarms`. Called under the lock: the peers are read in place.
    */
   protected abstract announced(request: R, status: number, table: Table): number
 
-  /** Writes why an announce is refused (refusals.ts). */
+  /** Writes the refusal of an announce (refusals.ts). */
   protected abstract refused(request: R, status: number): number
 
-  /** Carries an announce out; returns what the writer of the answer does. */
+  /** Carries out an announce; returns the result of `announced` or `refused`. */
   announce(request: R): number {
     const { announce } = request
     const { source, infoHash, hash, peer } = announce
@@ -80,7 +80,7 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
     return end
   }
 
-  /** Fills the counts of `swarms` for a torrent of a scrape; with zeros for one that is not served. */
+  /** Fills the counts of `swarms` for a torrent of a scrape, with zeros if the torrent is not allowed. */
   protected count(ipv4: boolean, words: Int32Array, infoHash: number): void {
     const swarms = this.swarms
     const hash = hashInfoHash(swarms.ipv4[0], words, infoHash)

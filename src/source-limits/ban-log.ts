@@ -1,7 +1,7 @@
-// Tells the log who was banned, whatever the protocol. A worker that bans an address writes a record into a ring of
-// its own (ban-writer.ts); the main thread reads them once a second. Made by the process (tracker.ts), which gives each
-// worker that bans its end. Lines are bounded per minute, since a botnet can have a thousand addresses banned at
-// once; how many were left out is told with the next minute. Owns its readers and its timer.
+// Logs bans, whatever the protocol. A worker that bans an address writes a record into a ring of its own
+// (ban-writer.ts); the main thread reads the rings once a second. Made by the tracker (tracker.ts), which gives
+// each worker that bans its end. Lines per minute are limited, since a botnet can have a thousand addresses
+// banned at once; the next minute's report says how many were left out. Owns its readers and its timer.
 import { createRing, RingReader } from '../channel/ring.ts'
 import { clientName, ipv4Text, ipv6NetworkText } from '../log/clients.ts'
 import type { Log, LogAddresses } from '../log/log.ts'
@@ -17,14 +17,14 @@ import {
   type BanWriterData,
 } from './ban-writer.ts'
 
-/** About a hundred: what is banned between two reports, beyond a minute's lines. */
+/** About a hundred records, more than a minute's lines. Between two reports, further bans are only counted. */
 const RING_WORDS = 1024
 
 const REPORT_MILLISECONDS = 1000
 const LINES_PER_MINUTE = 20
 const MINUTE_MILLISECONDS = 60_000
 
-/** What was exceeded, as a line names it. */
+/** The setting that was exceeded, for the log line. */
 const SETTINGS: Readonly<Record<number, string>> = {
   [BANNED_FOR_REQUESTS]: 'requests_per_second',
   [BANNED_FOR_NEW_TORRENTS]: 'new_torrents_per_second',
@@ -39,7 +39,7 @@ export class BanLog {
   private timer: ReturnType<typeof setInterval> | undefined
   private lines = 0
   private told = 0
-  /** As of the last report. */
+  /** The total at the last report. */
   private before = 0
   private minuteStart = Number.NEGATIVE_INFINITY
 
@@ -47,14 +47,14 @@ export class BanLog {
     this.log = log
   }
 
-  /** For one more worker. */
+  /** For another worker. */
   newWriter(): BanWriterData {
     const ring = createRing(RING_WORDS)
     this.readers.push(new RingReader(ring))
     return { ring, total: this.total.buffer }
   }
 
-  /** `addresses`: how lines show them, in force now. */
+  /** `addresses`: the setting for how log lines show addresses, as currently in force. */
   start(addresses: () => LogAddresses): void {
     this.timer = setInterval(() => this.report(performance.now(), addresses()), REPORT_MILLISECONDS)
   }
@@ -72,7 +72,7 @@ export class BanLog {
       this.lines = 0
       this.minuteStart = now
     }
-    // Before the rings are read: they hold the records of all that are counted here.
+    // Read before the rings, which then have the records of all bans counted here.
     const total = Atomics.load(this.total, 0)
     for (const reader of this.readers) {
       if (!reader.refresh()) continue

@@ -1,8 +1,8 @@
-// A worker's end of the ban log (ban-log.ts): who was banned, into a ring of its own, which is rare and then
-// costs some nanoseconds. Called by source-limits.ts. Owns the form of a record.
+// A worker's end of the ban log (ban-log.ts): writes each ban to the worker's own ring, which is rare and takes
+// some nanoseconds. Called by source-limits.ts. Defines the record's layout.
 //
-//  record: 0 IPv4 1, IPv6 0 │ 1, 2 the address, as in packets │ 3 what it exceeded │ 4 that limit, per second
-//          │ 5 for how many seconds
+//  record: 0 IPv4 1, IPv6 0 │ 1, 2 the address, as in packets │ 3 which limit it exceeded │ 4 that limit, per second
+//          │ 5 seconds of the ban
 import { RingWriter } from '../channel/ring.ts'
 import type { Peer } from '../swarm/peers/peer.ts'
 
@@ -13,15 +13,15 @@ export const BAN_REASON = 3
 export const BAN_LIMIT = 4
 export const BAN_SECONDS = 5
 
-// What an address exceeded.
+// Which limit an address exceeded.
 export const BANNED_FOR_REQUESTS = 0
 export const BANNED_FOR_NEW_TORRENTS = 1
 export const BANNED_FOR_SUSTAINED_REQUESTS = 2
 
-/** What a worker gets of the log. */
+/** A worker's part of the log. */
 export interface BanWriterData {
   readonly ring: SharedArrayBuffer
-  /** One word: bans of all workers, those that found their ring full as well. */
+  /** One word: bans of all workers, including those for which the ring had no room. */
   readonly total: SharedArrayBuffer
 }
 
@@ -36,7 +36,7 @@ export class BanWriter {
 
   // HOT: no allocation below this line.
 
-  /** Only counted when the ring is full. */
+  /** If the ring is full, the ban is only counted. */
   write({ ipv4, a0, a1 }: Peer, reason: number, limit: number, seconds: number): void {
     const { ring } = this
     const at = ring.room(RECORD_WORDS)
@@ -50,7 +50,7 @@ export class BanWriter {
       ring.append(at, RECORD_WORDS)
       ring.publish()
     }
-    // Not before: the log takes it that the record of what is counted is there.
+    // Only now: the log relies on the record of each counted ban being there.
     Atomics.add(this.total, 0, 1)
   }
 }

@@ -1,10 +1,10 @@
-// The settings section [source_limits] of protocols that keep peers by their address: what one source may ask
-// for. Used by the protocols' config.ts and reload.ts; source-limits.ts holds workers to it.
+// The settings section [source_limits] of protocols that store peers by address: what one source may ask for.
+// Used by the protocols' config.ts and reload.ts; enforced by source-limits.ts.
 import { type ConfigOf, section } from '../config/schema.ts'
 import { integer, seconds } from '../config/setting.ts'
 import type { SourceRates } from './source-limits.ts'
 
-// Costs are in 2^18ths of a second: above this they would be too coarse.
+// Costs are in 2^18ths of a second, which would be too coarse above this.
 const RATE_MAX = 100_000
 const SUSTAINED_RATE_MAX = 10_000 // Of these in 2^16ths.
 const BAN_SEC_MAX = 3600
@@ -76,7 +76,7 @@ export const sourceLimitSettings = section(
   },
 )
 
-/** All of them can change while a tracker runs. */
+/** All of them can change at runtime. */
 export const SOURCE_LIMIT_PATHS: readonly string[] = Object.keys(sourceLimitSettings.settings).map(
   (key) => `source_limits.${key}`,
 )

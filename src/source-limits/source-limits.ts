@@ -1,19 +1,19 @@
-// How much a source may ask for: connects per network, requests and new torrents per address, what it may
-// take of the rest when torrents or peers are nearly used up, and who is banned for a while. Asked by the
-// workers of the protocols that keep peers by their address (udp/worker/handle.ts), and by the swarms before
-// something is added. The memory is the process's (tracker.ts): a source has the same counters in all workers of all
-// protocols, since the system spreads one address over them by its ports. Each worker has a view of its own.
+// How much a source may ask for: connects per network, requests and new torrents per address, its share of the
+// remaining room when torrents or peers are nearly used up, and temporary bans. Called by the workers of
+// protocols that store peers by address (udp/worker/handle.ts), and by the swarms before they add something.
+// The memory belongs to the process (tracker.ts): a source has the same counters in all workers of all
+// protocols, since the system spreads the ports of one address over them. Each worker has its own view.
 //
 //  connects   row 0: 65,536 words │ row 1
 //  addresses  row 0: 65,536 × (0 requests │ 1 new torrents │ 2 refused │ 3 banned until, second
 //             │ 4 sustained requests │ 5 new peers │ 6, 7 unused) │ row 1
 //
-// An IPv6 /64 is one address, and its /48 has counters of its own in the same rows, for NETWORK_SHARE times
-// as much: anybody gets a /48 for nothing. It is never banned, since others may be in it.
+// An IPv6 /64 counts as one address, and its /48 has its own counters in the same rows with NETWORK_SHARE times
+// the limit, since anyone gets a /48 for free. A /48 is never banned: others may share it.
 //
-// Requests count only once the address is proved, over UDP by a connection id. A ban comes of nothing else,
-// so that nobody can have another one banned by forging his address. A connect proves nothing; its limit
-// is for what is sent to a network at most that never asked.
+// Requests count only once the address is proven, over UDP by a connection id. Nothing else leads to a ban, so
+// that nobody can get another address banned by forging it. A connect proves nothing; its limit bounds what a
+// network that never asked can be sent.
 import { RateCounters } from '../memory/rate-counter.ts'
 import { isThisMachine } from '../swarm/address.ts'
 import type { Peer } from '../swarm/peers/peer.ts'
@@ -32,7 +32,7 @@ import {
   type SourceCounterData,
 } from './source-counters.ts'
 
-/** Settings, per second; 0 = no limit. They may change while the workers serve. */
+/** Settings, per second; 0 = no limit. They can change at runtime. */
 export interface SourceRates {
   readonly connects: number
   readonly requests: number
@@ -41,7 +41,7 @@ export interface SourceRates {
   readonly banSeconds: number
 }
 
-/** A cache line holds two. */
+/** Two fit a cache line. */
 const SLOT_WORDS = 8
 const ADDRESSES_AT = rowWords(1)
 const WORDS = ADDRESSES_AT + rowWords(SLOT_WORDS)
@@ -54,11 +54,11 @@ const BANNED_UNTIL = 3
 const SUSTAINED = 4
 const NEW_PEERS = 5
 
-/** For the burst of the sustained limit in 2^16ths, which wrap after 18 hours. */
+/** The sustained limit's burst is in 2^16ths of a second, which wrap after 18 hours. */
 const LONG_SHIFT = 16
 const LONG_SECOND = 1 << LONG_SHIFT
 
-/** Bursts, in seconds of the rate. A client that starts announces everything it has at once. */
+/** Bursts, in seconds of the rate. A starting client announces everything it has at once. */
 const CONNECT_BURST = 10 * SECOND
 const REQUEST_BURST = 10 * SECOND
 const SUSTAINED_BURST = 1200 * LONG_SECOND
@@ -72,22 +72,22 @@ export const BANNED = 2
 export const TOO_MANY_SUSTAINED = 3
 export const TOO_MANY_OF_NETWORK = 4
 
-/** Once for the process. */
+/** Called once per process. */
 export function createSourceLimits(): SourceCounterData {
   return createSourceCounters(WORDS)
 }
 
-/** What a worker knows of bans. */
+/** Where a worker reports bans. */
 export interface BanNotes {
-  /** The worker's counters, of which the one at `place` is for bans. */
+  /** The worker's counters; the one at `place` is for bans. */
   readonly counts: Int32Array
   readonly place: number
-  /** Tells the log; null where there is none. */
+  /** Its end of the ban log; null if there is none. */
   readonly writer: BanWriter | null
 }
 
 export class SourceLimits extends Newcomers {
-  /** Of the sustained limit. */
+  /** For the sustained limit. */
   private readonly longRates: RateCounters
   private readonly bans: BanWriter | null
   private readonly counts: Int32Array
@@ -111,7 +111,7 @@ export class SourceLimits extends Newcomers {
     this.setRates(rates)
   }
 
-  /** Also while it is at work. A ban that would last longer than new ones is lifted. */
+  /** Also at runtime. A ban that would outlast new ones is lifted. */
   setRates(rates: SourceRates): void {
     this.inForce = rates
     this.connectCost = costOf(rates.connects, SECOND)
@@ -126,13 +126,13 @@ export class SourceLimits extends Newcomers {
 
   // HOT: no allocation below this line.
 
-  /** Sets the time (seconds of the monotonic clock) for what follows. */
+  /** Sets the time (seconds of the monotonic clock) for later calls. */
   override setTime(second: number): void {
     super.setTime(second)
     this.longRates.now = second << LONG_SHIFT
   }
 
-  /** True when a connect from this network (IPv4 /24, IPv6 /56) is to be answered. */
+  /** True if a connect from this network (IPv4 /24, IPv6 /56) may be answered. */
   connect({ ipv4, a0, a1 }: Peer): boolean {
     const cost = this.connectCost
     if (cost === 0 || isThisMachine(ipv4, a0, a1)) return true
@@ -141,7 +141,7 @@ export class SourceLimits extends Newcomers {
     return this.chargeSource(0, cost, CONNECT_BURST)
   }
 
-  /** Whether a request of an address (IPv6: of a /64) that has proved itself is to be answered. */
+  /** Whether a request from a proven address (IPv6: a /64) may be answered. */
   request(peer: Peer): number {
     const { ipv4, a0, a1 } = peer
     const cost = this.requestCost
@@ -150,7 +150,7 @@ export class SourceLimits extends Newcomers {
     if (isThisMachine(ipv4, a0, a1)) return ADMITTED
     this.openAddress(ipv4, a0, a1)
     if (this.isBanned(this.first) && this.isBanned(this.other)) {
-      // What is asked for during a ban is not allowed afterwards in its place.
+      // Requests during a ban still use up the sustained limit.
       if (longCost !== 0) this.chargeLong(longCost)
       return BANNED
     }
@@ -203,14 +203,14 @@ export class SourceLimits extends Newcomers {
     return this.longRates.chargeBoth(first, other, cost, SUSTAINED_BURST)
   }
 
-  /** Remembers that an address was refused, and bans it when that goes on. True for a new ban. */
+  /** Records that an address was refused, and bans it if that continues. True for a new ban. */
   private refuse(cost: number): boolean {
     if (this.banSeconds === 0) return false
     if (this.chargeSource(REFUSED, cost, REFUSED_BURST)) return false
     const until = (this.second + this.banSeconds) | 0
     Atomics.store(this.words, this.other + BANNED_UNTIL, until)
     const before = Atomics.exchange(this.words, this.first + BANNED_UNTIL, until)
-    // Another worker may have done the same just now: a ban counts once.
+    // Another worker may have banned it just now: a ban counts once.
     if (((before - this.second) | 0) > 0) return false
     this.counts[this.banPlace]++
     return true
@@ -223,7 +223,7 @@ export class SourceLimits extends Newcomers {
   private isBanned(slot: number): boolean {
     const left = (Atomics.load(this.words, slot + BANNED_UNTIL) - this.second) | 0
     if (left <= this.banSeconds + CLOCK_LAG_SEC) return left > 0
-    // Not left to run down to what is allowed now: it would come into force again.
+    // Lifted for good: otherwise it would apply again once its remaining time fits the new maximum.
     Atomics.store(this.words, slot + BANNED_UNTIL, this.second)
     return false
   }
