@@ -75,12 +75,17 @@ function inImage(image: string, command: string[], address: string) {
 const ADDRESSES: Readonly<Record<string, string>> = {
   aquatic: '127.0.0.84:3000',
   aquatic_udp: '127.0.0.81:3000',
+  aquatic_http: '127.0.0.83:3000',
   aquatic_ws: '127.0.0.82:3000',
 }
 
 function listenOn(address: string): Record<string, string> {
   if (address !== ADDRESSES.aquatic) return { AQUATIC_NETWORK_ADDRESS: address }
-  return { AQUATIC_UDP_NETWORK_ADDRESS: address, AQUATIC_WS_NETWORK_ADDRESS: address }
+  return {
+    AQUATIC_UDP_NETWORK_ADDRESS: address,
+    AQUATIC_HTTP_NETWORK_ADDRESS: address,
+    AQUATIC_WS_NETWORK_ADDRESS: address.replace(':3000', ':3001'),
+  }
 }
 
 async function checkIn(image: string, address: string): Promise<number> {
@@ -93,46 +98,43 @@ function bytesIn(image: string): number {
   return Number(stdout.toString().split('\t')[0])
 }
 
-describe.skipIf(!isRoot).each(['aquatic', 'aquatic_udp', 'aquatic_ws'])(
-  `an image of %s${needsRoot}`,
-  (name) => {
-    let image = ''
-    beforeAll(() => {
-      image = buildImage(name)
-    })
+describe.skipIf(!isRoot).each(Object.keys(ADDRESSES))(`an image of %s${needsRoot}`, (name) => {
+  let image = ''
+  beforeAll(() => {
+    image = buildImage(name)
+  })
 
-    test('is little more than its executable', () => {
-      expect(bytesIn(image)).toBeLessThan(IMAGE_BYTES_MAX)
-      expect(statSync(join(image, 'data')).uid).toBe(65532)
-      expect(readFileSync(join(image, 'etc/aquatic.toml'), 'utf8')).toContain(`Settings of ${name}`)
-    })
+  test('is little more than its executable', () => {
+    expect(bytesIn(image)).toBeLessThan(IMAGE_BYTES_MAX)
+    expect(statSync(join(image, 'data')).uid).toBe(65532)
+    expect(readFileSync(join(image, 'etc/aquatic.toml'), 'utf8')).toContain(`Settings of ${name}`)
+  })
 
-    test('serves, is healthy while it does, and stops at the signal of the engine', async () => {
-      // Its own address in 127/8, so that the port of the settings is free for it.
-      const address = ADDRESSES[name]
-      expect(await checkIn(image, address)).toBe(1)
-      const tracker = inImage(image, commandOf('ENTRYPOINT'), address)
-      try {
-        let stderr = ''
-        for await (const chunk of tracker.stderr) {
-          stderr += Buffer.from(chunk).toString()
-          // A warning may precede it, such as one about a low limit on open files.
-          if (/listening on .*\n/.test(stderr)) break
-        }
-        expect(stderr).toMatch(new RegExp(`listening on (UDP: )?${address}`))
-        const status = readFileSync(`/proc/${tracker.pid}/status`, 'utf8')
-        expect(status).toMatch(/^Uid:\t65532\t65532\t65532\t65532$/m)
-        expect(status).toMatch(/^CapEff:\t0+$/m)
-        expect(await checkIn(image, address)).toBe(0)
-        if (name !== 'aquatic_ws') {
-          const [host, port] = address.split(':')
-          await withClient('127.0.0.1', (client) => client.announce({ host, port: Number(port) }))
-        }
-        tracker.kill(instructions('STOPSIGNAL')[0] as 'SIGTERM')
-        expect(await tracker.exited).toBe(0)
-      } finally {
-        tracker.kill('SIGKILL')
+  test('serves, is healthy while it does, and stops at the signal of the engine', async () => {
+    // Its own address in 127/8, so that the port of the settings is free for it.
+    const address = ADDRESSES[name]
+    expect(await checkIn(image, address)).toBe(1)
+    const tracker = inImage(image, commandOf('ENTRYPOINT'), address)
+    try {
+      let stderr = ''
+      for await (const chunk of tracker.stderr) {
+        stderr += Buffer.from(chunk).toString()
+        // A warning may precede it, such as one about a low limit on open files.
+        if (/listening on .*\n/.test(stderr)) break
       }
-    })
-  },
-)
+      expect(stderr).toMatch(new RegExp(`listening on (UDP: )?${address}`))
+      const status = readFileSync(`/proc/${tracker.pid}/status`, 'utf8')
+      expect(status).toMatch(/^Uid:\t65532\t65532\t65532\t65532$/m)
+      expect(status).toMatch(/^CapEff:\t0+$/m)
+      expect(await checkIn(image, address)).toBe(0)
+      const [host, port] = address.split(':')
+      if (name === 'aquatic' || name === 'aquatic_udp') {
+        await withClient('127.0.0.1', (client) => client.announce({ host, port: Number(port) }))
+      }
+      tracker.kill(instructions('STOPSIGNAL')[0] as 'SIGTERM')
+      expect(await tracker.exited).toBe(0)
+    } finally {
+      tracker.kill('SIGKILL')
+    }
+  })
+})

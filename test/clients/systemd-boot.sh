@@ -2,11 +2,14 @@
 # Boots systemd on a root of its own: FOLDER, with this machine's /usr read-only in it, behind namespaces
 # for mounts, processes, network and control groups. Nothing of the machine is written to but FOLDER.
 # Called by systemd-boot.test.ts; ends when it is killed or its caller ends, and systemd with it.
-# Usage: systemd-boot.sh FOLDER AQUATIC_UDP AQUATIC_WS CGROUP, absolute paths, the last in a hierarchy of
-# version 2
+# Usage: systemd-boot.sh FOLDER CGROUP EXECUTABLE:NAME…, absolute paths; the second in a hierarchy of version 2,
+# the others appear in /usr/local/bin under their names.
 set -eu
-mkdir -p "$4"
-echo $$ >"$4/cgroup.procs"
+folder=$1
+cgroup=$2
+shift 2
+mkdir -p "$cgroup"
+echo $$ >"$cgroup/cgroup.procs"
 # shellcheck disable=SC2016 # the inner shell expands it
 exec setpriv --pdeathsig=KILL \
   unshare --mount --propagation private --pid --fork --kill-child --mount-proc --net --ipc --uts --cgroup \
@@ -15,8 +18,13 @@ exec setpriv --pdeathsig=KILL \
     mount -t sysfs sysfs /sys
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
     cd /
-    exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --boot --directory="$1" --register=no --keep-unit \
+    folder=$1
+    shift
+    for each; do
+      set -- "$@" "--bind-ro=${each%:*}:/usr/local/bin/${each##*:}"
+      shift
+    done
+    exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --boot --directory="$folder" --register=no --keep-unit \
       --private-network --link-journal=no --resolv-conf=off --timezone=off --console=pipe \
-      --bind-ro=/usr --tmpfs=/usr/local/bin --bind-ro="$2:/usr/local/bin/aquatic_udp" \
-      --bind-ro="$3:/usr/local/bin/aquatic_ws"
-  ' sh "$1" "$2" "$3"
+      --bind-ro=/usr --tmpfs=/usr/local/bin "$@"
+  ' sh "$folder" "$@"

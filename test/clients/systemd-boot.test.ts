@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { folderOfFile } from '../support/folder.ts'
+import { ALL_EXECUTABLE, HTTP_EXECUTABLE } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 import { UDP, WS } from './tracker.ts'
 
@@ -26,8 +27,19 @@ const whyNot = canBoot ? '' : ' (skipped: this needs root, and control groups of
 
 const UDP_SETTINGS = `[network]\naddress = '0.0.0.0:80'
 [persistence]\npath = '/var/lib/aquatic_udp'\ntake_over = true\n`
+const HTTP_SETTINGS = "[network]\naddress = '0.0.0.0:82'\n"
+const ALL_SETTINGS = ['udp', 'http', 'ws']
+  .map((name, i) => `[${name}.network]\naddress = '0.0.0.0:${90 + i}'\n`)
+  .join('')
 const WS_SETTINGS = "[network]\naddress = '0.0.0.0:81'\n"
 const HEALTH = '--health-check 5 -c /etc/aquatic'
+
+const EXECUTABLES = [
+  `${UDP.executable}:aquatic_udp`,
+  `${WS.executable}:aquatic_ws`,
+  `${HTTP_EXECUTABLE}:aquatic_http`,
+  `${ALL_EXECUTABLE}:aquatic`,
+]
 
 const folder = folderOfFile()
 const cgroup = join(hierarchy, `aquatic-test-${process.pid}`)
@@ -46,7 +58,9 @@ function makeRoot(): void {
     // Without it systemd takes this for a first boot, and enables every unit of this machine.
     'machine-id': '0123456789abcdef0123456789abcdef\n',
     'aquatic/udp.toml': UDP_SETTINGS,
+    'aquatic/http.toml': HTTP_SETTINGS,
     'aquatic/ws.toml': WS_SETTINGS,
+    'aquatic/aquatic.toml': ALL_SETTINGS,
   }
   mkdirSync(join(folder, 'etc/aquatic'))
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'etc', name), text)
@@ -112,7 +126,7 @@ beforeAll(async () => {
   if (!canBoot) return
   makeRoot()
   const boot = join(import.meta.dir, 'systemd-boot.sh')
-  const started = Bun.spawn([boot, folder, UDP.executable, WS.executable, cgroup], {
+  const started = Bun.spawn([boot, folder, cgroup, ...EXECUTABLES], {
     stdin: 'ignore',
   })
   machine = started
@@ -173,10 +187,17 @@ test.skipIf(!canBoot)(`systemd starts, reloads, watches and stops a tracker${why
   )
 })
 
-test.skipIf(!canBoot)(`systemd starts aquatic_ws${whyNot}`, () => {
-  expect(run(`systemctl start aquatic_ws && aquatic_ws ${HEALTH}/ws.toml`)).toBe('')
-  expect(run('systemctl stop aquatic_ws')).toBe('')
-  expect(property('aquatic_ws', 'Result')).toBe('success')
+test.skipIf(!canBoot).each([
+  ['aquatic_ws', 'ws.toml'],
+  ['aquatic_http', 'http.toml'],
+  ['aquatic', 'aquatic.toml'],
+])(`systemd starts, reloads and stops %s${whyNot}`, async (unit, file) => {
+  expect(run(`systemctl start ${unit} && ${unit} ${HEALTH}/${file}`)).toBe('')
+  expect(property(unit, 'StatusText')).toMatch(/^listening on (UDP: )?0\.0\.0\.0:/)
+  expect(run(`systemctl reload ${unit}`)).toBe('')
+  await isLogged(unit, 'settings read again: nothing has changed')
+  expect(run(`systemctl stop ${unit}`)).toBe('')
+  expect(property(unit, 'Result')).toBe('success')
 })
 
 test.skipIf(!canBoot)(`a start with wrong settings fails with the reason${whyNot}`, async () => {

@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { aquaticTracker } from '../../src/aquatic/protocols.ts'
 import { defaultsOf, entriesOf, titleOf } from '../../src/config/schema.ts'
-import { httpProgram } from '../../src/http/settings/config.ts'
+import { LIVE_SETTINGS as HTTP_LIVE } from '../../src/http/main/reload.ts'
+import { httpProgram, httpSettings } from '../../src/http/settings/config.ts'
 import { canApply } from '../../src/tracker/live-settings.ts'
 import { LIVE_SETTINGS as UDP_LIVE } from '../../src/udp/main/reload.ts'
 import { udpProgram, udpSettings } from '../../src/udp/settings/config.ts'
@@ -13,6 +14,7 @@ import { wsProgram, wsSettings } from '../../src/ws/settings/program.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 const udp = defaultsOf(udpSettings.schema)
+const http = defaultsOf(httpSettings.schema)
 const ws = defaultsOf(wsSettings.schema)
 const text = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
 
@@ -33,6 +35,10 @@ test('what changes while a tracker runs, and what needs a restart, is what the t
     ...entriesOf(udpSettings.schema).map(({ path }) => ({
       path,
       now: canApply(path, udp, udp, [UDP_LIVE]),
+    })),
+    ...entriesOf(httpSettings.schema).map(({ path }) => ({
+      path,
+      now: canApply(path, http, http, [HTTP_LIVE]),
     })),
     ...entriesOf(wsSettings.schema).map(({ path }) => ({
       path,
