@@ -54,7 +54,7 @@ export class ConnectionLimits {
   /** At most as many as there is room for. Who is here stays. `maxPerAddress`: 0 = no limit. */
   configure(max: number, maxPerAddress: number): void {
     this.max = max
-    this.maxPerAddress = maxPerAddress === 0 ? max : maxPerAddress
+    this.maxPerAddress = maxPerAddress === 0 ? Number.POSITIVE_INFINITY : maxPerAddress
   }
 
   /** Proxies, whose connections are those of many clients: only the limit on all holds for them. */
@@ -80,8 +80,9 @@ export class ConnectionLimits {
     const { words } = this
     return underLock(words, LOCK, () => {
       const at = this.find(high, low)
-      if (words[TOTAL] >= this.max) return FULL
+      // First: who has all that one address may have gets no other's place.
       if (limited && words[at + ENTRY_COUNT] >= this.maxPerAddress) return FULL_FOR_ADDRESS
+      if (words[TOTAL] >= this.max) return FULL
       words[TOTAL]++
       words[at] = high
       words[at + 1] = low

@@ -27,6 +27,13 @@ test('without a limit per address, one address may have all', () => {
   expect(limits.enter(0, 1)).toBe(FULL)
 })
 
+test('an address that has all of its own is told so, also when there is room for nobody', () => {
+  const limits = new ConnectionLimits(createConnectionLimits(2), 2, 2)
+  for (let i = 0; i < 2; i++) expect(limits.enter(0, 1)).toBe(ADMITTED)
+  expect(limits.enter(0, 1)).toBe(FULL_FOR_ADDRESS)
+  expect(limits.enter(0, 2)).toBe(FULL)
+})
+
 test('the count of every address stays right, however they come and go', () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = randomFrom(seed)
@@ -41,7 +48,7 @@ test('the count of every address stays right, however they come and go', () => {
       const address = Math.floor(random() * 60)
       const has = model.get(address) ?? 0
       if (random() < 0.55) {
-        const expected = total >= max ? FULL : has >= 5 ? FULL_FOR_ADDRESS : ADMITTED
+        const expected = has >= 5 ? FULL_FOR_ADDRESS : total >= max ? FULL : ADMITTED
         expect(limits.enter(address, ~address)).toBe(expected)
         if (expected !== ADMITTED) continue
         model.set(address, has + 1)

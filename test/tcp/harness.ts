@@ -146,8 +146,9 @@ export class Bench {
     )
   }
 
-  connect(): Client {
-    const client = new Client(this.port)
+  /** `from`: an address of this machine. */
+  connect(from?: string): Client {
+    const client = new Client(this.port, from)
     this.clients.push(client)
     return client
   }
@@ -223,8 +224,12 @@ export class Client {
   fd: number
   private readonly memory = new NativeBytes(65536)
 
-  constructor(port: number) {
+  constructor(port: number, from?: string) {
     this.fd = check('socket', libc.socket(AF_INET, SOCK_STREAM, 0))
+    if (from !== undefined) {
+      const own = socketAddress({ family: 4, address: from.split('.').map(Number), port: 0 })
+      check('bind', libc.bind(this.fd, addressOf(own) as never, 16))
+    }
     const address = socketAddress({ family: 4, address: [127, 0, 0, 1], port })
     check('connect', libc.connect(this.fd, addressOf(address) as never, 16))
     check('fcntl', libc.fcntl(this.fd, F_SETFL, O_NONBLOCK as never))
