@@ -25,6 +25,8 @@ import type { Transfer } from './transfer.ts'
 
 /** Connections that are closed in one turn because their time is up. */
 const EXPIRED_PER_TURN = 256
+/** Connections whose many requests are continued in one turn: newcomers do not wait for all of them. */
+export const READY_PER_TURN = 32
 /** What is thrown away of a peer that goes on to send. */
 export const LINGER_BYTES_MAX = 1 << 20
 const LINGER_SECONDS = 2
@@ -59,6 +61,8 @@ export abstract class TcpConnections {
   protected readonly linger = new ConnectionList()
   protected readonly ready = new ConnectionList()
   protected stopping = false
+  /** More connections have to end than one turn ends. */
+  protected overdue = false
   protected now = 0
   protected served = 0
   private readonly handler: StreamHandler
@@ -137,12 +141,12 @@ export abstract class TcpConnections {
     return connection
   }
 
-  /** The first `bytes` bytes of the input are those of this connection. */
-  protected handle(connection: Connection, bytes: number): void {
+  /** The first `bytes` bytes of the input are those of this connection. `mayHaveMore`: that has not been read. */
+  protected handle(connection: Connection, bytes: number, mayHaveMore: boolean): void {
     this.served++
     if (this.stopping) connection.closing = true
     this.transfer.consume(connection, bytes)
-    this.settle(connection, this.transfer.isFull(bytes))
+    this.settle(connection, mayHaveMore)
   }
 
   /** What becomes of a connection once its input has been handled. `mayHaveMore`: it was not read to its end. */
@@ -173,18 +177,18 @@ export abstract class TcpConnections {
     else if (connection.unsentBytes > 0) {
       // It reads, if slowly.
       if (sent > 0) this.stay(connection, this.unread, EPOLLOUT)
-    } else if (connection.closing || connection.heldBytes === 0) this.settle(connection, false)
-    else this.handle(connection, this.transfer.reload(connection))
+    } else if (connection.closing || connection.heldBytes === 0) this.settle(connection, true)
+    else this.handle(connection, this.transfer.reload(connection), true)
   }
 
   /** Those whose requests were too many for one turn. */
   protected serveReady(): void {
     const { ready } = this
-    const count = ready.count
+    const count = ready.count < READY_PER_TURN ? ready.count : READY_PER_TURN
     for (let n = 0; n < count && ready.first !== null; n++) {
       const connection = ready.first
       ready.remove(connection)
-      this.handle(connection, this.transfer.reload(connection))
+      this.handle(connection, this.transfer.reload(connection), true)
     }
   }
 
@@ -228,6 +232,7 @@ export abstract class TcpConnections {
 
   protected expire(): void {
     const { times } = this
+    this.overdue = false
     this.expireIn(this.first, times.first, CLOSED_FIRST_TIMEOUT)
     this.expireIn(this.request, times.request, CLOSED_REQUEST_TIMEOUT)
     this.expireIn(this.idle, times.idle, CLOSED_IDLE_TIMEOUT)
@@ -246,6 +251,7 @@ export abstract class TcpConnections {
       }
       this.end(connection, reason)
     }
+    this.overdue = true
   }
 
   protected end(connection: Connection, reason: number): void {

@@ -79,7 +79,7 @@ export class TcpServer extends TcpConnections {
 
   /** Waits for something to do, at most so long; not at all when there is something already. */
   wait(milliseconds: number): void {
-    this.events = this.epoll.wait(this.ready.count > 0 ? 0 : milliseconds)
+    this.events = this.epoll.wait(this.ready.count > 0 || this.overdue ? 0 : milliseconds)
   }
 
   /**
@@ -149,7 +149,7 @@ export class TcpServer extends TcpConnections {
 
   private read(connection: Connection): void {
     const bytes = this.transfer.receive(connection)
-    if (bytes > 0) this.handle(connection, bytes)
+    if (bytes > 0) this.handle(connection, bytes, this.transfer.isFull(bytes))
     else if (bytes === BROKEN) this.end(connection, CLOSED_RESET)
     else if (bytes === WAIT) {
       if (connection.list === null) this.stay(connection, this.first, EPOLLIN)

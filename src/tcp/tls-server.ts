@@ -251,7 +251,7 @@ export class TlsServer extends TcpConnections {
   /** The first `bytes` bytes of the input are those of this connection. */
   private use(connection: Connection, bytes: number): void {
     if (connection.list !== this.unread) {
-      this.handle(connection, bytes)
+      this.handle(connection, bytes, false)
       this.serveOn()
       return
     }

@@ -115,8 +115,11 @@ export class Transfer {
     }
     connection.answered = requests > 0
     if (output.end > 0 && connection.fault === -1) this.send(connection)
-    if (requests > 0 && connection.closing) this.keep(connection, to, to)
-    else this.keep(connection, from, to)
+    if (requests > 0 && connection.closing) {
+      // Who sends beyond its last request may go on to.
+      if (from < to) connection.lingers = true
+      this.keep(connection, to, to)
+    } else this.keep(connection, from, to)
   }
 
   /** Sends the output; what the system does not take is kept. False when there is such. */

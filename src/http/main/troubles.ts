@@ -44,6 +44,16 @@ export function httpTroubles(
       text: (figure, when) => `Refused ${figure} ${when}: no descriptors were left.`,
       remedy: () => DESCRIPTORS_REMEDY,
     }),
+    lossSource({
+      ...shared,
+      name: 'held_memory',
+      lost: () => of('closed_memory'),
+      text: (figure, when) =>
+        `Closed ${figure} ${when}: the memory for incomplete requests and unread responses was used up.`,
+      remedy: () =>
+        'Lower [network] request_timeout, response_timeout or [limits] max_connections_per_ip: somebody ' +
+        'begins requests without ending them, or does not read.',
+    }),
     ...proxyHeaderSources(of),
     ...fullSources(of, limits),
   ]

@@ -34,3 +34,10 @@ test.each([
   expect(found({ [counter]: 1, requests_announce_ipv4: 1 })).toMatchObject([{ severity: 'bad' }])
   expect(found({ requests_announce_ipv4: 1000 })).toEqual([])
 })
+
+test('memory that is used up is told', () => {
+  const few = found({ closed_memory: 1, accepted: 999 })
+  expect(few).toMatchObject([{ name: 'held_memory', severity: 'attention' }])
+  expect(few[0].text).toContain('incomplete requests')
+  expect(found({ closed_memory: 1, accepted: 10 })).toMatchObject([{ severity: 'bad' }])
+})
