@@ -4,6 +4,9 @@
 //
 // A million torrents, two million peers (support/workload.ts); connects and announces in turn, a scrape
 // now and then.
+import { KEYS_OFF, KeyGate } from '../src/access-keys/gate.ts'
+import { createGuessLimits } from '../src/access-keys/guess-limits.ts'
+import { newHashKey } from '../src/access-keys/key-hash.ts'
 import { ClientSample, createClientSample } from '../src/census/sample.ts'
 import { readClock } from '../src/os/clock.ts'
 import { permanentWords } from '../src/os/ffi.ts'
@@ -13,6 +16,7 @@ import { Peer } from '../src/swarm/peers/peer.ts'
 import { ConnectionIds } from '../src/udp/wire/connection-id.ts'
 import { swapBytes } from '../src/udp/wire/parse.ts'
 import { Request } from '../src/udp/wire/request.ts'
+import { AnnounceKey } from '../src/udp/worker/announce-key.ts'
 import { BANS, COUNTER_WORDS } from '../src/udp/worker/counters.ts'
 import { Handler } from '../src/udp/worker/handle.ts'
 import { Responder } from '../src/udp/worker/respond.ts'
@@ -73,6 +77,8 @@ if (process.argv.includes('--clients')) {
   responder.clients = new ClientSample(createClientSample(new Int32Array([1, 2]), 1200))
 }
 const handler = new Handler(responder, ids, buffers, settings, counts, gate)
+const keyData = { hashKey: newHashKey(), guesses: createGuessLimits() }
+handler.keys = new AnnounceKey(new KeyGate(keyData, KEYS_OFF))
 readClock()
 handler.setTime(NOW)
 

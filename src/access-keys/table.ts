@@ -5,6 +5,7 @@
 //
 // Open addressing with linear probing, a third of the slots empty, as in access-list/list.ts: a look-up reads
 // one or two cache lines. An empty slot is one of zeros, which no hash is.
+import { adviseHugePages } from '../memory/arena.ts'
 import { HASH_WORDS } from './key-hash.ts'
 
 export const SLOT_WORDS = HASH_WORDS + 1
@@ -26,7 +27,10 @@ export const NO_KEYS: KeyTable = { slots: new SharedArrayBuffer(SLOT_WORDS * 4),
 /** Room for so many keys. Throws RangeError when the system refuses the memory. */
 export function createKeyTable(keysMax: number): KeyTable {
   const slotCount = Math.ceil((keysMax + 1) * SLOTS_PER_KEY)
-  return { slots: new SharedArrayBuffer(slotCount * SLOT_WORDS * 4), slotCount }
+  const slots = new SharedArrayBuffer(slotCount * SLOT_WORDS * 4)
+  // A fifth less per look-up with ten million keys (bench/access-keys.ts).
+  adviseHugePages(new Int32Array(slots))
+  return { slots, slotCount }
 }
 
 const TWO_32 = 4294967296

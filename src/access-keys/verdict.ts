@@ -16,6 +16,9 @@ export interface KeyRefusal {
 /** Reasons, in this order, of which each protocol has counters. */
 export const REFUSED_BY_KEYS = ['key_missing', 'key_unknown', 'key_ended', 'key_guesses'] as const
 
+/** Those of a key that was valid when its connection began. */
+export const REFUSED_BY_KEYS_IN_USE = ['key_missing', 'key_unknown', 'key_ended'] as const
+
 export const KEY_REFUSALS: readonly KeyRefusal[] = [
   {
     verdict: KEY_MISSING,
@@ -38,12 +41,17 @@ export function byVerdict<T>(of: (refusal: KeyRefusal) => T): T[] {
   return found
 }
 
-/** Where each is counted; `names`: the protocol's counters in their order in memory. */
-export function countersByKeyVerdict(names: readonly string[]): Int32Array {
+/** Where each is counted; `names`: the protocol's counters in their order in memory, `head`: how those begin. */
+export function countersByKeyVerdict(
+  names: readonly string[],
+  head = 'rejected',
+  reasons: readonly string[] = REFUSED_BY_KEYS,
+): Int32Array {
   const places = new Int32Array(1 + KEY_REFUSALS.length).fill(-1)
   for (const { verdict, reason } of KEY_REFUSALS) {
-    places[verdict] = names.indexOf(`rejected_${reason}`)
-    if (places[verdict] === -1) throw new Error(`no counter rejected_${reason}`)
+    if (!reasons.includes(reason)) continue
+    places[verdict] = names.indexOf(`${head}_${reason}`)
+    if (places[verdict] === -1) throw new Error(`no counter ${head}_${reason}`)
   }
   return places
 }

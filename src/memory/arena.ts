@@ -56,14 +56,16 @@ export function createArena(bytes: number): ArenaBuffers {
   pool[POOL_PAGES] = pages
   // Page 0 is never handed out: address 0 means «none» everywhere.
   pool[POOL_NEXT_FRESH] = 1
-  const rest = pages * PAGE_BYTES - HUGE_PAGES_FROM_BYTES
-  if (rest > 0) adviseHugePages(addressOf(new Int32Array(buffers.words)), rest)
+  adviseHugePages(new Int32Array(buffers.words))
   return buffers
 }
 
-// Advice only: where the system has no huge pages, it changes nothing.
-function adviseHugePages(base: number, bytes: number): void {
-  libc.madvise((base + HUGE_PAGES_FROM_BYTES) as never, bytes as never, MADV_HUGEPAGE)
+/** For memory that is read in any order. Advice only: where the system has no huge pages, it changes nothing. */
+export function adviseHugePages(words: Int32Array<SharedArrayBuffer>): void {
+  const bytes = words.byteLength - HUGE_PAGES_FROM_BYTES
+  if (bytes <= 0) return
+  const from = addressOf(words) + HUGE_PAGES_FROM_BYTES
+  libc.madvise(from as never, bytes as never, MADV_HUGEPAGE)
 }
 
 export class Arena {

@@ -2,6 +2,7 @@
 // swarms with what limits their growth, the cleaning of its tables, and what changes while it runs. Used by the
 // workers of the protocols.
 import { fullGC } from 'bun:jsc'
+import { type AccessKeys, KeyGate, type KeyGateData } from '../access-keys/gate.ts'
 import type { AccessListData } from '../access-list/list.ts'
 import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { clockSeconds } from '../os/clock.ts'
@@ -48,6 +49,16 @@ export interface SwarmWorkerData extends SwarmSettings {
 export interface SwarmUpdate {
   readonly accessList?: AccessListData
   readonly settings?: SwarmSettings
+}
+
+/** Of a worker that asks for keys. */
+export interface KeyWorkerData {
+  readonly keyGate: KeyGateData
+  readonly accessKeys: AccessKeys
+}
+
+export interface KeyUpdate {
+  readonly accessKeys?: AccessKeys
 }
 
 /** `counts`: of the worker; the one at `place` is for bans. */
@@ -110,4 +121,17 @@ export function takeAccessLists(
     // throws compiled code away. Bun.gc(false) collects none.
     fullGC()
   })
+}
+
+export function openKeyGate(
+  { keyGate, accessKeys }: KeyWorkerData,
+  updates: UpdateHandlers<KeyUpdate>,
+): KeyGate {
+  const gate = new KeyGate(keyGate, accessKeys)
+  updates.on('accessKeys', (keys) => {
+    gate.replace(keys)
+    // As above.
+    fullGC()
+  })
+  return gate
 }

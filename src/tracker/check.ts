@@ -1,5 +1,6 @@
 // What a start of any tracker would refuse beside mistakes in the settings themselves, for --check: users,
 // folders, files and addresses that they name. Called by program.ts. Nothing is made, changed or listened on.
+import { accessKeyFaults } from '../access-keys/reloader.ts'
 import { accessListFaults } from '../access-list/reloader.ts'
 import { addressBytes, addressText, parseSocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
@@ -13,7 +14,7 @@ import type { CommonConfig } from './settings.ts'
 
 type CheckedConfig = Pick<
   CommonConfig,
-  'access_list' | 'operations' | 'persistence' | 'privileges' | 'scrape_export'
+  'access_keys' | 'access_list' | 'operations' | 'persistence' | 'privileges' | 'scrape_export'
 >
 
 /** `listening`: of each protocol that is to be served. */
@@ -21,7 +22,7 @@ export async function checkTracker(
   config: CheckedConfig,
   listening: readonly ProtocolListening[],
 ): Promise<CheckFindings> {
-  const { access_list, persistence, privileges, scrape_export } = config
+  const { access_keys, access_list, persistence, privileges, scrape_export } = config
   const { identity, problems, warnings } = checkPrivileges(privileges)
   // Whoever cannot become the user cannot ask what that user may do. And a wrong root directory says enough.
   const isAsked = problems.length === 0 && warnings.length === 0
@@ -46,6 +47,7 @@ export async function checkTracker(
       ...addresses.problems,
       ...(folder === null ? [] : [folder]),
       ...(await accessListFaults(access_list)),
+      ...(await accessKeyFaults(access_keys)),
     ],
     warnings: [...warnings, ...addresses.warnings, ...(exported === null ? [] : [exported])],
   }

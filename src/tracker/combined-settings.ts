@@ -44,6 +44,7 @@ const SHARED_SECTIONS: readonly string[] = [
   'statistics',
   'operations',
   'access_list',
+  'access_keys',
   'privileges',
   'source_limits',
   'persistence',

@@ -174,6 +174,10 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
     this.own.sendAccessList(list)
   }
 
+  sendAccessKeys(keys: Parameters<Protocol<object>['sendAccessKeys']>[0]): void {
+    this.own.sendAccessKeys(keys)
+  }
+
   configure(config: CombinedConfig, paths: ReadonlySet<string>): void {
     const inner = [...paths].map((path) => this.lens.inner(path))
     const known = inner.filter((path) => path !== undefined)

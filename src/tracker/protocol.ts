@@ -1,6 +1,8 @@
 // What a protocol is to the tracker that serves it (tracker.ts), and what the tracker has for all its
 // protocols. Implemented by main.ts of each protocol. What protocols share in one process is never made by
-// one of them: swarms, access list, limits of sources, what is kept over a restart, the census of clients come from the process.
+// one of them: swarms, access list and keys, limits of sources, what is kept over a restart, the census of clients
+// come from the process.
+import type { AccessKeys, KeyGateData } from '../access-keys/gate.ts'
 import type { AccessListData } from '../access-list/list.ts'
 import type { Census } from '../census/census.ts'
 import type { ClientSampleData } from '../census/sample.ts'
@@ -104,6 +106,10 @@ export interface TrackerProcess {
   readonly census: Census | null
   /** In force now; changes come by `Protocol.sendAccessList`. */
   accessList(): AccessListData
+  /** What the gates of all workers share (access-keys/gate.ts), */
+  readonly keyGate: KeyGateData
+  /** and the keys in force now; changes come by `Protocol.sendAccessKeys`. */
+  accessKeys(): AccessKeys
   /** For each worker that bans addresses: tells the log. */
   newBanWriter(): BanWriterData
   newWorkers(options?: GroupOptions): WorkerGroup
@@ -130,6 +136,7 @@ export interface Protocol<C> {
   /** What it sees going wrong, once it has begun. */
   troubles(): readonly TroubleSource[]
   sendAccessList(list: AccessListData): void
+  sendAccessKeys(keys: AccessKeys): void
   /** Puts settings in force, of which those at `paths` have changed. */
   configure(config: C, paths: ReadonlySet<string>): void
   /** The process is about to become another user: what only an owner may do has to be that user's. */

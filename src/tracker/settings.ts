@@ -1,6 +1,11 @@
 // The settings that both trackers have, where no other folder owns them, and what is wrong with those of a
 // tracker together. Used by the protocols' config.ts. Owns nothing.
 import {
+  type AccessKeyConfig,
+  accessKeyFindings,
+  accessKeySettings,
+} from '../access-keys/settings.ts'
+import {
   type AccessListConfig,
   accessListFindings,
   accessListSettings,
@@ -35,11 +40,12 @@ export const DAY_SEC = 86400
 export const PEER_AGE_SEC_MAX = 28000
 export const CLEANING_INTERVAL_SEC_MAX = 3600
 
-/** Sections that are the same in every tracker: what it tells its operator, and which torrents it serves. */
+/** Sections that are the same in every tracker: what it tells its operator, and which torrents and whom it serves. */
 export const operatorSections = {
   statistics: statisticsSettings,
   operations: operationsSettings,
   access_list: accessListSettings,
+  access_keys: accessKeySettings,
 }
 
 /** `ipv4Too`: when the IPv6 wildcard also takes IPv4, and anything else to say about wildcards. */
@@ -89,6 +95,7 @@ export interface CommonConfig {
   }
   readonly operations: OperationsConfig
   readonly access_list: AccessListConfig
+  readonly access_keys: AccessKeyConfig
   readonly cleaning: { readonly interval: number; readonly max_peer_age: number }
   readonly privileges: PrivilegeConfig
   readonly limits: ReserveLimits
@@ -142,6 +149,7 @@ export function commonFindings(
     ...reserveFindings(config.limits, kinds),
     ...operationsFindings(config.operations),
     ...accessListFindings(config.access_list, privileges),
+    ...accessKeyFindings(config.access_keys, privileges),
   ]
 }
 

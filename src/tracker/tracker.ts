@@ -2,7 +2,6 @@
 // endpoint, giving up rights, what it keeps and writes, reload, stop. Called by program.ts with valid
 // settings; what is a protocol's own, protocol.ts says. The main thread serves no client. Owns the shared
 // memory of all protocols, and what stands beside the workers.
-import { AccessListReloader } from '../access-list/reloader.ts'
 import {
   Census,
   type CountPeers,
@@ -37,6 +36,7 @@ import { attachSwarms, type SwarmBuffers, setLimits, setPeersPerAddress } from '
 import { reserveSwarms } from '../swarm/reserve.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { Survey } from '../swarm/walks/survey.ts'
+import { Lists } from './lists.ts'
 import { canApply } from './live-settings.ts'
 import { openPersistence, type PersistedParts } from './persistence.ts'
 import { kindsOf, placeOf } from './place.ts'
@@ -134,7 +134,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
   private readonly parts: TrackerParts
   private readonly log: Log
   private readonly workers: Workers
-  private readonly accessLists: AccessListReloader
+  private readonly lists: Lists
   /** What goes wrong while it serves; each part adds what it knows of. */
   private readonly troubles = new Troubles(logFor('trouble'))
   private readonly service: ServiceManager
@@ -147,7 +147,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
 
   constructor(program: TrackerProgram<S>, run: TrackerRun<S>, parts: TrackerParts) {
     const { config, entry } = run
-    const { access_list, privileges, persistence, scrape_export, statistics, cleaning } = config
+    const { persistence, scrape_export, statistics, cleaning } = config
     this.program = program
     this.run = run
     this.parts = parts
@@ -162,15 +162,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.logAddresses = config.log_addresses
     this.workers = new Workers(program.name, entry, this.log, program.several)
     this.service = new ServiceManager(program.name, this.workers, this.log)
-    this.accessLists = new AccessListReloader(
-      access_list,
-      privileges,
-      parts.swarms,
-      this.log,
-      (list) => {
-        for (const protocol of this.protocols) protocol.sendAccessList(list)
-      },
-    )
+    this.lists = new Lists(config, parts.swarms, this.log, () => this.protocols)
     const isSampled = statistics.peer_clients && parts.kinds.includes('ipv4')
     this.sampled = isSampled ? sampleClients(cleaning.max_peer_age) : null
     this.census = statistics.peer_clients ? new Census(...this.waysToCount()) : null
@@ -193,8 +185,16 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return this.sampled?.sample ?? null
   }
 
-  accessList(): AccessListReloader['list'] {
-    return this.accessLists.list
+  accessList(): Lists['torrents']['list'] {
+    return this.lists.torrents.list
+  }
+
+  get keyGate(): Lists['keys']['gate'] {
+    return this.lists.keys.gate
+  }
+
+  accessKeys(): Lists['keys']['keys'] {
+    return this.lists.keys.keys
   }
 
   newBanWriter(): ReturnType<BanLog['newWriter']> {
@@ -219,7 +219,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     const { persistence } = this
     const { identity } = this.parts
     prepareRunning()
-    await this.accessLists.load()
+    await this.lists.load()
     signals.starting()
     await this.start()
     // Nobody needs what has not begun: the folder of persistence stays as it was found.
@@ -231,10 +231,10 @@ class Tracker<S extends Schema> implements TrackerProcess {
       for (const protocol of this.protocols) protocol.giveTo?.(identity)
       giveUpRights(this.config.privileges, identity)
       persistence?.rootChanged()
-      this.accessLists.rootChanged()
+      this.lists.rootChanged()
     }
     await this.startPersistence(persistence)
-    this.accessLists.start()
+    this.lists.start()
     this.startExport()
     reloader.start(identity !== null, this.service)
     this.tellStart(operations)
@@ -271,7 +271,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     workers.onStop(() => this.banLog.stop())
     workers.onStop(() => this.troubles.stop())
     workers.onStop(() => this.census?.stop())
-    workers.onStop(() => this.accessLists.stop())
+    workers.onStop(() => this.lists.stop())
     await Promise.all(protocols.map((protocol) => protocol.startWorkers()))
     for (const protocol of protocols) {
       protocol.begin()
@@ -283,7 +283,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
   }
 
   private watchTroubles(): void {
-    this.troubles.add(stallTrouble(this.workers), this.accessLists.troubleSource)
+    this.troubles.add(stallTrouble(this.workers), ...this.lists.troubleSources)
     if (this.persistence !== null) this.troubles.add(this.persistence.troubleSource)
     this.troubles.onChange(([worst]) => {
       this.service.trouble(worst === undefined ? '' : `${worst.severity}: ${worst.text}`)
@@ -365,7 +365,6 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.persistence?.setInterval(config.persistence.interval_minutes)
     this.scrapeExport?.configure(config)
     for (const protocol of this.protocols) protocol.configure(config, paths)
-    const lists = ['access_list.mode', 'access_list.path']
-    if (lists.some((path) => paths.has(path))) this.accessLists.change(config.access_list)
+    this.lists.configure(config, paths)
   }
 }

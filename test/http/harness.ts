@@ -1,5 +1,6 @@
 // The handler of one worker, spoken to in bytes: requests in, answers out, without any socket. Used by the
 // tests of http/. Owns swarms of its own, and watches over the memory around an answer.
+import type { KeyGate } from '../../src/access-keys/gate.ts'
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
 import { ANSWER_BYTES_MAX } from '../../src/http/wire/layout.ts'
 import { HttpRequest } from '../../src/http/wire/request.ts'
@@ -32,6 +33,8 @@ export interface HarnessOptions extends Partial<HttpSettings> {
   readonly rates?: SourceRates
   /** Where clients are noted; they are not without. */
   readonly clients?: ClientSampleData
+  /** Whom requests are served to; to all without. */
+  readonly keys?: KeyGate
 }
 
 export const START = 100_000
@@ -78,6 +81,7 @@ export class HttpHarness {
       believesAddresses: options.believesAddresses ?? false,
     }
     this.handler = new Handler(this.responder, settings, counts, sources)
+    this.handler.keys = options.keys ?? null
     this.request.out = this.out
     this.request.to = GUARD_BYTES
     this.setTime(START)

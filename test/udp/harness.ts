@@ -1,5 +1,6 @@
 // The handler of one worker, spoken to in bytes: packets in, packets out, without any socket.
 // Used by the tests of udp/. Owns swarms of its own, and watches over the memory around an answer.
+import type { KeyGate } from '../../src/access-keys/gate.ts'
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
 import {
   SOURCE_LIMIT_BYTES,
@@ -9,6 +10,7 @@ import {
 import type { Peer } from '../../src/swarm/peers/peer.ts'
 import { ConnectionIds } from '../../src/udp/wire/connection-id.ts'
 import { Request } from '../../src/udp/wire/request.ts'
+import { AnnounceKey } from '../../src/udp/worker/announce-key.ts'
 import {
   BANS,
   COUNTER_WORDS,
@@ -48,6 +50,8 @@ export interface HarnessOptions extends Partial<RequestSettings> {
   readonly rates?: SourceRates
   /** Where clients are noted; they are not without. */
   readonly clients?: ClientSampleData
+  /** Whom announces are served to; to all without. */
+  readonly keys?: KeyGate
 }
 
 /** A packet slot of the receive buffer, and what an answer may take at most. */
@@ -106,6 +110,7 @@ export class UdpHarness {
     const sources = options.rates === undefined ? null : sourceLimits(options.rates, counts)
     swarm.swarms.admission.gate = sources
     this.handler = new Handler(requests, this.ids, swarm.buffers, settings, counts, sources)
+    if (options.keys !== undefined) this.handler.keys = new AnnounceKey(options.keys)
     this.now = options.now ?? START
     this.setTime(this.now)
   }

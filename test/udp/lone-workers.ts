@@ -2,6 +2,9 @@
 // known to the packet. Used by the tests of socket workers and request workers.
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { KEYS_OFF } from '../../src/access-keys/gate.ts'
+import { createGuessLimits } from '../../src/access-keys/guess-limits.ts'
+import { newHashKey } from '../../src/access-keys/key-hash.ts'
 import { ListBuilder } from '../../src/access-list/build.ts'
 import { MODE_OFF } from '../../src/access-list/list.ts'
 import { logFor } from '../../src/log/log.ts'
@@ -98,6 +101,8 @@ export class LoneWorkers {
       secret: SECRET,
       maxConnectionAge: 300,
       links: links === null ? null : links.socketWorkers[0],
+      keyGate: { hashKey: newHashKey(), guesses: createGuessLimits() },
+      accessKeys: KEYS_OFF,
     }
     return start(data)
   }

@@ -2,6 +2,7 @@
 // Made by the tracker (tracker/tracker.ts) of bin/aquatic_http.ts, in the main thread. Owns what its workers share
 // beside the swarms.
 import { availableParallelism } from 'node:os'
+import type { AccessKeys } from '../../access-keys/gate.ts'
 import type { AccessListData } from '../../access-list/list.ts'
 import { addressText, type SocketAddress } from '../../config/address.ts'
 import { listenAddresses } from '../../config/listen.ts'
@@ -189,6 +190,10 @@ class HttpProtocol implements Protocol<HttpConfig> {
     this.tell({ accessList })
   }
 
+  sendAccessKeys(accessKeys: AccessKeys): void {
+    this.tell({ accessKeys })
+  }
+
   configure(config: HttpConfig): void {
     this.inForce = config
     this.tell({ settings: workerSettings(config, this.maxConnections) })
@@ -238,6 +243,8 @@ class HttpProtocol implements Protocol<HttpConfig> {
       clients: process.clientSample,
       ...workerSettings(config, this.maxConnections),
       accessList: process.accessList(),
+      keyGate: process.keyGate,
+      accessKeys: process.accessKeys(),
       counters: this.counters,
     }
   }

@@ -9,9 +9,6 @@ export const LINE_BYTES_MAX = 16384
 /** The whole head: browsers and proxies send 1 to 4 KB of header fields. */
 export const HEAD_BYTES_MAX = LINE_BYTES_MAX + 8192
 
-/** A key in the path; a UUID has 36, a hexadecimal SHA-256 64. */
-export const KEY_BYTES_MAX = 128
-
 /** Peers in an answer at most; clients ask for 200. */
 export const RESPONSE_PEERS_MAX = 255
 

@@ -6,6 +6,7 @@
 // there is none: a folded line, a space before a colon, a bare CR or a control byte is refused, and
 // the connection ends. A body is never read. Its request is answered and the connection ends, so that
 // nothing behind a head is taken for a request whatever its length fields say.
+import { KEY_BYTES_MAX } from '../../access-keys/key-hash.ts'
 import {
   ascii,
   COLON,
@@ -17,7 +18,6 @@ import {
   HEAD_BYTES_MAX,
   isText,
   isToken,
-  KEY_BYTES_MAX,
   LF,
   LINE_BYTES_MAX,
   QUESTION_MARK,

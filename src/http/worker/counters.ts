@@ -3,6 +3,7 @@
 //
 //  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no
 //  family, from TCP on those of tcp/counters.ts │ RESPONSE_TIME… │ TURN_SIZE…
+import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
@@ -40,6 +41,7 @@ const BY_FAMILY = [
       'proxy_header_not_understood',
       ...REFUSED_BY_SWARMS,
       ...REFUSED_BY_LIMITS,
+      ...REFUSED_BY_KEYS,
     ],
     { table: 'Refused requests', nonZero: true, lost: 'refused' },
   ),
@@ -100,11 +102,15 @@ export const REJECTED_TORRENT_RATION = 33
 export const REJECTED_PEER_RATION = 34
 export const REJECTED_SUSTAINED_RATE = 35
 export const REJECTED_NETWORK_RATE = 36
-export const RECEIVED_BYTES = 37
-export const SENT_BYTES = 38
+export const REJECTED_KEY_MISSING = 37
+export const REJECTED_KEY_UNKNOWN = 38
+export const REJECTED_KEY_ENDED = 39
+export const REJECTED_KEY_GUESSES = 40
+export const RECEIVED_BYTES = 41
+export const SENT_BYTES = 42
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 39
+export const FAMILY_IPV6 = 43
 
 // What has no family.
 const WORKER = 2 * FAMILY_IPV6

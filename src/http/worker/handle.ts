@@ -3,6 +3,14 @@
 //
 // Reads the head (parse.ts), asks the limits of its source, answers what needs no swarm (pages, errors), and
 // hands announces and scrapes to respond.ts. Every request gets an answer and is counted.
+import type { KeyGate } from '../../access-keys/gate.ts'
+import {
+  byVerdict,
+  countersByKeyVerdict,
+  KEY_GUESSES,
+  KEY_MISSING,
+  KEY_VALID,
+} from '../../access-keys/verdict.ts'
 import { countersByVerdict } from '../../requests/refusals.ts'
 import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
@@ -101,6 +109,8 @@ const WRONG_VERSION = fixedAnswer('505 HTTP Version Not Supported', 'HTTP Versio
 
 const NO_HEADER = new Uint8Array(0)
 const OVER = countersByVerdict(FAMILY_COUNTERS)
+const KEY_REASONS = countersByKeyVerdict(FAMILY_COUNTERS)
+const KEY_FAILURES = byVerdict(({ text }) => failureText(text))
 
 const TOO_MANY = failureText('Too many requests from this address: try again later')
 const NO_PORT = failureText('Port missing or not valid')
@@ -114,6 +124,8 @@ export class Handler {
   private proxies: TrustedProxies | null = null
   /** Such as https://example.com: requests are sent there. Null where they are answered here. */
   redirectTo: Uint8Array | null = null
+  /** Null where no key is ever asked for. */
+  keys: KeyGate | null = null
   private readonly responder: Responder
   private readonly limits: SourceLimits | null
   private peersMax = 0
@@ -149,6 +161,7 @@ export class Handler {
   setTime(now: number): void {
     this.responder.setTime(now)
     this.limits?.setTime(now)
+    this.keys?.setTime(now)
   }
 
   // HOT: no allocation below this line.
@@ -210,9 +223,9 @@ export class Handler {
     }
     switch (request.kind) {
       case ANNOUNCE:
-        return this.announce(request)
+        return this.announce(request, bytes)
       case SCRAPE:
-        return this.scrape(request)
+        return this.scrape(request, bytes)
       case PAGE:
         return this.fixed(request, REQUESTS_PAGE, RESPONSES_PAGE, PAGE_ANSWER)
       case HEALTH:
@@ -224,10 +237,12 @@ export class Handler {
     }
   }
 
-  private announce(request: HttpRequest): number {
+  private announce(request: HttpRequest, bytes: Uint8Array): number {
     const { announce, infoHashCount, wanted } = request
     const { peer } = announce
     this.counts[request.family + REQUESTS_ANNOUNCE]++
+    const verdict = this.verdictOn(request, bytes)
+    if (verdict !== KEY_VALID) return this.refuseKey(request, verdict)
     if (infoHashCount !== 1) return this.refuseInfoHash(request, NO_INFO_HASH)
     if (peer.port === 0 && !announce.stopped) {
       return this.responder.refuseForGood(request, REJECTED_PORT, NO_PORT)
@@ -237,10 +252,27 @@ export class Handler {
     return this.responder.announce(request)
   }
 
-  private scrape(request: HttpRequest): number {
+  private scrape(request: HttpRequest, bytes: Uint8Array): number {
     this.counts[request.family + REQUESTS_SCRAPE]++
+    const verdict = this.verdictOn(request, bytes)
+    if (verdict !== KEY_VALID) return this.refuseKey(request, verdict)
     if (request.infoHashCount <= 0) return this.refuseInfoHash(request, FULL_SCRAPE)
     return this.responder.scrape(request)
+  }
+
+  private verdictOn(request: HttpRequest, bytes: Uint8Array): number {
+    const { keys } = this
+    if (keys === null || !keys.required) return KEY_VALID
+    return keys.check(request.source, bytes, request.keyFrom, request.keyTo)
+  }
+
+  /** A key may be added or renewed; a URL without one stays as it is. */
+  private refuseKey(request: HttpRequest, verdict: number): number {
+    const reason = KEY_REASONS[verdict]
+    const text = KEY_FAILURES[verdict]
+    if (verdict === KEY_MISSING) return this.responder.refuseForGood(request, reason, text)
+    if (verdict === KEY_GUESSES) request.close = true
+    return this.responder.refuse(request, reason, text)
   }
 
   private refuseInfoHash(request: HttpRequest, missing: Uint8Array): number {

@@ -3,6 +3,8 @@
 import type { UpdateHandlers } from '../../process/updates.ts'
 import type { WorkerStart } from '../../process/workers.ts'
 import {
+  type KeyWorkerData,
+  openKeyGate,
   openSourceLimits,
   openSwarms,
   type SwarmWorkerData,
@@ -28,7 +30,11 @@ const OUTPUT_BYTES = 2 * ANSWER_BYTES_MAX
 /** For all requests of which a part has come, and all answers of which a part was taken. */
 const HELD_BYTES_MAX = 256 * 2 ** 20
 
-export interface HttpWorkerData extends WorkerStart, WorkerSettings, SwarmWorkerData {
+export interface HttpWorkerData
+  extends WorkerStart,
+    WorkerSettings,
+    SwarmWorkerData,
+    KeyWorkerData {
   /** Workers of all roles are numbered through. */
   readonly index: number
   readonly requests: WorkerSettings['requests']
@@ -55,6 +61,7 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
   const responder = new Responder(open.swarms, counts)
   serveFrom(open, responder, data, updates)
   const handler = new Handler(responder, data.requests, counts, sources)
+  handler.keys = openKeyGate(data, updates)
   updates.on('settings', ({ requests, rates }) => {
     handler.configure(requests)
     sources.setRates(rates)

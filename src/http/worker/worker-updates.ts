@@ -1,11 +1,11 @@
 // What changes while an HTTP worker runs, in the form in which workers get it. Sent by main.ts; taken by
 // socket-worker.ts (and requests/swarm-worker.ts).
-import type { SwarmSettings, SwarmUpdate } from '../../requests/swarm-worker.ts'
+import type { KeyUpdate, SwarmSettings, SwarmUpdate } from '../../requests/swarm-worker.ts'
 import type { TcpTimes } from '../../tcp/connections.ts'
 import type { NewCertificates } from '../../tls/certificate-change.ts'
 import type { HttpSettings } from './handle.ts'
 
-export interface HttpUpdate extends SwarmUpdate {
+export interface HttpUpdate extends SwarmUpdate, KeyUpdate {
   readonly settings?: WorkerSettings
   readonly certificates?: NewCertificates
 }

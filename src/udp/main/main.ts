@@ -3,6 +3,7 @@
 // workers share beside the swarms.
 
 import { availableParallelism } from 'node:os'
+import type { AccessKeys } from '../../access-keys/gate.ts'
 import type { AccessListData } from '../../access-list/list.ts'
 import type { SocketAddress } from '../../config/address.ts'
 import { listenAddresses } from '../../config/listen.ts'
@@ -86,8 +87,9 @@ class UdpProtocol implements Protocol<UdpConfig> {
   private readonly reader: StatisticsReader<UdpNames>
   private readonly links: Links
   private readonly counters: SharedArrayBuffer
-  /** To each worker, of either kind. */
+  /** To each worker, of either kind; and to the socket workers. */
   private readonly updates: UpdateSender<UdpUpdate>[] = []
+  private readonly socketUpdates: UpdateSender<UdpUpdate>[] = []
 
   constructor(
     process: TrackerProcess,
@@ -159,6 +161,11 @@ class UdpProtocol implements Protocol<UdpConfig> {
     for (const worker of this.updates) worker.send({ accessList })
   }
 
+  /** To who checks requests. */
+  sendAccessKeys(accessKeys: AccessKeys): void {
+    for (const worker of this.socketUpdates) worker.send({ accessKeys })
+  }
+
   configure(config: UdpConfig, paths: ReadonlySet<string>): void {
     this.inForce = config
     for (const worker of this.updates) worker.send({ settings: workerSettings(config) })
@@ -170,16 +177,19 @@ class UdpProtocol implements Protocol<UdpConfig> {
     }
   }
 
-  private updateSource(): UpdateSource {
+  private updateSource(role: 'socket' | 'request'): UpdateSource {
     const sender = new UpdateSender<UdpUpdate>()
     this.updates.push(sender)
+    if (role === 'socket') this.socketUpdates.push(sender)
     return sender.source
   }
 
   private socketWorker(index: number): OwnStart<SocketWorkerData> {
     return {
-      ...this.common(),
+      ...this.common('socket'),
       role: 'socket',
+      keyGate: this.process.keyGate,
+      accessKeys: this.process.accessKeys(),
       index,
       workers: this.counts.socket,
       links: this.counts.request === 0 ? null : this.links.socketWorkers[index],
@@ -192,7 +202,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
   private requestWorker(index: number): OwnStart<RequestWorkerData> {
     const { handlers } = this.config
     return {
-      ...this.common(),
+      ...this.common('request'),
       role: 'request',
       index,
       workers: this.counts.request,
@@ -205,7 +215,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
   }
 
   /** What a worker of either kind starts with. */
-  private common() {
+  private common(role: 'socket' | 'request') {
     const { process, place } = this
     return {
       swarms: process.swarms,
@@ -217,7 +227,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       bans: process.newBanWriter(),
       clients: process.clientSample,
       accessList: process.accessList(),
-      updates: this.updateSource(),
+      updates: this.updateSource(role),
       counters: this.counters,
     }
   }

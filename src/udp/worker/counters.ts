@@ -3,6 +3,7 @@
 //
 //  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no
 //  family │ RESPONSE_TIME… │ BATCH_SIZE…
+import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled, named } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
@@ -28,6 +29,7 @@ const BY_FAMILY = [
       ...REFUSED_BY_SWARMS,
       'connect_rate',
       ...REFUSED_BY_LIMITS,
+      ...REFUSED_BY_KEYS,
     ],
     { table: 'Refused packets', nonZero: true, lost: 'refused' },
   ),
@@ -92,11 +94,15 @@ export const REJECTED_TORRENT_RATION = 22
 export const REJECTED_PEER_RATION = 23
 export const REJECTED_SUSTAINED_RATE = 24
 export const REJECTED_NETWORK_RATE = 25
-export const RECEIVED_BYTES = 26
-export const SENT_BYTES = 27
+export const REJECTED_KEY_MISSING = 26
+export const REJECTED_KEY_UNKNOWN = 27
+export const REJECTED_KEY_ENDED = 28
+export const REJECTED_KEY_GUESSES = 29
+export const RECEIVED_BYTES = 30
+export const SENT_BYTES = 31
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 28
+export const FAMILY_IPV6 = 32
 
 // What has no family.
 const WORKER = 2 * FAMILY_IPV6

@@ -3,6 +3,12 @@
 //
 // Reads the packet in place, answers what needs no swarm (connects, errors), and hands what is valid to
 // the next stage: respond.ts, which answers at once, or forward.ts, which passes it to another thread.
+import {
+  byVerdict,
+  countersByKeyVerdict,
+  KEY_MISSING,
+  KEY_VALID,
+} from '../../access-keys/verdict.ts'
 import { hashWords } from '../../memory/half-sip-hash.ts'
 import { countersByVerdict } from '../../requests/refusals.ts'
 import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
@@ -36,6 +42,7 @@ import {
 } from '../wire/parse.ts'
 import { familyOf, type Request } from '../wire/request.ts'
 import { type ErrorText, errorText, writeConnect, writeError } from '../wire/serialize.ts'
+import type { AnnounceKey } from './announce-key.ts'
 import {
   FAMILY_COUNTERS,
   REJECTED_ACTION,
@@ -66,9 +73,12 @@ export interface RequestSettings {
 }
 
 const OVER = countersByVerdict(FAMILY_COUNTERS)
+const KEY_REASONS = countersByKeyVerdict(FAMILY_COUNTERS)
 
 const ERROR_CONNECTION_ID = errorText('Connection ID invalid or expired')
 const ERROR_PORT = errorText('Port must not be 0')
+const KEY_ERRORS = byVerdict(({ text }) => errorText(text))
+const ERROR_SCRAPE_KEY = errorText('Access key missing: scrapes over UDP cannot carry one')
 const ERROR_NO_INFO_HASH = errorText('No info hash: full scrapes are not allowed')
 
 /** What the torrent tables hash info hashes with. */
@@ -79,6 +89,8 @@ export interface HashKeys {
 
 export class Handler {
   readonly counts: Int32Array
+  /** Null where no key is ever asked for. */
+  keys: AnnounceKey | null = null
   private readonly limits: SourceLimits | null
   private readonly requests: Requests
   private readonly ids: ConnectionIds
@@ -121,6 +133,7 @@ export class Handler {
     this.ids.setTime(now)
     this.requests.setTime(now)
     this.limits?.setTime(now)
+    this.keys?.gate.setTime(now)
   }
 
   // HOT: no allocation below this line.
@@ -170,6 +183,11 @@ export class Handler {
   private announce(request: Request): number {
     const { words, at, family, announce } = request
     this.counts[family + REQUESTS_ANNOUNCE]++
+    const { keys } = this
+    if (keys?.gate.required) {
+      const verdict = keys.check(request)
+      if (verdict !== KEY_VALID) return this.refuseKey(request, verdict, KEY_ERRORS[verdict])
+    }
     const port = words[at + ANNOUNCE_PORT] & 0xffff
     if (port === 0) {
       this.counts[family + REJECTED_PORT]++
@@ -192,6 +210,8 @@ export class Handler {
   private scrape(request: Request): number {
     const { at, family, peer } = request
     this.counts[family + REQUESTS_SCRAPE]++
+    // BEP 41 is of announces alone, and an address that has announced with a key is not one person.
+    if (this.keys?.gate.required) return this.refuseKey(request, KEY_MISSING, ERROR_SCRAPE_KEY)
     const count = ((request.bytes - REQUEST_BYTES_MIN) / INFO_HASH_BYTES) | 0
     if (count === 0) {
       this.counts[family + REJECTED_NO_INFO_HASH]++
@@ -203,6 +223,11 @@ export class Handler {
     const size = this.requests.scrape(request)
     if (size !== 0) this.counts[family + RESPONSES_SCRAPE]++
     return size
+  }
+
+  private refuseKey(request: Request, verdict: number, text: ErrorText): number {
+    this.counts[request.family + KEY_REASONS[verdict]]++
+    return this.error(request, text, ERROR_BYTES_MAX)
   }
 
   private error({ family, out, to, transaction }: Request, text: ErrorText, max: number): number {

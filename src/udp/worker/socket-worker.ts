@@ -24,6 +24,8 @@ import {
   type WorkerStart,
 } from '../../process/workers.ts'
 import {
+  type KeyWorkerData,
+  openKeyGate,
   openSourceLimits,
   openSwarms,
   type SwarmWorkerData,
@@ -38,6 +40,7 @@ import { REQUEST_RECORD_WORDS_MAX } from '../pipeline/record.ts'
 import { ConnectionIds } from '../wire/connection-id.ts'
 import { ANSWER_BYTES_MAX_IPV4, MAX_BATCH_PACKETS, RECEIVE_SLOT_BYTES } from '../wire/layout.ts'
 import { Request } from '../wire/request.ts'
+import { AnnounceKey } from './announce-key.ts'
 import {
   BANS,
   BATCH_SIZE,
@@ -55,7 +58,7 @@ import type { UdpUpdate } from './worker-updates.ts'
 /** Batches that a worker still serves when it is to stop: some milliseconds. */
 const LAST_TURNS_MAX = 16
 
-export interface SocketWorkerData extends WorkerStart, SwarmWorkerData {
+export interface SocketWorkerData extends WorkerStart, SwarmWorkerData, KeyWorkerData {
   readonly role: 'socket'
   readonly index: number
   readonly sockets: readonly { fd: number; packetInfo: boolean }[]
@@ -82,6 +85,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
       : pipeline(data, data.links, batches[0], counts)
   const ids = new ConnectionIds(data.secret, data.maxConnectionAge)
   const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts, limits)
+  handler.keys = new AnnounceKey(openKeyGate(data, updates))
   updates.on('settings', ({ requests, rates, maxConnectionAge }) => {
     handler.configure(requests)
     limits.setRates(rates)

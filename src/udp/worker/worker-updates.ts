@@ -1,9 +1,9 @@
 // What changes while a UDP worker runs, in the form in which workers get it. Sent by main.ts; taken by socket
 // workers and request workers (requests/swarm-worker.ts).
-import type { SwarmSettings, SwarmUpdate } from '../../requests/swarm-worker.ts'
+import type { KeyUpdate, SwarmSettings, SwarmUpdate } from '../../requests/swarm-worker.ts'
 import type { RequestSettings } from './handle.ts'
 
-export interface UdpUpdate extends SwarmUpdate {
+export interface UdpUpdate extends SwarmUpdate, KeyUpdate {
   readonly settings?: WorkerSettings
 }
 

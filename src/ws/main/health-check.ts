@@ -1,4 +1,5 @@
-// The question of `aquatic_ws --health-check`: a handshake and a scrape, which changes nothing.
+// The questions of `aquatic_ws --health-check`: a handshake and a scrape, which changes nothing; or, where a key
+// would be asked for, only whether it serves.
 import { addressText, type SocketAddress } from '../../config/address.ts'
 import { headerOfHost } from '../../tcp/client-address.ts'
 
@@ -28,4 +29,18 @@ export function askForScrape(
     socket.close()
   }
   return promise
+}
+
+/** Null when it serves, as far as that shows without a connection. */
+export async function askForHealth(
+  address: SocketAddress,
+  useTls: boolean,
+  milliseconds: number,
+): Promise<string | null> {
+  const response = await fetch(`${useTls ? 'https' : 'http'}://${addressText(address)}/health`, {
+    signal: AbortSignal.timeout(milliseconds),
+    redirect: 'manual',
+    tls: { rejectUnauthorized: false },
+  })
+  return response.status === 200 ? null : `status ${response.status}`
 }

@@ -4,6 +4,7 @@
 
 import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import type { AccessKeys } from '../../access-keys/gate.ts'
 import type { AccessListData } from '../../access-list/list.ts'
 import type { SocketAddress } from '../../config/address.ts'
 import { counted } from '../../config/quantities.ts'
@@ -48,7 +49,7 @@ import { createExchange, portsOf } from '../worker/exchange-rings.ts'
 import { createRequestLimits } from '../worker/request-limits.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
 import type { PortQuestion, WorkerReport, WsUpdate } from '../worker/worker-updates.ts'
-import { askForScrape } from './health-check.ts'
+import { askForHealth, askForScrape } from './health-check.ts'
 import { findAddresses, type Listening } from './listen.ts'
 import { type GuardRules, ListenerGuard } from './listener-guard.ts'
 import { wsReader } from './reader.ts'
@@ -72,7 +73,10 @@ export const wsProtocol: ProtocolType<WsConfig> = {
   persists: 'counts',
   listens: ({ network }) => ({ settings: network, title: '' }),
   check: ({ network }, remark) => checkTls(network, remark),
-  healthQuestion: ({ network }) => {
+  healthQuestion: ({ network, access_keys }) => {
+    // A check has no key.
+    if (access_keys.mode !== 'off')
+      return (address, most) => askForHealth(address, network.use_tls, most)
     return (address) => askForScrape(address, network.use_tls, network.proxy_header)
   },
   prepare: (config, tell) => {
@@ -113,7 +117,10 @@ class WsProtocol implements Protocol<WsConfig> {
   private readonly exchange: readonly (ExchangeEnds | null)[]
   private readonly guard: ListenerGuard
   /** What all workers start with. */
-  private readonly shared: Omit<OwnStart<SocketWorkerData>, 'index' | 'exchange' | 'accessList'>
+  private readonly shared: Omit<
+    OwnStart<SocketWorkerData>,
+    'index' | 'exchange' | 'accessList' | 'accessKeys'
+  >
 
   constructor({ process, place, config, workers, tls }: WsParts) {
     const { swarms } = process
@@ -207,6 +214,10 @@ class WsProtocol implements Protocol<WsConfig> {
     this.tell({ accessList })
   }
 
+  sendAccessKeys(accessKeys: AccessKeys): void {
+    this.tell({ accessKeys })
+  }
+
   configure(config: WsConfig): void {
     this.inForce = config
     const settings = workerSettings(config, this.maxConnections, this.shared.workers)
@@ -243,7 +254,8 @@ class WsProtocol implements Protocol<WsConfig> {
 
   private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {
     const accessList = this.process.accessList()
-    const data = { ...this.shared, index, exchange, accessList }
+    const accessKeys = this.process.accessKeys()
+    const data = { ...this.shared, index, exchange, accessList, accessKeys }
     return this.workers.start<SocketWorkerData>(data, portsOf(exchange))
   }
 }
@@ -280,6 +292,7 @@ function sharedStart(parts: SharedParts) {
     connections: createConnectionStates(workers, maxConnections),
     limits: createConnectionLimits(maxConnections),
     requestLimits: createRequestLimits(),
+    keyGate: process.keyGate,
     counters,
     signalKeys: { key0, key1 },
     messageBytesMax: config.network.websocket_max_message_size,

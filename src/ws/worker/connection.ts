@@ -34,6 +34,8 @@ export class Connection implements ConnectionName {
   /** Of the client's end, or of its proxy's. */
   port = 0
   socket: Socket | null = null
+  /** Of the key in its URL, if there is one (connection-key.ts). */
+  keyHash: Int32Array | null = null
   memberships: Memberships | null = null
   pendingOffers: PendingOffers | null = null
   /**

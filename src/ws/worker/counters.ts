@@ -4,6 +4,7 @@
 //
 //  0… counters of IPv4 │ FAMILY_IPV6… the same of IPv6 │ OTHER… counters that have no family │
 //  RESPONSE_TIME… │ TURN_SIZE…
+import { REFUSED_BY_KEYS, REFUSED_BY_KEYS_IN_USE } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled, untold } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
@@ -52,6 +53,7 @@ const OTHERS = [
       'new_torrent_rate',
       'torrent_ration',
       'peer_ration',
+      ...REFUSED_BY_KEYS_IN_USE,
     ],
     { table: 'Refused messages', nonZero: true, lost: 'refused messages' },
   ),
@@ -88,7 +90,7 @@ const OTHERS = [
     'refused',
     'reason',
     'Connections that were refused, by reason.',
-    ['connections_full', 'connections_per_address', 'origin'],
+    ['connections_full', 'connections_per_address', 'origin', ...REFUSED_BY_KEYS],
     {
       metric: 'refused_connections',
       table: 'Refused connections',
@@ -158,28 +160,35 @@ export const REJECTED_REQUESTS_PER_ADDRESS = OTHER + 17
 export const REJECTED_NEW_TORRENT_RATE = OTHER + 18
 export const REJECTED_TORRENT_RATION = OTHER + 19
 export const REJECTED_PEER_RATION = OTHER + 20
-export const OFFERS_RECEIVED = OTHER + 21
-export const OFFERS_LEFT_OUT_INVALID = OTHER + 22
-export const OFFERS_LEFT_OUT_BEYOND_LIMIT = OTHER + 23
-export const OFFERS_SENT = OTHER + 24
-export const ANSWERS_SENT = OTHER + 25
-export const DROPPED_BETWEEN_WORKERS_OFFER = OTHER + 26
-export const DROPPED_BETWEEN_WORKERS_ANSWER = OTHER + 27
-export const DROPPED_BACKLOG_OFFER = OTHER + 28
-export const DROPPED_BACKLOG_ANSWER = OTHER + 29
-export const RECEIVER_GONE_OFFER = OTHER + 30
-export const RECEIVER_GONE_ANSWER = OTHER + 31
-export const SLOW_CLIENTS = OTHER + 32
-export const REFUSED_CONNECTIONS_FULL = OTHER + 33
-export const REFUSED_CONNECTIONS_PER_ADDRESS = OTHER + 34
-export const REFUSED_ORIGIN = OTHER + 35
-export const PROXY_HEADER_MISSING = OTHER + 36
-export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 37
-export const CLOSED_BACKLOG = OTHER + 38
-export const CLOSED_SILENT = OTHER + 39
-export const CLOSED_UNREACHABLE = OTHER + 40
-export const CLOSED_BACKLOG_TOTAL = OTHER + 41
-export const CLOSED_REQUESTS = OTHER + 42
+export const REJECTED_KEY_MISSING = OTHER + 21
+export const REJECTED_KEY_UNKNOWN = OTHER + 22
+export const REJECTED_KEY_ENDED = OTHER + 23
+export const OFFERS_RECEIVED = OTHER + 24
+export const OFFERS_LEFT_OUT_INVALID = OTHER + 25
+export const OFFERS_LEFT_OUT_BEYOND_LIMIT = OTHER + 26
+export const OFFERS_SENT = OTHER + 27
+export const ANSWERS_SENT = OTHER + 28
+export const DROPPED_BETWEEN_WORKERS_OFFER = OTHER + 29
+export const DROPPED_BETWEEN_WORKERS_ANSWER = OTHER + 30
+export const DROPPED_BACKLOG_OFFER = OTHER + 31
+export const DROPPED_BACKLOG_ANSWER = OTHER + 32
+export const RECEIVER_GONE_OFFER = OTHER + 33
+export const RECEIVER_GONE_ANSWER = OTHER + 34
+export const SLOW_CLIENTS = OTHER + 35
+export const REFUSED_CONNECTIONS_FULL = OTHER + 36
+export const REFUSED_CONNECTIONS_PER_ADDRESS = OTHER + 37
+export const REFUSED_ORIGIN = OTHER + 38
+export const REFUSED_KEY_MISSING = OTHER + 39
+export const REFUSED_KEY_UNKNOWN = OTHER + 40
+export const REFUSED_KEY_ENDED = OTHER + 41
+export const REFUSED_KEY_GUESSES = OTHER + 42
+export const PROXY_HEADER_MISSING = OTHER + 43
+export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 44
+export const CLOSED_BACKLOG = OTHER + 45
+export const CLOSED_SILENT = OTHER + 46
+export const CLOSED_UNREACHABLE = OTHER + 47
+export const CLOSED_BACKLOG_TOTAL = OTHER + 48
+export const CLOSED_REQUESTS = OTHER + 49
 
 /** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
@@ -191,7 +200,7 @@ export const HISTOGRAMS = {
   turn_size: TURN_SIZE_SHAPE,
 } as const
 
-export const RESPONSE_TIME = OTHER + 43
+export const RESPONSE_TIME = OTHER + 50
 export const TURN_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
 
 /** What a worker counts, histograms included; and the words of its slot. */

@@ -4,6 +4,12 @@
 // Every announce and scrape is answered, and what cannot be done is answered with the reason. An
 // answer that was passed on is not. Owns the request of the moment and the receivers of its offers.
 
+import {
+  byVerdict,
+  countersByKeyVerdict,
+  KEY_VALID,
+  REFUSED_BY_KEYS_IN_USE,
+} from '../../access-keys/verdict.ts'
 import { byStatus, countersByStatus } from '../../requests/refusals.ts'
 import { Announce } from '../../swarm/announce.ts'
 import type { ConnectionStates } from '../../swarm/connections.ts'
@@ -26,6 +32,7 @@ import {
 } from '../wire/request.ts'
 import { announceResponse, failure, offersLeftOut, toldInterval } from '../wire/serialize.ts'
 import type { Connection, Connections } from './connection.ts'
+import type { ConnectionKeys } from './connection-key.ts'
 import {
   OFFERS_LEFT_OUT_BEYOND_LIMIT,
   OFFERS_LEFT_OUT_INVALID,
@@ -77,6 +84,9 @@ const TEXTS = byStatus(({ status, text }) => {
   return status === GATED ? 'Too many new torrents from your address' : text
 })
 
+const KEY_REASONS = countersByKeyVerdict(STORED_COUNTERS, 'rejected', REFUSED_BY_KEYS_IN_USE)
+const KEY_TEXTS = byVerdict(({ text }) => text)
+
 /** The settings that requests are answered by. */
 export interface RequestSettings extends MemberMaxima {
   readonly maxScrapeTorrents: number
@@ -94,6 +104,8 @@ export interface HandlerParts {
 }
 
 export class Handler {
+  /** Null where no key is ever asked for. */
+  keys: ConnectionKeys | null = null
   private readonly swarms: Swarms
   private readonly states: ConnectionStates
   private readonly sender: Sender
@@ -143,7 +155,9 @@ export class Handler {
       return
     }
     this.isFree = false
+    const access = this.keys?.verdictOn(connection) ?? KEY_VALID
     if (!parse(request, text)) this.refuse(connection, REJECTED_JSON, 'Invalid JSON')
+    else if (access !== KEY_VALID) this.refuse(connection, KEY_REASONS[access], KEY_TEXTS[access])
     else if (request.action === ACTION_ANNOUNCE) this.announce(connection)
     else if (request.action === ACTION_SCRAPE) this.scrape(connection)
     else this.refuse(connection, REJECTED_ACTION, 'Invalid action: announce and scrape are known')

@@ -20,7 +20,7 @@ import {
   sayReady,
   type WorkerStart,
 } from '../../process/workers.ts'
-import { takeAccessLists } from '../../requests/swarm-worker.ts'
+import { type KeyWorkerData, openKeyGate, takeAccessLists } from '../../requests/swarm-worker.ts'
 import type { SourceCounterData } from '../../source-limits/source-counters.ts'
 import { type ConnectionBuffers, ConnectionStates } from '../../swarm/connections.ts'
 import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
@@ -33,6 +33,7 @@ import { type NewCertificates, whyNotOpened } from '../../tls/certificate-change
 import type { TlsFiles } from '../../tls/tls.ts'
 import { ClientReports } from './client-reports.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
+import { ConnectionKeys } from './connection-key.ts'
 import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTER_COUNT, COUNTER_WORDS } from './counters.ts'
 import { Drain } from './drain.ts'
 import { Exchange, type ExchangeEnds } from './exchange.ts'
@@ -75,7 +76,7 @@ const CLOSE_CODE_STOP = 1001
 /** How long a stop waits for clients to answer the close frame; the process ends within a second. */
 const STOP_WAIT_MILLISECONDS = 150
 
-export interface SocketWorkerData extends WorkerStart, WorkerSettings {
+export interface SocketWorkerData extends WorkerStart, WorkerSettings, KeyWorkerData {
   readonly workers: number
   readonly addresses: readonly ServerAddress[]
   readonly tls: TlsFiles | null
@@ -118,6 +119,7 @@ class SocketWorker {
   private readonly sender: Sender
   private readonly upgrader: Upgrader
   private readonly reports: ClientReports
+  private readonly keys: ConnectionKeys
   private readonly failedRequests = new FailedRequests((fault) => {
     this.tell({ fault })
   })
@@ -159,6 +161,9 @@ class SocketWorker {
     this.connectTo(data.exchange)
     this.upgrader = new Upgrader(connections, this.limits, counts, this.reports)
     this.upgrader.configure(data)
+    this.keys = new ConnectionKeys(openKeyGate(data, this.updates))
+    this.upgrader.keys = this.keys
+    this.handler.keys = this.keys
     const tables = swarms.websocket.filter((_, i) => i % data.workers === data.index)
     const shared = data.workers > 1
     const { cleaningInterval, maxPeerAge } = data
@@ -347,6 +352,7 @@ class SocketWorker {
     this.handler.setTime(this.now)
     this.signal.setTime(this.now)
     this.requestLimits.setTime(this.now)
+    this.keys.setTime(this.now)
     this.reports.setTime(this.now)
   }
 

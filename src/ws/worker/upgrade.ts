@@ -5,23 +5,34 @@
 // Whatever is no connection in the end is closed behind the answer: kept open, it would be one that no
 // limit counts.
 import type { Server } from 'bun'
+import {
+  byVerdict,
+  countersByKeyVerdict,
+  KEY_GUESSES,
+  KEY_VALID,
+} from '../../access-keys/verdict.ts'
 import { requestPath } from '../../operations/request.ts'
 import { type AddressKey, addressKey, type HeaderUse, ProxyList } from '../../tcp/client-address.ts'
 import { ADMITTED, type ConnectionLimits, FULL } from '../../tcp/connection-limits.ts'
 import type { ClientReports } from './client-reports.ts'
 import type { Connection, Connections } from './connection.ts'
+import type { ConnectionKeys } from './connection-key.ts'
 import {
   PROXY_HEADER_MISSING,
   PROXY_HEADER_NOT_UNDERSTOOD,
   REFUSED_CONNECTIONS_FULL,
   REFUSED_CONNECTIONS_PER_ADDRESS,
   REFUSED_ORIGIN,
+  STORED_COUNTERS,
 } from './counters.ts'
 
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
 const CLOSE = { connection: 'close' }
 const HEALTH_PATH = '/health'
 const RETRY_AFTER_SEC = '60'
+
+const KEY_REASONS = countersByKeyVerdict(STORED_COUNTERS, 'refused')
+const KEY_TEXTS = byVerdict(({ text }) => text)
 
 const PAGE = `This is a WebTorrent tracker. It speaks WebSocket: give your client this address with
 ws:// or wss:// in place of http:// or https://.
@@ -35,6 +46,8 @@ export interface UpgradeSettings {
 }
 
 export class Upgrader {
+  /** Null where no key is ever asked for. */
+  keys: ConnectionKeys | null = null
   private readonly connections: Connections
   private readonly limits: ConnectionLimits
   private proxies = new ProxyList([])
@@ -74,12 +87,15 @@ export class Upgrader {
     if (header === 'missing') this.counts[PROXY_HEADER_MISSING]++
     else if (header === 'not understood') this.counts[PROXY_HEADER_NOT_UNDERSTOOD]++
     const key = addressKey(address)
+    const access = this.keys?.check(request.url, key) ?? KEY_VALID
+    if (access !== KEY_VALID) return this.refuseKey(access)
     const admission = this.limits.enter(key.high, key.low)
     if (admission !== ADMITTED) {
       return this.refuse(admission, key, header === 'not trusted' && said === null ? null : header)
     }
     const connection = this.connections.open(key.high, key.low, now)
     connection.port = socket?.port ?? 0
+    connection.keyHash = this.keys?.hash ?? null
     return this.upgrade(request, server, connection)
   }
 
@@ -99,6 +115,11 @@ export class Upgrader {
     if (this.origins.size === 0) return true
     // Programs send none; the list is about web pages, whose browser always sends it.
     return origin === null || this.origins.has(origin.toLowerCase())
+  }
+
+  private refuseKey(verdict: number): Response {
+    this.counts[KEY_REASONS[verdict]]++
+    return text(verdict === KEY_GUESSES ? 429 : 403, `${KEY_TEXTS[verdict]}\n`)
   }
 
   /** `header`: what was made of it; null when there is none, nor any need for one. */

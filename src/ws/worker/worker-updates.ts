@@ -1,6 +1,7 @@
 // What the main thread tells a socket worker while it runs, and what the worker tells it: settings, new
 // certificates, the question which ports have a connection. Sent by main.ts, taken by socket-worker.ts.
 import type { AccessListData } from '../../access-list/list.ts'
+import type { KeyUpdate } from '../../requests/swarm-worker.ts'
 import type { PriorDownloadsData } from '../../swarm/prior-downloads.ts'
 import type { AddressKey } from '../../tcp/client-address.ts'
 import type { CertificateAnswer, NewCertificates } from '../../tls/certificate-change.ts'
@@ -10,7 +11,7 @@ import type { HousekeepingSettings } from './housekeeping.ts'
 import type { RequestRates } from './request-limits.ts'
 import type { BacklogLimits } from './send.ts'
 
-export interface WsUpdate {
+export interface WsUpdate extends KeyUpdate {
   readonly certificates?: NewCertificates
   readonly portQuestion?: PortQuestion
   readonly accessList?: AccessListData

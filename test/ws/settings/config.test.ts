@@ -51,6 +51,7 @@ const DEFAULTS: WsConfig = {
   statistics: { interval: 0, peer_clients: false, torrent_peer_histograms: false },
   operations: { address: '', host_names: '', show_info_hashes: false },
   access_list: { mode: 'off', path: '' },
+  access_keys: { mode: 'off', path: '', unknown_keys_per_minute: 60 },
   persistence: { path: '', interval_minutes: 10, take_over: false },
   scrape_export: { path: '', cleanings: 10 },
   cleaning: {

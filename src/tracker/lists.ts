@@ -1,0 +1,64 @@
+// The lists that a tracker reads from files: which torrents it serves, and whom. Made by tracker.ts, once for all
+// protocols. Owns both.
+import { AccessKeyReloader } from '../access-keys/reloader.ts'
+import { AccessListReloader } from '../access-list/reloader.ts'
+import type { Log } from '../log/log.ts'
+import type { TroubleSource } from '../process/troubles.ts'
+import type { SwarmBuffers } from '../swarm/memory.ts'
+import type { Protocol } from './protocol.ts'
+import type { CommonConfig } from './settings.ts'
+
+type Receiver = Pick<Protocol<never>, 'sendAccessList' | 'sendAccessKeys'>
+
+export class Lists {
+  readonly torrents: AccessListReloader
+  readonly keys: AccessKeyReloader
+
+  /** `protocols`: to which what was read again is sent. */
+  constructor(
+    { access_list, access_keys, privileges }: CommonConfig,
+    swarms: SwarmBuffers,
+    log: Log,
+    protocols: () => readonly Receiver[],
+  ) {
+    this.torrents = new AccessListReloader(access_list, privileges, swarms, log, (list) => {
+      for (const protocol of protocols()) protocol.sendAccessList(list)
+    })
+    this.keys = new AccessKeyReloader(access_keys, privileges, log, (keys) => {
+      for (const protocol of protocols()) protocol.sendAccessKeys(keys)
+    })
+  }
+
+  get troubleSources(): TroubleSource[] {
+    return [this.torrents.troubleSource, this.keys.troubleSource]
+  }
+
+  /** For the start. Throws StartError. */
+  async load(): Promise<void> {
+    await this.torrents.load()
+    await this.keys.load()
+  }
+
+  start(): void {
+    this.torrents.start()
+    this.keys.start()
+  }
+
+  stop(): void {
+    this.torrents.stop()
+    this.keys.stop()
+  }
+
+  rootChanged(): void {
+    this.torrents.rootChanged()
+    this.keys.rootChanged()
+  }
+
+  /** `paths`: of the settings that have changed. */
+  configure({ access_list, access_keys }: CommonConfig, paths: ReadonlySet<string>): void {
+    const hasChanged = (section: string) =>
+      [...paths].some((path) => path.startsWith(`${section}.`))
+    if (hasChanged('access_list')) this.torrents.change(access_list)
+    if (hasChanged('access_keys')) this.keys.change(access_keys)
+  }
+}
