@@ -14,6 +14,7 @@ import { wsProtocol } from '../ws/main/main.ts'
 import { PATHS_WITHOUT_EFFECT } from '../ws/settings/config-checks.ts'
 import { wsSettings } from '../ws/settings/program.ts'
 import { runSocketWorker as runWsWorker } from '../ws/worker/socket-worker.ts'
+import { SHARED_EXPLANATIONS } from './explanations.ts'
 
 const NAME = 'aquatic'
 
@@ -69,6 +70,7 @@ export const aquaticTracker = combinedTracker({
   name: NAME,
   description: 'BitTorrent tracker over UDP (BEP 15), HTTP (BEP 3) and WebTorrent, in one process',
   sections: { persistence: combinedPersistence(NAME) },
+  explanations: SHARED_EXPLANATIONS,
   members: PROTOCOLS,
 })
 

@@ -156,6 +156,27 @@ export function combinedSchema(lenses: readonly Lens[]): Schema {
   return { ...Object.fromEntries(parts), ...shared }
 }
 
+/** The same settings, of which those at these paths have other explanations. */
+export function explained(schema: Schema, texts: Readonly<Record<string, string>>): Schema {
+  const unknown = new Set(Object.keys(texts))
+  const textOf = (path: string, own: string) => {
+    unknown.delete(path)
+    return Object.hasOwn(texts, path) ? texts[path] : own
+  }
+  const nodesIn = (settings: Schema, within: string): Schema =>
+    Object.fromEntries(
+      Object.entries(settings).map(([name, node]) => {
+        const path = pathOf(within, name)
+        const explanation = textOf(path, node.explanation)
+        if (!isSection(node)) return [name, { ...node, explanation }]
+        return [name, section(explanation, nodesIn(node.settings, path))]
+      }),
+    )
+  const nodes = nodesIn(schema, '')
+  if (unknown.size > 0) throw new Error(`no setting ${[...unknown].join(', ')}`)
+  return nodes
+}
+
 function withoutOld(node: Section, before: Section): Schema {
   const added = Object.entries(node.settings).filter(([key]) => !(key in before.settings))
   return Object.fromEntries(added)

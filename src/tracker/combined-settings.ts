@@ -1,7 +1,7 @@
 // The settings of a tracker of several protocols, derived from those of the trackers of one (config/combine.ts):
 // which ones are the process's, what is wrong with all together. Used by combined.ts. Owns nothing.
 import { addressText } from '../config/address.ts'
-import { combinedSchema, Lens } from '../config/combine.ts'
+import { combinedSchema, explained, Lens } from '../config/combine.ts'
 import { type ListenAddress, type ListenSettings, listenAddresses } from '../config/listen.ts'
 import {
   defineSettings,
@@ -64,7 +64,11 @@ const SHARED_SETTINGS: readonly string[] = [
 ]
 
 export interface KnownProtocol extends ProtocolSettings {
-  readonly type: { readonly kinds: readonly PeerKindName[] }
+  /** `listens` takes the form that its own program has. */
+  readonly type: {
+    readonly kinds: readonly PeerKindName[]
+    listens(config: never): { readonly settings: ListenSettings }
+  }
 }
 
 export interface CombinedSettings {
@@ -73,14 +77,20 @@ export interface CombinedSettings {
   readonly lenses: readonly Lens[]
 }
 
-/** `sections`: shared ones that say something else of several protocols than of each by itself. */
+export interface SharedTexts {
+  /** Shared ones that say something else of several protocols than of each by itself. */
+  readonly sections: Schema
+  /** Of shared settings and sections, in place of the first protocol's own. */
+  readonly explanations: Readonly<Record<string, string>>
+}
+
 export function combineSettings(
   protocols: readonly KnownProtocol[],
-  sections: Schema,
+  { sections, explanations }: SharedTexts,
 ): CombinedSettings {
   const lenses = protocols.map(lensOf)
   const retired = Object.assign({}, ...lenses.map((lens) => lens.retired()))
-  const schema = { ...combinedSchema(lenses), ...sections }
+  const schema = explained({ ...combinedSchema(lenses), ...sections }, explanations)
   const crossCheck = (config: object) => findingsOf(protocols, lenses, config)
   return { settings: defineSettings<Schema>({ schema, retired, crossCheck }), lenses }
 }
@@ -150,9 +160,9 @@ interface Served {
 
 /** Two protocols over TCP on one port: the second one could not be opened, or would get half of the clients. */
 function portFindings(served: readonly Served[], config: object): Finding[] {
-  const all = served.map(({ protocol: { name, transport }, lens }) => {
-    const { network } = lens.config<Schema>(config) as unknown as { network: ListenSettings }
-    return { name, transport, items: listenAddresses(network) }
+  const all = served.map(({ protocol: { name, transport, type }, lens }) => {
+    const { settings } = type.listens(lens.config(config) as never)
+    return { name, transport, items: listenAddresses(settings) }
   })
   const pairs = all.flatMap((one, i) => all.slice(0, i).map((other) => [other, one] as const))
   return pairs.flatMap(([other, one]) => {

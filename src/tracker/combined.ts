@@ -33,12 +33,14 @@ export interface CombinedProgram {
   readonly description: string
   /** Shared sections that say something else of several protocols. */
   readonly sections: Schema
+  /** Of shared settings, by path, and of shared sections, where several protocols need other words. */
+  readonly explanations: Readonly<Record<string, string>>
   readonly members: readonly Member[]
 }
 
 export function combinedTracker(program: CombinedProgram): TrackerProgram<Schema> {
-  const { name, description, sections, members } = program
-  const { settings, lenses } = combineSettings(members, sections)
+  const { name, description, members } = program
+  const { settings, lenses } = combineSettings(members, program)
   return {
     name,
     description,

@@ -3,6 +3,7 @@
 // and metrics are of what this has read. Runs in the main thread. Owns its timer and readings.
 import type { Census } from '../census/census.ts'
 import type { ClientCount } from '../census/tally.ts'
+import { clientsFigures, clientsText } from '../census/view.ts'
 import { writeFigures } from '../log/log.ts'
 import { CounterReader, WrappingTotal } from '../metrics/counters.ts'
 import { type Distribution, type HistogramShape, since } from '../metrics/histogram.ts'
@@ -149,6 +150,10 @@ export class StatisticsReader<N extends FigureNames> {
     const done = this.between(before, now)
     const { text, figures, place: { title, name } = ALONE } = this.options
     const [head, about] = title === '' ? ['', {}] : [`${title}: `, { protocol: name }]
+    // The clients of several protocols are not those of one.
+    if (title !== '' && now.clients !== null) {
+      writeFigures('statistics', clientsText(now.clients), { clients: clientsFigures(now.clients) })
+    }
     writeFigures('statistics', head + text(done, new Date()), { ...about, ...figures(done) })
   }
 
@@ -168,7 +173,7 @@ export class StatisticsReader<N extends FigureNames> {
       totals: Object.fromEntries(grown),
       gauges,
       swarms,
-      clients,
+      clients: (this.options.place ?? ALONE).title === '' ? clients : null,
     }
   }
 

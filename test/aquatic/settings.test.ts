@@ -105,6 +105,11 @@ describe('the settings of aquatic', () => {
     expect(both('127.0.0.1:3000', '127.0.0.2:3000')).toBe('')
     expect(both('127.0.0.1:3000', '[::1]:3000')).toBe('')
     expect(both('127.0.0.1:0', '127.0.0.1:0')).toBe('')
+    const plain = load({
+      AQUATIC_HTTP_NETWORK_USE_TLS: 'true',
+      AQUATIC_HTTP_NETWORK_PLAIN_ADDRESS: '127.0.0.1:3001',
+    }).problems
+    expect(plain).toContain('[ws.network] address are both 0.0.0.0:3001: protocols over TCP')
     const off = { AQUATIC_HTTP_ENABLED: 'false', AQUATIC_WS_NETWORK_ADDRESS: '0.0.0.0:3000' }
     expect(load(off)).toEqual({ problems: '', warnings: '' })
   })

@@ -114,7 +114,7 @@ describe('a tracker of UDP, HTTP and WebTorrent', () => {
       )
     }))
 
-  test('serves wss, and takes a new certificate on the signal that reads the access list again', async () => {
+  test('serves https and wss, and takes new certificates on the signal that reads the access list again', async () => {
     const certificates = new Certificates()
     certificates.make('first', 'ec')
     certificates.make('second', 'ec')
@@ -126,17 +126,22 @@ describe('a tracker of UDP, HTTP and WebTorrent', () => {
     const list = certificates.path('list')
     writeFileSync(list, `${Buffer.from(HASH).toString('hex')}\n`)
     const more = `[access_list]\nmode = 'allow'\npath = '${list}'`
-    const env = {
-      AQUATIC_WS_NETWORK_USE_TLS: 'true',
-      AQUATIC_WS_NETWORK_TLS_CERTIFICATE_PATH: certificates.path('tls.pem'),
-      AQUATIC_WS_NETWORK_TLS_PRIVATE_KEY_PATH: certificates.path('tls-key.pem'),
-    }
+    const env = Object.fromEntries(
+      ['HTTP', 'WS'].flatMap((name) => [
+        [`AQUATIC_${name}_NETWORK_USE_TLS`, 'true'],
+        [`AQUATIC_${name}_NETWORK_TLS_CERTIFICATE_PATH`, certificates.path('tls.pem')],
+        [`AQUATIC_${name}_NETWORK_TLS_PRIVATE_KEY_PATH`, certificates.path('tls-key.pem')],
+      ]),
+    )
     await withTracker(settingsFor({ more, env }), async (tracker) => {
-      const wss = at(tracker, 'ws')
-      expect(await nameShown(wss)).toBe('first')
+      const ends = [at(tracker, 'http'), at(tracker, 'ws')]
+      const shown = () => Promise.all(ends.map(nameShown))
+      expect(await shown()).toEqual(['first', 'first'])
       use('second')
       tracker.signal('SIGUSR1')
-      await waitUntil('the new certificate', async () => (await nameShown(wss)) === 'second')
+      await waitUntil('the new certificate', async () => {
+        return (await shown()).every((name) => name === 'second')
+      })
       await tracker.waitForOutput(/access list/)
     }).finally(() => certificates.remove())
   })
@@ -306,13 +311,6 @@ describe('a tracker of UDP, HTTP and WebTorrent', () => {
       expect((await tracker.waitForEnd()).code).toBe(0)
     }),
   )
-
-  test('writes statistics of each', () =>
-    withTracker(settingsFor({ more: '[statistics]\ninterval = 1' }), async (tracker) => {
-      for (const title of Object.values(TITLES)) {
-        await tracker.waitForOutput(new RegExp(`^${title}: statistics of `, 'm'))
-      }
-    }))
 })
 
 const OFF = 'enabled = false'
