@@ -21,6 +21,8 @@ const TEST_SECONDS_MAX = 60
 const FILE_SECONDS_MAX = 180
 /** Real clients, which have to be started, meet and time out. */
 const CLIENT_FILE_SECONDS_MAX = 600
+/** Of one file, where they run side by side. More trackers and clients starting at once would be late. */
+const CONCURRENT_TESTS_MAX = 8
 const ASKS_FOR_TIME = /^\/\/ Takes up to (\d+) seconds\b/m
 const SAYS_WHY = /\(skipped: /
 /** How long the last output of an ended process may take to arrive. */
@@ -155,7 +157,8 @@ async function runFile(file: string, flags: string[]): Promise<FileRun> {
   const timeout = `--timeout=${TEST_SECONDS_MAX * 1000}`
   // With --no-orphans the process ends when this one is killed, and takes its servers along.
   try {
-    const args = ['test', '--no-orphans', timeout, ...reporting, ...flags, `./${file}`]
+    const limits = [timeout, `--max-concurrency=${CONCURRENT_TESTS_MAX}`]
+    const args = ['test', '--no-orphans', ...limits, ...reporting, ...flags, `./${file}`]
     const ended = await runProcess(args, secondsFor(file, readFileSync(file, 'utf8')))
     return { ...ended, report: readIfThere(reportPath) }
   } finally {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests with real BitTorrent clients (test/clients/): libtorrent, aria2 and Transmission over
-# UDP; webtorrent in Node and in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket.
+# UDP; these, qBittorrent and rtorrent over HTTP and HTTPS; webtorrent in Node and in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket.
 # Besides, programs of the system read what we make for them: manual pages, scripts, units, rules; a
 # browser and Prometheus look at the operations endpoint.
 # Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
@@ -44,6 +44,25 @@ ensure_clients() {
   } >&2 </dev/null || die "apt-get could not install: $missing"
   missing=$(missing_clients | tr '\n' ' ')
   [ -z "$missing" ] || die "installed, but not found where the tests look for it: $missing"
+}
+
+# Clients that not every Debian-like system has. Their tests say that they are skipped where these are missing.
+ensure_more_clients() {
+  more=
+  for client in qbittorrent-nox rtorrent; do
+    command -v $client >/dev/null 2>&1 || more="$more $client"
+  done
+  [ -n "$more" ] || return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    say "installing$more (apt-get)"
+    apt-get update -qq >&2 </dev/null || true
+    for client in $more; do
+      DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$client" >&2 </dev/null || true
+    done
+  fi
+  for client in $more; do
+    command -v "$client" >/dev/null 2>&1 || say "$client is missing: its tests are skipped"
+  done
 }
 
 # Unpacked, not installed: Debian's package would start a Prometheus server on this machine.
@@ -119,11 +138,13 @@ help_or_go_on "$@"
 trap 'echo "0 passed, 1 failed"' EXIT
 check_platform
 ensure_clients
+ensure_more_clients
 ensure_prometheus
 ensure_packages
 webtorrent_is_fresh || locked install_webtorrent
 [ -n "${AQUATIC_EXECUTABLE:-}" ] || ensure_executables aquatic
 [ -n "${AQUATIC_UDP_EXECUTABLE:-}" ] || ensure_executables aquatic_udp
+[ -n "${AQUATIC_HTTP_EXECUTABLE:-}" ] || ensure_executables aquatic_http
 [ -n "${AQUATIC_WS_EXECUTABLE:-}" ] || ensure_executables aquatic_ws
 find_bun
 cd -- "$root"

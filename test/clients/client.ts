@@ -26,6 +26,16 @@ export type Client = (lab: Lab, name: string, options: ClientOptions) => Promise
 
 const PEER_PORT = 6881
 
+/** Where its programming interface is to listen in the lab, if it has one over TCP. */
+export function apiPort(name: string): number {
+  return name === 'seeder' ? 9091 : 9092
+}
+
+/** Clients that listen on all addresses of a family need ports of their own. */
+export function peerPort(name: string): number {
+  return name === 'seeder' ? PEER_PORT : PEER_PORT + 1
+}
+
 export const libtorrent: Client = async (lab, name, { torrent, directory, address }) => {
   const script = join(import.meta.dir, 'libtorrent_peer.py')
   return lab.start(name, [PYTHON, script, torrent.path, directory, address, String(PEER_PORT)])
@@ -52,22 +62,32 @@ export const aria2: Client = async (lab, name, { torrent, directory, address }) 
     '--file-allocation=none',
     '--summary-interval=0',
     '--console-log-level=notice',
-    '--log=-',
-    '--log-level=info',
+    // What the tracker answers is told to debuggers only.
+    `--log=${aria2Log(lab, name)}`,
+    '--log-level=debug',
+    '--check-certificate=true',
+    ...(lab.certificate === undefined ? [] : [`--ca-certificate=${lab.certificate}`]),
     torrent.path,
   ])
+
+export function aria2Log(lab: Lab, name: string): string {
+  return join(lab.directory, `${name}.aria2.log`)
+}
 
 export const transmission: Client = async (lab, name, { torrent, directory, address }) => {
   const settingsDirectory = join(lab.directory, `${name}.transmission`)
   const settings = {
-    'bind-address-ipv4': address,
+    // Announces come from this address too; that of IPv4 would be used for IPv6 as well.
+    [address.includes(':') ? 'bind-address-ipv6' : 'bind-address-ipv4']: address,
     'dht-enabled': false,
     'lpd-enabled': false,
     'pex-enabled': false,
     'utp-enabled': false,
     'port-forwarding-enabled': false,
-    'rpc-enabled': false,
-    'peer-port': PEER_PORT,
+    'rpc-enabled': true,
+    'rpc-bind-address': '127.0.0.1',
+    'rpc-port': apiPort(name),
+    'peer-port': peerPort(name),
     'message-level': 3,
   }
   await Bun.write(join(settingsDirectory, 'settings.json'), JSON.stringify(settings))

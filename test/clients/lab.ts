@@ -47,6 +47,7 @@ export class Lab implements Place, AsyncDisposable {
   readonly #keeper: TestProcess
   readonly #processes: TestProcess[] = []
   readonly #environment: Record<string, string> = {}
+  #certificate: string | undefined
 
   private constructor(name: string, directory: string, keeper: TestProcess) {
     this.#name = name
@@ -74,10 +75,21 @@ export class Lab implements Place, AsyncDisposable {
     return started
   }
 
-  /** Has what is started from now on trust a certificate: Node, Bun, and OpenSSL's other users. */
+  /**
+   * Has what is started from now on trust a certificate: Node, Bun, OpenSSL's other users (libtorrent,
+   * qBittorrent), and Transmission, which trusts everything until it is told to look.
+   */
   trust(certificatePath: string): void {
+    this.#certificate = certificatePath
     this.#environment.NODE_EXTRA_CA_CERTS = certificatePath
     this.#environment.SSL_CERT_FILE = certificatePath
+    this.#environment.CURL_CA_BUNDLE = certificatePath
+    this.#environment.TR_CURL_SSL_VERIFY = '1'
+  }
+
+  /** The certificate to trust, for clients that have a setting for it. */
+  get certificate(): string | undefined {
+    return this.#certificate
   }
 
   /** The last output of every process. */

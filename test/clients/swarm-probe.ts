@@ -12,6 +12,7 @@
 //  scrape request    0 connection id u64 │ 8 action u32 │ 12 transaction u32 │ 16 info hash 20
 //  scrape reply      0 action u32 │ 4 transaction u32 │ 8 seeders u32 │ 12 completed │ 16 leechers
 //
+// HTTP (BEP 48): d5:filesd20:‹hash›d8:completei‹n›e10:downloadedi‹n›e10:incompletei‹n›ee…
 // WebTorrent: {"action":"scrape","info_hash":H} → {"action":"scrape","files":{H:{"complete":…}}}
 
 import { waitUntil } from './process.ts'
@@ -30,7 +31,7 @@ export interface SwarmNumbers {
 if (import.meta.main) {
   const [url, infoHash, seeders, completed, leechers, timeoutMs] = Bun.argv.slice(2)
   const tracker = new URL(String(url))
-  const scrape = tracker.protocol === 'udp:' ? scrapeUdp : scrapeWebSocket
+  const scrape = scraperOf(tracker.protocol)
   const wanted = [seeders, completed, leechers].map(Number)
   let numbers: number[] = []
   await waitUntil(async () => {
@@ -40,6 +41,23 @@ if (import.meta.main) {
   const result = { seeders: numbers[0], completed: numbers[1], leechers: numbers[2] }
   console.log(JSON.stringify(result))
   process.exit(0)
+}
+
+function scraperOf(protocol: string): (tracker: URL, infoHash: Buffer) => Promise<number[]> {
+  if (protocol === 'udp:') return scrapeUdp
+  return protocol.startsWith('http') ? scrapeHttp : scrapeWebSocket
+}
+
+async function scrapeHttp(tracker: URL, infoHash: Buffer): Promise<number[]> {
+  const escaped = infoHash.toString('hex').replace(/../g, '%$&')
+  const url = new URL(`/scrape?info_hash=${escaped}`, tracker)
+  const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) })
+  const text = Buffer.from(await response.arrayBuffer()).toString('latin1')
+  const before = `d5:filesd20:${infoHash.toString('latin1')}`
+  const numbers = /^d8:completei(\d+)e10:downloadedi(\d+)e10:incompletei(\d+)ee/
+  const match = text.startsWith(before) ? numbers.exec(text.slice(before.length)) : null
+  if (match === null) throw new Error(`unexpected answer ${response.status} ${text}`)
+  return match.slice(1).map(Number)
 }
 
 /** The first message that the tracker sends to a connection of its own is the answer. */

@@ -6,7 +6,7 @@ import { hostPort } from '../support/tracker.ts'
 import type { Place } from './lab.ts'
 import type { TestProcess } from './process.ts'
 
-const READY_MS = 10_000
+const READY_MS = 20_000
 /** Clients are counted after 2, 6 and 14 seconds, and then told within one. */
 const COUNTED_MS = 20_000
 const STATISTICS = '[statistics]\ninterval = 1\npeer_clients = true\n'
@@ -17,16 +17,18 @@ export interface TrackerKind {
   name: string
   /** A TypeScript file is run by this Bun. */
   executable: string
-  scheme: 'udp' | 'ws' | 'wss'
+  scheme: 'udp' | 'http' | 'https' | 'ws' | 'wss'
   /** webtorrent/reference-tracker.ts takes every seeder for a completed download. */
   countsCompleted: boolean
 }
 
 export const UDP: TrackerKind = { ...executable('aquatic_udp'), scheme: 'udp' }
+export const HTTP: TrackerKind = { ...executable('aquatic_http'), scheme: 'http' }
+export const HTTPS: TrackerKind = { ...HTTP, scheme: 'https' }
 export const WS: TrackerKind = { ...executable('aquatic_ws'), scheme: 'ws' }
 export const WSS: TrackerKind = { ...WS, scheme: 'wss' }
 
-/** AQUATIC_UDP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths, name others to test. */
+/** AQUATIC_UDP_EXECUTABLE and the like, absolute paths, name others to test. */
 function executable(name: string): Omit<TrackerKind, 'scheme'> {
   const other = process.env[`${name.toUpperCase()}_EXECUTABLE`]
   const executable = other ?? join(import.meta.dir, '../../dist', name)
@@ -50,10 +52,10 @@ export class Tracker {
     place: Place,
     address: string,
     kind = UDP,
-    settings: { announceIntervalSec?: number | undefined } = {},
+    settings: { announceIntervalSec?: number | undefined; more?: string } = {},
   ): Promise<Tracker> {
     const path = join(place.directory, `${kind.name}.toml`)
-    const tls = kind.scheme === 'wss' ? await tlsSettings(place, address) : ''
+    const tls = ['wss', 'https'].includes(kind.scheme) ? await tlsSettings(place, address) : ''
     const { announceIntervalSec } = settings
     // Clients that offer and answer at the same time may fail, and would do so again in step.
     const interval =
@@ -62,7 +64,7 @@ export class Tracker {
         : `peer_announce_interval = ${announceIntervalSec}\ninterval_jitter = 25\n`
     const protocol = `[protocol]\n${interval}`
     const network = `[network]\naddress = '${address}'\n${tls}`
-    await Bun.write(path, network + protocol + STATISTICS)
+    await Bun.write(path, network + protocol + STATISTICS + (settings.more ?? ''))
     const run = kind.executable.endsWith('.ts') ? [process.execPath] : []
     const started = place.start(kind.name, [...run, kind.executable, '-c', path])
     const line = await started.waitForOutput(/listening on ([^(\n]+) \(/, READY_MS)

@@ -83,13 +83,44 @@ export async function makeTorrent(
   await Bun.write(source, bytes)
 
   const path = join(lab.directory, 'file.torrent')
-  const script = join(import.meta.dir, 'make_torrent.py')
   const url = `${trackerUrl}/announce`
-  const maker = lab.start('make_torrent.py', [PYTHON, script, kind, source, path, url])
-  if ((await maker.waitForEnd(MAKE_MS)) !== 0) throw new Error(maker.report)
-  const infoHashes = maker.output.trim().split('\n')
+  const infoHashes = await writeTorrent(lab, kind, { source, path, url })
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   return { path, url, infoHashes, sha256, seederDirectory, leecherDirectory }
+}
+
+/** The same file's torrent, whose info hash is the same, with another tracker. */
+export async function withTracker(
+  lab: Lab,
+  torrent: Torrent,
+  trackerUrl: string,
+): Promise<Torrent> {
+  const url = `${trackerUrl}/announce`
+  const path = join(lab.directory, 'other-tracker.torrent')
+  const source = join(torrent.seederDirectory, FILE_NAME)
+  const infoHashes = await writeTorrent(lab, 'v1', { source, path, url })
+  return { ...torrent, path, url, infoHashes }
+}
+
+/** A torrent that nobody has, with the same tracker. */
+export async function makeOtherTorrent(lab: Lab, { url }: TorrentFile): Promise<TorrentFile> {
+  const path = join(lab.directory, 'other.torrent')
+  const source = join(lab.directory, 'other.bin')
+  await Bun.write(source, randomBytes(FILE_SIZE_BYTES))
+  const infoHashes = await writeTorrent(lab, 'v1', { source, path, url })
+  return { path, url, infoHashes }
+}
+
+/** Returns the info hashes. */
+async function writeTorrent(
+  lab: Lab,
+  kind: TorrentKind,
+  { source, path, url }: { source: string; path: string; url: string },
+): Promise<string[]> {
+  const script = join(import.meta.dir, 'make_torrent.py')
+  const maker = lab.start('make_torrent.py', [PYTHON, script, kind, source, path, url])
+  if ((await maker.waitForEnd(MAKE_MS)) !== 0) throw new Error(maker.report)
+  return maker.output.trim().split('\n')
 }
 
 export function startSeeder(
