@@ -2,7 +2,7 @@
 // no key in anything that a tracker says.
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readDictionary } from '../support/bencode.ts'
 import { newFolder, removeFolder } from '../support/folder.ts'
@@ -245,6 +245,24 @@ for (const served of SERVED.slice(2)) {
     })
   })
 }
+
+test.skipIf(process.getuid?.() !== 0)(
+  'the list is read again in another root directory, as another user',
+  () => {
+    writeKeys(FIRST)
+    const [served] = SERVED
+    const file = settingsFile(served, 'required')
+    const privileges = `[privileges]\ndrop_privileges = true\nchroot_path = '${folder}'\n`
+    appendFileSync(file, privileges)
+    return withTracker({ file }, async (tracker) => {
+      expect(await askUdp(tracker.at(), FIRST)).toBe('')
+      writeKeys(SECOND)
+      tracker.signal('SIGUSR1')
+      await waitUntil('it is in force', async () => (await askUdp(tracker.at(), SECOND)) === '')
+      expect(await askUdp(tracker.at(), FIRST)).toBe(UNKNOWN)
+    })
+  },
+)
 
 test('--check and a start refuse a list with a wrong line, and do not tell it', async () => {
   writeKeys(FIRST, `${SECOND}!`)

@@ -1,0 +1,16 @@
+// That keys cost no memory of the JavaScript heap (support/collections.ts).
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import { collectionsDuring } from '../support/collections.ts'
+
+setDefaultTimeout(60_000)
+
+const LOOP = join(import.meta.dir, 'heap-loop.ts')
+
+test('the handlers allocate nothing in two million requests with keys of all kinds', async () => {
+  expect(await collectionsDuring(LOOP, 1_000_000, 0)).toBe(0)
+})
+
+test('would be caught with one object every twenty requests', async () => {
+  expect(await collectionsDuring(LOOP, 1_000_000, 20)).toBeGreaterThan(0)
+})
