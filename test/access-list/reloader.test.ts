@@ -1,5 +1,5 @@
 import { describe, expect, spyOn, test } from 'bun:test'
-import { renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AccessList, type AccessListData } from '../../src/access-list/list.ts'
 import { AccessListReloader, accessListFaults } from '../../src/access-list/reloader.ts'
@@ -187,21 +187,44 @@ test('the file is looked at every two seconds, read when it has changed and held
   reloader.stop()
 })
 
-test('a file that stays missing is a trouble, until it is there again', async () => {
-  const path = list(1)
+/** Starts the reloader; returns what looks at the file, as the timer does. */
+function pollOf(reloader: AccessListReloader): () => void {
   using interval = spyOn(globalThis, 'setInterval')
-  const { reloader, told, sent } = reloaderOf({ mode: 'deny', path })
-  await reloader.load()
   reloader.start()
-  const poll = interval.mock.calls[0][0] as () => void
-  renameSync(path, `${path}.away`)
-  for (let i = 0; i < 40; i++) poll()
-  expect(told).toHaveLength(1)
-  expect(told[0]).toContain('is not there any more')
-  expect(reloader.troubleSource.find()?.text).toContain(path)
-  renameSync(`${path}.away`, path)
-  for (let i = 0; i < 2; i++) poll()
-  await waitUntil('it was sent', () => sent.length === 1)
-  expect(reloader.troubleSource.find()).toBeNull()
-  reloader.stop()
+  return interval.mock.calls[0][0] as () => void
+}
+
+describe('a file that stays missing', () => {
+  test('is a trouble, until it is there again, just as it was', async () => {
+    const below = join(folder, 'below')
+    mkdirSync(below)
+    const { reloader, told, sent } = reloaderOf({
+      mode: 'deny',
+      path: write(join(below, 'list'), 1),
+    })
+    await reloader.load()
+    const poll = pollOf(reloader)
+    renameSync(below, `${below}.away`)
+    for (let i = 0; i < 40; i++) poll()
+    expect(told).toHaveLength(1)
+    expect(told[0]).toContain('is not there any more')
+    expect(reloader.troubleSource.find()?.text).toContain(below)
+    renameSync(`${below}.away`, below)
+    for (let i = 0; i < 2; i++) poll()
+    await waitUntil('it was sent', () => sent.length === 1)
+    expect(reloader.troubleSource.find()).toBeNull()
+    reloader.stop()
+  })
+
+  test('is none that nobody can see from the new root directory', async () => {
+    const path = list(1)
+    const { reloader, told } = reloaderOf({ mode: 'deny', path }, join(folder, 'root'))
+    await reloader.load()
+    reloader.rootChanged()
+    const poll = pollOf(reloader)
+    rmSync(path)
+    for (let i = 0; i < 40; i++) poll()
+    expect([told, reloader.troubleSource.find()]).toEqual([[], null])
+    reloader.stop()
+  })
 })
