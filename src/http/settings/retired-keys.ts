@@ -1,7 +1,7 @@
 // Keys that aquatic_http has in its Rust versions up to 0.9 and not here, with what to do instead. A file written for
 // one of those gets these sentences; nothing of it is silently ignored.
 
-const GONE = 'there is nothing like it to set; delete the line.'
+const GONE = 'there is no such setting any more; delete the line.'
 const STATISTICS =
   'metrics for Prometheus are served at /metrics of [operations] address; delete the line.'
 const PROXY_HEADER = 'it is called [network] proxy_header.'

@@ -1,4 +1,4 @@
-// The question of `aquatic_udp --health-check`: a connect request, which every client begins with.
+// The request that `aquatic_udp --health-check` sends: a connect, with which every client begins.
 import { randomInt } from 'node:crypto'
 import type { SocketAddress } from '../../config/address.ts'
 import {
@@ -11,10 +11,10 @@ import {
   REQUEST_TRANSACTION,
 } from '../wire/layout.ts'
 
-/** UDP may lose a packet, even on one machine when a buffer is full. */
+/** UDP can lose a packet, even on one machine when a buffer is full. */
 const REPEAT_MILLISECONDS = 300
 
-/** Null for a right answer; packets that are none are waited past. */
+/** Null for a correct answer; other packets are ignored. */
 export async function askForConnectionId(address: SocketAddress): Promise<string | null> {
   const request = new Int32Array(REQUEST_BYTES_MIN / 4)
   request[0] = PROTOCOL_ID_0
@@ -30,7 +30,7 @@ export async function askForConnectionId(address: SocketAddress): Promise<string
       data: (_, packet) => {
         if (isAnswer(packet, request)) resolve(null)
       },
-      // The runtime gives the error alone, its types say that the socket comes before it.
+      // The runtime passes only the error, although its types say that the socket comes first.
       error: (...given: unknown[]) => resolve(textOf(given.at(-1))),
     },
   })
@@ -50,7 +50,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The action and the transaction id of the request, and an id behind them. */
+/** Whether the packet has the action and transaction id of the request, followed by an id. */
 function isAnswer(packet: Uint8Array, request: Int32Array): boolean {
   if (packet.length < CONNECT_RESPONSE_BYTES) return false
   const words = new Int32Array(packet.slice(0, CONNECT_RESPONSE_BYTES).buffer)

@@ -1,5 +1,5 @@
-// Opens the sockets of all workers. Called once by main.ts, before any worker runs and while the
-// process may still have the rights for low ports. Every failure ends in one clear line.
+// Opens the sockets of all workers. Called once by main.ts, before any worker runs and while the process may
+// still have the rights for low ports. Every failure becomes one clear line.
 import { addressBytes, addressText, isWildcard, type SocketAddress } from '../../config/address.ts'
 import { StartError } from '../../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../../config/listen.ts'
@@ -18,18 +18,18 @@ import {
 import type { UdpConfig } from '../settings/config.ts'
 
 export interface Listening {
-  /** What is served, with the ports that the system chose for port 0. */
+  /** The addresses served, with the ports that the system chose for port 0. */
   readonly addresses: readonly SocketAddress[]
-  /** For each worker, one socket per address. */
+  /** One socket per address, for each worker. */
   readonly sockets: readonly (readonly WorkerSocket[])[]
   readonly warnings: readonly string[]
-  /** Call it once the workers serve: from then on every socket gets its packets. */
+  /** Call it once the workers serve: from then on every socket receives packets. */
   readonly begin: () => void
-  /** Asks the system for other receive buffers; returns what it does not grant, for the log. */
+  /** Asks the system for new receive buffer sizes; returns log lines about those it did not grant. */
   readonly setReceiveBuffers: (bytes: number) => string[]
-  /** Packets that the system has dropped at all sockets so far: a sum of counts that wrap. */
+  /** Packets that the system has dropped at all sockets so far: a sum of counters that wrap. */
   readonly receiveDrops: () => number
-  /** Closes the sockets of one worker, once it does not use them any more. */
+  /** Closes the sockets of one worker, once it no longer uses them. */
   readonly close: (worker: number) => void
 }
 
@@ -39,8 +39,8 @@ export interface WorkerSocket {
 }
 
 /**
- * `beside`: another tracker of ours serves on these ports until this one does. Then our sockets are bound
- * only by `begin`: packets that came to them before the workers run would fill their buffers.
+ * `beside`: another tracker of ours serves on these ports until this one does. Our sockets are then bound only
+ * by `begin`: packets that arrived before the workers run would fill their buffers.
  */
 export function openSockets(config: UdpConfig, workers: number, beside = false): Listening {
   const later: (() => void)[] = []
@@ -97,7 +97,7 @@ function dropsOf(sockets: readonly UdpSocket[]): number {
 interface OpenOptions {
   readonly workers: number
   readonly bufferBytes: number
-  /** Gets what binds the sockets; null binds them at once. */
+  /** Collects the functions that bind the sockets; null binds them at once. */
   readonly later: (() => void)[] | null
 }
 
@@ -114,8 +114,8 @@ function openAddress(
     receiveBufferBytes: bufferBytes,
   }
   try {
-    // Opened alone and closed again: with port sharing from the start, a second tracker on this port
-    // would not be told, but silently take a part of the clients.
+    // A socket is opened alone first and closed again: with port sharing from the start, a second tracker on
+    // this port would get no error and silently take a part of the clients.
     const port = probePort({ ...options, port: item.port, sharePort: later !== null })
     const shared = { ...options, port, sharePort: true }
     return Array.from({ length: workers }, () => {
@@ -143,7 +143,7 @@ function refusal(item: ListenAddress, error: SystemError): StartError {
   return new StartError(`cannot listen on ${addressText(item)}: ${listenRemedy(error)}`)
 }
 
-/** Finds out whether an address can be had; returns its port. */
+/** Finds out whether an address is available; returns its port. */
 function probePort(options: UdpSocketOptions): number {
   const probe = openUdpSocket(options)
   closeSocket(probe.fd)

@@ -1,6 +1,5 @@
-// UDP as a protocol of a tracker: opens its sockets, starts its workers, says what can change while they
-// serve. Made by the tracker (tracker/tracker.ts) of bin/aquatic_udp.ts, in the main thread. Owns what its
-// workers share beside the swarms.
+// UDP as a protocol of a tracker: opens its sockets, starts its workers, says what can change at runtime. Made
+// by the tracker (tracker/tracker.ts), in the main thread. Owns what its workers share beside the swarms.
 
 import { availableParallelism } from 'node:os'
 import type { AccessKeys } from '../../access-keys/gate.ts'
@@ -40,7 +39,7 @@ import { udpFigures } from './view.ts'
 
 const log = logFor('udp')
 
-/** How many threads there are of each role. */
+/** The number of threads in each role. */
 interface WorkerCounts {
   readonly socket: number
   readonly request: number
@@ -78,7 +77,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
   readonly figures: ProtocolFigures
   private readonly process: TrackerProcess
   private readonly place: ProtocolPlace
-  /** As of the start. */
+  /** The settings at startup. */
   private readonly config: UdpConfig
   private inForce: UdpConfig
   private readonly counts: WorkerCounts
@@ -170,7 +169,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
     this.inForce = config
     for (const worker of this.updates) worker.send({ settings: workerSettings(config) })
     const { socket_recv_buffer_size } = config.network
-    // The sockets of a worker that has stopped are closed.
+    // A worker that has stopped has closed its sockets.
     if (paths.has('network.socket_recv_buffer_size') && this.process.isServing()) {
       const warnings = this.listening.setReceiveBuffers(socket_recv_buffer_size)
       for (const warning of warnings) log.always('warn', warning)

@@ -1,5 +1,5 @@
-// What the tracker reads of UDP's workers once a second, beside what it reads of every protocol's: packets
-// that the system dropped, how full channels are. Made by main.ts. Owns nothing.
+// The figures that the tracker reads from UDP's workers once a second, in addition to those of every protocol:
+// packets that the system dropped, how full channels are. Made by main.ts.
 import type { Census } from '../../census/census.ts'
 import { ringFill } from '../../channel/ring.ts'
 import { WrappingTotal } from '../../metrics/counters.ts'
@@ -16,7 +16,7 @@ export interface UdpSources {
   readonly swarms: SwarmBuffers
   readonly census: Census | null
   readonly links: Links
-  /** Of all sockets, since they were opened: a sum of counts that wrap. */
+  /** At all sockets since they were opened: a sum of counters that wrap. */
   readonly receiveDrops: () => number
   readonly place?: ReaderPlace
   readonly interval: () => number

@@ -1,5 +1,4 @@
-// Which settings of UDP can change while a tracker runs, and in what form workers get them. Used by
-// main.ts. Owns nothing.
+// Which UDP settings can change at runtime, and in what form workers receive them. Used by main.ts.
 import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
 import { liveSettings } from '../../tracker/live-settings.ts'
 import type { UdpConfig } from '../settings/config.ts'
@@ -14,7 +13,7 @@ export const LIVE_SETTINGS = liveSettings<UdpConfig>(
     ...SOURCE_LIMIT_PATHS,
   ],
   {
-    // What the system's own default is, cannot be asked for.
+    // There is no way to go back to the system's own default.
     'network.socket_recv_buffer_size': (_, { network }) => network.socket_recv_buffer_size > 0,
   },
 )

@@ -1,5 +1,5 @@
-// The table of [statistics] interval: what was done since the table before it, per second and address
-// family, and what there is now. Called by reader.ts. Owns nothing.
+// The table of [statistics] interval: activity since the previous table, per second and address family, and
+// current figures. Called by reader.ts.
 
 import { clientsText } from '../../census/view.ts'
 import { countOf } from '../../metrics/histogram.ts'
@@ -44,7 +44,7 @@ export function statisticsText(interval: Interval<UdpNames>, until: Date): strin
   )
 }
 
-/** The same for programs. */
+/** The same figures for programs. */
 export function statisticsFigures(interval: Interval<UdpNames>): object {
   const { histograms, totals } = interval
   return {
@@ -67,7 +67,7 @@ function remarks({ counts, histograms, totals }: Interval<UdpNames>): string {
   )
 }
 
-/** What became of requests between socket workers and request workers; '' where nothing has to. */
+/** What was lost or delayed between socket workers and request workers; '' if nothing was. */
 function channels(counts: ReadonlyMap<CounterName, number>): string {
   const of = (name: CounterName) => counts.get(name) ?? 0
   const entries = [

@@ -1,5 +1,5 @@
-// What can go wrong in a UDP tracker that its figures show: packets lost before, inside and behind it, full
-// swarms, workers without a moment to spare. Made by main.ts, of what reader.ts reads. Owns nothing.
+// Troubles of a UDP tracker that its figures show: packets lost before, inside and after it, full swarms,
+// workers without spare time. Made by main.ts from what reader.ts reads.
 
 import { totalOf } from '../../metrics/counter-list.ts'
 import { Growth, lossSource } from '../../process/losses.ts'
@@ -11,17 +11,17 @@ import { MAX_BATCH_PACKETS } from '../wire/layout.ts'
 import type { UdpNames } from '../worker/counters.ts'
 import { FAMILY_COUNTERS, type FamilyCounter, type WorkerCounter } from '../worker/counters.ts'
 
-/** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
+/** Smaller losses are normal when the machine is briefly busy with something else. */
 const LOSS_FROM = 0.001
-/** Of what a worker takes at once: half of it, on average, means that packets wait for the worker. */
+/** Half of the most that a worker takes at once: such an average means that packets wait for the worker. */
 const BUSY_PACKETS = MAX_BATCH_PACKETS / 2
-/** Per minute: fewer are a burst, such as the last one of a load test that has just ended. */
+/** Per minute. Fewer are a burst, such as the last of a load test that has just ended. */
 const BUSY_BATCHES_MIN = 1000
 
 const REQUESTS = FAMILY_COUNTERS.filter((name) => name.startsWith('requests_'))
 const RESPONSES = FAMILY_COUNTERS.filter((name) => name.startsWith('responses_'))
 
-/** `reading`: the newest; `config`: what is in force. */
+/** `reading`: returns the latest; `config`: returns the settings in force. */
 export function udpTroubles(
   reading: () => Reading<UdpNames>,
   config: () => UdpConfig,
@@ -45,9 +45,9 @@ export function udpTroubles(
       all: () => of(...RESPONSES),
       from: LOSS_FROM,
       what: 'response',
-      text: (figure, when) => `The system did not take ${figure} ${when}.`,
+      text: (figure, when) => `The system did not accept ${figure} ${when}.`,
       remedy: () =>
-        'Look whether the network device keeps up (ip -s link) and has its routes (ip route).',
+        'Check whether the network device keeps up (ip -s link) and has its routes (ip route).',
     }),
     lossSource({
       name: 'channel_dropped',
@@ -70,7 +70,7 @@ const DROPPED: readonly WorkerCounter[] = [
   'dropped_scrapes',
 ]
 
-/** How many packets workers find waiting, over the last minute. */
+/** How many packets workers found waiting, over the last minute. */
 class Load {
   isBusy = false
   private readonly reading: () => Reading<UdpNames>

@@ -1,5 +1,5 @@
 // What UDP shows the operator: its counters as metric families, and the page's charts and tables. Used by
-// main.ts. Owns nothing.
+// main.ts.
 
 import { counterFamily, gaugeFamily } from '../../metrics/families.ts'
 import type { ChartSpec } from '../../operations/view.ts'
@@ -29,7 +29,7 @@ export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures 
       ...COUNTER_LIST.families(PREFIX, counts),
       counterFamily(
         RECEIVE_DROPS,
-        'Packets that the system dropped before the tracker saw them, as a full receive buffer does.',
+        'Packets that the system dropped before the tracker saw them, because a receive buffer was full.',
         [[{}, totals.receiveDrops]],
       ),
       workerFamily(WORKER_REQUESTS, 'Valid requests by socket worker.', workers),
@@ -38,7 +38,7 @@ export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures 
         'From before a packet was received until its response was sent.',
         histograms.response_time,
       ),
-      histogramFamily(BATCH_PACKETS, 'Packets that were received at once.', histograms.batch_size),
+      histogramFamily(BATCH_PACKETS, 'Packets received per batch.', histograms.batch_size),
       // Between socket workers and request workers; 0 without the latter.
       gaugeFamily(`${PREFIX}_channel_fill_ratio`, 'The fullest channel, from 0 to 1.', [
         [{ direction: 'requests' }, gauges.requestFill],

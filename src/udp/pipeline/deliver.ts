@@ -1,6 +1,6 @@
-// Sends the answers that request workers have written: the way back of what forward.ts passed on. Called
-// in a loop by pipeline.ts, in the socket worker. Owns the reading ends of the rings and the message
-// headers; answers are sent from where they lie in the rings, which get their space back afterwards.
+// Sends the answers that request workers have written to the requests that forward.ts passed on. Called in a
+// loop by schedule.ts, in the socket worker. Owns the reading ends of the rings and the message headers;
+// answers are sent straight from the rings, which get their space back afterwards.
 import type { RingReader } from '../../channel/ring.ts'
 import { observe } from '../../metrics/histogram.ts'
 import { clockNanoseconds, clockSeconds, readClock } from '../../os/clock.ts'
@@ -27,7 +27,7 @@ import {
   RETURN_TIME,
 } from './record.ts'
 
-/** What sends the answers of one socket: a SendBatch. */
+/** Sends the answers of one socket: a SendBatch. */
 export interface AnswerSink {
   readonly slots: number
   readonly queued: number
@@ -47,7 +47,7 @@ export class Deliverer {
   private readonly batches: readonly AnswerSink[]
   private readonly joiner: ScrapeJoiner
   private readonly counts: Int32Array
-  /** Where each ring lies in memory, for the kernel. */
+  /** The address of each ring in memory, for the kernel. */
   private readonly lows: Int32Array
   private readonly highs: Int32Array
   private time = 0
@@ -69,7 +69,7 @@ export class Deliverer {
 
   // HOT: no allocation below this line.
 
-  /** Sends all answers that are there; returns how many records that were. */
+  /** Sends all answers that are ready; returns how many records those were. */
   deliver(): number {
     let taken = 0
     for (let owner = 0; owner < this.readers.length; owner++) {
@@ -87,7 +87,7 @@ export class Deliverer {
       taken++
     }
     this.flush()
-    // Only now: until they are sent, answers lie in the ring.
+    // Only now: answers stay in the ring until they are sent.
     reader.release()
     return taken
   }
@@ -144,12 +144,12 @@ function timeStamp(): number {
   return lastTimeStamp()
 }
 
-/** As of the last reading of the clock. */
+/** From the last clock reading. */
 export function lastTimeStamp(): number {
   return (Math.imul(clockSeconds(), 1_000_000_000) + clockNanoseconds()) | 0
 }
 
-/** The counters of the address family that the return at `words[back]` leads to. */
+/** Where the counters start of the address family that the return at `words[back]` has. */
 function familyBack(words: Int32Array, back: number): number {
   const name = back + RETURN_REPLY + REPLY_NAME
   return familyOf((words[name] & FAMILY_MASK) === AF_INET || isMapped(words, name))

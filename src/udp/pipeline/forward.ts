@@ -1,8 +1,7 @@
-// Passes valid requests on to the request workers that own their torrents: the socket worker's half of
-// the way there. Called by handle.ts in place of respond.ts; deliver.ts is the way back. Owns the
-// writing ends of the rings.
+// Passes valid requests on to the request workers that own their torrents. Called by handle.ts in place of
+// respond.ts, in the socket worker; deliver.ts is the way back. Owns the writing ends of the rings.
 //
-// Nothing here waits. A request that finds its ring full is dropped, and counted: the client asks again.
+// Nothing here waits. A request is dropped and counted if its ring is full: the client asks again.
 
 import { PEER_ID_WORDS } from '../../census/sample.ts'
 import type { RingWriter } from '../../channel/ring.ts'
@@ -38,7 +37,7 @@ export interface RequestLink {
   readonly waker: Waker
 }
 
-/** Where the packets in hand came from: a PacketBatch. */
+/** Where the packets of the current batch came from: a PacketBatch. */
 export interface ReplySource {
   readonly current: number
   writeReplyAddress(i: number, words: Int32Array, at: number): number
@@ -48,7 +47,7 @@ export interface ForwarderParts {
   readonly links: readonly RequestLink[]
   readonly joiner: ScrapeJoiner
   readonly keys: HashKeys
-  /** Of each address family. */
+  /** Tables per address family. */
   readonly tables: number
   readonly batch: ReplySource
   readonly counts: Int32Array
@@ -56,7 +55,7 @@ export interface ForwarderParts {
 }
 
 export class Forwarder implements Requests {
-  /** Requests that were passed on since the last `forget`. */
+  /** Requests passed on since the last `forget`. */
   passed = 0
   private readonly writers: readonly RingWriter[]
   private readonly wakers: readonly Waker[]
@@ -65,12 +64,12 @@ export class Forwarder implements Requests {
   private readonly key0: number
   private readonly key1: number
   private readonly shardShift: number
-  /** Words of the packet, from the info hash on, that an announce is carried out with. */
+  /** How many words of the packet, from the info hash on, an announce needs. */
   private readonly announceWords: number
   private batch: ReplySource
   private socket = 0
   private time = 0
-  /** Of the scrape in hand: each torrent's owner, and how many each owner has. */
+  /** For the current scrape: each torrent's owner, and how many torrents each owner has. */
   private readonly owners = new Int32Array(SCRAPE_MAX_IPV4)
   private readonly shares: Int32Array
 
@@ -94,7 +93,7 @@ export class Forwarder implements Requests {
 
   // HOT: no allocation below this line.
 
-  /** The packets that follow are of `batch`, from socket number `socket`, received at `time`. */
+  /** The packets that follow are in `batch`, from socket number `socket`, received at `time`. */
   setBatch(batch: ReplySource, socket: number, time: number): void {
     this.batch = batch
     this.socket = socket
@@ -121,7 +120,7 @@ export class Forwarder implements Requests {
   scrape(request: Request): number {
     const count = request.infoHashCount
     const parts = this.share(request)
-    // All parts or none: whether they fit is known beforehand, since nobody else writes to these rings.
+    // All parts or none: it is known beforehand whether they fit, since only this worker writes to these rings.
     if (!this.hasRoom()) return this.drop()
     const slot = parts === 1 ? -1 : this.joiner.open(count, parts, request.transaction)
     if (parts > 1 && slot < 0) return 0
@@ -136,7 +135,7 @@ export class Forwarder implements Requests {
     return 0
   }
 
-  /** Shows the request workers what was passed on, and wakes those that sleep. */
+  /** Publishes the records to the request workers, and wakes those that sleep. */
   publish(): void {
     for (let i = 0; i < this.writers.length; i++) {
       if (this.writers[i].publish() && this.wakers[i].wake()) this.counts[REQUEST_WAKES]++
@@ -152,7 +151,7 @@ export class Forwarder implements Requests {
     return 0
   }
 
-  /** Divides a scrape among the owners of its torrents; returns how many those are. */
+  /** Divides a scrape among the owners of its torrents; returns the number of owners. */
   private share({ words, infoHashes, infoHashCount }: Request): number {
     const shares = this.shares
     shares.fill(0)
@@ -176,7 +175,7 @@ export class Forwarder implements Requests {
     return true
   }
 
-  /** Writes an owner's share of a scrape; `slot` −1: it is the whole. */
+  /** Writes an owner's share of a scrape; `slot` −1: the whole scrape. */
   private writeScrape(owner: number, request: Request, slot: number): void {
     const { words, infoHashes } = request
     const share = this.shares[owner]
@@ -201,7 +200,7 @@ export class Forwarder implements Requests {
     writer.append(at, to - at)
   }
 
-  /** Writes what the answer needs of the packet in hand; returns the words it took. */
+  /** Writes what the answer needs from the packet; returns the number of words. */
   private writeReturn(words: Int32Array, at: number): number {
     words[at + RETURN_TIME] = this.time
     const reply = this.batch.writeReplyAddress(this.batch.current, words, at + RETURN_REPLY)

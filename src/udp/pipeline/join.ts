@@ -1,10 +1,10 @@
-// Scrapes whose torrents belong to several request workers: waits for the part of each, and gives the
-// answer once all are there. Used by forward.ts, which opens them, and deliver.ts, which adds the parts;
-// one per socket worker. Owns a slot for each scrape under way, in which the answer grows.
+// Scrapes whose torrents belong to several request workers: collects the part of each, and completes the answer
+// once all are there. Used by forward.ts, which opens them, and deliver.ts, which adds the parts; one per
+// socket worker. Owns a slot for each scrape in progress, in which the answer is assembled.
 //
-// A part that was dropped on its way never arrives. Its scrape is then never answered, not even in part:
-// the slot is taken for another once it has been open for EXPIRY_SECONDS. A ticket names a slot and its
-// turn, so a part that comes later finds that its scrape is gone.
+// If a part was dropped on its way, its scrape is never answered, not even in part: the slot is reused once it
+// has been open for EXPIRY_SECONDS. A ticket identifies a slot and its current use, so a late part is
+// recognized.
 import { addressHigh, addressLow, nativeWords } from '../../os/ffi.ts'
 import {
   ANSWER_BYTES_MAX_IPV4,
@@ -14,7 +14,7 @@ import {
 import { writeScrapeHead } from '../wire/serialize.ts'
 import { DROPPED_SCRAPES } from '../worker/counters.ts'
 
-/** More than a full batch of packets, when one in eight is a scrape over several owners. */
+/** More than a full batch of packets needs if one in eight is a scrape over several owners. */
 const SLOTS_SHIFT = 7
 const SLOTS = 1 << SLOTS_SHIFT
 
@@ -30,7 +30,7 @@ const RETURN_WORDS = 16
 const SLOT_WORDS = RETURN_WORDS + ANSWER_WORDS
 
 export class ScrapeJoiner {
-  /** Slots: the kernel sends answers from here. */
+  /** The slots, from which the kernel sends answers. */
   readonly words = nativeWords(SLOTS * SLOT_WORDS)
   readonly low = addressLow(this.words)
   readonly high = addressHigh(this.words)
@@ -44,7 +44,7 @@ export class ScrapeJoiner {
   private freeCount = SLOTS
   private now = 0
 
-  /** `counts`: where a scrape that was given up, because a part did not come, is counted. */
+  /** `counts`: counts scrapes that were given up because a part did not arrive. */
   constructor(counts: Int32Array) {
     this.counts = counts
   }
@@ -55,7 +55,7 @@ export class ScrapeJoiner {
 
   // HOT: no allocation below this line.
 
-  /** Takes a slot for a scrape of `count` torrents in `parts` parts; −1, and counted, when there is none. */
+  /** Takes a slot for a scrape of `count` torrents in `parts` parts; −1, and counted, if none is free. */
   open(count: number, parts: number, transaction: number): number {
     const slot = this.takeSlot()
     if (slot < 0) {
@@ -69,7 +69,7 @@ export class ScrapeJoiner {
     return slot
   }
 
-  /** Where the return of the scrape is kept. */
+  /** Where the scrape's return is stored. */
   returnOf(slot: number): number {
     return slot * SLOT_WORDS
   }
@@ -92,8 +92,8 @@ export class ScrapeJoiner {
   }
 
   /**
-   * Adds the part of `owner`, a scrape response at `words[part]`. Returns the slot when that was the
-   * last: its answer is complete, and has to be sent before the next `open`. Otherwise −1.
+   * Adds the part of `owner`, a scrape response at `words[part]`. Returns the slot if that was the last part:
+   * its answer is complete, and must be sent before the next `open`. Otherwise −1.
    */
   add(ticket: number, owner: number, words: Int32Array, part: number): number {
     const slot = ticket & (SLOTS - 1)

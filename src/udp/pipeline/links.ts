@@ -1,18 +1,21 @@
-// The channels between socket workers and request workers: two rings for each pair, one per direction,
-// and for each worker what wakes it. Made by main.ts, which hands each worker its ends. Owns the buffers.
+// The channels between socket workers and request workers: two rings for each pair, one per direction, and a
+// doorbell for each worker. Made by main.ts, which gives each worker its ends. Owns the buffers.
 import { createSleepWord } from '../../channel/inbox.ts'
 import { createRing } from '../../channel/ring.ts'
 import { openEvent } from '../../os/event-fd.ts'
 
-/** A ring holds several batches: a worker that is late for a moment costs nobody an answer. */
+/** A ring holds several batches, so that no answer is lost if a worker is briefly late. */
 const REQUEST_RING_WORDS = 2 ** 14
 const RESPONSE_RING_WORDS = 2 ** 15
-/** With many pairs rings get smaller, so that all together take no more than about this. */
+/** With many pairs, rings get smaller so that all together take no more than about this. */
 const RING_WORDS_TOTAL = 2 ** 24
-/** But hold some of the longest records: a scrape of 122 info hashes, an answer of 1,472 bytes. */
+/**
+ * Even the smallest holds several of the longest records: a scrape of 122 info hashes, an answer of 1,472
+ * bytes.
+ */
 const RING_WORDS_MIN = 2 ** 12
 
-/** More would take more memory for rings than for everything else. */
+/** With more pairs, rings would take more memory than everything else. */
 export const PAIRS_MAX = 2048
 
 /** The ends of a socket worker; lists are in the order of the request workers. */
@@ -21,7 +24,7 @@ export interface SocketLinks {
   readonly responses: readonly SharedArrayBuffer[]
   readonly requestSleepWords: readonly SharedArrayBuffer[]
   readonly sleepWord: SharedArrayBuffer
-  /** In its poll set. */
+  /** The event file descriptor in its poll set. */
   readonly event: number
 }
 

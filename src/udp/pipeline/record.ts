@@ -6,15 +6,15 @@
 //                       and, where clients are counted, the beginning of the peer id (2)
 //    head:    kind 1 bit │ 1 IPv4 │ 2 seeder, 3 completed, 4 stopped │ 8–15 peers wanted
 //             │ 16–31 announce: port as on the wire, scrape: info hashes
-//  response: 0 bytes of the answer │ 1… return, as it came │ then the answer, ready to be sent
+//  response: 0 bytes of the answer │ 1… return, copied from the request │ then the answer, ready to be sent
 //
 //  return: 0 words of it (8 bits) │ 8 part of a scrape │ 16–31 socket
 //    of a whole request:  1 time of receipt (nanoseconds modulo 2^32) │ 2… reply address
 //    of a part:           1 ticket (join.ts)
 //
-// A request carries what of the packet is needed, 56 bytes for an IPv4 announce. What only the answer
-// needs, the return, is nobody's business on the way: the request worker copies it. So nothing about
-// a request stays behind in the socket worker, and nothing has to be cleaned up when one is dropped.
+// A request carries only what is needed from the packet, 56 bytes for an IPv4 announce. The return is what only
+// the answer needs; the request worker copies it unread. So the socket worker keeps no state of a request, and
+// nothing has to be cleaned up when one is dropped.
 import { PEER_ID_WORDS } from '../../census/sample.ts'
 import { REPLY_WORDS_MAX } from '../../os/message.ts'
 import type { Announce } from '../../swarm/announce.ts'
@@ -37,7 +37,7 @@ const PORT_SHIFT = 16
 export const RETURN_LENGTH_MASK = 0xff
 export const RETURN_PART = 1 << 8
 export const RETURN_SOCKET_SHIFT = 16
-/** From the return's start: time, or ticket; then the reply address. */
+/** Offsets from the return's start: time or ticket, then the reply address. */
 export const RETURN_TIME = 1
 export const RETURN_TICKET = 1
 export const RETURN_REPLY = 2
@@ -47,7 +47,7 @@ const RETURN_WORDS_MAX = RETURN_REPLY + REPLY_WORDS_MAX
 export const RESPONSE_BYTES = 0
 export const RESPONSE_RETURN = 1
 
-/** Of a record before its body, at most. */
+/** The most words that a record has before its body. */
 export const REQUEST_FRONT_WORDS_MAX = REQUEST_RETURN + RETURN_WORDS_MAX
 export const ANNOUNCE_RECORD_WORDS_MAX =
   REQUEST_FRONT_WORDS_MAX + 1 + INFO_HASH_WORDS + PEER_ID_WORDS
@@ -70,7 +70,7 @@ export function announceHead({ peer, seeder, completed, stopped, wanted }: Annou
   )
 }
 
-/** Reads back what `announceHead` wrote, but for the family, which the reply address tells. */
+/** Reads what `announceHead` wrote, except the family, which follows from the reply address. */
 export function readAnnounceHead(head: number, announce: Announce): void {
   announce.peer.port = head >>> PORT_SHIFT
   announce.seeder = (head & SEEDER) !== 0
@@ -79,7 +79,7 @@ export function readAnnounceHead(head: number, announce: Announce): void {
   announce.wanted = (head >>> WANTED_SHIFT) & WANTED_MASK
 }
 
-/** The head of the record of a scrape, or of a part of one, of `count` torrents. */
+/** The head of the record of a scrape, or part of one, with `count` torrents. */
 export function scrapeHead(ipv4: boolean, count: number): number {
   return KIND_SCRAPE | (ipv4 ? IPV4 : 0) | (count << PORT_SHIFT)
 }
@@ -92,7 +92,7 @@ export function isIPv4(head: number): boolean {
   return (head & IPV4) !== 0
 }
 
-/** How many torrents the record of a scrape has. */
+/** The number of torrents in the record of a scrape. */
 export function scrapeCount(head: number): number {
   return head >>> PORT_SHIFT
 }

@@ -1,12 +1,12 @@
-// The loop of a request worker: take requests from the rings of all socket workers, carry them out on
-// the tables it owns, write the answers into the rings back. Runs in a thread of its own, started by
-// main.ts. Owns its tables: nobody else touches them, so there are no locks on the way. (Where the
-// main thread walks through them, for a restart, an export or a survey, it does so under their locks:
-// then their owner takes these locks too, which are free but for those moments.)
+// The loop of a request worker: take requests from the rings of all socket workers, carry them out on the
+// tables it owns, write the answers into the rings back. Runs in a thread of its own, started by main.ts. Owns
+// its tables: no other thread touches them, so no locks are needed. (If the main thread walks through them, for
+// a snapshot, an export or a survey, it locks them; then their owner takes these locks too, which are free
+// except in those moments.)
 //
-// A turn takes up to [handlers] max_requests_per_iter requests. The answers to a socket worker are shown
-// to it as soon as its ring is through. Without requests the worker sleeps, from channel_recv_timeout
-// on, twice as long each time: a request wakes it at once, the time is only for its other duties.
+// A turn takes up to [handlers] max_requests_per_iter requests. A socket worker gets its answers as soon as its
+// ring has been worked off. Without requests the worker sleeps for channel_recv_timeout, then twice as long
+// each time. A request wakes it at once; the time is only for its other duties.
 import { Inbox } from '../../channel/inbox.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
 import { Reporter } from '../../process/reporter.ts'
@@ -26,7 +26,7 @@ import type { UdpUpdate } from '../worker/worker-updates.ts'
 import type { RequestLinks } from './links.ts'
 import { RequestServer } from './serve-requests.ts'
 
-/** The longest sleep at a time, so that stop and time are noticed, */
+/** The longest sleep, so that it notices a stop and the time, */
 const SLEEP_MILLISECONDS_MAX = 200
 /** and between two slices of a cleaning. */
 const CLEANING_PAUSE_MILLISECONDS = 1
@@ -37,11 +37,11 @@ export interface RequestWorkerData extends WorkerStart, SwarmWorkerData {
   readonly links: RequestLinks
   readonly maxRequests: number
   readonly waitMicroseconds: number
-  /** Nobody else walks through the tables of this worker. */
+  /** No other thread walks through this worker's tables. */
   readonly alone: boolean
   readonly updates: UpdateSource
   readonly counters: SharedArrayBuffer
-  /** Its slot among all workers' counters. */
+  /** Its slot in the counters of all workers. */
   readonly countersSlot: number
 }
 

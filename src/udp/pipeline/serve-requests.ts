@@ -1,8 +1,8 @@
 // Carries out the requests in the rings of all socket workers, and writes the answers into the rings back.
 // Called by request-worker.ts, once per turn. Owns its ends of the rings.
 //
-// A full ring back is waited for, alone and not for long; then answers to it are dropped, and counted,
-// until it has room again. Socket workers never wait.
+// If a ring back is full, the worker waits for it briefly, doing nothing else; then answers for it are dropped
+// and counted until it has room again. Socket workers never wait.
 import { RingReader, RingWriter } from '../../channel/ring.ts'
 import { EventWaker, type Waker } from '../../channel/waker.ts'
 import { REPLY_NAME } from '../../os/message.ts'
@@ -33,8 +33,8 @@ import {
 } from './record.ts'
 
 /**
- * How long a full ring is waited for. Its socket worker empties it many times a millisecond as long as
- * it runs at all; meanwhile requests of the others wait too.
+ * How long to wait for a full ring. Its socket worker empties it many times per millisecond if it runs at all;
+ * meanwhile the other workers' requests wait too.
  */
 const ROOM_MILLISECONDS_MAX = 10
 
@@ -45,9 +45,9 @@ export class RequestServer {
   private readonly responder: Responder
   private readonly request = new Request()
   private readonly counts: Int32Array
-  /** Answers that are dropped are written here. */
+  /** Where dropped answers are written. */
   private readonly scratch = new Int32Array(RESPONSE_RECORD_WORDS_MAX)
-  /** Rings that stayed full: not waited for again before they have room. */
+  /** Rings that stayed full, for which it does not wait again until they have room. */
   private readonly stuck: Uint8Array
   private first = 0
 
@@ -63,7 +63,7 @@ export class RequestServer {
 
   // HOT: no allocation below this line.
 
-  /** Serves all rings, a different one first each time; returns how many requests, at most `max`. */
+  /** Serves up to `max` requests from all rings, a different ring first each time; returns how many. */
   serveAll(max: number): number {
     const rings = this.readers.length
     let left = max
@@ -132,7 +132,7 @@ export class RequestServer {
     const { request } = this
     request.peer.ipv4 = isIPv4(head)
     request.family = familyOf(request.peer.ipv4)
-    // What is joined from parts counts once, where it is joined.
+    // A scrape in parts is counted once, where they are joined.
     if ((request.words[request.at + REQUEST_RETURN] & RETURN_PART) === 0) {
       this.counts[request.family + RESPONSES_SCRAPE]++
     }
@@ -141,12 +141,12 @@ export class RequestServer {
     return this.responder.scrape(request)
   }
 
-  /** Shows a socket worker its answers, and wakes it if it sleeps. */
+  /** Publishes answers to a socket worker, and wakes it if it sleeps. */
   private show(ring: number): void {
     if (this.writers[ring].publish() && this.wakers[ring].wake()) this.counts[RESPONSE_WAKES]++
   }
 
-  /** Waits for room in a full ring; returns it, or 0 when it stayed full. */
+  /** Waits for room in a full ring; returns the position, or 0 if it stayed full. */
   private waitForRoom(ring: number): number {
     if (this.stuck[ring] !== 0) return 0
     this.show(ring)

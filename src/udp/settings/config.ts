@@ -1,6 +1,6 @@
-// The settings of aquatic_udp: names, defaults, limits and their manual. The default file, its
-// checks, the environment variables and docs/config-udp.md are derived from this schema.
-// Keys that aquatic has had keep their names.
+// The settings of aquatic_udp: names, defaults, limits and explanations. The default file, its checks, the
+// environment variables and docs/config-udp.md are derived from this schema. Keys from aquatic's Rust versions
+// keep their names.
 
 import { availableParallelism } from 'node:os'
 import { intervalJitter } from '../../config/announce-interval.ts'
@@ -36,7 +36,7 @@ import { MAX_BATCH_PACKETS } from '../wire/layout.ts'
 import { retiredKeys } from './retired-keys.ts'
 
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
-// Either fills the 4 GiB that can be reserved; their sum is checked too.
+// Either fills the 4 GiB that can be reserved; together they are checked as well.
 const TORRENTS_MAX = 71000000
 const PEERS_MAX = 143000000
 const CONNECTION_AGE_SEC_MAX = 4000

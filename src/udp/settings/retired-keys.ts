@@ -1,12 +1,12 @@
-// Keys that aquatic_udp has in its Rust versions up to 0.9 and not here, with what to do instead.
-// A file written for one of those gets these sentences; nothing of it is silently ignored.
+// Keys that the Rust versions of aquatic_udp up to 0.9 have and this one does not, with what to do instead. A
+// file written for those versions gets these sentences; no key is silently ignored.
 
-const GONE = 'there is nothing like it to set; delete the line.'
+const GONE = 'there is no such setting any more; delete the line.'
 const EVERY_WORKER =
   'worker threads are not pinned to processors; use taskset, or CPUAffinity= of systemd.'
 const CHANNELS = 'channels between threads have a fixed size; delete the line.'
 const STATISTICS =
-  'statistics go to standard error when [statistics] interval is above 0; delete the line.'
+  'statistics go to standard error if [statistics] interval is above 0; delete the line.'
 const HTML = 'a page with statistics is served at [operations] address; delete the line.'
 const PROMETHEUS =
   'metrics for Prometheus are served at /metrics of [operations] address; delete the line.'
@@ -22,15 +22,16 @@ export const retiredKeys: Readonly<Record<string, string>> = {
 
   'network.address_ipv4': 'it is called [network] address.',
   'network.use_ipv4':
-    'IPv4 is on when [network] address has an IPv4 address; to switch it off, write an IPv6 one.',
+    'IPv4 is on if [network] address has an IPv4 address; to turn it off, write an IPv6 one.',
   'network.use_ipv6': "IPv6 is off with [network] address_ipv6 = '' and on with an address there.",
   'network.only_ipv6': 'it is called [network] ipv6_only.',
-  'network.set_only_ipv6': 'a socket of address_ipv6 takes IPv6 alone; delete the line.',
+  'network.set_only_ipv6': 'the socket of address_ipv6 accepts only IPv6; delete the line.',
   'network.poll_timeout_ms': GONE,
   'network.poll_timeout_milliseconds': GONE,
-  'network.resend_buffer_max_len': 'an answer that cannot be sent is not kept; delete the line.',
+  'network.resend_buffer_max_len': 'a response that cannot be sent is dropped; delete the line.',
   'network.use_io_uring': 'packets are received and sent in batches without it; delete the line.',
-  'network.ring_size': 'there is no ring; [network] poll_event_capacity bounds a batch of packets.',
+  'network.ring_size':
+    'there is no ring; [network] poll_event_capacity limits the packets per batch.',
 
   'statistics.print_to_stdout': STATISTICS,
   'statistics.write_html_to_file': HTML,

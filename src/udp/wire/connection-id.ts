@@ -1,22 +1,22 @@
-// Connection ids: proof that a client receives what is sent to its address (BEP 15).
-// One instance per socket worker, all with the same key; used by handle.ts. Keeps no list of ids.
+// Connection ids: proof that a client receives what is sent to its address (BEP 15). One instance per socket
+// worker, all with the same key; used by handle.ts. Ids are not stored.
 //
 //  0:2 second of issue, modulo 65,536 │ 2:6 keyed hash of that second and the source address
 //
-// The threat: somebody who forges another's address to have a large answer sent there, or peers
-// registered there. He sees no id for that address, so he has to guess 48 bits, within the time an
-// id is valid. The hash is HalfSipHash-2-4 with 64 bits of key. As that key could be searched for
-// with the ids that anybody can ask for, it is replaced every 68 minutes by one that SHA-256 derives
-// from a secret of 256 bits: a search through 2^64 keys has to finish within that time.
+// The threat: an attacker forges another's address, to have large answers sent there or peers registered there.
+// He never sees an id for that address, so he has to guess 48 bits while an id is valid. The hash is
+// HalfSipHash-2-4 with a 64-bit key. Since anyone can ask for ids and search for the key that made them, the
+// key is replaced every 68 minutes by one that SHA-256 derives from a secret of 256 bits: a search through 2^64
+// keys would have to finish within that time.
 //
-// Bound to the address and not to the port: clients use one id from several sockets. All workers
-// share the secret, because the kernel may hand a client's next packet to another of them.
-// Seconds come from the monotonic clock, so that setting the wall clock breaks no id.
+// An id is bound to the address, not to the port: clients use one id from several sockets. All workers share
+// the secret, because the kernel may give a client's next packet to another worker. Seconds come from the
+// monotonic clock, so that setting the wall clock does not invalidate ids.
 import { createHash } from 'node:crypto'
 import { macWords } from '../../memory/half-sip-hash.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
 
-/** Seconds that one key serves, as a power of two; `max_connection_age` has to stay below it. */
+/** Seconds for which a key is used, as a power of two; `max_connection_age` must stay below it. */
 const KEY_SHIFT = 12
 const KEY_SLOTS = 4
 
@@ -28,7 +28,7 @@ export class ConnectionIds {
   private maxAge = 0
   private now = -1
   private epoch = -1
-  /** Two words for each of four epochs: the last, this one, the next, and one unused. */
+  /** Two words for each of four epochs: the previous, the current, the next, and an unused one. */
   private readonly keys = new Int32Array(KEY_SLOTS * 2)
   private readonly message = new Int32Array(5)
   private readonly hash = new Int32Array(2)
@@ -38,12 +38,12 @@ export class ConnectionIds {
     this.maxAge = maxAge
   }
 
-  /** In seconds; also while it is at work. */
+  /** In seconds. Also at runtime. */
   setMaxAge(maxAge: number): void {
     this.maxAge = maxAge
   }
 
-  /** Sets the time (seconds). Rarely, makes the keys of a new epoch. */
+  /** Sets the time (seconds); when an epoch begins, also makes new keys. */
   setTime(now: number): void {
     this.now = now
     const epoch = now >>> KEY_SHIFT
@@ -61,7 +61,7 @@ export class ConnectionIds {
 
   // HOT: no allocation below this line.
 
-  /** Makes an id for the address of a peer into `id0` and `id1`. */
+  /** Writes an id for the address of a peer to `id0` and `id1`. */
   issue(peer: Peer): void {
     const now = this.now
     this.computeHash(now, peer)
@@ -69,13 +69,13 @@ export class ConnectionIds {
     this.id1 = this.hash[1]
   }
 
-  /** True when the id was made for this address at most `max_connection_age` seconds ago. */
+  /** True if the id was made for this address at most `max_connection_age` seconds ago. */
   verify(id0: number, id1: number, peer: Peer): boolean {
-    // From −1: another worker may have read the clock anew just before this one does.
+    // −1 is allowed: another worker may have read the clock just before this one.
     const age = ((this.now + 1 - id0) & 0xffff) - 1
     if (age > this.maxAge) return false
     this.computeHash(this.now - age, peer)
-    // Both parts at once: the time taken tells nothing about how much of a guess was right.
+    // Both parts are compared at once, so that the time taken does not reveal how much of a guess was right.
     return (((this.hash[0] << 16) ^ (id0 & 0xffff0000)) | (this.hash[1] ^ id1)) === 0
   }
 

@@ -1,21 +1,21 @@
-// The wire format of the UDP tracker protocol (BEP 15), as 32-bit words in memory, and the sizes of
-// the tracker that are not settings. Used by parse, handle, serialize and the load generators.
+// The wire format of the UDP tracker protocol (BEP 15), as 32-bit words in memory, and sizes that are not
+// settings. Used by parse, handle, serialize and the load generators.
 //
-// Packets are big endian, memory is little endian: constants here are what a word load gives, so
-// that most fields are compared and copied without turning their bytes around.
+// Packets are big endian, memory is little endian: constants here have the value that a word load returns, so
+// that most fields are compared and copied without swapping bytes.
 
-/** Packets that one receive call takes at most: more gain nothing, and delay the first answers. */
+/** The most packets per receive call: more gain nothing, and delay the first answers. */
 export const MAX_BATCH_PACKETS = 256
 
 /**
- * A request of 255 info hashes has 5,116 bytes; longer packets are cut, which harms no valid request. An
- * odd number of cache lines (81), so that the starts of slots do not compete for the same few cache sets.
+ * A request of 255 info hashes has 5,116 bytes; longer packets are truncated, which affects no valid request.
+ * An odd number of cache lines (81), so that the starts of slots do not compete for the same few cache sets.
  */
 export const RECEIVE_SLOT_BYTES = 5184
 
 /**
- * No answer is longer than an unfragmented packet. IPv4: an Ethernet frame (1,500 − 28). IPv6: the
- * smallest link it allows (1,280 − 48), since nobody on the way fragments for us.
+ * No answer is longer than an unfragmented packet. IPv4: an Ethernet frame (1,500 − 28). IPv6: the smallest
+ * link it allows (1,280 − 48), since routers do not fragment IPv6.
  */
 export const ANSWER_BYTES_MAX_IPV4 = 1472
 export const ANSWER_BYTES_MAX_IPV6 = 1232
@@ -78,5 +78,5 @@ export const SCRAPE_MAX_IPV6 = Math.floor(
 
 // ── Error response: 0:4 action │ 4:4 transaction id │ 8… text ──────────────────────────────────
 export const ERROR_RESPONSE_TEXT_BYTES = 8
-/** Errors to an address that has proved itself fit any packet. */
+/** Errors are only this long for a proven address, and fit any packet. */
 export const ERROR_BYTES_MAX = 512

@@ -1,5 +1,5 @@
-// Reads a request in place: what it is, or why it is refused. Called once per packet by handle.ts,
-// before anything else looks at it. Fields stay where they are; layout.ts says where.
+// Reads a request in place: what it is, or why it is refused. Called once per packet by handle.ts, before
+// anything else uses it. Fields stay where they are (layout.ts).
 import {
   ACTION_ANNOUNCE,
   ACTION_CONNECT,
@@ -23,7 +23,7 @@ export const UNKNOWN_ACTION = 5
 
 // HOT: no allocation below this line.
 
-/** `words[at]` is the first word of a packet of `bytes`. Trailing bytes and options never matter. */
+/** `words[at]` is the first word of a packet of `bytes`. Trailing bytes and options are ignored. */
 export function parse(words: Int32Array, at: number, bytes: number): number {
   if (bytes < REQUEST_BYTES_MIN) return TOO_SHORT
   switch (words[at + REQUEST_ACTION]) {
@@ -41,13 +41,13 @@ export function parse(words: Int32Array, at: number, bytes: number): number {
   }
 }
 
-/** How many peers an announce wants, between 1 and `max`: 0 and negative numbers mean «as many as usual». */
+/** How many peers an announce wants, between 1 and `max`: 0 and negative numbers mean the usual number. */
 export function numWant(words: Int32Array, at: number, max: number): number {
   const wanted = swapBytes(words[at + ANNOUNCE_NUM_WANT])
   return wanted <= 0 || wanted > max ? max : wanted
 }
 
-/** Between big endian and the machine's order, either way. */
+/** Converts between big endian and the machine's order, either way. */
 export function swapBytes(word: number): number {
   return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
 }

@@ -1,10 +1,13 @@
-// A request: the packet, whose it is, what it asks, and where the answer goes. One reused object per worker
-// carries it from receive.ts, or out of a ring (serve-requests.ts), to where it is answered.
+// A request: the packet, its sender, its content, and where the answer goes. One reused object per worker
+// carries it from receive.ts, or from a ring (serve-requests.ts), to where it is answered.
 import { Announce } from '../../swarm/announce.ts'
 import { FAMILY_IPV4, FAMILY_IPV6 } from '../worker/counters.ts'
 
 export class Request {
-  /** The packet of `bytes` at `words[at]`; out of a ring only what is needed of it, which `announce` and `infoHashes` say. */
+  /**
+   * The packet, `bytes` long, at `words[at]`. From a ring it is only the part that `announce` and `infoHashes`
+   * refer to.
+   */
   words: Int32Array = new Int32Array(0)
   at = 0
   bytes = 0
@@ -15,9 +18,9 @@ export class Request {
   out: Int32Array = new Int32Array(0)
   to = 0
   readonly announce = new Announce()
-  /** Whom it comes from. */
+  /** The sender. */
   readonly peer = this.announce.peer
-  /** A scrape: so many info hashes from `words[infoHashes]` on. */
+  /** Of a scrape: `infoHashCount` info hashes start at `words[infoHashes]`. */
   infoHashes = 0
   infoHashCount = 0
 }

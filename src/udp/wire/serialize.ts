@@ -1,6 +1,5 @@
-// Writes responses, each straight to where it is sent from. Called by handle.ts.
-// `at` is the first word of an answer in `out`, where there is room for the largest one; the result
-// is its size in bytes.
+// Writes responses straight into the buffer from which they are sent. Called by handle.ts. `at` is the first
+// word of an answer in `out`, where there is room for the largest one; the result is its size in bytes.
 import {
   ACTION_ANNOUNCE,
   ACTION_CONNECT,
@@ -43,7 +42,7 @@ export function writeConnect(
   return CONNECT_RESPONSE_BYTES
 }
 
-/** The head of an announce response; `interval` is big endian already. The peers follow. */
+/** The head of an announce response, which the peers follow; `interval` is already big endian. */
 export function writeAnnounceHead(
   out: Int32Array,
   at: number,
@@ -60,8 +59,8 @@ export function writeAnnounceHead(
 }
 
 /**
- * Peers behind the head at `at`; returns the size of the response. `runs`: address and number of peers of
- * each of `runCount` runs in `memory`.
+ * Peers after the head at `at`; returns the size of the response. `runs`: address and number of peers of each
+ * of `runCount` runs in `memory`.
  */
 export function writePeersIPv4(
   out: Int32Array,
@@ -145,7 +144,7 @@ export function writeScrapeHead(out: Int32Array, at: number, transaction: number
   out[at + 1] = transaction
 }
 
-/** Entry `index`; returns the size of the response up to its end. */
+/** Entry `index`; returns the size of the response up to the entry's end. */
 export function writeScrapeEntry(
   out: Int32Array,
   at: number,

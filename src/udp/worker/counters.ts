@@ -1,7 +1,8 @@
-// What a UDP worker counts and measures, and where it stands in the worker's slot. How the counts get to
-// the main thread: src/metrics/counters.ts. What they are for, and where they are shown: here alone.
+// What a UDP worker counts and measures, and where each counter is in the worker's slot.
+// src/metrics/counters.ts takes them to the main thread; their meaning and where they are shown are defined
+// only here.
 //
-//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no
+//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters without a
 //  family │ RESPONSE_TIME… │ BATCH_SIZE…
 import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled, named } from '../../metrics/counter-list.ts'
@@ -17,7 +18,7 @@ const BY_FAMILY = [
   labelled(
     'rejected',
     'reason',
-    'Packets that were refused, by reason.',
+    'Refused packets by reason.',
     [
       'source_port',
       'too_short',
@@ -38,12 +39,12 @@ const BY_FAMILY = [
 ]
 
 const OF_WORKERS = [
-  counter('send_failures', 'Responses that the system did not take.', { lost: 'not sent' }),
-  counter('bans', 'Bans of addresses that went on to exceed their limits.'),
+  counter('send_failures', 'Responses that the system did not accept.', { lost: 'not sent' }),
+  counter('bans', 'Bans of addresses that kept exceeding their limits.'),
   named(
     'channel_dropped',
     'what',
-    'What found a channel between workers full: clients ask again.',
+    'Requests and answers lost to a full channel between workers: clients ask again.',
     { requests: 'dropped_requests', responses: 'dropped_responses', scrapes: 'dropped_scrapes' },
     { lost: 'lost between workers' },
   ),
@@ -58,14 +59,17 @@ const OF_WORKERS = [
 ]
 
 export const COUNTER_LIST = new CounterList(BY_FAMILY, OF_WORKERS)
-/** Counted per address family, and all, in their order in memory. Names are those of the statistics. */
+/**
+ * The counters per address family, and all counters, in their order in memory. Names are those of the
+ * statistics.
+ */
 export const { ofFamilies: FAMILY_COUNTERS, stored: COUNTERS } = COUNTER_LIST
 
 export type FamilyCounter = (typeof FAMILY_COUNTERS)[number]
 export type WorkerCounter = (typeof COUNTER_LIST.others)[number]
 export type CounterName = (typeof COUNTERS)[number]
 
-// Their places as numbers, for the hot path; a test holds them to the lists above. Add FAMILY_IPV4 or
+// Their positions as numbers, for the hot path; a test compares them with the lists above. Add FAMILY_IPV4 or
 // FAMILY_IPV6.
 export const REQUESTS_CONNECT = 0
 export const REQUESTS_ANNOUNCE = 1
@@ -88,7 +92,7 @@ export const REJECTED_CONNECT_RATE = 17
 export const REJECTED_REQUEST_RATE = 18
 export const REJECTED_NEW_TORRENT_RATE = 19
 export const REJECTED_BANNED = 20
-/** Answered all the same; the peer is not kept. */
+/** Answered as usual, but the peer is not stored. */
 export const REJECTED_PEERS_PER_ADDRESS = 21
 export const REJECTED_TORRENT_RATION = 22
 export const REJECTED_PEER_RATION = 23
@@ -104,16 +108,16 @@ export const SENT_BYTES = 31
 export const FAMILY_IPV4 = 0
 export const FAMILY_IPV6 = 32
 
-// What has no family.
+// Counters without a family.
 const WORKER = 2 * FAMILY_IPV6
 export const SEND_FAILURES = WORKER
-/** Addresses that were banned for a while; the same one each time that it begins anew. */
+/** Temporary bans of addresses; a new ban of the same address counts again. */
 export const BANS = WORKER + 1
 /** Requests that found the ring to their request worker full. */
 export const DROPPED_REQUESTS = WORKER + 2
 /** Answers that found the ring back full for too long. */
 export const DROPPED_RESPONSES = WORKER + 3
-/** Scrapes over several request workers that found no place to be joined, or lost a part. */
+/** Scrapes over several request workers for which no slot was free, or a part was lost. */
 export const DROPPED_SCRAPES = WORKER + 4
 /** Times that a request worker waited for a full ring back. */
 export const RESPONSE_WAITS = WORKER + 5
@@ -137,7 +141,7 @@ export const BATCH_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
 /** Words per worker. */
 export const COUNTER_WORDS = slotWords(BATCH_SIZE + histogramCounters(BATCH_SIZE_SHAPE))
 
-/** All that the tracker reads of the workers (tracker/statistics-reader.ts), by name. */
+/** Names of everything that the tracker reads from the workers (tracker/statistics-reader.ts). */
 export interface UdpNames {
   readonly counter: CounterName
   readonly histogram: keyof typeof HISTOGRAMS

@@ -1,5 +1,5 @@
-// Takes one request: connect, announce or scrape. Called by receive.ts for each packet; knows packets
-// and addresses as words in memory, and nothing of sockets.
+// Handles one request: connect, announce or scrape. Called by receive.ts for each packet; sees packets and
+// addresses as words in memory, and no sockets.
 //
 // Reads the packet in place, answers what needs no swarm (connects, errors), and hands what is valid to
 // the next stage: respond.ts, which answers at once, or forward.ts, which passes it to another thread.
@@ -61,7 +61,7 @@ import {
 } from './counters.ts'
 import type { Requests } from './respond.ts'
 
-/** The settings that requests are answered by. */
+/** The settings that determine answers. */
 export interface RequestSettings {
   readonly maxScrapeTorrents: number
   readonly maxResponsePeers: number
@@ -81,7 +81,7 @@ const KEY_ERRORS = byVerdict(({ text }) => errorText(text))
 const ERROR_SCRAPE_KEY = errorText('Access key missing: scrapes over UDP cannot carry one')
 const ERROR_NO_INFO_HASH = errorText('No info hash: full scrapes are not allowed')
 
-/** What the torrent tables hash info hashes with. */
+/** The keys with which the torrent tables hash info hashes. */
 export interface HashKeys {
   readonly key0: number
   readonly key1: number
@@ -119,7 +119,7 @@ export class Handler {
     this.configure(settings)
   }
 
-  /** Also while it is at work. */
+  /** Also at runtime. */
   configure(settings: RequestSettings): void {
     this.peersMaxIPv4 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV4)
     this.peersMaxIPv6 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV6)
@@ -138,7 +138,7 @@ export class Handler {
 
   // HOT: no allocation below this line.
 
-  /** Writes the answer to a request, and returns its size in bytes, 0 for none. */
+  /** Writes the answer to a request; returns its size in bytes, 0 for none. */
   handle(request: Request): number {
     const { words, at, peer } = request
     request.family = familyOf(peer.ipv4)
@@ -166,7 +166,7 @@ export class Handler {
     return writeConnect(out, to, transaction, this.ids.id0, this.ids.id1)
   }
 
-  /** No answer: an error would be one more packet for a source that has too many already. */
+  /** Without an answer: an error would be one more packet for a source that already has too many. */
   private isOver({ family }: Request, status: number): boolean {
     if (status === ADMITTED) return false
     this.counts[family + OVER[status]]++

@@ -1,5 +1,5 @@
-// Takes a batch of packets from a socket, has each handled, and sends the answers.
-// Called in a loop by socket-worker.ts, once per turn and socket.
+// Takes a batch of packets from a socket, handles each, and sends the answers. Called in a loop by
+// socket-worker.ts, once per turn and socket.
 
 import { AF_INET } from '../../os/kernel.ts'
 import { FAMILY_MASK, isMapped, NAME_WORDS } from '../../os/message.ts'
@@ -41,7 +41,7 @@ export function serveBatch(
   return received
 }
 
-/** Has the packet of `request`, from the address at `name`, answered; returns the size of the answer, 0 for none. */
+/** Answers the packet of `request`, from the address at `name`; returns the size of the answer, 0 for none. */
 function answerPacket(
   batch: PacketBatch,
   handler: Handler,
@@ -50,7 +50,7 @@ function answerPacket(
 ): number {
   const { names } = batch
   const head = names[name]
-  // Port 0 cannot be answered, and sendmmsg would stop at it.
+  // Port 0 cannot be answered, and sendmmsg would stop there.
   if (head >>> 16 === 0) {
     request.family = familyOf((head & FAMILY_MASK) === AF_INET)
     handler.counts[request.family + REJECTED_SOURCE_PORT]++
@@ -60,7 +60,7 @@ function answerPacket(
   return handler.handle(request)
 }
 
-/** Reads whose the socket address at `names[name]` is. */
+/** Reads the peer's address from the socket address at `names[name]`. */
 export function readSource(peer: Peer, names: Int32Array, name: number): void {
   if ((names[name] & FAMILY_MASK) === AF_INET) peer.setIPv4(names[name + 1])
   else if (isMapped(names, name)) peer.setIPv4(names[name + 5])

@@ -1,6 +1,6 @@
-// Writes the responses to valid requests, which are carried out on the swarms (requests/responder.ts): the
-// stage that owns, or locks, the tables. Called by handle.ts in a socket worker that answers by itself, and by
-// request-worker.ts for requests that came through a channel.
+// Carries out valid requests on the swarms (requests/responder.ts) and writes the responses: the stage that
+// owns or locks the tables. Called by handle.ts in a socket worker that answers by itself, and by
+// request-worker.ts for requests from a channel.
 import { byStatus, countersByStatus } from '../../requests/refusals.ts'
 import { SwarmResponder } from '../../requests/responder.ts'
 import { CROWDED } from '../../swarm/status.ts'
@@ -25,17 +25,16 @@ import {
   RESPONSES_ERROR,
 } from './counters.ts'
 
-/** What a valid request becomes: answered at once (Responder), or passed to the owner (Forwarder). */
+/** Takes valid requests: answers them at once (Responder), or passes them to the owner (Forwarder). */
 export interface Requests {
   /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
   setTime(now: number): void
   /**
-   * Carries an announce out, and writes the response; returns its bytes, 0 when there is none yet. Where
-   * clients are counted, the peer id stands behind the info hash as in the packet, its first two words at
-   * least.
+   * Carries out an announce and writes the response; returns its bytes, 0 if there is none yet. If clients are
+   * counted, at least the first two words of the peer id must follow the info hash, as in the packet.
    */
   announce(request: Request): number
-  /** The same for the counts of the torrents of a scrape. The caller counts it. */
+  /** The same for a scrape. The caller counts it. */
   scrape(request: Request): number
 }
 

@@ -1,4 +1,4 @@
-// Which of UDP's workers a thread is. Called by bin/ in each new thread. Owns nothing.
+// Decides which of UDP's workers a thread runs. Called by bin/ in each new thread.
 import { type RequestWorkerData, runRequestWorker } from '../pipeline/request-worker.ts'
 import { runSocketWorker, type SocketWorkerData } from './socket-worker.ts'
 

@@ -1,5 +1,5 @@
-// What a socket worker does besides taking packets, in the two ways to run it. Called by socket-worker.ts
-// once per turn; taking, parsing and checking packets, swarms and responses are the same in both.
+// What a socket worker does besides receiving packets, in its two modes. Called by socket-worker.ts once per
+// turn; receiving, parsing and checking packets, swarms and responses are the same in both.
 //
 //  inline    packets are answered at once (respond.ts); the worker cleans its share of the tables
 //  pipeline  valid requests go to request workers (forward.ts), answers come back (deliver.ts)
@@ -11,19 +11,19 @@ import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { type Deliverer, lastTimeStamp } from '../pipeline/deliver.ts'
 import type { Forwarder } from '../pipeline/forward.ts'
 
-/** How long a worker without work sleeps at a time, so that it notices stop and time, */
+/** How long an idle worker sleeps at most, so that it notices a stop and the time, */
 const POLL_MILLISECONDS = 200
-/** and between two slices of a cleaning, in which other workers get at the table. */
+/** and between two slices of a cleaning, so that other workers get at the table. */
 const CLEANING_PAUSE_MILLISECONDS = 1
 
 export interface Schedule {
-  /** Before a batch of socket number `socket` is handled. */
+  /** Called before a batch of socket number `socket` is handled. */
   begin(batch: PacketBatch, socket: number): void
-  /** How many packets of that batch get their answer later. */
+  /** How many packets of that batch are answered later. */
   deferred(): number
-  /** After a batch of each socket. */
+  /** Called after a batch of each socket. */
   work(now: number): void
-  /** When there was no packet: waits for one, unless there is something else to do. */
+  /** Called if there was no packet: waits for one, unless there is something else to do. */
   idle(): void
 }
 
@@ -63,7 +63,7 @@ export class PipelineSchedule implements Schedule {
   private readonly eventIndex: number
   private delivered = 0
 
-  /** `event` is number `eventIndex` of what `poll` waits for, and wakes this worker for `inbox`. */
+  /** `event` is entry `eventIndex` of `poll`, and wakes this worker for `inbox`. */
   constructor(
     poll: Poll,
     forwarder: Forwarder,
@@ -97,7 +97,7 @@ export class PipelineSchedule implements Schedule {
     if (this.delivered !== 0 || !this.inbox.maySleep()) return
     this.poll.wait(POLL_MILLISECONDS)
     this.inbox.awake()
-    // Also when whoever wrote it did so for an earlier sleep: otherwise poll would not wait again.
+    // Cleared even if it was set for an earlier sleep: otherwise poll would not wait again.
     if (this.poll.isReady(this.eventIndex)) clearEvent(this.event)
   }
 }

@@ -1,9 +1,8 @@
-// The loop of a socket worker: receive, answer or pass on, send; then what its schedule has to do.
-// Runs in a thread of its own, started by main.ts. Everything it shares with others came in its start
-// message.
+// The loop of a socket worker: receive, answer or pass on, send; then the work of its schedule. Runs in its own
+// thread, started by main.ts. Everything it shares with others came in its start message.
 //
-// Packets are taken without waiting as long as there are any. Only when all sockets are empty does
-// the worker sleep, in poll (schedule.ts).
+// Packets are received without waiting while there are any. The worker sleeps, in poll (schedule.ts), only when
+// all sockets are empty.
 import { Inbox } from '../../channel/inbox.ts'
 import { RingReader, RingWriter } from '../../channel/ring.ts'
 import { FutexWaker } from '../../channel/waker.ts'
@@ -55,7 +54,7 @@ import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
 import type { UdpUpdate } from './worker-updates.ts'
 
-/** Batches that a worker still serves when it is to stop: some milliseconds. */
+/** Batches that a worker still serves when told to stop: some milliseconds. */
 const LAST_TURNS_MAX = 16
 
 export interface SocketWorkerData extends WorkerStart, SwarmWorkerData, KeyWorkerData {
@@ -94,8 +93,8 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const worker = new SocketWorker(data, batches, handler, stages.schedule, updates)
   sayReady()
   worker.run()
-  // Who opened the sockets closes them now: as long as they are open, the system sends a share of the
-  // packets here.
+  // The main thread, which opened the sockets, now closes them: while they are open, the system sends a share
+  // of the packets here.
   sayDone()
 }
 
@@ -194,7 +193,7 @@ class SocketWorker {
       if (served === 0) this.schedule.idle()
       else if (this.fault) provokeFault()
     }
-    // What waits already gets its answer, unless more and more comes.
+    // Waiting packets are still answered, unless more and more arrive.
     for (let i = 0; i < LAST_TURNS_MAX && this.turn() > 0; i++) this.schedule.work(this.now)
     this.reporter.report()
   }
@@ -217,7 +216,7 @@ class SocketWorker {
     return served
   }
 
-  /** How long the batch took, which all its answers have waited: since the clock was last read. */
+  /** Records how long the batch took since the clock was last read: the time all its answers waited. */
   private measure(packets: number, answered: number): void {
     const { counts } = this.handler
     observeElapsed(counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, answered)

@@ -7,7 +7,7 @@ export interface UdpUpdate extends SwarmUpdate, KeyUpdate {
   readonly settings?: WorkerSettings
 }
 
-/** The settings that can change. */
+/** The settings that can change at runtime. */
 export interface WorkerSettings extends SwarmSettings {
   readonly requests: RequestSettings
   readonly maxConnectionAge: number

@@ -60,7 +60,7 @@ test('the limits that take effect are explained', () => {
     entries.find((entry) => entry.path === path)?.setting.explanation ?? ''
   expect(of('network.poll_event_capacity')).toContain(String(MAX_BATCH_PACKETS))
   expect(of('protocol.max_response_peers')).toMatch(/242 peers\s+over IPv4 and 67 over IPv6/)
-  expect(of('protocol.max_scrape_torrents')).toMatch(/122 torrents over IPv4 and 102 over IPv6/)
+  expect(of('protocol.max_scrape_torrents')).toMatch(/122\s+torrents over IPv4 and 102 over IPv6/)
 })
 
 newerFileContract('aquatic_udp', udpSettings, [
