@@ -41,6 +41,8 @@ export interface Loaded<S extends Schema> {
 export interface Relative {
   readonly name: string
   readonly settings: { readonly schema: Schema }
+  /** Sections that no other program has: a file with one of them is meant for it. */
+  readonly sections?: readonly string[]
 }
 
 /** Values that come from elsewhere, before the file's and the environment's, which override them. */
@@ -238,6 +240,8 @@ class Loading<S extends Schema> {
     const sections = sectionsOf(this.#settings.schema)
     const inner = sections.filter((name) => name.endsWith(`.${path}`)).map((name) => `[${name}]`)
     if (inner.length > 0) return `Write ${inner.join(' or ')}.`
+    const owner = this.#relatives.find(({ sections = [] }) => sections.includes(path))
+    if (owner !== undefined) return `It is one of ${owner.name}: start that with these settings.`
     const relative = this.#relativeWith((entry) => entry.section === path)
     if (relative !== null) return `It belongs to ${relative}: delete it.`
     const near = nearest(path, sections)

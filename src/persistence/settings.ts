@@ -22,29 +22,36 @@ function persistenceSettings(texts: Record<'summary' | 'path' | 'interval' | 'ta
   })
 }
 
-/** For aquatic_udp (swarm-state.ts). */
-export const swarmPersistence = persistenceSettings({
-  summary: 'What survives a restart, so that clients do not notice it.',
-  path: `Keep the swarms and the key of the connection ids in this folder. '' keeps nothing: after a
+/** For a tracker of peers by address (swarm-state.ts), whose files have its name. */
+export function swarmPersistence(program: 'aquatic_udp' | 'aquatic_http') {
+  const isUdp = program === 'aquatic_udp'
+  const what = isUdp ? 'the swarms and the key of the connection ids' : 'the swarms'
+  const key = isUdp
+    ? `The key of the connection ids, in ${program}.key, stays valid until the machine restarts. Only the
+      tracker's user can read the files: whoever has the key can forge ids.`
+    : `Only the tracker's user can read the files. ${program}.key matters to UDP alone, should aquatic take
+      the files over.`
+  return persistenceSettings({
+    summary: 'What survives a restart, so that clients do not notice it.',
+    path: `Keep ${what} in this folder. '' keeps nothing: after a
       restart the tracker knows no peer until it announces again.
 
       On stop, and every interval_minutes, peers with their ages and counts of completed downloads are
-      written to aquatic_udp.snapshot while the tracker keeps serving. Startup reads them back, except
-      peers that are too old by then. The key of the connection ids, in aquatic_udp.key, stays valid
-      until the machine restarts. Only the tracker's user can read the files: whoever has the key can
-      forge ids.`,
-  interval: `Write the swarms this often (minutes) while the tracker runs. 0 = only on stop.
+      written to ${program}.snapshot while the tracker keeps serving. Startup reads them back, except
+      peers that are too old by then. ${key}`,
+    interval: `Write the swarms this often (minutes) while the tracker runs. 0 = only on stop.
 
       SIGUSR2 writes them at once, such as before a backup. If the process is killed or the machine
       fails, changes since the last time are lost. A million peers take about 10 MB and some tenths of a
       second, which clients do not notice.`,
-  takeOver: `Take over from a running tracker that uses the same folder, for an upgrade without a gap: it writes
+    takeOver: `Take over from a running tracker that uses the same folder, for an upgrade without a gap: it writes
       what it knows, serves until this one does, and then ends. Addresses, user and settings may differ,
       but to share a port both must have been started by the same user.
 
       If none runs, this is an ordinary start. If one is starting or ending, this one waits for at most a
       minute. With false, startup fails if the folder is in use.`,
-})
+  })
+}
 
 /** For aquatic_ws (count-state.ts). */
 export const countPersistence = persistenceSettings({
@@ -101,7 +108,9 @@ export function combinedPersistence(program: string) {
   })
 }
 
-export type PersistenceConfig = ConfigOf<{ persistence: typeof swarmPersistence }>['persistence']
+export type PersistenceConfig = ConfigOf<{
+  persistence: ReturnType<typeof persistenceSettings>
+}>['persistence']
 
 /** What is wrong with the section as a whole. */
 export function persistenceFindings(

@@ -9,6 +9,13 @@ import { checkTracker } from './check.ts'
 import { enabledOf } from './protocol.ts'
 import { runTracker, type TrackerConfig, type TrackerProgram } from './tracker.ts'
 
+/** The tracker of several protocols, which the others do not know: only the sections that tell its file apart. */
+export const COMBINED: Relative = {
+  name: 'aquatic',
+  settings: { schema: {} },
+  sections: ['udp', 'http', 'ws'],
+}
+
 /** `entry`: the file that workers run. */
 export function trackerExecutable<S extends Schema>(
   program: TrackerProgram<S>,
@@ -16,10 +23,10 @@ export function trackerExecutable<S extends Schema>(
   version: string,
   entry: URL,
 ): Executable<S> {
-  const { name, protocols } = program
+  const { name, protocols, several = false } = program
   return {
     ...program,
-    relatives,
+    relatives: several ? relatives : [...relatives, COMBINED],
     check: async (given) => {
       const config = given as TrackerConfig<S>
       const served = enabledOf(protocols, config)

@@ -2,12 +2,14 @@
 import { describe, expect, test } from 'bun:test'
 import { aquaticTracker } from '../../src/aquatic/protocols.ts'
 import { type Environment, loadSettings } from '../../src/config/load.ts'
-import { defaultsOf, entriesOf } from '../../src/config/schema.ts'
+import { defaultsOf, entriesOf, isSection } from '../../src/config/schema.ts'
 import { httpSettings } from '../../src/http/settings/config.ts'
+import { COMBINED } from '../../src/tracker/program.ts'
 import { udpSettings } from '../../src/udp/settings/config.ts'
 import { PATHS_WITHOUT_EFFECT } from '../../src/ws/settings/config-checks.ts'
 import { wsSettings } from '../../src/ws/settings/program.ts'
 import { settingsContract } from '../contract/settings.ts'
+import { HTTP_EXECUTABLE, runTracker } from '../support/tracker.ts'
 
 const { settings } = aquaticTracker
 const entries = new Map(entriesOf(settings.schema).map((entry) => [entry.path, entry]))
@@ -118,6 +120,22 @@ describe('the settings of aquatic', () => {
     const large = { AQUATIC_LIMITS_MAX_PEERS: '100000000', AQUATIC_LIMITS_MAX_TORRENTS: '20000000' }
     expect(load(large).problems).toContain('4.0 GiB is the most')
     expect(load({ ...large, AQUATIC_WS_ENABLED: 'false' }).problems).toBe('')
+  })
+
+  test('are recognised by the single trackers, which say whose they are', async () => {
+    expect(COMBINED.name).toBe(aquaticTracker.name)
+    const own = Object.entries(settings.schema).filter(([name, node]) => {
+      return isSection(node) && `${name}.enabled` in Object.fromEntries(entries)
+    })
+    expect(COMBINED.sections).toEqual(own.map(([name]) => name))
+    const ended = await runTracker({
+      executable: HTTP_EXECUTABLE,
+      settings: "[udp.network]\naddress = '127.0.0.1:0'\n[limits]\nmax_peers = 1",
+    })
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toMatch(
+      /:1: \[udp\] is not a section of this program\. It is one of aquatic: start that with these settings\.\n/,
+    )
   })
 
   test('know the keys of other versions', () => {

@@ -247,7 +247,7 @@ const schema = {
   privileges: privilegeSettings,
   limits,
   source_limits: sourceLimits,
-  persistence: swarmPersistence,
+  persistence: swarmPersistence('aquatic_http'),
   scrape_export: scrapeExportSettings,
 }
 

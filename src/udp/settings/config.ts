@@ -234,7 +234,7 @@ const schema = {
   privileges: privilegeSettings,
   limits,
   source_limits: sourceLimitSettings,
-  persistence: swarmPersistence,
+  persistence: swarmPersistence('aquatic_udp'),
   scrape_export: scrapeExportSettings,
 }
 

@@ -1,6 +1,6 @@
 // Answers HTTP requests: a WebSocket handshake becomes a connection, if limits and origin allow it;
-// `/health` says that the worker serves; everything else gets a page that says what this is. Called
-// by the socket worker's server for each request. Owns nothing; a refused handshake leaves no trace.
+// `/health` says that the worker serves; an announce or a scrape of an HTTP tracker fails with the reason in the form
+// that its client reads; everything else gets a page that says what this is. Called by the socket worker's server for each request. Owns nothing; a refused handshake leaves no trace.
 //
 // Whatever is no connection in the end is closed behind the answer: kept open, it would be one that no
 // limit counts.
@@ -37,6 +37,14 @@ const KEY_TEXTS = byVerdict(({ text }) => text)
 const PAGE = `This is a WebTorrent tracker. It speaks WebSocket: give your client this address with
 ws:// or wss:// in place of http:// or https://.
 `
+
+/** What clients of HTTP trackers ask for, with a key before or behind it; some add an ending, such as .php, */
+const HTTP_PATH = /\/(announce|scrape)\b/
+/** and name a torrent. */
+const HTTP_PARAMETER = 'info_hash='
+const HTTP_REASON = 'This tracker is for WebTorrent only: its address begins with ws:// or wss://'
+/** An hour: clients that know no `retry in` (BEP 31) ask again after the interval. */
+const HTTP_FAILURE = `d14:failure reason${HTTP_REASON.length}:${HTTP_REASON}8:intervali3600e8:retry in5:nevere`
 
 export interface UpgradeSettings {
   readonly trustedProxies: readonly string[]
@@ -147,7 +155,11 @@ export class Upgrader {
 }
 
 function plainAnswer(request: Request): Response {
-  if (requestPath(request.url) === HEALTH_PATH) return text(200, 'OK\n')
+  const { url } = request
+  const path = requestPath(url)
+  if (path === HEALTH_PATH) return text(200, 'OK\n')
+  // With status 200: they read no other body.
+  if (HTTP_PATH.test(path) && url.includes(HTTP_PARAMETER)) return text(200, HTTP_FAILURE)
   return new Response(PAGE, {
     status: 426,
     headers: { ...TEXT, upgrade: 'websocket', connection: 'upgrade, close' },

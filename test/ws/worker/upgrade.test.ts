@@ -1,6 +1,7 @@
 // Who gets a connection: limits, proxies, origins, addresses; and what plain HTTP is told.
 import { describe, expect, test } from 'bun:test'
 import { addressKey } from '../../../src/tcp/client-address.ts'
+import { readDictionary } from '../../support/bencode.ts'
 import { replyTo, UPGRADE } from '../../support/malformed-http.ts'
 import {
   listenOn,
@@ -34,7 +35,7 @@ describe('plain HTTP', () => {
   test('is told what this is, and about health', () =>
     withWs(listenOn('127.0.0.1:0'), async (tracker) => {
       const get = (path: string, init = {}) => fetch(`http://${tracker.address()}${path}`, init)
-      const page = await get('/announce?info_hash=x')
+      const page = await get('/announce')
       expect(page.status).toBe(426)
       expect(page.headers.get('upgrade')).toBe('websocket')
       expect(await page.text()).toContain('WebTorrent tracker')
@@ -44,7 +45,24 @@ describe('plain HTTP', () => {
       expect((await get('/', { method: 'POST', body: 'x'.repeat(10) })).status).toBe(426)
       expect((await get('/', { method: 'POST', body: 'x'.repeat(5000) })).status).toBe(413)
       expect((await get('/', { headers: { upgrade: 'websocket' } })).status).toBe(400)
+      expect((await get('/announced?info_hash=x')).status).toBe(426)
     }))
+
+  test.each(['/announce', '/scrape', '/secret/announce', '/announce/secret', '/announce.php'])(
+    'a client of HTTP trackers that asks for %s reads what this one is for',
+    (path) =>
+      withWs(listenOn('127.0.0.1:0'), async (tracker) => {
+        const target = `http://${tracker.address()}${path}?info_hash=%00h&peer_id=x&port=1`
+        const answer = await fetch(target)
+        expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close'])
+        expect(readDictionary(new Uint8Array(await answer.arrayBuffer()))).toEqual({
+          'failure reason':
+            'This tracker is for WebTorrent only: its address begins with ws:// or wss://',
+          interval: 3600,
+          'retry in': 'never',
+        })
+      }),
+  )
 })
 
 describe('connections', () => {
