@@ -108,14 +108,23 @@ function runtimeRows(): string[][] {
 function licenceOf(name: string): string {
   const folder = join(ROOT, 'node_modules', name)
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
-  if (file === undefined) throw new Error(`${name} has no licence file`)
-  const text = readFileSync(join(folder, file), 'utf8').split(/^GNU GENERAL PUBLIC LICENSE$/m)[0]
+  const text =
+    file === undefined
+      ? licenceInReadme(folder)
+      : readFileSync(join(folder, file), 'utf8').split(/^GNU GENERAL PUBLIC LICENSE$/m)[0]
+  if (text === '') throw new Error(`${name} has no licence file`)
   return text
     .replaceAll('\r', '')
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')
     .trim()
+}
+
+/** Its last part, where that is the licence. */
+function licenceInReadme(folder: string): string {
+  const text = readFileSync(join(folder, 'README.md'), 'utf8')
+  return text.split(/^License\n-+\n/m)[1] ?? ''
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -89,12 +89,19 @@ export function tlsWarnings({ cert }: TlsFiles): string[] {
   })
 }
 
-function periodWarnings(what: string, { subject, validFrom, validTo }: X509Certificate): string[] {
-  const found = `${what} (${printable(subject)})`
+function periodWarnings(what: string, certificate: X509Certificate): string[] {
+  const { validFrom, validTo } = certificate
+  const found = `${what} (${printable(nameOf(certificate))})`
   const now = Date.now()
   if (Date.parse(validTo) < now) return [`${found} has expired, on ${validTo}: renew it`]
   if (Date.parse(validFrom) <= now) return []
   return [`${found} is valid from ${validFrom} on: see whether the clock is right`]
+}
+
+/** Newer authorities leave the subject empty, which the runtime then has no text for. */
+export function nameOf(certificate: X509Certificate): string {
+  const { subject, subjectAltName } = certificate as Partial<X509Certificate>
+  return subject ?? subjectAltName ?? 'without a name'
 }
 
 function readPem({ tls_certificate_path, tls_private_key_path }: TlsSettings): TlsFiles {

@@ -46,6 +46,30 @@ export class Certificates {
     chmodSync(this.path(`${name}-key.pem`), 0o644)
   }
 
+  /** The same with a name as clients look for it; it is an authority too. */
+  makeNamed(
+    name: string,
+    host: string,
+    days = 30,
+    algorithm: keyof typeof ALGORITHMS = 'ec',
+  ): void {
+    this.openssl(
+      ...['req', '-x509', '-newkey', ...ALGORITHMS[algorithm].split(' '), '-nodes'],
+      ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${host}`, '-days', `${days}`],
+      ...['-keyout', this.path(`${name}-key.pem`), '-out', this.path(`${name}.pem`)],
+    )
+    chmodSync(this.path(`${name}-key.pem`), 0o644)
+  }
+
+  /** One that has its name only where clients look for it, as new ones of Let's Encrypt. */
+  makeWithoutSubject(name: string, host: string, days = 30): void {
+    this.openssl(
+      ...['req', '-x509', '-newkey', ...ALGORITHMS.ec.split(' '), '-nodes', '-subj', '/'],
+      ...['-addext', `subjectAltName=DNS:${host}`, '-days', `${days}`],
+      ...['-keyout', this.path(`${name}-key.pem`), '-out', this.path(`${name}.pem`)],
+    )
+  }
+
   /** NAME.pem is from now on a certificate of the same key that expired yesterday. */
   expire(name: string): void {
     const request = this.path(`${name}.csr`)

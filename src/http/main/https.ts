@@ -8,6 +8,8 @@ import { descriptorLimit, giveListeners } from '../../os/tcp-port.ts'
 import { signals } from '../../process/signals.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
+import { Acme } from '../../tls/acme.ts'
+import { acmeDomains } from '../../tls/acme-settings.ts'
 import { CertificateChange } from '../../tls/certificate-change.ts'
 import { reloadProblems } from '../../tls/reload-check.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
@@ -43,6 +45,8 @@ export class Https {
   private readonly group: WorkerGroup
   private readonly certificates: CertificateChange
   private readonly guard: DescriptorGuard
+  /** Null where files that others write hold the certificate. */
+  private readonly acme: Acme | null
 
   constructor(parts: HttpsParts) {
     const { process, config, workers } = parts
@@ -57,6 +61,8 @@ export class Https {
     this.certificates = new CertificateChange(config.network, workers, log, (certificates) =>
       this.tell({ certificates }),
     )
+    const wanted = acmeDomains(config.acme).length > 0
+    this.acme = wanted ? new Acme(config.acme, log, () => this.renewCertificates()) : null
     const limit = descriptorLimit()
     const descriptors = new OpenDescriptors(limit)
     this.guard = new DescriptorGuard({ ports: this.ports(), descriptors, limit })
@@ -72,13 +78,12 @@ export class Https {
   begin(): void {
     this.listening.release()
     this.guard.start()
-    signals.on('SIGUSR1', () => {
-      // One that stops has closed its ports: it must not open them again, beside the one that has its place.
-      if (this.parts.process.isServing() && this.certificates.begin()) this.guard.suspend()
-    })
+    signals.on('SIGUSR1', () => this.renewCertificates())
+    this.acme?.start()
   }
 
   end(): void {
+    this.acme?.stop()
     this.guard.stop()
   }
 
@@ -87,14 +92,21 @@ export class Https {
   }
 
   troubles(): readonly TroubleSource[] {
-    return [{ name: 'open_files', find: () => this.guard.trouble() }]
+    const acme = this.acme === null ? [] : [this.acme.troubleSource]
+    return [{ name: 'open_files', find: () => this.guard.trouble() }, ...acme]
   }
 
   /** Of the certificate's reload, with the sockets: only their owner can open the port again for new ones. */
   giveTo(identity: Identity): readonly string[] {
     const { network, privileges } = this.parts.config
     giveListeners(this.ports(), identity)
+    this.acme?.giveTo(identity)
     return reloadProblems(network, privileges, this.ports(), identity)
+  }
+
+  private renewCertificates(): void {
+    // One that stops has closed its ports: it must not open them again, beside the one that has its place.
+    if (this.parts.process.isServing() && this.certificates.begin()) this.guard.suspend()
   }
 
   private ports(): number[] {

@@ -14,6 +14,8 @@ import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import { ConnectionLimits, createConnectionLimits } from '../../tcp/connection-limits.ts'
+import { prepareAcme } from '../../tls/acme.ts'
+import { acmeDomains } from '../../tls/acme-settings.ts'
 import { checkTls, type TlsFiles, tlsForStart } from '../../tls/tls.ts'
 import {
   connectionLimit,
@@ -30,7 +32,7 @@ import type {
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { TrackerProgram } from '../../tracker/tracker.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
-import { type HttpConfig, httpProgram } from '../settings/config.ts'
+import { type HttpConfig, httpProgram, networkWithAcme } from '../settings/config.ts'
 import { allListening, plainListening, redirectTarget } from '../settings/plain.ts'
 import { COUNTER_WORDS, type HttpNames } from '../worker/counters.ts'
 import type { HttpWorkerData } from '../worker/serving.ts'
@@ -55,13 +57,16 @@ export const httpProtocol: ProtocolType<HttpConfig> = {
   kinds: UDP_KINDS,
   persists: 'swarms',
   listens: ({ network }) => ({ settings: allListening(network), title: '' }),
+  // The files of [acme] need not be there yet.
   check: ({ network }, remark) => checkTls(network, remark),
   healthQuestion: ({ network }) => {
     if (network.proxy_protocol !== 'off') return askBehindProxy
     return (address, milliseconds) => askForHealth(address, milliseconds, usesTls(network, address))
   },
-  prepare: (config, tell) => {
+  prepare: (given, tell) => {
+    const config = { ...given, network: networkWithAcme(given) }
     const { network, socket_workers } = config
+    if (acmeDomains(config.acme).length > 0) prepareAcme(config.acme)
     const addresses = listenAddresses(allListening(network)).length
     const perKind = socket_workers === 0 ? availableParallelism() : socket_workers
     const tls = network.use_tls ? tlsForStart(network, tell) : null
@@ -222,6 +227,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
       role: 'socket' as const,
       listeners,
       redirectTo: network.use_tls ? redirectTarget(network) : '',
+      challengeFolder: network.acme_webroot,
       updates: sender.source,
     }
     return this.workers.start<SocketWorkerData>(data, [sender.source.port])

@@ -23,6 +23,13 @@ import {
   proxyProtocol,
   trustedProxies,
 } from '../../tcp/proxy-settings.ts'
+import {
+  type AcmeConfig,
+  acmeDomains,
+  acmeFiles,
+  acmeFindings,
+  acmeSettings,
+} from '../../tls/acme-settings.ts'
 import { tlsFindings, tlsSettings } from '../../tls/settings.ts'
 import {
   CLEANING_INTERVAL_SEC_MAX,
@@ -245,6 +252,7 @@ const schema = {
   ...operatorSections,
   cleaning,
   privileges: privilegeSettings,
+  acme: acmeSettings,
   limits,
   source_limits: sourceLimits,
   persistence: swarmPersistence('aquatic_http'),
@@ -267,8 +275,9 @@ function crossCheck(config: HttpConfig): Finding[] {
     ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
     ...minIntervalFindings(config),
     ...proxyFindings(config.network),
-    ...tlsFindings(config.network, 'http://'),
+    ...tlsFindings(networkWithAcme(config), 'http://'),
     ...plainFindings(config.network),
+    ...acmeFindings(config.acme, config.network, config.privileges),
   ]
 }
 
@@ -278,4 +287,20 @@ function minIntervalFindings({ protocol }: HttpConfig): Finding[] {
   const text = `clients are told ${peer_announce_interval}, because [protocol] min_announce_interval
     (${min_announce_interval}) is above peer_announce_interval: lower the first.`
   return [warning(['protocol.min_announce_interval', 'protocol.peer_announce_interval'], text)]
+}
+
+/** With the files that [acme] keeps, where it gets the certificate. */
+export function networkWithAcme(config: {
+  readonly network: HttpConfig['network']
+  readonly acme: AcmeConfig
+}): HttpConfig['network'] {
+  const { network, acme } = config
+  if (acmeDomains(acme).length === 0) return network
+  const { certificate, key, webroot } = acmeFiles(acme)
+  return {
+    ...network,
+    tls_certificate_path: certificate,
+    tls_private_key_path: key,
+    acme_webroot: webroot,
+  }
 }

@@ -8,7 +8,7 @@ import {
   listenAddresses,
 } from '../../config/listen.ts'
 import { type Finding, problem } from '../../config/schema.ts'
-import { choice, string, stringOrList } from '../../config/setting.ts'
+import { choice, refuseNul, string, stringOrList } from '../../config/setting.ts'
 
 export const plainSettings = {
   plain_address: stringOrList(
@@ -32,6 +32,14 @@ export const plainSettings = {
     { allowed: 'a host name, with a port where it is not 443', check: checkName },
     `The host that plain_requests = 'redirect' sends clients to, such as 'tracker.example.com': a name of the
     certificate, with the port where clients do not reach it on 443. It is never taken from what a client says.`,
+  ),
+  acme_webroot: string(
+    '',
+    { check: refuseNul },
+    `A folder for certbot --webroot or lego --http.webroot: files in .well-known/acme-challenge below it are served
+    by plain HTTP, so that the authority can ask while the tracker has port 80. '' serves none.
+
+    Inside [privileges] chroot_path, if that is set. The tracker's user must be able to read it.`,
   ),
 }
 

@@ -30,6 +30,7 @@ import {
   PAGE,
   SCRAPE,
   UNKNOWN_METHOD,
+  UNKNOWN_PATH,
 } from '../wire/request.ts'
 import {
   type FixedAnswer,
@@ -38,6 +39,7 @@ import {
   writeFixed,
   writeRedirect,
 } from '../wire/serialize.ts'
+import type { Challenges } from './challenges.ts'
 import {
   FAMILY_COUNTERS,
   FAMILY_IPV4,
@@ -126,6 +128,8 @@ export class Handler {
   redirectTo: Uint8Array | null = null
   /** Null where no key is ever asked for. */
   keys: KeyGate | null = null
+  /** Null where no certificate authority is answered. */
+  challenges: Challenges | null = null
   private readonly responder: Responder
   private readonly limits: SourceLimits | null
   private peersMax = 0
@@ -217,6 +221,10 @@ export class Handler {
     const limits = client === CLIENT_KNOWN ? this.limits : null
     const status = limits === null ? ADMITTED : limits.request(request.source)
     if (status !== ADMITTED) return this.refuse(request, status)
+    if (this.challenges !== null && request.kind === UNKNOWN_PATH) {
+      const answer = this.challenges.answer(request, bytes)
+      if (answer !== null) return this.fixed(request, REQUESTS_PAGE, RESPONSES_PAGE, answer)
+    }
     if (this.redirectTo !== null && request.kind !== HEALTH && request.kind !== UNKNOWN_METHOD) {
       this.counts[request.family + RESPONSES_REDIRECT]++
       return writeRedirect(request, bytes, this.redirectTo)

@@ -11,6 +11,7 @@ import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { TcpServer } from '../../tcp/server.ts'
 import { Transfer } from '../../tcp/transfer.ts'
 import { ascii } from '../wire/layout.ts'
+import { Challenges } from './challenges.ts'
 import { RESPONSE_TIME, RESPONSE_TIME_SHAPE, TURN_SIZE, TURN_SIZE_SHAPE } from './counters.ts'
 import type { Handler } from './handle.ts'
 import { type HttpWorkerData, openServing } from './serving.ts'
@@ -30,6 +31,8 @@ export interface SocketWorkerData extends HttpWorkerData {
   readonly listeners: readonly number[]
   /** Such as https://example.com, where its clients are sent; '' = it serves them. */
   readonly redirectTo: string
+  /** Folder of the answers to certificate authorities; '' = none. */
+  readonly challengeFolder: string
   readonly updates: UpdateSource
 }
 
@@ -39,6 +42,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const serving = openServing(data, updates)
   const { handler, stream, output, blocks } = serving
   if (data.redirectTo !== '') handler.redirectTo = ascii(data.redirectTo)
+  if (data.challengeFolder !== '') handler.challenges = new Challenges(data.challengeFolder)
   const server = new TcpServer({
     ...serving.connections,
     handler: data.proxies.protocol ? serving.proxies : stream,

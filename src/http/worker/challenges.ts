@@ -1,0 +1,38 @@
+// Answers a certificate authority that asks, by plain HTTP, for proof of who has this host (ACME, RFC 8555, 8.3): files of
+// a folder that certbot, lego or main/acme.ts write. Called by handle.ts for paths that are no tracker's. Owns nothing.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ascii, isText } from '../wire/layout.ts'
+import type { HttpRequest } from '../wire/request.ts'
+import { type FixedAnswer, fixedAnswer } from '../wire/serialize.ts'
+
+export const CHALLENGE_PATH = '/.well-known/acme-challenge/'
+const PATH = ascii(CHALLENGE_PATH)
+/** Such as authorities make: nothing that leads out of the folder. */
+const TOKEN = /^[A-Za-z0-9_-]{8,200}$/
+/** Token and the account's fingerprint: about 90. */
+const ANSWER_BYTES_MAX = 1024
+
+export class Challenges {
+  private readonly folder: string
+
+  /** That of the files, below which certbot makes the path itself. */
+  constructor(webroot: string) {
+    this.folder = join(webroot, CHALLENGE_PATH)
+  }
+
+  /** Null when the path is another one, or there is no such file. */
+  answer(request: HttpRequest, bytes: Uint8Array): FixedAnswer | null {
+    const { targetFrom, targetTo } = request
+    const at = targetFrom + PATH.length
+    if (at >= targetTo || !isText(bytes, targetFrom, at, PATH)) return null
+    const token = Buffer.from(bytes.slice(at, targetTo)).toString('latin1')
+    if (!TOKEN.test(token)) return null
+    try {
+      const text = readFileSync(join(this.folder, token), 'latin1')
+      return text.length > ANSWER_BYTES_MAX ? null : fixedAnswer('200 OK', text)
+    } catch {
+      return null
+    }
+  }
+}

@@ -1,0 +1,211 @@
+// A certificate from an authority that speaks ACME: gets one, and renews it when a third of its time is left. Made by
+// main.ts of a protocol over TLS, in the main thread. Owns the files of its folder; who serves reads them there. What
+// the authority asks for by plain HTTP, it lays down as files that workers serve (http/worker/challenges.ts).
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import forge from 'node-forge'
+import { StartError } from '../config/cli.ts'
+import { printable } from '../config/output.ts'
+import type { Log } from '../log/log.ts'
+import type { Identity } from '../os/privileges.ts'
+import type { Trouble, TroubleSource } from '../process/troubles.ts'
+import { type AcmeConfig, acmeDomains, acmeFiles } from './acme-settings.ts'
+import { nameOf } from './tls.ts'
+
+const CHALLENGE_PATH = '.well-known/acme-challenge'
+const TOKEN = /^[A-Za-z0-9_-]{8,200}$/
+const PLACEHOLDER = 'no certificate yet'
+
+const HOUR_MS = 3_600_000
+const LOOK_MS = 12 * HOUR_MS
+/** After a failure, and then twice as long each time: authorities count them. */
+const RETRY_MS = HOUR_MS
+/** Of a certificate's time that has to be left. */
+const RENEW_SHARE = 1 / 3
+const DAY_MS = 24 * HOUR_MS
+
+/** Before the files are read for a start: there is a certificate, if one that nobody trusts. Throws StartError. */
+export function prepareAcme(config: AcmeConfig): void {
+  const { certificate, key, webroot } = acmeFiles(config)
+  try {
+    mkdirSync(join(webroot, CHALLENGE_PATH), { recursive: true, mode: 0o755 })
+    if (readIfThere(certificate) !== null && readIfThere(key) !== null) return
+    const placeholder = selfSigned()
+    replaceFile(key, placeholder.key, 0o600)
+    replaceFile(certificate, placeholder.certificate, 0o644)
+  } catch (error) {
+    throw new StartError(`[acme] path '${config.path}' cannot be used: ${(error as Error).message}`)
+  }
+}
+
+/** Whether a certificate is to be replaced by one for these names. */
+export function isDue(certificate: string, domains: readonly string[], now: number): boolean {
+  const shown = new X509Certificate(certificate)
+  const { subjectAltName = '', validFrom, validTo } = shown
+  if (nameOf(shown).includes(PLACEHOLDER)) return true
+  const names = subjectAltName.split(', ').map((each) => each.replace(/^DNS:/, '').toLowerCase())
+  if (domains.some((each) => !names.includes(each.toLowerCase()))) return true
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)]
+  return to - now < (to - from) * RENEW_SHARE
+}
+
+export class Acme {
+  readonly troubleSource: TroubleSource = { name: 'acme', find: () => this.trouble() }
+  private readonly config: AcmeConfig
+  private readonly log: Log
+  private readonly renewed: () => void
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private stopped = false
+  private failures = 0
+  private fault = ''
+
+  /** `renewed` is called once there is a new certificate. */
+  constructor(config: AcmeConfig, log: Log, renewed: () => void) {
+    this.config = config
+    this.log = log
+    this.renewed = renewed
+  }
+
+  start(): void {
+    this.lookIn(0)
+  }
+
+  stop(): void {
+    this.stopped = true
+    clearTimeout(this.timer)
+  }
+
+  /** The process becomes another user, who has to write here. */
+  giveTo({ user, group }: Identity): void {
+    const { certificate, key, account, webroot } = acmeFiles(this.config)
+    const folders = [
+      this.config.path,
+      webroot,
+      join(webroot, '.well-known'),
+      join(webroot, CHALLENGE_PATH),
+    ]
+    for (const path of [...folders, certificate, key, account]) {
+      if (existsSync(path)) chownSync(path, user, group)
+    }
+  }
+
+  private lookIn(milliseconds: number): void {
+    if (this.stopped) return
+    this.timer = setTimeout(() => void this.look(), milliseconds)
+    // It keeps no process alive.
+    this.timer.unref()
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const domains = acmeDomains(this.config)
+      const certificate = readFileSync(acmeFiles(this.config).certificate, 'latin1')
+      if (isDue(certificate, domains, Date.now())) await this.order(domains)
+      this.failures = 0
+      this.fault = ''
+      this.lookIn(LOOK_MS)
+    } catch (error) {
+      this.fault = printable((error as Error).message)
+      const wait = Math.min(LOOK_MS, RETRY_MS * 2 ** this.failures++)
+      this.log.always(
+        'error',
+        `no certificate for ${acmeDomains(this.config).join(', ')}: ${this.fault}`,
+      )
+      this.lookIn(wait)
+    }
+  }
+
+  private async order(domains: readonly string[]): Promise<void> {
+    const { config, log } = this
+    const files = acmeFiles(config)
+    log.always('info', `getting a certificate for ${domains.join(', ')}`)
+    // Only who wants one pays for the library.
+    const { Client, crypto } = await import('acme-client')
+    const accountKey =
+      readIfThere(files.account) ?? (await crypto.createPrivateEcdsaKey()).toString()
+    replaceFile(files.account, accountKey, 0o600)
+    const client = new Client({ directoryUrl: config.directory, accountKey })
+    const [key, csr] = await crypto.createCsr(
+      { altNames: [...domains] },
+      await crypto.createPrivateEcdsaKey(),
+    )
+    const certificate = await client.auto({
+      csr,
+      ...(config.email === '' ? {} : { email: config.email }),
+      termsOfServiceAgreed: config.terms_accepted,
+      challengePriority: ['http-01'],
+      // It would ask from here, where the name may lead elsewhere.
+      skipChallengeVerification: true,
+      challengeCreateFn: async (_, { token }, answer) =>
+        writeFileSync(this.tokenFile(token), answer),
+      challengeRemoveFn: async (_, { token }) => rmSync(this.tokenFile(token), { force: true }),
+    })
+    if (this.stopped) return
+    replaceFile(files.key, key.toString(), 0o600)
+    replaceFile(files.certificate, certificate, 0o644)
+    log.always('info', `got a certificate for ${domains.join(', ')}`)
+    this.renewed()
+  }
+
+  private tokenFile(token: string): string {
+    if (!TOKEN.test(token)) throw new Error(`the authority's token '${printable(token)}' is none`)
+    return join(acmeFiles(this.config).webroot, CHALLENGE_PATH, token)
+  }
+
+  private trouble(): Trouble | null {
+    if (this.fault === '') return null
+    return {
+      severity: 'attention',
+      text: `No certificate for ${acmeDomains(this.config).join(', ')} could be had: ${this.fault}`,
+      remedy: 'See whether the names lead here, and port 80 to [network] plain_address.',
+    }
+  }
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+function replaceFile(path: string, text: string, mode: number): void {
+  const next = `${path}.new`
+  rmSync(next, { force: true })
+  writeFileSync(next, text, { mode, flag: 'wx' })
+  renameSync(next, path)
+}
+
+function selfSigned(): { key: string; certificate: string } {
+  const pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const certificate = forge.pki.createCertificate()
+  const publicKey = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  certificate.publicKey = forge.pki.publicKeyFromPem(publicKey)
+  certificate.serialNumber = '01'
+  certificate.validity.notBefore = new Date(Date.now() - DAY_MS)
+  certificate.validity.notAfter = new Date(Date.now() + 365 * DAY_MS)
+  const name = [{ name: 'commonName', value: PLACEHOLDER }]
+  certificate.setSubject(name)
+  certificate.setIssuer(name)
+  // The library's own private keys are not to be had here (pkcs12.ts).
+  const signer = {
+    sign: () => {
+      const content = forge.asn1.toDer(certificate.tbsCertificate as forge.asn1.Asn1).getBytes()
+      return sign('sha256', Buffer.from(content, 'latin1'), pair.privateKey).toString('latin1')
+    },
+  }
+  certificate.sign(signer as never, forge.md.sha256.create())
+  return { key, certificate: forge.pki.certificateToPem(certificate) }
+}
