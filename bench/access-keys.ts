@@ -74,7 +74,7 @@ function ask(name: string, key: AnnounceKey, from: number): void {
   }
   times.sort((a, b) => a - b)
   const figures = `min ${times[0].toFixed(1)} ns, median ${times[BATCHES >> 1].toFixed(1)} ns`
-  console.log(`${name.padEnd(16)} ${figures}, valid ${valid}`)
+  console.log(`${name.padEnd(16)} ${figures}; checksum ${valid}`)
 }
 
 const path = join(newFolder(), 'keys')

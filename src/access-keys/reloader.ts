@@ -4,6 +4,7 @@ import { counted } from '../config/quantities.ts'
 import { type ListKind, ListReloader, listFaults } from '../list-file/reloader.ts'
 import type { Log } from '../log/log.ts'
 import type { PrivilegeConfig } from '../process/privileges.ts'
+import type { TroubleSource } from '../process/troubles.ts'
 import { type AccessKeys, KEYS_OFF, type KeyGateData } from './gate.ts'
 import { createGuessLimits } from './guess-limits.ts'
 import { type HashKey, newHashKey } from './key-hash.ts'
@@ -55,8 +56,23 @@ export class AccessKeyReloader extends ListReloader<AccessKeyConfig, KeysInForce
     return this.inForce.keys
   }
 
-  /** How many there are. */
-  get count(): number {
-    return this.inForce.count
+  /** How many there are; null where none is asked for. */
+  get count(): number | null {
+    return this.keys.required ? this.inForce.count : null
+  }
+
+  /** A list without a key: a file that was emptied by mistake reads as well as any other. */
+  get emptyTroubleSource(): TroubleSource {
+    return {
+      name: 'access_keys_empty',
+      find: () => {
+        if (this.count !== 0) return null
+        return {
+          severity: 'bad',
+          text: 'No client is served, because the file of [access_keys] path has no key.',
+          remedy: 'Write keys to it; it is read again when it changes.',
+        }
+      },
+    }
   }
 }

@@ -30,7 +30,8 @@ export class Lists {
   }
 
   get troubleSources(): TroubleSource[] {
-    return [this.torrents.troubleSource, this.keys.troubleSource]
+    const { torrents, keys } = this
+    return [torrents.troubleSource, keys.troubleSource, keys.emptyTroubleSource]
   }
 
   /** For the start. Throws StartError. */

@@ -312,6 +312,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
       protocols: this.protocols.map(({ figures }) => figures),
       workers: this.workers,
       troubles: this.troubles,
+      accessKeys: () => this.lists.keys.count,
       process: new ProcessFigures(),
       census: this.census,
       survey: this.surveyView(),

@@ -33,6 +33,8 @@ export interface ViewParts {
   readonly swarms: SwarmFigures
   readonly workers: Workers
   readonly troubles: Troubles
+  /** How many access keys there are; null where none is asked for. */
+  readonly accessKeys: () => number | null
   readonly process: ProcessFigures
   /** Null where it was not asked for. */
   readonly census: Census | null
@@ -85,12 +87,20 @@ export class View implements TrackerView {
         [labels, 1],
       ]),
       this.troubleFamily(),
+      ...this.keyFamilies(),
       ...protocols.flatMap((protocol) => protocol.families()),
       ...swarms.families(),
       ...clientFamilies(prefix, census?.result ?? null),
       ...(survey?.families(prefix) ?? []),
       ...process.families(),
     ]
+  }
+
+  private keyFamilies(): MetricFamily[] {
+    const count = this.parts.accessKeys()
+    if (count === null) return []
+    const help = 'Access keys in the list in force, those that have ended too.'
+    return [gaugeFamily('tracker_access_keys', help, [[{}, count]])]
   }
 
   private troubleFamily(): MetricFamily {

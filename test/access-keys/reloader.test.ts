@@ -140,6 +140,22 @@ describe('keys that are read again', () => {
     expect(reloader.troubleSource.find()).toBeNull()
   })
 
+  test('without any are a trouble, since nobody is served', async () => {
+    const path = keyFile('one')
+    const { reloader, sent } = reloaderOf(required(path))
+    const trouble = () => reloader.emptyTroubleSource.find()
+    expect(trouble()).toBeNull()
+    await reloader.load()
+    expect(trouble()).toBeNull()
+    write(path)
+    reloader.reload('SIGUSR1')
+    await waitUntil('they were sent', () => sent.length === 1)
+    expect(trouble()?.severity).toBe('bad')
+    reloader.change(OFF)
+    await waitUntil('that there are none was sent', () => sent.length === 2)
+    expect([trouble(), reloader.count]).toEqual([null, null])
+  })
+
   test('are asked for, or no more, when the settings change', async () => {
     const { reloader, sent } = reloaderOf(OFF)
     await reloader.load()

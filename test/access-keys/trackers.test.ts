@@ -1,10 +1,19 @@
 // Private trackers as their users run them: each protocol with keys, a list that changes, settings that do; and
 // no key in anything that a tracker says.
-import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readDictionary } from '../support/bencode.ts'
+import { Certificates } from '../support/certificates.ts'
 import { newFolder, removeFolder } from '../support/folder.ts'
 import { announceTarget, askOnce } from '../support/http-client.ts'
 import { announceRequest } from '../support/packets.ts'
@@ -33,6 +42,10 @@ const ALL_KEYS = [FIRST, SECOND, OLD, STRANGE]
 const MISSING = 'Access key missing: use the announce URL that you were given'
 const UNKNOWN = 'Access key unknown'
 const ENDED = 'Access key has ended'
+
+const certificates = new Certificates()
+beforeAll(() => certificates.make('own', 'ec'))
+afterAll(() => removeFolder(certificates.folder))
 
 let folder = ''
 beforeEach(() => {
@@ -64,6 +77,16 @@ const askUdp: Ask = (at, key) =>
 const askHttp: Ask = async (at, key) => {
   const { status, body } = await askOnce(at, announceTarget().replace('/announce', pathOf(key)))
   expect(status).toBe(200)
+  return String(readDictionary(body)['failure reason'] ?? '')
+}
+
+const askHttps: Ask = async (at, key) => {
+  const target = announceTarget().replace('/announce', pathOf(key))
+  const response = await fetch(`https://${at.host}:${at.port}${target}`, {
+    tls: { rejectUnauthorized: false },
+  })
+  expect(response.status).toBe(200)
+  const body = Buffer.from(await response.arrayBuffer())
   return String(readDictionary(body)['failure reason'] ?? '')
 }
 
@@ -108,6 +131,13 @@ const SERVED: readonly Served[] = [
     asks: { '': askUdp },
   },
   { name: 'aquatic_http', executable: HTTP_EXECUTABLE, settings: NETWORK, asks: { '': askHttp } },
+  {
+    name: 'aquatic_http with TLS',
+    executable: HTTP_EXECUTABLE,
+    settings: `${NETWORK}use_tls = true\ntls_certificate_path = '${certificates.path('own.pem')}'
+      tls_private_key_path = '${certificates.path('own-key.pem')}'\n`,
+    asks: { '': askHttps },
+  },
   { name: 'aquatic_ws', executable: WS_EXECUTABLE, settings: NETWORK, asks: { '': askWs } },
   {
     name: 'aquatic',
@@ -183,6 +213,7 @@ for (const served of SERVED) {
         /reason="key_unknown"[^\n]*\} [1-9]/,
         /reason="key_ended"[^\n]*\} [1-9]/,
         /tracker_trouble\{trouble="access_keys_failed"\} 1/,
+        /^tracker_access_keys 1$/m,
       ]
       await waitUntil('what was refused is counted, and the trouble told', async () => {
         const paths = ['', 'metrics', 'stats.json', 'health']

@@ -40,6 +40,7 @@ export function viewContract(
       swarms: new SwarmFigures(swarms, 'tracker'),
       workers: new Workers('test', new URL('file:///none'), logFor('test')),
       troubles: new Troubles(logFor('test')),
+      accessKeys: () => null,
       process: new ProcessFigures(),
       census: null,
       survey: null,
