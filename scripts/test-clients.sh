@@ -1,12 +1,14 @@
 #!/bin/sh
 # Runs the tests with real BitTorrent clients (test/clients/): libtorrent, aria2 and Transmission over
-# UDP; these, qBittorrent and rtorrent over HTTP and HTTPS; webtorrent in Node and in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket.
-# Besides, programs of the system read what we make for them: manual pages, scripts, units, rules; a
+# UDP; these, qBittorrent, rtorrent and the clients of two libraries over HTTP and HTTPS; webtorrent in Node and
+# in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket. Besides, programs of the system read what we make for them: manual pages, scripts, units, rules; a
 # browser and Prometheus look at the operations endpoint.
 # Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
-# where this is root on a Debian-like system (elsewhere it says what is missing), Prometheus, and the WebTorrent
-# clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages.
-# AQUATIC_EXECUTABLE, AQUATIC_UDP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths, name other executables to test.
+# where this is root on a Debian-like system (elsewhere it says what is missing), Prometheus, the WebTorrent
+# clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages; where there is Go,
+# a client from its module proxy.
+# AQUATIC_EXECUTABLE, AQUATIC_UDP_EXECUTABLE, AQUATIC_HTTP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths,
+# name other executables to test.
 # Usage: test-clients.sh [part of a file name…] [--jobs=N] [flag of «bun test», such as -t NAME]…
 # Closing line: N passed, N failed.
 # shellcheck source=scripts/lib.sh
@@ -120,6 +122,34 @@ install_webtorrent() {
   webtorrent_wanted >"$webtorrent/node_modules/.aquatic-setup"
 }
 
+go_client=$root/dist/.clients/anacrolix
+
+# The client of a Go library. Where it cannot be built, its tests are skipped, and say so.
+ensure_go_client() {
+  [ ! -x "$go_client" ] || [ -n "$(find "$root/test/clients/anacrolix" -newer "$go_client" -print -quit)" ] || return 0
+  rm -f -- "$go_client"
+  find_go || {
+    say 'no Go 1.24 or later: the tests of its client are skipped'
+    return 0
+  }
+  say 'building the client of anacrolix/torrent (go build)'
+  mkdir -p -- "$root/dist/.clients"
+  (
+    cd -- "$root/test/clients/anacrolix" &&
+      CGO_ENABLED=0 GOTOOLCHAIN=local "$go" build -buildvcs=false -o "$go_client" .
+  ) >&2 </dev/null || say 'go build failed: the tests of its client are skipped'
+}
+
+# Sets `go`.
+find_go() {
+  for go in "$(command -v go || true)" /usr/local/go/bin/go; do
+    [ -x "$go" ] || continue
+    minor=$("$go" env GOVERSION | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+    [ "${minor:-0}" -lt 24 ] || return 0
+  done
+  return 1
+}
+
 # Replaces this process by the tests. Each test makes a network namespace, which root may; anyone
 # else may as root of a user namespace, with a /run of its own for «ip netns» to write to.
 run_tests() {
@@ -142,6 +172,7 @@ ensure_more_clients
 ensure_prometheus
 ensure_packages
 webtorrent_is_fresh || locked install_webtorrent
+locked ensure_go_client
 [ -n "${AQUATIC_EXECUTABLE:-}" ] || ensure_executables aquatic
 [ -n "${AQUATIC_UDP_EXECUTABLE:-}" ] || ensure_executables aquatic_udp
 [ -n "${AQUATIC_HTTP_EXECUTABLE:-}" ] || ensure_executables aquatic_http

@@ -116,7 +116,11 @@ async function startBrowser(
 }
 
 /** Bundles one of our sources for Node, its packages beside it, or the browser, they in it. */
-async function buildFor(lab: Lab, target: 'node' | 'browser', source: string): Promise<string> {
+export async function buildFor(
+  lab: Lab,
+  target: 'node' | 'browser',
+  source: string,
+): Promise<string> {
   const outdir = join(lab.directory, target)
   const built = await Bun.build({
     entrypoints: [join(SOURCE, source)],

@@ -87,11 +87,13 @@ declare module 'bittorrent-tracker' {
     /** In hex. */
     readonly peerId: string
     on(event: 'scrape', listener: (numbers: TrackerNumbers) => void): this
+    /** Over HTTP and UDP a peer is an address and a port. */
+    on(event: 'peer', listener: (peer: string | TrackerPeer) => void): this
     once(event: 'update', listener: (numbers: TrackerNumbers & { interval: number }) => void): this
     once(event: 'warning' | 'error', listener: (error: Error) => void): this
     once(event: 'peer', listener: (peer: TrackerPeer) => void): this
-    start(options: { left: number; numwant: number }): void
-    complete(options: { left: number; numwant: number }): void
+    start(options: { left: number; numwant?: number }): void
+    complete(options: { left: number; numwant?: number }): void
     stop(options: { left: number }): void
     scrape(options?: { infoHash: string | string[] }): void
     destroy(): void
