@@ -102,6 +102,8 @@ export class TlsServer extends TcpConnections {
    * of them cannot be opened: then nothing has changed.
    */
   listen(tls: TlsFiles): void {
+    // Connections come before the first tick, and their time would be up with it if it began at 0.
+    this.now = this.options.before()
     const opened: TlsListener[] = []
     try {
       for (const address of this.options.addresses) opened.push(this.open(address, tls))
