@@ -26,6 +26,8 @@ export interface ListenSettings {
   readonly address: string | readonly string[]
   readonly address_ipv6: string
   readonly ipv6_only: boolean
+  /** Of a Unix socket, where a protocol has that; '' for none. */
+  readonly unix_socket?: string
 }
 
 export function listenAddresses(settings: ListenSettings): ListenAddress[] {
@@ -119,7 +121,7 @@ export function listenFindings(network: ListenSettings): Finding[] {
       delete it there, or set ipv6_only = false.`
     return [problem(['network.ipv6_only', ...paths], text)]
   }
-  if (list.length === 0) {
+  if (list.length === 0 && (network.unix_socket ?? '') === '') {
     const text = `[network] address is empty and address_ipv6 adds nothing, so the tracker would
       listen nowhere: write an address such as '0.0.0.0:3000'.`
     return [problem(paths, text)]

@@ -22,9 +22,15 @@ export function lookUpIdentity(userName: string, groupName: string): Identity | 
   if (passwd === 0) return null
   const identity = { user: readWord(passwd, PASSWD_UID), group: readWord(passwd, PASSWD_GID) }
   if (groupName === '') return identity
-  const group = cString(groupName)
+  const group = lookUpGroup(groupName)
+  return group === null ? null : { user: identity.user, group }
+}
+
+/** Null when it does not exist. */
+export function lookUpGroup(name: string): number | null {
+  const group = cString(name)
   const entry = Number(libc.getgrnam(addressOf(group) as never) ?? 0)
-  return entry === 0 ? null : { user: identity.user, group: readWord(entry, GROUP_GID) }
+  return entry === 0 ? null : readWord(entry, GROUP_GID)
 }
 
 /** Only the whole of root's rights can be given up for good: single capabilities would stay. */

@@ -1,7 +1,8 @@
 // Listening TCP sockets for workers that accept by themselves: opened by main threads while they have the
 // rights for low ports, listened on by the worker that serves them. Plain descriptors of the process.
-import { addressOf, libc, nativeWords } from './ffi.ts'
+import { addressOf, errno, libc, nativeWords } from './ffi.ts'
 import {
+  EOPNOTSUPP,
   F_SETFL,
   IPPROTO_TCP,
   O_NONBLOCK,
@@ -37,12 +38,14 @@ export function listenOn(fd: number, backlog: number): void {
   check('listen', libc.listen(fd, backlog))
 }
 
-/** Connections that wait for accept. */
+/** Connections that wait for accept; 0 for a Unix socket, which does not tell. */
 export function waitingConnections(fd: number): number {
   const words = nativeWords(INFO_WORDS + 1)
   words[INFO_WORDS] = INFO_WORDS * 4
   const at = addressOf(words)
   const length = (at + INFO_WORDS * 4) as never
-  check('getsockopt', libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, at as never, length))
+  const result = libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, at as never, length)
+  if (result < 0 && errno() === EOPNOTSUPP) return 0
+  check('getsockopt', result)
   return words[INFO_UNACKED]
 }

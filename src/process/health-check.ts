@@ -19,7 +19,14 @@ export const HEALTH_CHECK: OwnFlag = {
 }
 
 /** Resolves with null once the tracker has answered, or with what is wrong. */
-export type Ask = (address: SocketAddress, milliseconds: number) => Promise<string | null>
+export type Ask = (
+  address: SocketAddress,
+  milliseconds: number,
+  /** Of a Unix socket, which is then asked in place of the address. */
+  path?: string,
+) => Promise<string | null>
+
+const NO_ADDRESS: SocketAddress = { family: 4, host: '127.0.0.1', port: 0 }
 
 /** Asks on every address that the settings name; returns the exit code. */
 export async function checkHealth(
@@ -33,7 +40,11 @@ export async function checkHealth(
   }
   // Not the IPv6 wildcard that is there only where the system has IPv6: the same workers serve it.
   const asked = listenAddresses(settings).filter(({ optional }) => !optional)
-  const faults = await Promise.all(asked.map((item) => faultOf(item, milliseconds, ask)))
+  const { unix_socket = '' } = settings
+  const faults = await Promise.all([
+    ...asked.map((item) => faultOf(item, milliseconds, ask)),
+    ...(unix_socket === '' ? [] : [faultAt(unix_socket, milliseconds, ask)]),
+  ])
   const found = faults.filter((fault) => fault !== null)
   for (const fault of found) writeStderr(`unhealthy: ${fault}\n`)
   return found.length === 0 ? 0 : 1
@@ -42,9 +53,18 @@ export async function checkHealth(
 async function faultOf(item: SocketAddress, ms: number, ask: Ask): Promise<string | null> {
   if (item.port === 0) return `${addressText(item)} is a port that the system chose at the start`
   const address = { ...item, host: reachable(item.host) }
-  const late = Bun.sleep(ms).then(() => `no answer in ${ms / 1000} s`)
-  const fault = await Promise.race([ask(address, ms), late]).catch((error) => String(error))
+  const fault = await inTime(ask(address, ms), ms)
   return fault === null ? null : `${addressText(address)}: ${fault}`
+}
+
+async function faultAt(path: string, ms: number, ask: Ask): Promise<string | null> {
+  const fault = await inTime(ask(NO_ADDRESS, ms, path), ms)
+  return fault === null ? null : `unix:${path}: ${fault}`
+}
+
+function inTime(answer: Promise<string | null>, ms: number): Promise<string | null> {
+  const late = Bun.sleep(ms).then(() => `no answer in ${ms / 1000} s`)
+  return Promise.race([answer, late]).catch((error) => String(error))
 }
 
 /** A wildcard is no address to send to; this machine's loopback address reaches the same socket. */

@@ -42,6 +42,7 @@ export const proxyProtocol = choice(
 
 interface ProxyConfig {
   readonly use_tls: boolean
+  readonly unix_socket?: string
   readonly proxy_protocol?: (typeof PROXY_PROTOCOLS)[number]
   readonly trusted_proxies: string | readonly string[]
   readonly proxy_header: string
@@ -49,18 +50,20 @@ interface ProxyConfig {
 
 /** X-Forwarded-For is the default, so it cannot be told whether the file names it. */
 export function proxyFindings(config: ProxyConfig): Finding[] {
-  const { proxy_protocol = 'off', trusted_proxies, proxy_header } = config
-  if (trusted_proxies.length === 0 && proxy_protocol !== 'off') {
-    const text = `[network] proxy_protocol = '${proxy_protocol}', but trusted_proxies is empty, so every
-      connection would be closed: name the addresses of the proxies there.`
-    return [problem(['network.proxy_protocol', 'network.trusted_proxies'], text)]
-  }
+  const { proxy_protocol = 'off', trusted_proxies, proxy_header, unix_socket = '' } = config
+  const trusts = trusted_proxies.length > 0 || unix_socket !== ''
   if (config.use_tls && proxy_protocol !== 'off') {
     const text = `[network] proxy_protocol = '${proxy_protocol}' is for connections without TLS: let the proxy
       end TLS, and set use_tls = false.`
     return [problem(['network.proxy_protocol', 'network.use_tls'], text)]
   }
-  if (trusted_proxies.length > 0 || proxy_header === DEFAULT_PROXY_HEADER) return []
+  if (trusts) return []
+  if (proxy_protocol !== 'off') {
+    const text = `[network] proxy_protocol = '${proxy_protocol}', but trusted_proxies is empty, so every
+      connection would be closed: name the addresses of the proxies there.`
+    return [problem(['network.proxy_protocol', 'network.trusted_proxies'], text)]
+  }
+  if (proxy_header === DEFAULT_PROXY_HEADER) return []
   const text = `[network] proxy_header has no effect without trusted_proxies: name the addresses of
     the proxies there.`
   return [warning(['network.proxy_header'], text)]

@@ -143,6 +143,10 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
     return this.own.addresses
   }
 
+  get socketPaths(): readonly string[] {
+    return this.own.socketPaths ?? []
+  }
+
   get summary(): string {
     return this.own.summary
   }

@@ -122,6 +122,8 @@ export interface Protocol<C> {
   readonly title?: string
   /** Where it listens, with the ports that the system chose. */
   readonly addresses: readonly SocketAddress[]
+  /** Its Unix sockets. */
+  readonly socketPaths?: readonly string[]
   /** Settings of its own that can change while it runs. */
   readonly liveSettings: LiveSettings<C>
   readonly figures: ProtocolFigures

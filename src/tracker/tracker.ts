@@ -254,9 +254,10 @@ class Tracker<S extends Schema> implements TrackerProcess {
   private tellStart(operations: string | null): void {
     if (signals.mustStop) return
     const { name, run } = this
-    const served = this.protocols.map(({ addresses, summary, title = '' }) => {
+    const served = this.protocols.map(({ addresses, socketPaths = [], summary, title = '' }) => {
       const name = title === '' ? '' : `${title}: `
-      return `${name}${addresses.map(addressText).join(', ')} (${summary})`
+      const places = [...addresses.map(addressText), ...socketPaths.map((path) => `unix:${path}`)]
+      return `${name}${places.join(', ')} (${summary})`
     })
     const state = `listening on ${served.join(', ')}`
     writeNotice('info', `${name} ${run.version} ${state}`)

@@ -25,6 +25,9 @@ export function requestText(target: string, fields = ''): string {
   return `GET ${target} HTTP/1.1\r\nHost: tracker\r\n${fields}\r\n`
 }
 
+/** Where a tracker listens; `path`: of a Unix socket. */
+export type Place = Endpoint | { readonly path: string }
+
 export class HttpConnection {
   /** All that has come and was not taken. */
   bytes = Buffer.alloc(0)
@@ -48,8 +51,8 @@ export class HttpConnection {
   }
 
   /** Resolves once it is connected. */
-  static async open({ host, port }: Endpoint): Promise<HttpConnection> {
-    const socket = connect({ host, port, noDelay: true })
+  static async open(at: Place): Promise<HttpConnection> {
+    const socket = connect('path' in at ? { path: at.path } : { ...at, noDelay: true })
     const connection = new HttpConnection(socket)
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
@@ -134,7 +137,7 @@ export class HttpConnection {
 }
 
 /** One request on a connection of its own, which ends with the answer. */
-export async function askOnce(at: Endpoint, target: string): Promise<HttpAnswer> {
+export async function askOnce(at: Place, target: string): Promise<HttpAnswer> {
   const connection = await HttpConnection.open(at)
   try {
     return await connection.ask(target, 'Connection: close\r\n')

@@ -20,10 +20,20 @@ export async function askForHealth(
 }
 
 /** The same of a tracker that proxies speak the PROXY protocol to: its header names nobody. */
-export const askBehindProxy: Ask = ({ host, port }) =>
-  new Promise((resolve, reject) => {
-    const socket = connect({ host, port }, () => {
-      socket.end('PROXY UNKNOWN\r\nGET /health HTTP/1.0\r\n\r\n')
+export const askBehindProxy: Ask = ({ host, port }, _milliseconds, path) =>
+  askBy(path === undefined ? { host, port } : { path }, 'PROXY UNKNOWN\r\n')
+
+export function askAtSocket(path: string): Promise<string | null> {
+  return askBy({ path }, '')
+}
+
+function askBy(
+  target: { readonly path: string } | { readonly host: string; readonly port: number },
+  before: string,
+): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ ...target }, () => {
+      socket.end(`${before}GET /health HTTP/1.0\r\n\r\n`)
     })
     let answer = ''
     socket.on('data', (data) => {
@@ -32,6 +42,7 @@ export const askBehindProxy: Ask = ({ host, port }) =>
     socket.on('error', reject)
     socket.on('close', () => resolve(faultOf(answer)))
   })
+}
 
 function faultOf(answer: string): string | null {
   const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(answer) ?? []

@@ -9,6 +9,7 @@ import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
 import { counterSlots } from '../../metrics/counters.ts'
 import type { Identity } from '../../os/privileges.ts'
+import { pathBelow } from '../../process/privileges.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
@@ -38,12 +39,13 @@ import { COUNTER_WORDS, type HttpNames } from '../worker/counters.ts'
 import type { HttpWorkerData } from '../worker/serving.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
 import type { HttpUpdate } from '../worker/worker-updates.ts'
-import { askBehindProxy, askForHealth } from './health-check.ts'
+import { askAtSocket, askBehindProxy, askForHealth } from './health-check.ts'
 import { Https } from './https.ts'
 import { type Listening, openListeners } from './listen.ts'
 import { httpReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { httpTroubles } from './troubles.ts'
+import { UnixSocket, unixSocketFaults } from './unix-socket.ts'
 import { httpFigures } from './view.ts'
 
 /** Descriptors beside connections: the runtime's own, files; */
@@ -58,20 +60,28 @@ export const httpProtocol: ProtocolType<HttpConfig> = {
   persists: 'swarms',
   listens: ({ network }) => ({ settings: allListening(network), title: '' }),
   // The files of [acme] need not be there yet.
-  check: ({ network }, remark) => checkTls(network, remark),
+  check: ({ network }, remark) => {
+    const { problems, warnings } = checkTls(network, remark)
+    return { problems: [...problems, ...unixSocketFaults(network)], warnings }
+  },
   healthQuestion: ({ network }) => {
     if (network.proxy_protocol !== 'off') return askBehindProxy
-    return (address, milliseconds) => askForHealth(address, milliseconds, usesTls(network, address))
+    return (address, milliseconds, path) => {
+      return path === undefined
+        ? askForHealth(address, milliseconds, usesTls(network, address))
+        : askAtSocket(path)
+    }
   },
   prepare: (given, tell) => {
     const config = { ...given, network: networkWithAcme(given) }
     const { network, socket_workers } = config
     if (acmeDomains(config.acme).length > 0) prepareAcme(config.acme)
-    const addresses = listenAddresses(allListening(network)).length
+    const hasSocket = network.unix_socket !== ''
+    const addresses = listenAddresses(allListening(network)).length + (hasSocket ? 1 : 0)
     const perKind = socket_workers === 0 ? availableParallelism() : socket_workers
     const tls = network.use_tls ? tlsForStart(network, tell) : null
     const workers = {
-      plain: tls === null || plainListening(network) !== null ? perKind : 0,
+      plain: tls === null || plainListening(network) !== null || hasSocket ? perKind : 0,
       tls: tls === null ? 0 : perKind,
     }
     const all = workers.plain + workers.tls
@@ -118,6 +128,7 @@ function usesTls(network: HttpConfig['network'], { host, port }: SocketAddress):
 class HttpProtocol implements Protocol<HttpConfig> {
   readonly liveSettings = LIVE_SETTINGS
   readonly addresses: readonly SocketAddress[]
+  readonly socketPaths: readonly string[]
   readonly figures: ProtocolFigures
   readonly summary: string
   private readonly parts: HttpParts
@@ -125,6 +136,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
   /** Without TLS; null where there is nothing of it. */
   private readonly listening: Listening | null
   private readonly https: Https | null
+  private readonly unixSocket: UnixSocket | null
   private readonly workers: WorkerGroup
   private readonly reader: StatisticsReader<HttpNames>
   private readonly counters: SharedArrayBuffer
@@ -141,7 +153,13 @@ class HttpProtocol implements Protocol<HttpConfig> {
     const { plain } = workers
     this.https = tls === null ? null : new Https({ process, config, workers: workers.tls, tls })
     const settings = tls === null ? config.network : plainListening(config.network)
-    this.listening = settings === null ? null : openListeners(settings, plain, process.takesOver)
+    this.listening =
+      settings === null || listenAddresses(settings).length === 0
+        ? null
+        : openListeners(settings, plain, process.takesOver)
+    const { unix_socket } = config.network
+    this.unixSocket = unix_socket === '' ? null : new UnixSocket(config.network, process.takesOver)
+    this.socketPaths = unix_socket === '' ? [] : [unix_socket]
     this.addresses = [...(this.https?.addresses ?? []), ...(this.listening?.addresses ?? [])]
     this.summary = summaryOf(parts, this.listening)
     this.workers = process.newWorkers({ protocol: 'http' })
@@ -167,19 +185,25 @@ class HttpProtocol implements Protocol<HttpConfig> {
     const { plain, tls } = this.parts.workers
     // Those of HTTPS come first: the numbers of workers are also those of their counters and tables.
     const secure = Array.from({ length: tls }, (_, index) => https?.startWorker(this.worker(index)))
-    const listeners = this.listening?.listeners ?? []
-    const socket = Array.from({ length: plain }, (_, i) => this.startPlain(tls + i, listeners[i]))
+    const socket = Array.from({ length: plain }, (_, i) =>
+      this.startPlain(tls + i, [
+        ...(this.listening?.listeners[i] ?? []),
+        ...(this.unixSocket === null ? [] : [this.unixSocket.newListener()]),
+      ]),
+    )
     await Promise.all([...secure, ...socket])
   }
 
   begin(): void {
     this.listening?.release()
+    this.unixSocket?.publish()
     this.https?.begin()
     this.reader.start()
   }
 
   end(): void {
     this.reader.stop()
+    this.unixSocket?.remove()
     this.https?.end()
   }
 
@@ -205,6 +229,8 @@ class HttpProtocol implements Protocol<HttpConfig> {
   }
 
   giveTo(identity: Identity): void {
+    const { chroot_path } = this.parts.config.privileges
+    this.unixSocket?.giveTo(identity, (path) => pathBelow(chroot_path, path))
     for (const problem of this.https?.giveTo(identity) ?? []) this.parts.place.tell.warn(problem)
   }
 

@@ -53,6 +53,7 @@ export function workerSettings(
     },
     proxies: {
       protocol: network.proxy_protocol === 'required',
+      unix: network.unix_socket !== '',
       trusted: listOf(network.trusted_proxies),
       header: network.proxy_header,
     },

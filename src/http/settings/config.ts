@@ -45,6 +45,7 @@ import {
 import { RESPONSE_PEERS_MAX, SCRAPE_HASHES_MAX } from '../wire/layout.ts'
 import { plainFindings, plainSettings } from './plain.ts'
 import { retiredKeys } from './retired-keys.ts'
+import { unixSocketFindings, unixSocketSettings } from './unix-socket.ts'
 
 // Either fills the 4 GiB that can be reserved; their sum is checked too.
 const TORRENTS_MAX = 71000000
@@ -72,6 +73,7 @@ const network = section('Where the tracker listens, and how long connections may
     `Announces and scrapes without it, or with no address in it, get a failure that says so`,
   ),
   proxy_protocol: proxyProtocol,
+  ...unixSocketSettings,
   keep_alive: boolean(
     true,
     `Keep a connection open after a response, unless its client does not want that. With false, each ends
@@ -275,6 +277,7 @@ function crossCheck(config: HttpConfig): Finding[] {
     ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
     ...minIntervalFindings(config),
     ...proxyFindings(config.network),
+    ...unixSocketFindings(networkWithAcme(config)),
     ...tlsFindings(networkWithAcme(config), 'http://'),
     ...plainFindings(config.network),
     ...acmeFindings(config.acme, config.network, config.privileges),

@@ -72,11 +72,12 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
   stream.closesAll = !keepAlive
   const limits = new ConnectionLimits(data.connectionLimits, max, maxPerAddress)
   const proxies = new ProxyProtocol(stream, limits)
-  const trust = ({ trusted, header }: ProxyRules) => {
+  const trust = ({ trusted, header, unix }: ProxyRules) => {
     const networks = new Networks(trusted)
     limits.setTrusted(networks)
     proxies.setTrusted(networks)
-    handler.setProxies(trusted.length === 0 ? null : new TrustedProxies(networks, header))
+    const areThere = unix || trusted.length > 0
+    handler.setProxies(areThere ? new TrustedProxies(networks, header) : null)
   }
   trust(data.proxies)
   updates.on('settings', ({ connections, proxies }) => {

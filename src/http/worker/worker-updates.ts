@@ -20,6 +20,8 @@ export interface WorkerSettings extends SwarmSettings {
 export interface ProxyRules {
   /** Connections begin with a header of the PROXY protocol; as of the start. */
   readonly protocol: boolean
+  /** Some come over a Unix socket, where only proxies are; as of the start. */
+  readonly unix: boolean
   /** Addresses and networks. */
   readonly trusted: readonly string[]
   /** The header in which they tell of their clients. */

@@ -1,0 +1,124 @@
+// The Unix socket that a proxy on the same machine reaches the tracker by: from its file to the workers' descriptors.
+// Used by main.ts. Owns the file, from when workers serve to the stop.
+//
+// The file is made under a name of its own and gets its own when all workers listen. So it is there only while somebody
+// answers, a stale one is replaced in one step, and in a take-over no connection finds nobody: the process before goes
+// on with what has reached its socket, which has lost its name.
+import { chmodSync, chownSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { StartError } from '../../config/cli.ts'
+import { type Identity, lookUpGroup } from '../../os/privileges.ts'
+import { closeConnection } from '../../os/tcp-stream.ts'
+import { connectFault, duplicate, openUnixListener } from '../../os/unix-listener.ts'
+import type { UnixSocketConfig } from '../settings/unix-socket.ts'
+
+export class UnixSocket {
+  /** As it is called now: another root directory changes that. Null = it cannot be reached any more. */
+  private path: string | null
+  private readonly group: number | null
+  private readonly fd: number
+  /** Until it has its name. */
+  private readonly firstPath: string
+  /** Of its file, which tells it from another one of the same name. */
+  private readonly inode: number
+
+  /** `shared`: another process listens there, whose place this one takes. Throws StartError. */
+  constructor(settings: UnixSocketConfig, shared: boolean) {
+    const { unix_socket: path, unix_socket_mode, unix_socket_group } = settings
+    const fault = pathFault(path) ?? (shared ? null : useFault(path))
+    if (fault !== null) throw new StartError(fault)
+    this.path = path
+    this.firstPath = `${path}.${process.pid}`
+    this.group = groupOf(unix_socket_group)
+    try {
+      removeFile(this.firstPath)
+      this.fd = openUnixListener(this.firstPath)
+      chmodSync(this.firstPath, Number.parseInt(unix_socket_mode, 8))
+      if (this.group !== null) chownSync(this.firstPath, process.getuid?.() ?? 0, this.group)
+      this.inode = statSync(this.firstPath).ino
+      process.once('exit', this.clear)
+    } catch (error) {
+      removeFile(this.firstPath)
+      throw new StartError(`cannot listen on unix:${path}: ${(error as Error).message}`)
+    }
+  }
+
+  /** A start that fails leaves nothing. */
+  private readonly clear = (): void => removeFile(this.firstPath)
+
+  /** Another descriptor for a worker, which closes it. */
+  newListener(): number {
+    return duplicate(this.fd)
+  }
+
+  /** All workers listen. */
+  publish(): void {
+    if (this.path !== null) renameSync(this.firstPath, this.path)
+    closeConnection(this.fd)
+    process.off('exit', this.clear)
+  }
+
+  /** The process is about to become another user, below another root directory. */
+  giveTo(identity: Identity, pathBelow: (path: string) => string | null): void {
+    if (this.path === null) return
+    chownSync(this.path, identity.user, this.group ?? identity.group)
+    this.path = pathBelow(this.path)
+  }
+
+  /** The stop begins. Nothing happens to a file that is another process's by now, or out of reach. */
+  remove(): void {
+    try {
+      if (this.path !== null && lstatSync(this.path).ino === this.inode) removeFile(this.path)
+    } catch {
+      // The next start replaces it.
+    }
+  }
+}
+
+/** For --check. */
+export function unixSocketFaults({ unix_socket, unix_socket_group }: UnixSocketConfig): string[] {
+  if (unix_socket === '') return []
+  const faults = [pathFault(unix_socket), groupFault(unix_socket_group)]
+  return faults.filter((fault) => fault !== null)
+}
+
+function pathFault(path: string): string | null {
+  const begin = `cannot listen on unix:${path} ([network] unix_socket)`
+  try {
+    if (!statSync(dirname(path)).isDirectory()) return `${begin}: ${dirname(path)} is not a folder`
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return `${begin}: the folder ${dirname(path)} cannot be used (${code}): make it, or name another`
+  }
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  if (there === undefined || there.isSocket()) return null
+  return `${begin}: there is another file, which is not a socket: name another path`
+}
+
+/** Whether somebody listens there. */
+function useFault(path: string): string | null {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return null
+  const fault = connectFault(path)
+  if (fault?.code === 'ECONNREFUSED' || fault?.code === 'ENOENT') return null
+  const why = fault === null ? 'another process listens there' : fault.message
+  return `cannot listen on unix:${path} ([network] unix_socket): ${why}`
+}
+
+function groupFault(name: string): string | null {
+  if (name === '' || lookUpGroup(name) !== null) return null
+  return `[network] unix_socket_group '${name}' does not exist on this machine`
+}
+
+function groupOf(name: string): number | null {
+  const fault = groupFault(name)
+  if (fault !== null) throw new StartError(fault)
+  return name === '' ? null : lookUpGroup(name)
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}

@@ -1,0 +1,79 @@
+// The settings of the Unix socket that a proxy on the same machine may reach the tracker by, and what is wrong with them
+// together with others. Used by config.ts. Owns nothing.
+
+import { type ListenSettings, listenAddresses } from '../../config/listen.ts'
+import { type Finding, problem } from '../../config/schema.ts'
+import { string } from '../../config/setting.ts'
+
+/** struct sockaddr_un has room for 107; the file is made under a name with the process's number at first. */
+const PATH_BYTES_MAX = 96
+
+export const unixSocketSettings = {
+  unix_socket: string(
+    '',
+    { allowed: "'' or an absolute path", check: checkPath },
+    `Also listen on a Unix socket at this path, for a reverse proxy on the same machine, such as
+    '/run/aquatic_http/http.sock'. '' opens none. With address = [] it is the only one.
+
+    Clients are those that the proxy names, in proxy_header or by proxy_protocol; trusted_proxies need not name
+    it: whoever may open the socket is trusted, and max_connections_per_ip does not apply to it. The connections are
+    never TLS. The file is made at the start and removed at the stop; one that is left over is replaced if nobody
+    listens on it.`,
+  ),
+  unix_socket_mode: string(
+    '660',
+    { allowed: "three octal digits, such as '660'", check: checkMode },
+    `Permissions of the Unix socket. To connect, the proxy needs the right to write: with '660' it has to be in the
+    socket's group (unix_socket_group). '666' lets every user of the machine in, who can then name any client.`,
+  ),
+  unix_socket_group: string(
+    '',
+    { allowed: 'the name of a group' },
+    `Group of the Unix socket, such as 'www-data', which nginx runs as on Debian. '' = the group of the tracker.
+    Without a start as root the tracker must be in that group.`,
+  ),
+}
+
+export interface UnixSocketConfig {
+  readonly unix_socket: string
+  readonly unix_socket_mode: string
+  readonly unix_socket_group: string
+}
+
+interface NetworkConfig extends ListenSettings {
+  readonly unix_socket: string
+  readonly use_tls: boolean
+  readonly plain_requests: string
+}
+
+export function unixSocketFindings(network: NetworkConfig): Finding[] {
+  const { unix_socket, use_tls, plain_requests } = network
+  if (unix_socket === '') return []
+  const found: Finding[] = []
+  if (use_tls && listenAddresses(network).length === 0) {
+    const text = `[network] use_tls = true, but there is only unix_socket, which has no TLS: name an address,
+      or set use_tls = false.`
+    found.push(problem(['network.use_tls', 'network.address'], text))
+  }
+  if (use_tls && plain_requests === 'redirect') {
+    const text = `[network] plain_requests = 'redirect' would send the clients of unix_socket away, back to its
+      proxy: let that redirect, or set plain_requests = 'serve'.`
+    found.push(problem(['network.unix_socket', 'network.plain_requests'], text))
+  }
+  return found
+}
+
+function checkPath(text: string) {
+  if (text === '') return null
+  if (!text.startsWith('/') || text.endsWith('/') || text.includes('\0')) {
+    return { fault: 'is not the absolute path of a file', remedy: "Begin it with '/'" }
+  }
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= PATH_BYTES_MAX) return null
+  return { fault: `has ${bytes} bytes`, remedy: `Use at most ${PATH_BYTES_MAX}` }
+}
+
+function checkMode(text: string) {
+  if (/^0?[0-7]{3}$/.test(text)) return null
+  return { fault: 'is not three octal digits', remedy: "Write '660' or '666'" }
+}
