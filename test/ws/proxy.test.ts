@@ -1,9 +1,9 @@
 // The configuration files in docs/proxy, with the real proxies where this machine has them.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { Certificates } from '../support/certificates.ts'
+import { freePort, nginxCommand, nginxFiles, replaced, runProxy } from '../support/proxies.ts'
 import { type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 import { Refused, WsClient } from '../support/ws-client.ts'
@@ -22,24 +22,6 @@ max_torrents = 1000
 max_peers = 1000
 max_connections_per_ip = 1
 `
-
-/** A port that is free at the moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
-
-/** The texts must be in the file, or something else would be tested. */
-function replaced(text: string, changes: readonly [string, string][]): string {
-  return changes.reduce((before, [from, to]) => {
-    expect(before).toContain(from)
-    return before.replaceAll(from, to)
-  }, text)
-}
 
 /** Clients through the proxy are served, and counted by the address that the proxy has seen. */
 async function expectProxied(port: number): Promise<void> {
@@ -68,19 +50,7 @@ async function withProxy(
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   expect(tracker.at().host).toBe('127.0.0.1')
-  const proxy = Bun.spawn([...command], {
-    stdin: 'ignore',
-    stdout: 'ignore',
-    stderr: 'ignore',
-    cwd: files.folder,
-    env: { PATH: process.env.PATH ?? '', ...env },
-  })
-  try {
-    await expectProxied(port)
-  } finally {
-    proxy.kill()
-    await proxy.exited
-  }
+  await runProxy({ command, cwd: files.folder, env }, () => expectProxied(port))
 }
 
 const nginx = Bun.which('nginx')
@@ -90,19 +60,15 @@ describe.skipIf(nginx === null)(`nginx${nginx === null ? ' (skipped: not install
   test('with docs/proxy/nginx.conf passes WebSocket and addresses on', () =>
     withTracker({ executable: WS_EXECUTABLE, settings: SETTINGS }, async (tracker) => {
       const port = await freePort()
-      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-        .map((name) => `${name}_temp_path ${files.path(name)};`)
-        .join('\n')
       const text = replaced(readFileSync(join(PROXIES, 'nginx.conf'), 'utf8'), [
         ['127.0.0.1:8443', `127.0.0.1:${port}`],
         ['127.0.0.1:3000', `127.0.0.1:${tracker.at().port}`],
         ['certificate cert.pem', `certificate ${files.path('proxy.pem')}`],
         ['certificate_key key.pem', `certificate_key ${files.path('proxy-key.pem')}`],
-        ['access_log off;', `access_log off;\n${temporary}`],
+        nginxFiles(files.folder),
       ])
       const config = files.write('nginx.conf', text)
-      const flags = ['-p', `${files.folder}/`, '-c', config, '-e', 'stderr', '-g', 'daemon off;']
-      await withProxy(tracker, port, [String(nginx), ...flags])
+      await withProxy(tracker, port, nginxCommand(String(nginx), files.folder, config))
     }))
 })
 
