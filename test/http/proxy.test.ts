@@ -157,6 +157,7 @@ describe.skipIf(haproxy === null)(name('HAProxy', haproxy), () => {
         const [port, plain] = [await freePort(), await freePort()]
         const pem = ['proxy.pem', 'proxy-key.pem'].map((file) => readFileSync(files.path(file)))
         const text = replaced(readFileSync(join(PROXIES, 'haproxy.cfg'), 'utf8'), [
+          ['maxconn 20000', 'maxconn 100'],
           ['0.0.0.0:443', `127.0.0.1:${port}`],
           ['0.0.0.0:80', `127.0.0.1:${plain}`],
           ['/etc/haproxy/tracker.pem', files.write('both.pem', Buffer.concat(pem).toString())],
