@@ -4,10 +4,12 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { announceTarget, askOnce } from '../support/http-client.ts'
 import {
   ALL_EXECUTABLE,
   type Endpoint,
   EXECUTABLE,
+  HTTP_EXECUTABLE,
   servedOn,
   type Tracker,
   WS_EXECUTABLE,
@@ -122,13 +124,18 @@ function startLoad(place: Here, name: string, { host, port }: Endpoint): void {
 interface Served {
   readonly trackers: readonly Tracker[]
   readonly udp: Endpoint
+  readonly http: Endpoint
   readonly ws: Endpoint
 }
 
 function withSingleTrackers(use: (served: Served) => Promise<void>): Promise<void> {
-  return withTracker({ settings: settingsOf(EXECUTABLE) }, (udp) =>
-    withTracker({ executable: WS_EXECUTABLE, settings: settingsOf(WS_EXECUTABLE) }, (ws) =>
-      use({ trackers: [udp, ws], udp: udp.at(), ws: ws.at() }),
+  const started = <T>(executable: string, then: (tracker: Tracker) => Promise<T>) =>
+    withTracker({ executable, settings: settingsOf(executable) }, then)
+  return started(EXECUTABLE, (udp) =>
+    started(HTTP_EXECUTABLE, (http) =>
+      started(WS_EXECUTABLE, (ws) =>
+        use({ trackers: [udp, http, ws], udp: udp.at(), http: http.at(), ws: ws.at() }),
+      ),
     ),
   )
 }
@@ -136,19 +143,21 @@ function withSingleTrackers(use: (served: Served) => Promise<void>): Promise<voi
 function withAquatic(use: (served: Served) => Promise<void>): Promise<void> {
   const options = { executable: ALL_EXECUTABLE, settings: settingsOf(ALL_EXECUTABLE) }
   return withTracker(options, async (tracker) => {
-    const [, udp, ws] = await tracker.waitForOutput(/UDP: [\d.]+:(\d+) .*WebTorrent: [\d.]+:(\d+) /)
+    const [, udp, http, ws] = await tracker.waitForOutput(
+      /UDP: [\d.]+:(\d+) .*HTTP: [\d.]+:(\d+) .*WebTorrent: [\d.]+:(\d+) /,
+    )
     const at = (port: string) => ({ host: '127.0.0.1', port: Number(port) })
-    return use({ trackers: [tracker], udp: at(udp), ws: at(ws) })
+    return use({ trackers: [tracker], udp: at(udp), http: at(http), ws: at(ws) })
   })
 }
 
 test.each([
-  ['aquatic_udp and aquatic_ws', withSingleTrackers],
+  ['the single trackers', withSingleTrackers],
   ['aquatic', withAquatic],
 ])(
   'Prometheus returns series of %s for every panel of the dashboard, and no alert fires',
   (_, withServed) =>
-    withServed(async ({ trackers, udp, ws }) => {
+    withServed(async ({ trackers, udp, http, ws }) => {
       await using place = new Here()
       await startPrometheus(place, trackers)
       startLoad(place, 'aquatic_udp_load_test', udp)
@@ -159,6 +168,7 @@ test.each([
       const isGood = async () => {
         await withClient('127.0.0.1', async (client) => client.send(Buffer.from(INVALID), udp))
         bad.sendText(INVALID)
+        for (const target of [announceTarget(), '/nowhere']) await askOnce(http, target)
         faults = (await Promise.all(queries.map(faultOf))).filter((fault) => fault !== '')
         return faults.length === 0
       }

@@ -7,6 +7,7 @@ import { folderOfFile } from '../support/folder.ts'
 import {
   ALL_EXECUTABLE,
   EXECUTABLE,
+  HTTP_EXECUTABLE,
   servedOn,
   WS_EXECUTABLE,
   withTracker,
@@ -35,10 +36,12 @@ const expressions = panels
   .concat(dashboard.annotations.list.map(({ expr }: Target) => expr))
   .map((expr) => expr.replaceAll('$instance', '.*').replaceAll('$__rate_interval', '1m'))
 
+const TRACKERS = [EXECUTABLE, HTTP_EXECUTABLE, WS_EXECUTABLE, ALL_EXECUTABLE]
+
 const folder = folderOfFile()
 let metrics = ''
 beforeAll(async () => {
-  metrics = (await Promise.all([EXECUTABLE, WS_EXECUTABLE, ALL_EXECUTABLE].map(metricsOf))).join('')
+  metrics = (await Promise.all(TRACKERS.map(metricsOf))).join('')
 })
 
 function metricsOf(executable: string): Promise<string> {
