@@ -1,6 +1,7 @@
 // Clients with HTTP trackers, and what each shows its user of the tracker: the counts of its last scrape
 // or announce, or the failure. Used by the HTTP tests with whole clients.
 
+import { test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import {
   apiPort,
@@ -15,7 +16,7 @@ import type { Lab } from './lab.ts'
 import { type TestProcess, waitUntil } from './process.ts'
 import { qbittorrent, trackerEntry } from './qbittorrent.ts'
 import { call, rtorrent, rtorrentStopped } from './rtorrent.ts'
-import { makeOtherTorrent, type Torrent } from './transfer.ts'
+import { makeOtherTorrent, TEST_MS, type Torrent } from './transfer.ts'
 
 const ANSWER_MS = 10_000
 const SHOWN_MS = 30_000
@@ -181,4 +182,11 @@ export async function expectShown(
   const shown = JSON.stringify({ seeders, leechers, text: text.slice(-500) })
   const what = 'text' in wanted ? String(wanted.text) : JSON.stringify(wanted)
   throw new Error(`${client.name} shows ${shown} instead of ${what}\n${seat.lab.report}`)
+}
+
+/** A test that is skipped, and says why, where one of its clients is missing. */
+export function testWith(clients: ShowingClient[], title: string, run: () => Promise<void>): void {
+  const missing = clients.find(({ program }) => Bun.which(program) === null)
+  if (missing === undefined) test(title, run, TEST_MS)
+  else test.skip(`${title} (skipped: ${missing.program} is not installed)`, run)
 }

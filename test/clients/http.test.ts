@@ -1,7 +1,7 @@
 // Whole clients with an HTTP tracker: each gives and fetches a file over IPv4 and IPv6, shows the counts,
 // and shows why an announce failed. No two of a pair are the same program.
 
-import { describe, expect, test } from 'bun:test'
+import { describe, expect } from 'bun:test'
 import {
   ARIA2,
   expectShown,
@@ -12,6 +12,7 @@ import {
   type ShowingClient,
   TRANSMISSION,
   TRANSMISSION_STOPPED,
+  testWith,
 } from './http-client.ts'
 import { type Hosts, IPV4, IPV6, Lab } from './lab.ts'
 import { HTTP, HTTPS, Tracker, type TrackerKind } from './tracker.ts'
@@ -22,7 +23,6 @@ import {
   SEEDED,
   startLeecher,
   startSeeder,
-  TEST_MS,
 } from './transfer.ts'
 
 const CLIENTS = [LIBTORRENT, ARIA2, TRANSMISSION, QBITTORRENT, RTORRENT]
@@ -53,13 +53,6 @@ describe.concurrent('clients over HTTP', () => {
     testWith([client], title, () => expectFailure(client))
   }
 })
-
-/** A test that is skipped, and says why, where one of its clients is missing. */
-function testWith(clients: ShowingClient[], title: string, run: () => Promise<void>): void {
-  const missing = clients.find(({ program }) => Bun.which(program) === null)
-  if (missing === undefined) test(title, run, TEST_MS)
-  else test.skip(`${title} (skipped: ${missing.program} is not installed)`, run)
-}
 
 async function moveAndShow(
   kind: TrackerKind,

@@ -100,7 +100,7 @@ function trackerUrl(kind: TrackerKind, hostAndPort: string): string {
 }
 
 /** Makes a certificate for the address, which what is started there from now on trusts. */
-async function tlsSettings(place: Place, address: string): Promise<string> {
+export async function tlsSettings(place: Place, address: string): Promise<string> {
   const host = address.replace(/:\d+$/, '').replace(/[[\]]/g, '')
   const certificate = join(place.directory, 'certificate.pem')
   const key = join(place.directory, 'key.pem')
