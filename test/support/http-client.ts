@@ -77,7 +77,7 @@ export class HttpConnection {
     return this.isEnded
   }
 
-  send(text: string): void {
+  send(text: string | Uint8Array): void {
     this.socket.write(text)
   }
 
@@ -112,6 +112,11 @@ export class HttpConnection {
 
   close(): void {
     this.socket.destroy()
+  }
+
+  /** Ends the connection by a reset. */
+  reset(): void {
+    this.socket.resetAndDestroy()
   }
 
   /** −1 while it is not all there. */

@@ -187,7 +187,7 @@ export class Handler {
     if (used > 0 && this.proxies !== null) client = this.proxies.readSource(request, bytes)
     const family = request.source.ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
     request.family = family
-    request.isUnread = used < 0 || request.hasBody
+    request.isUnread = used < 0 || request.hasBody || request.kind === UNKNOWN_METHOD
     if (request.mustClose) request.close = true
     request.end = used > 0 ? this.answer(request, bytes, client) : this.reject(request, used)
     const taken = used > 0 ? used : to - from

@@ -235,6 +235,14 @@ describe('connections', () => {
     expect(statuses).toEqual([200, 200, 404, 200])
   })
 
+  test('of a client that asks for what there is not, more may come: its answer must not be lost', () => {
+    const harness = new HttpHarness()
+    harness.send('OPTIONS / HTTP/1.1\r\n\r\n')
+    expect(harness.request).toMatchObject({ close: true, isUnread: true })
+    harness.send('GET / HTTP/1.1\r\nConnection: close\r\n\r\n')
+    expect(harness.request).toMatchObject({ close: true, isUnread: false })
+  })
+
   test('what is behind a request with a body is not taken for a request', () => {
     const harness = new HttpHarness()
     const head = 'GET /health HTTP/1.1\r\nContent-Length: 4\r\n\r\n'
