@@ -19,6 +19,7 @@ import {
   SourceLimits,
   type SourceRates,
 } from '../../src/source-limits/source-limits.ts'
+import type { SwarmBuffers } from '../../src/swarm/memory.ts'
 import type { Dictionary } from '../support/bencode.ts'
 import { type HttpAnswer, readAnswer, readTracker } from '../support/http-answer.ts'
 import { addressBytes } from '../support/packets.ts'
@@ -26,6 +27,9 @@ import { Harness as SwarmHarness, testBuffers } from '../swarm/harness.ts'
 import { setSource } from '../udp/harness.ts'
 
 export interface HarnessOptions extends Partial<HttpSettings> {
+  /** Shared with others, in place of memory of its own; `seed` is then another for each. */
+  readonly buffers?: SwarmBuffers
+  readonly seed?: number
   readonly maxTorrents?: number
   readonly maxPeers?: number
   readonly countDownloads?: boolean
@@ -57,7 +61,8 @@ export class HttpHarness {
       maxPeers: options.maxPeers ?? 100_000,
       workers: 1,
     }
-    this.swarm = new SwarmHarness(testBuffers(limits), 1, options.countDownloads ?? true)
+    const { buffers = testBuffers(limits), seed = 1, countDownloads = true } = options
+    this.swarm = new SwarmHarness(buffers, seed, countDownloads)
     const { swarms } = this.swarm
     const counts = new Int32Array(COUNTER_WORDS)
     const sources =

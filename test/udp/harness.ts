@@ -7,6 +7,7 @@ import {
   SourceLimits,
   type SourceRates,
 } from '../../src/source-limits/source-limits.ts'
+import type { SwarmBuffers } from '../../src/swarm/memory.ts'
 import type { Peer } from '../../src/swarm/peers/peer.ts'
 import { ConnectionIds } from '../../src/udp/wire/connection-id.ts'
 import { Request } from '../../src/udp/wire/request.ts'
@@ -40,6 +41,9 @@ import { PipelineStages } from './pipeline-stages.ts'
 export interface HarnessOptions extends Partial<RequestSettings> {
   /** As the block of tests says, unless it is given. */
   readonly requestWorkers?: number
+  /** Shared with others, in place of memory of its own; `seed` is then another for each. */
+  readonly buffers?: SwarmBuffers
+  readonly seed?: number
   readonly maxTorrents?: number
   readonly maxPeers?: number
   readonly countDownloads?: boolean
@@ -85,7 +89,8 @@ export class UdpHarness {
       maxPeers: options.maxPeers ?? 100_000,
       workers: 1,
     }
-    this.swarm = new SwarmHarness(testBuffers(limits), 1, options.countDownloads ?? true)
+    const { buffers = testBuffers(limits), seed = 1, countDownloads = true } = options
+    this.swarm = new SwarmHarness(buffers, seed, countDownloads)
     this.ids = new ConnectionIds(options.secret ?? SECRET, options.maxConnectionAge ?? 300)
     const settings: RequestSettings = {
       maxScrapeTorrents: options.maxScrapeTorrents ?? 255,
