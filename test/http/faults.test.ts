@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { readDictionary } from '../support/bencode.ts'
 import { announceTarget, askOnce, HttpConnection, requestText } from '../support/http-client.ts'
 import { HTTP_EXECUTABLE, Tracker } from '../support/tracker.ts'
-import { waitUntil } from '../support/wait.ts'
+import { waitFor, waitUntil } from '../support/wait.ts'
 
 setDefaultTimeout(60_000)
 
@@ -49,9 +49,10 @@ async function expectHealth(): Promise<void> {
 /** Sends a byte now and then until the tracker ends the connection; returns how long that took. */
 async function trickle(connection: HttpConnection, byte: string): Promise<number> {
   const start = performance.now()
+  const end = connection.ended()
   while (!connection.hasEnded) {
     connection.send(byte)
-    await Bun.sleep(100)
+    await waitFor(end, 100)
     if (performance.now() - start > 20_000) throw new Error('it goes on for ever')
   }
   return performance.now() - start
@@ -210,7 +211,7 @@ test.each([
     const connections = await Promise.all(Array.from({ length: 20 }, open))
     for (const connection of connections) if (text !== '') connection.send(text)
     // At any moment of what the tracker does with it.
-    await Bun.sleep(round)
+    for (let turn = 0; turn < round; turn++) await new Promise(setImmediate)
     for (const connection of connections) connection.reset()
   }
   await expectHealth()
