@@ -1,5 +1,5 @@
-// The charts and tables of the operator's page that every protocol has. `prefix`: of the metrics' names. Used by the
-// protocols' view.ts and by view.ts beside this. Pure functions.
+// The charts and tables of the operator's page that every protocol has. `prefix`: of the metrics' names. Used
+// by the protocols' view.ts and by view.ts in this folder.
 import type { CounterList } from '../metrics/counter-list.ts'
 import type { BreakdownSpec, ChartSpec, SeriesSpec } from '../operations/view.ts'
 
@@ -19,7 +19,7 @@ export function quantileChart(
   return { title, unit, series }
 }
 
-/** What the counters say is lost; `more`: lines of other metrics. */
+/** Losses according to the counters; `more`: lines of other metrics. */
 export function lostChart(
   counters: CounterList<string, string>,
   prefix: string,
@@ -31,7 +31,7 @@ export function lostChart(
   return { title: 'Refused and lost', unit: 'per second', series: [...series, ...more] }
 }
 
-/** The page's tables of a protocol, and that of its workers. */
+/** A protocol's tables, and the table of its workers. */
 export function counterTables(
   counters: CounterList<string, string>,
   prefix: string,

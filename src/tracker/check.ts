@@ -1,5 +1,6 @@
-// What a start of any tracker would refuse beside mistakes in the settings themselves, for --check: users,
-// folders, files and addresses that they name. Called by program.ts. Nothing is made, changed or listened on.
+// What startup of any tracker would refuse apart from mistakes in the settings themselves, for --check: the
+// users, folders, files and addresses that they name. Called by program.ts. Nothing is made, changed or
+// listened on.
 import { accessKeyFaults } from '../access-keys/reloader.ts'
 import { accessListFaults } from '../access-list/reloader.ts'
 import { addressBytes, addressText, parseSocketAddress } from '../config/address.ts'
@@ -17,20 +18,21 @@ type CheckedConfig = Pick<
   'access_keys' | 'access_list' | 'operations' | 'persistence' | 'privileges' | 'scrape_export'
 >
 
-/** `listening`: of each protocol that is to be served. */
+/** `listening`: of each enabled protocol. */
 export async function checkTracker(
   config: CheckedConfig,
   listening: readonly ProtocolListening[],
 ): Promise<CheckFindings> {
   const { access_keys, access_list, persistence, privileges, scrape_export } = config
   const { identity, problems, warnings } = checkPrivileges(privileges)
-  // Whoever cannot become the user cannot ask what that user may do. And a wrong root directory says enough.
+  // A process that cannot become the user cannot find out what that user may do. And a wrong root directory is
+  // enough to report.
   const isAsked = problems.length === 0 && warnings.length === 0
   const folder =
     persistence.path === '' || !isAsked
       ? null
       : persistenceFault(persistence.path, privileges, identity)
-  // A start goes on without it, and the log tells each failure.
+  // Startup continues without it, and the log reports each failure.
   const exported =
     scrape_export.path === '' || !isAsked
       ? null
@@ -55,13 +57,13 @@ export async function checkTracker(
 
 interface CheckedAddress {
   readonly item: ListenAddress
-  /** Which it is of, where that is not [network] address. */
+  /** Its setting, if that is not [network] address. */
   readonly setting: string
 }
 
 function operationsAddress(text: string): CheckedAddress[] {
   const parsed = text === '' ? null : parseSocketAddress(text)
-  // What is no address is a mistake in the settings, and told as that.
+  // An invalid address is a mistake in the settings, and reported there.
   if (parsed === null || 'fault' in parsed) return []
   const item = { ...parsed, dualStack: false, optional: false, portFromIndex: -1 }
   return [{ item, setting: settingText('[operations] address') }]
@@ -71,7 +73,7 @@ function settingText(title: string): string {
   return title === '' ? '' : ` (${title})`
 }
 
-/** Whether the machine has the addresses. Their ports may be in use: by the tracker that serves meanwhile. */
+/** Whether the machine has the addresses. Their ports may be in use, by the tracker that is running. */
 function checkAddresses(addresses: readonly CheckedAddress[]): CheckFindings {
   const problems: string[] = []
   const warnings: string[] = []
@@ -80,14 +82,14 @@ function checkAddresses(addresses: readonly CheckedAddress[]): CheckFindings {
     if (error === null || error.code === 'EADDRINUSE') continue
     if (item.optional && isAbsentAddress(error)) continue
     const text = `cannot listen on ${addressText(item)}${setting}: ${listenRemedy(error)}`
-    // Who checks settings need not be who starts the tracker.
+    // The user who checks the settings need not be the one who starts the tracker.
     if (error.code === 'EACCES') warnings.push(text)
     else problems.push(text)
   }
   return { problems, warnings }
 }
 
-/** With TCP, which takes nothing from a tracker at work: the addresses are the same for UDP. */
+/** Tries TCP even for UDP, since that takes no packets from a running tracker; the addresses are the same. */
 function addressFault(item: ListenAddress): SystemError | null {
   try {
     releaseTcpPort(holdTcpPort({ ...item, address: addressBytes(item) }, true))

@@ -1,5 +1,5 @@
-// The settings of a tracker of several protocols, derived from those of the trackers of one (config/combine.ts):
-// which ones are the process's, what is wrong with all together. Used by combined.ts. Owns nothing.
+// The settings of a tracker with several protocols, derived from those of the single ones (config/combine.ts):
+// which are shared by the process, and which do not fit together. Used by combined.ts.
 import { addressText } from '../config/address.ts'
 import { combinedSchema, explained, Lens } from '../config/combine.ts'
 import { type ListenAddress, type ListenSettings, listenAddresses } from '../config/listen.ts'
@@ -15,7 +15,7 @@ import { boolean } from '../config/setting.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { type ReserveLimits, reserveFindings } from '../swarm/reserve.ts'
 
-/** `crossCheck` takes the form that its own program has. */
+/** `crossCheck` takes the settings in the form of the protocol's own program. */
 export interface OwnSettings {
   readonly schema: Schema
   readonly retired: Readonly<Record<string, string>>
@@ -24,17 +24,17 @@ export interface OwnSettings {
 
 /** One protocol, as its own program has it. */
 export interface ProtocolSettings {
-  /** The section of what is its own. */
+  /** The section of its own settings. */
   readonly name: string
-  /** For people. */
+  /** The name shown to people. */
   readonly title: string
-  /** The tracker of it alone. */
+  /** The tracker that serves only this protocol. */
   readonly program: string
   readonly settings: OwnSettings
   readonly transport: 'udp' | 'tcp'
-  /** Sections of its own although others share theirs: they mean something else here. */
+  /** Sections that it does not share although others do, because they have another meaning here. */
   readonly ownSections?: readonly string[]
-  /** Settings that have no effect, and are there for files of old only. */
+  /** Settings without effect, which exist only for old files. */
   readonly omitted?: readonly string[]
   /** Other default values, by path. */
   readonly defaults?: Readonly<Record<string, unknown>>
@@ -51,7 +51,7 @@ const SHARED_SECTIONS: readonly string[] = [
   'scrape_export',
 ]
 
-/** What is told of the swarms themselves, not of how clients come to them. */
+/** Settings about the swarms themselves, not about how clients reach them. */
 const SHARED_SETTINGS: readonly string[] = [
   'log_level',
   'log_format',
@@ -95,7 +95,7 @@ export function combineSettings(
   return { settings: defineSettings<Schema>({ schema, retired, crossCheck }), lenses }
 }
 
-/** Whether the settings have the protocol served. */
+/** Whether the settings enable the protocol. */
 export function isEnabled(config: object, name: string): boolean {
   return (config as Record<string, { enabled: boolean }>)[name].enabled
 }
@@ -134,7 +134,7 @@ function findingsOf(
   if (served.length === 0) {
     const paths = protocols.map(({ name }) => `${name}.enabled`)
     const titles = protocols.map(({ name }) => `[${name}] enabled`)
-    return [problem(paths, `no protocol is served: set ${titles.join(' or ')} = true.`)]
+    return [problem(paths, `no protocol is enabled: set ${titles.join(' or ')} = true.`)]
   }
   const own = served.flatMap(({ protocol, lens }) => ownFindings(protocol, lens, config))
   const kinds = new Set(served.flatMap(({ protocol }) => protocol.type.kinds))
@@ -144,7 +144,7 @@ function findingsOf(
   return all.filter(({ text }, i) => texts.indexOf(text) === i)
 }
 
-/** What its own program would say. */
+/** What the protocol's own program would report. */
 function ownFindings({ settings }: ProtocolSettings, lens: Lens, config: object): Finding[] {
   return settings.crossCheck(lens.config(config) as never).map((finding) => ({
     ...finding,
@@ -158,7 +158,7 @@ interface Served {
   readonly lens: Lens
 }
 
-/** Two protocols over TCP on one port: the second one could not be opened, or would get half of the clients. */
+/** Two protocols over TCP on one port: the second could not be opened, or would get half of the clients. */
 function portFindings(served: readonly Served[], config: object): Finding[] {
   const all = served.map(({ protocol: { name, transport, type }, lens }) => {
     const { settings } = type.listens(lens.config(config) as never)

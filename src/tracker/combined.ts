@@ -1,6 +1,6 @@
-// A tracker of several protocols: each sees its settings, its place among the others and its figures as in a
-// tracker of its own, and the names of settings in what it says are those of the combined ones. Used by
-// src/aquatic/. Owns nothing.
+// A tracker with several protocols: each sees its settings, its place among the others and its figures as in
+// its own tracker, while its messages use the names of the combined settings. Used by src/aquatic/. Owns
+// nothing.
 import { type CheckFindings, StartError } from '../config/cli.ts'
 import type { Lens } from '../config/combine.ts'
 import type { Schema } from '../config/schema.ts'
@@ -23,7 +23,7 @@ import type { ProtocolFigures } from './view.ts'
 
 type CombinedConfig = TrackerConfig<Schema>
 
-/** A protocol that can be served beside others. */
+/** A protocol that can be served together with others. */
 export interface Member extends ProtocolSettings {
   readonly type: ProtocolType<never>
 }
@@ -31,7 +31,7 @@ export interface Member extends ProtocolSettings {
 export interface CombinedProgram {
   readonly name: string
   readonly description: string
-  /** Shared sections that say something else of several protocols. */
+  /** Shared sections with another text for several protocols. */
   readonly sections: Schema
   /** Of shared settings, by path, and of shared sections, where several protocols need other words. */
   readonly explanations: Readonly<Record<string, string>>
@@ -65,7 +65,7 @@ class TypeWithin implements ProtocolType<CombinedConfig> {
     this.kinds = member.type.kinds
     this.persists = member.type.persists
     this.names = { name: member.name, title: member.title }
-    // What its settings are, only the protocol knows; the lens gives it those of its own schema.
+    // Only the protocol knows the type of its settings; the lens gives it those of its own schema.
     this.type = member.type as ProtocolType<object>
     this.lens = lens
   }
@@ -113,7 +113,7 @@ class TypeWithin implements ProtocolType<CombinedConfig> {
   }
 }
 
-/** A reason not to start names settings as the combined ones are called. */
+/** Makes StartErrors name settings as in the combined schema. */
 function named<T>(lens: Lens, work: () => T): T {
   try {
     return work()
@@ -195,7 +195,7 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
   }
 }
 
-/** What can change in a process of this protocol alone. */
+/** The settings that could change in a process with only this protocol. */
 function liveWithin(own: LiveSettings<object>, lens: Lens): LiveSettings<CombinedConfig> {
   const all = [...(PROCESS_LIVE as LiveSettings<object & CommonConfig>), ...own]
   return new Map(

@@ -1,5 +1,5 @@
-// How many connections a protocol may have: as many as the settings allow, and the system, beyond whose limit they
-// would fail one by one. Used by main.ts of the protocols over TCP. Owns nothing.
+// How many connections a protocol may have: what the settings allow, or fewer if the system's limit is lower,
+// since further ones would fail one by one. Used by main.ts of the protocols over TCP. Owns nothing.
 import { counted } from '../config/quantities.ts'
 import type { ProtocolPlace } from './protocol.ts'
 
@@ -11,7 +11,7 @@ interface ConnectionLimitSettings {
 }
 
 export interface LimitsInForce extends ConnectionLimitSettings {
-  /** max_connections is less than the settings say, because of the limit on open files. */
+  /** The limit on open files makes max_connections lower than in the settings. */
   readonly fewerDescriptors: boolean
 }
 
@@ -47,6 +47,6 @@ export function connectionsPerAddress(limits: () => LimitsInForce): {
       `Refused ${figure} ${when} from addresses that have ${limits().max_connections_per_ip}, ` +
       '[limits] max_connections_per_ip.',
     remedy: () =>
-      'Behind a proxy, set [network] trusted_proxies to its address; else somebody opens too many.',
+      'Behind a proxy, set [network] trusted_proxies to its address; otherwise someone opens too many.',
   }
 }

@@ -1,6 +1,7 @@
-// Keeps the runtime from accepting connections while nearly no descriptor is left: the listening sockets rest, and
-// newcomers wait outside until some are free again. Made by main.ts of the protocols whose sockets are the runtime's,
-// started once the workers serve; runs in the main thread. Owns its timer and a reserve of descriptors.
+// Keeps the runtime from accepting connections while almost no descriptors are left: the listening sockets
+// pause, and new clients wait outside until some are free again. Made by main.ts of the protocols that use the
+// runtime's sockets, started once the workers serve; runs in the main thread. Owns its timer and a reserve of
+// descriptors.
 import {
   closeSpares,
   descriptorsLeft,
@@ -10,28 +11,28 @@ import {
 import { EventLoops } from '../os/event-loops.ts'
 import type { Trouble } from '../process/troubles.ts'
 
-/** How soon after the last descriptor the sockets rest. Until then the workers ask in vain. */
+/** How soon after the last descriptor is used the sockets pause. Until then accepting fails in the workers. */
 const CHECK_MILLISECONDS = 250
-/** Held back until the sockets rest, and then for the operator's connections, and files. */
+/** Held back until the sockets pause, then used for the operator's connections and for files. */
 const RESERVE = 16
-/** With fewer left the sockets rest, */
+/** With fewer left the sockets pause, */
 const PAUSE_BELOW = 16
-/** and with so many they take connections again. */
+/** and with this many they accept connections again. */
 const RESUME_FROM = 32
-/** What it keeps from connections. */
+/** Descriptors that it withholds from connections. */
 export const GUARD_DESCRIPTORS = RESERVE + PAUSE_BELOW
 
-/** With a larger share in use the operator is told. */
+/** If a larger share is in use, the operator is told. */
 const CROWDED_SHARE = 0.9
 const TROUBLE_MILLISECONDS = 60_000
 
 export interface DescriptorGuardOptions {
-  /** Of the listening sockets. */
+  /** The ports of the listening sockets. */
   readonly ports: readonly number[]
   readonly descriptors: OpenDescriptors
   readonly limit: number
-  /** Called at each look, while nobody replaces the listening sockets. */
-  readonly look?: (now: number) => void
+  /** Called at each check, unless the listening sockets are being replaced. */
+  readonly onCheck?: (now: number) => void
 }
 
 export class DescriptorGuard {
@@ -52,7 +53,7 @@ export class DescriptorGuard {
     return this.paused
   }
 
-  /** How often they have rested since the start. */
+  /** How often they have paused since startup. */
   get pauses(): number {
     return this.pauseCount
   }
@@ -67,7 +68,7 @@ export class DescriptorGuard {
     clearInterval(this.timer)
   }
 
-  /** Workers replace their listening sockets: nothing may be done to those until they have. */
+  /** Workers are replacing their listening sockets, which must not be touched until they are done. */
   suspend(): void {
     this.suspended = true
   }
@@ -78,7 +79,7 @@ export class DescriptorGuard {
     if (this.paused) this.loops?.setListening(false)
   }
 
-  /** Also for a minute after the sockets have rested: they may do so in turns with being full. */
+  /** Also for a minute after a pause, since pauses can alternate with being full. */
   trouble(): Trouble | null {
     const { descriptors, limit } = this.options
     const open = descriptors.count()
@@ -102,7 +103,7 @@ export class DescriptorGuard {
     if (this.paused && before) this.useReserve()
     else if (this.paused) this.pause()
     else if (before) this.resume()
-    this.options.look?.(now)
+    this.options.onCheck?.(now)
   }
 
   private pause(): void {
@@ -110,7 +111,7 @@ export class DescriptorGuard {
     this.loops?.setListening(false)
   }
 
-  /** One look later: a worker that was accepting at that moment would have taken it. */
+  /** One check after the pause: earlier, a worker that was just accepting would have taken the descriptors. */
   private useReserve(): void {
     closeSpares(this.spares)
     this.spares = []

@@ -1,5 +1,5 @@
-// Metric families that the figures of every protocol have: of its workers, of times and sizes.
-// `prefix`: of the metrics' names. Used by the protocols' view.ts. Pure functions.
+// Metric families that every protocol has: of its workers, of times and sizes. `prefix`: of the metrics' names.
+// Used by the protocols' view.ts.
 import {
   counterFamily,
   type HistogramFamily,
@@ -17,7 +17,7 @@ export function histogramFamily(
   return { kind: 'histogram', name, help, scale, samples: [{ labels: {}, distribution }] }
 }
 
-/** Of nanoseconds, told as seconds. */
+/** A histogram of nanoseconds, shown as seconds. */
 export function timeFamily(name: string, help: string, times: Distribution): HistogramFamily {
   return histogramFamily(name, help, times, 1e-9)
 }

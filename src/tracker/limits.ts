@@ -1,9 +1,9 @@
-// The troubles of a tracker whose swarms are full: which announces the limits turn away. Used by the
-// protocols' troubles.ts. Owns nothing.
+// The troubles of a tracker whose swarms are full: announces that the limits refuse. Used by the protocols'
+// troubles.ts.
 import { lossSource } from '../process/losses.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 
-/** Of the protocol, since the start. */
+/** Counters of the protocol, since startup. */
 type FullCounter =
   | 'requests_announce'
   | 'rejected_torrents_full'
@@ -11,15 +11,15 @@ type FullCounter =
   | 'rejected_torrent_ration'
   | 'rejected_peer_ration'
 
-/** Those in force. */
+/** The limits in force. */
 interface MemoryLimits {
   readonly max_torrents: number
   readonly max_peers: number
 }
 
 const REMEDY =
-  'What is known is served as before. Raise the limit if there is memory (docs/operations.md, «Sizes»), ' +
-  'or look for who fills it.'
+  'Known torrents and peers are served as before. Raise the limit if there is memory ' +
+  '(docs/operations.md, «Sizes»), or find out who fills it.'
 
 export function fullSources(
   of: (name: FullCounter) => number,

@@ -1,5 +1,5 @@
-// The lists that a tracker reads from files: which torrents it serves, and whom. Made by tracker.ts, once for all
-// protocols. Owns both.
+// The lists that a tracker reads from files: which torrents it serves, and which clients. Made by tracker.ts,
+// once for all protocols. Owns both.
 import { AccessKeyReloader } from '../access-keys/reloader.ts'
 import { AccessListReloader } from '../access-list/reloader.ts'
 import type { Log } from '../log/log.ts'
@@ -14,7 +14,7 @@ export class Lists {
   readonly torrents: AccessListReloader
   readonly keys: AccessKeyReloader
 
-  /** `protocols`: to which what was read again is sent. */
+  /** `protocols`: they are sent lists that were read again. */
   constructor(
     { access_list, access_keys, privileges }: CommonConfig,
     swarms: SwarmBuffers,
@@ -55,7 +55,7 @@ export class Lists {
     this.keys.rootChanged()
   }
 
-  /** `paths`: of the settings that have changed. */
+  /** `paths`: the settings that have changed. */
   configure({ access_list, access_keys }: CommonConfig, paths: ReadonlySet<string>): void {
     const hasChanged = (section: string) =>
       [...paths].some((path) => path.startsWith(`${section}.`))

@@ -1,11 +1,11 @@
-// Which settings can change while a tracker runs: those of the process stand here, those of a protocol in
-// its reload.ts. Used by tracker.ts when the settings are read again. Pure functions.
+// Which settings can change at runtime: those of the process are here, those of a protocol in its reload.ts.
+// Used by tracker.ts when the settings are read again.
 import type { CommonConfig } from './settings.ts'
 
-/** Whether a setting can take the value it has in `after`; `start`: what memory was reserved for. */
+/** Whether a setting can take its value in `after`; `start`: the settings for which memory was reserved. */
 export type LiveRule<C> = (start: C, after: C) => boolean
 
-/** By path; a setting that is missing needs a restart. */
+/** By path; settings not in the map need a restart. */
 export type LiveSettings<C> = ReadonlyMap<string, LiveRule<C>>
 
 /** `always`: paths of settings that can take any value. */
@@ -17,12 +17,12 @@ export function liveSettings<C>(
   return new Map<string, LiveRule<C>>([...any, ...Object.entries(rules)])
 }
 
-/** Memory was made for the value of the start: it may be lowered, and raised again up to there. */
+/** Memory was reserved for the value at startup: it can be lowered, and raised again up to that. */
 export function upToStart<C>(value: (config: C) => number): LiveRule<C> {
   return (start, after) => value(after) <= value(start)
 }
 
-/** `own`: those of the protocols. */
+/** `own`: the protocols' settings. */
 export function canApply<C extends CommonConfig>(
   path: string,
   start: C,

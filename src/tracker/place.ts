@@ -1,4 +1,4 @@
-// A protocol's place among those that one process serves. Used by tracker.ts at the start. Pure functions.
+// A protocol's place among those that a process serves. Used by tracker.ts at startup.
 import type { PeerKindName } from '../swarm/layout.ts'
 import type { Notices, ProtocolPlace, ProtocolPlan, ProtocolType } from './protocol.ts'
 

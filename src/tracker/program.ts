@@ -1,4 +1,4 @@
-// A tracker as an executable: what bin/ hands to the command line. Owns nothing.
+// A tracker as an executable, as bin/ passes it to the command line.
 import type { CheckFindings, Executable } from '../config/cli.ts'
 import type { Relative } from '../config/load.ts'
 import { writeStderr } from '../config/output.ts'

@@ -1,7 +1,6 @@
-// What a protocol is to the tracker that serves it (tracker.ts), and what the tracker has for all its
-// protocols. Implemented by main.ts of each protocol. What protocols share in one process is never made by
-// one of them: swarms, access list and keys, limits of sources, what is kept over a restart, the census of clients
-// come from the process.
+// The interface between a tracker (tracker.ts) and its protocols, in both directions. Implemented by main.ts of
+// each protocol. What protocols share in one process is never made by one of them: swarms, access list and
+// keys, limits of sources, the persisted state and the census of clients come from the process.
 import type { AccessKeys, KeyGateData } from '../access-keys/gate.ts'
 import type { AccessListData } from '../access-list/list.ts'
 import type { Census } from '../census/census.ts'
@@ -22,25 +21,25 @@ import type { LiveSettings } from './live-settings.ts'
 import type { PersistedForm } from './persistence.ts'
 import type { ProtocolFigures } from './view.ts'
 
-/** A protocol that is not served yet: `C` are the settings that it needs. */
+/** A protocol before it is started. `C`: the settings that it needs. */
 export interface ProtocolType<C> {
-  /** Of the peers that it brings into the swarms. */
+  /** The kinds of peers that it brings into the swarms. */
   readonly kinds: readonly PeerKindName[]
   /** What of those peers survives a restart. */
   readonly persists: PersistedForm
-  /** Missing where there is no choice: the only protocol of its program. */
+  /** Missing if it is the only protocol of its program, which is always enabled. */
   isEnabled?(config: C): boolean
   /** Its addresses. */
   listens(config: C): ProtocolListening
-  /** For --check: what a start would refuse beside its addresses. `remark` gets what else there is to say. */
+  /** For --check: what startup would refuse apart from its addresses. `remark` receives further remarks. */
   check(config: C, remark: (text: string) => void): CheckFindings
   /** For --health-check: asks as a client would. */
   healthQuestion(config: C): Ask
-  /** The begin of a start: reads what has to be right before anything is reserved or opened. */
+  /** The first step of startup: reads what has to be valid before anything is reserved or opened. */
   prepare(config: C, tell: Notices): ProtocolPlan<C>
 }
 
-/** Those that the settings have served. */
+/** The protocols that the settings enable. */
 export function enabledOf<C>(
   protocols: readonly ProtocolType<C>[],
   config: C,
@@ -50,20 +49,20 @@ export function enabledOf<C>(
 
 export interface ProtocolListening {
   readonly settings: ListenSettings
-  /** For messages: the setting that names them, where that is not [network] address. */
+  /** For messages: the setting that names them, if that is not [network] address. */
   readonly title: string
 }
 
-/** Lines to whoever starts the tracker. */
+/** Lines for the person who starts the tracker. */
 export interface Notices {
   info(text: string): void
   warn(text: string): void
 }
 
 export interface ProtocolPlan<C> {
-  /** So many of its threads use the swarms. */
+  /** How many of its threads use the swarms. */
   readonly swarmWorkers: number
-  /** So many descriptors it keeps open, beside its connections and what every process has. */
+  /** How many descriptors it keeps open, besides its connections and those of every process. */
   readonly descriptors: number
   /** So many connections the settings allow it at once, each with a descriptor; 0 where there are none. */
   readonly connections: number
@@ -73,15 +72,17 @@ export interface ProtocolPlan<C> {
 
 /** A protocol among the others of its process. */
 export interface ProtocolPlace {
-  /** Begins its statistics, its charts and lines about it; '' where it is the only one of the program. */
+  /** Precedes its statistics, charts and log lines; '' if it is the only protocol of the program. */
   readonly title: string
   /** The same for programs: the section of its settings. */
   readonly name: string
-  /** Another one has peers in the same swarms. */
+  /** Another protocol has peers in the same swarms. */
   readonly sharesSwarms: boolean
-  /** Of those that share swarms the first: its workers forget old peers, its statistics tell of the swarms. */
+  /**
+   * It is the first that uses these swarms: its workers forget old peers, its statistics include the swarms.
+   */
   readonly tendsSwarms: boolean
-  /** Its statistics tell of what is the process's, such as the clients of the peers. */
+  /** Its statistics include those of the process, such as the clients of the peers. */
   readonly isFirst: boolean
   /** Connections that there are descriptors for: what it may have of the process's. */
   readonly possibleConnections: number
@@ -91,56 +92,56 @@ export interface ProtocolPlace {
 /** What the process has for its protocols. */
 export interface TrackerProcess {
   readonly swarms: SwarmBuffers
-  /** The main thread walks through all torrents now and then: their owners have to lock them. */
+  /** The main thread sometimes walks through all torrents, so their owners have to lock them. */
   readonly walksThroughSwarms: boolean
   /** Another process serves on these addresses, and this one takes over from it. */
   readonly takesOver: boolean
-  /** What sources have used up of [source_limits], over all protocols that keep peers by their address. */
+  /** What sources have used up of [source_limits], over all protocols that store peers by address. */
   readonly sourceLimits: SourceCounterData
-  /** Kept over a restart, where anything is. */
+  /** Survives a restart if [persistence] is on. */
   readonly secret: Uint8Array
-  /** Completed downloads of before a restart; null where nothing is kept. */
+  /** Completed downloads from before a restart; null without [persistence]. */
   readonly priorDownloads: CountState | null
-  /** Who is counted by a sample of the announces, where clients are counted. */
+  /** The sample of announces from which clients are counted, if they are. */
   readonly clientSample: ClientSampleData | null
   readonly census: Census | null
-  /** In force now; changes come by `Protocol.sendAccessList`. */
+  /** The list in force; changes arrive by `Protocol.sendAccessList`. */
   accessList(): AccessListData
   /** What the gates of all workers share (access-keys/gate.ts), */
   readonly keyGate: KeyGateData
   /** and the keys in force now; changes come by `Protocol.sendAccessKeys`. */
   accessKeys(): AccessKeys
-  /** For each worker that bans addresses: tells the log. */
+  /** For each worker that bans addresses: its end of the ban log. */
   newBanWriter(): BanWriterData
   newWorkers(options?: GroupOptions): WorkerGroup
-  /** All workers serve, and nobody has asked for the stop. */
+  /** True once all workers serve, until a stop is requested. */
   isServing(): boolean
 }
 
 export interface Protocol<C> {
-  /** As messages name it; '' where it is the only one of the program. */
+  /** Its name in messages; '' if it is the only protocol of the program. */
   readonly title?: string
-  /** Where it listens, with the ports that the system chose. */
+  /** Its addresses, with the ports that the system chose. */
   readonly addresses: readonly SocketAddress[]
   /** Its Unix sockets. */
   readonly socketPaths?: readonly string[]
   /** Settings of its own that can change while it runs. */
   readonly liveSettings: LiveSettings<C>
   readonly figures: ProtocolFigures
-  /** For the line that tells of the start. */
+  /** For the line that reports the start. */
   readonly summary: string
   /** Resolves once all its workers serve. */
   startWorkers(): Promise<void>
-  /** All workers of the process serve. */
+  /** Called once all workers of the process serve. */
   begin(): void
-  /** The stop begins. */
+  /** Called when the stop begins. */
   end(): void
-  /** What it sees going wrong, once it has begun. */
+  /** The sources of its troubles, once it has begun. */
   troubles(): readonly TroubleSource[]
   sendAccessList(list: AccessListData): void
   sendAccessKeys(keys: AccessKeys): void
-  /** Puts settings in force, of which those at `paths` have changed. */
+  /** Puts settings in force; those at `paths` have changed. */
   configure(config: C, paths: ReadonlySet<string>): void
-  /** The process is about to become another user: what only an owner may do has to be that user's. */
+  /** The process is about to become another user, who must own what only an owner can change. */
   giveTo?(identity: Identity): void
 }

@@ -1,5 +1,5 @@
-// The settings that both trackers have, where no other folder owns them, and what is wrong with those of a
-// tracker together. Used by the protocols' config.ts. Owns nothing.
+// The settings that all trackers have and no other folder defines, and checks of how a tracker's settings fit
+// together. Used by the protocols' config.ts.
 import {
   type AccessKeyConfig,
   accessKeyFindings,
@@ -36,7 +36,7 @@ import { type ReserveLimits, reserveFindings } from '../swarm/reserve.ts'
 
 export const WORKERS_MAX = 256
 export const DAY_SEC = 86400
-/** A peer row counts seconds in 15 bits: an age and the time to the next cleaning must fit. */
+/** A peer row counts seconds in 15 bits, in which an age plus the time to the next cleaning must fit. */
 export const PEER_AGE_SEC_MAX = 28000
 export const CLEANING_INTERVAL_SEC_MAX = 3600
 
@@ -48,7 +48,7 @@ export const operatorSections = {
   access_keys: accessKeySettings,
 }
 
-/** `ipv4Too`: when the IPv6 wildcard also takes IPv4, and anything else to say about wildcards. */
+/** `ipv4Too`: text about when the IPv6 wildcard also accepts IPv4, and other notes about wildcards. */
 export function listenAddress(ipv4Too: string): Setting<string | readonly string[]> {
   return stringOrList(
     '0.0.0.0:3000',
@@ -83,7 +83,7 @@ export const listenIPv6Only = boolean(
   IPv4. The machine must have IPv6; any other IPv4 address in address is an error.`,
 )
 
-/** The settings that every tracker has, as far as its life follows from them. */
+/** Settings of every tracker that the tracker itself uses. */
 export interface CommonConfig {
   readonly log_level: LogLevel
   readonly log_format: LogFormat
@@ -101,7 +101,7 @@ export interface CommonConfig {
   readonly limits: ReserveLimits
   readonly source_limits: {
     readonly requests_per_second: number
-    /** Only where peers are kept by address. */
+    /** Only if peers are stored by address. */
     readonly peers_per_torrent?: number
   }
   readonly persistence: PersistenceConfig
@@ -113,10 +113,10 @@ interface CheckedConfig extends CommonConfig {
   readonly protocol: CommonConfig['protocol'] & { readonly peer_announce_interval: number }
 }
 
-/** How often a client shows that it lives, and the setting that says so. */
+/** How often a client shows that it is alive, and the setting that determines this. */
 export interface LifeSign {
   readonly what: string
-  /** As messages name it, and as paths do. */
+  /** Its name in messages, and its path. */
   readonly name: string
   readonly path: string
   readonly seconds: number
@@ -166,7 +166,7 @@ function ageFindings(
   return findings
 }
 
-/** What happens to something whose age, the setting `key` of [cleaning], ends before the next sign of life. */
+/** The finding if something's age limit, the setting `key` of [cleaning], ends before the next sign of life. */
 export function tooYoung(sign: LifeSign, key: string, age: number, happens: string): Finding[] {
   const { what, name, path, seconds } = sign
   if (seconds < age) return []

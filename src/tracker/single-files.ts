@@ -1,5 +1,5 @@
-// The settings files of trackers of one protocol, taken by a tracker of several (--udp FILE): what is a protocol's
-// own holds as it does there; of what all share, what the file changes. Used by combined.ts. Owns nothing.
+// Loads the settings files of single-protocol trackers into a tracker with several (--udp FILE): a protocol's
+// own settings apply as they do there; of shared settings, those that the file changes. Used by combined.ts.
 import type { Lens } from '../config/combine.ts'
 import type { OwnFlag } from '../config/flags.ts'
 import { type BaseSettings, type GivenValue, type Loaded, loadSettings } from '../config/load.ts'
@@ -29,10 +29,7 @@ export function fileFlags(protocols: readonly KnownProtocol[]): OwnFlag[] {
   }))
 }
 
-/**
- * `given`: files by the names of the protocols. `reached`: how a file is called now; null when it cannot be read
- * any more.
- */
+/** `given`: files by protocol name. `reached`: the file's path now; null if it cannot be read any more. */
 export function settingsOfFiles(
   protocols: readonly KnownProtocol[],
   lenses: readonly Lens[],
@@ -70,7 +67,7 @@ export function settingsOfFiles(
   }
 }
 
-/** What is wrong with several settings together is looked for once all are known. */
+/** Settings are checked together only once all are known. */
 function load(
   { settings: { schema, retired } }: KnownProtocol,
   path: string,
@@ -78,7 +75,7 @@ function load(
 ): Loaded<Schema> {
   const now = reached(path)
   const settings = { schema, retired, crossCheck: () => [] }
-  // Not a pipe, which gives its text once: the file is read again on SIGHUP.
+  // A pipe is refused, since it gives its text only once, and the file is read again on SIGHUP.
   const loaded = loadSettings<Schema>(settings, now, {}, { isRunning: true })
   if (now !== null) return loaded
   const problem = `${printable(path)} is not below [privileges] chroot_path, so it cannot be read again`
@@ -115,7 +112,7 @@ function take(
   )
 }
 
-/** Of settings that have no effect, and are none of the combined ones. */
+/** Warnings about settings without effect that the combined settings do not have. */
 function warningsOf({ protocol, lens, loaded }: Given): string[] {
   return entriesOf(protocol.settings.schema).flatMap((entry) => {
     const origin = loaded.origins.get(entry.path)

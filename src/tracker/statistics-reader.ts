@@ -1,6 +1,6 @@
-// Reads what a protocol's workers count while they serve, once a second, and writes the statistics. Each
-// protocol makes one, with its counters, histograms and further figures as data (reader.ts); its troubles
-// and metrics are of what this has read. Runs in the main thread. Owns its timer and readings.
+// Reads the counters of a protocol's workers once a second, and writes the statistics. Each protocol makes one
+// (reader.ts), and passes its counters, histograms and further figures as data; its troubles and metrics use
+// what this has read. Runs in the main thread. Owns its timer and readings.
 import type { Census } from '../census/census.ts'
 import type { ClientCount } from '../census/tally.ts'
 import { clientsFigures, clientsText } from '../census/view.ts'
@@ -12,10 +12,10 @@ import type { SwarmBuffers } from '../swarm/memory.ts'
 import { type CountsByKind, countSwarms } from '../swarm/walks/count.ts'
 import type { ProtocolPlace } from './protocol.ts'
 
-/** Counters are 32 bits wide: at this pace even bytes at 10 Gbit/s do not wrap unseen. */
+/** Counters have 32 bits: at this interval, not even bytes at 10 Gbit/s wrap unnoticed. */
 const READ_MILLISECONDS = 1000
 
-/** Names of a protocol's counters and histograms, of totals that it adds, and of figures of the moment. */
+/** Names of a protocol's counters and histograms, of totals that it adds, and of its gauges. */
 export interface FigureNames {
   readonly counter: string
   readonly histogram: string
@@ -23,7 +23,7 @@ export interface FigureNames {
   readonly gauge: string
 }
 
-/** Times that a lock was not free at once, and of those the times that a thread slept for it. */
+/** How often a lock was not free at once, and how often a thread slept for it. */
 type LockTotal = 'lockWaits' | 'lockSleeps'
 
 type Figures<Name extends string> = Readonly<Record<Name, number>>
@@ -37,18 +37,18 @@ interface Counted<N extends FigureNames> {
 interface Present<N extends FigureNames> {
   readonly gauges: Figures<N['gauge']>
   readonly swarms: CountsByKind
-  /** Peers by client; null when they are not counted. */
+  /** Peers by client; null if they are not counted. */
   readonly clients: readonly ClientCount[] | null
 }
 
-/** All there is to tell of one moment; what is counted, since the start. */
+/** All figures at one moment. Counts are since startup. */
 export interface Reading<N extends FigureNames> extends Counted<N>, Present<N> {
   readonly at: number
-  /** What each worker that meets clients has been asked. */
+  /** Requests of each worker that serves clients directly. */
   readonly workers: readonly number[]
 }
 
-/** What was counted between two readings, and what there is at the second. */
+/** The counts between two readings, and the gauges at the second. */
 export interface Interval<N extends FigureNames> extends Counted<N>, Present<N> {
   readonly seconds: number
   /** It tells of the swarms and their locks: where protocols share them, one does. */
@@ -61,17 +61,17 @@ export type ReaderPlace = Pick<ProtocolPlace, 'name' | 'title' | 'tendsSwarms'>
 const ALONE: ReaderPlace = { name: '', title: '', tendsSwarms: true }
 
 export interface ReaderOptions<N extends FigureNames> {
-  /** In their order in memory. */
+  /** The names, in their order in memory. */
   readonly counters: readonly N['counter'][]
   readonly histograms: Readonly<Record<N['histogram'], HistogramShape>>
-  /** Of all workers, those that meet clients first. */
+  /** The slots of all workers, those that serve clients directly first. */
   readonly slots: SharedArrayBuffer
-  /** So many of them meet clients, */
+  /** How many of them serve clients directly, */
   readonly workers: number
-  /** and these counters tell what they were asked. */
+  /** and the counters of their requests. */
   readonly asked: readonly N['counter'][]
   readonly swarms: SwarmBuffers
-  /** Of its peers: waits for locks are those of their tables. */
+  /** The kinds of its peers: waits for locks are those of their tables. */
   readonly kinds: readonly PeerKindName[]
   readonly census: Census | null
   readonly totals: () => Figures<N['total']>
@@ -82,7 +82,7 @@ export interface ReaderOptions<N extends FigureNames> {
   /** Missing for the only protocol of a program. */
   readonly place?: ReaderPlace
   readonly text: (interval: Interval<N>, until: Date) => string
-  /** The same for programs. */
+  /** The same figures for programs. */
   readonly figures: (interval: Interval<N>) => object
 }
 

@@ -1,5 +1,5 @@
-// What the statistics of every protocol have in common: the parts of the table's text, and of its form for
-// programs. Used by the protocols' statistics.ts. Pure functions.
+// The common parts of every protocol's statistics: of the table's text, and of its form for programs. Used by
+// the protocols' statistics.ts.
 import { clientsFigures } from '../census/view.ts'
 import { totalOf } from '../metrics/counter-list.ts'
 import { countOf, type Distribution, quantile } from '../metrics/histogram.ts'
@@ -15,12 +15,12 @@ export function titleText(seconds: number, until: Date): string {
   return `statistics of ${seconds.toFixed(1)} s until ${until.toISOString()}\n`
 }
 
-/** Of counters by their names; those of both address families together. */
+/** The rate of counters by name, both address families together. */
 export function countRate({ counts, seconds }: Counts, ...names: readonly string[]): string {
   return rateText(totalOf(counts, ...names) / seconds)
 }
 
-/** What stands under a head: one counter, or several together; null for nothing. */
+/** A column's content: one counter, or the sum of several; null for nothing. */
 export type Cell<Name extends string> = Name | readonly Name[] | null
 
 /**
@@ -52,7 +52,7 @@ export function addressTable<Name extends string>(
 
 const PRESENT = ['torrents', 'seeders', 'leechers']
 
-/** What turned up of these counters; `titleOf` says what each is called. */
+/** Those of these counters that are not 0; `titleOf` returns the title of each. */
 export function turnedUp(
   interval: Counts,
   names: readonly string[],
@@ -64,7 +64,7 @@ export function turnedUp(
   return `rejects/s: ${found.length === 0 ? 'none' : found.join(', ')}\n`
 }
 
-/** How long work took, and how much of it came at once; '' when there was none. */
+/** How long work took, and how much of it came at once; '' if there was none. */
 export function servedText(times: Distribution, atOnce: string, sizes: Distribution): string {
   if (countOf(times) === 0) return ''
   const mean = sizes.sum / Math.max(1, countOf(sizes))

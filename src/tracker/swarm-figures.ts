@@ -1,5 +1,5 @@
-// The figures of the swarms, which are the process's and not a protocol's: torrents, peers, and waits for
-// locks, each told once. Part of what view.ts shows. Owns the totals of counts that wrap.
+// The figures of the swarms, which belong to the process and not to a protocol: torrents, peers, and waits for
+// locks, each shown once. Used by view.ts. Owns the totals of counters that wrap.
 import { WrappingTotal } from '../metrics/counters.ts'
 import {
   counterFamily,
@@ -13,9 +13,9 @@ import type { SwarmBuffers } from '../swarm/memory.ts'
 import { countSwarms } from '../swarm/walks/count.ts'
 
 interface Shown {
-  /** Of the metrics. */
+  /** Labels of the metrics. */
   readonly labels: Readonly<Record<string, string>>
-  /** In a chart. */
+  /** Title in a chart. */
   readonly title: string
 }
 
@@ -27,7 +27,7 @@ const BY_ADDRESS: Readonly<Record<PeerKindName, Shown>> = {
   websocket: { labels: {}, title: 'torrents' },
 }
 
-/** Where peers of both kinds of network are: a WebTorrent peer is of no version of IP. */
+/** Names of the swarms if the process has both kinds: a WebTorrent peer has no IP version. */
 const BY_SWARM: Readonly<Record<PeerKindName, Shown>> = {
   ipv4: { labels: { swarm: 'ipv4' }, title: 'IPv4' },
   ipv6: { labels: { swarm: 'ipv6' }, title: 'IPv6' },
@@ -42,7 +42,7 @@ export class SwarmFigures {
   private readonly lockWaits = new WrappingTotal()
   private readonly lockSleeps = new WrappingTotal()
 
-  /** `prefix`: of the metrics' names. `known`: kinds that the program may have, with other settings. */
+  /** `prefix`: of the metrics' names. `known`: kinds that the program can have, with other settings. */
   constructor(swarms: SwarmBuffers, prefix: string, known: readonly PeerKindName[] = swarms.kinds) {
     const isMixed = known.includes('websocket') && known.length > 1
     const shown = isMixed ? BY_SWARM : BY_ADDRESS
@@ -66,12 +66,12 @@ export class SwarmFigures {
     return [
       counterFamily(
         `${prefix}_lock_waits_total`,
-        'Times that a worker waited for another one, because both needed the same part of the torrents.',
+        'Times that a worker waited for another, because both needed the same part of the torrents.',
         [[{}, lockWaits.take(waits)]],
       ),
       counterFamily(
         `${prefix}_lock_sleeps_total`,
-        'Of these waits those that took so long that the worker slept.',
+        'Waits among these that were so long that the worker slept.',
         [[{}, lockSleeps.take(sleeps)]],
       ),
       gaugeFamily(`${prefix}_torrents`, 'Torrents with at least one peer.', torrents),

@@ -1,6 +1,6 @@
-// The TCP addresses that the workers of a protocol listen on. Found once before any worker runs, by the protocols'
-// main/listen.ts: whether each can be opened, so that a failure ends in one clear line. The ports are kept until the
-// workers' own sockets are there. Owns the held ports.
+// The TCP addresses that the workers of a protocol listen on. The protocols' main/listen.ts holds them once
+// before any worker runs, so that an address that cannot be opened leads to one clear line. The ports stay
+// reserved until the workers' own sockets are open. Owns the held ports.
 import { addressBytes, addressText, type SocketAddress } from '../config/address.ts'
 import { StartError } from '../config/cli.ts'
 import { type ListenAddress, type ListenSettings, listenAddresses } from '../config/listen.ts'
@@ -10,11 +10,11 @@ import { type HeldPort, holdTcpPort, releaseTcpPort } from '../os/tcp-port.ts'
 export interface HeldAddresses {
   /** With the ports that the system chose for port 0. */
   readonly addresses: readonly (SocketAddress & { readonly dualStack: boolean })[]
-  /** To be called once all workers listen. */
+  /** Call it once all workers listen. */
   release(): void
 }
 
-/** `shared`: another process has the ports, whose place this one takes. */
+/** `shared`: another process has the ports, and this one takes over from it. */
 export function holdAddresses(settings: ListenSettings, shared: boolean): HeldAddresses {
   const held: { item: ListenAddress; port: HeldPort }[] = []
   const ports: number[] = []

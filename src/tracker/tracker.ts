@@ -1,7 +1,7 @@
 // A tracker's life in its main thread: what it reads before it serves, its protocols' workers, the operator's
-// endpoint, giving up rights, what it keeps and writes, reload, stop. Called by program.ts with valid
-// settings; what is a protocol's own, protocol.ts says. The main thread serves no client. Owns the shared
-// memory of all protocols, and what stands beside the workers.
+// endpoint, giving up rights, persistence and export, reload, stop. Called by program.ts with valid settings; a
+// protocol's own part is defined in protocol.ts. The main thread serves no clients. Owns the shared memory of
+// all protocols.
 import {
   Census,
   type CountPeers,
@@ -54,17 +54,17 @@ import { View } from './view.ts'
 export type TrackerConfig<S extends Schema> = ConfigOf<S> & CommonConfig
 
 export interface TrackerProgram<S extends Schema> extends Program<S> {
-  /** As lines of the log name it. */
+  /** Its name in the log. */
   readonly subsystem: string
-  /** Of the names of metrics. */
+  /** The prefix of metric names. */
   readonly metricPrefix: string
-  /** All that it can serve; of several, settings say which. */
+  /** All protocols that it can serve; if there are several, settings enable them. */
   readonly protocols: readonly ProtocolType<TrackerConfig<S>>[]
-  /** It can serve several: each is named wherever something is told of it. */
+  /** It can serve several, so messages name the protocol. */
   readonly several?: boolean
 }
 
-/** One start of it. */
+/** One run of it. */
 export interface TrackerRun<S extends Schema> {
   readonly config: TrackerConfig<S>
   readonly version: string
@@ -88,7 +88,7 @@ export async function runTracker<S extends Schema>(
   const kinds = kindsOf(types)
   const swarmWorkers = plans.reduce((sum, { plan }) => sum + plan.swarmWorkers, 0)
   const swarms = reserveSwarms(config.limits, swarmWorkers, kinds)
-  // Before a snapshot is read: it holds for that too.
+  // Before a snapshot is read, to which it applies too.
   setPeersPerAddress(swarms, config.source_limits.peers_per_torrent ?? 0)
   const persisted = await openPersistence(config, swarms, {
     program: program.name,
@@ -113,9 +113,9 @@ function noticesOf(name: string): Notices {
   }
 }
 
-/** What there is before a tracker's life begins. */
+/** Parts made before the tracker. */
 interface TrackerParts {
-  /** Who the process becomes; null when it keeps its rights. */
+  /** The user that the process becomes; null if it keeps its rights. */
   readonly identity: Identity | null
   readonly swarms: SwarmBuffers
   readonly persisted: PersistedParts
@@ -135,7 +135,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
   private readonly log: Log
   private readonly workers: Workers
   private readonly lists: Lists
-  /** What goes wrong while it serves; each part adds what it knows of. */
+  /** Troubles at runtime; each part adds its own sources. */
   private readonly troubles = new Troubles(logFor('trouble'))
   private readonly service: ServiceManager
   private readonly banLog: BanLog
@@ -222,7 +222,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     await this.lists.load()
     signals.starting()
     await this.start()
-    // Nobody needs what has not begun: the folder of persistence stays as it was found.
+    // Startup ends here: the persistence folder stays as it was.
     if (signals.mustStop) return this.workers.stop()
     const reloader = this.reloader()
     const operations = this.serveOperations(() => reloader.settingsText)
@@ -299,7 +299,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return ways
   }
 
-  /** Opens the endpoint of [operations] address; returns where it is, null for none. */
+  /** Opens the endpoint of [operations] address; returns its address, null for none. */
   private serveOperations(settings: () => string): string | null {
     const { operations } = this.config
     if (operations.address === '') return null
@@ -332,7 +332,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return new SurveyView(survey, this.config)
   }
 
-  /** Once the process is who it will be. */
+  /** Called once the process has its final user. */
   private startExport(): void {
     const rootChanged = this.parts.identity !== null
     this.scrapeExport = startScrapeExport(this.config, rootChanged, () => this.attachedSwarms())
@@ -344,7 +344,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return attachSwarms(this.swarms, this.config.protocol.count_downloads)
   }
 
-  /** Reads the settings again when told to, from the start's command line. */
+  /** Reads the settings again on request, with the command line of the start. */
   private reloader(): Reloader<S> {
     const { config, log, run } = this
     const own = this.protocols.map(({ liveSettings }) => liveSettings)

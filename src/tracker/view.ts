@@ -1,6 +1,6 @@
 // What a tracker shows its operator: the figures of its protocols (view.ts of each), and those that every
-// tracker has: its name, its swarms, which clients the peers are of, the survey of torrents, the process. Made for
-// the operations endpoint. Owns nothing.
+// tracker has: its name, its swarms, the clients of its peers, the survey of torrents, the process. Made for
+// the operations endpoint.
 import type { Census } from '../census/census.ts'
 import { clientBreakdowns, clientFamilies } from '../census/view.ts'
 import { gaugeFamily, type MetricFamily } from '../metrics/families.ts'
@@ -14,9 +14,9 @@ import type { SwarmFigures } from './swarm-figures.ts'
 
 const LEVELS = { attention: 1, bad: 2 } as const
 
-/** What a protocol shows of its own. */
+/** The figures that a protocol shows. */
 export interface ProtocolFigures {
-  /** All of this moment, in the order in which they are shown. */
+  /** All current ones, in the order in which they are shown. */
   families(): readonly MetricFamily[]
   readonly charts: readonly ChartSpec[]
   readonly breakdowns: readonly BreakdownSpec[]
@@ -27,7 +27,7 @@ export interface ViewParts {
   readonly version: string
   /** Effective settings as TOML, without secrets. */
   readonly settings: () => string
-  /** Of the names of metrics that are no protocol's. */
+  /** The prefix of metric names that belong to no protocol. */
   readonly prefix: string
   readonly protocols: readonly ProtocolFigures[]
   readonly swarms: SwarmFigures
@@ -36,7 +36,7 @@ export interface ViewParts {
   /** How many access keys there are; null where none is asked for. */
   readonly accessKeys: () => number | null
   readonly process: ProcessFigures
-  /** Null where it was not asked for. */
+  /** Null if it was not requested. */
   readonly census: Census | null
   readonly survey: SurveyView | null
 }
@@ -108,7 +108,7 @@ export class View implements TrackerView {
     const levels = new Map(troubles.current().map(({ name, severity }) => [name, LEVELS[severity]]))
     return gaugeFamily(
       'tracker_trouble',
-      'How bad each kind of trouble is at this moment: 0 there is none, 1 attention, 2 bad.',
+      'How bad each kind of trouble is now: 0 none, 1 attention, 2 bad.',
       troubles.names().map((name) => [{ trouble: name }, levels.get(name) ?? 0]),
     )
   }

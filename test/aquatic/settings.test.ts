@@ -83,7 +83,7 @@ describe('the settings of aquatic', () => {
     expect(load(off)).toEqual({ problems: '', warnings: '' })
     const none = { ...off, AQUATIC_HTTP_ENABLED: 'false', AQUATIC_UDP_ENABLED: 'false' }
     expect(load(none).problems).toBe(
-      'AQUATIC_UDP_ENABLED: no protocol is served: set [udp] enabled or [http] enabled or [ws] enabled = true.',
+      'AQUATIC_UDP_ENABLED: no protocol is enabled: set [udp] enabled or [http] enabled or [ws] enabled = true.',
     )
   })
 

@@ -342,7 +342,7 @@ describe('which protocols are served', () => {
     )
     expect(code).toBe(1)
     expect(stderr).toContain(
-      'no protocol is served: set [udp] enabled or [http] enabled or [ws] enabled = true.',
+      'no protocol is enabled: set [udp] enabled or [http] enabled or [ws] enabled = true.',
     )
   })
 
