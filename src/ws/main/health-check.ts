@@ -1,13 +1,14 @@
-// The questions of `aquatic_ws --health-check`: a handshake and a scrape, which changes nothing; or, where a key
-// would be asked for, only whether it serves.
+// The requests that `aquatic_ws --health-check` sends: a handshake and a scrape, which changes nothing; if
+// access keys are required, only GET /health.
 import { addressText, type SocketAddress } from '../../config/address.ts'
 import { headerOfHost } from '../../tcp/client-address.ts'
 
 const INFO_HASH = '\u0000'.repeat(20)
 
 /**
- * Null for an answer to the scrape. The certificate is not judged: it names the site, not this address.
- * `proxyHeader`: asked from where a proxy is, it must not look like one that names no client.
+ * Null if the scrape is answered. The certificate is not verified: it names the site, not this address.
+ * `proxyHeader`: this address may be a trusted proxy's, so the request must not look like one from a proxy that
+ * names no client.
  */
 export function askForScrape(
   address: SocketAddress,
@@ -25,13 +26,13 @@ export function askForScrape(
   socket.onclose = ({ code }) => resolve(`closed with code ${code}`)
   socket.onmessage = ({ data }) => {
     const isAnswer = /"action":"scrape"/.test(String(data))
-    resolve(isAnswer ? null : `another answer than to a scrape: ${String(data).slice(0, 100)}`)
+    resolve(isAnswer ? null : `not an answer to a scrape: ${String(data).slice(0, 100)}`)
     socket.close()
   }
   return promise
 }
 
-/** Null when it serves, as far as that shows without a connection. */
+/** Null if it serves, as far as can be told without a WebSocket connection. */
 export async function askForHealth(
   address: SocketAddress,
   useTls: boolean,

@@ -8,7 +8,7 @@ export interface Listening {
   /** With the ports that the system chose for port 0. */
   readonly addresses: readonly SocketAddress[]
   readonly servers: readonly ServerAddress[]
-  /** To be called once all workers listen. */
+  /** Call it once all workers listen. */
   release(): void
 }
 

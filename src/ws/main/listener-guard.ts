@@ -1,9 +1,9 @@
-// What the runtime's server cannot do for connections that have shown no handshake yet: they count, per
-// address and in all, from when they are accepted. Made by main.ts, started once the workers serve; runs
-// in the main thread, at each look of the descriptor guard (tracker/descriptor-guard.ts), which it owns.
+// Limits connections without a handshake, which the runtime's server cannot: they count, per address and in
+// total, from when they are accepted. Made by main.ts, started once the workers serve; runs in the main thread,
+// at each check of the descriptor guard (tracker/descriptor-guard.ts), which it owns.
 //
-// Who has more sockets than an address may have connections, and some more for those on their way, loses
-// those that have made no handshake within a second. The workers are asked which have made one.
+// An address with more sockets than it may have connections, plus an allowance for those on their way, loses
+// those that make no handshake within a second. The workers are asked which ones have made one.
 import { counted } from '../../config/quantities.ts'
 import type { OpenDescriptors } from '../../os/descriptors.ts'
 import { endConnection, forEachPeer } from '../../os/peers.ts'
@@ -13,10 +13,10 @@ import { type AddressKey, ProxyList } from '../../tcp/client-address.ts'
 import { DescriptorGuard } from '../../tracker/descriptor-guard.ts'
 import { type PortAnswer, type PortQuestion, portKey } from '../worker/worker-updates.ts'
 
-/** Sockets that an address may have beside its connections: handshakes and plain HTTP, which end soon. */
+/** Sockets that an address may have besides its connections: handshakes and plain HTTP, which end soon. */
 const OTHER_SOCKETS_MIN = 64
 const SURVEY_MILLISECONDS = 1000
-/** Asking each socket where it comes from takes at most this share of the main thread's time. */
+/** Asking each socket for its peer takes at most this share of the main thread's time. */
 const SURVEY_SHARE = 0.05
 
 export interface GuardOptions {
@@ -24,7 +24,7 @@ export interface GuardOptions {
   readonly descriptors: OpenDescriptors
   readonly limit: number
   readonly workers: number
-  /** Sockets with a handshake, now. */
+  /** Current number of sockets with a handshake. */
   readonly connections: () => number
   readonly ask: (question: PortQuestion) => void
 }
@@ -32,7 +32,7 @@ export interface GuardOptions {
 export interface GuardRules {
   /** 0 = no limit. */
   readonly maxConnectionsPerAddress: number
-  /** Each stands for many clients. */
+  /** Addresses that each stand for many clients. */
   readonly trustedProxies: readonly string[]
 }
 
@@ -41,13 +41,13 @@ export class ListenerGuard {
   private perAddress = 0
   private proxies = new ProxyList([])
   private readonly descriptorGuard: DescriptorGuard
-  /** Descriptors that are no client's. */
+  /** Descriptors not used by clients. */
   private base = 0
   private nextSurvey = 0
   private survey = 0
-  /** Found by the survey: sockets of addresses with too many. */
+  /** Sockets of addresses with too many, from the last survey. */
   private suspects = new Set<string>()
-  /** Those that the survey before has found as well. */
+  /** Those that the survey before also found. */
   private overdue = new Set<string>()
   private answers: PortAnswer[] = []
   private closedCount = 0
@@ -57,14 +57,14 @@ export class ListenerGuard {
     this.options = options
     this.descriptorGuard = new DescriptorGuard({
       ...options,
-      look: (now) => {
+      onCheck: (now) => {
         if (now >= this.nextSurvey) this.takeSurvey(now)
       },
     })
     this.configure(rules)
   }
 
-  /** Also while it is at work. */
+  /** Also at runtime. */
   configure({ maxConnectionsPerAddress, trustedProxies }: GuardRules): void {
     this.perAddress = maxConnectionsPerAddress
     this.proxies = new ProxyList(trustedProxies)
@@ -74,12 +74,12 @@ export class ListenerGuard {
     return this.descriptorGuard.isPaused
   }
 
-  /** How often they have rested since the start. */
+  /** How often the sockets have paused since startup. */
   get pauses(): number {
     return this.descriptorGuard.pauses
   }
 
-  /** Connections without a handshake that it has closed. */
+  /** How many connections without a handshake it has closed. */
   get closed(): number {
     return this.closedCount
   }
@@ -100,7 +100,7 @@ export class ListenerGuard {
     this.descriptorGuard.stop()
   }
 
-  /** Workers replace their listening sockets: nothing may be done to those until they have. */
+  /** Workers are replacing their listening sockets, which must not be touched until they are done. */
   suspend(): void {
     this.descriptorGuard.suspend()
   }
@@ -109,7 +109,7 @@ export class ListenerGuard {
     this.descriptorGuard.listenersChanged()
   }
 
-  /** Looks for addresses with too many sockets, if there are enough that are no connections. */
+  /** Looks for addresses with too many sockets, if enough sockets are not connections. */
   private takeSurvey(now: number): void {
     this.nextSurvey = now + SURVEY_MILLISECONDS
     const { descriptors, connections, limit, ask } = this.options
@@ -128,7 +128,7 @@ export class ListenerGuard {
         return ports.map((port) => portKey(high, low, port))
       }),
     )
-    // Who was here a second ago has had the time to make a handshake.
+    // Those that were here a second ago have had time to make a handshake.
     this.overdue = this.suspects.intersection(before)
     this.answers = []
     this.survey++
@@ -136,7 +136,7 @@ export class ListenerGuard {
       ask({ survey: this.survey, addresses: found.map(({ address }) => address) })
   }
 
-  /** Closes what is overdue, once all workers have told which have made a handshake. */
+  /** Closes overdue sockets, once all workers have said which have made a handshake. */
   answered(answer: PortAnswer): void {
     if (answer.survey !== this.survey) return
     this.answers.push(answer)
@@ -158,10 +158,10 @@ export class ListenerGuard {
     return {
       severity: 'attention',
       text:
-        `Closed ${counted(count, 'connection')} in the last minute that made no handshake, of addresses with ` +
+        `Closed ${counted(count, 'connection')} in the last minute that made no handshake, from addresses with ` +
         `more of them than [limits] max_connections_per_ip (${this.perAddress}).`,
       remedy:
-        'Nothing, if it passes. If it is a proxy of yours, name it in [network] trusted_proxies.',
+        'If this passes, do nothing. If it is your own proxy, name it in [network] trusted_proxies.',
     }
   }
 }

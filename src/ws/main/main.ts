@@ -1,6 +1,6 @@
-// WebTorrent as a protocol of a tracker: reads the certificate, holds the ports, starts its workers, says
-// what can change while they serve. Made by the tracker (tracker/tracker.ts) of bin/aquatic_ws.ts, in the
-// main thread. Owns what its workers share beside the swarms.
+// WebTorrent as a protocol of a tracker: reads the certificate, holds the ports, starts its workers, says what
+// can change at runtime. Made by the tracker (tracker/tracker.ts), in the main thread. Owns what its workers
+// share beside the swarms.
 
 import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
@@ -57,7 +57,7 @@ import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { wsTroubles } from './troubles.ts'
 import { wsFigures } from './view.ts'
 
-/** For a drain, and what comes after. */
+/** For a drain, and the rest of the stop. */
 const DRAIN_MILLISECONDS = (DRAIN_SECONDS + 5) * 1000
 
 /** Descriptors beside connections: the runtime's own, listening sockets, files; */
@@ -105,7 +105,7 @@ class WsProtocol implements Protocol<WsConfig> {
   readonly summary: string
   private readonly process: TrackerProcess
   private readonly place: ProtocolPlace
-  /** As of the start. */
+  /** The settings at startup. */
   private readonly config: WsConfig
   private readonly listening: Listening
   private readonly workers: WorkerGroup
@@ -116,7 +116,7 @@ class WsProtocol implements Protocol<WsConfig> {
   private readonly maxConnections: number
   private readonly exchange: readonly (ExchangeEnds | null)[]
   private readonly guard: ListenerGuard
-  /** What all workers start with. */
+  /** The start data common to all workers. */
   private readonly shared: Omit<
     OwnStart<SocketWorkerData>,
     'index' | 'exchange' | 'accessList' | 'accessKeys'
@@ -179,7 +179,7 @@ class WsProtocol implements Protocol<WsConfig> {
     this.guard.start()
     this.reader.start()
     signals.on('SIGUSR1', () => {
-      // One that stops has closed its ports: it must not open them again, beside the one that has its place.
+      // A stopping tracker has closed its ports, and must not open them again beside its successor.
       if (this.process.isServing() && this.certificates.begin()) this.guard.suspend()
     })
   }
@@ -225,7 +225,7 @@ class WsProtocol implements Protocol<WsConfig> {
     this.tell({ settings })
   }
 
-  /** With the sockets: only their owner can open the port again for new certificates. */
+  /** Includes the sockets: only their owner can open the port again for new certificates. */
   giveTo(identity: Identity): void {
     const { config } = this
     const ports = this.listening.servers.map(({ port }) => port)
@@ -236,7 +236,7 @@ class WsProtocol implements Protocol<WsConfig> {
     giveListeners(ports, identity)
   }
 
-  /** Those in force. */
+  /** The limits in force. */
   private limits(): LimitsInForce {
     return limitsInForce(this.inForce.limits, this.maxConnections)
   }

@@ -1,5 +1,5 @@
-// What the tracker reads of WebTorrent's workers once a second, beside what it reads of every protocol's:
-// how many connections there are, how full the channels between workers. Made by main.ts. Owns nothing.
+// The figures that the tracker reads from WebTorrent's workers once a second, in addition to those of every
+// protocol: the number of connections, how full the channels between workers are. Made by main.ts.
 import type { Census } from '../../census/census.ts'
 import { ringFill } from '../../channel/ring.ts'
 import { totalOf } from '../../metrics/counter-list.ts'

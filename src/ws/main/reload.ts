@@ -1,5 +1,4 @@
-// Which settings of WebTorrent can change while a tracker runs, and in what form workers get them. Used by
-// main.ts. Owns nothing.
+// Which WebTorrent settings can change at runtime, and in what form workers receive them. Used by main.ts.
 import { listOf } from '../../config/setting.ts'
 import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
 import type { WsConfig } from '../settings/config.ts'
@@ -29,7 +28,7 @@ export const LIVE_SETTINGS = liveSettings<WsConfig>(
   },
 )
 
-/** `maxConnections`: as many as there is memory for. `workers`: that share what is for all. */
+/** `maxConnections`: as many as there is memory for. `workers`: how many share limits for the whole process. */
 export function workerSettings(
   { network, protocol, cleaning, limits, source_limits, log_level }: WsConfig,
   maxConnections: number,

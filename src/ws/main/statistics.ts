@@ -1,5 +1,5 @@
-// The table of [statistics] interval: what was done since the table before it, per second, and what there
-// is now. Called by reader.ts. Owns nothing.
+// The table of [statistics] interval: activity since the previous table, per second, and current figures.
+// Called by reader.ts.
 
 import { clientsText } from '../../census/view.ts'
 import { totalOf } from '../../metrics/counter-list.ts'
@@ -37,7 +37,7 @@ const SENT: readonly CounterName[] = [
   'sent_bytes',
 ]
 
-/** Messages and connections refused, connections closed by the tracker. */
+/** Messages and connections refused, and connections closed by the tracker. */
 const REFUSED = ['rejected', 'refused_connections', 'closed_connections'].flatMap((metric) =>
   COUNTER_LIST.ofMetric(metric),
 )
@@ -68,7 +68,7 @@ export function statisticsText(interval: Interval<WsNames>, until: Date): string
   )
 }
 
-/** The same for programs. */
+/** The same figures for programs. */
 export function statisticsFigures(interval: Interval<WsNames>): object {
   const { connections, connectionLimit } = interval.gauges
   const present = presentFigures(interval.swarms.websocket)

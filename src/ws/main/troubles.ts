@@ -1,5 +1,5 @@
-// What can go wrong in a WebTorrent tracker that its figures show: connections and announces that limits
-// turn away, messages lost between workers. Made by main.ts, of what reader.ts reads. Owns nothing.
+// Troubles of a WebTorrent tracker that its figures show: connections and announces refused by limits, messages
+// lost between workers. Made by main.ts from what reader.ts reads.
 
 import { totalOf } from '../../metrics/counter-list.ts'
 import { lossSource } from '../../process/losses.ts'
@@ -9,20 +9,20 @@ import { fullSources } from '../../tracker/limits.ts'
 import type { Reading } from '../../tracker/statistics-reader.ts'
 import type { CounterName, WsNames } from '../worker/counters.ts'
 
-/** Fewer losses are the ordinary ones of a machine that does something else for a moment. */
+/** Smaller losses are normal when the machine is briefly busy with something else. */
 const LOSS_FROM = 0.001
 
-/** Single clients that ask too much are below this; half of all, when a proxy's clients count as one. */
+/** Single clients that ask too much stay below this; if a proxy's clients count as one, it is about half. */
 const REFUSED_REQUESTS_FROM = 0.2
 
 const PROXY_HEADER = {
   from: 0,
   what: 'connection',
   remedy: () =>
-    'Let the proxy set that header to the address of its client, or name the one that it sets.',
+    "Have the proxy set that header to its client's address, or name the header that it does set.",
 }
 
-/** `reading`: the newest; `limits`: those in force. */
+/** `reading`: returns the latest; `limits`: returns those in force. */
 export function wsTroubles(
   reading: () => Reading<WsNames>,
   limits: () => LimitsInForce,
@@ -48,7 +48,7 @@ export function wsTroubles(
       text: (figure, when) =>
         `Refused ${figure} ${when} from addresses that send more than [source_limits] requests_per_second.`,
       remedy: () =>
-        'Behind a proxy, set [network] trusted_proxies to its address; else somebody floods the tracker.',
+        'Behind a proxy, set [network] trusted_proxies to its address; otherwise someone floods the tracker.',
     }),
     lossSource({
       name: 'backlog_total',
@@ -57,9 +57,9 @@ export function wsTroubles(
       from: 0,
       what: 'connection',
       text: (figure, when) =>
-        `Closed ${figure} ${when}: for clients that do not read, [limits] max_total_backlog_bytes wait.`,
+        `Closed ${figure} ${when}: [limits] max_total_backlog_bytes are waiting for clients that do not read.`,
       remedy: () =>
-        'Raise it if there is memory, or look for who opens connections without reading.',
+        'Raise it if there is memory, or find out who opens connections without reading.',
     }),
     lossSource({
       name: 'dropped_between_workers',

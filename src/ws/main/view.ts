@@ -1,5 +1,5 @@
-// What WebTorrent shows the operator: its counters as metric families, and the page's charts and tables.
-// Used by main.ts. Owns nothing.
+// What WebTorrent shows the operator: its counters as metric families, and the page's charts and tables. Used
+// by main.ts.
 
 import { valuesByFamily } from '../../metrics/counter-list.ts'
 import {
@@ -39,12 +39,12 @@ export function wsFigures(reader: StatisticsReader<WsNames>, guard: GuardFigures
       workerFamily(WORKER_MESSAGES, 'Messages by socket worker.', workers),
       timeFamily(
         RESPONSE_TIME,
-        'From when a message came until all that it caused was sent.',
+        'From when a message arrived until everything that it caused was sent.',
         histograms.response_time,
       ),
       histogramFamily(
         TURN_MESSAGES,
-        'Messages that came in one turn of the event loop.',
+        'Messages that arrived in one turn of the event loop.',
         histograms.turn_size,
       ),
       ...connectionFamilies(reading),
@@ -62,7 +62,7 @@ function connectionFamilies({ counts, gauges }: Reading<WsNames>): MetricFamily[
   )
   return [
     gaugeFamily(`${PREFIX}_connections`, 'Open connections.', open),
-    gaugeFamily(`${PREFIX}_connections_max`, 'Connections that there may be at once.', [
+    gaugeFamily(`${PREFIX}_connections_max`, 'The most connections allowed at once.', [
       [{}, gauges.connectionLimit],
     ]),
     gaugeFamily(
@@ -80,10 +80,12 @@ function guardFamilies({ isPaused, pauses, closed }: GuardFigures): MetricFamily
       'Whether new connections have to wait because no descriptor is left: 1 or 0.',
       [[{}, isPaused ? 1 : 0]],
     ),
-    counterFamily(`${PREFIX}_listener_rests_total`, 'How often that began.', [[{}, pauses]]),
+    counterFamily(`${PREFIX}_listener_rests_total`, 'How often new connections began to wait.', [
+      [{}, pauses],
+    ]),
     counterFamily(
       `${PREFIX}_idle_connections_closed_total`,
-      'Connections without a handshake that were closed, of addresses with too many of them.',
+      'Connections without a handshake that were closed because their address had too many.',
       [[{}, closed]],
     ),
   ]

@@ -1,5 +1,5 @@
-// What is wrong with the settings of aquatic_ws together, each being right by itself. Called by the
-// loader of settings (config/load.ts), through the schema. Owns nothing.
+// Finds settings of aquatic_ws that do not fit together, although each is valid by itself. Called by the
+// settings loader (config/load.ts), through the schema.
 
 import { type Finding, warning } from '../../config/schema.ts'
 import type { PeerKindName } from '../../swarm/layout.ts'
@@ -8,7 +8,7 @@ import { tlsFindings } from '../../tls/settings.ts'
 import { announceSign, commonFindings, type LifeSign, tooYoung } from '../../tracker/settings.ts'
 import type { WsConfig } from './config.ts'
 
-/** The default: two minutes, as browsers come and go; lists of WebTorrent trackers know that. */
+/** The default: two minutes, since browsers come and go; it is usual for WebTorrent trackers. */
 const USUAL_INTERVAL_SEC = 120
 
 export const WS_KINDS: readonly PeerKindName[] = ['websocket']
@@ -29,7 +29,7 @@ function connectionFindings(config: WsConfig): Finding[] {
   return tooYoung(lifeSign(config), 'max_connection_age', max_connection_age, closed)
 }
 
-/** Clients answer pings, so that they need not announce to be there. */
+/** Clients answer pings, and so need not announce to stay. */
 function lifeSign({ protocol, cleaning: { ping_interval_seconds } }: WsConfig): LifeSign {
   if (protocol.peer_announce_interval < ping_interval_seconds) return announceSign(protocol)
   return {
@@ -40,7 +40,7 @@ function lifeSign({ protocol, cleaning: { ping_interval_seconds } }: WsConfig): 
   }
 }
 
-/** The only settings that do nothing, with their defaults; whoever changes one is told. */
+/** The settings without effect, with their defaults; a changed one is reported. */
 const WITHOUT_EFFECT = {
   'network.poll_event_capacity': 4096,
   'network.poll_timeout_milliseconds': 50,

@@ -1,6 +1,6 @@
-// The settings of aquatic_ws: names, defaults, limits and their manual. The default file, its checks,
-// the environment variables and docs/config-ws.md are derived from this schema.
-// Keys that aquatic has had keep their names.
+// The settings of aquatic_ws: names, defaults, limits and explanations. The default file, its checks, the
+// environment variables and docs/config-ws.md are derived from this schema. Keys from aquatic's Rust versions
+// keep their names.
 
 import { intervalJitter } from '../../config/announce-interval.ts'
 import { type ConfigOf, section } from '../../config/schema.ts'
@@ -27,11 +27,12 @@ const TORRENTS_MAX = 60000000
 const PEERS_MAX = 100000000
 // A connection's slot has 24 bits.
 const CONNECTIONS_MAX = 16000000
-// The runtime's own limit for silence.
+// The runtime's own limit on silence.
 const CONNECTION_AGE_SEC_MAX = 900
 const MESSAGE_BYTES_MAX = 16777216
 const OFFERS_MAX = 100
-// Costs are in 2^18ths of a second: above this they would be too coarse, four times for a network.
+// Costs are in 2^18ths of a second, which would be too coarse above this, considering four times as many per
+// network.
 const REQUEST_RATE_MAX = 20_000
 
 const network = section('Where the tracker listens, its certificate, and bounds on messages.', {

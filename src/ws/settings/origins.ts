@@ -1,5 +1,5 @@
 // The setting for web pages that may use the tracker: origins as browsers send them, since others would
-// silently match nothing. Used by config.ts. Owns nothing.
+// silently match nothing. Used by config.ts.
 import { type Setting, stringOrList } from '../../config/setting.ts'
 
 const REMEDY = "Write scheme and host, such as 'https://example.com'"
@@ -26,7 +26,7 @@ export function checkOrigin(text: string) {
   if (text === '') return null
   const fault = 'is not an origin'
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+\/?$/i.test(text)) return { fault, remedy: REMEDY }
-  // Origins of browser extensions and apps, which the URL parser does not know.
+  // Origins of browser extensions and apps, which the URL parser cannot parse.
   if (!/^https?:/i.test(text)) {
     return text.endsWith('/') ? { fault, remedy: `Write '${text.slice(0, -1)}'` } : null
   }
@@ -35,5 +35,5 @@ export function checkOrigin(text: string) {
     return { fault, remedy: REMEDY }
   }
   if (url.origin === text.toLowerCase()) return null
-  return { fault: 'is not as browsers send it', remedy: `Write '${url.origin}'` }
+  return { fault: 'is not the form that browsers send', remedy: `Write '${url.origin}'` }
 }

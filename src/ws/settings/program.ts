@@ -1,5 +1,5 @@
-// What the executable aquatic_ws is to the command line: its settings with all checks, its name and flags.
-// Used by main.ts, and by scripts that write its manual.
+// The executable aquatic_ws for the command line: its settings with all checks, its name and flags. Used by
+// main.ts, and by the script that writes its manual.
 import { defineSettings } from '../../config/schema.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
 import { wsSchema } from './config.ts'

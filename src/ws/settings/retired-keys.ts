@@ -1,5 +1,5 @@
-// Keys that aquatic_ws has in its Rust versions up to 0.9 and not here, with what to do instead.
-// A file written for one of those gets these sentences; nothing of it is silently ignored.
+// Keys that the Rust versions of aquatic_ws up to 0.9 have and this one does not, with what to do instead. A
+// file written for those versions gets these sentences; no key is silently ignored.
 
 const GONE = 'there is no such setting any more; delete the line.'
 const PROMETHEUS =
@@ -16,7 +16,8 @@ export const retiredKeys: Readonly<Record<string, string>> = {
   'network.tcp_backlog': GONE,
   'network.enable_http_health_checks':
     'GET /health is always answered, with TLS too; delete the line.',
-  'network.websocket_write_buffer_size': 'the bound on what waits is [limits] max_backlog_bytes.',
+  'network.websocket_write_buffer_size':
+    'what waits for a client is limited by [limits] max_backlog_bytes.',
 
   'metrics.run_prometheus_endpoint': PROMETHEUS,
   'metrics.prometheus_endpoint_address': 'it is called [operations] address.',
@@ -26,9 +27,8 @@ export const retiredKeys: Readonly<Record<string, string>> = {
     'peers are counted by client ([statistics] peer_clients), not by peer id; delete the line.',
 
   'cleaning.torrent_cleaning_interval': 'it is called [cleaning] interval.',
-  'cleaning.connection_cleaning_interval':
-    'connections are looked at every second; delete the line.',
+  'cleaning.connection_cleaning_interval': 'connections are checked every second; delete the line.',
   'cleaning.max_connection_idle': 'it is called [cleaning] max_connection_age.',
   'cleaning.close_after_tls_update_grace_period':
-    'connections go on with the certificate that they began with; delete the line.',
+    'connections keep the certificate that they began with; delete the line.',
 }

@@ -1,9 +1,9 @@
-// Takes a client's message apart in one pass over its text. Called by handle.ts for each message;
-// fills the worker's Request. Owns nothing.
+// Parses a client's message in one pass over its text. Called by handle.ts for each message; fills the worker's
+// Request.
 //
-// As JSON.parse would: the last of several equal keys counts, keys may be spelled with escapes,
-// unknown ones are passed over. Unlike it, nothing is made of the values: ids become words, and
-// what is for other clients stays where it is in the text.
+// Like JSON.parse, it takes the last of several equal keys, accepts keys with escapes, and skips unknown ones.
+// Unlike JSON.parse, it builds no values: ids become words, and anything meant for other clients stays in the
+// text.
 import {
   ABSENT,
   ACTION_ANNOUNCE,
@@ -42,7 +42,7 @@ function bytesOf(word: string): Uint8Array {
   return new TextEncoder().encode(word)
 }
 
-// Keys of a message, then of an offer, and what strings may say.
+// Keys of a message, then of an offer, then string values.
 const ACTION = bytesOf('action')
 const INFO_HASH_KEY = bytesOf('info_hash')
 const PEER_ID_KEY = bytesOf('peer_id')
@@ -61,7 +61,7 @@ const STOPPED = bytesOf('stopped')
 
 // HOT: no allocation below this line.
 
-/** False when the text is no JSON object; what was read before the fault is in the request. */
+/** False if the text is not a JSON object; what was read before the fault is in the request. */
 export function parse(request: Request, text: string): boolean {
   request.clear(text)
   scanner.open(text)
@@ -91,7 +91,7 @@ function readField(request: Request): boolean {
   return scanner.skipValue()
 }
 
-/** Moves over the next value if it is a string. False when it is none. */
+/** Skips the next value if it is a string; false if it is not. */
 function skipIfString(): boolean {
   return scanner.peek() === QUOTE && scanner.skipString()
 }
@@ -104,7 +104,7 @@ function readAction(request: Request): boolean {
   return true
 }
 
-/** Any other event is like none: a client may know more of them than we do. */
+/** An unknown event counts as none: clients may know more events than we do. */
 function readEvent(request: Request): boolean {
   request.event = EVENT_NONE
   if (skipIfString()) {
@@ -121,7 +121,7 @@ function isNull(): boolean {
   return scanner.text.startsWith('null', scanner.at)
 }
 
-/** Only the number 0 makes a seeder: null and other numbers are what clients without metadata send. */
+/** Only the number 0 makes a seeder: clients without metadata send null or other numbers. */
 function readLeft(request: Request): boolean {
   const code = scanner.peek()
   request.seeder = false
@@ -131,13 +131,13 @@ function readLeft(request: Request): boolean {
   return true
 }
 
-/** Reads the next value as an id; VALID or INVALID, or ABSENT when it is not even JSON. */
+/** Reads the next value as an id: VALID or INVALID, or ABSENT if it is not even JSON. */
 function readId(words: Int32Array, to: number): number {
   if (scanner.peek() === QUOTE && scanner.readId(words, to)) return VALID
   return scanner.skipValue() ? INVALID : ABSENT
 }
 
-/** The same for the id of an offer: its maker's own business, 20 bytes as a rule. */
+/** The same for an offer id, which the offerer may choose freely; it usually has 20 bytes. */
 function readOfferIdString(words: Int32Array, to: number): number {
   const isString = scanner.peek() === QUOTE
   if (isString && (scanner.readId(words, to) || scanner.readShortString(words, to))) return VALID
@@ -201,7 +201,7 @@ function readOfferId(request: Request): boolean {
   return request.offerId !== ABSENT
 }
 
-/** null is like no answer: the message is then an announce. */
+/** null counts as no answer: the message is then an announce. */
 function readAnswer(request: Request): boolean {
   const code = scanner.peek()
   request.answerText = scanner.at
@@ -211,7 +211,7 @@ function readAnswer(request: Request): boolean {
   return true
 }
 
-/** Offers that are none are left out; so are those beyond the limit. null is like none at all. */
+/** Invalid offers and those beyond the limit are left out. null counts as no offers. */
 function readOffers(request: Request): boolean {
   request.offerCount = 0
   request.offersInvalid = 0

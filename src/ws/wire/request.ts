@@ -1,17 +1,17 @@
-// One message of a client, taken apart: the fields that matter, as words and as places in its text.
-// Filled by parse.ts, read by handle.ts and signal.ts. One per worker, used again for each message.
+// A client's parsed message: the fields that matter, as words and as positions in its text. Filled by parse.ts,
+// read by handle.ts and signal.ts. One per worker, reused for each message.
 import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
 
-/** Words of a 20-byte id, of whatever kind. */
+/** Words of a 20-byte id of any kind. */
 export const ID_WORDS = INFO_HASH_WORDS
 
-// What the action says.
+// Values of the action.
 export const ACTION_MISSING = 0
 export const ACTION_ANNOUNCE = 1
 export const ACTION_SCRAPE = 2
 export const ACTION_UNKNOWN = 3
 
-// Whether a field is there, and what it should be.
+// Whether a field is present and valid.
 export const ABSENT = 0
 export const VALID = 1
 export const INVALID = 2
@@ -22,7 +22,7 @@ export const EVENT_COMPLETED = 2
 export const EVENT_STOPPED = 3
 export const EVENT_INVALID = 4
 
-// The ids of a request, in `ids`: the answer's own, in the order in which an offer is remembered.
+// The ids of a request, in `ids`: the ones of an answer, in the order in which an offer is remembered.
 //  0 info hash │ 5 to peer id │ 10 offer id │ 15 peer id
 export const INFO_HASH = 0
 export const TO_PEER_ID = 5
@@ -30,7 +30,7 @@ export const OFFER_ID = 10
 export const PEER_ID = 15
 const IDS_WORDS = 20
 
-// An offer, in `offers`: 0…4 offer id │ then places in the text: 5 description, 6 its end │ 7 id, 8 its end
+// An offer, in `offers`: 0…4 offer id │ then positions in the text: 5 description, 6 its end │ 7 id, 8 its end
 //  │ 9 the whole item, 10 its end; 0 = it holds more than those two
 export const OFFER_TEXT = 5
 export const OFFER_TEXT_END = 6
@@ -40,14 +40,14 @@ export const OFFER_ITEM = 9
 export const OFFER_ITEM_END = 10
 export const OFFER_WORDS = 11
 
-// An info hash to scrape, in `hashes`: 0…4 the hash │ its place in the text: 5, 6 its end
+// An info hash to scrape, in `hashes`: 0…4 the hash │ its position in the text: 5, 6 its end
 export const HASH_TEXT = 5
 export const HASH_TEXT_END = 6
 export const HASH_WORDS = 7
 
 export class Request {
   text = ''
-  /** How many bytes that is on the wire. */
+  /** The text's bytes on the wire. */
   bytes = 0
   action = ACTION_MISSING
   readonly ids = new Int32Array(IDS_WORDS)
@@ -67,13 +67,13 @@ export class Request {
   event = EVENT_NONE
   /** `left` is the number 0. */
   seeder = false
-  /** Valid offers, up to the limit; what was in the list and is none; those beyond the limit. */
+  /** Valid offers, up to the limit; invalid items of the list; offers beyond the limit. */
   offerCount = 0
   offersInvalid = 0
   offersBeyond = 0
   readonly offers: Int32Array
   offersMax: number
-  /** Info hashes, up to the limit; one that is no list is the first. */
+  /** Info hashes, up to the limit; a single one outside a list is the first. */
   hashCount = 0
   /** The info hashes came as a list. */
   hashList = false
@@ -87,7 +87,7 @@ export class Request {
     this.hashes = new Int32Array(hashesMax * HASH_WORDS)
   }
 
-  /** Other limits, at most those of the start. */
+  /** Changes the limits, to at most those of the start. */
   limitTo(offersMax: number, hashesMax: number): void {
     this.offersMax = offersMax
     this.hashesMax = hashesMax

@@ -1,14 +1,13 @@
-// Reads JSON in place: moves over a text, checks it, and makes nothing of it. Called by parse.ts.
-// Owns its position only.
+// Reads JSON in place: moves over a text and checks it, without building values. Called by parse.ts.
 //
-// What a message carries for other clients is passed on as the text it came in, so all of it has to
-// be valid JSON: another client must not be sent what it cannot read. The scanner is as strict as
-// JSON.parse, never recurses, and never throws.
+// What a message carries for other clients is passed on as text, so all of it has to be valid JSON: no client
+// may be sent text that it cannot read. The scanner is as strict as JSON.parse, never recurses, and never
+// throws.
 //
-// It reads a copy of the text in UTF-8, which also tells how many bytes the message had. In strings it looks
-// at four bytes at once: that takes two thirds of the time of looking at each, and charCodeAt took longer than
-// JSON.parse (bench/ws-message.ts, Bun 1.4.5, November 2026). A zero behind the end stands for it, so that no
-// loop needs to look how long the text is. Places are told as those of the text, not of the copy.
+// It reads a copy of the text in UTF-8, which also tells how many bytes the message had. In strings it checks
+// four bytes at once, which takes two thirds of the time of single bytes; with charCodeAt it took longer than
+// JSON.parse (bench/ws-message.ts, Bun 1.4.5, November 2026). A zero byte marks the end, so that no loop has to
+// check the length. Positions are returned as those in the text, not in the copy.
 
 import { hashWords } from '../../memory/half-sip-hash.ts'
 import {
@@ -49,35 +48,35 @@ const LOWER_U = 117
 export const OPEN_BRACE = 123
 const CLOSE_BRACE = 125
 
-/** Clients nest three levels deep: offers, their items, the descriptions in these. */
+/** Clients nest three levels deep: offers, their items, and their descriptions. */
 export const NESTING_MAX = 16
 
-/** 20 bytes, as every hash and id of the protocol: a character each, up to U+00FF. */
+/** 20 bytes, like every hash and id of the protocol: one character each, up to U+00FF. */
 const ID_CHARACTERS = 20
 const BYTE_MAX = 255
 
-/** Of a string that is an id of another length: three times as many as the ids of all known clients. */
+/** For ids of other lengths: three times the ids of all known clients. */
 export const SHORT_CHARACTERS_MAX = 64
 const SHORT_WORDS = ID_CHARACTERS / 4
 
-/** Of one of UTF-16, at most. */
+/** The most bytes per unit of UTF-16. */
 const UTF8_MAX = 3
-/** A text of a third of the default limit, whatever is in it; it grows with the first that is longer. */
+/** Enough for any text of a third of the default limit; it grows with the first longer one. */
 const FIRST_BYTES = 65_536
 
 export class JsonScanner {
   text = ''
-  /** How many bytes the text has in UTF-8. */
+  /** The text's length in UTF-8 bytes. */
   length = 0
-  /** Of the last number: it is zero. */
+  /** Whether the last number was zero. */
   zero = false
-  /** Something that had to come next did not. */
+  /** Whether something required was missing. */
   broken = false
-  /** The byte that is read next. After a failure it is of no use. */
+  /** The byte that is read next. Meaningless after a failure. */
   private next = 0
-  /** By how much that is ahead of its place in the text. */
+  /** How far that is ahead of its position in the text. */
   private extra = 0
-  /** The last string: its first byte, its closing quote, and whether it is spelled with escapes. */
+  /** The last string: its first byte, its closing quote, and whether it has escapes. */
   private stringAt = 0
   private stringEnd = 0
   private escaped = false
@@ -103,7 +102,7 @@ export class JsonScanner {
     this.words = new Int32Array(this.bytes.buffer)
   }
 
-  /** Whether the last string means `word`, by the escapes that it is spelled with. */
+  /** Whether the last string, which has escapes, means `word`. */
   private means(word: Uint8Array): boolean {
     const text = this.bytes.toString('utf8', this.stringAt - 1, this.stringEnd + 1)
     return Buffer.from(JSON.parse(text) as string).equals(word)
@@ -111,12 +110,12 @@ export class JsonScanner {
 
   // HOT: no allocation below this line.
 
-  /** Where in the text the next character is read. After a failure it is of no use. */
+  /** The position in the text of the next character. Meaningless after a failure. */
   get at(): number {
     return this.next - this.extra
   }
 
-  /** Moves to the next character that is no space, and returns its code; 0 at the end. */
+  /** Moves to the next character that is not a space, and returns its code; 0 at the end. */
   peek(): number {
     const { bytes } = this
     let at = this.next
@@ -128,20 +127,20 @@ export class JsonScanner {
     return code
   }
 
-  /** True when nothing follows. */
+  /** True if nothing follows. */
   atEnd(): boolean {
     this.peek()
     return this.next === this.length
   }
 
-  /** Moves behind the next character if it is this one. */
+  /** Moves past the next character if it is this one. */
   private take(code: number): boolean {
     if (this.peek() !== code) return false
     this.next++
     return true
   }
 
-  /** Enters an object: true when it has a first key, which comes next; `ended` tells failures apart. */
+  /** Enters an object: true if it has a first key, which comes next; `ended` distinguishes failures. */
   enterObject(): boolean {
     this.next++
     return !this.take(CLOSE_BRACE)
@@ -152,14 +151,14 @@ export class JsonScanner {
     return !this.take(CLOSE_BRACKET)
   }
 
-  /** After a value in an object or array: true when another follows. False at its end, or `broken`. */
+  /** After a value in an object or array: true if another follows; false at its end, or if `broken`. */
   hasNext(object: boolean): boolean {
     if (this.take(COMMA)) return true
     if (!this.take(object ? CLOSE_BRACE : CLOSE_BRACKET)) this.broken = true
     return false
   }
 
-  /** Moves over a key and its colon. */
+  /** Skips a key and its colon. */
   skipKey(): boolean {
     return this.peek() === QUOTE && this.skipString() && this.take(COLON)
   }
@@ -168,7 +167,7 @@ export class JsonScanner {
     return this.take(COLON)
   }
 
-  /** Moves over the value that comes next. */
+  /** Skips the next value. */
   skipValue(): boolean {
     const { inObject } = this
     let depth = 0
@@ -187,7 +186,7 @@ export class JsonScanner {
       } else if (!this.skipScalar(code)) {
         return false
       }
-      // A value has ended, and with it perhaps what it is in.
+      // A value has ended, and perhaps also its container.
       for (;;) {
         if (depth === 0) return true
         const object = inObject[depth - 1] === 1
@@ -201,7 +200,7 @@ export class JsonScanner {
     }
   }
 
-  /** Moves over the string whose quote is next. */
+  /** Skips the string whose quote is next. */
   skipString(): boolean {
     const { bytes } = this
     const start = this.next + 1
@@ -227,10 +226,10 @@ export class JsonScanner {
         continue
       }
       if (code < SPACE) return false
-      // It only seemed to be special.
+      // A false positive.
       if (code < FOLLOWING) at++
       while (code >= FOLLOWING) {
-        // Each but the first, which counts as two where it begins two units of UTF-16.
+        // Counts each byte except the first, which counts as two if it begins two units of UTF-16.
         if (code < FIRST_OF_2) extra++
         else if (code >= FIRST_OF_4) extra--
         code = bytes[++at]
@@ -238,7 +237,7 @@ export class JsonScanner {
     }
   }
 
-  /** Whether the string that `skipString` moved over last is this word. */
+  /** Whether the string that `skipString` skipped last is this word. */
   wasString(word: Uint8Array): boolean {
     if (this.escaped) return this.means(word)
     const { bytes, stringAt } = this
@@ -247,20 +246,20 @@ export class JsonScanner {
     return true
   }
 
-  /** The next byte that is more than itself in a string. */
+  /** The next byte with a special meaning in a string. */
   private nextSpecial(from: number): number {
     const { words } = this
     let index = from >> 2
-    // Not those before it in its word.
+    // Masks the bytes before it in its word.
     let found = special(words[index]) & (-1 << ((from & 3) << 3))
     while (found === 0) found = special(words[++index])
-    // The lowest of the bits: that of the first.
+    // The lowest bit belongs to the first byte.
     return (index << 2) + ((31 - Math.clz32(found & -found)) >> 3)
   }
 
   /**
-   * Reads the string whose quote is next as 20 bytes into five words, the first byte lowest. False,
-   * with the position unchanged, when it is no string of 20 characters up to U+00FF.
+   * Reads the string whose quote is next as 20 bytes into five words, the first byte lowest. False, with the
+   * position unchanged, if it is not a string of 20 characters up to U+00FF.
    */
   readId(words: Int32Array, to: number): boolean {
     const { text } = this
@@ -277,7 +276,7 @@ export class JsonScanner {
         at += this.escapeEnd - start
       } else {
         if (code < SPACE || code === QUOTE) return false
-        // Two bytes from U+0080 on.
+        // From U+0080 on, a character has two bytes.
         extra += code >> 7
         at++
       }
@@ -295,8 +294,9 @@ export class JsonScanner {
   }
 
   /**
-   * Reads the string whose quote is next, of whatever characters, as five words that stand for it, however
-   * it is spelled. False, with the position unchanged, when it is longer than SHORT_CHARACTERS_MAX, or none.
+   * Reads the string whose quote is next, with any characters, as a hash of five words that does not depend on
+   * escapes. False, with the position unchanged, if it is not a string of at most SHORT_CHARACTERS_MAX
+   * characters.
    */
   readShortString(words: Int32Array, to: number): boolean {
     const { bytes, short } = this
@@ -327,14 +327,14 @@ export class JsonScanner {
       if (count === SHORT_CHARACTERS_MAX) return false
       short[count++] = code
     }
-    // Without a secret: whoever finds two strings of equal words spoils offers of its own alone.
+    // Needs no secret key: a client that finds a collision spoils only its own offers.
     for (let i = 0; i < SHORT_WORDS; i++) words[to + i] = hashWords(short, 0, count, i, count)
     this.next = at + 1
     this.extra = extra
     return true
   }
 
-  /** The character that an escape means, or −1; sets `escapeEnd`. */
+  /** The character that an escape stands for, or −1; sets `escapeEnd`. */
   private escapeAt(at: number): number {
     const { bytes } = this
     const code = bytes[at + 1]
@@ -343,7 +343,7 @@ export class JsonScanner {
       const meaning = ESCAPES[code]
       return meaning === 0 ? -1 : meaning
     }
-    // The zero behind the end is no digit.
+    // The zero at the end is not a digit.
     const high = (DIGITS[bytes[at + 2]] << 12) | (DIGITS[bytes[at + 3]] << 8)
     const value = high | (DIGITS[bytes[at + 4]] << 4) | DIGITS[bytes[at + 5]]
     this.escapeEnd = at + 6
@@ -363,7 +363,7 @@ export class JsonScanner {
     return true
   }
 
-  /** Moves over a number; sets `zero`. */
+  /** Skips a number; sets `zero`. */
   skipNumber(): boolean {
     const { bytes } = this
     let at = this.next

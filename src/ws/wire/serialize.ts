@@ -1,13 +1,13 @@
-// The messages that clients are sent, as JSON texts. Called by handle.ts and signal.ts.
+// The messages for clients, as JSON texts. Called by handle.ts and signal.ts.
 //
-// Ids and descriptions arrive as they stood in a client's message, quotes included: checked JSON,
-// which stands in ours as it is. What clients need to make sense of a message is in every one: the
-// action (without it they take the connection for broken) and the info hash where it is known
-// (without it they do not see whom it is for).
+// Ids and descriptions are passed in as they were in a client's message, quotes included: checked JSON, which
+// is copied as it is. Every message has what clients need to understand it: the action (without it they
+// consider the connection broken) and, if known, the info hash (without it they cannot tell which torrent it is
+// about).
 import { jittered } from '../../config/announce-interval.ts'
 import { SHORT_CHARACTERS_MAX } from './scan.ts'
 
-/** The interval to tell one client. `random`: in [0, 1). */
+/** The interval for one client. `random`: in [0, 1). */
 export function toldInterval(
   settings: { readonly announceInterval: number; readonly intervalJitter: number },
   random: number,
@@ -15,14 +15,14 @@ export function toldInterval(
   return jittered(settings.announceInterval, settings.intervalJitter, random)
 }
 
-/** What a client is told of offers that are none. */
+/** The warning about invalid offers. */
 export function offersLeftOut(count: number): string {
   return `${count} left out of offers: each needs an object offer, and an offer_id of at most ${SHORT_CHARACTERS_MAX} characters`
 }
 
 /**
- * `complete` and `incomplete` count the announcing peer too, as the protocol's clients expect. `warning`: ''
- * for none; clients show it, and take the response for what it is otherwise.
+ * `complete` and `incomplete` include the announcing peer, as the protocol's clients expect. `warning`: '' for
+ * none; clients show it and otherwise treat the response as usual.
  */
 export function announceResponse(
   interval: number,
@@ -48,7 +48,7 @@ export function scrapeResponse(files: string): string {
   return `{"action":"scrape","files":{${files}}}`
 }
 
-/** `infoHash` and `offerId`: '' when the message that failed had none. */
+/** `infoHash` and `offerId`: '' if the failed message had none. */
 export function failure(
   action: 'announce' | 'scrape',
   reason: string,
@@ -60,7 +60,7 @@ export function failure(
   return `{"action":"${action}","failure reason":"${reason}"${hash}${offer}}`
 }
 
-/** What is equal in all offers of an announce, from behind the offer itself to the end. */
+/** The common end of all offer messages of an announce, from after the offer itself. */
 export function offerTail(peerId: string, infoHash: string): string {
   return `,"peer_id":${peerId},"info_hash":${infoHash}}`
 }

@@ -1,17 +1,16 @@
-// What the bytes of JSON in UTF-8 mean. Called by scan.ts for each string of a message. Owns its tables.
+// The meaning of bytes of JSON in UTF-8. Called by scan.ts for each string of a message.
 
 export const SPACE = 32
 export const QUOTE = 34
 export const BACKSLASH = 92
 
-// Bytes of UTF-8 by the lowest that there is of each: what follows in a character, and the first of two,
-// three and four.
+// The lowest byte of each kind in UTF-8: continuation bytes, and the first byte of two, three and four.
 export const FOLLOWING = 0x80
 export const FIRST_OF_2 = 0xc0
 export const FIRST_OF_3 = 0xe0
 export const FIRST_OF_4 = 0xf0
 
-// Characters from this one on are two units of UTF-16.
+// Characters from here on take two units of UTF-16.
 export const BEYOND_UTF16 = 0x10000
 export const FIRST_SURROGATE = 0xd800
 export const SECOND_SURROGATE = 0xdc00
@@ -23,13 +22,16 @@ const QUOTES = 0x22222222
 const BACKSLASHES = 0x5c5c5c5c
 const SPACES = 0x20202020
 
-// What may stand behind a backslash, and what it means; 0 = nothing else may.
+// The meaning of each character after a backslash; 0 = not allowed.
 export const ESCAPES = new Uint8Array(256)
 for (const [character, meaning] of ['""', '\\\\', '//', 'b\b', 'f\f', 'n\n', 'r\r', 't\t']) {
   ESCAPES[character.charCodeAt(0)] = meaning.charCodeAt(0)
 }
 
-/** What hexadecimal digits mean; of all else −1. A table: nobody can foresee whether it is a letter. */
+/**
+ * Values of hexadecimal digits; −1 for all others. A table, because a branch on digit or letter is
+ * unpredictable.
+ */
 export const DIGITS = new Int8Array(256).fill(-1)
 for (const digit of '0123456789abcdefABCDEF') {
   DIGITS[digit.charCodeAt(0)] = Number.parseInt(digit, 16)
@@ -45,8 +47,8 @@ export function characterAt(bytes: Uint8Array, at: number, size: number): number
 }
 
 /**
- * The high bits of those of four bytes that mean more than themselves in a string: quotes, backslashes, what may
- * not stand in one, and what is not ASCII. Only the lowest is sure, which may make the next seem one.
+ * The high bits of those of four bytes that are special in a string: quotes, backslashes, characters not
+ * allowed in one, and non-ASCII. Only the lowest is reliable; it can make the next byte look special.
  */
 export function special(word: number): number {
   const less = ((word ^ QUOTES) - ONES) | ((word ^ BACKSLASHES) - ONES) | (word - SPACES)

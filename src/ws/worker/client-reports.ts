@@ -1,20 +1,20 @@
-// Tells the log of single clients that were refused, or whose connection was ended for what they did. A
-// worker posts a message (`ClientReports`); the main thread writes the line (`writeReport`). Only with
-// log_level 'debug' or 'trace', and at most so many per worker and minute. Own nothing.
+// Logs single clients that were refused, or whose connection was closed for what they did. A worker posts a
+// message (`ClientReports`); the main thread writes the line (`writeReport`). Only with log_level 'debug' or
+// 'trace', and only a limited number per worker and minute.
 import { clientName, ipv4Text, ipv6NetworkText } from '../../log/clients.ts'
 import type { Log, LogAddresses } from '../../log/log.ts'
 
 const REPORTS_PER_MINUTE = 60
 const MINUTE_SEC = 60
 
-/** What happened, as lines tell it. */
+/** The texts of the log lines. */
 export const CLIENT_EVENTS = {
-  full: 'refused, because [limits] max_connections is reached',
-  fullForAddress: 'refused, because it has [limits] max_connections_per_ip connections',
+  full: 'refused: [limits] max_connections is reached',
+  fullForAddress: 'refused: it already has [limits] max_connections_per_ip connections',
   requests: 'closed: it keeps sending more than [source_limits] allows',
-  backlog: 'closed: it does not read, and [limits] max_backlog_bytes wait for it',
+  backlog: 'closed: it does not read, and [limits] max_backlog_bytes are waiting for it',
   backlogTotal:
-    'closed: it does not read, and [limits] max_total_backlog_bytes wait for it and others',
+    'closed: it does not read, and [limits] max_total_backlog_bytes are waiting for it and others',
 } as const
 
 export type ClientEvent = keyof typeof CLIENT_EVENTS
@@ -29,7 +29,7 @@ export interface ClientReport {
 export type LoggedReport = ClientReport | { readonly fault: string }
 
 export class ClientReports {
-  /** May be replaced while it is at work. */
+  /** Can be replaced at runtime. */
   wanted: boolean
   private readonly post: (report: ClientReport) => void
   private left = 0
@@ -41,7 +41,7 @@ export class ClientReports {
     this.post = post
   }
 
-  /** Sets the time (seconds of the monotonic clock) for what follows. */
+  /** Sets the time (seconds of the monotonic clock) for later calls. */
   setTime(now: number): void {
     this.now = now
   }
@@ -66,7 +66,8 @@ export function writeReport(report: LoggedReport, form: LogAddresses, log: Log):
 function writeClientReport(report: ClientReport, form: LogAddresses, log: Log): void {
   const { event, high, low } = report
   const bytes = [high, low].flatMap((word) => [24, 16, 8, 0].map((shift) => (word >>> shift) & 255))
-  // IPv4 addresses stand where no IPv6 client is but this machine's own, ::1, whose words are 0.
+  // IPv4 addresses are in the second word, with 0 in the first; the only IPv6 client like that is this
+  // machine's own ::1.
   const isIPv4 = high === 0 && low !== 0
   const address = isIPv4 ? ipv4Text(bytes.slice(4)) : ipv6NetworkText(bytes)
   log.debug(`${clientName(address, form)} ${CLIENT_EVENTS[event]}`)

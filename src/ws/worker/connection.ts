@@ -1,6 +1,6 @@
-// One client's connection as its worker knows it, and the worker's slots for them. Made when a
-// handshake is accepted (upgrade.ts), dropped when the socket closes. Owns what belongs to the
-// connection; the peers it has in swarms are removed by handle.ts.
+// One client's connection as its worker sees it, and the worker's slots for connections. Made when a handshake
+// is accepted (upgrade.ts), dropped when the socket closes. Owns the connection's state; its peers in swarms
+// are removed by handle.ts.
 import type { ServerWebSocket } from 'bun'
 import { type ConnectionStates, GENERATION_MASK, SLOT_BITS } from '../../swarm/connections.ts'
 import { FAMILY_IPV4, FAMILY_IPV6 } from './counters.ts'
@@ -8,15 +8,15 @@ import type { Memberships } from './memberships.ts'
 import type { PendingOffers } from './pending-offers.ts'
 
 /**
- * With so many messages waiting for the end of a turn, a connection gets no offers until they are sent.
- * Clients that answer faster than they are flushed would otherwise pile offers up without bound.
+ * With this many messages waiting for the end of a turn, a connection gets no offers until they are sent.
+ * Otherwise clients that answer faster than they are flushed would pile up offers without limit.
  */
 export const OUTBOX_OFFERS_MAX = 32
 
 export type Socket = ServerWebSocket<Connection>
 
 export interface ConnectionName {
-  /** Names it for all workers, together with the generation. */
+  /** Identifies it for all workers, together with the generation. */
   readonly id: number
   readonly slot: number
   readonly generation: number
@@ -31,7 +31,7 @@ export class Connection implements ConnectionName {
   readonly addressLow: number
   /** Where the counters of its address family begin. */
   readonly family: number
-  /** Of the client's end, or of its proxy's. */
+  /** The client's port, or its proxy's. */
   port = 0
   socket: Socket | null = null
   /** Of the key in its URL, if there is one (connection-key.ts). */
@@ -39,22 +39,22 @@ export class Connection implements ConnectionName {
   memberships: Memberships | null = null
   pendingOffers: PendingOffers | null = null
   /**
-   * Messages to send, their size in all, and that of those that other clients have caused: characters, or
-   * bytes once there is a backlog.
+   * Messages to send, their total size, and the size of those that other clients have caused: in characters, or
+   * in bytes once there is a backlog.
    */
   outbox: string[] = []
   outboxLength = 0
   relayedLength = 0
   /** Bytes in the runtime's buffer since there is a backlog. */
   buffered = 0
-  /** In the list of connections to flush. */
+  /** It is in the list of connections to flush. */
   waitsForFlush = false
-  /** The socket took less than it was given; it tells when it has room again. */
+  /** The socket accepted less than it was given; it signals when it has room again. */
   backlog = false
-  /** Up to when its requests are paid for, those refused as well (request-limits.ts); seconds. */
+  /** Until when its requests, refused ones included, are paid for (request-limits.ts); seconds. */
   requestsPaidUntil = 0
   refusedUntil = 0
-  /** Refusals that it was told of since that second. */
+  /** Refusals that were answered since that second. */
   told = 0
   toldSince = 0
   /** Second of the last message, and of the last message, ping or answer to a ping. */
@@ -62,10 +62,10 @@ export class Connection implements ConnectionName {
   lastLife: number
   /** Second of the next ping. */
   nextPing: number
-  /** A ping is under way. */
+  /** A ping is unanswered. */
   awaitsPong = false
   missedPing = false
-  /** Closing: nothing that it sends counts any more. */
+  /** It is closing: anything it still sends is ignored. */
   closed = false
 
   constructor(
@@ -80,7 +80,8 @@ export class Connection implements ConnectionName {
     this.generation = generation
     this.addressHigh = addressHigh
     this.addressLow = addressLow
-    // IPv4 addresses stand in the second word. Of IPv6 only this machine's own, ::1, has 0 in the first.
+    // IPv4 addresses are in the second word. Among IPv6 clients only this machine's own, ::1, has 0 in the
+    // first.
     this.family = addressHigh === 0 && addressLow !== 0 ? FAMILY_IPV4 : FAMILY_IPV6
     this.lastMessage = now
     this.lastLife = now
@@ -97,12 +98,12 @@ function isBusy({ backlog, outbox, pendingOffers }: Connection): boolean {
 export class Connections {
   readonly states: ConnectionStates
   count = 0
-  /** For the first ping of new connections. */
+  /** Used for the first ping of new connections. */
   pingInterval: number
   private readonly worker: number
   private readonly slots: (Connection | null)[] = []
   private readonly generations: number[] = []
-  /** Free slots, used again oldest first, so that a generation lasts. */
+  /** Free slots, reused oldest first, so that generations repeat late. */
   private free: number[] = []
   private freed: number[] = []
 
@@ -120,7 +121,7 @@ export class Connections {
   open(addressHigh: number, addressLow: number, now: number): Connection {
     const slot = this.takeSlot()
     const generation = this.generations[slot]
-    // Spread over the interval, also when all connections come at once.
+    // Spread over the interval, even if all connections come at once.
     const firstPing = now + 1 + Math.floor(Math.random() * this.pingInterval)
     const id = (this.worker << SLOT_BITS) | slot
     const name = { id, slot, generation }
@@ -133,7 +134,7 @@ export class Connections {
     return connection
   }
 
-  /** A message, a ping, or an answer to one has come. */
+  /** A message, a ping, or an answer to a ping has arrived. */
   showedLife(connection: Connection, now: number): void {
     connection.awaitsPong = false
     if (connection.lastLife !== now) {
@@ -145,7 +146,7 @@ export class Connections {
     this.publish(connection)
   }
 
-  /** Nothing was read for so long (seconds): that is not the connection's silence. */
+  /** The worker read nothing for this long (seconds), which does not count as the connection's silence. */
   excuse(connection: Connection, seconds: number): void {
     connection.lastMessage += seconds
     connection.lastLife += seconds
@@ -154,7 +155,7 @@ export class Connections {
     this.states.setLife(connection.id, connection.lastLife)
   }
 
-  /** Its peers must have left: from now on the slot may get another connection. */
+  /** Its peers must have left: from now on the slot can get another connection. */
   close(connection: Connection): void {
     const { slot, generation, id } = connection
     this.states.close(id, generation)
@@ -168,17 +169,17 @@ export class Connections {
     return this.slots[slot] ?? null
   }
 
-  /** The open connection of a name, if this worker still has it. */
+  /** The open connection with this slot and generation, if this worker still has it. */
   find(slot: number, generation: number): Connection | null {
     const connection = this.slots[slot]
     if (connection === null || connection === undefined) return null
     return connection.generation === generation && !connection.closed ? connection : null
   }
 
-  /** Tells all workers what is true of a connection now. */
+  /** Publishes a connection's state to all workers. */
   publish(connection: Connection): void {
     const { id, generation, missedPing, closed } = connection
-    // Its slot may have another one by now.
+    // Its slot may have another connection by now.
     if (closed) return
     this.states.set(id, generation, missedPing, isBusy(connection))
   }

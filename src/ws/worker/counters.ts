@@ -1,8 +1,8 @@
-// What a socket worker of aquatic_ws counts and measures. Workers count in memory of their own and publish
-// it to their slots of shared memory four times a second (metrics/counters.ts); main reads them there. What
-// they are for, and where they are shown: here alone.
+// What a socket worker of aquatic_ws counts and measures. Workers count in their own memory and publish it to
+// their slots of shared memory four times a second (metrics/counters.ts), where main reads it. The meaning of
+// counters and where they are shown are defined only here.
 //
-//  0… counters of IPv4 │ FAMILY_IPV6… the same of IPv6 │ OTHER… counters that have no family │
+//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ OTHER… counters without a family │
 //  RESPONSE_TIME… │ TURN_SIZE…
 import { REFUSED_BY_KEYS, REFUSED_BY_KEYS_IN_USE } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled, untold } from '../../metrics/counter-list.ts'
@@ -33,7 +33,7 @@ const OTHERS = [
   labelled(
     'rejected',
     'reason',
-    'Messages that were refused, by reason.',
+    'Refused messages by reason.',
     [
       'json',
       'action',
@@ -61,15 +61,15 @@ const OTHERS = [
   labelled(
     'offers_left_out',
     'reason',
-    'Items of offers that were none, and offers beyond max_offers, by reason.',
+    'Offers left out by reason: invalid items, and offers beyond max_offers.',
     ['invalid', 'beyond_limit'],
   ),
   counter('offers_sent', 'Offers that were passed on to peers.'),
-  counter('answers_sent', 'Answers that were passed on to who had made the offer.'),
+  counter('answers_sent', 'Answers that were passed on to the offerer.'),
   labelled(
     'dropped_between_workers',
     'type',
-    'Offers and answers that found the way to another worker full, by type.',
+    'Offers and answers lost to a full channel to another worker, by type.',
     KINDS,
     { lost: 'lost between workers' },
   ),
@@ -83,13 +83,13 @@ const OTHERS = [
   labelled('receiver_gone', 'type', 'Offers and answers whose receiver had left, by type.', KINDS),
   counter(
     'slow_clients',
-    'Times that a client did not take all at once; until it has, it gets no offers.',
+    'Times that a client did not take everything at once; until it has, it gets no offers.',
     { lost: 'slow clients' },
   ),
   labelled(
     'refused',
     'reason',
-    'Connections that were refused, by reason.',
+    'Refused connections by reason.',
     ['connections_full', 'connections_per_address', 'origin', ...REFUSED_BY_KEYS],
     {
       metric: 'refused_connections',
@@ -101,7 +101,7 @@ const OTHERS = [
   labelled(
     'proxy_header',
     'fault',
-    'Connections of trusted proxies that do not tell whose they are, by what is wrong.',
+    'Connections of trusted proxies without a usable client address in the header, by what is wrong.',
     ['missing', 'not_understood'],
   ),
   labelled(
@@ -114,15 +114,18 @@ const OTHERS = [
 ]
 
 export const COUNTER_LIST = new CounterList(BY_FAMILY, OTHERS)
-/** Counted per address family of the client, and all, in their order in memory. Names are those of the statistics. */
+/**
+ * The counters per address family of the client, and all counters, in their order in memory. Names are those of
+ * the statistics.
+ */
 export const { ofFamilies: FAMILY_COUNTERS, stored: STORED_COUNTERS } = COUNTER_LIST
-/** All that is counted; those of the families are sums over both. */
+/** All counters; those per family are sums over both. */
 export const COUNTERS = [...FAMILY_COUNTERS, ...COUNTER_LIST.others]
 
 export type CounterName = (typeof COUNTERS)[number]
 export type StoredCounter = (typeof STORED_COUNTERS)[number]
 
-// Their places as numbers, for the hot path; a test holds them to the lists above. Add the connection's
+// Their positions as numbers, for the hot path; a test compares them with the lists above. Add the connection's
 // family, FAMILY_IPV4 or FAMILY_IPV6.
 export const CONNECTIONS_OPENED = 0
 export const CONNECTIONS_CLOSED = 1
@@ -137,7 +140,7 @@ export const SENT_BYTES = 8
 export const FAMILY_IPV4 = 0
 export const FAMILY_IPV6 = 9
 
-// What has no family.
+// Counters without a family.
 const OTHER = 2 * FAMILY_IPV6
 export const RESPONSES_ANNOUNCE = OTHER
 export const RESPONSES_SCRAPE = OTHER + 1
@@ -190,7 +193,7 @@ export const CLOSED_UNREACHABLE = OTHER + 47
 export const CLOSED_BACKLOG_TOTAL = OTHER + 48
 export const CLOSED_REQUESTS = OTHER + 49
 
-/** Nanoseconds from when a message came until what it caused was sent: 1 µs to 1 s. */
+/** Nanoseconds from when a message arrived until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
 /** Messages per turn of the event loop, per turn. */
 export const TURN_SIZE_SHAPE = histogramShape(0, 12, 0)
@@ -203,15 +206,15 @@ export const HISTOGRAMS = {
 export const RESPONSE_TIME = OTHER + 50
 export const TURN_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
 
-/** What a worker counts, histograms included; and the words of its slot. */
+/** A worker's counters, histograms included; and the words of its slot. */
 export const COUNTER_COUNT = TURN_SIZE + histogramCounters(TURN_SIZE_SHAPE)
 export const COUNTER_WORDS = slotWords(COUNTER_COUNT)
 
-/** All that the tracker reads of the workers (tracker/statistics-reader.ts), by name. */
+/** Names of everything that the tracker reads from the workers (tracker/statistics-reader.ts). */
 export interface WsNames {
   readonly counter: StoredCounter
   readonly histogram: keyof typeof HISTOGRAMS
   readonly total: never
-  /** `connectionLimit`: at most so many at once. `channelFill`: of the fullest channel, from 0 to 1. */
+  /** `connectionLimit`: the most connections at once. `channelFill`: of the fullest channel, from 0 to 1. */
   readonly gauge: 'connections' | 'connectionLimit' | 'channelFill'
 }

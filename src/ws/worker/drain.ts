@@ -1,13 +1,14 @@
-// Ends a worker's connections one after the other, when another process serves in this one's place: that
-// one gets handshakes at a rate it can take, and this one answers whoever is still here. Made by the
-// socket worker. Owns its timer.
+// Closes a worker's connections one after the other once another process has taken over: that one gets
+// handshakes at a rate it can handle, and this one keeps answering the clients it still has. Made by the socket
+// worker. Owns its timer.
 import type { Connections } from './connection.ts'
 
-/** Of all workers together: half of what a core does in TLS handshakes, should all clients return at once. */
+/** For all workers together: half the TLS handshakes a core can do, in case all clients return at once. */
 const CLOSES_PER_SECOND = 1000
 /**
- * At the latest, however many there are: meanwhile clients of the two processes do not meet. Longer would
- * spare handshakes only with clients that return at once, and WebTorrent's wait up to five minutes.
+ * The longest drain, however many connections there are: until it ends, clients of the two processes do not
+ * find each other. Taking longer would help only if clients returned at once, and WebTorrent's wait up to five
+ * minutes.
  */
 export const DRAIN_SECONDS = 20
 
@@ -19,7 +20,7 @@ export class Drain {
   private readonly close: (slot: number) => void
   private slot = 0
 
-  /** `close` ends the connection of a slot. */
+  /** `close` closes the connection of a slot. */
   constructor(connections: Connections, workers: number, close: (slot: number) => void) {
     const perSecond = Math.max(CLOSES_PER_SECOND / workers, connections.count / DRAIN_SECONDS)
     this.connections = connections
@@ -27,10 +28,10 @@ export class Drain {
     this.close = close
   }
 
-  /** Calls `done` when none is left. */
+  /** Calls `done` when none are left. */
   start(done: () => void): void {
     const timer = setInterval(() => {
-      // Behind the flush of this turn, so that an answer that waits still goes out.
+      // After this turn's flush, so that a waiting answer is still sent.
       setImmediate(() => {
         if (this.closeSome() > 0) return
         clearInterval(timer)
@@ -39,11 +40,11 @@ export class Drain {
     }, STEP_MILLISECONDS)
   }
 
-  /** Returns how many it has closed. */
+  /** Returns how many it closed. */
   private closeSome(): number {
     const { connections } = this
     let closed = 0
-    // A handshake that was under way may have taken a slot that was passed: so all of them are visited.
+    // A pending handshake may have taken a slot that was already passed, so every pass covers all slots.
     for (let left = connections.slotCount; left > 0 && closed < this.perStep; left--) {
       this.slot = (this.slot + 1) % connections.slotCount
       const connection = connections.at(this.slot)

@@ -1,16 +1,16 @@
-// The rings and doorbells between all socket workers. Made by main.ts before it starts them; each
-// worker gets its ends. Owns nothing once they are handed out.
+// The rings and doorbells between all socket workers. Made by main.ts before it starts them; each worker gets
+// its ends.
 import type { MessagePort } from 'node:worker_threads'
 import { type DoorbellPort, doorbellPort } from '../../channel/doorbell.ts'
 import { createSleepWord } from '../../channel/inbox.ts'
 import { createRing } from '../../channel/ring.ts'
 import { type ExchangeEnds, type ExchangeLimits, recordWordsMax } from './exchange.ts'
 
-/** Some thousand offers of browsers; and a few of the longest records. */
+/** Some thousand offers from browsers, or a few of the longest records. */
 const RING_WORDS_MIN = 2 ** 17
 const RING_RECORDS_MIN = 4
 
-/** By worker; null when there is only one. */
+/** By worker; null if there is only one. */
 export function createExchange(workers: number, limits: ExchangeLimits): (ExchangeEnds | null)[] {
   if (workers === 1) return [null]
   const words = Math.max(RING_WORDS_MIN, RING_RECORDS_MIN * (recordWordsMax(limits) + 1))
@@ -29,7 +29,7 @@ export function createExchange(workers: number, limits: ExchangeLimits): (Exchan
   })
 }
 
-/** The ports among the ends, which are handed over and not copied. */
+/** The ports among the ends, which are transferred, not copied. */
 export function portsOf(ends: ExchangeEnds | null): MessagePort[] {
   if (ends === null) return []
   return [...ends.bells, ...ends.heard].filter((port) => port !== null)

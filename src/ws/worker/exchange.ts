@@ -1,15 +1,15 @@
-// Offers and answers for connections of other workers: one ring of records to each of them, and one
-// from each (src/channel). Called by signal.ts. Owns its ends of the rings.
+// Offers and answers for connections of other workers: one ring of records to each worker, and one from each
+// (src/channel). Called by signal.ts. Owns its ends of the rings.
 //
-// All offers of one announce for one worker are one record, with what they have in common once. Texts
-// are UTF-8 in the rings, and lengths are in characters: the receiver decodes a record's text in one
-// piece and cuts it. Records of a turn of the event loop are published together, and the receiver is
-// woken once, if it sleeps.
+// All offers of an announce for the same worker share a record, which has their common part once. Texts are
+// UTF-8 in the rings, but lengths are in characters: the receiver decodes a record's text in one piece and then
+// splits it. The records of a turn of the event loop are published together, and the receiver is woken once if
+// it sleeps.
 //
-// When a ring is full, records wait here; past a bound they are dropped and counted. The clients then
-// go without this offer, or answer, as if it had been lost on its way. Offers are dropped much sooner:
-// other peers get some as well, while two clients have already begun to connect for an answer. So
-// answers are hardly ever: there is one at most for each offer that the other worker has sent here.
+// If a ring is full, records wait here; beyond a limit they are dropped and counted, as if the offer or answer
+// had been lost on its way. Offers are dropped much sooner: they go to several peers, while an answer means
+// that two clients have already begun to connect. Answers are hardly ever dropped, since there is at most one
+// for each offer that the other worker sent here.
 import type { MessagePort } from 'node:worker_threads'
 import { Doorbell } from '../../channel/doorbell.ts'
 import { Inbox } from '../../channel/inbox.ts'
@@ -19,14 +19,14 @@ import { SLOT_BITS } from '../../swarm/connections.ts'
 import { DROPPED_BETWEEN_WORKERS_ANSWER, DROPPED_BETWEEN_WORKERS_OFFER } from './counters.ts'
 
 /**
- * What waits in one worker for others whose rings are full, in characters: some 10,000 answers of
- * browsers. As a count of records (1,024) it was full after some hundredths of a second in which the
- * system had given another worker no core.
+ * The most that waits in one worker for others whose rings are full, in characters: some 10,000 answers of
+ * browsers. A limit of 1,024 records was reached within some hundredths of a second in which another worker got
+ * no core.
  */
 const WAITING_MAX = 2 ** 23
 /** Past this, offers are dropped. */
 const WAITING_OFFERS_MAX = WAITING_MAX / 2
-/** What a record takes beside its text. */
+/** A record's size without its text. */
 const RECORD_CHARACTERS = 128
 
 // A record: 0 kind │ 1, 2 connection and generation: the offerer's, or the receiver's of an answer
@@ -46,10 +46,10 @@ const KIND_OFFERS = 1
 const KIND_ANSWER = 2
 const TWO_32 = 4294967296
 
-/** A character of a text takes this many bytes at most. */
+/** The most bytes that a character of a text takes. */
 const UTF8_BYTES_MAX = 3
 
-/** Beside a client's text: names of fields, the ids in the tail. */
+/** Besides a client's text: field names, and the ids in the tail. */
 const EXTRA_BYTES = 1024
 const EXTRA_OFFER_BYTES = 32
 
@@ -68,13 +68,13 @@ export interface ExchangeLimits {
   readonly maxOffers: number
 }
 
-/** Words of the longest record: a whole message's offers, all for one worker. */
+/** Words of the longest record: all offers of a message for one worker. */
 export function recordWordsMax({ messageBytesMax, maxOffers }: ExchangeLimits): number {
   const bytes = messageBytesMax + EXTRA_BYTES + maxOffers * EXTRA_OFFER_BYTES
   return OFFERS + maxOffers * OFFER_WORDS + Math.ceil(bytes / 4)
 }
 
-/** What arrives from other workers. */
+/** Receives what arrives from other workers. */
 export interface ExchangeReceiver {
   receiveOffer(
     connection: number,
@@ -118,7 +118,7 @@ export class Exchange {
     new Doorbell(inbox, ends.heard, () => this.takeRecords())
   }
 
-  /** Adds an offer to those for the worker of `connection`; they go with `sendOffers`. */
+  /** Adds an offer to those for the worker of `connection`; `sendOffers` sends them. */
   addOffer(connection: number, generation: number, key: number, fields: string): void {
     this.targets[connection >>> SLOT_BITS]?.addOffer(connection, generation, key, fields)
   }
@@ -196,12 +196,12 @@ class Target {
   private readonly counts: Int32Array
   private readonly bytes: Uint8Array
   private readonly encoder = new TextEncoder()
-  /** The record under way, without its text. */
+  /** The record being built, without its text. */
   private readonly head: Int32Array
   private offers = 0
   private text = ''
   private readonly waiting: { head: Int32Array; text: string }[] = []
-  /** Of all targets of a worker together. */
+  /** For all targets of a worker together. */
   private readonly inAll: Waiting
 
   constructor(
@@ -243,7 +243,7 @@ class Target {
     this.send(KIND_ANSWER, connection, generation, message)
   }
 
-  /** Shows what was written to the receiver. True when something waits for room in the ring. */
+  /** Publishes what was written to the receiver. True if something still waits for room in the ring. */
   publish(): boolean {
     let written = 0
     const { waiting } = this
@@ -274,7 +274,7 @@ class Target {
     }
   }
 
-  /** False when the ring has no room. */
+  /** False if the ring has no room. */
   private write(head: Int32Array, text: string): boolean {
     const { writer } = this
     const most = head.length + Math.ceil((text.length * UTF8_BYTES_MAX) / 4)

@@ -1,8 +1,8 @@
-// Answers the messages of clients: announce, scrape, and answers to offers. Called by the socket
-// worker for each message; knows connections, and nothing of sockets.
+// Handles clients' messages: announces, scrapes, and answers to offers. Called by the socket worker for each
+// message; sees connections, and no sockets.
 //
-// Every announce and scrape is answered, and what cannot be done is answered with the reason. An
-// answer that was passed on is not. Owns the request of the moment and the receivers of its offers.
+// Every announce and scrape gets a response; if it cannot be carried out, with the reason. An answer that was
+// passed on gets none. Owns the current request and the receivers of its offers.
 
 import {
   byVerdict,
@@ -87,7 +87,7 @@ const TEXTS = byStatus(({ status, text }) => {
 const KEY_REASONS = countersByKeyVerdict(STORED_COUNTERS, 'rejected', REFUSED_BY_KEYS_IN_USE)
 const KEY_TEXTS = byVerdict(({ text }) => text)
 
-/** The settings that requests are answered by. */
+/** The settings that determine responses. */
 export interface RequestSettings extends MemberMaxima {
   readonly maxScrapeTorrents: number
   readonly maxOffers: number
@@ -110,7 +110,7 @@ export class Handler {
   private readonly states: ConnectionStates
   private readonly sender: Sender
   private readonly signal: Signal
-  /** May be replaced while it is at work; the limits of `request` beside it. */
+  /** Can be replaced at runtime, together with the limits of `request`. */
   settings: RequestSettings
   private readonly counts: Int32Array
   readonly request: Request
@@ -119,7 +119,7 @@ export class Handler {
   private readonly scraper: Scraper
   private readonly memberLimits: MemberLimits
   private readonly requestLimits: RequestLimits
-  /** The message of the moment does not count in the limits on requests. */
+  /** The current message does not count against the request limits. */
   private isFree = false
   private now = 0
 
@@ -143,7 +143,7 @@ export class Handler {
     this.now = now
   }
 
-  /** Answers one message. `text` is valid UTF-8 by origin, and may hold anything. */
+  /** Handles one message. `text` is known to be valid UTF-8, and can hold anything. */
   message(connection: Connection, text: string): void {
     const { request, counts } = this
     counts[connection.family + RECEIVED_MESSAGES]++
@@ -165,7 +165,9 @@ export class Handler {
     if (!this.isFree) this.requestLimits.charge(connection)
   }
 
-  /** A message beyond the limits: it is read only to tell what the refusal is about. */
+  /**
+   * Refuses a message beyond the limits, which is parsed only so that the refusal can name what it is about.
+   */
   private refuseRequest(connection: Connection, text: string, verdict: number): void {
     const ofConnection = verdict === TOO_MANY_OF_CONNECTION
     const counter = ofConnection ? REJECTED_REQUESTS_PER_CONNECTION : REJECTED_REQUESTS_PER_ADDRESS
@@ -207,7 +209,7 @@ export class Handler {
     }
   }
 
-  /** Adds or renews a peer, answers it, and passes its offers on. */
+  /** Adds or renews a peer, responds, and passes its offers on. */
   private enter(connection: Connection): void {
     const { request } = this
     const fits = this.memberLimits.check(connection, request.ids, this.settings, this.now)
@@ -256,7 +258,7 @@ export class Handler {
     return status
   }
 
-  /** `held`: the peer id is another connection's, so this one is not in the swarm. */
+  /** `held`: another connection has the peer id, so this one is not in the swarm. */
   private respond(connection: Connection, held: boolean): void {
     const { seeders, leechers } = this.swarms
     if (held) this.counts[REJECTED_PEER_ID_HELD]++
@@ -317,7 +319,7 @@ export class Handler {
     this.sender.send(connection, this.scraper.response(request))
   }
 
-  /** The peer whose info hash and peer id are at these places of `words` leaves. */
+  /** Removes the peer whose info hash and peer id are at these positions of `words`. */
   private leave(connection: Connection, words: Int32Array, infoHash: number, peerId: number): void {
     const { swarms, announcement } = this
     setMember(announcement, connection, words, infoHash, peerId)
@@ -345,7 +347,7 @@ export class Handler {
     this.refuse(connection, REASONS[status], TEXTS[status])
   }
 
-  /** Answers with the reason, and with all that tells the client what it is about. */
+  /** Responds with the reason, and with everything that tells the client what it is about. */
   private refuse(connection: Connection, counter: number, reason: string): void {
     const { request } = this
     this.counts[counter]++

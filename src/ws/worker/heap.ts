@@ -1,19 +1,18 @@
 // Keeps a worker's JavaScript heap small. Called by the socket worker several times a second, and every
-// thousand messages: a turn of the event loop can have millions, and last for seconds.
-// Owns the count of what has been collected.
+// thousand messages, since a turn of the event loop can have millions and last for seconds.
 //
-// Messages are strings, so serving makes garbage: some 200 MB a second at full load. The engine
-// counts the reserve for swarms, which is shared memory, as part of the heap, and so lets garbage grow
-// to as much again before it collects all of it: 1.2 GB instead of 0.2. A full collection of the little
-// that lives takes 5 to 15 ms; it is done after so much traffic. (fullGC, not Bun.gc(true): that throws
-// compiled code away as well. Bun.gc(false) collects too little. Bun 1.4.5, November 2026.)
+// Messages are strings, so serving makes garbage: some 200 MB a second at full load. The engine counts the
+// swarms' reserve, which is shared memory, as part of the heap, and so lets garbage grow as large again before
+// it collects all of it: 1.2 GB instead of 0.2. A full collection of the little that is live takes 5 to 15 ms,
+// and is done after a certain amount of traffic. (fullGC, not Bun.gc(true): that throws compiled code away as
+// well. Bun.gc(false) collects too little. Bun 1.4.5, November 2026.)
 import { fullGC } from 'bun:jsc'
 import { FAMILY_IPV6, RECEIVED_BYTES, RECEIVED_MESSAGES, SENT_BYTES } from './counters.ts'
 
 const TRAFFIC_BYTES = 64 * 2 ** 20
-/** What a message makes beside its text: `{}` has two characters, and some 300 bytes of garbage. */
+/** Garbage of a message besides its text: `{}` has two characters, but makes some 300 bytes. */
 const MESSAGE_BYTES = 256
-/** Messages from look to look; a power of two. */
+/** Messages between two checks; a power of two. */
 const CHECK_MESSAGES = 1024
 
 export class Heap {
@@ -24,7 +23,7 @@ export class Heap {
     this.counts = counts
   }
 
-  /** A message has been served. */
+  /** Call it for each served message. */
   served(): void {
     if ((this.both(RECEIVED_MESSAGES) & (CHECK_MESSAGES - 1)) === 0) this.tend()
   }
@@ -37,7 +36,7 @@ export class Heap {
     fullGC()
   }
 
-  /** Over both address families. */
+  /** The sum over both address families. */
   private both(counter: number): number {
     return this.counts[counter] + this.counts[FAMILY_IPV6 + counter]
   }

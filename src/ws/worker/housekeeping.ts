@@ -1,14 +1,14 @@
-// What a socket worker does by the clock: pings, silent connections, old offers, cleaning, counts.
-// `tick` is called once a second by the socket worker. Owns nothing.
+// A socket worker's periodic work: pings, silent connections, old offers, cleaning, counts. `tick` is called
+// once a second by the socket worker.
 import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import type { Connection, Connections } from './connection.ts'
 import { CLOSED_SILENT, CLOSED_UNREACHABLE } from './counters.ts'
 
-/** Between two slices of a cleaning, in which messages are served. */
+/** Between two slices of a cleaning, to serve messages. */
 const CLEANING_PAUSE_MILLISECONDS = 1
 const CLOSE_CODE_SILENT = 1000
 
-/** Between two ticks, beyond which the worker did not read in between: it was stopped, or overloaded. */
+/** More time between two ticks means that the worker did not read meanwhile: it was stopped, or overloaded. */
 const PAUSE_SEC = 2
 
 export interface HousekeepingSettings {
@@ -40,7 +40,7 @@ export class Housekeeping {
     this.now = now
   }
 
-  /** Other settings while it is at work; a ping that is planned comes as planned. */
+  /** Changes settings at runtime; a scheduled ping stays as scheduled. */
   configure(settings: HousekeepingSettings): void {
     this.settings = settings
     this.connections.pingInterval = settings.pingInterval
@@ -49,7 +49,8 @@ export class Housekeeping {
   tick(now: number): void {
     const passed = now - this.now
     this.now = now
-    // What waits in the sockets is read before anybody is judged, but for one that never has the time.
+    // After a pause, waiting messages are read before connections are judged; not twice in a row, for a worker
+    // that is always late.
     this.hasWaited = passed >= PAUSE_SEC && !this.hasWaited
     if (this.hasWaited) {
       this.excuseAll(passed)
@@ -87,7 +88,7 @@ export class Housekeeping {
     }
   }
 
-  /** The first ping without an answer lets others take its peers over, the second ends it. */
+  /** After one unanswered ping others may take over its peers; after the second it is closed. */
   private ping(connection: Connection, now: number): void {
     if (connection.awaitsPong && connection.missedPing) {
       this.counts[CLOSED_UNREACHABLE]++
@@ -113,7 +114,9 @@ export class Housekeeping {
   }
 }
 
-/** Of its signs of life. Without a peer it is of use to nobody unless it asks something. */
+/**
+ * The second of its last sign of life. Without peers only messages count: otherwise it is of no use to anyone.
+ */
 function lastOf({ memberships, lastLife, lastMessage }: Connection): number {
   return (memberships?.count ?? 0) > 0 ? lastLife : lastMessage
 }

@@ -1,8 +1,8 @@
 // How many peers one connection may have: torrents in all, and peer ids in each. Asked by handle.ts before
 // an announce that may add one.
 //
-// Peers that have aged out in their swarms are still on a connection's list (memberships.ts). Only when a
-// limit seems to be reached are they looked for, once a second.
+// Peers that have aged out of their swarms are still on a connection's list (memberships.ts). They are only
+// looked for when a limit seems to be reached, at most once a second.
 import { Announce } from '../../swarm/announce.ts'
 import { ownsPeer } from '../../swarm/owner.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
@@ -28,7 +28,7 @@ export class MemberLimits {
     this.swarms = swarms
   }
 
-  /** Whether the peer of `ids` (request.ts) may be this connection's. `now`: second of the monotonic clock. */
+  /** Whether this connection may have the peer of `ids` (request.ts). `now`: second of the monotonic clock. */
   check(connection: Connection, ids: Int32Array, maxima: MemberMaxima, now: number): number {
     const { memberships } = connection
     if (memberships === null) return FITS
@@ -39,12 +39,12 @@ export class MemberLimits {
     return verdictOn(memberships, ids, maxima)
   }
 
-  /** Takes what has aged out of the swarms off a connection's list. False when that has just been done. */
+  /** Removes peers that have aged out of the swarms from a connection's list. False if that was just done. */
   private forgetAged(connection: Connection, memberships: Memberships, now: number): boolean {
     if (memberships.sweptAt === now) return false
     memberships.sweptAt = now
     const { words } = memberships
-    // Backwards: the entry that takes a removed one's place has been looked at.
+    // Backwards, so that the entry moved into a removed one's place has already been checked.
     for (let index = memberships.count - 1; index >= 0; index--) {
       const at = index * MEMBER_WORDS
       if (!this.isIn(connection, words, at)) memberships.removeAt(index)
@@ -70,7 +70,7 @@ function verdictOn(memberships: Memberships, ids: Int32Array, maxima: MemberMaxi
   return others >= maxima.maxPeerIdsPerTorrent ? TOO_MANY_PEER_IDS : FITS
 }
 
-/** Says which peer of a connection it is about: info hash and peer id are at these places of `words`. */
+/** Sets the peer of a connection that is meant: info hash and peer id are at these positions of `words`. */
 export function setMember(
   announce: Announce,
   connection: Connection,

@@ -1,8 +1,8 @@
-// Which peers a connection has in which torrents, so that they leave with it. One per connection that
-// has announced something; handle.ts adds and removes. Owns its words.
+// Which peers a connection has in which torrents, so that they leave with it. One per connection that has
+// announced something; handle.ts adds and removes.
 //
-// A peer that ages out in the swarm stays here until the list is full or the connection closes: then
-// the swarm knows nothing of it, and nothing happens.
+// A peer that ages out of the swarm stays here until the list is full or the connection closes; removing it
+// from the swarm then does nothing.
 import { ID_WORDS } from '../wire/request.ts'
 
 // An entry: 0 info hash │ 5 peer id
@@ -14,17 +14,17 @@ const MANY_ENTRIES = 32
 
 export class Memberships {
   count = 0
-  /** Second of the last look for entries that have aged out. */
+  /** Second of the last check for entries that have aged out. */
   sweptAt = -1
   words = new Int32Array(FIRST_ENTRIES * MEMBER_WORDS)
   /**
-   * The first word of each info hash, once there is room for many: each announce looks for its torrent, and
-   * `indexOf` takes 0.1 µs for 1,000 and 0.6 for 10,000, a loop over `words` 0.3 and 2.8; for ten a loop
-   * is faster.
+   * The first word of each info hash, once there is room for many. Each announce looks for its torrent:
+   * `indexOf` takes 0.1 µs for 1,000 and 0.6 for 10,000, a loop over `words` 0.3 and 2.8; for ten entries a
+   * loop is faster.
    */
   private firsts: Int32Array | null = null
 
-  /** Adds a peer, unless it is there. */
+  /** Adds a peer unless it is already there. */
   add(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): void {
     if (this.find(infoHash, hashAt, peerId, peerAt) >= 0) return
     const at = this.count * MEMBER_WORDS
@@ -62,7 +62,7 @@ export class Memberships {
     return -1
   }
 
-  /** How many other peer ids there are in a torrent; −1 when this one is there already. */
+  /** How many other peer ids there are in a torrent; −1 if this one is already there. */
   othersIn(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): number {
     const { words } = this
     const first = infoHash[hashAt]
@@ -81,7 +81,7 @@ export class Memberships {
     const { words, firsts, count } = this
     if (firsts !== null) {
       const index = firsts.indexOf(first, from)
-      // Behind the last one is what has been removed.
+      // Entries past the count were removed.
       return index < count ? index : -1
     }
     for (let index = from; index < count; index++) {
@@ -102,7 +102,7 @@ export class Memberships {
   }
 }
 
-/** Whether the ids at two places are equal. */
+/** Whether the ids at two positions are equal. */
 export function sameId(a: Int32Array, at: number, b: Int32Array, bt: number): boolean {
   for (let i = 0; i < ID_WORDS; i++) if (a[at + i] !== b[bt + i]) return false
   return true

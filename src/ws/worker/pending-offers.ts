@@ -1,20 +1,20 @@
-// The offers that a connection was sent and has not answered yet: who made them. One per connection
-// that has been sent an offer; signal.ts adds and takes. Owns its two maps.
+// The offerers of the offers that a connection was sent and has not answered yet. One per connection that has
+// been sent an offer; signal.ts adds and takes.
 //
-// An answer is passed on only if it matches one of these, and each is good for one answer. A key
-// stands for info hash, both peer ids and the offer id: a keyed hash of all four, which nobody
-// outside can aim at (signal.ts). Two maps instead of a time in each entry: every `rotate` drops what
-// was there at the one before.
+// An answer is passed on only if it matches one of these, and each is good for one answer. A key stands for
+// info hash, both peer ids and the offer id: a keyed hash of all four, for which no client can find collisions
+// (signal.ts). Two maps instead of a time in each entry: each `rotate` drops the entries from before the last
+// one.
 
 /**
- * Offers that one connection may leave unanswered in the time that they are remembered. A client that
- * does not get further gets no more of them: it could not answer those it has.
+ * Offers that one connection may leave unanswered while they are remembered. A client that reaches this gets no
+ * more, since it cannot even answer those it has.
  */
 export const PENDING_OFFERS_MAX = 1024
 
 const GENERATION_BITS = 65536
 
-/** What `take` found; valid until the next. */
+/** What `take` found; valid until the next call. */
 export const taken = { connection: 0, generation: 0 }
 
 export class PendingOffers {
@@ -35,7 +35,7 @@ export class PendingOffers {
     this.young.set(key, (connection >>> 0) * GENERATION_BITS + generation)
   }
 
-  /** Forgets the offer and fills `taken` with who made it; false when there is none. */
+  /** Forgets the offer and fills `taken` with its offerer; false if there is no such offer. */
   take(key: number): boolean {
     let value = this.young.get(key)
     if (value !== undefined) {
@@ -50,7 +50,7 @@ export class PendingOffers {
     return true
   }
 
-  /** Forgets the offers from before the last rotation; true when none are left. */
+  /** Forgets the offers from before the last rotation; true if none are left. */
   rotate(): boolean {
     if (this.young.size === 0) {
       this.old = null

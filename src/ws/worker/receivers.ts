@@ -1,5 +1,5 @@
-// Which peers the offers of an announce go to. Called by handle.ts under the table's lock, filled for
-// signal.ts. Owns nothing.
+// Chooses the peers that the offers of an announce go to. Called by handle.ts under the table's lock, for
+// signal.ts.
 import type { ConnectionStates } from '../../swarm/connections.ts'
 import { PEER_CONNECTION } from '../../swarm/layout.ts'
 import { generationAt } from '../../swarm/owner.ts'
@@ -12,14 +12,14 @@ export const RECEIVER_CONNECTION = 5
 export const RECEIVER_GENERATION = 6
 export const RECEIVER_WORDS = 7
 
-/** Peers to look at for each offer, so that those with a backlog can be passed over. */
+/** Peers to consider for each offer, so that those with a backlog can be skipped. */
 export const CANDIDATES_PER_OFFER = 3
 
 // HOT: no allocation below this line.
 
 /**
- * Copies those of the chosen peers whose connections can take an offer to `receivers`, at most `wanted`;
- * returns how many. Under the lock: they are read where they live.
+ * Copies the chosen peers whose connections can take an offer to `receivers`, at most `wanted`; returns how
+ * many. Called under the lock: peers are read in place.
  */
 export function chooseReceivers(
   table: Table,

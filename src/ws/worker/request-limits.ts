@@ -1,15 +1,16 @@
-// How many requests may come on one connection, and from one address, and what an address may add to the
-// swarms (source-limits/newcomers.ts). Asked by handle.ts for each message, before it is looked at. One per
-// worker; what addresses have used up lies in memory that all workers share (source-limits/source-counters.ts),
-// what a connection has used up in the connection.
+// How many requests may come on one connection and from one address, and what an address may add to the swarms
+// (source-limits/newcomers.ts). Called by handle.ts for each message, before it is parsed. One per worker; the
+// use by addresses is counted in memory that all workers share (source-limits/source-counters.ts), the use by a
+// connection in the connection.
 //
-// Everything that is sent counts, but for answers that are passed on: the tracker has asked for these by
-// handing out offers. Those who exceed a limit are told for a start, and then not: a client that
-// announces again on each response stops there, and keeps its peers. Who goes on regardless is closed.
+// Everything that clients send counts, except answers that are passed on: the tracker asked for these by
+// sending out offers. At first, clients that exceed a limit are told so; then they get no response. That stops
+// clients that announce again on each response, and they keep their peers. Connections that continue regardless
+// are closed.
 //
 //  row 0: 65,536 × (0 requests │ 1 new torrents │ 2 new peers │ 3 unused) │ row 1
 //
-// An IPv6 /64 is one address, and its /48 has counters of its own in the same rows.
+// An IPv6 /64 counts as one address, and its /48 has its own counters in the same rows.
 import { costOf, NETWORK_SHARE, Newcomers } from '../../source-limits/newcomers.ts'
 import {
   createSourceCounters,
@@ -20,7 +21,7 @@ import {
 import { isKeyOfThisMachine } from '../../swarm/address.ts'
 import type { Connection } from './connection.ts'
 
-/** Settings, per second; 0 = no limit. They may change while the workers serve. */
+/** Settings, per second; 0 = no limit. They can change at runtime. */
 export interface RequestRates {
   readonly perConnection: number
   readonly perAddress: number
@@ -33,12 +34,12 @@ const NEW_TORRENTS = 1
 const NEW_PEERS = 2
 
 /**
- * What may come at once, in seconds of the rate. A client that starts announces all of its torrents: 10,000
- * of them are 53 seconds of a connection's, whose rate rises with each.
+ * How much may come at once, in seconds of the rate. A starting client announces all of its torrents: 10,000 of
+ * them take 53 seconds of a connection's rate, which rises with each.
  */
 const BURST_SEC = 60
 const BURST = BURST_SEC * SECOND
-/** A connection gets one request per second more for so many torrents: twelve times what they announce. */
+/** A connection gets one more request per second for this many torrents: twelve times what they announce. */
 const TORRENTS_PER_REQUEST = 10
 
 /** Refused messages of a connection that are answered, per so many seconds. */
@@ -55,7 +56,7 @@ export const TELL = 0
 export const SAY_NOTHING = 1
 export const CLOSE = 2
 
-/** Once for all workers. */
+/** Called once for all workers. */
 export function createRequestLimits(): SourceCounterData {
   return createSourceCounters(rowWords(SLOT_WORDS))
 }
@@ -64,7 +65,7 @@ export class RequestLimits extends Newcomers {
   private perConnection = 0
   private addressCost = 0
   private networkCost = 0
-  /** Whose message is in hand. */
+  /** The address key of the current message's sender. */
   private high = 0
   private low = 0
 
@@ -73,7 +74,7 @@ export class RequestLimits extends Newcomers {
     this.configure(rates)
   }
 
-  /** Also while it is at work. */
+  /** Also at runtime. */
   configure({ perConnection, perAddress, newTorrents }: RequestRates): void {
     this.perConnection = perConnection
     this.addressCost = costOf(perAddress, SECOND)
@@ -83,12 +84,12 @@ export class RequestLimits extends Newcomers {
 
   // HOT: no allocation below this line.
 
-  /** Whether a message of this connection is to be looked at. What it adds then counts for its address. */
+  /** Whether to process a message of this connection. What it adds to swarms then counts for its address. */
   check(connection: Connection): number {
     const { addressHigh, addressLow } = connection
     this.high = addressHigh
     this.low = addressLow
-    // From there comes a proxy, or a load tester.
+    // A proxy or a load tester on this machine.
     if (isKeyOfThisMachine(addressHigh, addressLow)) return ADMITTED
     if (this.perConnection !== 0) {
       const ahead = aheadOf(connection.requestsPaidUntil, this.second)
@@ -118,12 +119,12 @@ export class RequestLimits extends Newcomers {
     this.chargeSource(REQUESTS, this.networkCost, BURST)
   }
 
-  /** What to do about a message that `check` has not admitted. */
+  /** What to do with a message that `check` did not admit. */
   refuse(connection: Connection): number {
     const { second } = this
     const ahead = aheadOf(connection.refusedUntil, second)
     const cost = this.perConnection === 0 ? 1 : this.connectionCost(connection)
-    // As much again as it may send at once, and beyond twice its rate for as long as that lasts.
+    // As much again as it may send at once, beyond twice its rate for that long.
     if (ahead + cost > BURST_SEC) return CLOSE
     connection.refusedUntil = second + ahead + cost
     if (second - connection.toldSince >= TOLD_SEC) {
@@ -135,7 +136,7 @@ export class RequestLimits extends Newcomers {
     return TELL
   }
 
-  /** What a request costs a connection, in seconds. */
+  /** The cost of a request on a connection, in seconds. */
   private connectionCost({ memberships }: Connection): number {
     const torrents = memberships === null ? 0 : memberships.count
     return 1 / (this.perConnection + torrents / TORRENTS_PER_REQUEST)
@@ -152,7 +153,7 @@ export class RequestLimits extends Newcomers {
     return this.high !== 0
   }
 
-  /** A client that goes on is told each time, and closed when it sends too many requests. */
+  /** A client that continues is told each time, and closed once it sends too many requests. */
   protected override refusedNewTorrent(): void {}
 
   private openAddress(high: number, low: number): void {

@@ -1,5 +1,5 @@
-// Answers scrapes: the counts of the torrents that a request names. Called by handle.ts for each. Owns the
-// places by which it finds an info hash that comes again.
+// Answers scrapes with the counts of the torrents in a request. Called by handle.ts for each. Owns the table in
+// which it finds repeated info hashes.
 import type { Swarms } from '../../swarm/swarm.ts'
 import { hashInfoHash } from '../../swarm/table/torrents.ts'
 import { HASH_TEXT, HASH_TEXT_END, HASH_WORDS, type Request } from '../wire/request.ts'
@@ -8,16 +8,16 @@ import { sameId } from './memberships.ts'
 
 export class Scraper {
   private readonly swarms: Swarms
-  /** Info hashes of the request under way, by their hash: the index in its list plus one, 0 = free. */
+  /** Info hashes of the current request, by their hash: the index in its list plus one, 0 = free. */
   private readonly seen: Int32Array
 
-  /** `torrentsMax`: info hashes that a request has at most. */
+  /** `torrentsMax`: the most info hashes of a request. */
   constructor(swarms: Swarms, torrentsMax: number) {
     this.swarms = swarms
     this.seen = new Int32Array(2 ** Math.ceil(Math.log2(torrentsMax * 2)))
   }
 
-  /** The response, with each torrent once: a key that comes twice is what clients cannot tell apart. */
+  /** The response, with each torrent once, since a JSON object must not repeat a key. */
   response(request: Request): string {
     const { hashes, hashCount } = request
     if (hashCount > 1) this.seen.fill(0)
@@ -30,7 +30,7 @@ export class Scraper {
     return scrapeResponse(files)
   }
 
-  /** Whether an info hash stands before `index` in the list as well. The hash is keyed, so chains are short. */
+  /** Whether an info hash is also in the list before `index`. The hash is keyed, so chains are short. */
   private isRepeated(hashes: Int32Array, index: number, hash: number): boolean {
     const { seen } = this
     const mask = seen.length - 1

@@ -1,18 +1,18 @@
 // Outgoing messages: a queue per connection, flushed once per turn of the event loop. Called by
 // handle.ts and signal.ts for every message. Owns the list of connections to flush.
 //
-// All messages of a turn for one client go out in one write, or in several when they are many. A client
-// that reads slower than it is sent to gets a backlog: what is in the queue then stays there until the
-// socket has room again. In the meantime it gets no offers (signal.ts chooses somebody else). What other
-// clients send to it has a bound of its own and is dropped beyond, so that nobody can have somebody
-// else's connection closed. When the answers that it has caused itself are too much, it is closed.
+// All messages of a turn for one client are sent in one write, or in a few if there are many. A client that
+// reads too slowly gets a backlog: its queue then waits until the socket has room again. Meanwhile it gets no
+// offers (signal.ts chooses other peers). What other clients send to it has a separate limit, beyond which it
+// is dropped, so that nobody can get another's connection closed. If the responses to its own messages become
+// too much, it is closed.
 //
-// What waits behind a backlog counts in bytes, as it goes over the wire. What only waits for the end of
-// the turn counts in characters, which cost nothing to count.
+// With a backlog, waiting messages count in bytes, as on the wire. What only waits for the end of the turn
+// counts in characters, which cost nothing to count.
 //
-// All of it is bounded as it grows, not at the end of a turn: in one turn the runtime can hand over
-// 65,000 messages of each connection. What waits for all connections of the worker together has a bound
-// as well; beyond it those go who have most waiting.
+// Limits apply as queues grow, not at the end of a turn: in one turn the runtime can deliver 65,000 messages of
+// each connection. There is also a limit for all connections of the worker together; beyond it, those with the
+// most waiting are closed.
 import type { ClientReports } from './client-reports.ts'
 import { type Connection, type Connections, OUTBOX_OFFERS_MAX, type Socket } from './connection.ts'
 import {
@@ -26,18 +26,21 @@ import {
 import { TurnTimes } from './turn-times.ts'
 
 /**
- * With so many characters waiting, a connection is flushed within the turn. Usual turns stay below it: 31
+ * With this many characters waiting, a connection is flushed within the turn. Usual turns stay below it: 31
  * offers of browsers have some 40,000.
  */
 export const FLUSH_CHARACTERS = 2 ** 16
 
 /**
- * What others send to a client with a backlog may take this part of `backlogMax`, beside the rest: about
- * 80 answers of browsers by default, for pauses of a second in a busy torrent.
+ * What others send to a client with a backlog may take this part of `backlogMax` in addition: about 80 answers
+ * of browsers by default, enough for a pause of a second in a busy torrent.
  */
 const RELAYED_DIVISOR = 4
 
-/** Closing begins at the bound for all connections, and ends at this part of it: not one for each message. */
+/**
+ * Closing begins at the limit for all connections and ends at this part of it, so as not to close one per
+ * message.
+ */
 const RELIEVED = 0.75
 
 /** «Policy violation». */
@@ -45,7 +48,7 @@ const CLOSE_CODE_POLICY = 1008
 
 /** How much may wait for clients that do not read, in bytes. */
 export interface BacklogLimits {
-  /** For one connection, answers to its own messages. */
+  /** For one connection: responses to its own messages. */
   readonly perConnection: number
   /** For all connections of this worker. */
   readonly inAll: number
@@ -55,7 +58,7 @@ export class Sender {
   private readonly connections: Connections
   private limits: BacklogLimits
   private relayedMax = 0
-  /** All that waits: here, and in the runtime's buffers of those with a backlog. */
+  /** Everything that waits: here, and in the runtime's buffers of connections with a backlog. */
   private waitingLength = 0
   private readonly counts: Int32Array
   private readonly reports: ClientReports
@@ -80,13 +83,13 @@ export class Sender {
     this.configure(limits)
   }
 
-  /** Other limits while it is at work. */
+  /** Changes the limits at runtime. */
   configure(limits: BacklogLimits): void {
     this.limits = limits
     this.relayedMax = limits.perConnection / RELAYED_DIVISOR
   }
 
-  /** A message has come, before anything is sent because of it. */
+  /** Call it for each message that arrives, before anything is sent because of it. */
   received(): void {
     if (this.times.received()) this.planFlush()
   }
@@ -140,7 +143,7 @@ export class Sender {
     this.reports.tell('requests', connection.addressHigh, connection.addressLow)
     connection.closed = true
     this.forget(connection)
-    // One that does not read would not see why.
+    // A client that does not read would not see the reason.
     if (connection.backlog) connection.socket?.terminate()
     else connection.socket?.close(CLOSE_CODE_POLICY, 'too many requests')
   }
@@ -204,7 +207,7 @@ export class Sender {
     let bytes = 0
     for (let i = 0; i < outbox.length; i++) {
       const sent = socket.sendText(outbox[i])
-      // Nothing is told of what the runtime keeps for later.
+      // The runtime does not say how much it keeps for later.
       bytes += sent >= 0 ? sent : Buffer.byteLength(outbox[i])
     }
     this.counts[connection.family + SENT_BYTES] += bytes
@@ -220,8 +223,8 @@ export class Sender {
   }
 
   /**
-   * Too much waits for all together. What only waits for the end of the turn is sent; if that is not
-   * enough, connections end whose backlog is larger than the mean of all backlogs.
+   * Called when too much waits for all connections together. What only waits for the end of the turn is sent;
+   * if that is not enough, connections with an above-average backlog are closed.
    */
   private relieve(): void {
     this.flushWaiting()

@@ -1,9 +1,9 @@
 // Offers and answers between connections. Called by handle.ts with a request that has been checked.
 // Owns the key under which a receiver remembers an offer.
 //
-// An offer goes to one peer, chosen by the swarm. Its connection remembers who made it; an answer is
-// passed on only to that connection, only once. So nobody can be sent an answer to an offer that they
-// did not make to its sender, whatever `to_peer_id` says. Answers change nothing in any swarm.
+// An offer goes to one peer, chosen by the swarm. That peer's connection remembers the offerer, and an answer
+// is passed on only to the offerer, only once. So nobody can be sent an answer to an offer that they did not
+// make to its sender, whatever `to_peer_id` says. Answers change nothing in any swarm.
 import { hashWords } from '../../memory/half-sip-hash.ts'
 import { SLOT_BITS, SLOT_MASK } from '../../swarm/connections.ts'
 import {
@@ -36,7 +36,7 @@ import { PendingOffers, taken } from './pending-offers.ts'
 import { RECEIVER_CONNECTION, RECEIVER_GENERATION, RECEIVER_WORDS } from './receivers.ts'
 import type { Sender } from './send.ts'
 
-/** Bits of a key that come from the offer id itself, beside 32 of the hash: together a number's 53. */
+/** Bits of a key from the offer id itself, added to 32 of the hash: together the 53 of a number. */
 const KEY_ID_BITS = 21
 
 export interface SignalKeys {
@@ -50,7 +50,7 @@ export class Signal implements ExchangeReceiver {
   private readonly sender: Sender
   private readonly keys: SignalKeys
   private readonly counts: Int32Array
-  /** Laid out as the ids of an answer (request.ts). */
+  /** Same layout as the ids of an answer (request.ts). */
   private now = 0
   private exchange: Exchange | null = null
   private readonly offerIds = new Int32Array(PEER_ID + ID_WORDS)
@@ -69,7 +69,7 @@ export class Signal implements ExchangeReceiver {
     this.counts = counts
   }
 
-  /** The way to the connections of other workers, when there are some. */
+  /** Sets the way to connections of other workers, if there are any. */
   connect(exchange: Exchange): void {
     this.exchange = exchange
   }
@@ -116,8 +116,8 @@ export class Signal implements ExchangeReceiver {
   }
 
   /**
-   * Passes an answer on to whoever made the offer. False when its sender has not been sent such an
-   * offer, or has answered it. An offerer that has left by now is no fault of the answer.
+   * Passes an answer on to the offerer. False if its sender was not sent such an offer, or has already answered
+   * it; true even if the offerer has left by now.
    */
   sendAnswer(answerer: Connection, request: Request, peerId: string, infoHash: string): boolean {
     if (answerer.pendingOffers === null) return false
@@ -145,7 +145,7 @@ export class Signal implements ExchangeReceiver {
     offererGeneration: number,
   ): void {
     const connection = this.connections.find(id & SLOT_MASK, generation)
-    // Gone since it was chosen. The offer is lost, as if the peer had left a moment later.
+    // It left after it was chosen. The offer is lost, as if the peer had left a moment later.
     if (connection === null) {
       this.counts[RECEIVER_GONE_OFFER]++
       return
@@ -185,7 +185,7 @@ export class Signal implements ExchangeReceiver {
 /** An offer's description and id, as fields of a message. */
 function offerFields({ text, offers }: Request, at: number): string {
   const item = offers[at + OFFER_ITEM]
-  // As it is, without its braces, when there is nothing else in it.
+  // Copied as it is, without its braces, if it has no other fields.
   if (item !== 0) return text.slice(item + 1, offers[at + OFFER_ITEM_END] - 1)
   const description = text.slice(offers[at + OFFER_TEXT], offers[at + OFFER_TEXT_END])
   const id = text.slice(offers[at + OFFER_ID_TEXT], offers[at + OFFER_ID_TEXT_END])

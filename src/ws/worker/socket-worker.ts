@@ -1,9 +1,8 @@
-// A socket worker: HTTP and WebSocket servers on one event loop, one per address, and what happens on
-// them. Runs in a thread of its own, started by main.ts; what it shares with others came in its start
-// message. Owns its connections.
+// A socket worker: HTTP and WebSocket servers on one event loop, one per address, and their events. Runs in its
+// own thread, started by main.ts; what it shares with others came in its start message. Owns its connections.
 //
-// The runtime's server does HTTP, WebSocket frames and TLS. It checks that texts are UTF-8, limits a
-// message's size, and closes what does not get through a handshake in time.
+// The runtime's server does HTTP, WebSocket frames and TLS. It checks that texts are UTF-8, limits a message's
+// size, and closes connections without a handshake in time.
 
 import { parentPort } from 'node:worker_threads'
 import type { Server } from 'bun'
@@ -53,24 +52,26 @@ import {
 } from './worker-updates.ts'
 
 /**
- * Seconds until a connection is closed that has not completed TLS and its handshake, however slowly it
- * sends. The runtime looks every four seconds, so it may take up to that long more.
+ * A connection must complete TLS and its handshake within this many seconds, however slowly it sends. The
+ * runtime checks every four seconds, so it can take that much longer.
  */
 const HANDSHAKE_SEC = 10
 
-/** The runtime's own limit for silence: a net below ours (housekeeping.ts), which ends them earlier. */
+/**
+ * The runtime's own limit on silence: a safety net, since ours (housekeeping.ts) closes connections earlier.
+ */
 const IDLE_SEC = 960
 
-/** Nothing that an HTTP request brings is used. */
+/** Bodies of HTTP requests are not used. */
 const REQUEST_BODY_BYTES_MAX = 1024
 
-/** Above what a flush can leave in the socket's own buffer, so that nothing is ever dropped there. */
+/** More than a flush can leave in the socket's own buffer, so that nothing is ever dropped there. */
 const SOCKET_BACKLOG_BYTES = 64 * 2 ** 20
 
-/** Clock, heartbeat, counters; what housekeeping does, it does once a second. */
+/** For clock, heartbeat and counters; housekeeping runs once a second. */
 const TICK_MILLISECONDS = 250
 
-/** «Going away»: clients come back by themselves, as after a connection that broke. */
+/** «Going away»: clients reconnect by themselves, as after a broken connection. */
 const CLOSE_CODE_STOP = 1001
 
 /** How long a stop waits for clients to answer the close frame; the process ends within a second. */
@@ -88,7 +89,7 @@ export interface SocketWorkerData extends WorkerStart, WorkerSettings, KeyWorker
   readonly countDownloads: boolean
   readonly requestLimits: SourceCounterData
   readonly signalKeys: SignalKeys
-  /** Null for the only worker. */
+  /** Null if this is the only worker. */
   readonly exchange: ExchangeEnds | null
   readonly accessList: AccessListData
   readonly counters: SharedArrayBuffer
@@ -213,7 +214,7 @@ class SocketWorker {
     this.upgrader.configure(settings)
   }
 
-  /** Says goodbye to all clients, and ends the thread. Swarms end with the process, so nobody leaves them. */
+  /** Closes all connections and ends the thread. Swarms end with the process, so peers are not removed. */
   stop(): void {
     this.stopping = true
     for (const server of this.servers) server.stop(false)
@@ -223,7 +224,7 @@ class SocketWorker {
     setTimeout(() => process.exit(0), told === 0 ? 0 : STOP_WAIT_MILLISECONDS)
   }
 
-  /** The same, one after the other: another process serves new connections by now. */
+  /** The same, one after the other: another process already serves new connections. */
   drain(): void {
     for (const server of this.servers) server.stop(false)
     this.draining = true
@@ -240,9 +241,9 @@ class SocketWorker {
   }
 
   /**
-   * Further handshakes get the new certificates. The server can't change them: a second one is opened
-   * on the same port, and the first stops listening. Its connections go on. When that fails at any of
-   * the addresses, all of them keep what they have.
+   * Uses the new certificates for further handshakes. The server cannot change them: a second one is opened on
+   * the same port, and the first stops listening but keeps its connections. If that fails for any address, all
+   * addresses keep their old certificates.
    */
   private useCertificates({ attempt, tls }: NewCertificates): void {
     const { index } = this.data
@@ -285,7 +286,7 @@ class SocketWorker {
       port,
       ipv6Only,
       reusePort: true,
-      // Said explicitly: it is on otherwise, and would show strangers the source.
+      // Set explicitly: it is on by default, and would show the source to strangers.
       development: false,
       idleTimeout: HANDSHAKE_SEC,
       maxRequestBodySize: REQUEST_BODY_BYTES_MAX,
@@ -324,7 +325,7 @@ class SocketWorker {
     if (this.data.fault) provokeFault()
   }
 
-  /** Some clients send binary messages. '' when it is no text: that is no JSON either. */
+  /** Some clients send binary messages. '' if it is not text, and so not JSON either. */
   private decode(message: Uint8Array): string {
     try {
       return this.decoder.decode(message)
@@ -338,7 +339,7 @@ class SocketWorker {
     connection.closed = true
     this.sender.forget(connection)
     if (this.stopping) return
-    // In a drain the peers stay, without offers, and so do the torrents' counts of completed downloads,
+    // In a drain the peers stay, without offers, so that the torrents keep their counts of completed downloads,
     // which the other process gets in the end.
     if (!this.draining) this.handler.leaveAll(connection)
     this.connections.close(connection)

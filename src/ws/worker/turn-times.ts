@@ -1,15 +1,15 @@
 // How long messages are inside the tracker, and how many come at once. Called by send.ts for each message
 // and at the end of each turn of the event loop. Owns the moment at which the turn under way began.
 //
-// The clock is read twice per turn, not per message: each counts from when the first of its turn came
-// until all that they caused has been given to the system.
+// The clock is read twice per turn, not per message: each message counts from when the first of its turn
+// arrived until everything that they caused has been given to the system.
 
 import { observe } from '../../metrics/histogram.ts'
 import { clockNanoseconds, clockSeconds, readClock } from '../../os/clock.ts'
 import { RESPONSE_TIME, RESPONSE_TIME_SHAPE, TURN_SIZE, TURN_SIZE_SHAPE } from './counters.ts'
 
 const SECOND_NANOSECONDS = 1e9
-/** Where the scale ends. */
+/** The end of the scale. */
 const NANOSECONDS_MAX = 2 ** 30
 
 export class TurnTimes {
@@ -24,7 +24,7 @@ export class TurnTimes {
 
   // HOT: no allocation below this line.
 
-  /** A message has come. True for the first of a turn. */
+  /** Call it for each message that arrives. True for the first of a turn. */
   received(): boolean {
     if (this.messages++ > 0) return false
     readClock()
@@ -33,7 +33,7 @@ export class TurnTimes {
     return true
   }
 
-  /** The turn ends: all that its messages caused has been sent. */
+  /** Call it at the end of the turn, when everything that its messages caused has been sent. */
   sent(): void {
     const messages = this.messages
     if (messages === 0) return

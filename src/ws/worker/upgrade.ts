@@ -2,8 +2,8 @@
 // `/health` says that the worker serves; an announce or a scrape of an HTTP tracker fails with the reason in the form
 // that its client reads; everything else gets a page that says what this is. Called by the socket worker's server for each request. Owns nothing; a refused handshake leaves no trace.
 //
-// Whatever is no connection in the end is closed behind the answer: kept open, it would be one that no
-// limit counts.
+// If a request does not become a WebSocket connection, it is closed after the answer: no limit would count it
+// if it stayed open.
 import type { Server } from 'bun'
 import {
   byVerdict,
@@ -48,7 +48,7 @@ const HTTP_FAILURE = `d14:failure reason${HTTP_REASON.length}:${HTTP_REASON}8:in
 
 export interface UpgradeSettings {
   readonly trustedProxies: readonly string[]
-  /** In which they tell of their clients. */
+  /** The header in which they name their clients. */
   readonly proxyHeader: string
   readonly allowedOrigins: readonly string[]
 }
@@ -59,7 +59,7 @@ export class Upgrader {
   private readonly connections: Connections
   private readonly limits: ConnectionLimits
   private proxies = new ProxyList([])
-  /** Empty: all. */
+  /** Empty allows all. */
   private origins: ReadonlySet<string> = new Set()
   private readonly counts: Int32Array
   private readonly reports: ClientReports
@@ -81,7 +81,7 @@ export class Upgrader {
     this.origins = new Set(allowedOrigins.map((origin) => origin.toLowerCase()))
   }
 
-  /** Undefined when the request has become a WebSocket connection. */
+  /** Undefined if the request has become a WebSocket connection. */
   answer(request: Request, server: Server<Connection>, now: number): Response | undefined {
     const upgrade = request.headers.get('upgrade')
     if (upgrade === null || upgrade.toLowerCase() !== 'websocket') return plainAnswer(request)
@@ -113,7 +113,7 @@ export class Upgrader {
     connection: Connection,
   ): Response | undefined {
     if (server.upgrade(request, { data: connection })) return undefined
-    // No handshake after all, such as one without a key.
+    // It was not a handshake after all, such as one without a key.
     this.connections.close(connection)
     this.limits.leave(connection.addressHigh, connection.addressLow)
     return text(400, 'This is not a valid WebSocket handshake.\n')
@@ -121,7 +121,7 @@ export class Upgrader {
 
   private isAllowedOrigin(origin: string | null): boolean {
     if (this.origins.size === 0) return true
-    // Programs send none; the list is about web pages, whose browser always sends it.
+    // Programs send none; the list is about web pages, whose browsers always send it.
     return origin === null || this.origins.has(origin.toLowerCase())
   }
 
@@ -130,7 +130,7 @@ export class Upgrader {
     return text(verdict === KEY_GUESSES ? 429 : 403, `${KEY_TEXTS[verdict]}\n`)
   }
 
-  /** `header`: what was made of it; null when there is none, nor any need for one. */
+  /** `header`: how it was used; null if there is none and none is needed. */
   private refuse(admission: number, { high, low }: AddressKey, header: HeaderUse | null): Response {
     const full = admission === FULL
     this.reports.tell(full ? 'full' : 'fullForAddress', high, low)
@@ -144,7 +144,7 @@ export class Upgrader {
     })
   }
 
-  /** Tells whoever sets a proxy up why all its clients count as one. */
+  /** Tells the person who sets up a proxy why all its clients count as one. */
   private whose(header: HeaderUse | null): string {
     if (header === null || header === 'believed') return 'your address'
     const name = this.proxies.header

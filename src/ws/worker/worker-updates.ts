@@ -1,5 +1,5 @@
-// What the main thread tells a socket worker while it runs, and what the worker tells it: settings, new
-// certificates, the question which ports have a connection. Sent by main.ts, taken by socket-worker.ts.
+// Messages between the main thread and a running socket worker: settings, new certificates, the question which
+// ports have a connection. Sent by main.ts, handled by socket-worker.ts.
 import type { AccessListData } from '../../access-list/list.ts'
 import type { KeyUpdate } from '../../requests/swarm-worker.ts'
 import type { PriorDownloadsData } from '../../swarm/prior-downloads.ts'
@@ -19,7 +19,7 @@ export interface WsUpdate extends KeyUpdate {
   readonly settings?: WorkerSettings
 }
 
-/** The settings that can change. */
+/** The settings that can change at runtime. */
 export interface WorkerSettings {
   readonly requests: RequestSettings
   readonly housekeeping: HousekeepingSettings
@@ -30,7 +30,7 @@ export interface WorkerSettings {
   readonly trustedProxies: readonly string[]
   readonly proxyHeader: string
   readonly allowedOrigins: readonly string[]
-  /** Tell the main thread of clients that are refused, or closed for what they did. */
+  /** Report clients to the main thread that are refused, or closed for what they did. */
   readonly reports: boolean
   readonly cleaningInterval: number
   readonly maxPeerAge: number
@@ -42,10 +42,10 @@ export interface PortQuestion {
   readonly addresses: readonly AddressKey[]
 }
 
-/** What a worker says while it serves. */
+/** The messages of a serving worker. */
 export type WorkerReport = LoggedReport | PortAnswer | { readonly certificates: CertificateAnswer }
 
-/** With ports as `portKey` writes them. */
+/** Ports are in the form of `portKey`. */
 export interface PortAnswer {
   readonly survey: number
   readonly ports: readonly string[]

@@ -28,7 +28,7 @@ test('a line names the address that connections count under', () => {
   for (const address of ['203.0.113.200', '2001:db8:1:22::5', '::1']) {
     writeReport({ event: 'backlog', ...addressKey(address) }, 'plain', log)
   }
-  const what = 'closed: it does not read, and [limits] max_backlog_bytes wait for it'
+  const what = 'closed: it does not read, and [limits] max_backlog_bytes are waiting for it'
   expect(lines).toEqual([
     `203.0.113.200 ${what}`,
     `2001:db8:1:22::/64 ${what}`,

@@ -108,14 +108,10 @@ describe('connections', () => {
     [
       'plain',
       'text',
-      / debug ws: 127\.0\.0\.5 refused, because it has \[limits\] max_connections_per_ip/,
+      / debug ws: 127\.0\.0\.5 refused: it already has \[limits\] max_connections_per_ip/,
     ],
-    [
-      'hashed',
-      'json',
-      /"level":"debug","part":"ws","message":"client [0-9a-f]{16} refused, because/,
-    ],
-    ['off', 'text', / debug ws: a client refused, because/],
+    ['hashed', 'json', /"level":"debug","part":"ws","message":"client [0-9a-f]{16} refused: /],
+    ['off', 'text', / debug ws: a client refused: /],
   ])('that are refused are lines of level debug, addresses %s, as %s', (form, format, pattern) =>
     withWs(
       `log_level = 'debug'\nlog_format = '${format}'\nlog_addresses = '${form}'\n` +
@@ -203,7 +199,7 @@ describe('connections', () => {
           'is not believed, because [network] trusted_proxies does not name who sent it',
         )
         await tracker.waitForOutput(
-          /trouble: .*without \[network\] proxy_header: .* Let the proxy set/,
+          /trouble: .*without \[network\] proxy_header: .* Have the proxy set/,
         )
         await tracker.waitForOutput(/trouble: .*with no address in \[network\] proxy_header/)
       },
