@@ -4,9 +4,8 @@
 //
 // A connection counts from when it is accepted: until its first request it is in `first`, handshake included. It ends
 // in `linger`, already counted: the end is shown, and if the peer shows none, it is cut off soon.
-import type { Socket, TCPSocketListener, TCPSocketListenOptions } from 'bun'
+import type { Socket } from 'bun'
 import { readPeerName } from '../os/peers.ts'
-import { waitingConnections } from '../os/tcp-listener.ts'
 import { BROKEN, moveBytes, NativeBytes, peerName, WAIT } from '../os/tcp-stream.ts'
 import type { TlsFiles } from '../tls/tls.ts'
 import { BLOCK_BYTES_MAX } from './blocks.ts'
@@ -29,11 +28,11 @@ import {
 } from './counters.ts'
 import type { Output } from './output.ts'
 import type { ServerAddress } from './server-address.ts'
+import { TlsListener } from './tls-listener.ts'
 import type { ByteSender } from './transfer.ts'
 
 /** Undefined in callbacks of one whose `open` was never called; null once it is nobody's. */
 type TlsSocket = Socket<Connection | null | undefined>
-type TlsListener = TCPSocketListener<Connection | null | undefined>
 
 /** Who takes these ends gets what is under way; the others are cut off. */
 const POLITE: ReadonlySet<number> = new Set([
@@ -86,7 +85,7 @@ export interface TlsServerOptions extends ConnectionOptions {
 export class TlsServer extends TcpConnections {
   private readonly options: TlsServerOptions
   private readonly sockets: TlsSockets
-  private listeners: readonly TlsListener[] = []
+  private readonly listeners: TlsListener<Connection | null | undefined>[] = []
   /** Code of this class is at work: the runtime may close a connection under it, which has to be noticed later. */
   private working = false
 
@@ -96,23 +95,24 @@ export class TlsServer extends TcpConnections {
     this.sockets = options.sockets
   }
 
-  /**
-   * From now on connections come, with these certificates; earlier ones go on with theirs. The runtime cannot change
-   * those of a listening socket, so there are others on the same port, and the ones before are closed. Throws when one
-   * of them cannot be opened: then nothing has changed.
-   */
+  /** From now on connections come, with these certificates. Throws when one of the addresses cannot be opened. */
   listen(tls: TlsFiles): void {
-    // Connections come before the first tick, and their time would be up with it if it began at 0.
-    this.now = this.options.before()
-    const opened: TlsListener[] = []
-    try {
-      for (const address of this.options.addresses) opened.push(this.open(address, tls))
-    } catch (error) {
-      for (const listener of opened) listener.stop(false)
-      throw error
+    for (const address of this.options.addresses) {
+      this.listeners.push(
+        new TlsListener(address, tls, {
+          open: (socket) => this.opened(socket),
+          handshake: (socket, isDone) => this.shookHands(socket, isDone),
+          data: (socket, data) => this.received(socket, data),
+          drain: (socket) => this.drained(socket),
+          close: (socket, error) => this.closed(socket, error !== undefined),
+        }),
+      )
     }
-    this.closeListeners()
-    this.listeners = opened
+  }
+
+  /** For handshakes from now on; connections go on with those that they have. */
+  setCertificates(tls: TlsFiles): void {
+    for (const listener of this.listeners) listener.setCertificates(tls)
   }
 
   /** Time passes. */
@@ -178,11 +178,10 @@ export class TlsServer extends TcpConnections {
   }
 
   private closeListeners(): void {
-    for (const listener of this.listeners) {
-      this.counts[this.countsAt + LOST_AT_STOP] += waitingConnections(listenerFd(listener))
-      listener.stop(false)
+    for (const listener of this.listeners.splice(0)) {
+      this.counts[this.countsAt + LOST_AT_STOP] += listener.waiting
+      listener.stop()
     }
-    this.listeners = []
   }
 
   private detach(connection: Connection): TlsSocket | null {
@@ -192,24 +191,9 @@ export class TlsServer extends TcpConnections {
     return socket
   }
 
-  private open(address: ServerAddress, tls: TlsFiles): TlsListener {
-    const options: ListenOptions = {
-      ...address,
-      reusePort: true,
-      tls,
-      socket: {
-        open: (socket) => this.opened(socket),
-        handshake: (socket, isDone) => this.shookHands(socket, isDone),
-        data: (socket, data) => this.received(socket, data),
-        drain: (socket) => this.drained(socket),
-        close: (socket, error) => this.closed(socket, error !== undefined),
-      },
-    }
-    return Bun.listen(options)
-  }
-
   private opened(socket: TlsSocket): void {
     this.counts[this.countsAt + ACCEPTED]++
+    this.now = this.options.before()
     const connection = this.newcomer(fdOf(socket))
     socket.data = connection
     this.sockets.set(connection, socket)
@@ -305,16 +289,8 @@ export class TlsServer extends TcpConnections {
 
 // What the runtime has, and its types do not name.
 
-type ListenOptions = TCPSocketListenOptions<Connection | null | undefined> & {
-  readonly reusePort: boolean
-}
-
 function fdOf(socket: TlsSocket): number {
   return (socket as TlsSocket & { readonly fd: number }).fd
-}
-
-function listenerFd(listener: TlsListener): number {
-  return (listener as TlsListener & { readonly fd: number }).fd
 }
 
 function isResumed(socket: TlsSocket): boolean {

@@ -65,7 +65,7 @@ export function acmeFiles({ path }: AcmeConfig): AcmeFiles {
 
 interface AcmeSurroundings {
   readonly use_tls: boolean
-  readonly tls_certificate_path: string
+  readonly tls_certificate_path: string | readonly string[]
   readonly tls_pkcs12_path: string
   readonly plain_address: string | readonly string[]
 }
@@ -87,7 +87,7 @@ export function acmeFindings(
       `[acme] terms_accepted is false: read the authority's terms, and set it to true.`,
     )
   }
-  if (network.tls_certificate_path !== '' || network.tls_pkcs12_path !== '') {
+  if (listOf(network.tls_certificate_path).length > 0 || network.tls_pkcs12_path !== '') {
     add('acme.domains', '[network] names a certificate and [acme] gets one: empty one of them.')
   }
   if (listOf(network.plain_address).length === 0) {

@@ -22,7 +22,7 @@ export function reloadProblems(
   identity: Identity,
 ): string[] {
   const { tls_pkcs12_path, tls_certificate_path, tls_private_key_path } = network
-  const paths = [tls_pkcs12_path, tls_certificate_path, tls_private_key_path]
+  const paths = [tls_pkcs12_path, tls_certificate_path, tls_private_key_path].flat()
   const found = paths
     .filter((path) => path !== '')
     .flatMap((path) => fileProblem(privileges.chroot_path, path, identity, privileges.user))

@@ -1,7 +1,7 @@
 // The settings of a certificate in [network], of each protocol over TCP, and what is wrong with them together. Used
 // by the protocols' config.ts. Owns nothing.
 import { type Finding, problem, warning } from '../config/schema.ts'
-import { boolean, refuseNul, string } from '../config/setting.ts'
+import { boolean, listOf, refuseNul, string, stringOrList } from '../config/setting.ts'
 import type { TlsSettings } from './tls.ts'
 
 /** `what`: is served with TLS. */
@@ -16,17 +16,20 @@ export function tlsSettings(what: string) {
       get the new certificate. If something is wrong with the files, that is logged and the old
       certificate stays.`,
     ),
-    tls_certificate_path: string(
+    tls_certificate_path: stringOrList(
       '',
-      { check: refuseNul },
+      { allowed: 'a path', check: refuseNul },
       `The certificate in PEM, followed by those of its issuers. With Let's Encrypt that is
-      fullchain.pem.`,
+      fullchain.pem.
+
+      Of a list a client gets the certificate with the name it asks for (SNI), of several with that
+      name ECDSA where it can and else RSA, and the first where none has the name.`,
     ),
-    tls_private_key_path: string(
+    tls_private_key_path: stringOrList(
       '',
-      { check: refuseNul },
+      { allowed: 'a path', check: refuseNul },
       `The certificate's private key in PEM: EC or RSA, PKCS#8 or the older forms, without a password.
-      With Let's Encrypt that is privkey.pem.`,
+      With Let's Encrypt that is privkey.pem. Of a list of certificates, the keys in the same order.`,
     ),
     tls_pkcs12_path: string(
       '',
@@ -46,7 +49,11 @@ type UsedTlsSettings = Omit<TlsSettings, 'tls_pkcs12_password'> & { readonly use
 /** `plain`: what is served without TLS, as an address of it begins. */
 export function tlsFindings(network: UsedTlsSettings, plain: string): Finding[] {
   const { use_tls, tls_certificate_path, tls_private_key_path, tls_pkcs12_path } = network
-  const pem = tls_certificate_path !== '' || tls_private_key_path !== ''
+  const count = {
+    tls_certificate_path: listOf(tls_certificate_path).length,
+    tls_private_key_path: listOf(tls_private_key_path).length,
+  }
+  const pem = count.tls_certificate_path > 0 || count.tls_private_key_path > 0
   const found: Finding[] = []
   if (pem && tls_pkcs12_path !== '') {
     const text = `[network] names a certificate twice, by tls_pkcs12_path and by tls_certificate_path
@@ -62,9 +69,14 @@ export function tlsFindings(network: UsedTlsSettings, plain: string): Finding[] 
     ['tls_certificate_path', 'tls_private_key_path'],
     ['tls_private_key_path', 'tls_certificate_path'],
   ] as const) {
-    if (!use_tls || network[path] !== '' || network[other] === '') continue
+    if (!use_tls || count[path] > 0 || count[other] === 0) continue
     const text = `[network] ${path} is empty, but ${other} needs it: write both.`
     found.push(problem([`network.${other}`], text))
+  }
+  if (pem && count.tls_certificate_path !== count.tls_private_key_path && found.length === 0) {
+    const text = `[network] names ${count.tls_certificate_path} certificates and ${count.tls_private_key_path} keys: each
+      needs its own, in the same order.`
+    found.push(problem(['network.tls_private_key_path'], text))
   }
   if (!use_tls && (pem || tls_pkcs12_path !== '')) {
     const text = `[network] names a certificate, but use_tls is false: the tracker serves ${plain} without

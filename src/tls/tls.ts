@@ -9,6 +9,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { type CheckFindings, StartError } from '../config/cli.ts'
 import { printable } from '../config/output.ts'
+import { listOf } from '../config/setting.ts'
 import { type PemBlock, PemError, parsePem, pemText } from './pem.ts'
 import { readPkcs12, type Say } from './pkcs12.ts'
 import { parsed, readTlsFile, TlsError, type TlsPathSetting } from './tls-file.ts'
@@ -24,15 +25,21 @@ const PRIVATE_KEY = /PRIVATE KEY$/
 /** Shorter keys of RSA have no room for the signatures of TLS 1.2 and 1.3, and no client takes them. */
 const RSA_BITS_MIN = 1024
 
-export interface TlsFiles {
+export interface CertificatePair {
   /** The certificate and its chain, in PEM. */
   readonly cert: string
   readonly key: string
 }
 
+/** The first of them, and the others: contexts.ts says who gets which. */
+export interface TlsFiles extends CertificatePair {
+  readonly others: readonly CertificatePair[]
+}
+
 export interface TlsSettings {
-  readonly tls_certificate_path: string
-  readonly tls_private_key_path: string
+  readonly tls_certificate_path: string | readonly string[]
+  /** As many, in the same order. */
+  readonly tls_private_key_path: string | readonly string[]
   readonly tls_pkcs12_path: string
   readonly tls_pkcs12_password: string
 }
@@ -40,13 +47,19 @@ export interface TlsSettings {
 /** `say` is called before what takes long. Throws TlsError. */
 export function readTlsFiles(settings: TlsSettings, say: Say): TlsFiles {
   const { tls_pkcs12_path } = settings
-  const isContainer = tls_pkcs12_path !== ''
-  const files = isContainer
-    ? readPkcs12(tls_pkcs12_path, settings.tls_pkcs12_password, say)
-    : readPem(settings)
-  const path = isContainer ? tls_pkcs12_path : settings.tls_certificate_path
-  prove(files, path)
-  return files
+  if (tls_pkcs12_path !== '') {
+    const files = readPkcs12(tls_pkcs12_path, settings.tls_pkcs12_password, say)
+    prove(files, tls_pkcs12_path)
+    return { ...files, others: [] }
+  }
+  const keys = listOf(settings.tls_private_key_path)
+  const pairs = listOf(settings.tls_certificate_path).map((path, index) => {
+    const pair = readPem(path, keys[index])
+    prove(pair, path)
+    return pair
+  })
+  const [first, ...others] = pairs
+  return { ...first, others }
 }
 
 /** The files of a start, which ends with what is wrong with them. */
@@ -70,8 +83,10 @@ export function checkTls(
   say: Say,
 ): CheckFindings {
   const { use_tls, tls_pkcs12_path, tls_certificate_path, tls_private_key_path } = settings
+  const certificates = listOf(tls_certificate_path).length
   const isNamed =
-    tls_pkcs12_path !== '' || (tls_certificate_path !== '' && tls_private_key_path !== '')
+    tls_pkcs12_path !== '' ||
+    (certificates > 0 && certificates === listOf(tls_private_key_path).length)
   if (!use_tls || !isNamed) return { problems: [], warnings: [] }
   try {
     return { problems: [], warnings: tlsWarnings(readTlsFiles(settings, say)) }
@@ -82,7 +97,11 @@ export function checkTls(
 }
 
 /** Why clients will refuse the certificate, although the server takes it: one line for each reason. */
-export function tlsWarnings({ cert }: TlsFiles): string[] {
+export function tlsWarnings({ cert, others }: TlsFiles): string[] {
+  return [cert, ...others.map((each) => each.cert)].flatMap(chainWarnings)
+}
+
+function chainWarnings(cert: string): string[] {
   return parsePem(cert).flatMap(({ label, bytes }, index) => {
     const what = index === 0 ? 'the certificate' : `certificate ${index + 1} of the chain`
     return periodWarnings(what, new X509Certificate(pemText(label, bytes)))
@@ -104,14 +123,14 @@ export function nameOf(certificate: X509Certificate): string {
   return subject ?? subjectAltName ?? 'without a name'
 }
 
-function readPem({ tls_certificate_path, tls_private_key_path }: TlsSettings): TlsFiles {
-  const certText = readTlsFile('tls_certificate_path', tls_certificate_path).toString('latin1')
-  const keyText = readTlsFile('tls_private_key_path', tls_private_key_path).toString('latin1')
-  const cert = certificatesIn(certText, tls_certificate_path)
-  const key = privateKeyIn(keyText, tls_private_key_path)
+function readPem(certificatePath: string, keyPath: string): CertificatePair {
+  const certText = readTlsFile('tls_certificate_path', certificatePath).toString('latin1')
+  const keyText = readTlsFile('tls_private_key_path', keyPath).toString('latin1')
+  const cert = certificatesIn(certText, certificatePath)
+  const key = privateKeyIn(keyText, keyPath)
   if (new X509Certificate(cert).checkPrivateKey(key.object)) return { cert, key: key.pem }
   throw new TlsError(
-    `the key in '${tls_private_key_path}' is not that of the certificate in '${tls_certificate_path}'`,
+    `the key in '${keyPath}' is not that of the certificate in '${certificatePath}'`,
   )
 }
 
@@ -169,7 +188,7 @@ function blocksIn(text: string, setting: TlsPathSetting, path: string): PemBlock
 }
 
 /** Checks both together with the server's library, before any server gets them. */
-function prove({ cert, key }: TlsFiles, path: string): void {
+function prove({ cert, key }: CertificatePair, path: string): void {
   const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(key)
   const bits = asymmetricKeyDetails?.modulusLength ?? RSA_BITS_MIN
   if (bits < RSA_BITS_MIN) {

@@ -36,7 +36,7 @@ const NEWLINE = 10
 const TURNS_MAX = 400
 
 /** A protocol of lines. */
-class Lines implements StreamHandler {
+export class Lines implements StreamHandler {
   readonly answerBytesMax = ANSWER_BYTES_MAX
   readonly requestBytesMax = REQUEST_BYTES_MAX
   /** How many bytes it looked at, over all calls. */

@@ -49,7 +49,7 @@ function startServer(counts: Int32Array): { server: TlsServer; port: number } {
     after: () => {},
   })
   const [cert, key] = [certificates.read('server.pem'), certificates.read('server-key.pem')]
-  server.listen({ cert, key })
+  server.listen({ cert, key, others: [] })
   releaseTcpPort(held)
   return { server, port }
 }

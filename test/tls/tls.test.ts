@@ -50,7 +50,10 @@ describe('--check and a start', () => {
         settings(files.path('none.pem'), files.path('ec-key.pem')),
         'cannot be read: there is no such file',
       ],
-      [settings(halfOf('ec', 'other'), files.path('ec-key.pem')), 'does not end: the file was'],
+      [
+        settings(halfOf('ec', 'other'), files.path('ec-key.pem')),
+        'does not end: the file is incomplete',
+      ],
       [inPkcs12(files.makePkcs12('rsa', PASSWORD), 'another'), 'that is not its password'],
       [inPkcs12(keyless, PASSWORD), 'holds no private key'],
       [inPkcs12(files.path('ec.pem'), ''), 'is no PKCS#12 file'],

@@ -4,7 +4,7 @@ import type { SocketAddress } from '../../config/address.ts'
 import { logFor } from '../../log/log.ts'
 import { OpenDescriptors } from '../../os/descriptors.ts'
 import type { Identity } from '../../os/privileges.ts'
-import { descriptorLimit, giveListeners } from '../../os/tcp-port.ts'
+import { descriptorLimit } from '../../os/tcp-port.ts'
 import { signals } from '../../process/signals.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
@@ -96,17 +96,15 @@ export class Https {
     return [{ name: 'open_files', find: () => this.guard.trouble() }, ...acme]
   }
 
-  /** Of the certificate's reload, with the sockets: only their owner can open the port again for new ones. */
+  /** Returns what new certificates lack. Their ports stay open, so those need no rights. */
   giveTo(identity: Identity): readonly string[] {
     const { network, privileges } = this.parts.config
-    giveListeners(this.ports(), identity)
     this.acme?.giveTo(identity)
-    return reloadProblems(network, privileges, this.ports(), identity)
+    return reloadProblems(network, privileges, [], identity)
   }
 
   private renewCertificates(): void {
-    // One that stops has closed its ports: it must not open them again, beside the one that has its place.
-    if (this.parts.process.isServing() && this.certificates.begin()) this.guard.suspend()
+    if (this.parts.process.isServing()) this.certificates.begin()
   }
 
   private ports(): number[] {
@@ -114,6 +112,6 @@ export class Https {
   }
 
   private heard({ certificates }: TlsWorkerReport): void {
-    if (this.certificates.answered(certificates)) this.guard.listenersChanged()
+    this.certificates.answered(certificates)
   }
 }

@@ -1,6 +1,7 @@
 // A worker of HTTPS: the runtime's sockets on an event loop, what they bring handled as in socket-worker.ts. Runs in a
 // thread of its own, started by main.ts, which it hears by messages. Owns its connections.
 import { parentPort } from 'node:worker_threads'
+import { printable } from '../../config/output.ts'
 import { observeElapsed } from '../../metrics/elapsed.ts'
 import { observe } from '../../metrics/histogram.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
@@ -16,11 +17,7 @@ import {
 import type { ServerAddress } from '../../tcp/server-address.ts'
 import { TlsServer, TlsSockets } from '../../tcp/tls-server.ts'
 import { Transfer } from '../../tcp/transfer.ts'
-import {
-  type CertificateAnswer,
-  type NewCertificates,
-  whyNotOpened,
-} from '../../tls/certificate-change.ts'
+import type { CertificateAnswer, NewCertificates } from '../../tls/certificate-change.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
 import { RESPONSE_TIME, RESPONSE_TIME_SHAPE, TURN_SIZE, TURN_SIZE_SHAPE } from './counters.ts'
 import { type HttpWorkerData, openServing, type Serving } from './serving.ts'
@@ -122,9 +119,9 @@ class TlsWorker {
     const worker = this.data.index
     let refusal: string | null = null
     try {
-      this.server.listen(tls)
+      this.server.setCertificates(tls)
     } catch (error) {
-      refusal = whyNotOpened(error)
+      refusal = printable((error as Error).message)
     }
     const report: TlsWorkerReport = { certificates: { attempt, worker, refusal } }
     parentPort?.postMessage(report)

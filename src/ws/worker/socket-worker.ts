@@ -29,6 +29,7 @@ import { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { ConnectionLimits } from '../../tcp/connection-limits.ts'
 import type { ServerAddress } from '../../tcp/server-address.ts'
 import { type NewCertificates, whyNotOpened } from '../../tls/certificate-change.ts'
+import { serverTls } from '../../tls/contexts.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
 import { ClientReports } from './client-reports.ts'
 import { type Connection, Connections, type Socket } from './connection.ts'
@@ -290,7 +291,7 @@ class SocketWorker {
       development: false,
       idleTimeout: HANDSHAKE_SEC,
       maxRequestBodySize: REQUEST_BODY_BYTES_MAX,
-      ...(tls === null ? {} : { tls }),
+      ...(tls === null ? {} : { tls: serverTls(tls) }),
       fetch: (request, server) => this.upgrader.answer(request, server, this.now),
       error: (error) => this.failedRequests.answer(error),
       websocket: {
