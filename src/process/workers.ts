@@ -13,6 +13,7 @@ import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_th
 import { type Log, type LogFormat, logFormat, setLogFormat, writeNotice } from '../log/log.ts'
 import { endProcess } from '../os/process.ts'
 import { askForShortTurns } from '../os/scheduling.ts'
+import { forgetFirsts } from './first-value.ts'
 import type { Trouble, TroubleSource } from './troubles.ts'
 
 /** The process does not wait longer for a worker to stop. */
@@ -142,6 +143,7 @@ export class Workers {
     const failure: FailureNotice = { program: this.program, format: logFormat() }
     const workerData = { ...data, failure }
     const worker = new Worker(this.entry, { workerData, transferList: [...ports] })
+    forgetFirsts(data)
     this.started++
     this.running++
     this.timer ??= setInterval(() => this.checkHeartbeats(), CHECK_MILLISECONDS).unref()

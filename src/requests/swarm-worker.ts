@@ -6,6 +6,7 @@ import { type AccessKeys, KeyGate, type KeyGateData } from '../access-keys/gate.
 import type { AccessListData } from '../access-list/list.ts'
 import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { clockSeconds } from '../os/clock.ts'
+import { type FirstValue, takeFirst } from '../process/first-value.ts'
 import type { UpdateHandlers } from '../process/updates.ts'
 import { BanWriter, type BanWriterData } from '../source-limits/ban-writer.ts'
 import type { SourceCounterData } from '../source-limits/source-counters.ts'
@@ -40,7 +41,7 @@ export interface SwarmWorkerData extends SwarmSettings {
   readonly bans: BanWriterData
   /** Null when clients are not counted. */
   readonly clients: ClientSampleData | null
-  readonly accessList: AccessListData
+  readonly accessList: FirstValue<AccessListData>
   /** Among those that share the tables out, to clean them or to own them. */
   readonly index: number
   readonly workers: number
@@ -54,7 +55,7 @@ export interface SwarmUpdate {
 /** Of a worker that asks for keys. */
 export interface KeyWorkerData {
   readonly keyGate: KeyGateData
-  readonly accessKeys: AccessKeys
+  readonly accessKeys: FirstValue<AccessKeys>
 }
 
 export interface KeyUpdate {
@@ -84,7 +85,7 @@ export function openSwarms(
   const { index, workers, tendsSwarms, sharesSwarms, cleaningInterval, maxPeerAge } = data
   const swarms = attachSwarms(data.swarms, data.countDownloads, null, alone)
   swarms.admission.gate = gate
-  swarms.access.replace(data.accessList)
+  swarms.access.replace(takeFirst(data.accessList))
   const tables = tendsSwarms ? tablesOwnedBy(swarms, index, workers) : []
   const shared = sharesSwarms || (!owned && workers > 1)
   const now = clockSeconds()
@@ -127,7 +128,7 @@ export function openKeyGate(
   { keyGate, accessKeys }: KeyWorkerData,
   updates: UpdateHandlers<KeyUpdate>,
 ): KeyGate {
-  const gate = new KeyGate(keyGate, accessKeys)
+  const gate = new KeyGate(keyGate, takeFirst(accessKeys))
   updates.on('accessKeys', (keys) => {
     gate.replace(keys)
     // As above.

@@ -10,6 +10,7 @@ import type { CheckFindings } from '../config/cli.ts'
 import type { ListenSettings } from '../config/listen.ts'
 import type { Identity } from '../os/privileges.ts'
 import type { CountState } from '../persistence/count-state.ts'
+import type { FirstValue } from '../process/first-value.ts'
 import type { Ask } from '../process/health-check.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import type { GroupOptions, WorkerGroup } from '../process/workers.ts'
@@ -106,11 +107,11 @@ export interface TrackerProcess {
   readonly clientSample: ClientSampleData | null
   readonly census: Census | null
   /** The list in force; changes arrive by `Protocol.sendAccessList`. */
-  accessList(): AccessListData
+  accessList(): FirstValue<AccessListData>
   /** What the gates of all workers share (access-keys/gate.ts), */
   readonly keyGate: KeyGateData
   /** and the keys in force now; changes come by `Protocol.sendAccessKeys`. */
-  accessKeys(): AccessKeys
+  accessKeys(): FirstValue<AccessKeys>
   /** For each worker that bans addresses: its end of the ban log. */
   newBanWriter(): BanWriterData
   newWorkers(options?: GroupOptions): WorkerGroup

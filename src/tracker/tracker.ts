@@ -23,6 +23,7 @@ import { descriptorLimit } from '../os/tcp-port.ts'
 import type { Persistence } from '../persistence/persistence.ts'
 import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
 import { ProcessFigures } from '../process/figures.ts'
+import { FirstValue } from '../process/first-value.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
@@ -185,16 +186,16 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return this.sampled?.sample ?? null
   }
 
-  accessList(): Lists['torrents']['list'] {
-    return this.lists.torrents.list
+  accessList(): FirstValue<Lists['torrents']['list']> {
+    return new FirstValue(this.lists.torrents.list)
   }
 
   get keyGate(): Lists['keys']['gate'] {
     return this.lists.keys.gate
   }
 
-  accessKeys(): Lists['keys']['keys'] {
-    return this.lists.keys.keys
+  accessKeys(): FirstValue<Lists['keys']['keys']> {
+    return new FirstValue(this.lists.keys.keys)
   }
 
   newBanWriter(): ReturnType<BanLog['newWriter']> {

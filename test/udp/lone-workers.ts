@@ -11,6 +11,7 @@ import { logFor } from '../../src/log/log.ts'
 import { CounterReader, counterSlots } from '../../src/metrics/counters.ts'
 import type { Distribution } from '../../src/metrics/histogram.ts'
 import { clockSeconds, readClock } from '../../src/os/clock.ts'
+import { FirstValue } from '../../src/process/first-value.ts'
 import { UpdateSender } from '../../src/process/updates.ts'
 import { BanLog } from '../../src/source-limits/ban-log.ts'
 import { createSourceLimits } from '../../src/source-limits/source-limits.ts'
@@ -102,7 +103,7 @@ export class LoneWorkers {
       maxConnectionAge: 300,
       links: links === null ? null : links.socketWorkers[0],
       keyGate: { hashKey: newHashKey(), guesses: createGuessLimits() },
-      accessKeys: KEYS_OFF,
+      accessKeys: new FirstValue(KEYS_OFF),
     }
     return start(data)
   }
@@ -140,7 +141,7 @@ export class LoneWorkers {
       clients: null,
       cleaningInterval: 30,
       maxPeerAge: 1200,
-      accessList: new ListBuilder(0, { key0: 1, key1: 2 }).finish(MODE_OFF),
+      accessList: new FirstValue(new ListBuilder(0, { key0: 1, key1: 2 }).finish(MODE_OFF)),
       counters: this.slots,
       fault: false,
     }

@@ -10,6 +10,7 @@ import type { AccessListData } from '../../access-list/list.ts'
 import { publish } from '../../metrics/counters.ts'
 import { FailedRequests } from '../../operations/request.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
+import { type FirstValue, takeFirst } from '../../process/first-value.ts'
 import { UpdateHandlers } from '../../process/updates.ts'
 import {
   beat,
@@ -92,7 +93,7 @@ export interface SocketWorkerData extends WorkerStart, WorkerSettings, KeyWorker
   readonly signalKeys: SignalKeys
   /** Null if this is the only worker. */
   readonly exchange: ExchangeEnds | null
-  readonly accessList: AccessListData
+  readonly accessList: FirstValue<AccessListData>
   readonly counters: SharedArrayBuffer
 }
 
@@ -142,7 +143,7 @@ class SocketWorker {
     const { counts } = this
     const states = new ConnectionStates(data.connections)
     const swarms = attachSwarms(data.swarms, data.countDownloads, states)
-    swarms.access.replace(data.accessList)
+    swarms.access.replace(takeFirst(data.accessList))
     swarms.priorDownloads.replace(data.priorDownloads)
     this.data = data
     this.swarms = swarms

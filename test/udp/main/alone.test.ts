@@ -19,6 +19,7 @@ async function areAlone(walksThroughSwarms: boolean, sharesSwarms: boolean): Pro
     walksThroughSwarms,
     takesOver: false,
     accessList: () => null,
+    accessKeys: () => null,
     newBanWriter: () => null,
     newWorkers: () => ({
       start: (data: Record<string, unknown>, _: unknown, done = () => {}) => {
