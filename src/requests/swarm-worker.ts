@@ -1,5 +1,5 @@
-// What a worker needs to answer from the swarms of IPv4 and IPv6, whatever its protocol: its start data, the
-// swarms with what limits their growth, the cleaning of its tables, and what changes while it runs. Used by the
+// What a worker of any protocol needs to answer from the swarms of IPv4 and IPv6: its start data, the swarms
+// with the limits on their growth, the cleaning of its tables, and settings that change at runtime. Used by the
 // workers of the protocols.
 import { fullGC } from 'bun:jsc'
 import { type AccessKeys, KeyGate, type KeyGateData } from '../access-keys/gate.ts'
@@ -17,7 +17,7 @@ import { Cleaner } from '../swarm/walks/cleaner.ts'
 import { tablesOwnedBy } from './owners.ts'
 import type { AnnounceRequest, SwarmResponder } from './responder.ts'
 
-/** Settings that can change. */
+/** Settings that can change at runtime. */
 export interface SwarmSettings {
   readonly requests: {
     /** In seconds. */
@@ -39,7 +39,7 @@ export interface SwarmWorkerData extends SwarmSettings {
   readonly countDownloads: boolean
   readonly limits: SourceCounterData
   readonly bans: BanWriterData
-  /** Null when clients are not counted. */
+  /** Null if clients are not counted. */
   readonly clients: ClientSampleData | null
   readonly accessList: FirstValue<AccessListData>
   /** Among those that share the tables out, to clean them or to own them. */
@@ -62,7 +62,7 @@ export interface KeyUpdate {
   readonly accessKeys?: AccessKeys
 }
 
-/** `counts`: of the worker; the one at `place` is for bans. */
+/** `counts`: the worker's counters; the one at `place` is for bans. */
 export function openSourceLimits(
   { limits, rates, bans }: Pick<SwarmWorkerData, 'limits' | 'rates' | 'bans'>,
   counts: Int32Array,
@@ -93,7 +93,7 @@ export function openSwarms(
   return { swarms, cleaner }
 }
 
-/** Sets up who answers from these swarms; what changes later is taken from `updates`. */
+/** Sets up the responder of these swarms; later changes come from `updates`. */
 export function serveFrom<R extends AnnounceRequest>(
   { swarms, cleaner }: OpenSwarms,
   responder: SwarmResponder<R>,
@@ -117,9 +117,9 @@ export function takeAccessLists(
   updates.on('accessList', (list, now) => {
     swarms.access.replace(list)
     cleaner.accessChanged(now)
-    // The list before is garbage of a size that the collector does not see: from its own heap it would never
-    // run, in a worker that allocates nothing. No answer for 3 to 9 ms; Bun.gc(true) takes 3 to 22, and
-    // throws compiled code away. Bun.gc(false) collects none.
+    // The previous list is garbage whose size the collector does not see, and it would never run by itself in a
+    // worker that allocates nothing. This takes 3 to 9 ms without answers; Bun.gc(true) takes 3 to 22 and
+    // throws compiled code away, and Bun.gc(false) does not collect it.
     fullGC()
   })
 }

@@ -1,7 +1,7 @@
-// Reads addresses that are written as text, in bytes: of the parameters ip, ipv4 and ipv6 over HTTP, of a proxy's header
-// field, of the PROXY protocol. Called by their parsers. Owns nothing but the words in hand.
+// Reads addresses written as text, from bytes: in the parameters ip, ipv4 and ipv6 over HTTP, in a proxy's
+// header field, in the PROXY protocol. Called by their parsers.
 
-/** Takes what is read, as a peer does. */
+/** Receives the address, as a peer does. */
 export interface AddressTarget {
   setIPv4(address: number): void
   setWords(words: Int32Array, at: number): void
@@ -12,25 +12,25 @@ const DIGIT_0 = 0x30
 const DIGIT_9 = 0x39
 const COLON = 0x3a
 const LETTER_A = 0x61
-/** Added to a letter it makes the small one. */
+/** Makes a letter lowercase. */
 const SMALL = 0x20
 const BRACKET_OPEN = 0x5b
 const BRACKET_CLOSE = 0x5d
 const GROUPS = 8
 const OCTET_MAX = 255
-/** The sixth group of an IPv4 address in IPv6, behind zeros. */
+/** The sixth group of an IPv4-mapped IPv6 address, after zeros. */
 const MAPPED = 0xffff
 
 const groups = new Int32Array(GROUPS)
 const words = new Int32Array(4)
-/** What `readIPv4` has read, as on the wire. */
+/** The result of `readIPv4`, as on the wire. */
 let ipv4 = 0
 
 // HOT: no allocation below this line.
 
 /**
- * Whether `text[from]` to `to` is an address, alone or with a port (192.0.2.1:5001, [2001:db8::1]:5001),
- * which is then in `peer`. An IPv4 address in IPv6 is that IPv4 address. The port is not read.
+ * Whether `text[from]` to `to` is an address, with or without a port (192.0.2.1:5001, [2001:db8::1]:5001); it
+ * is then in `peer`. An IPv4-mapped IPv6 address becomes the IPv4 address. The port is not read.
  */
 export function readAddress(
   peer: AddressTarget,
@@ -55,7 +55,7 @@ export function readAddress(
   return readIPv6(peer, text, from, to)
 }
 
-/** The same without a port or brackets, of a family that is known. */
+/** The same without a port or brackets, for a known family. */
 export function readPlainAddress(
   target: AddressTarget,
   ofIPv4: boolean,
@@ -79,7 +79,7 @@ function isPort(text: Uint8Array, from: number, to: number): boolean {
   return true
 }
 
-/** Four numbers up to 255 without leading zeros, which some read as octal. */
+/** Four numbers up to 255 without leading zeros, which some parsers read as octal. */
 function readIPv4(text: Uint8Array, from: number, to: number): boolean {
   let at = from
   let address = 0

@@ -1,27 +1,27 @@
-// Memory for what connections leave behind between two turns: requests of which a part has come, answers of which
-// a part was taken. Off the JavaScript heap, in blocks of powers of two, taken and given back by address. One per
-// worker, used by transfer.ts. Memory is made when it is first needed, and then kept.
+// Memory for what connections leave between two turns: incomplete requests, and partly sent answers. Off the
+// JavaScript heap, in blocks of powers of two, taken and given back by address. One per worker, used by
+// transfer.ts. Memory is allocated when first needed, and never freed.
 //
-// It is made in chunks, each cut into blocks of one size. Once no more may be made, a chunk of which nothing is in use
-// is cut anew: so many requests of one length, however long ago, leave room for those of any other.
+// It is allocated in chunks, each divided into blocks of one size. At the limit, an unused chunk is divided
+// again for another size, so that a past flood of requests of one length leaves room for other lengths.
 import { NativeBytes } from '../os/tcp-stream.ts'
 
-/** Most requests fit the smallest. */
+/** Most requests fit the smallest block. */
 const SMALLEST = 512
 const SMALLEST_BITS = 9
 const SIZES = 8
 export const BLOCK_BYTES_MAX = SMALLEST << (SIZES - 1)
 const CHUNK_BYTES = 4 * BLOCK_BYTES_MAX
-/** A chunk begins at a multiple of this, so that an address tells which one it is in. */
+/** Chunks begin at multiples of this, so that an address tells which chunk it is in. */
 const ALIGNMENT = BLOCK_BYTES_MAX
 
-/** Memory that is cut into blocks of one size. */
+/** Memory divided into blocks of one size. */
 class Chunk {
   readonly address: number
   size = 0
-  /** Addresses of the blocks that are not in use. */
+  /** Addresses of the unused blocks. */
   readonly free: number[] = []
-  /** Its index among those of its size that have some, while it has. */
+  /** Its index among the chunks of its size with free blocks, while it has any. */
   place = -1
   private readonly memory = new NativeBytes(CHUNK_BYTES + ALIGNMENT)
 
@@ -33,13 +33,13 @@ class Chunk {
     return this.free.length << (this.size + SMALLEST_BITS) === CHUNK_BYTES
   }
 
-  /** While nothing of it is in use. */
+  /** Only while none of it is in use. */
   cut(size: number): void {
     const { free, address } = this
     const bytes = SMALLEST << size
     this.size = size
     free.length = 0
-    // The first is taken first.
+    // In this order, so that the first block is taken first.
     for (let at = CHUNK_BYTES - bytes; at >= 0; at -= bytes) free.push(address + at)
   }
 }
@@ -49,21 +49,21 @@ function noSuchBlock(address: number): never {
 }
 
 export class Blocks {
-  /** Chunks by each part that they have of such a length. */
+  /** Chunks, by each ALIGNMENT-sized part of their addresses. */
   private readonly chunks = new Map<number, Chunk>()
   private count = 0
   private readonly chunksMax: number
-  /** Those with free blocks, by size. */
+  /** Chunks with free blocks, by size. */
   private readonly open: Chunk[][] = Array.from({ length: SIZES }, () => [])
-  /** Chunks of which nothing is in use. */
+  /** Number of completely unused chunks. */
   private whole = 0
 
-  /** `bytesMax`: all that it ever uses. Nobody can fill the machine's memory by never finishing requests. */
+  /** `bytesMax`: the most it ever allocates, so that nobody can fill the memory by never finishing requests. */
   constructor(bytesMax: number) {
     this.chunksMax = Math.max(1, Math.floor(bytesMax / CHUNK_BYTES))
   }
 
-  /** What is in use and free, in bytes. */
+  /** Bytes allocated, used and free. */
   get reserved(): number {
     return this.count * CHUNK_BYTES
   }
@@ -79,12 +79,12 @@ export class Blocks {
 
   // HOT: no allocation below this line.
 
-  /** The number of the smallest size for so many bytes. */
+  /** The index of the smallest size that has this many bytes. */
   sizeFor(bytes: number): number {
     return bytes <= SMALLEST ? 0 : 32 - SMALLEST_BITS - Math.clz32(bytes - 1)
   }
 
-  /** The address of a block, or 0: nothing is left. */
+  /** The address of a block, or 0 if none is left. */
   take(size: number): number {
     const open = this.open[size]
     if (open.length === 0 && !this.provide(size)) return 0
@@ -103,7 +103,7 @@ export class Blocks {
     if (chunk.isWhole) this.whole++
   }
 
-  /** A chunk with blocks of a size: a new one, or one that nobody uses. */
+  /** Adds a chunk with blocks of a size: a new one, or an unused one. */
   private provide(size: number): boolean {
     let chunk: Chunk | null
     if (this.count < this.chunksMax) chunk = this.newChunk()

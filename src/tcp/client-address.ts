@@ -1,23 +1,23 @@
-// Where a client comes from: its address as the socket tells, or as trusted proxies do, and the key that
-// its connections are counted under. Called once per connection, by ws/worker/upgrade.ts. Owns nothing.
+// A client's address, from the socket or from trusted proxies, and the key under which its connections are
+// counted. Called once per connection, by ws/worker/upgrade.ts.
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 
-/** The sixth group of an IPv4 address in IPv6, behind zeros. */
+/** The sixth group of an IPv4-mapped IPv6 address, after zeros. */
 const MAPPED = 0xffff
 const IPV4_BITS = 32
 const IPV6_BITS = 128
 
 export const DEFAULT_PROXY_HEADER = 'X-Forwarded-For'
-/** RFC 7239; all others are lists of addresses, or one. */
+/** RFC 7239. All other headers have one address or a list. */
 const FORWARDED = 'forwarded'
 
-/** What connections are counted under: an IPv4 address, or the /64 network of an IPv6 one. */
+/** The key under which connections are counted: an IPv4 address, or the /64 network of an IPv6 one. */
 export interface AddressKey {
   high: number
   low: number
 }
 
-/** Whether a header counted: not from just anybody, and not when it names no address. */
+/** Whether a header was used, or why not. */
 export type HeaderUse = 'believed' | 'not trusted' | 'missing' | 'not understood'
 
 export interface Client {
@@ -26,14 +26,14 @@ export interface Client {
 }
 
 export class ProxyList {
-  /** As settings have it, for messages. */
+  /** As written in the settings, for messages. */
   readonly header: string
   private readonly list = new BlockList()
   private readonly keys: readonly AddressKey[]
   private readonly empty: boolean
   private readonly read: (header: string) => string[]
 
-  /** `networks`: addresses and networks (`192.0.2.0/24`), checked before. */
+  /** `networks`: valid addresses and networks (`192.0.2.0/24`). */
   constructor(networks: readonly string[], header = DEFAULT_PROXY_HEADER) {
     this.header = header
     this.read = header.toLowerCase() === FORWARDED ? forwardedFor : addressList
@@ -46,8 +46,8 @@ export class ProxyList {
   }
 
   /**
-   * The client's address. Each proxy adds whom it has seen, so from the last one on, as long as it is a
-   * trusted proxy, the one before it is believed. What the client itself sent stands before all of them.
+   * The client's address. Each proxy appends the address it saw. So, starting from the end, each address of a
+   * trusted proxy makes the one before it believable; anything the client itself sent comes before all of them.
    */
   clientOf(socketAddress: string, header: string | null): Client {
     let address = withoutMapping(socketAddress.split('%')[0])
@@ -56,7 +56,7 @@ export class ProxyList {
     const hops = this.read(header)
     for (let i = hops.length - 1; i >= 0; i--) {
       const hop = addressOfHop(hops[i])
-      // A proxy that says nothing of use about its client stands for it.
+      // If a proxy says nothing useful about its client, the proxy's own address counts.
       if (hop === null) return { address, header: 'not understood' }
       address = hop
       if (!this.trusts(address)) break
@@ -64,7 +64,7 @@ export class ProxyList {
     return { address, header: hops.length === 0 ? 'not understood' : 'believed' }
   }
 
-  /** Whether an address of a key is a proxy's. */
+  /** Whether the key is that of a trusted proxy. */
   trustsKey({ high, low }: AddressKey): boolean {
     return (
       this.keys.some((key) => key.high === high && key.low === low) ||
@@ -79,7 +79,7 @@ export class ProxyList {
   }
 }
 
-/** An address or a network; null when the text is neither. */
+/** Parses an address or a network; null if the text is neither. */
 export function parseNetwork(text: string): { address: string; bits: number } | null {
   const [address, bitsText, ...rest] = text.split('/')
   const most = isIPv4(address) ? IPV4_BITS : isIPv6(address) ? IPV6_BITS : 0
@@ -93,7 +93,7 @@ function raise(text: string): never {
   throw new Error(`the network ${text} was not checked`)
 }
 
-/** What the header says when it names this machine. */
+/** A header value that names this machine. */
 export function headerOfHost(header: string): string {
   return header.toLowerCase() === FORWARDED ? 'for=127.0.0.1' : '127.0.0.1'
 }
@@ -104,8 +104,8 @@ function addressList(header: string): string[] {
 
 /** The `for` of each element, '' for one without. */
 function forwardedFor(header: string): string[] {
-  // A quote that does not end is the client's, who would have what its proxy adds read as its own text:
-  // only what stands last is sure to be a proxy's.
+  // An unterminated quote comes from a client that wants its proxy's addition read as its own text: only the
+  // last part is certain to be from a proxy.
   const elements = splitOutsideQuotes(header, ',') ?? [header.slice(header.lastIndexOf(',') + 1)]
   return elements.map((element) => {
     const pairs = (splitOutsideQuotes(element, ';') ?? []).map((pair) => pair.trim())
@@ -115,7 +115,7 @@ function forwardedFor(header: string): string[] {
   })
 }
 
-/** Null when a quote does not end. */
+/** Null if a quote is unterminated. */
 function splitOutsideQuotes(text: string, separator: string): string[] | null {
   const parts: string[] = []
   let from = 0
@@ -132,7 +132,7 @@ function splitOutsideQuotes(text: string, separator: string): string[] | null {
   return quoted ? null : parts
 }
 
-/** An address, alone or with a port: 192.0.2.1:5001, [2001:db8::1]:5001. Null for anything else. */
+/** An address with or without a port: 192.0.2.1:5001, [2001:db8::1]:5001. Null for anything else. */
 function addressOfHop(text: string): string | null {
   const hop = text.trim()
   const [, bracketed] = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop) ?? []
@@ -141,7 +141,7 @@ function addressOfHop(text: string): string | null {
   return isIPv4(address) || isIPv6(address) ? address : null
 }
 
-/** An IPv4 address that is written as an IPv6 one, in any of the ways there are, is that IPv4 address. */
+/** Turns an IPv4-mapped IPv6 address, in any notation, into the IPv4 address. */
 function withoutMapping(address: string): string {
   const lower = address.toLowerCase()
   if (!isIPv6(lower)) return lower
@@ -150,7 +150,7 @@ function withoutMapping(address: string): string {
   return [groups[6] >> 8, groups[6] & 255, groups[7] >> 8, groups[7] & 255].join('.')
 }
 
-/** IPv4 addresses stand in ::/32, where no client is. */
+/** IPv4 addresses are put in ::/32, where there are no clients. */
 export function addressKey(address: string): AddressKey {
   if (isIPv4(address)) {
     const [a, b, c, d] = address.split('.').map(Number)

@@ -1,9 +1,9 @@
-// How many connections there are, in all and per client address, over all workers. Asked by
-// ws/worker/upgrade.ts at each handshake and by server.ts for each connection that stays, told of each end. Owns a table in shared memory.
+// Counts and limits connections, in total and per client address, over all workers. Called by
+// ws/worker/upgrade.ts for each handshake, by server.ts for each connection that stays, and at the end of each.
+// Owns a table in shared memory.
 //
-// An open-addressing hash table of addresses that have connections, exact, with a keyed hash so that
-// nobody can aim addresses at one place. It is touched only when a connection begins or ends, so one
-// lock for all is enough.
+// An open-addressing hash table of addresses that have connections, exact, with a keyed hash so that clients
+// cannot make addresses collide. It is touched only when a connection begins or ends, so one lock is enough.
 import { randomFillSync } from 'node:crypto'
 import { hashWords } from '../memory/half-sip-hash.ts'
 import { underLock } from '../memory/lock.ts'
@@ -21,15 +21,15 @@ export const ADMITTED = 0
 export const FULL = 1
 export const FULL_FOR_ADDRESS = 2
 
-/** What is counted of a connection, and under which key. */
+/** The part of a connection that matters for counting, with its key. */
 export interface CountedConnection extends AddressWords {
-  /** It came over a Unix socket, whose other end has no address. */
+  /** It came over a Unix socket, whose peer has no address. */
   readonly unix: boolean
   keyHigh: number
   keyLow: number
 }
 
-/** Room for twice as many addresses as there can be connections: look-ups stay short. */
+/** With room for twice as many addresses as connections, look-ups stay short. */
 export function createConnectionLimits(maxConnections: number): SharedArrayBuffer {
   const entries = 2 ** Math.ceil(Math.log2(maxConnections * 2))
   const buffer = new SharedArrayBuffer((ENTRIES + entries * ENTRY_WORDS) * 4)
@@ -51,18 +51,18 @@ export class ConnectionLimits {
     this.configure(max, maxPerAddress)
   }
 
-  /** At most as many as there is room for. Who is here stays. `maxPerAddress`: 0 = no limit. */
+  /** `max` is capped at the table's room. Existing connections stay. `maxPerAddress`: 0 = no limit. */
   configure(max: number, maxPerAddress: number): void {
     this.max = max
     this.maxPerAddress = maxPerAddress === 0 ? Number.POSITIVE_INFINITY : maxPerAddress
   }
 
-  /** Proxies, whose connections are those of many clients: only the limit on all holds for them. */
+  /** Proxies have connections of many clients, so only the total limit applies to them. */
   setTrusted(trusted: Networks): void {
     this.trusted = trusted
   }
 
-  /** Counts a connection, if it may be. */
+  /** Counts a connection, if the limits allow it. */
   enterConnection(connection: CountedConnection): number {
     const { ipv4, a0, a1, unix } = connection
     connection.keyHigh = ipv4 ? 0 : a0
@@ -75,12 +75,12 @@ export class ConnectionLimits {
     this.leave(keyHigh, keyLow)
   }
 
-  /** Counts a connection, if it may be. `limited`: as one of its address. */
+  /** Counts a connection, if the limits allow it. `limited`: the limit per address applies. */
   enter(high: number, low: number, limited = true): number {
     const { words } = this
     return underLock(words, LOCK, () => {
       const at = this.find(high, low)
-      // First: who has all that one address may have gets no other's place.
+      // Checked first, so that an address at its limit does not take another's place.
       if (limited && words[at + ENTRY_COUNT] >= this.maxPerAddress) return FULL_FOR_ADDRESS
       if (words[TOTAL] >= this.max) return FULL
       words[TOTAL]++
@@ -101,18 +101,18 @@ export class ConnectionLimits {
     })
   }
 
-  /** All connections now. */
+  /** The current total. */
   total(): number {
     return Atomics.load(this.words, TOTAL)
   }
 
-  /** Connections of an address now. */
+  /** The current connections of an address. */
   ofAddress(high: number, low: number): number {
     const { words } = this
     return underLock(words, LOCK, () => words[this.find(high, low) + ENTRY_COUNT])
   }
 
-  /** Where an address is, or would be. */
+  /** The position of an address, or where it would be. */
   private find(high: number, low: number): number {
     const { words } = this
     let index = this.home(high, low)
@@ -124,7 +124,7 @@ export class ConnectionLimits {
     }
   }
 
-  /** Moves entries back that could not stand where they belong because of the one that ended. */
+  /** Moves back entries that were displaced by the removed one. */
   private closeGap(gapAt: number): void {
     const { words, mask } = this
     let gap = (gapAt - ENTRIES) / ENTRY_WORDS
@@ -134,7 +134,7 @@ export class ConnectionLimits {
       const at = ENTRIES + index * ENTRY_WORDS
       if (words[at + ENTRY_COUNT] === 0) return
       const home = this.home(words[at], words[at + 1])
-      // It may move when the gap lies between its home and where it is.
+      // It can move if the gap is between its home and its position.
       if (((index - home) & mask) < ((index - gap) & mask)) continue
       words.copyWithin(ENTRIES + gap * ENTRY_WORDS, at, at + ENTRY_WORDS)
       words[at + ENTRY_COUNT] = 0

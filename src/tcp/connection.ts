@@ -1,27 +1,28 @@
-// A TCP connection: whose it is, what is known of its bytes, what its handler has said about it; and the contract
-// with that handler. Read and written by server.ts, transfer.ts and the handler. Objects are used again: who wants
-// to know later whether it is still the same connection, keeps the generation beside it.
+// A TCP connection: its peer, the state of its bytes, its handler's decisions; and the contract with that
+// handler. Read and written by server.ts, transfer.ts and the handler. Objects are reused: code that needs to
+// know later whether it is still the same connection remembers the generation.
 //
-// src/tcp reads and writes the bytes of connections and knows no protocol. A handler knows one, and nothing of
-// sockets, deadlines or who reads. HTTP is the first. Others on the same connections (Upgrade), and bytes that come
-// from other sockets (TLS of the runtime, in threads of their own), meet here: at `consume` and the output.
+// src/tcp reads and writes the bytes of connections and knows no protocol. A handler knows one, and nothing
+// about sockets, deadlines or receiving. HTTP is the first. Further protocols on the same connections
+// (Upgrade), and bytes from other sockets (the runtime's TLS, in separate threads), use the same interface:
+// `consume` and the output.
 
 import { AF_INET, AF_UNIX } from '../os/kernel.ts'
 import { FAMILY_MASK, isMapped } from '../os/message.ts'
 import type { AddressWords } from './networks.ts'
 
 export interface StreamHandler {
-  /** Most bytes that one call writes to the output. There is always room for them. */
+  /** The most bytes that one call writes to the output, which always has room for them. */
   readonly answerBytesMax: number
-  /** Most bytes of a request: of so many, `consume` uses some, or closes the connection. */
+  /** The most bytes of a request: given this many, `consume` uses some or closes the connection. */
   readonly requestBytesMax: number
   /**
-   * Takes one request, or one frame, from `input[from]` up to `input[to]`, which more may follow. Writes what it
-   * has to answer to the output; says on the connection what is to become of it. Returns how many bytes are used
-   * up: 0 = it is incomplete, and comes again from its begin when there is more.
+   * Takes one request, or one frame, from `input[from]` up to `input[to]`, which more may follow. Writes its
+   * answer to the output, and sets on the connection what happens to it. Returns how many bytes were used: 0 =
+   * it is incomplete, and is passed again from its beginning when there is more.
    */
   consume(connection: Connection, input: Uint8Array, from: number, to: number): number
-  /** The time for a request has run out, of which a part has come: writes a last answer. */
+  /** The time for an incomplete request has run out: writes a last answer. */
   expired(connection: Connection): void
   /** There is no room for a connection that would have to wait for the rest of its request: writes a last answer. */
   refused(connection: Connection): void
@@ -30,69 +31,70 @@ export interface StreamHandler {
 // HOT: no allocation below this line.
 
 export class Connection {
-  /** Its place among the connections of its worker. */
+  /** Its index among the worker's connections. */
   readonly slot: number
-  /** Another one each time that the place is used again; never negative. */
+  /** Changes each time the slot is reused; never negative. */
   generation = 0
   fd = -1
-  /** Who understands its bytes; another protocol on the same connection (Upgrade) is another handler. */
+  /** Handles its bytes; another protocol on the same connection (Upgrade) is another handler. */
   handler: StreamHandler
 
-  /** The peer's address: an IPv4 one stands in `a0`, as words of memory. */
+  /** The peer's address, as words of memory; an IPv4 one is in `a0`. */
   ipv4 = true
   a0 = 0
   a1 = 0
   a2 = 0
   a3 = 0
   port = 0
-  /** It came over a Unix socket, and nobody has said yet for whom. */
+  /** It came over a Unix socket, and the client is not known yet. */
   unix = false
 
   /**
-   * Closed once what is written is sent. The handler may set it; where it is set before `consume`, the answer
-   * has to say so.
+   * It is closed once the output is sent. The handler may set it; if it is set before `consume`, the answer has
+   * to say so.
    */
   closing = false
   /**
-   * The peer may still be sending what nobody will read, such as the body of a refused request. A close would
-   * then be a reset, which can overtake the answer: the end is shown, and what comes is thrown away for a while.
+   * The peer may still be sending data that will not be read, such as the body of a refused request. Closing
+   * would then cause a reset, which can overtake the answer: instead, our side is shut down and input is
+   * discarded for a while.
    */
   lingers = false
-  /** So many bytes of the input are thrown away before the handler sees more. */
+  /** This many bytes of the input are discarded before the handler sees more. */
   skip = 0
-  /** For the handler: how far it has looked into what is incomplete. 0 whenever something was used up. */
+  /** For the handler: how far it has searched the incomplete input. Reset to 0 whenever input was used. */
   looked = 0
 
-  // Of src/tcp alone.
+  // Used only by src/tcp.
   /** The deadline it waits for, see server.ts. */
   list: ConnectionList | null = null
   previous: Connection | null = null
   next: Connection | null = null
-  /** Second from which that is counted. */
+  /** Second from which the deadline counts. */
   since = 0
-  /** What epoll looks for; −1 = it does not know the connection. */
+  /** The events that epoll watches; −1 = it does not know the connection. */
   watched = -1
-  /** It is one of those that limits count. */
+  /** The connection limits count it. */
   counted = false
-  /** Under what, see connection-limits.ts. */
+  /** Its key, see connection-limits.ts. */
   keyHigh = 0
   keyLow = 0
-  /** Something was answered since the input was last looked at. */
+  /** Something was answered since the input was last read. */
   answered = false
-  /** More requests stand in the input than one turn may take. */
+  /** The input has more requests than one turn may take. */
   paused = false
-  /** Why it has to be closed, a place in counters.ts; −1 = it has not. */
+  /** Why it must be closed, an index in counters.ts; −1 = it need not be. */
   fault = -1
-  /** Input that is incomplete, in a block of blocks.ts; 0 = none. */
+  /** Incomplete input, in a block of blocks.ts; 0 = none. */
   held = 0
   heldSize = 0
   heldBytes = 0
-  /** Output that the system did not take, in another block: from `unsentAt` on. */
+  /** Output that the system did not accept, in another block, from `unsentAt` on. */
   unsent = 0
   unsentSize = 0
   unsentAt = 0
   unsentBytes = 0
-  /** Bytes that were thrown away since its end was shown. */
+  /** Bytes discarded since our side was shut down. */
   lingered = 0
 
   constructor(slot: number, handler: StreamHandler) {
@@ -138,7 +140,7 @@ export class Connection {
     }
   }
 
-  /** A proxy passes it on for somebody else. */
+  /** Makes it the connection of a proxy's client. */
   becomeOf({ ipv4, a0, a1, a2, a3, port }: AddressWords & { readonly port: number }): void {
     this.unix = false
     this.ipv4 = ipv4
@@ -160,15 +162,15 @@ export class Connection {
 }
 
 /**
- * Connections in the order in which they began to wait, all for the same length of time: so the first is always the
- * one whose time is up first, and nothing is ever sorted. A connection is in one list at most.
+ * Connections in the order in which they began to wait, all for the same time, so that the first is always the
+ * next to expire and nothing is ever sorted. A connection is in at most one list.
  */
 export class ConnectionList {
   first: Connection | null = null
   last: Connection | null = null
   count = 0
 
-  /** Puts a connection that is in no list at the end. */
+  /** Appends a connection that is in no list. */
   push(connection: Connection, now: number): void {
     connection.list = this
     connection.since = now
@@ -180,7 +182,7 @@ export class ConnectionList {
     this.count++
   }
 
-  /** Takes out one that is in it. */
+  /** Removes a connection from this list. */
   remove(connection: Connection): void {
     const { previous, next } = connection
     if (previous === null) this.first = next

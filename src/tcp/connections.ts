@@ -1,10 +1,10 @@
-// The connections of one worker, from when they are there to their end: what each waits for, for how long, and how
-// many there may be. Extended by server.ts, whose connections are sockets of its own, and by tls-server.ts, whose
-// are the runtime's; knows neither. Owns the connections and the lists that they wait in:
+// The connections of one worker, from beginning to end: what each waits for, for how long, and how many there
+// may be. Extended by server.ts for its own sockets, and by tls-server.ts for the runtime's. Owns the
+// connections and the lists in which they wait:
 //
 //  first    its first byte             request  the rest of a request, from its first byte on
 //  idle     another request            unread   the peer to take an answer
-//  linger   the peer's end             ready    its turn, since more requests stand in its input
+//  linger   the peer's end             ready    its turn, since its input has more requests
 import { EPOLLIN, EPOLLOUT } from '../os/kernel.ts'
 import { Connection, ConnectionList, type StreamHandler } from './connection.ts'
 import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'
@@ -23,15 +23,15 @@ import {
 } from './counters.ts'
 import type { Transfer } from './transfer.ts'
 
-/** Connections that are closed in one turn because their time is up. */
+/** The most connections closed per turn because their time is up. */
 const EXPIRED_PER_TURN = 256
-/** Connections whose many requests are continued in one turn: newcomers do not wait for all of them. */
+/** The most connections whose many requests are continued per turn, so that new ones do not wait for all. */
 export const READY_PER_TURN = 32
-/** What is thrown away of a peer that goes on to send. */
+/** How much is discarded from a peer that continues to send. */
 export const LINGER_BYTES_MAX = 1 << 20
 const LINGER_SECONDS = 2
 
-/** Seconds; they may change while connections wait. */
+/** In seconds; they can change while connections wait. */
 export interface TcpTimes {
   readonly first: number
   readonly request: number
@@ -44,7 +44,7 @@ export interface ConnectionOptions {
   readonly transfer: Transfer
   readonly limits: ConnectionLimits
   readonly times: TcpTimes
-  /** Of the worker, with places of counters.ts from `countsAt` on. */
+  /** The worker's counters, with those of counters.ts from `countsAt` on. */
   readonly counts: Int32Array
   readonly countsAt: number
 }
@@ -61,13 +61,13 @@ export abstract class TcpConnections {
   protected readonly linger = new ConnectionList()
   protected readonly ready = new ConnectionList()
   protected stopping = false
-  /** More connections have to end than one turn ends. */
+  /** More connections have expired than one turn closes. */
   protected overdue = false
   protected now = 0
   protected served = 0
   private readonly handler: StreamHandler
   private readonly limits: ConnectionLimits
-  /** Those without a connection, by `next`. */
+  /** Unused objects, linked by `next`. */
   private free: Connection | null = null
   private times: TcpTimes
 
@@ -84,17 +84,17 @@ export abstract class TcpConnections {
     this.times = times
   }
 
-  /** Connections that stay, now. */
+  /** The current number of connections that stay. */
   get count(): number {
     return this.waiting + this.first.count + this.idle.count
   }
 
-  /** Of these, such as have something under way. */
+  /** Those of them with something in progress. */
   get waiting(): number {
     return this.request.count + this.unread.count + this.ready.count + this.linger.count
   }
 
-  /** Of all lists; `linger` last, which others may be put into. */
+  /** Closes the connections of all lists; `linger` last, since others may be moved there. */
   protected closeEach(): void {
     for (const list of [
       this.first,
@@ -120,16 +120,16 @@ export abstract class TcpConnections {
 
   // HOT: no allocation below this line.
 
-  /** Tells who waits what to wait for: events as of epoll. False when the system has no memory for that. */
+  /** Sets the events to watch for, as for epoll. False if the system has no memory for that. */
   protected abstract watch(connection: Connection, events: number): boolean
 
   /** Whether there is a descriptor left, so that one more connection may stay. */
   protected abstract hasSpare(): boolean
 
-  /** The peer sees the end; what it goes on to send is thrown away for a while. */
+  /** Shuts down our side; what the peer still sends is discarded for a while. */
   protected abstract endSending(connection: Connection): void
 
-  /** `abruptly`: without what the system still holds for the peer. */
+  /** `abruptly`: drops what the system still holds for the peer. */
   protected abstract disconnect(connection: Connection, abruptly: boolean): void
 
   protected newcomer(fd: number): Connection {
@@ -141,7 +141,10 @@ export abstract class TcpConnections {
     return connection
   }
 
-  /** The first `bytes` bytes of the input are those of this connection. `mayHaveMore`: that has not been read. */
+  /**
+   * Handles the first `bytes` bytes of the input, which are this connection's. `mayHaveMore`: not all was
+   * received.
+   */
   protected handle(connection: Connection, bytes: number, mayHaveMore: boolean): void {
     this.served++
     if (this.stopping) connection.closing = true
@@ -149,7 +152,7 @@ export abstract class TcpConnections {
     this.settle(connection, mayHaveMore)
   }
 
-  /** What becomes of a connection once its input has been handled. `mayHaveMore`: it was not read to its end. */
+  /** Decides what happens to a connection after its input was handled. `mayHaveMore`: not all was received. */
   protected settle(connection: Connection, mayHaveMore: boolean): void {
     if (connection.fault >= 0) this.end(connection, connection.fault)
     else if (connection.unsentBytes > 0) this.stay(connection, this.unread, EPOLLOUT)
@@ -175,13 +178,13 @@ export abstract class TcpConnections {
     const sent = this.transfer.resend(connection)
     if (connection.fault >= 0) this.end(connection, connection.fault)
     else if (connection.unsentBytes > 0) {
-      // It reads, if slowly.
+      // The peer reads, if slowly.
       if (sent > 0) this.stay(connection, this.unread, EPOLLOUT)
     } else if (connection.closing || connection.heldBytes === 0) this.settle(connection, true)
     else this.handle(connection, this.transfer.reload(connection), true)
   }
 
-  /** Those whose requests were too many for one turn. */
+  /** Serves connections that had too many requests for one turn. */
   protected serveReady(): void {
     const { ready } = this
     const count = ready.count < READY_PER_TURN ? ready.count : READY_PER_TURN
@@ -192,7 +195,7 @@ export abstract class TcpConnections {
     }
   }
 
-  /** Has a connection wait in a list, from now on. */
+  /** Puts a connection into a list to wait from now on. */
   protected stay(connection: Connection, list: ConnectionList, events: number): void {
     if (!connection.counted && !this.admit(connection, list)) return
     if (connection.watched !== events && !this.watch(connection, events)) {
@@ -203,7 +206,7 @@ export abstract class TcpConnections {
     list.push(connection, this.now)
   }
 
-  /** Whether a connection may stay; ends it when it may not. */
+  /** Whether a connection may stay; closes it if not. */
   protected admit(connection: Connection, list: ConnectionList): boolean {
     let reason = CLOSED_DESCRIPTORS
     if (this.hasSpare()) {
@@ -221,7 +224,7 @@ export abstract class TcpConnections {
     return false
   }
 
-  /** An idle connection makes room for one that is not. */
+  /** Counts a connection; if there is no room, an idle one has to make room for it. */
   private enter(connection: Connection): number {
     const admission = this.limits.enterConnection(connection)
     const idle = this.idle.first
@@ -256,7 +259,7 @@ export abstract class TcpConnections {
 
   protected end(connection: Connection, reason: number): void {
     this.counts[this.countsAt + reason]++
-    // The system would keep what the peer does not read.
+    // Otherwise the system would keep what the peer does not read.
     this.disconnect(connection, reason === CLOSED_UNREAD_TIMEOUT)
     this.forget(connection)
   }

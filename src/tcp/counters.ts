@@ -1,5 +1,5 @@
-// Why connections are closed, for the list of counters of the protocol that they serve, and what else is counted
-// of them. The protocol says where in a worker's counters they start; the places stand here.
+// Counters of connections, such as why they are closed, which protocols add to their own. The protocol decides
+// where in a worker's counters they start; the order is defined here.
 import { counter, labelled } from '../metrics/counter-list.ts'
 
 const REASONS = [
@@ -23,19 +23,20 @@ const REASONS = [
   'proxy_not_trusted',
 ] as const
 
-/** In the order of the places below, which a test holds them to. */
+/** In the order of the positions below, which a test compares. */
 export const TCP_COUNTERS = [
   labelled(
     'closed',
     'reason',
     'Connections that ended, by reason: by_client is an end between two requests, unfinished one in the middle ' +
-      'of one, made_room an idle one that had to go for another, overrun one that sent on without taking answers; proxy_header one without a ' +
-      'right header of the PROXY protocol, proxy_not_trusted one from where none is believed.',
+      'of one, made_room an idle one that had to make room for another, overrun one that kept sending without ' +
+      'taking answers; proxy_header one without a valid header of the PROXY protocol, proxy_not_trusted one that ' +
+      'was not from a trusted proxy.',
     REASONS,
     { metric: 'closed_connections', table: 'Closed connections', nonZero: true },
   ),
   counter('accepted', 'Connections accepted.'),
-  counter('accept_pauses', 'Times that accepting had to pause, because no descriptor was left.', {
+  counter('accept_pauses', 'Times that accepting had to pause because no descriptors were left.', {
     lost: 'accepting paused',
   }),
   counter('lost_at_stop', 'Connections that waited to be accepted when the tracker stopped.', {
@@ -44,13 +45,13 @@ export const TCP_COUNTERS = [
   labelled(
     'handshakes',
     'type',
-    'Handshakes of TLS; a resumed one takes up an earlier connection, which costs a fraction.',
+    'TLS handshakes; a resumed one continues an earlier session, which costs a fraction.',
     ['full', 'resumed'],
     { nonZero: true },
   ),
 ]
 
-// Places from the protocol's first on.
+// Positions, from the protocol's first one on.
 export const CLOSED_ANSWERED = 0
 export const CLOSED_BY_CLIENT = 1
 export const CLOSED_UNFINISHED = 2

@@ -1,12 +1,12 @@
-// A list of networks as words, and whether an address is in one of them. Made of settings by the socket workers of
-// protocols over TCP; asked by them and by server.ts. Owns the words.
+// A list of networks as words, and whether an address is in one of them. Made from settings by the socket
+// workers of protocols over TCP; used by them and by server.ts.
 import { addressWords, parseNetwork } from './client-address.ts'
 
 /** 0 is of IPv4 │ 1… four words of the address │ 5… four words of its mask */
 const NETWORK_WORDS = 9
 const MASK_BYTES = 16
 
-/** An address as words of memory, which has the bytes in the order of the wire. */
+/** An address as words of memory, with the bytes in the order of the wire. */
 export interface AddressWords {
   readonly ipv4: boolean
   readonly a0: number
@@ -15,7 +15,7 @@ export interface AddressWords {
   readonly a3: number
 }
 
-/** `network`: checked before. */
+/** `network`: must be valid. */
 function networkWords(network: string): number[] {
   const parsed = parseNetwork(network)
   if (parsed === null) throw new Error(`the network ${network} was not checked`)
@@ -28,7 +28,7 @@ function networkWords(network: string): number[] {
 export class Networks {
   private readonly words: Int32Array
 
-  /** Addresses and networks (192.0.2.0/24), checked before. */
+  /** `networks`: valid addresses and networks (192.0.2.0/24). */
   constructor(networks: readonly string[]) {
     this.words = Int32Array.from(networks.flatMap(networkWords))
   }

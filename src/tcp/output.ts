@@ -1,11 +1,11 @@
 // Where handlers write their answers. One per worker, made by its socket worker, sent by transfer.ts. Owns the memory.
 import { NativeBytes } from '../os/tcp-stream.ts'
 
-/** Where handlers write, one after the other; what is in it belongs to one connection at a time. */
+/** Handlers write here one after the other; the content belongs to one connection at a time. */
 export class Output {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly address: number
-  /** What comes next is written here. Handlers move it on. */
+  /** Where to write next. Handlers advance it. */
   end = 0
   private readonly memory: NativeBytes
 

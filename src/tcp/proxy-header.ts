@@ -1,22 +1,22 @@
-// Reads the header of the PROXY protocol (version 1 in text, version 2 in binary) that begins a connection of a proxy:
-// whose connection it is that the proxy passes on. Called by proxy-protocol.ts; owns nothing but what is in hand.
+// Reads the header of the PROXY protocol (version 1 in text, version 2 in binary) at the start of a proxy's
+// connection, which names the client. Called by proxy-protocol.ts.
 //
 //  v1  PROXY TCP4 source destination port port CR LF │ TCP6 … │ PROXY UNKNOWN anything CR LF
 //  v2  0 signature │ 12 version and command │ 13 family and transport │ 14 length u16 │ 16 source, destination,
 //      port u16, port u16 │ further fields: type u8, length u16, value
 //
-// Strict, because a proxy is a program that does it right: whatever else begins with these bytes is something
-// that was not meant for us.
+// Strict, because proxies are programs that get it right: anything else that begins with these bytes was not
+// meant for us.
 import { readPlainAddress } from './address-text.ts'
 import { CRC32C_BYTES, crc32c } from './crc32c.ts'
 
-/** A header is refused. */
+/** The header is invalid. */
 export const BAD_HEADER = -1
-/** Fields of a proxy for TLS may hold names of a certificate; whole certificates are not among them. */
+/** A TLS proxy's fields can hold names from a certificate, but not whole certificates. */
 export const HEADER_BYTES_MAX = 4096
 
 const INCOMPLETE = 0
-/** As the specification counts it, CR LF included. */
+/** From the specification, CR LF included. */
 const TEXT_BYTES_MAX = 107
 const LF = 10
 const CR = 13
@@ -54,9 +54,9 @@ const MAPPED = 0xffff0000 | 0
 
 const words = new Int32Array(4)
 
-/** What a header said. */
+/** The content of a header. */
 export class ProxyHeader {
-  /** False: the proxy speaks for itself, as for its health checks, or does not know. */
+  /** False: the proxy speaks for itself, as in its health checks, or does not know the client. */
   hasClient = false
   ipv4 = true
   a0 = 0
@@ -84,7 +84,7 @@ export class ProxyHeader {
   }
 }
 
-/** Reads the header at `bytes[from]`; returns its bytes, 0 when it is not all there before `to`, or BAD_HEADER. */
+/** Reads the header at `bytes[from]`; returns its size, 0 if it is incomplete before `to`, or BAD_HEADER. */
 export function readProxyHeader(
   header: ProxyHeader,
   bytes: Uint8Array,
@@ -109,7 +109,7 @@ function readText(header: ProxyHeader, bytes: Uint8Array, from: number, to: numb
   return isGood ? at + 1 - from : BAD_HEADER
 }
 
-/** What stands behind PROXY, without the end of the line. */
+/** The part after PROXY, without the end of the line. */
 function readLine(header: ProxyHeader, bytes: Uint8Array, from: number, to: number): boolean {
   if (hasText(bytes, from, to, UNKNOWN)) {
     const end = from + UNKNOWN.length
@@ -124,7 +124,7 @@ function readLine(header: ProxyHeader, bytes: Uint8Array, from: number, to: numb
   if (destinationPort > to || portAt(bytes, destinationPort, to) < 0) return false
   header.port = portAt(bytes, sourcePort, destinationPort - 1)
   if (header.port < 0) return false
-  // First the one that is not kept.
+  // The destination first, since it is overwritten by the source.
   if (!readPlainAddress(header, ofIPv4, bytes, destination, sourcePort - 1)) return false
   header.hasClient = readPlainAddress(header, ofIPv4, bytes, source, destination - 1)
   return header.hasClient
@@ -156,7 +156,7 @@ function readBinary(header: ProxyHeader, bytes: Uint8Array, from: number, to: nu
   const size = FIELDS_AT + shortAt(bytes, from + LENGTH_AT)
   if (size > HEADER_BYTES_MAX) return BAD_HEADER
   if (to - from < size) return INCOMPLETE
-  // All else of a header is then to be ignored.
+  // The rest of the header must be ignored then.
   if (command === LOCAL) return size
   const family = bytes[from + FAMILY_AT]
   if (family === UNSPECIFIED) return size
@@ -189,7 +189,7 @@ function readAddresses(header: ProxyHeader, bytes: Uint8Array, at: number, ofIPv
   header.port = shortAt(bytes, at + 32)
 }
 
-/** Whether what stands behind the addresses are whole fields, and the checksum is right, if there is one. */
+/** Whether the addresses are followed by complete fields, with the right checksum if there is one. */
 function areFields(bytes: Uint8Array, header: number, from: number, to: number): boolean {
   let at = from
   while (at < to) {
@@ -208,7 +208,7 @@ function areFields(bytes: Uint8Array, header: number, from: number, to: number):
   return true
 }
 
-/** As far as they are there. */
+/** Whether the bytes, as far as there are any, match `text`. */
 function begins(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
   for (let i = 0; i < text.length && from + i < to; i++) {
     if (bytes[from + i] !== text[i]) return false

@@ -1,10 +1,10 @@
-// The first handler of connections where proxies speak the PROXY protocol: takes its header, says whose connection it
-// is, and gives the connection to the handler of the protocol behind it. Called as one by transfer.ts. One per worker;
-// owns nothing but the header in hand.
+// The first handler of connections with the PROXY protocol: reads the header, sets the client's address, and
+// passes the connection to the actual protocol's handler. Called by transfer.ts. One per worker.
 //
-// There is no guessing: a connection without a header is closed, so that nobody who reaches the port is taken for
-// a client of the proxy, and no proxy that was set up wrongly for one client. Only trusted proxies and Unix sockets are
-// believed. From this machine a header is read that names nobody, which is how the tracker asks for its own health.
+// There is no guessing: a connection without a header is closed. Otherwise others who reach the port would pass
+// for clients of the proxy, and all clients of a wrongly configured proxy for one. Only trusted proxies and
+// Unix sockets are believed. From this machine, a header without a client is accepted, which the tracker's own
+// health check uses.
 import { isThisMachine } from '../swarm/address.ts'
 import type { Connection, StreamHandler } from './connection.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
@@ -46,12 +46,12 @@ export class ProxyProtocol implements StreamHandler {
     return used
   }
 
-  /** Nobody waits for an answer. */
+  /** There is nobody to answer. */
   expired(): void {}
 
   refused(): void {}
 
-  /** From here on it is the client's, and counts as one of its. */
+  /** From here on the connection is the client's, and counts for it. */
   private rename(connection: Connection): void {
     if (connection.counted) this.limits.leaveConnection(connection)
     connection.counted = false

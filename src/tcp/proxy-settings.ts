@@ -1,5 +1,5 @@
-// The settings of reverse proxies in [network], of each protocol over TCP, and what is wrong with them together. Used
-// by the protocols' config.ts. Owns nothing.
+// The settings for reverse proxies in [network], for each protocol over TCP, and checks of how they fit
+// together. Used by the protocols' config.ts.
 import { type Finding, problem, warning } from '../config/schema.ts'
 import { choice, type Setting, string, stringOrList } from '../config/setting.ts'
 import { DEFAULT_PROXY_HEADER, parseNetwork } from './client-address.ts'
@@ -48,7 +48,7 @@ interface ProxyConfig {
   readonly proxy_header: string
 }
 
-/** X-Forwarded-For is the default, so it cannot be told whether the file names it. */
+/** X-Forwarded-For is the default, so whether the file names it cannot be detected. */
 export function proxyFindings(config: ProxyConfig): Finding[] {
   const { proxy_protocol = 'off', trusted_proxies, proxy_header, unix_socket = '' } = config
   const trusts = trusted_proxies.length > 0 || unix_socket !== ''

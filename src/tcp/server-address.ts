@@ -1,5 +1,5 @@
-// An address that the runtime listens on, in its form. Made in main threads, used by workers whose sockets are the
-// runtime's. Pure functions.
+// An address to listen on, in the runtime's form. Made in main threads, used by workers that use the runtime's
+// sockets.
 import type { SocketAddress } from '../config/address.ts'
 
 export interface ServerAddress {

@@ -1,9 +1,9 @@
-// TCP connections of one worker, from accept to close, by a blocking epoll loop. Driven by the socket worker of the
-// protocol: it waits here, reads its clock, and has what is ready served. What becomes of a connection, connections.ts
-// says. Owns the connections' descriptors.
+// TCP connections of one worker, from accept to close, by a blocking epoll loop. Driven by the socket worker of
+// the protocol: it waits here, reads its clock, and serves what is ready. connections.ts decides what happens
+// to a connection. Owns the connections' descriptors.
 //
-// A connection whose request is there when it is accepted, and which then ends, takes four system calls: accept4,
-// recv, send, close. epoll and the limits on connections hear only of one that stays.
+// A connection whose request has arrived when it is accepted, and which then ends, takes four system calls:
+// accept4, recv, send, close. epoll and the connection limits only see connections that stay.
 import { Epoll } from '../os/epoll.ts'
 import { EPOLLIN } from '../os/kernel.ts'
 import {
@@ -30,9 +30,9 @@ import {
 } from './counters.ts'
 import { BACKLOG, LISTENER, Listeners } from './listeners.ts'
 
-/** Events of one wait. */
+/** The most events per wait. */
 const EVENTS_MAX = 512
-/** Connections that are accepted from one socket before the others have their turn. */
+/** The most connections accepted from one socket before the others get their turn. */
 const ACCEPTS_PER_TURN = 128
 
 export interface TcpServerOptions extends ConnectionOptions {
@@ -49,14 +49,14 @@ export class TcpServer extends TcpConnections {
     this.listeners = new Listeners(options.listeners, this.epoll)
   }
 
-  /** From now on connections come. */
+  /** From now on connections arrive. */
   listen(): void {
     this.listeners.listen()
   }
 
   /**
-   * The stop begins: serves who waits to be accepted, closes the listening sockets, and those connections that ask
-   * for nothing. The rest may be served on, up to `close`.
+   * Begins the stop: serves connections that wait to be accepted, then closes the listening sockets and idle
+   * connections. The others may be served until `close`.
    */
   stopListening(): void {
     this.stopping = true
@@ -68,7 +68,7 @@ export class TcpServer extends TcpConnections {
     this.closeAll(this.first)
   }
 
-  /** Of all that is left. */
+  /** Closes all that is left. */
   close(): void {
     this.closeEach()
     this.listeners.closeSpare()
@@ -77,13 +77,13 @@ export class TcpServer extends TcpConnections {
 
   // HOT: no allocation below this line.
 
-  /** Waits for something to do, at most so long; not at all when there is something already. */
+  /** Waits for something to do, at most this long; not at all if there already is something. */
   wait(milliseconds: number): void {
     this.events = this.epoll.wait(this.ready.count > 0 || this.overdue ? 0 : milliseconds)
   }
 
   /**
-   * Serves what `wait` has found; returns how many times bytes of a connection were handled. `now`: second of the
+   * Serves what `wait` found; returns how often bytes of a connection were handled. `now`: second of the
    * monotonic clock.
    */
   serve(now: number): number {
@@ -96,7 +96,7 @@ export class TcpServer extends TcpConnections {
       if (high === LISTENER) this.acceptSome(low)
       else {
         const connection = this.connections[low]
-        // The connection of this event may have ended in this turn, and its place be another one's.
+        // The event's connection may have ended in this turn, and its slot may have been reused.
         if (connection.generation === high) this.advance(connection)
       }
     }
@@ -106,7 +106,7 @@ export class TcpServer extends TcpConnections {
     return this.served
   }
 
-  /** False when nobody waits any more. */
+  /** False if no more connections are waiting. */
   private acceptSome(index: number): boolean {
     const listener = this.listeners.fds[index]
     for (let n = 0; n < ACCEPTS_PER_TURN; n++) {
@@ -130,7 +130,7 @@ export class TcpServer extends TcpConnections {
     this.listeners.hasSpare()
   }
 
-  /** There are no descriptors: an idle connection goes, or the spare one is used. False when there is neither. */
+  /** Without free descriptors, closes an idle connection or the spare descriptor. False if there is neither. */
   private makeRoom(): boolean {
     const idle = this.idle.first
     if (idle === null) return this.listeners.giveSpare()
@@ -138,7 +138,7 @@ export class TcpServer extends TcpConnections {
     return true
   }
 
-  /** Something has happened to a connection that stays. */
+  /** Handles an event of a connection that stays. */
   private advance(connection: Connection): void {
     const { list } = connection
     if (list === this.ready) return

@@ -1,6 +1,6 @@
-// Connections of one worker over TLS, by the runtime's sockets: it accepts, makes the handshake, and calls back with
-// what was decrypted. Driven by the event loop of a worker of its own; what becomes of a connection, connections.ts
-// says, for these and for plain ones. Owns the listening sockets and the connections.
+// Connections of one worker over TLS, on the runtime's sockets: the runtime accepts, makes the handshake, and
+// calls back with decrypted data. Driven by the event loop of a separate worker. connections.ts decides what
+// happens to a connection, for these and for plain ones. Owns the listening sockets and the connections.
 //
 // A connection counts from when it is accepted: until its first request it is in `first`, handshake included. It ends
 // in `linger`, already counted: the end is shown, and if the peer shows none, it is cut off soon.
@@ -31,10 +31,10 @@ import type { ServerAddress } from './server-address.ts'
 import { TlsListener } from './tls-listener.ts'
 import type { ByteSender } from './transfer.ts'
 
-/** Undefined in callbacks of one whose `open` was never called; null once it is nobody's. */
+/** Undefined in callbacks of a socket whose `open` was never called; null once it has no connection. */
 type TlsSocket = Socket<Connection | null | undefined>
 
-/** Who takes these ends gets what is under way; the others are cut off. */
+/** With these reasons the peer still receives data in flight; with others the connection is cut off. */
 const POLITE: ReadonlySet<number> = new Set([
   CLOSED_ANSWERED,
   CLOSED_IDLE_TIMEOUT,
@@ -42,7 +42,7 @@ const POLITE: ReadonlySet<number> = new Set([
   CLOSED_STOP,
 ])
 
-/** The runtime's sockets, by the place of their connections. */
+/** The runtime's sockets, by the slot of their connections. */
 export class TlsSockets implements ByteSender {
   private readonly bySlot: (TlsSocket | null)[] = []
   private readonly output: Output
@@ -60,7 +60,7 @@ export class TlsSockets implements ByteSender {
     return this.bySlot[slot] ?? null
   }
 
-  /** What is not taken has to come again unchanged: a part of it may be encrypted already. */
+  /** Bytes that were not accepted must be sent again unchanged: some may already be encrypted. */
   send(connection: Connection, address: number, bytes: number): number {
     const socket = this.of(connection)
     if (socket === null) return BROKEN
@@ -76,9 +76,9 @@ export class TlsSockets implements ByteSender {
 export interface TlsServerOptions extends ConnectionOptions {
   readonly sockets: TlsSockets
   readonly addresses: readonly ServerAddress[]
-  /** Called before bytes are handled, for the time; returns the second of the monotonic clock. */
+  /** Called before bytes are handled; returns the second of the monotonic clock. */
   readonly before: () => number
-  /** Called once they are, and answered. */
+  /** Called once they are handled and answered. */
   readonly after: () => void
 }
 
@@ -115,20 +115,20 @@ export class TlsServer extends TcpConnections {
     for (const listener of this.listeners) listener.setCertificates(tls)
   }
 
-  /** Time passes. */
+  /** Call it regularly, for deadlines. */
   tick(now: number): void {
     this.now = now
     this.work(() => this.expire())
   }
 
-  /** The stop begins: connections that ask for nothing are closed, others may be served on, up to `close`. */
+  /** Begins the stop: closes idle connections; others may be served until `close`. */
   stopListening(): void {
     this.stopping = true
     this.closeListeners()
     this.work(() => this.closeAll(this.idle))
   }
 
-  /** Of all that is left. */
+  /** Closes all that is left. */
   close(): void {
     this.work(() => this.closeEach())
   }
@@ -137,7 +137,7 @@ export class TlsServer extends TcpConnections {
     return true
   }
 
-  /** The main thread looks after descriptors (descriptor-guard.ts). */
+  /** The main thread takes care of descriptors (descriptor-guard.ts). */
   protected hasSpare(): boolean {
     return true
   }
@@ -206,7 +206,7 @@ export class TlsServer extends TcpConnections {
   private shookHands(socket: TlsSocket, isDone: boolean): void {
     const connection = socket.data
     if (connection === undefined || connection === null) return
-    // The runtime sends the reason, and closes it.
+    // The runtime sends an alert and closes it.
     if (!isDone) connection.fault = CLOSED_HANDSHAKE
     else if (isResumed(socket)) this.counts[this.countsAt + HANDSHAKES_RESUMED]++
     else this.counts[this.countsAt + HANDSHAKES_FULL]++
@@ -234,7 +234,7 @@ export class TlsServer extends TcpConnections {
     }
   }
 
-  /** The first `bytes` bytes of the input are those of this connection. */
+  /** Handles the first `bytes` bytes of the input, which are this connection's. */
   private use(connection: Connection, bytes: number): void {
     if (connection.list !== this.unread) {
       this.handle(connection, bytes, false)
@@ -245,7 +245,7 @@ export class TlsServer extends TcpConnections {
     if (connection.fault >= 0) this.end(connection, connection.fault)
   }
 
-  /** Pipelined requests, however many: they have come already, and there is no room to keep them. */
+  /** Serves all pipelined requests, however many: they have already been received, and cannot be stored. */
   private serveOn(): void {
     while (this.ready.first !== null) this.serveReady()
   }
@@ -287,7 +287,7 @@ export class TlsServer extends TcpConnections {
   }
 }
 
-// What the runtime has, and its types do not name.
+// Exists in the runtime, but not in its types.
 
 function fdOf(socket: TlsSocket): number {
   return (socket as TlsSocket & { readonly fd: number }).fd

@@ -1,24 +1,24 @@
-// The bytes of one connection at a time: what has come goes to its handler, what that answers goes out, and what
-// is incomplete on either way is kept. Called by server.ts, which decides what becomes of the connection. One per
-// worker; owns the one receive buffer of all its connections.
+// Moves the bytes of one connection at a time: input goes to its handler, the answers are sent, and the
+// incomplete rest of either is stored. Called by connections.ts, which decides what happens to the connection.
+// One per worker; owns the receive buffer for all its connections.
 import { BROKEN, moveBytes, NativeBytes, receiveBytes, sendBytes } from '../os/tcp-stream.ts'
 import { BLOCK_BYTES_MAX, type Blocks } from './blocks.ts'
 import type { Connection, StreamHandler } from './connection.ts'
 import { CLOSED_MEMORY, CLOSED_RESET } from './counters.ts'
 import type { Output } from './output.ts'
 
-/** All that is taken from a connection in one turn, and the longest request: no block has to be longer. */
+/** The most that is received from a connection per turn, and the longest request: no block has to be longer. */
 export const RECEIVE_BYTES = BLOCK_BYTES_MAX
-/** Pipelined requests that are answered in one turn: other connections wait meanwhile. */
+/** The most pipelined requests answered in one turn, since other connections wait meanwhile. */
 export const REQUESTS_PER_TURN = 64
 
-/** What bytes go out by. */
+/** Sends the bytes. */
 export interface ByteSender {
-  /** Returns how many bytes were taken; or WAIT, BROKEN. `more`: the end follows at once. */
+  /** Returns how many bytes were accepted; or WAIT, BROKEN. `more`: the end follows at once. */
   send(connection: Connection, address: number, bytes: number, more: boolean): number
 }
 
-/** Connections whose descriptors are ours. */
+/** For connections whose descriptors are ours. */
 const ownSockets: ByteSender = {
   send: ({ fd }, address, bytes, more) => sendBytes(fd, address, bytes, more),
 }
@@ -35,7 +35,7 @@ export class Transfer {
     handler: StreamHandler,
     sender: ByteSender = ownSockets,
   ) {
-    // What is not sent has to fit a block, and what is not understood yet leave room to read more.
+    // Unsent output must fit a block, and incomplete input must leave room to receive more.
     if (output.bytes.length > BLOCK_BYTES_MAX) throw new RangeError('output')
     if (handler.answerBytesMax > output.bytes.length) throw new RangeError('answerBytesMax')
     if (handler.requestBytesMax >= RECEIVE_BYTES) throw new RangeError('requestBytesMax')
@@ -45,8 +45,8 @@ export class Transfer {
   }
 
   /**
-   * Takes what has come by another way, `data` from `at` on, behind what is held; returns how much of it there is room
-   * for. The bytes of both are then the input.
+   * Takes input received elsewhere, `data` from `at` on, after the held bytes; returns how much of it there is
+   * room for. Both together are then the input.
    */
   take(connection: Connection, data: Uint8Array, at: number): number {
     const held = this.reload(connection)
@@ -59,7 +59,7 @@ export class Transfer {
 
   // HOT: no allocation below this line.
 
-  /** Takes what has come, behind what is held. Returns the bytes of both, 0 at the end; or WAIT, BROKEN. */
+  /** Receives input after the held bytes. Returns the bytes of both, 0 at the end; or WAIT, BROKEN. */
   receive(connection: Connection): number {
     const held = this.reload(connection)
     const { address } = this.input
@@ -67,23 +67,23 @@ export class Transfer {
     return received > 0 ? held + received : received
   }
 
-  /** Keeps the first `to` bytes of the input, which are not looked at for now. */
+  /** Stores the first `to` bytes of the input for later. */
   hold(connection: Connection, to: number): void {
     this.keep(connection, 0, to)
   }
 
-  /** Brings back what is held, and returns how much that is. It stays held until something is used up. */
+  /** Loads the held bytes and returns how many there are. They stay held until some are used. */
   reload({ held, heldBytes }: Connection): number {
     if (heldBytes > 0) moveBytes(this.input.address, held, heldBytes)
     return heldBytes
   }
 
-  /** Takes what has come, and throws it away. */
+  /** Receives input and discards it. */
   discard({ fd }: Connection): number {
     return receiveBytes(fd, this.input.address, RECEIVE_BYTES)
   }
 
-  /** Has the first `to` bytes of the input handled, sends the answers, and keeps the rest. */
+  /** Handles the first `to` bytes of the input, sends the answers, and stores the rest. */
   consume(connection: Connection, to: number): void {
     const { output } = this
     const { bytes } = this.input
@@ -108,7 +108,7 @@ export class Transfer {
       if (used === 0) break
       connection.looked = 0
       from += used
-      // What came before the first request has brought another handler, and no answer.
+      // A header before the first request has set another handler, without an answer.
       if (connection.handler !== handler) continue
       requests++
       if (connection.closing) break
@@ -116,13 +116,13 @@ export class Transfer {
     connection.answered = requests > 0
     if (output.end > 0 && connection.fault === -1) this.send(connection)
     if (requests > 0 && connection.closing) {
-      // Who sends beyond its last request may go on to.
+      // A peer that sends beyond its last request may continue to.
       if (from < to) connection.lingers = true
       this.keep(connection, to, to)
     } else this.keep(connection, from, to)
   }
 
-  /** Sends the output; what the system does not take is kept. False when there is such. */
+  /** Sends the output and stores what the system does not accept; false if there is such a rest. */
   send(connection: Connection): boolean {
     const { output } = this
     const bytes = output.end
@@ -135,19 +135,19 @@ export class Transfer {
     return false
   }
 
-  /** Sends the output as a last word: what the system does not take of it is lost. */
+  /** Sends the output before closing: what the system does not accept is lost. */
   sendLast(connection: Connection): void {
     const { output } = this
     if (output.end > 0) this.sender.send(connection, output.address, output.end, true)
     output.end = 0
   }
 
-  /** There may be more than these bytes, which the system has not handed out. */
+  /** The system may have more than these bytes. */
   isFull(bytes: number): boolean {
     return bytes === RECEIVE_BYTES
   }
 
-  /** Sends what is left of an answer; returns how many bytes went. */
+  /** Sends the rest of an answer; returns how many bytes were sent. */
   resend(connection: Connection): number {
     const { unsent, unsentAt, unsentBytes, closing } = connection
     const sent = this.sender.send(connection, unsent + unsentAt, unsentBytes, closing)
@@ -159,7 +159,7 @@ export class Transfer {
     return sent
   }
 
-  /** Gives back what is kept of a connection. */
+  /** Frees what is stored for a connection. */
   release(connection: Connection): void {
     if (connection.held !== 0) this.forgetHeld(connection)
     if (connection.unsent !== 0) this.forgetUnsent(connection)

@@ -1,5 +1,5 @@
-// HTTPS in the main thread: its addresses, its workers, new certificates on SIGUSR1, descriptors. Made by main.ts where
-// the settings say so. Owns what these workers have beside those of plain HTTP.
+// HTTPS in the main thread: its addresses, its workers, new certificates on SIGUSR1, descriptors. Made by
+// main.ts if use_tls is set.
 import type { SocketAddress } from '../../config/address.ts'
 import { logFor } from '../../log/log.ts'
 import { OpenDescriptors } from '../../os/descriptors.ts'
@@ -25,14 +25,14 @@ import {
 import type { HttpUpdate } from '../worker/worker-updates.ts'
 import { findTlsAddresses, type TlsListening } from './listen.ts'
 
-/** For what comes after a drain. */
+/** For the rest of the stop after a drain. */
 const END_MILLISECONDS = 2000
 
 const log = logFor('http')
 
 interface HttpsParts {
   readonly process: TrackerProcess
-  /** As of the start. */
+  /** The settings at startup. */
   readonly config: HttpConfig
   readonly workers: number
   readonly tls: TlsFiles

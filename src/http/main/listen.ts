@@ -1,5 +1,6 @@
-// Opens the sockets that workers listen on. Called once by main.ts before any worker runs, and while the process may
-// still have the rights for low ports. They hear of no connection until a worker that serves them says so.
+// Opens the sockets that workers listen on. Called once by main.ts before any worker runs, and while the
+// process may still have the rights for low ports. They receive no connections until the worker that serves
+// them calls listen.
 import { addressBytes, type SocketAddress } from '../../config/address.ts'
 import type { ListenSettings } from '../../config/listen.ts'
 import { SystemError } from '../../os/error.ts'
@@ -10,26 +11,26 @@ import { holdAddresses, listenRefusal } from '../../tracker/tcp-addresses.ts'
 export interface Listening {
   /** With the ports that the system chose for port 0. */
   readonly addresses: readonly SocketAddress[]
-  /** For each worker, one socket per address, which it closes itself. */
+  /** One socket per address for each worker, which closes them itself. */
   readonly listeners: readonly (readonly number[])[]
-  /** To be called once all workers listen. */
+  /** Call it once all workers listen. */
   release(): void
 }
 
 export interface TlsListening {
   readonly addresses: readonly SocketAddress[]
-  /** In the runtime's form: workers open them. */
+  /** In the runtime's form, for workers to open them. */
   readonly servers: readonly ServerAddress[]
   release(): void
 }
 
-/** Those that are served with TLS. `shared`: as below. */
+/** The addresses served with TLS. `shared`: as below. */
 export function findTlsAddresses(settings: ListenSettings, shared: boolean): TlsListening {
   const { addresses, release } = holdAddresses(settings, shared)
   return { addresses, servers: addresses.map(serverAddress), release }
 }
 
-/** `shared`: another process has the ports, whose place this one takes. */
+/** `shared`: another process has the ports, and this one takes over from it. */
 export function openListeners(
   settings: ListenSettings,
   workers: number,

@@ -1,6 +1,5 @@
-// HTTP as a protocol of a tracker: opens its sockets, starts its workers, says what can change while they serve.
-// Made by the tracker (tracker/tracker.ts) of bin/aquatic_http.ts, in the main thread. Owns what its workers share
-// beside the swarms.
+// HTTP as a protocol of a tracker: opens its sockets, starts its workers, says what can change at runtime. Made
+// by the tracker (tracker/tracker.ts), in the main thread. Owns what its workers share beside the swarms.
 import { availableParallelism } from 'node:os'
 import type { AccessKeys } from '../../access-keys/gate.ts'
 import type { AccessListData } from '../../access-list/list.ts'
@@ -48,7 +47,7 @@ import { httpTroubles } from './troubles.ts'
 import { UnixSocket, unixSocketFaults } from './unix-socket.ts'
 import { httpFigures } from './view.ts'
 
-/** Descriptors beside connections: the runtime's own, files; */
+/** Descriptors besides connections: the runtime's own, files; */
 const OWN_DESCRIPTORS = 32
 /** of each worker: its epoll, its spare one, and what the runtime opens for a thread. */
 const WORKER_DESCRIPTORS = 8
@@ -109,9 +108,9 @@ export const httpTracker: TrackerProgram<typeof httpProgram.settings.schema> = {
 interface HttpParts {
   readonly process: TrackerProcess
   readonly place: ProtocolPlace
-  /** As of the start. */
+  /** The settings at startup. */
   readonly config: HttpConfig
-  /** How many there are of each kind. */
+  /** The number of workers of each kind. */
   readonly workers: { readonly plain: number; readonly tls: number }
   /** Null without HTTPS. */
   readonly tls: TlsFiles | null
@@ -133,7 +132,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
   readonly summary: string
   private readonly parts: HttpParts
   private inForce: HttpConfig
-  /** Without TLS; null where there is nothing of it. */
+  /** For plain HTTP; null if there is none. */
   private readonly listening: Listening | null
   private readonly https: Https | null
   private readonly unixSocket: UnixSocket | null
@@ -143,7 +142,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
   /** As many as there is memory for. */
   private readonly maxConnections: number
   private readonly connectionLimits: SharedArrayBuffer
-  /** To each worker. */
+  /** One for each worker. */
   private readonly updates: UpdateSender<HttpUpdate>[] = []
 
   constructor(parts: HttpParts) {
@@ -183,7 +182,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
   async startWorkers(): Promise<void> {
     const { https } = this
     const { plain, tls } = this.parts.workers
-    // Those of HTTPS come first: the numbers of workers are also those of their counters and tables.
+    // HTTPS workers come first: a worker's number is also that of its counters and tables.
     const secure = Array.from({ length: tls }, (_, index) => https?.startWorker(this.worker(index)))
     const socket = Array.from({ length: plain }, (_, i) =>
       this.startPlain(tls + i, [
@@ -239,7 +238,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
     this.https?.tell(update)
   }
 
-  /** Those in force. */
+  /** The limits in force. */
   private limits(): LimitsInForce {
     return limitsInForce(this.inForce.limits, this.maxConnections)
   }

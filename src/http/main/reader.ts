@@ -1,5 +1,5 @@
-// What the tracker reads of HTTP's workers once a second, beside what it reads of every protocol's: how many
-// connections there are. Made by main.ts. Owns nothing.
+// The figures that the tracker reads from HTTP's workers once a second, in addition to those of every protocol:
+// the number of connections. Made by main.ts.
 import type { Census } from '../../census/census.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import type { SwarmBuffers } from '../../swarm/memory.ts'
@@ -12,9 +12,9 @@ export interface HttpSources {
   readonly workers: number
   readonly swarms: SwarmBuffers
   readonly census: Census | null
-  /** Those that stay, now, */
+  /** The current number of connections that stay, */
   readonly connections: () => number
-  /** of so many. */
+  /** and their limit. */
   readonly connectionLimit: () => number
   readonly place?: ReaderPlace
   readonly interval: () => number

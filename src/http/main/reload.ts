@@ -1,5 +1,4 @@
-// Which settings of HTTP can change while a tracker runs, and in what form workers get them. Used by main.ts. Owns
-// nothing.
+// Which HTTP settings can change at runtime, and in what form workers receive them. Used by main.ts.
 import { listOf } from '../../config/setting.ts'
 import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
 import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
@@ -38,7 +37,7 @@ export function workerSettings(
       maxScrapeTorrents: protocol.max_scrape_torrents,
       believesAddresses: protocol.trust_announced_address,
     },
-    // There is nothing like a connect of UDP: TCP proves the address.
+    // HTTP has no connects like UDP: TCP proves the address.
     rates: sourceRates({ ...source_limits, connects_per_second: 0 }),
     connections: {
       max: Math.min(limits.max_connections, maxConnections),

@@ -1,5 +1,5 @@
-// The table of [statistics] interval: what was done since the table before it, per second and address family, and
-// what there is now. Called by reader.ts. Owns nothing.
+// The table of [statistics] interval: activity since the previous table, per second and address family, and
+// current figures. Called by reader.ts.
 import { clientsText } from '../../census/view.ts'
 import { totalOf } from '../../metrics/counter-list.ts'
 import { countOf } from '../../metrics/histogram.ts'
@@ -51,7 +51,7 @@ export function statisticsText(interval: Interval<HttpNames>, until: Date): stri
   )
 }
 
-/** The same for programs. */
+/** The same figures for programs. */
 export function statisticsFigures(interval: Interval<HttpNames>): object {
   const { histograms, gauges } = interval
   return {

@@ -1,5 +1,5 @@
-// What can go wrong in an HTTP tracker that its figures show: connections that limits turn away, descriptors that are
-// used up, full swarms. Made by main.ts, of what reader.ts reads. Owns nothing.
+// Troubles of an HTTP tracker that its figures show: connections refused by limits, no free descriptors, full
+// swarms. Made by main.ts from what reader.ts reads.
 import { totalOf } from '../../metrics/counter-list.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
@@ -10,7 +10,7 @@ import type { FamilyCounter, HttpNames, WorkerCounter } from '../worker/counters
 
 const DESCRIPTORS_REMEDY = "Raise the system's limit on open files (ulimit -n, LimitNOFILE)."
 
-/** `reading`: the newest; `limits`: those in force. */
+/** `reading`: returns the latest; `limits`: returns those in force. */
 export function httpTroubles(
   reading: () => Reading<HttpNames>,
   limits: () => LimitsInForce,
@@ -29,7 +29,7 @@ export function httpTroubles(
       remedy: () =>
         limits().fewerDescriptors
           ? DESCRIPTORS_REMEDY
-          : 'Raise the limit if there is memory, or look for who keeps connections without asking.',
+          : 'Raise the limit if there is memory, or find out who keeps connections open without requests.',
     }),
     lossSource({
       ...shared,
@@ -51,8 +51,8 @@ export function httpTroubles(
       text: (figure, when) =>
         `Closed ${figure} ${when}: the memory for incomplete requests and unread responses was used up.`,
       remedy: () =>
-        'Lower [network] request_timeout, response_timeout or [limits] max_connections_per_ip: somebody ' +
-        'begins requests without ending them, or does not read.',
+        'Lower [network] request_timeout, response_timeout or [limits] max_connections_per_ip: someone ' +
+        'starts requests without completing them, or does not read.',
     }),
     ...proxyHeaderSources(of),
     ...fullSources(of, limits),
@@ -71,7 +71,7 @@ function proxyHeaderSources(
       what: 'request',
       text: (figure, when) => `Refused ${figure} of trusted proxies ${when} ${what}.`,
       remedy: () =>
-        'Let the proxy set that header to the address of its client, or name the one that it sets.',
+        "Have the proxy set that header to its client's address, or name the header that it does set.",
     })
   const proxyConnections = (reason: 'header' | 'not_trusted', text: string, remedy: string) =>
     lossSource({
@@ -86,13 +86,13 @@ function proxyHeaderSources(
   return [
     proxyConnections(
       'header',
-      'that did not begin with a right header of the PROXY protocol ([network] proxy_protocol)',
+      'that did not begin with a valid header of the PROXY protocol ([network] proxy_protocol)',
       "Have the proxy send it, for its health checks too, or set proxy_protocol to 'off'.",
     ),
     proxyConnections(
       'not_trusted',
-      'from addresses that are none of [network] trusted_proxies, with proxy_protocol required',
-      'If they are proxies of yours, name them there; else let only those reach the port.',
+      'from addresses that are not in [network] trusted_proxies, with proxy_protocol required',
+      'If they are your own proxies, name them there; otherwise let only those reach the port.',
     ),
     sourceOf('missing', 'without [network] proxy_header'),
     sourceOf('not_understood', 'with no address in [network] proxy_header'),

@@ -1,5 +1,5 @@
-// What HTTP shows the operator: its counters as metric families, and the page's charts and tables. Used by main.ts.
-// Owns nothing.
+// What HTTP shows the operator: its counters as metric families, and the page's charts and tables. Used by
+// main.ts.
 import { gaugeFamily } from '../../metrics/families.ts'
 import type { ChartSpec } from '../../operations/view.ts'
 import {
@@ -34,13 +34,13 @@ export function httpFigures(reader: StatisticsReader<HttpNames>): ProtocolFigure
       ),
       histogramFamily(
         TURN_CONNECTIONS,
-        'Connections that had something to ask at once.',
+        'Connections that were served at once.',
         histograms.turn_size,
       ),
-      gaugeFamily(CONNECTIONS, 'Connections that are kept, or whose request has come in part.', [
+      gaugeFamily(CONNECTIONS, 'Connections that are kept open, or whose request is incomplete.', [
         [{}, gauges.connections],
       ]),
-      gaugeFamily(CONNECTION_LIMIT, 'As many as there may be of them.', [
+      gaugeFamily(CONNECTION_LIMIT, 'The most such connections allowed.', [
         [{}, gauges.connectionLimit],
       ]),
     ]

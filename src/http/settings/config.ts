@@ -1,6 +1,6 @@
-// The settings of aquatic_http: names, defaults, limits and their manual. The default file, its checks, the
-// environment variables and docs/config-http.md are derived from this schema. Keys that aquatic has had keep their
-// names.
+// The settings of aquatic_http: names, defaults, limits and explanations. The default file, its checks, the
+// environment variables and docs/config-http.md are derived from this schema. Keys from aquatic's Rust versions
+// keep their names.
 import { intervalJitter } from '../../config/announce-interval.ts'
 import {
   type ConfigOf,
@@ -47,7 +47,7 @@ import { plainFindings, plainSettings } from './plain.ts'
 import { retiredKeys } from './retired-keys.ts'
 import { unixSocketFindings, unixSocketSettings } from './unix-socket.ts'
 
-// Either fills the 4 GiB that can be reserved; their sum is checked too.
+// Either fills the 4 GiB that can be reserved; together they are checked as well.
 const TORRENTS_MAX = 71000000
 const PEERS_MAX = 143000000
 const CONNECTIONS_MAX = 16000000

@@ -1,5 +1,5 @@
-// The settings of plain HTTP beside HTTPS, what is wrong with them, and the addresses that they mean. Used by config.ts
-// and main.ts. Owns nothing.
+// The settings of plain HTTP beside HTTPS, their checks, and the resulting addresses. Used by config.ts and
+// main.ts.
 import { ADDRESS_FORMS, parseSocketAddress } from '../../config/address.ts'
 import {
   checkListenAddress,
@@ -50,7 +50,7 @@ export interface PlainConfig extends ListenSettings {
   readonly https_name: string
 }
 
-/** The addresses without TLS; null where there are none beside those with. */
+/** The addresses without TLS; null if all addresses have TLS. */
 export function plainListening(network: PlainConfig): ListenSettings | null {
   const { use_tls, plain_address, address_ipv6, ipv6_only } = network
   const list = [plain_address].flat().filter((text) => text !== '')
@@ -58,7 +58,7 @@ export function plainListening(network: PlainConfig): ListenSettings | null {
   return { address: list, address_ipv6: address_ipv6 === 'auto' ? 'auto' : '', ipv6_only }
 }
 
-/** All addresses, for who only wants to know whether they can be opened. */
+/** All addresses, to check whether they can be opened. */
 export function allListening(network: PlainConfig): ListenSettings {
   const plain = plainListening(network)
   if (plain === null) return network

@@ -1,5 +1,5 @@
-// Keys that aquatic_http has in its Rust versions up to 0.9 and not here, with what to do instead. A file written for
-// one of those gets these sentences; nothing of it is silently ignored.
+// Keys that the Rust versions of aquatic_http up to 0.9 have and this one does not, with what to do instead. A
+// file written for those versions gets these sentences; no key is silently ignored.
 
 const GONE = 'there is no such setting any more; delete the line.'
 const STATISTICS =
@@ -7,7 +7,7 @@ const STATISTICS =
 const PROXY_HEADER = 'it is called [network] proxy_header.'
 
 export const retiredKeys: Readonly<Record<string, string>> = {
-  swarm_workers: 'socket workers carry requests out themselves; delete the line.',
+  swarm_workers: 'socket workers carry out requests themselves; delete the line.',
   cpu_pinning:
     'worker threads are not pinned to processors; use taskset, or CPUAffinity= of systemd.',
 

@@ -1,7 +1,7 @@
-// The sizes of HTTP requests and answers that are not settings, and which bytes may stand where. Used by
-// parse, query, serialize, and by who provides the memory. Owns the tables.
+// Sizes of HTTP requests and answers that are not settings, and tables of the bytes allowed in each part. Used
+// by parse, query, serialize, and where memory is allocated.
 
-/** Info hashes that a scrape is read for at most; as many as BEP 15 has room for in a packet. */
+/** The most info hashes read from a scrape: as many as fit a packet of BEP 15. */
 export const SCRAPE_HASHES_MAX = 255
 
 /** 255 info hashes take 15.5 KB of a request line when three of four bytes are percent-encoded, as random ones are. */
@@ -9,7 +9,7 @@ export const LINE_BYTES_MAX = 16384
 /** The whole head: browsers and proxies send 1 to 4 KB of header fields. */
 export const HEAD_BYTES_MAX = LINE_BYTES_MAX + 8192
 
-/** Peers in an answer at most; clients ask for 200. */
+/** The most peers in an answer; clients ask for 200. */
 export const RESPONSE_PEERS_MAX = 255
 
 /** Room for the largest answer: 255 torrents of a scrape, at about 100 bytes each. */
@@ -32,10 +32,10 @@ export const COLON = 0x3a
 export const EQUALS = 0x3d
 export const QUESTION_MARK = 0x3f
 export const DELETE = 0x7f
-/** Added to a letter it makes the small one. */
+/** Makes a letter lowercase. */
 export const SMALL = 0x20
 
-/** A text of ASCII as bytes. */
+/** An ASCII text as bytes. */
 export function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text)
 }
@@ -64,7 +64,7 @@ export function isText(bytes: Uint8Array, at: number, end: number, text: Uint8Ar
   return true
 }
 
-/** The same for a token in any case; `text` is in small letters. */
+/** The same for a token in any case; `text` is in lower case. */
 export function isToken(bytes: Uint8Array, at: number, end: number, text: Uint8Array): boolean {
   if (end - at !== text.length) return false
   for (let i = 0; i < text.length; i++) {

@@ -1,16 +1,16 @@
-// Brings the info hashes of a scrape into the order that the keys of its answer need (BEP 3). Called by
-// worker/respond.ts once per scrape. Owns the memory of one order.
+// Sorts the info hashes of a scrape as the keys of its answer have to be (BEP 3). Called by worker/respond.ts
+// once per scrape.
 import { INFO_HASH_WORDS, SCRAPE_HASHES_MAX } from './layout.ts'
 
 /** Gaps of Shell's sort for up to 255 hashes (Ciura's): about 2,000 comparisons at worst, and no memory. */
 const GAPS = Uint8Array.of(132, 57, 23, 10, 4, 1)
 
-/** The numbers of the hashes in their order. */
+/** The indexes of the hashes, sorted. */
 export const order = new Uint8Array(SCRAPE_HASHES_MAX)
 
 // HOT: no allocation below this line.
 
-/** Fills `order` for the `count` hashes in `words`; returns how many are left without those that repeat. */
+/** Fills `order` for the `count` hashes in `words`; returns how many are left without duplicates. */
 export function orderInfoHashes(words: Int32Array, count: number): number {
   for (let i = 0; i < count; i++) order[i] = i
   for (let g = 0; g < GAPS.length; g++) {
@@ -34,7 +34,7 @@ export function orderInfoHashes(words: Int32Array, count: number): number {
   return kept
 }
 
-/** Below 0, 0 or above 0 as the bytes of hash `a` come before, with or behind those of `b`. */
+/** Below 0, 0 or above 0 if the bytes of hash `a` sort before, equal to or after those of `b`. */
 function compare(words: Int32Array, a: number, b: number): number {
   const atA = a * INFO_HASH_WORDS
   const atB = b * INFO_HASH_WORDS

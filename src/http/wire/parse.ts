@@ -1,11 +1,11 @@
-// Reads the head of one HTTP/1 request into the worker's request (RFC 9112). Called by worker/handle.ts
-// with the bytes of a connection; owns nothing.
+// Reads the head of one HTTP/1 request into the worker's request (RFC 9112). Called by worker/handle.ts with
+// the bytes of a connection.
 //
-// Clients are taken as they are: bare LF, a missing Host, header names in any case, absolute-form targets,
-// raw bytes from 0x80 on. Where leniency would let two readers of the same bytes see different requests,
-// there is none: a folded line, a space before a colon, a bare CR or a control byte is refused, and
-// the connection ends. A body is never read. Its request is answered and the connection ends, so that
-// nothing behind a head is taken for a request whatever its length fields say.
+// It is lenient with clients: bare LF, a missing Host, header names in any case, absolute-form targets, raw
+// bytes from 0x80 on are accepted. It is strict where leniency would let two readers of the same bytes see
+// different requests: a folded line, a space before a colon, a bare CR or a control byte is refused, and the
+// connection ends. A body is never read. A request with one is answered and the connection ends, so that
+// nothing after a head is taken for a request, whatever its length fields say.
 import { KEY_BYTES_MAX } from '../../access-keys/key-hash.ts'
 import {
   ascii,
@@ -38,7 +38,7 @@ import {
   UNKNOWN_PATH,
 } from './request.ts'
 
-// Why a head is refused. The connection cannot go on: nobody knows where the next request begins.
+// Why a head is refused. The connection has to end, since it is unknown where the next request begins.
 export const BAD_LINE = -1
 export const LINE_TOO_LONG = -2
 export const HEAD_TOO_LARGE = -3
@@ -49,7 +49,7 @@ export const BAD_VERSION = -6
 const INCOMPLETE = 0
 
 const METHOD_BYTES_MAX = 20
-/** Empty lines before a request: RFC 9112 (2.2) asks to skip one, which old clients sent behind a body. */
+/** Empty lines before a request: RFC 9112 (2.2) asks to skip one, which old clients sent after a body. */
 const EMPTY_BYTES_MAX = 4
 const VERSION_BYTES = 8
 /** Digits of a Content-Length that a number holds exactly. */
@@ -70,7 +70,7 @@ const TRANSFER_ENCODING = ascii('transfer-encoding')
 const CLOSE = ascii('close')
 const KEEP_ALIVE = ascii('keep-alive')
 
-/** What the header fields said, of the head in hand. */
+/** The header fields of the current head. */
 const fields = { close: false, keepAlive: false, length: -1, encoded: false, bad: false }
 
 // HOT: no allocation below this line.
@@ -97,7 +97,7 @@ export function parse(
   return at - from > HEAD_BYTES_MAX ? HEAD_TOO_LARGE : at - from
 }
 
-/** Whether an empty line ends among the bytes that are new. */
+/** Whether an empty line ends in the new bytes. */
 function hasHeadEnd(bytes: Uint8Array, from: number, to: number, searched: number): boolean {
   // The LF of the last line may be the third byte before them: LF CR LF.
   let at = bytes.indexOf(LF, from + (searched > 2 ? searched - 2 : 0))
@@ -109,7 +109,10 @@ function hasHeadEnd(bytes: Uint8Array, from: number, to: number, searched: numbe
   return false
 }
 
-/** INCOMPLETE, or why no byte that comes could make it a request: who fills a block of HEAD_BYTES_MAX hears it. */
+/**
+ * INCOMPLETE, or why no further bytes could make it a request, so that a client that fills HEAD_BYTES_MAX gets
+ * an answer.
+ */
 function unfinished(bytes: Uint8Array, from: number, to: number): number {
   if (to - from > LINE_BYTES_MAX) {
     const end = bytes.indexOf(LF, from + EMPTY_BYTES_MAX)
@@ -139,7 +142,7 @@ function readLine(request: HttpRequest, bytes: Uint8Array, from: number, to: num
   return readVersion(request, bytes, at + 1, to)
 }
 
-/** The target from `from` on; returns where the space behind it is. */
+/** The target from `from` on; returns where the space after it is. */
 function readTarget(
   request: HttpRequest,
   bytes: Uint8Array,
@@ -171,7 +174,7 @@ function readTarget(
   return bytes[at] === SPACE && at > from ? at : BAD_LINE
 }
 
-/** Behind `http://host` of an absolute-form target, as proxies get it. */
+/** Skips `http://host` of an absolute-form target, as sent to proxies. */
 function skipAuthority(bytes: Uint8Array, from: number, to: number): number {
   let at = from
   while (at < to && bytes[at] > SPACE && bytes[at] !== COLON) at++
@@ -184,7 +187,7 @@ function skipAuthority(bytes: Uint8Array, from: number, to: number): number {
   return at === host && at < to ? BAD_LINE : at
 }
 
-/** What a path means: /announce, /KEY/announce, /announce/KEY, the same of scrape, / and /health. */
+/** The meaning of a path: /announce, /KEY/announce, /announce/KEY, the same of scrape, / and /health. */
 function kindOf(request: HttpRequest, bytes: Uint8Array, from: number, to: number): number {
   const first = from + 1
   if (first >= to) return PAGE
@@ -229,7 +232,7 @@ function readVersion(request: HttpRequest, bytes: Uint8Array, from: number, to: 
   return bytes[end + 1] === LF ? end + 2 : BAD_LINE
 }
 
-/** Whether the line ends there, or is none: then no byte that comes makes it longer. */
+/** Whether the line ends there or is invalid, so that further bytes cannot extend it. */
 function hasControl(bytes: Uint8Array, from: number, to: number): boolean {
   for (let at = from; at < to; at++) if (bytes[at] < SPACE) return true
   return false
@@ -263,7 +266,7 @@ function readFields(request: HttpRequest, bytes: Uint8Array, from: number, to: n
   return at <= 0 ? at : endOfHead(request, at)
 }
 
-/** All bytes but controls other than the tabulator may be in a value (RFC 9110, 5.5). */
+/** A value can have all bytes except controls other than tab (RFC 9110, 5.5). */
 function valueEnd(bytes: Uint8Array, from: number, to: number): number {
   let at = from
   while (at < to) {
@@ -274,7 +277,7 @@ function valueEnd(bytes: Uint8Array, from: number, to: number): number {
   return at
 }
 
-/** Behind the CR LF or LF at `at`. */
+/** The position after the CR LF or LF at `at`. */
 function lineEnd(bytes: Uint8Array, at: number, to: number): number {
   if (bytes[at] === LF) return at + 1
   if (bytes[at] !== CR) return BAD_HEADER
@@ -327,7 +330,7 @@ function readConnection(bytes: Uint8Array, from: number, to: number): void {
   }
 }
 
-/** Anything but one number, the same each time, is no length. */
+/** A length is a single number; repeated fields must agree. */
 function readLength(bytes: Uint8Array, from: number, to: number): void {
   const start = skipSpace(bytes, from, to)
   let at = start

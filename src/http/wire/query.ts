@@ -1,9 +1,9 @@
-// Reads the parameters of an announce or a scrape (BEP 3, 7, 21, 23, 48) into the request. Called by
-// parse.ts, which has read the path. Owns a small buffer for addresses.
+// Reads the parameters of an announce or a scrape (BEP 3, 7, 21, 23, 48) into the request. Called by parse.ts,
+// which has read the path.
 //
-// Names, numbers and events are read as they stand: no client encodes them. Ids are percent-decoded, in
-// any case, and `+` is a plus sign. Of a parameter that is there twice the last one counts: clients append
-// theirs to what the tracker's URL has already.
+// Names, numbers and events are read undecoded: no client encodes them. Ids are percent-decoded, with digits in
+// any case, and `+` is a plus sign. If a parameter appears twice, the last one counts: clients append theirs to
+// those in the tracker's URL.
 import { readAddress } from '../../tcp/address-text.ts'
 import {
   AMPERSAND,
@@ -43,18 +43,18 @@ const STOPPED = ascii('stopped')
 const NUMBER_MAX = 0x7fffffff
 const PORT_MAX = 0xffff
 
-/** The longest address is of 45 characters; in brackets, with a port and a zone there are more. */
+/** The longest address has 45 characters; brackets, a port and a zone add more. */
 const ADDRESS_BYTES_MAX = 64
 const address = new Uint8Array(ADDRESS_BYTES_MAX)
 
-/** What `decode` found: bytes, or −1 when a percent sign has no two digits behind it. */
+/** The result of `decode`: the number of bytes, or −1 if a percent sign is not followed by two digits. */
 let decoded = 0
-/** What `readNumber` found. */
+/** The result of `readNumber`. */
 let number = 0
 
 // HOT: no allocation below this line.
 
-/** Before a target is read. */
+/** Called before a target is read. */
 export function clearQuery(request: HttpRequest): void {
   const { announce } = request
   announce.peer.port = 0
@@ -93,7 +93,10 @@ export function readQuery(
   }
 }
 
-/** Returns a place in the parameter, or its end. By the first letter: most that clients send are of no use. */
+/**
+ * Returns a position in the parameter, or its end. Switches on the first letter, since most parameters are not
+ * used.
+ */
 function readAnnounceParameter(
   request: HttpRequest,
   bytes: Uint8Array,
@@ -172,7 +175,7 @@ function readInfoHash(request: HttpRequest, bytes: Uint8Array, from: number, to:
   return end
 }
 
-/** One that is not of 20 bytes tells of no client, and hinders nothing. */
+/** A peer id that does not have 20 bytes is ignored. */
 function readPeerId(request: HttpRequest, bytes: Uint8Array, from: number, to: number): number {
   const end = decode(request.bytes, INFO_HASH_BYTES, bytes, from, to)
   if (decoded !== INFO_HASH_BYTES) clearPeerId(request)
@@ -191,7 +194,7 @@ function starts(bytes: Uint8Array, at: number, to: number, text: Uint8Array): bo
   return true
 }
 
-/** `started`, `paused` (BEP 21) and unknown ones are as good as none. */
+/** `started`, `paused` (BEP 21) and unknown events count as none. */
 function readEvent(request: HttpRequest, bytes: Uint8Array, from: number, to: number): number {
   let end = from
   while (end < to && bytes[end] > SPACE && bytes[end] !== AMPERSAND) end++
@@ -201,8 +204,8 @@ function readEvent(request: HttpRequest, bytes: Uint8Array, from: number, to: nu
 }
 
 /**
- * Reads digits into `number`, at most NUMBER_MAX, which larger ones become, or −1 when anything else is in the
- * value. Returns a place in the value, or its end.
+ * Reads digits into `number`, capped at NUMBER_MAX; −1 if the value has anything else. Returns a position in
+ * the value, or its end.
  */
 function readNumber(bytes: Uint8Array, from: number, to: number): number {
   let at = from

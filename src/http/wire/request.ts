@@ -1,6 +1,5 @@
-// An HTTP request: whose it is, what it asks, and where the answer goes. One reused object per worker
-// carries it from the bytes (parse.ts) to the answer (handle.ts, respond.ts). Owns the memory of its info
-// hashes.
+// An HTTP request: its sender, its content, and where the answer goes. One reused object per worker carries it
+// from the bytes (parse.ts) to the answer (handle.ts, respond.ts). Owns the memory of its info hashes.
 import { Announce } from '../../swarm/announce.ts'
 import { Peer } from '../../swarm/peers/peer.ts'
 import { INFO_HASH_WORDS, SCRAPE_HASHES_MAX } from './layout.ts'
@@ -13,23 +12,23 @@ export const HEALTH = 4
 export const UNKNOWN_PATH = 5
 export const UNKNOWN_METHOD = 6
 
-/** Header fields of a proxy that are looked at: the last ones, which the nearest proxies have added. */
+/** The most header fields of proxies that are used: the last ones, added by the nearest proxies. */
 export const PROXY_FIELDS_MAX = 8
 
 export class HttpRequest {
   // ── Given by the caller ────────────────────────────────────────────────────────────────────
-  /** Whom it comes from, by the connection or by what a trusted proxy says. */
+  /** The sender, from the connection or from a trusted proxy's header. */
   readonly source = new Peer()
-  /** It came over a Unix socket, whose other end has no address: a proxy has to say whom it asks for. */
+  /** It came over a Unix socket, whose peer has no address: a proxy has to name its client. */
   isLocal = false
   /** The answer is written to `out[to]`, where there is room for ANSWER_BYTES_MAX. */
   out: Uint8Array = new Uint8Array(0)
   to = 0
-  /** The name of the header field that is wanted, in small letters; empty for none. */
+  /** The name of the proxies' header field, in lower case; empty for none. */
   proxyHeader: Uint8Array = new Uint8Array(0)
   /** Whether `ip`, `ipv4` and `ipv6` are read. */
   readsAddresses = false
-  /** Info hashes of a scrape that are read at most; the others are left out. */
+  /** The most info hashes read from a scrape; the others are left out. */
   scrapeMax = SCRAPE_HASHES_MAX
   /** The connection ends with the answer, whatever the client wants. */
   mustClose = false
@@ -39,14 +38,14 @@ export class HttpRequest {
   end = 0
   /** The connection ends with the answer. */
   close = false
-  /** The client may still be sending what nobody reads: a body, or what follows a head that is none. */
+  /** The client may still be sending data that is not read: a body, or what follows an invalid head. */
   isUnread = false
 
   // ── What parse.ts has read ─────────────────────────────────────────────────────────────────
   /** Where the counters of its address family start. */
   family = 0
   kind = 0
-  /** Where path and query are. Positions are of the bytes that were parsed. */
+  /** Where path and query are. Positions are in the parsed bytes. */
   targetFrom = 0
   targetTo = 0
   /** HEAD: the answer has no body. */
@@ -55,7 +54,7 @@ export class HttpRequest {
   old = false
   /** A body follows the head. It is never read: the connection ends with the answer. */
   hasBody = false
-  /** Where the key in the path is; both 0 without one. Positions are of the bytes that were parsed. */
+  /** Where the key in the path is; both 0 without one. Positions are in the parsed bytes. */
   keyFrom = 0
   keyTo = 0
   /** First and last position of each value of the proxy's header field, in their order. */
@@ -63,15 +62,15 @@ export class HttpRequest {
   proxyValueCount = 0
 
   readonly announce = new Announce()
-  /** Info hashes as words; behind that of an announce stands its peer id. */
+  /** Info hashes as words; in an announce, followed by the peer id. */
   readonly words: Int32Array
   readonly bytes: Uint8Array
-  /** How many there are; −1 when one is not 20 bytes. */
+  /** How many there are; −1 if one does not have 20 bytes. */
   infoHashCount = 0
   compact = true
   /** The value of `numwant`; −1 without a usable one. */
   wanted = -1
-  /** What `ip`, `ipv4` and `ipv6` say, where it is an address. */
+  /** The address in `ip`, `ipv4` or `ipv6`, if there is a valid one. */
   readonly claimed = new Peer()
   readonly claimedIPv4 = new Peer()
   readonly claimedIPv6 = new Peer()
@@ -80,7 +79,7 @@ export class HttpRequest {
   hasClaimedIPv6 = false
 
   // ── For serialize.ts ───────────────────────────────────────────────────────────────────────
-  /** Where the answer's length stands, and its body. */
+  /** Where the answer's length and its body are. */
   lengthAt = 0
   bodyAt = 0
 

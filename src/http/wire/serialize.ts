@@ -1,13 +1,13 @@
-// Writes answers, head and bencoded body, straight to where they are sent from. Called by
-// worker/handle.ts and worker/respond.ts. `request.out` has room for the largest answer from `request.to`
-// on; what finishes an answer returns where it ends.
+// Writes answers, head and bencoded body, straight into the buffer from which they are sent. Called by
+// worker/handle.ts and worker/respond.ts. `request.out` has room for the largest answer from `request.to` on;
+// functions that finish an answer return where it ends.
 //
-// Bencode: keys in order (BEP 3). Heads have what clients read and no more: with Date, Server and
-// Cache-Control, of which none was found to take notice, an answer would be a third longer.
+// Bencode needs its keys in order (BEP 3). Heads have only what clients read: Date, Server and Cache-Control,
+// which no client was found to use, would make an answer a third longer.
 import { ascii, DIGIT_0 } from './layout.ts'
 import type { HttpRequest } from './request.ts'
 
-/** An answer that is always the same, with both of its heads. */
+/** A constant answer, with both of its heads. */
 export interface FixedAnswer {
   readonly keep: Uint8Array
   readonly close: Uint8Array
@@ -25,17 +25,17 @@ export function fixedAnswer(status: string, body: string, more = ''): FixedAnswe
   return { keep: head(''), close: head('Connection: close\r\n'), body: bytes }
 }
 
-/** A reason as a failure begins with it. */
+/** The beginning of a failure, with its reason. */
 export function failureText(reason: string): Uint8Array {
   return ascii(`d14:failure reason${reason.length}:${reason}8:intervali`)
 }
 
 const HEAD = ascii('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n')
 const CLOSE = ascii('Connection: close\r\n')
-/** HTTP/1.0 clients that want to go on wait for it. */
+/** HTTP/1.0 clients that want to continue wait for it. */
 const KEEP_ALIVE = ascii('Connection: keep-alive\r\n')
 const LENGTH = ascii('Content-Length: ')
-/** Digits of a length for which there is room at first: nearly all answers have 100 to 999 bytes. */
+/** Digits reserved for the length: nearly all answers have 100 to 999 bytes. */
 const LENGTH_DIGITS = 3
 const HEAD_END = ascii('\r\n\r\n')
 /** 301 and not 308: requests are GET or HEAD, and old clients know it. */
@@ -71,12 +71,12 @@ const LETTER_E = 0x65
 const LETTER_L = 0x6c
 const COLON = 0x3a
 const DOT = 0x2e
-/** Of an IPv6 address as text, without shortening. */
+/** An IPv6 address as text, not shortened. */
 const TEXT_BYTES_IPV6 = 39
 
 // HOT: no allocation below this line.
 
-/** An answer of status 200 whose body follows; returns where it begins. */
+/** Begins an answer of status 200; returns where its body begins. */
 export function beginAnswer(request: HttpRequest): number {
   const { out } = request
   let at = put(out, request.to, HEAD)
@@ -87,7 +87,7 @@ export function beginAnswer(request: HttpRequest): number {
   return request.bodyAt
 }
 
-/** The body ends at `end`: its length is written, and it is moved when that takes other than three digits. */
+/** Ends the body at `end`: writes its length, and moves the body if that does not take three digits. */
 export function endAnswer(request: HttpRequest, end: number): number {
   const { out, lengthAt, bodyAt } = request
   const length = end - bodyAt
@@ -97,14 +97,17 @@ export function endAnswer(request: HttpRequest, end: number): number {
   return (request.headOnly ? bodyAt : end) + shift
 }
 
-/** An answer of any status that is always the same. */
+/** Writes a constant answer of any status. */
 export function writeFixed(request: HttpRequest, answer: FixedAnswer): number {
   const { out } = request
   const at = put(out, request.to, request.close ? answer.close : answer.keep)
   return request.headOnly ? at : put(out, at, answer.body)
 }
 
-/** Sends the client to `place`, such as https://example.com, with the path and query of `bytes` that it has asked for. */
+/**
+ * Redirects to `place`, such as https://example.com, with the path and query that the client requested in
+ * `bytes`.
+ */
 export function writeRedirect(request: HttpRequest, bytes: Uint8Array, place: Uint8Array): number {
   const { out, targetFrom, targetTo } = request
   let at = put(out, put(out, request.to, MOVED), place)
@@ -131,7 +134,7 @@ export function writeFailure(
   return endAnswer(request, at)
 }
 
-/** What an announce is told of its torrent; the peers follow. */
+/** The torrent's figures in the answer to an announce; the peers follow. */
 export function writeCounts(
   request: HttpRequest,
   at: number,
@@ -254,12 +257,12 @@ export function writePeerList(
   return to + 2
 }
 
-/** The begin of a scrape's body; the entries follow in the order of their info hashes. */
+/** The beginning of a scrape's body; the entries follow in the order of their info hashes. */
 export function writeScrapeHead(out: Uint8Array, at: number): number {
   return put(out, at, SCRAPE_HEAD)
 }
 
-/** The torrent whose info hash stands at `words[infoHash]`. */
+/** The torrent with the info hash at `words[infoHash]`. */
 export function writeScrapeHash(
   out: Uint8Array,
   at: number,
@@ -303,7 +306,7 @@ function put(out: Uint8Array, at: number, bytes: Uint8Array): number {
   return at + size
 }
 
-/** The bytes of a word as they lie in memory. */
+/** The bytes of a word in memory order. */
 function putWord(out: Uint8Array, at: number, word: number): number {
   out[at] = word
   out[at + 1] = word >>> 8

@@ -1,7 +1,7 @@
-// What an HTTP worker counts, and where it stands in the worker's slot. How the counts get to the main
-// thread: src/metrics/counters.ts. What they are for, and where they are shown: here alone.
+// What an HTTP worker counts, and where each counter is in the worker's slot. src/metrics/counters.ts takes
+// them to the main thread; their meaning and where they are shown are defined only here.
 //
-//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters that have no
+//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters without a
 //  family, from TCP on those of tcp/counters.ts │ RESPONSE_TIME… │ TURN_SIZE…
 import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled } from '../../metrics/counter-list.ts'
@@ -15,14 +15,14 @@ const BY_FAMILY = [
   labelled(
     'responses',
     'type',
-    'Responses by type: failure is one in bencode, error one of another status than 200.',
+    'Responses by type: failure is one in bencode, error one with a status other than 200.',
     ['announce', 'scrape', 'page', 'health', 'failure', 'error', 'redirect'],
     { table: 'Responses' },
   ),
   labelled(
     'rejected',
     'reason',
-    'Requests that were refused, by reason.',
+    'Refused requests by reason.',
     [
       'request_line',
       'line_too_long',
@@ -50,19 +50,22 @@ const BY_FAMILY = [
 ]
 
 const OF_WORKERS = [
-  counter('bans', 'Bans of addresses that went on to exceed their limits.'),
+  counter('bans', 'Bans of addresses that kept exceeding their limits.'),
   ...TCP_COUNTERS,
 ]
 
 export const COUNTER_LIST = new CounterList(BY_FAMILY, OF_WORKERS)
-/** Counted per address family, and all, in their order in memory. Names are those of the statistics. */
+/**
+ * The counters per address family, and all counters, in their order in memory. Names are those of the
+ * statistics.
+ */
 export const { ofFamilies: FAMILY_COUNTERS, stored: COUNTERS } = COUNTER_LIST
 
 export type FamilyCounter = (typeof FAMILY_COUNTERS)[number]
 export type WorkerCounter = (typeof COUNTER_LIST.others)[number]
 export type CounterName = (typeof COUNTERS)[number]
 
-// Their places as numbers, for the hot path; a test holds them to the lists above. Add FAMILY_IPV4 or
+// Their positions as numbers, for the hot path; a test compares them with the lists above. Add FAMILY_IPV4 or
 // FAMILY_IPV6.
 export const REQUESTS_ANNOUNCE = 0
 export const REQUESTS_SCRAPE = 1
@@ -96,7 +99,7 @@ export const REJECTED_NOT_ALLOWED = 28
 export const REJECTED_REQUEST_RATE = 29
 export const REJECTED_NEW_TORRENT_RATE = 30
 export const REJECTED_BANNED = 31
-/** Answered all the same; the peer is not kept. */
+/** Answered as usual, but the peer is not stored. */
 export const REJECTED_PEERS_PER_ADDRESS = 32
 export const REJECTED_TORRENT_RATION = 33
 export const REJECTED_PEER_RATION = 34
@@ -112,17 +115,17 @@ export const SENT_BYTES = 42
 export const FAMILY_IPV4 = 0
 export const FAMILY_IPV6 = 43
 
-// What has no family.
+// Counters without a family.
 const WORKER = 2 * FAMILY_IPV6
-/** Addresses that were banned for a while; the same one each time that it begins anew. */
+/** Temporary bans of addresses; a new ban of the same address counts again. */
 export const BANS = WORKER
 
-/** Those of the connections, in the order of tcp/counters.ts. */
+/** The counters of connections, in the order of tcp/counters.ts. */
 export const TCP = WORKER + 1
 
 /** Nanoseconds from when requests were received until all answers of the turn were sent, per turn. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
-/** What was served per turn: connections that had something to do. */
+/** Connections served per turn. */
 export const TURN_SIZE_SHAPE = histogramShape(0, 10, 0)
 
 export const HISTOGRAMS = {
@@ -136,11 +139,11 @@ export const TURN_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
 /** Words per worker. */
 export const COUNTER_WORDS = slotWords(TURN_SIZE + histogramCounters(TURN_SIZE_SHAPE))
 
-/** All that the tracker reads of the workers (tracker/statistics-reader.ts), by name. */
+/** Names of everything that the tracker reads from the workers (tracker/statistics-reader.ts). */
 export interface HttpNames {
   readonly counter: CounterName
   readonly histogram: keyof typeof HISTOGRAMS
   readonly total: never
-  /** Connections that stay, now. */
+  /** The current number of connections that stay. */
   readonly gauge: 'connections' | 'connectionLimit'
 }

@@ -1,8 +1,8 @@
-// Takes one HTTP request: bytes of a connection in, bytes of an answer out. Called by the workers for what
-// their connections have received; knows nothing of sockets.
+// Handles one HTTP request: bytes of a connection in, bytes of an answer out. Called by the workers for what
+// their connections have received; sees no sockets.
 //
-// Reads the head (parse.ts), asks the limits of its source, answers what needs no swarm (pages, errors), and
-// hands announces and scrapes to respond.ts. Every request gets an answer and is counted.
+// Reads the head (parse.ts), checks the limits of its source, answers what needs no swarm (pages, errors), and
+// passes announces and scrapes to respond.ts. Every request gets an answer and is counted.
 import type { KeyGate } from '../../access-keys/gate.ts'
 import {
   byVerdict,
@@ -73,7 +73,7 @@ import {
 import { CLIENT_KNOWN, HEADER_MISSING, type TrustedProxies } from './proxies.ts'
 import type { Responder } from './respond.ts'
 
-/** The settings that requests are answered by. */
+/** The settings that determine answers. */
 export interface HttpSettings {
   readonly announceInterval: number
   readonly minAnnounceInterval: number
@@ -122,11 +122,11 @@ const FULL_SCRAPE = failureText('No info hash: full scrapes are not allowed')
 
 export class Handler {
   readonly counts: Int32Array
-  /** Null where no proxy is trusted. */
+  /** Null if no proxy is trusted. */
   private proxies: TrustedProxies | null = null
-  /** Such as https://example.com: requests are sent there. Null where they are answered here. */
+  /** Where to redirect requests, such as https://example.com; null if they are answered here. */
   redirectTo: Uint8Array | null = null
-  /** Null where no key is ever asked for. */
+  /** Null if keys are never required. */
   keys: KeyGate | null = null
   /** Null where no certificate authority is answered. */
   challenges: Challenges | null = null
@@ -148,7 +148,7 @@ export class Handler {
     this.configure(settings)
   }
 
-  /** Also while it is at work. */
+  /** Also at runtime. */
   configure(settings: HttpSettings): void {
     this.peersMax = settings.maxResponsePeers
     this.scrapeMax = Math.min(settings.maxScrapeTorrents, SCRAPE_HASHES_MAX)
@@ -171,10 +171,10 @@ export class Handler {
   // HOT: no allocation below this line.
 
   /**
-   * Serves the request that begins at `bytes[from]`, which `request.source` has sent. Returns how many bytes it
-   * has, and then its answer ends at `request.end`; or 0 when it is not all there before `to`. `searched`:
-   * so many of the bytes were here before, when that was so. When `request.close` is set, the connection
-   * ends with the answer, and what stands behind the request is not read.
+   * Serves the request that begins at `bytes[from]`, sent by `request.source`. Returns its size, with the
+   * answer's end in `request.end`; or 0 if it is incomplete before `to`. `searched`: so many of the bytes were
+   * here before, when that was so. When `request.close` is set, the connection ends with the answer, and what
+   * stands behind the request is not read.
    */
   serve(request: HttpRequest, bytes: Uint8Array, from: number, to: number, searched = 0): number {
     request.end = request.to
@@ -196,12 +196,12 @@ export class Handler {
     return taken
   }
 
-  /** For a connection whose request does not come in time. */
+  /** For a connection whose request did not arrive in time. */
   timeOut(request: HttpRequest): void {
     this.end(request, REJECTED_TIMEOUT, TIMED_OUT)
   }
 
-  /** For a connection that there is no room for. */
+  /** For a connection for which there is no room. */
   turnAway(request: HttpRequest): void {
     this.end(request, REJECTED_UNAVAILABLE, UNAVAILABLE)
   }
@@ -306,7 +306,7 @@ export class Handler {
       : this.responder.refuse(request, REJECTED_PROXY_HEADER_NOT_UNDERSTOOD, notUnderstood)
   }
 
-  /** A head that is no request: `code` is of parse.ts. */
+  /** Refuses an invalid head; `code`: from parse.ts. */
   private reject(request: HttpRequest, code: number): number {
     request.close = true
     request.headOnly = false
@@ -344,7 +344,7 @@ export class Handler {
   }
 }
 
-/** The address that an announce is for: that of its source, unless another is given and believed. */
+/** The address to announce: the source's, unless another one is given and believed. */
 function addressOf(request: HttpRequest): Peer {
   const { source } = request
   if (request.hasClaimed && isUsable(request.claimed)) return request.claimed
@@ -355,7 +355,7 @@ function addressOf(request: HttpRequest): Peer {
   return request.hasClaimedIPv6 && isUsable(request.claimedIPv6) ? request.claimedIPv6 : source
 }
 
-/** Not «any address», multicast or broadcast. */
+/** Not the unspecified address, multicast or broadcast. */
 function isUsable({ ipv4, a0, a1, a2, a3 }: Peer): boolean {
   const first = a0 & 0xff
   if (ipv4) return first !== 0 && first < 224

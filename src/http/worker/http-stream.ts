@@ -1,5 +1,5 @@
-// HTTP as src/tcp sees it: between the bytes of a connection and the handler of requests. One per worker, called
-// for each request. Owns nothing; the request object is used again for each.
+// HTTP for src/tcp: connects the bytes of a connection with the handler of requests. One per worker, called for
+// each request.
 import type { Connection, StreamHandler } from '../../tcp/connection.ts'
 import type { Output } from '../../tcp/output.ts'
 import { ANSWER_BYTES_MAX, HEAD_BYTES_MAX } from '../wire/layout.ts'
@@ -9,7 +9,7 @@ import type { Handler } from './handle.ts'
 export class HttpStream implements StreamHandler {
   readonly answerBytesMax = ANSWER_BYTES_MAX
   readonly requestBytesMax = HEAD_BYTES_MAX
-  /** Each connection ends with its first answer. */
+  /** Every connection ends with its first answer. */
   closesAll = false
   private readonly request = new HttpRequest()
   private readonly handler: Handler

@@ -1,8 +1,8 @@
-// Whom a request comes from where the connection is a trusted proxy's: the address that the proxies' header
-// tells. Asked by handle.ts for each request. Owns the list of proxies as words.
+// Finds the sender of a request on a trusted proxy's connection: the address in the proxies' header. Called by
+// handle.ts for each request. Owns the list of proxies as words.
 //
-// Each proxy adds whom it has seen, so from the last address on, as long as it is a trusted proxy's, the one before
-// is believed. What the client itself has sent stands before all of them.
+// Each proxy appends the address it saw. So, starting from the end, each address of a trusted proxy makes the
+// one before it believable; anything the client itself sent comes before all of them.
 import { Peer } from '../../swarm/peers/peer.ts'
 import { readAddress } from '../../tcp/address-text.ts'
 import type { Networks } from '../../tcp/networks.ts'
@@ -10,7 +10,7 @@ import { ascii, COMMA, EQUALS, isToken, SPACE, TAB } from '../wire/layout.ts'
 import type { HttpRequest } from '../wire/request.ts'
 import { failureText } from '../wire/serialize.ts'
 
-/** RFC 7239; all others are lists of addresses, or one. */
+/** RFC 7239. All other headers have one address or a list. */
 const FORWARDED = 'forwarded'
 const FOR = ascii('for')
 
@@ -18,23 +18,23 @@ const QUOTE = 0x22
 const SEMICOLON = 0x3b
 const BACKSLASH = 0x5c
 
-/** Proxies in a row that are passed over at most: a site has two or three. */
+/** The most proxies in a row that are skipped; a site has two or three. */
 const HOPS_MAX = 16
 
-/** What a header says of a trusted proxy's client; or that there is no such proxy. */
+/** Results of `readSource`. */
 export const CLIENT_KNOWN = 0
 export const HEADER_MISSING = 1
 export const HEADER_NOT_UNDERSTOOD = 2
 
 export class TrustedProxies {
-  /** The name of their header in small letters, for `HttpRequest.proxyHeader`. */
+  /** The name of their header in lower case, for `HttpRequest.proxyHeader`. */
   readonly header: Uint8Array
-  /** For whom a header's fault keeps from a response. */
+  /** The failures for clients whose proxy's header is missing or not understood. */
   readonly missing: Uint8Array
   readonly notUnderstood: Uint8Array
   private readonly networks: Networks
   private readonly forwarded: boolean
-  /** First and last position of each hop, the last ones of all. */
+  /** First and last position of each of the last hops. */
   private readonly hops = new Int32Array(HOPS_MAX * 2)
   private hopCount = 0
   private readonly hop = new Peer()
@@ -52,8 +52,8 @@ export class TrustedProxies {
   // HOT: no allocation below this line.
 
   /**
-   * Changes `request.source` to the client where a trusted proxy tells it. Where such a proxy tells nothing that can
-   * be understood, nobody knows whom the request comes from, and the result says why. `bytes`: those that were parsed.
+   * Changes `request.source` to the client that a trusted proxy names. If such a proxy names none that can be
+   * understood, the sender is unknown, and the result says why. `bytes`: the parsed ones.
    */
   readSource(request: HttpRequest, bytes: Uint8Array): number {
     const { source, proxyValues } = request
@@ -75,7 +75,7 @@ export class TrustedProxies {
     return CLIENT_KNOWN
   }
 
-  /** Adds the elements of a list that commas outside of quotes separate. */
+  /** Adds the elements of a list separated by commas outside quotes. */
   private collect(bytes: Uint8Array, from: number, to: number): void {
     let start = from
     let last = from
@@ -92,7 +92,7 @@ export class TrustedProxies {
       }
     }
     if (quoted) {
-      // A quote that does not end is the client's, who would have what its proxy adds read as its own text.
+      // An unterminated quote comes from a client that wants its proxy's addition read as its own text.
       this.hopCount = 0
       start = last
     }
@@ -137,7 +137,10 @@ function readForwarded(hop: Peer, bytes: Uint8Array, from: number, to: number): 
   return understood
 }
 
-/** The next semicolon that is not within quotes, as a proxy may quote what the client has sent; −1 for an open quote. */
+/**
+ * The next semicolon outside quotes, since a proxy may quote what the client sent; −1 if a quote is
+ * unterminated.
+ */
 function pairEnd(bytes: Uint8Array, from: number, to: number): number {
   let quoted = false
   let at = from

@@ -1,6 +1,5 @@
-// Writes the answers to valid announces and scrapes, which are carried out on the swarms
-// (requests/responder.ts), and why others are refused. Called by handle.ts; what writes an answer returns where
-// it ends.
+// Carries out valid announces and scrapes on the swarms (requests/responder.ts) and writes the answers,
+// refusals included. Called by handle.ts; functions that write an answer return where it ends.
 import { byStatus, countersByStatus } from '../../requests/refusals.ts'
 import { SwarmResponder } from '../../requests/responder.ts'
 import { STRIDE_IPV4, STRIDE_IPV6 } from '../../swarm/layout.ts'
@@ -41,7 +40,7 @@ const MINUTE_SEC = 60
 export class Responder extends SwarmResponder<HttpRequest> {
   private minInterval = 0
 
-  /** In seconds; also while it is at work. */
+  /** In seconds. Also at runtime. */
   setIntervals(interval: number, minInterval: number, jitterPercent: number): void {
     this.setInterval(interval, jitterPercent)
     this.minInterval = minInterval
@@ -71,13 +70,13 @@ export class Responder extends SwarmResponder<HttpRequest> {
     return endAnswer(request, writeScrapeEnd(out, at, this.minInterval))
   }
 
-  /** Refuses a request with a reason that may pass. */
+  /** Refuses a request for a reason that may be temporary. */
   refuse(request: HttpRequest, reason: number, text: Uint8Array): number {
     const minutes = Math.ceil(this.interval / MINUTE_SEC)
     return this.fail(request, reason, text, minutes)
   }
 
-  /** Refuses a request that will never be right. */
+  /** Refuses a request that will never be valid. */
   refuseForGood(request: HttpRequest, reason: number, text: Uint8Array): number {
     return this.fail(request, reason, text, 0)
   }

@@ -1,4 +1,4 @@
-// A worker of HTTP, of either role. Called in a new thread by the executables.
+// Runs a worker of HTTP, in either role. Called in a new thread by the executables.
 import { runSocketWorker, type SocketWorkerData } from './socket-worker.ts'
 import { runTlsWorker, type TlsWorkerData } from './tls-worker.ts'
 

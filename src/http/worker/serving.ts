@@ -1,5 +1,5 @@
-// What every worker of HTTP has, however its connections come: the handler of requests with its swarms and limits,
-// memory for bytes, settings that change. Made by socket-worker.ts and tls-worker.ts at the start.
+// The common parts of both kinds of HTTP workers: the handler of requests with its swarms and limits, memory
+// for bytes, settings that change. Made by socket-worker.ts and tls-worker.ts at startup.
 import type { UpdateHandlers } from '../../process/updates.ts'
 import type { WorkerStart } from '../../process/workers.ts'
 import {
@@ -25,9 +25,9 @@ import { TrustedProxies } from './proxies.ts'
 import { Responder } from './respond.ts'
 import type { HttpUpdate, ProxyRules, WorkerSettings } from './worker-updates.ts'
 
-/** Answers of a turn that are sent at once, when one connection has asked for several. */
+/** Answers to several requests of one connection that are sent at once. */
 const OUTPUT_BYTES = 2 * ANSWER_BYTES_MAX
-/** For all requests of which a part has come, and all answers of which a part was taken. */
+/** For all incomplete requests, and all partly sent answers. */
 const HELD_BYTES_MAX = 256 * 2 ** 20
 
 export interface HttpWorkerData
@@ -35,7 +35,7 @@ export interface HttpWorkerData
     WorkerSettings,
     SwarmWorkerData,
     KeyWorkerData {
-  /** Workers of all roles are numbered through. */
+  /** Workers of both roles are numbered consecutively. */
   readonly index: number
   readonly requests: WorkerSettings['requests']
   readonly connectionLimits: SharedArrayBuffer

@@ -1,5 +1,5 @@
-// The loop of a socket worker: wait, serve what connections have to ask, clean a little. Runs in a thread of its
-// own, started by main.ts. Everything that it shares with others came in its start message.
+// The loop of a socket worker: wait, serve connections, clean a little. Runs in its own thread, started by
+// main.ts. Everything that it shares with others came in its start message.
 import { observeElapsed } from '../../metrics/elapsed.ts'
 import { observe } from '../../metrics/histogram.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
@@ -17,19 +17,19 @@ import type { Handler } from './handle.ts'
 import { type HttpWorkerData, openServing } from './serving.ts'
 import type { HttpUpdate } from './worker-updates.ts'
 
-/** How long a worker without work sleeps at a time, so that it notices stop and time, */
+/** How long an idle worker sleeps at most, so that it notices a stop and the time, */
 const WAIT_MILLISECONDS = 200
-/** and between two slices of a cleaning, in which other workers get at the table. */
+/** and between two slices of a cleaning, so that other workers get at the table. */
 const CLEANING_PAUSE_MILLISECONDS = 1
-/** Who has a request under way at the stop has so long for it. */
+/** How long requests in progress have at the stop. */
 const LAST_MILLISECONDS = 500
 const LAST_TURN_MILLISECONDS = 20
 
 export interface SocketWorkerData extends HttpWorkerData {
   readonly role: 'socket'
-  /** Listening sockets of this worker, which it closes. */
+  /** The listening sockets of this worker, which closes them. */
   readonly listeners: readonly number[]
-  /** Such as https://example.com, where its clients are sent; '' = it serves them. */
+  /** Where to redirect clients, such as https://example.com; '' = it serves them. */
   readonly redirectTo: string
   /** Folder of the answers to certificate authorities; '' = none. */
   readonly challengeFolder: string
@@ -84,7 +84,7 @@ class SocketWorker {
     this.fault = data.fault
   }
 
-  /** Who waits to be accepted gets an answer, and who has begun to ask. */
+  /** Connections that wait to be accepted, and requests in progress, are still answered. */
   stop(): void {
     this.server.stopListening()
     const turns = LAST_MILLISECONDS / LAST_TURN_MILLISECONDS
@@ -114,7 +114,7 @@ class SocketWorker {
     if (served !== 0 && this.fault) provokeFault()
   }
 
-  /** How long the turn took, which all its answers have waited: since the clock was last read. */
+  /** Records how long the turn took since the clock was last read: the time all its answers waited. */
   private measure(served: number): void {
     const { counts } = this.handler
     observeElapsed(counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, served)

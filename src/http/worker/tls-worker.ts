@@ -1,5 +1,5 @@
-// A worker of HTTPS: the runtime's sockets on an event loop, what they bring handled as in socket-worker.ts. Runs in a
-// thread of its own, started by main.ts, which it hears by messages. Owns its connections.
+// A worker of HTTPS: the runtime's sockets on an event loop, with requests handled as in socket-worker.ts. Runs
+// in its own thread, started by main.ts, from which it receives messages. Owns its connections.
 import { parentPort } from 'node:worker_threads'
 import { printable } from '../../config/output.ts'
 import { observeElapsed } from '../../metrics/elapsed.ts'
@@ -25,12 +25,12 @@ import type { HttpUpdate } from './worker-updates.ts'
 
 /** Clock, deadlines, heartbeat, counters, a slice of cleaning. */
 const TICK_MILLISECONDS = 100
-/** Between two slices of a cleaning, in which connections are served and other workers get at the table. */
+/** Between two slices of a cleaning, to serve connections and let other workers get at the table. */
 const CLEANING_PAUSE_MILLISECONDS = 1
-/** Passes over connections whose time is up, in one tick. */
+/** The most passes per tick over connections whose time is up. */
 const EXPIRY_PASSES = 4
 
-/** Who has a request or a handshake under way at a stop has so long for it, */
+/** How long requests and handshakes in progress have at a stop, */
 const STOP_MILLISECONDS = 500
 /** and in a take-over. */
 export const DRAIN_MILLISECONDS = 5000
@@ -42,7 +42,7 @@ export interface TlsWorkerData extends HttpWorkerData {
   readonly tls: TlsFiles
 }
 
-/** What a worker says while it serves. */
+/** The messages of a serving worker. */
 export interface TlsWorkerReport {
   readonly certificates: CertificateAnswer
 }
@@ -98,7 +98,10 @@ class TlsWorker {
     this.updates.apply(update, this.setTime())
   }
 
-  /** Serves for at most so long what is under way, and ends the thread. Told twice, the sooner end counts. */
+  /**
+   * Serves what is in progress for at most this long, then ends the thread. If called twice, the earlier end
+   * counts.
+   */
   stop(milliseconds: number): void {
     const end = performance.now() + milliseconds
     if (!this.isStopping) this.server.stopListening()
@@ -146,7 +149,7 @@ class TlsWorker {
     if (this.isCleaning) setTimeout(() => this.clean(), CLEANING_PAUSE_MILLISECONDS)
   }
 
-  /** How long it took to answer what a connection has sent, since the clock was last read. */
+  /** Records how long it took, since the clock was last read, to answer a connection. */
   private measure(): void {
     const { counts } = this.serving.handler
     observeElapsed(counts, RESPONSE_TIME, RESPONSE_TIME_SHAPE, 1)

@@ -1,5 +1,5 @@
-// What changes while an HTTP worker runs, in the form in which workers get it. Sent by main.ts; taken by
-// socket-worker.ts (and requests/swarm-worker.ts).
+// What can change while an HTTP worker runs, in the form in which workers receive it. Sent by main.ts; applied
+// by socket-worker.ts (and requests/swarm-worker.ts).
 import type { KeyUpdate, SwarmSettings, SwarmUpdate } from '../../requests/swarm-worker.ts'
 import type { TcpTimes } from '../../tcp/connections.ts'
 import type { NewCertificates } from '../../tls/certificate-change.ts'
@@ -10,7 +10,7 @@ export interface HttpUpdate extends SwarmUpdate, KeyUpdate {
   readonly certificates?: NewCertificates
 }
 
-/** The settings that can change. */
+/** The settings that can change at runtime. */
 export interface WorkerSettings extends SwarmSettings {
   readonly requests: HttpSettings
   readonly connections: ConnectionSettings
@@ -18,7 +18,7 @@ export interface WorkerSettings extends SwarmSettings {
 }
 
 export interface ProxyRules {
-  /** Connections begin with a header of the PROXY protocol; as of the start. */
+  /** Connections begin with a header of the PROXY protocol; fixed at startup. */
   readonly protocol: boolean
   /** Some come over a Unix socket, where only proxies are; as of the start. */
   readonly unix: boolean
@@ -32,7 +32,7 @@ export interface ConnectionSettings {
   readonly max: number
   /** 0 = no limit. */
   readonly maxPerAddress: number
-  /** False: each ends with its first answer. */
+  /** False: each connection ends with its first answer. */
   readonly keepAlive: boolean
   readonly times: TcpTimes
 }
