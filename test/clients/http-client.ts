@@ -69,7 +69,7 @@ export const ARIA2: ShowingClient = {
     const seeders = [...log.matchAll(/ Complete:(\d+)/g)].at(-1)
     const leechers = [...log.matchAll(/ Incomplete:(\d+)/g)].at(-1)
     const counts = seeders && leechers ? ['', seeders[1] ?? '', leechers[1] ?? ''] : undefined
-    return { ...countsOf(counts), text: process.output }
+    return { ...countsOf(counts), text: `${process.output}${log}` }
   },
 }
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'bun:test'
 import { hostPort } from '../support/tracker.ts'
 import { announce, LIBRARIES, type Library, scrape } from './http-library.ts'
 import { type Hosts, IPV4, IPV6, Lab } from './lab.ts'
-import { HTTP, HTTPS, Tracker, type TrackerKind } from './tracker.ts'
+import { HTTP, HTTPS, KEY, keySettings, Tracker, type TrackerKind } from './tracker.ts'
 import { TEST_MS } from './transfer.ts'
 
 const SEEDER_PORT = 6001
@@ -15,33 +15,38 @@ const UNKNOWN = '0'.repeat(40)
 /** [protocol] peer_announce_interval, and no jitter. */
 const INTERVAL_SEC = 1800
 
-const RUNS: readonly (readonly [kind: TrackerKind, hosts: Hosts])[] = [
-  [HTTP, IPV4],
-  [HTTP, IPV6],
-  [HTTPS, IPV4],
-  [HTTPS, IPV6],
+/** What the path of the URL has before «announce». */
+const RUNS: readonly (readonly [kind: TrackerKind, hosts: Hosts, folder: string])[] = [
+  [HTTP, IPV4, ''],
+  [HTTP, IPV6, `/${KEY}`],
+  [HTTPS, IPV4, `/${KEY}`],
+  [HTTPS, IPV6, ''],
 ]
 
 describe.concurrent('tracker clients of libraries', () => {
   for (const library of LIBRARIES) {
-    for (const [kind, hosts] of RUNS) {
-      const title = `${library.name} over ${kind.scheme} and ${hosts.family}`
-      const run = () => announceAndScrape(library, kind, hosts)
+    for (const [kind, hosts, folder] of RUNS) {
+      const title = `${library.name} over ${kind.scheme} and ${hosts.family}${folder && ', with a key'}`
+      const run = () => announceAndScrape(library, [kind, hosts, folder])
       if (library.missing === null) test(title, run, TEST_MS)
       else test.skip(`${title} (skipped: ${library.missing})`, run)
     }
   }
 })
 
-async function announceAndScrape(library: Library, kind: TrackerKind, hosts: Hosts): Promise<void> {
+async function announceAndScrape(
+  library: Library,
+  [kind, hosts, folder]: (typeof RUNS)[number],
+): Promise<void> {
   await using lab = await Lab.open()
   const list = `${lab.directory}/denied.txt`
   await Bun.write(list, `${FORBIDDEN}\n`)
-  const more = `[access_list]\nmode = 'deny'\npath = '${list}'\n`
+  const keys = folder === '' ? '' : await keySettings(lab)
+  const more = `${keys}[access_list]\nmode = 'deny'\npath = '${list}'\n`
   const tracker = await Tracker.start(lab, hostPort(hosts.tracker, 0), kind, { more })
   const command = await library.command(lab)
   const { infoHash } = library
-  const url = `${tracker.url(hosts.tracker)}/announce`
+  const url = `${tracker.url(hosts.tracker)}${folder}/announce`
   const send = (port: number, left: number, event: string, hash = infoHash) =>
     announce(lab, command, { url, infoHash: hash, port, left, event })
 

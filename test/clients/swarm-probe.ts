@@ -50,7 +50,8 @@ function scraperOf(protocol: string): (tracker: URL, infoHash: Buffer) => Promis
 
 async function scrapeHttp(tracker: URL, infoHash: Buffer): Promise<number[]> {
   const escaped = infoHash.toString('hex').replace(/../g, '%$&')
-  const url = new URL(`/scrape?info_hash=${escaped}`, tracker)
+  const path = tracker.pathname.replace(/(announce)?$/, 'scrape')
+  const url = new URL(`${path}?info_hash=${escaped}`, tracker)
   const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) })
   const text = Buffer.from(await response.arrayBuffer()).toString('latin1')
   const before = `d5:filesd20:${infoHash.toString('latin1')}`

@@ -95,6 +95,16 @@ export class Tracker {
   }
 }
 
+/** The only one of keySettings. */
+export const KEY = 'a-key_of-32-bytes-4b7d9e02c5f1a8'
+
+/** Has the tracker ask for a key. */
+export async function keySettings(place: Place): Promise<string> {
+  const path = join(place.directory, 'keys.txt')
+  await Bun.write(path, `${KEY}\n`)
+  return `[access_keys]\nmode = 'required'\npath = '${path}'\n`
+}
+
 function trackerUrl(kind: TrackerKind, hostAndPort: string): string {
   return `${kind.scheme}://${hostAndPort}`
 }
