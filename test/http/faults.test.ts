@@ -14,6 +14,10 @@ const SETTINGS =
   "[network]\naddress = '127.0.0.1:0'\nrequest_timeout = 1\nresponse_timeout = 1\n" +
   "[operations]\naddress = '127.0.0.1:0'\n"
 
+const HASHES = Array.from({ length: 250 }, (_, i) => `info_hash=${String(i).padStart(20, 'h')}`)
+/** Its answer is of 24 KB. */
+const LARGE = requestText(`/scrape?${HASHES.join('&')}`)
+
 let tracker: Tracker
 let metricsUrl = ''
 
@@ -117,11 +121,10 @@ test('a client that shows its end gets its answers, if it has asked', async () =
 
 test('clients that never read are ended, and hold nobody up', async () => {
   const before = await closed('unread_timeout')
-  const hashes = Array.from({ length: 250 }, (_, i) => `info_hash=${String(i).padStart(20, 'h')}`)
   const deaf = await Promise.all(Array.from({ length: 10 }, open))
   for (const connection of deaf) {
     connection.stopReading()
-    connection.send(requestText(`/scrape?${hashes.join('&')}`).repeat(400))
+    connection.send(LARGE.repeat(400))
   }
   for (let i = 0; i < 50; i++) expect((await askOnce(tracker.at(), '/health')).status).toBe(200)
   await waitUntil('all are ended', async () => (await closed('unread_timeout')) - before === 10)
@@ -196,8 +199,6 @@ test.each([
   },
 )
 
-const BIG = requestText(`/scrape?${'info_hash=hhhhhhhhhhhhhhhhhhhh&'.repeat(250)}`)
-
 test.each([
   ['before its first byte', ''],
   ['in its request line', 'GET /anno'],
@@ -205,7 +206,7 @@ test.each([
   ['in a body', 'POST /announce HTTP/1.1\r\nContent-Length: 100\r\n\r\nxxx'],
   ['with an answer under way', requestText('/health')],
   ['with requests in a row under way', requestText('/health').repeat(3000)],
-  ['with large answers under way', BIG.repeat(100)],
+  ['with large answers under way', LARGE.repeat(100)],
 ])('resets %s harm nobody', async (_, text) => {
   for (let round = 0; round < 10; round++) {
     const connections = await Promise.all(Array.from({ length: 20 }, open))

@@ -4,7 +4,14 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { folderOfFile } from '../support/folder.ts'
-import { ALL_EXECUTABLE, EXECUTABLE, servedOn, Tracker, WS_EXECUTABLE } from '../support/tracker.ts'
+import {
+  ALL_EXECUTABLE,
+  EXECUTABLE,
+  HTTP_EXECUTABLE,
+  servedOn,
+  Tracker,
+  WS_EXECUTABLE,
+} from '../support/tracker.ts'
 import { waitFor } from '../support/wait.ts'
 
 setDefaultTimeout(120_000)
@@ -22,6 +29,7 @@ const MOMENT_MS = 8
 const TRACKERS = [
   ['aquatic_udp', EXECUTABLE, ''],
   ['aquatic_udp with request workers', EXECUTABLE, 'request_workers = 2\n'],
+  ['aquatic_http', HTTP_EXECUTABLE, ''],
   ['aquatic_ws', WS_EXECUTABLE, ''],
   ['aquatic', ALL_EXECUTABLE, ''],
 ] as const

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
 import {
   EXECUTABLE,
+  HTTP_EXECUTABLE,
   listenOn,
   runTracker,
   type StartOptions,
@@ -45,6 +46,7 @@ async function expectStart(settings: string, more: StartOptions = {}): Promise<v
 
 describe.each([
   ['aquatic_udp', EXECUTABLE],
+  ['aquatic_http', HTTP_EXECUTABLE],
   ['aquatic_ws', WS_EXECUTABLE],
 ])('%s', (_name, executable) => {
   const more = { executable }
