@@ -18,7 +18,7 @@ function put(words: Int32Array, ...hash: number[]): number {
 }
 
 describe('the table', () => {
-  test('goes on at its front behind the last slot', () => {
+  test('continues at its front after the last slot', () => {
     const words = emptyTable()
     // The highest hashes belong into the last slot.
     const places = [1, 2, 3].map((n) => put(words, -1, n, 0, 0))

@@ -67,7 +67,7 @@ describe('a file of a tracker of one protocol', () => {
     expect(origins.get('limits.max_peers')).toBe(`${pathOf('udp.toml')}:6`)
   })
 
-  test('means what it means there, where defaults differ', () => {
+  test('means the same as there, where defaults differ', () => {
     expect(load({ ws: '' }).at('ws.network.address')).toBe('0.0.0.0:3000')
     expect(load({}).at('ws.network.address')).toBe('0.0.0.0:3001')
   })
@@ -100,7 +100,7 @@ describe('a file of a tracker of one protocol', () => {
     expect<object>(config).toEqual(expected)
   })
 
-  test('that differs from another in what is shared is a mistake that names both values', () => {
+  test('that differs from another in a shared setting is a mistake that names both values', () => {
     const udp = '[limits]\nmax_peers = 5\nmax_torrents = 7'
     const ws = '[limits]\nmax_peers = 6\nmax_torrents = 7'
     expect(load({ udp, ws }).problems).toEqual([
@@ -112,7 +112,7 @@ describe('a file of a tracker of one protocol', () => {
     expect(at('limits.max_peers')).toBe(8)
   })
 
-  test('with mistakes is told with its lines, and what is wrong together with its own name', () => {
+  test('with mistakes is reported with its lines, and what is wrong together with its own name', () => {
     expect(
       load({ udp: 'nonsense = 1\n[network]\naddress = 5', ws: '[network]\nuse_tls = true' })
         .problems,
@@ -127,7 +127,7 @@ describe('a file of a tracker of one protocol', () => {
     ])
   })
 
-  test('that cannot be read again in another root directory is told', () => {
+  test('that cannot be read again in another root directory is reported', () => {
     expect(load({ udp: '' }, () => null).problems).toEqual([
       'udp.toml is not below [privileges] chroot_path, so it cannot be read again',
     ])

@@ -31,7 +31,7 @@ test('are a table of each protocol, and a line about the clients of all', () =>
     await tracker.waitForOutput(/^clients: none so far$/m)
   }))
 
-test('of HTTP tell of the swarms where UDP is not served', () =>
+test('of HTTP include the swarms if UDP is not enabled', () =>
   withTracker(
     settingsFor({ lines: { udp: 'enabled = false' }, more: EVERY_SECOND }),
     async (tracker) => {

@@ -244,7 +244,7 @@ describe('a tracker of UDP, HTTP and WebTorrent', () => {
     ),
   )
 
-  test('keeps what they know over a restart, in one folder', () =>
+  test('keeps their state over a restart, in one folder', () =>
     inFolder(async (folder) => {
       const options = settingsFor({ more: `[persistence]\npath = '${folder}'` })
       await withTracker(options, (tracker) =>
@@ -259,7 +259,7 @@ describe('a tracker of UDP, HTTP and WebTorrent', () => {
       await withTracker(options, expectKept)
     }))
 
-  test('begins with what the single trackers kept, under its own names', () =>
+  test('begins with the saved state of the single trackers, under its own names', () =>
     inFolder(async (folder) => {
       const keeping = `[persistence]\npath = '${folder}'\n`
       const options = { settings: `${listenOn('127.0.0.1:0')}${keeping}` }

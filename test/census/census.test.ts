@@ -21,7 +21,7 @@ test('a census of swarms counts each peer once, in swarms of all sizes', async (
   expect(census.result[0].peers).toBe(peers - 1)
 })
 
-test('a census that is stopped keeps what it has', async () => {
+test('a stopped census keeps its counts', async () => {
   const harness = new Harness()
   harness.announce('websocket', 1, 1)
   const census = new Census(fromSwarms(harness.swarms))

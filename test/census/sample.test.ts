@@ -178,7 +178,7 @@ describe('a sample of many peers', () => {
     expect(peersIn(read(many, settled))).toBe(few)
   })
 
-  test('never takes what it counts as free: no peer is in it twice', () => {
+  test('never reuses a counted entry: no peer is in it twice', () => {
     const many = newSample()
     const random = randomWords(3)
     for (let i = 0; i < 300_000; i++) {

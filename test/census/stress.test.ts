@@ -109,14 +109,14 @@ async function stressed(
   return (await work).reduce((sum, count) => sum + count, 0)
 }
 
-test('four threads in a few buckets lose nobody, and have nobody twice', async () => {
+test('four threads in a few buckets lose no peer, and have nobody twice', async () => {
   const data = newSample()
   const there = await stressed(data, peersOfBuckets(4), OPERATIONS)
   expect(levelOf(data)).toBe(0)
   expect(check(data)).toBe(there)
 }, 60_000)
 
-test('four threads with so many peers that the level rises keep a sample of them', async () => {
+test('four threads with enough peers for the level to rise keep a sample of them', async () => {
   const data = newSample()
   const peers = Array.from({ length: 400_000 }, (_, peer) => ({ peer }))
   const there = await stressed(data, peers, OPERATIONS / 5)

@@ -49,11 +49,11 @@ describe('a tally', () => {
     expect(popular(256)).toBe(OTHER)
   })
 
-  test('of nobody is empty', () => {
+  test('without peers is empty', () => {
     expect(new Tally().result()).toEqual([])
   })
 
-  test('names the most frequent 30 clients and 60 versions; nobody is lost', () => {
+  test('names the most frequent 30 clients and 60 versions; no peer is lost', () => {
     const tally = new Tally()
     for (let code = 0; code < 40; code++) {
       const letters = `Z${String.fromCharCode(65 + (code % 26))}`.slice(0, 1 + (code < 26 ? 1 : 0))

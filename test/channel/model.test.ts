@@ -15,7 +15,7 @@ function run(batch: number, sleep: Sleep, mistake: Mistake) {
 }
 
 describe.each(['futex', 'event'] as const)('a reader that sleeps by %s', (sleep) => {
-  test.each([1, 2, 3])('gets every record of a writer that publishes %d at a time', (batch) => {
+  test.each([1, 2, 3])('gets every record of a writer that publishes %d at once', (batch) => {
     const { fault, states } = run(batch, sleep, 'none')
     expect(fault).toBe('')
     expect(states).toBeGreaterThan(500)

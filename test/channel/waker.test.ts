@@ -45,14 +45,14 @@ const KINDS: Readonly<Record<string, (word: SharedArrayBuffer) => Kind>> = {
   },
 }
 
-test.each(Object.keys(KINDS))('%s: who is awake is not woken', async (name) => {
+test.each(Object.keys(KINDS))('%s: a thread that is awake is not woken', async (name) => {
   const { waker, rang, close } = KINDS[name](createSleepWord())
   expect(waker.wake()).toBe(false)
   expect(await rang()).toBe(false)
   close()
 })
 
-test.each(Object.keys(KINDS))('%s: who sleeps is woken, by one', async (name) => {
+test.each(Object.keys(KINDS))('%s: a sleeping thread is woken, by one', async (name) => {
   const word = createSleepWord()
   const inbox = new Inbox([], word)
   const { waker, rang, close } = KINDS[name](word)

@@ -11,7 +11,7 @@ const schema = {
   }),
 }
 
-test('changes are told with both values, those of secrets without', () => {
+test('changes are reported with both values, those of secrets without', () => {
   const before = defaultsOf(schema)
   const after = { workers: 3, network: { address: ['b', 'c'], password: 'y' } }
   expect(changesBetween(schema, before, before)).toEqual([])

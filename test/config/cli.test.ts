@@ -90,7 +90,7 @@ describe('printing', () => {
     expect(parse(effective.stdout) as object).toEqual(defaultsOf(udpSettings.schema))
   })
 
-  test('-P gives what is in force, and where it comes from', () => {
+  test('-P prints the settings in force, and where it comes from', () => {
     const { exitCode, stdout } = demo(['-P', '-c', FIXTURE], { AQUATIC_NETWORK_ADDRESS: '[::]:1' })
     expect(exitCode).toBe(0)
     expect(stdout).toContain("address = '[::]:1' # from AQUATIC_NETWORK_ADDRESS\n")
@@ -152,7 +152,7 @@ describe('--check', () => {
     expect(stderr).toContain('peers would stay up to 2000 seconds beyond their age')
   })
 
-  test('says what is checked when there is no file', () => {
+  test('says what is checked if there is no file', () => {
     expect(demo(['--check'], { AQUATIC_LOG_LEVEL: 'info' }).stdout).toBe(
       'no settings file, so defaults and environment: valid (1 setting given)\n',
     )

@@ -60,7 +60,7 @@ const ws = new Lens(
 const schema = combinedSchema([udp, ws])
 
 describe('settings of several programs', () => {
-  test('have what is shared once, and what is one’s own under its name', () => {
+  test('have shared settings once, and what is one’s own under its name', () => {
     expect(entriesOf(schema).map(({ path }) => path)).toEqual([
       'log',
       'udp.enabled',
@@ -76,7 +76,7 @@ describe('settings of several programs', () => {
     ])
   })
 
-  test('say of a shared one what the first says, and have defaults of their own', () => {
+  test('explain a shared one as the first does, and have defaults of their own', () => {
     const defaults = defaultsOf(schema)
     expect(defaults).toMatchObject({ log: 'error', limits: { peers: 5 } })
     expect(defaults).toMatchObject({ udp: { network: { address: 'b' } } })

@@ -167,7 +167,7 @@ describe('typographic quotes', () => {
     expect(problem).not.toContain('hunter2')
   })
 
-  test('that no setting takes in any form are told without a line', () => {
+  test('that no setting takes in any form are reported without a line', () => {
     expect(load('workers = “two”').problems[0]).toEndWith('are quotes here')
   })
 })
@@ -309,7 +309,7 @@ describe('a setting of another program of the family', () => {
   })
 })
 
-describe('what does not fit together', () => {
+describe('settings that do not fit together', () => {
   test('is located where the first of the settings comes from', () => {
     expect(load('\n[cleaning]\ninterval = 6').warnings).toEqual([
       'demo.toml:3: interval 6 is above max_age 5',

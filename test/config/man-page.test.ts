@@ -45,7 +45,7 @@ test('the page of the command names flags, exit codes and signals', () => {
   expect(text).toContain('NOTIFY_SOCKET')
 })
 
-test('what is no service, and minds no signals, is not told to', () => {
+test('the page of a program that is not a service mentions neither service manager nor signals', () => {
   const text = commandPage(program, { ...page, isService: false, signals: [] })
   expect(text).not.toContain('NOTIFY_SOCKET')
   expect(text).not.toContain('SIGNALS')
@@ -59,7 +59,7 @@ test('the page of the settings has each with default, limits and variable', () =
   expect(text).toContain('.SH [files]\n')
 })
 
-test('characters that mean something to the formatter do not', () => {
+test('characters special to the formatter are escaped', () => {
   const text = settingsPage(program, page)
   expect(text).toContain('Where \\[u00AB]things\\[u00BB] lie.')
   expect(text).toContain('\n\\&.starts with a dot, has a back\\eslash.\n')

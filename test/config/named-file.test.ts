@@ -38,7 +38,7 @@ describe('a file that settings name', () => {
     expect(readRegularFile('/proc/self/status', 100_000).toString()).toContain('\nPid:')
   })
 
-  test('that is not there is told in words', () => {
+  test('that does not exist is reported in words', () => {
     const missing = faultOf(() => readRegularFile(at('missing'), 100))
     expect([missing.code, missing.message]).toEqual(['ENOENT', 'there is no such file (ENOENT)'])
     writeFileSync(at('file'), '')

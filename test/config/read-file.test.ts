@@ -74,7 +74,7 @@ describe('a file', () => {
     })
   })
 
-  test('that is a pipe which nobody fills is waited for some seconds', () => {
+  test('that is a pipe without a writer is waited for some seconds', () => {
     const path = join(folder, 'dry')
     spawnSync('mkfifo', [path])
     const problem =

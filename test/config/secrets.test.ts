@@ -50,7 +50,7 @@ describe.each([
   })
 })
 
-test('what a value looks like is not told either', () => {
+test('the form of a value is not revealed either', () => {
   for (const value of ['yes', 'No', '12m', 'word']) {
     const problems = problemsOf(`[network]\ntls_pkcs12_password = ${value}\n`, wsSettings)
     expect(problems).toMatch(

@@ -69,7 +69,7 @@ describe('whole numbers', () => {
     }
   })
 
-  test('what is allowed names unit and range', () => {
+  test('the text about allowed values names unit and range', () => {
     expect(seconds(5, { min: 1, max: 9 }, '').allowed).toBe('a whole number of seconds from 1 to 9')
     expect(bytes(5, { min: 0, max: 9 }, '').allowed).toBe('a whole number of bytes from 0 to 9')
   })
@@ -105,13 +105,13 @@ describe('choices', () => {
     }
   })
 
-  test('a near miss is told the right word', () => {
+  test('a near miss gets the right word as a suggestion', () => {
     expect(faultOf(level, 'Error')).toEndWith("Write 'error'")
     expect(faultOf(level, 'warning')).toEndWith("Write 'warn'")
     expect(faultOf(level, 'loud')).toEndWith('Choose one of them')
   })
 
-  test('the options are listed in what is allowed', () => {
+  test('the text about allowed values lists the options', () => {
     expect(level.allowed).toBe("one of 'off', 'error', 'warn'")
   })
 })

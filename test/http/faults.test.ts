@@ -86,7 +86,7 @@ describe('a request that never ends', () => {
     await expectHealth()
   })
 
-  test('by many at once keeps nobody from being served', async () => {
+  test('by many at once does not keep others from being served', async () => {
     const before = await closed('request_timeout')
     const slow = await Promise.all(Array.from({ length: 400 }, open))
     for (const [i, connection] of slow.entries())

@@ -126,7 +126,7 @@ test('requests in a row, in pieces, and the last word of a client that ends', ()
     await isCounted(tracker, closed('by_client'), 1)
   }))
 
-test('a request that is cut anywhere harms nobody', () =>
+test('a request that is cut anywhere harms no other', () =>
   withTracker(httpsTracker(), async (tracker) => {
     const text = requestText('/health')
     for (let cut = 0; cut < text.length; cut++) {
@@ -164,7 +164,7 @@ test('handshakes that do not begin, do not end, or are none', () =>
     await isCounted(tracker, closed('handshake'), 1)
   }))
 
-test('slow requests are told so, and idle connections are closed', () =>
+test('slow requests get that answer, and idle connections are closed', () =>
   withTracker(
     httpsTracker('request_timeout = 1', '[cleaning]\nmax_connection_idle = 1'),
     async (tracker) => {
@@ -180,7 +180,7 @@ test('slow requests are told so, and idle connections are closed', () =>
     },
   ))
 
-test('who does not read its answers is closed, and holds nobody up', () =>
+test('a client that does not read its answers is closed, and holds nobody up', () =>
   withTracker(httpsTracker('response_timeout = 1'), async (tracker) => {
     const hashes = Array.from({ length: 200 }, (_, i) => `info_hash=${String(i).padStart(20, 'h')}`)
     const scrape = requestText(`/scrape?${hashes.join('&')}`)
@@ -303,7 +303,7 @@ test('a worker that fails ends the process', () =>
     expect(stderr).toContain('tls worker 1 failed, so the tracker ends')
   }))
 
-test('a stop answers who has begun to ask', () =>
+test('a stop answers requests in progress', () =>
   withTracker(httpsTracker(), async (tracker) => {
     const slow = await HttpConnection.openTls(tracker.at())
     slow.send('GET /health HT')

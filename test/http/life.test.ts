@@ -108,7 +108,7 @@ test('slow and idle connections end, each with its reason, and newcomers are ser
     })
   }))
 
-test('without descriptors who has a whole request is served, and the loop does not spin', () =>
+test('without descriptors whole requests are served, and the loop does not spin', () =>
   withTracker(httpTracker("[operations]\naddress = '127.0.0.1:0'"), async (tracker) => {
     const url = await tracker.operationsUrl()
     const metric = async (name: string) => {
@@ -147,7 +147,7 @@ test('without descriptors who has a whole request is served, and the loop does n
     })
   }))
 
-test('a stop answers who waits and who has begun to ask', () =>
+test('a stop answers waiting connections and requests in progress', () =>
   withTracker(httpTracker(), async (tracker) => {
     const slow = await HttpConnection.open(tracker.at())
     slow.send('GET /health HT')

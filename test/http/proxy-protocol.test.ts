@@ -59,7 +59,7 @@ test('one connection of a trusted proxy has many clients, each with its limits',
     },
   ))
 
-test('nobody else is believed, and no header is a failure', async () => {
+test('no other sender is believed, and no header is a failure', async () => {
   await withTracker(httpTracker(`trusted_proxies = '192.0.2.1'`), async (tracker) => {
     await ask(tracker, requestText(announceTarget({ port: 1 }), headed('198.51.100.1') + CLOSE))
     const { body } = await ask(tracker, requestText(announceTarget({ port: 2 }), CLOSE))

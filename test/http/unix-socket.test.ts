@@ -138,7 +138,7 @@ test('a file that another process has put in its place stays at the stop', () =>
     })
   }))
 
-test('in a take-over nobody finds the socket missing or nobody there', () =>
+test('in a take-over the socket is never missing or without a listener', () =>
   inSocketFolder(async (folder, path) => {
     const options = socketTracker(path, '', '')
     const settings = `${options.settings}[persistence]\npath = '${join(folder, 'state')}'\ntake_over = true\n`

@@ -14,7 +14,7 @@ describe('a histogram', () => {
     expect(Math.abs(found - value)).toBeLessThanOrEqual(Math.max(value * 0.016, 1 / 16_000))
   })
 
-  test('counts what is out of range at its ends', () => {
+  test('counts values out of range at its ends', () => {
     const found = recorded(-1, 0, Number.MAX_VALUE)
     expect(found.count()).toBe(3)
     expect(found.quantile(0.5)).toBeLessThan(0.001)

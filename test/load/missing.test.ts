@@ -67,7 +67,7 @@ describe('that others used the machine', () => {
   })
 })
 
-test('the verdict says what was wrong, lost, slow, and what an answer cost', () => {
+test('the verdict names what was wrong, lost, slow, and what an answer cost', () => {
   const period = second({ own: 1, tracker: 0.5, all: 1.5 })
   const gist = {
     asked: 200,

@@ -108,7 +108,7 @@ test('a port tells the rank that has it, for every rank and place of the torrent
   expect(swapHalf(0x1234)).toBe(0x3412)
 })
 
-test('what is announced and known is counted once, by role', () => {
+test('announced and known peers are counted once, by role', () => {
   const all = population()
   const torrent = swarms(all).findIndex((peers) => peers > 3)
   const at = torrentAt(torrent)

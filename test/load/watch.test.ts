@@ -14,7 +14,7 @@ describe('a tracker that the load tester starts', () => {
     expect(watch.ended()).not.toBeNull()
   })
 
-  test('is not there any more when it has ended, with its last words', async () => {
+  test('is gone once it has ended, with its last words', async () => {
     const watch = TrackerWatch.open([], "sh -c 'echo no port left >&2; exit 1'")
     await waitUntil('it has ended', () => watch?.ended() !== null)
     await waitUntil('its words', () => watch?.ended()?.endsWith('no port left') === true)

@@ -34,7 +34,7 @@ test('counters lie in memory by address family, then those without one', () => {
   expect(LIST.ofMetric('requests')).toEqual(['requests_announce', 'requests_scrape'])
 })
 
-test('each metric has a sample for every value of its labels; what is untold has none', () => {
+test('each metric has a sample for every value of its labels; an untold counter has none', () => {
   const counts = new Map([
     ['requests_scrape_ipv6', 3],
     ['lost_requests', 4],

@@ -32,7 +32,7 @@ describe('counters', () => {
     expect(counterSlots(3, counters).byteLength).toBe(3 * words * 4)
   })
 
-  test('what is read is the sum of what the workers have published', () => {
+  test('a read returns the sum of what the workers have published', () => {
     const { counts, publishAll, reader } = workers()
     counts[0].set([1, 2, 3])
     counts[1].set([1000, 2000, 3000])

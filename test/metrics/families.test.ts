@@ -43,7 +43,7 @@ describe('metric families', () => {
     expect(rateOf({ ...before, at: 5000 }, now, 'things_total')).toBe(0)
   })
 
-  test('tell what a histogram saw in between', () => {
+  test('show what a histogram saw in between', () => {
     const seen = seenBetween(now, before, 'sizes')
     expect(seen === undefined ? 0 : countOf(seen)).toBe(20)
     expect(seenBetween(now, before, 'things_total')).toBeUndefined()

@@ -52,7 +52,7 @@ describe('a histogram', () => {
     expect(ends.at(-1)).toBe(Number.POSITIVE_INFINITY)
   })
 
-  test('small whole numbers are told apart at powers of two', () => {
+  test('small whole numbers are distinguished at powers of two', () => {
     const rows = cumulative(distribution(PACKETS, [1, 2, 3, 4, 5, 8, 9, 256, 257]))
     expect(rows).toEqual([
       [1, 1],
@@ -100,7 +100,7 @@ describe('a histogram', () => {
     expect(quantile(distribution(NANOSECONDS, [2 ** 31 - 1]), 0.5)).toBe(2 ** 30)
   })
 
-  test('what was added since a read is told apart', () => {
+  test('values added since a read are distinguished', () => {
     const before = distribution(PACKETS, [1, 5])
     const more = since(distribution(PACKETS, [1, 5, 5, 7]), before)
     expect(countOf(more)).toBe(2)

@@ -62,7 +62,7 @@ describe('mutations', () => {
   })
 })
 
-test('the same change of two equal lines is told apart', () => {
+test('the same change to two equal lines is distinguished', () => {
   const keys = mutationsOf(parseSource({ path: 'a.ts', text: 'f(a < b)\ng()\nf(a < b)' })).map(
     ({ key }) => key,
   )

@@ -38,7 +38,7 @@ function complete(harness: Harness, torrent: number, times: number): void {
 const completedOf = (harness: Harness, torrent: number) =>
   harness.scrape('websocket', torrent).completed
 
-test('what was counted is there again, for torrents of any size, without peers and with the first', async () => {
+test('counts are there again, for torrents of any size, without peers and with the first', async () => {
   const before = tracker()
   const times = (torrent: number) => (torrent === 7 ? 300 : torrent % 4)
   for (let torrent = 0; torrent < 3000; torrent++) complete(before.harness, torrent, times(torrent))
@@ -52,7 +52,7 @@ test('what was counted is there again, for torrents of any size, without peers a
   }
 })
 
-test('torrents that nobody has completed are left out, whatever is beside them', async () => {
+test('torrents without completed downloads are left out, whatever is beside them', async () => {
   const before = tracker()
   for (let torrent = 0; torrent < 600; torrent++) {
     before.harness.announce('websocket', torrent, 500, { connection: 1, wanted: 0 })
@@ -66,7 +66,7 @@ test('torrents that nobody has completed are left out, whatever is beside them',
   }
 })
 
-test('workers that start get what was loaded, and a count waits for two hours to the second', async () => {
+test('starting workers get the loaded counts, and a count waits for two hours to the second', async () => {
   const start = 1_800_000_000_000
   setSystemTime(start)
   const before = tracker()
@@ -86,7 +86,7 @@ test('workers that start get what was loaded, and a count waits for two hours to
   expect(await write()).toContain('of 0 torrents')
 })
 
-test('what nobody has come back for is written again, and waits two hours in all', async () => {
+test('counts of torrents without returned peers are written again, and waits two hours in all', async () => {
   const before = tracker()
   complete(before.harness, 1, 5)
   await before.write()
@@ -145,7 +145,7 @@ test('a torrent is kept once, however often it is taken over', async () => {
   expect([completedOf(old.harness, 1), completedOf(old.harness, 2)]).toEqual([5, 3])
 })
 
-test('what was counted last comes first, where there are too many', async () => {
+test('the latest counts come first, where there are too many', async () => {
   const old = tracker()
   complete(old.harness, 1, 1)
   await old.write()

@@ -36,7 +36,7 @@ describe('a file that is replaced', () => {
     expect(besides(path)).toEqual([])
   })
 
-  test('is not written through a link that somebody put in its way', async () => {
+  test('is not written through a link that someone put in its way', async () => {
     const path = newPath()
     const victim = newPath()
     writeFileSync(victim, 'untouched')
@@ -48,7 +48,7 @@ describe('a file that is replaced', () => {
     expect(readFileSync(path, 'utf8')).toBe('new')
   })
 
-  test('never takes the place of something that is no file', async () => {
+  test('never replaces something other than a file', async () => {
     const path = newPath()
     spawnSync('mkfifo', [path])
     const write = replaceFile(path, 0o600, (put) => put(Buffer.from('new')))
@@ -57,7 +57,7 @@ describe('a file that is replaced', () => {
     expect(besides(path)).toEqual([])
   })
 
-  test('is whole when two are written at a time, and that is the last to be complete', async () => {
+  test('is whole if two are written at once, and that is the last to be complete', async () => {
     const path = newPath()
     let finishFirst = () => {}
     const first = replaceFile(path, 0o600, async (put) => {
@@ -132,7 +132,7 @@ describe('what killed processes have left', () => {
     setSystemTime()
   })
 
-  test('is removed at once where nobody can be writing', () => {
+  test('is removed at once if no process can be writing', () => {
     const path = newPath()
     leave(path, '.0123456789ab.tmp', 0)
     leave(`${path}1`, '.0123456789ab.tmp', 0)

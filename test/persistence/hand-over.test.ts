@@ -107,7 +107,7 @@ test('a second take-over is turned away while one is under way', () =>
     state.end()
   }))
 
-test('a snapshot for a take-over that fails is told, and the tracker goes on', () =>
+test('a failed snapshot for a take-over is reported, and the tracker keeps serving', () =>
   whileServing(async ({ folder, state, persistence }) => {
     state.failure = new Error('no space')
     const line = await taker(folder)

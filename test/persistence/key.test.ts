@@ -35,7 +35,7 @@ test('a key of a second that is yet to come is not used: the machine was restore
   expect(readKey(path, { ...BOOT, monotonic: 2 ** 31 + 5 })).toEqual(SECRET)
 })
 
-test('what is no file is not waited for', () => {
+test('anything but a file is not waited for', () => {
   const pipe = join(folder, 'pipe')
   spawnSync('mkfifo', [pipe])
   expect(() => readKey(pipe, BOOT)).toThrow('it is a pipe')

@@ -20,7 +20,7 @@ describe('the last snapshot', () => {
       expect(readdirSync(folder).sort()).toEqual(['test.lock', 'test.snapshot'])
     }))
 
-  test('that fails is told', () =>
+  test('that fails is reported', () =>
     whileServing(async ({ folder, state, persistence }) => {
       state.failure = new Error('no space')
       const finished = persistence.finish()
@@ -85,7 +85,7 @@ describe('the last snapshot', () => {
       expect(given()).toBe(0)
     }))
 
-  test('is the last: nobody can have another one after it', () =>
+  test('is the last: no other one can be asked for after it', () =>
     whileServing(async ({ state, persistence }) => {
       state.isQuick = true
       expect(await persistence.finish()).toBe(true)
@@ -192,7 +192,7 @@ describe('what a take-over left', () => {
       expect(existsSync(join(folder, 'test.rest'))).toBe(true)
     }))
 
-  test('is no reason to write where there is none', () =>
+  test('does not cause a write if there is none', () =>
     whileServing(async ({ state }) => {
       await new Promise(setImmediate)
       expect(state.events).toEqual(['begin'])

@@ -61,7 +61,7 @@ test('a file is closed once it has been read, and once it is refused', async () 
   closeSync(file)
 })
 
-test('what is no file is a fault, and not the same as none', () => {
+test('anything but a file is refused, and not the same as none', () => {
   expect(load(new Harness(), newPath())).toBeUndefined()
   expect(() => load(new Harness(), folder)).toThrow(FileFault)
 })

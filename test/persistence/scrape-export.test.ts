@@ -76,7 +76,7 @@ test('that of aquatic_ws has each torrent once', async () => {
   expect(new Set(lines.map((line) => line.slice(0, 40))).size).toBe(100)
 }, 60_000)
 
-test('aquatic_ws writes it every so many cleanings', () => {
+test('aquatic_ws writes it after the set number of cleanings', () => {
   const path = join(folder, 'ws.txt')
   const settings = `${listenOn('127.0.0.1:0')}[cleaning]\ninterval = 1
     [scrape_export]\npath = '${path}'\ncleanings = 1\n`
@@ -91,7 +91,7 @@ test('aquatic_ws writes it every so many cleanings', () => {
   })
 }, 60_000)
 
-test('it is written every so many cleanings, however rare these are', () => {
+test('it is written after the set number of cleanings, however rare these are', () => {
   const scrapeExport = new ScrapeExport('', new Harness().swarms, logFor('test'))
   const written = spyOn(scrapeExport, 'writeNow').mockResolvedValue()
   const timer = spyOn(globalThis, 'setInterval')

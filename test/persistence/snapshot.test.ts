@@ -164,7 +164,7 @@ describe('a snapshot', () => {
     expect(existsSync(`${path}.tmp`)).toBe(false)
   })
 
-  test('of what was seen since a second leaves the others out', async () => {
+  test('of peers seen since a second leaves out the others', async () => {
     const harness = new Harness()
     const now = clock()
     for (let peer = 0; peer < 1000; peer++) {
@@ -176,7 +176,7 @@ describe('a snapshot', () => {
     expect(load(after, path).peers).toBe(101)
   })
 
-  test('of what was seen since a second has exactly those, of swarms of any size', async () => {
+  test('of peers seen since a second has exactly those, of swarms of any size', async () => {
     const harness = new Harness()
     const now = clock()
     const isRecent = (torrent: number, peer: number) => (torrent * 5 + peer * 3) % 7 < 3
@@ -309,7 +309,7 @@ describe('loading', () => {
     checkInvariants(small)
   })
 
-  test('of no file is no fault', () => {
+  test('that does not exist is not an error', () => {
     const { swarms } = new Harness()
     const now = momentNow(BOOT)
     const request = { path: newPath(), swarms, now, maxAge: MAX_AGE, countDownloads: true }

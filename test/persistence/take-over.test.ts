@@ -72,7 +72,7 @@ test('one that ends instead of an answer makes the start an ordinary one', () =>
     }),
   ))
 
-test('one that answers nobody is waited for, with one line', () =>
+test('one that does not answer is waited for, with one line', () =>
   inFolder((folder) =>
     whileHeld(folder, 'test.lock', async (kill) => {
       const entering = enter(folder)

@@ -8,7 +8,7 @@ function figure(figures: ProcessFigures, name: string): number {
   return sample.value
 }
 
-test('tells what the process uses, as the system sees it', () => {
+test('shows what the process uses, as the system sees it', () => {
   const before = Date.now() / 1000
   const figures = new ProcessFigures()
   const of = (name: string) => figure(figures, name)

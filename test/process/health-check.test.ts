@@ -36,7 +36,7 @@ describe('aquatic_udp', () => {
       }),
     ))
 
-  test('is told at once where nothing listens, in one line', async () => {
+  test('fails at once if nothing listens, in one line', async () => {
     const port = await withClient('127.0.0.1', async (gone) => gone.port)
     const startedMs = performance.now()
     const stderr = `unhealthy: 127.0.0.1:${port}: connection refused: nothing listens there\n`

@@ -54,7 +54,7 @@ describe('settings of privileges', () => {
     }
   })
 
-  test('that are empty are told by their names, and by nothing else', () => {
+  test('that are empty are reported by name, and by nothing else', () => {
     for (const key of ['user', 'chroot_path'] as const) {
       const settings = { ...GOOD, [key]: '' }
       expect(privilegeFindings(settings)).toHaveLength(1)
@@ -64,7 +64,7 @@ describe('settings of privileges', () => {
     expect(privilegeFindings(GOOD)).toEqual([])
   })
 
-  test('that are right name somebody, who needs a start as root', () => {
+  test('that are valid name a user, who needs a start as root', () => {
     const { identity, problems, warnings } = checkPrivileges(GOOD)
     expect(identity?.user).toBeGreaterThan(0)
     expect(problems).toEqual([])

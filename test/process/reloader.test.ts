@@ -32,7 +32,7 @@ async function settingsOf(tracker: Tracker): Promise<string[]> {
   return (page.match(/<pre>(.*?)<\/pre>/s)?.[1] ?? '').split('\n')
 }
 
-test('what changes at once is told as it is now, what needs a restart as it was', () => {
+test('a setting that changes at once is logged with its new value, what needs a restart as it was', () => {
   write('socket_workers = 1\n', 'max_torrents = 500\n', 'poll_event_capacity = 100\n')
   return withTracker({ file }, async (tracker) => {
     const before = await settingsOf(tracker)

@@ -66,7 +66,7 @@ test('the manager learns of start, life and stop, in this order', () =>
     expect(new Set(rest)).toEqual(new Set(['WATCHDOG=1']))
   }))
 
-test('without a watchdog only start and stop are told', () =>
+test('without a watchdog only start and stop are reported', () =>
   withManager('none', {}, async (listener, program) => {
     await listener.waitFor('READY=1')
     program.kill('SIGTERM')
@@ -75,7 +75,7 @@ test('without a watchdog only start and stop are told', () =>
     expect(listener.texts).toEqual(['READY=1\nSTATUS=at work', 'STOPPING=1'])
   }))
 
-test('a watchdog that is meant for another process is not fed', () =>
+test('a watchdog meant for another process is not fed', () =>
   withManager('none', { WATCHDOG_USEC, WATCHDOG_PID: '1' }, async (listener, program) => {
     await listener.waitFor('READY=1')
     program.kill('SIGTERM')

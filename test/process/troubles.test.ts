@@ -158,7 +158,7 @@ function lossOf(from: number) {
 }
 
 describe('losses', () => {
-  test('are told with number and share of the last minute, and bad from a twentieth on', () => {
+  test('are reported with number and share of the last minute, and bad from a twentieth on', () => {
     const find = lossOf(0)
     expect(find(0, 1000)).toBeNull()
     expect(find(1, 1000)).toEqual({
@@ -174,7 +174,7 @@ describe('losses', () => {
     expect(find(22_875, 65_000)?.text).toBe('Lost 22,975 packets in the last minute (34 % of all).')
   })
 
-  test('in the first second are told too, and all of them are over a minute later', () => {
+  test('in the first second are reported too, and all of them are over a minute later', () => {
     const find = lossOf(0)
     expect(find(5, 5)).toMatchObject({ severity: 'bad' })
     for (let i = 0; i < 59; i++) expect(find(0, 10)).not.toBeNull()

@@ -43,7 +43,7 @@ async function stopAfter(program: ReturnType<typeof start>, ...after: string[]):
   return output
 }
 
-describe('what is to be done after the workers', () => {
+describe('work that follows the end of the workers', () => {
   test.each([
     ['none', 'done', 0],
     ['none', 'vain', 1],

@@ -19,7 +19,7 @@ const DEFAULTS = sourceRates(defaultsOf(udpSettings.schema).source_limits)
 
 const A = word('192.0.2.1')
 
-test('a source that nobody has seen is let through at every time, also before the clock comes around', () => {
+test('a new source is let through at any time, also before the clock comes around', () => {
   for (let second = 16_384 - 80; second <= 16_384; second++) {
     const limits = limitsFor()
     limits.setTime(second)
@@ -134,7 +134,7 @@ describe('requests', () => {
     }
   })
 
-  test('are not limited by what is off', () => {
+  test('are not limited by settings that are off', () => {
     const limits = limitsFor(OFF)
     expect(countAdmitted(99_999, () => limits.request(sourceOf(true, A, 0)) === ADMITTED)).toBe(
       99_999,

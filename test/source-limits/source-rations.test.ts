@@ -314,7 +314,7 @@ describe('at the handler', () => {
     60_000,
   )
 
-  test('what is beyond a sustained rate, or that of a network, is counted by its reason', () => {
+  test('requests beyond a sustained rate, or that of a network, is counted by its reason', () => {
     const rates = { ...OFF, sustainedRequests: 1, banSeconds: 60 }
     const harness = new UdpHarness({ rates })
     flood(harness, FROM, 1210, 'port')

@@ -55,7 +55,7 @@ test('an answer arrives though its client had sent more, and goes on to', () => 
   })
 })
 
-test('a last answer that is taken slowly arrives though its client goes on to send', () => {
+test('a last answer that is taken slowly arrives although its client keeps sending', () => {
   withServer({}, (bench) => {
     const client = bench.connect()
     for (let i = 0; i < 200; i++) client.send('big 30000\n')
@@ -67,7 +67,7 @@ test('a last answer that is taken slowly arrives though its client goes on to se
   })
 })
 
-test('who asks for much at once has one turn after the other, and so have others', () => {
+test('a client that asks for much at once gets one turn after another, and so have others', () => {
   withServer({}, (bench) => {
     const clients = Array.from({ length: 200 }, () => bench.connect())
     const lines = 'x\n'.repeat(20 * REQUESTS_PER_TURN)

@@ -28,7 +28,7 @@ test('a size has at least as many bytes as are asked for', () => {
   }
 })
 
-test('what was full of blocks of one size is full of those of another after it', () => {
+test('memory that was full of blocks of one size can be filled with those of another', () => {
   const blocks = new Blocks(4 * CHUNK_BYTES)
   // The largest first and again: as after an attack by requests of one length.
   for (const size of [...SIZES].reverse().concat(SIZES)) {

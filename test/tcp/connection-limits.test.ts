@@ -27,7 +27,7 @@ test('without a limit per address, one address may have all', () => {
   expect(limits.enter(0, 1)).toBe(FULL)
 })
 
-test('an address that has all of its own is told so, also when there is room for nobody', () => {
+test('an address at its limit gets that reason, also when there is room for nobody', () => {
   const limits = new ConnectionLimits(createConnectionLimits(2), 2, 2)
   for (let i = 0; i < 2; i++) expect(limits.enter(0, 1)).toBe(ADMITTED)
   expect(limits.enter(0, 1)).toBe(FULL_FOR_ADDRESS)

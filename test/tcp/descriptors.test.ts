@@ -48,7 +48,7 @@ function descriptors(): number {
   return Math.max(...readdirSync('/proc/self/fd').map(Number)) + 1
 }
 
-test('the spare descriptor serves whole requests; others are told that there is no room', () =>
+test('the spare descriptor serves whole requests; others get the answer that there is no room', () =>
   withLimit(async (bench, limit) => {
     const [whole, other, part] = [1, 2, 3].map(() => bench.connect())
     await limit.set(descriptors())

@@ -65,7 +65,7 @@ test.each([
   })
 })
 
-test('who is not trusted names nobody, but may ask from this machine', () => {
+test('an untrusted sender cannot name a client, but may ask from this machine', () => {
   withServer({ proxyProtocol: true, trusted: ['192.0.2.0/24'] }, (bench) => {
     const forger = bench.connect()
     forger.send(`${from(7)}who\n`)
@@ -117,7 +117,7 @@ test("one that waits for its header is the proxy's until then, and the client's 
   })
 })
 
-test('who does not finish a header is closed in time, without an answer', () => {
+test('a client that does not finish a header is closed in time, without an answer', () => {
   withServer(TRUSTED, (bench) => {
     const client = bench.connect()
     client.send('PROXY ')

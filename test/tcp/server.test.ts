@@ -74,7 +74,7 @@ test('requests in a row are all answered, in order, by turns', () => {
   })
 })
 
-test('bytes behind a request that are none of ours are skipped', () => {
+test('bytes after a request that are not for us are skipped', () => {
   withServer({}, (bench) => {
     const client = bench.connect()
     client.send(`skip 100000\n${'y'.repeat(50_000)}`)
@@ -114,7 +114,7 @@ test('a client that does not read gets all once it does, and holds nobody up', (
   })
 })
 
-test('who never reads is closed, with a reset', () => {
+test('a client that never reads is closed, with a reset', () => {
   withServer({}, (bench) => {
     const client = bench.connect()
     for (let i = 0; i < 200; i++) client.send('big 30000\n')
@@ -188,7 +188,7 @@ test('times can be shortened while connections wait', () => {
   })
 })
 
-test('an answer is not lost when its client goes on to send', () => {
+test('an answer is not lost if its client keeps sending', () => {
   withServer({}, (bench) => {
     const client = bench.connect()
     client.send(`bye\n${'y'.repeat(1000)}`)
@@ -220,7 +220,7 @@ test('but not for ever, and not for much', () => {
   })
 })
 
-test('what is too long is refused, and the answer arrives', () => {
+test('too long a request is refused, and the answer arrives', () => {
   withServer({}, (bench) => {
     const client = bench.connect()
     client.send('w'.repeat(60_000))
@@ -306,7 +306,7 @@ test('a trusted proxy has as many connections as there is room for', () => {
   })
 })
 
-test('what is kept of unfinished requests has a limit', () => {
+test('the memory for unfinished requests has a limit', () => {
   // One chunk of blocks of each of so many sizes.
   withServer({ heldBytesMax: 1 }, (bench) => {
     const count = 600
@@ -375,7 +375,7 @@ test('at the stop, who waits to be accepted is served, and who has a request und
   })
 })
 
-test('what the system tells of a connection that has ended in the same turn is ignored', () => {
+test('events of a connection that has ended in the same turn are ignored', () => {
   withServer({ maxConnections: 2 }, (bench) => {
     const [idle, slow] = [bench.connect(), bench.connect()]
     slow.send('sl')

@@ -149,7 +149,7 @@ test('a client that never shows its end is cut off, counted once', () =>
     await child.exited
   }))
 
-test('answers wait for a client that does not read; who then sends more than a block is closed', () =>
+test('answers wait for a client that does not read; one that then sends more than a block is closed', () =>
   withServer(async (bench) => {
     const client = await bench.connect()
     client.socket.pause()

@@ -5,7 +5,7 @@ import { statsOf } from '../../src/operations/stats.ts'
 import { PROCESS_CHARTS } from '../../src/tracker/charts.ts'
 import { FakeView } from '../operations/fake-view.ts'
 
-test('the processor time of a small tracker is told in percent, on the page and in stats.json', () => {
+test('the processor time of a small tracker is shown in percent, on the page and in stats.json', () => {
   let now = 0
   let seconds = 0
   const view = new FakeView()

@@ -51,7 +51,7 @@ describe.each([
 ])('%s', (_name, executable) => {
   const more = { executable }
 
-  test.skipIf(!isRoot)(`refuses who it could not become${needsRoot}`, async () => {
+  test.skipIf(!isRoot)(`refuses a user that it could not become${needsRoot}`, async () => {
     await expectRefusal(dropping("user = 'no-such-user'"), ["user 'no-such-user' does not"], more)
     await expectRefusal(dropping("group = 'no-such-group'"), ["group 'no-such-group'"], more)
     await expectRefusal(dropping("user = 'root'"), ["user 'root' is root itself"], more)
@@ -151,7 +151,7 @@ describe.skipIf(!isRoot)(`with drop_privileges${needsRoot}`, () => {
       await expectRefusal(settings + keeping(deep), words(deep))
     }))
 
-  test('an export that could not be written is a warning, as the start goes on', () =>
+  test('an export that could not be written is a warning, since startup continues', () =>
     inJail(async (_jail, data, settings) => {
       const exporting = (path: string) => `${settings}[scrape_export]\npath = '${path}'\n`
       for (const path of [join(data, 'counts'), join(data, 'none', 'counts'), data]) {

@@ -43,7 +43,7 @@ describe.each([
   ['aquatic_ws', WS_EXECUTABLE, 'aquatic_ws.counts'],
   ['aquatic', ALL_EXECUTABLE, 'aquatic.snapshot'],
 ])('%s', (program, executable, file) => {
-  test('of several that start at a time one gets the folder', () =>
+  test('of several that start at once one gets the folder', () =>
     inFolder(async (folder) => {
       const trackers = Array.from({ length: 4 }, () => new Tracker(keeping(executable, folder)))
       try {
@@ -70,7 +70,7 @@ describe.each([
       }
     }))
 
-  test('a process that starts there, and answers nobody yet, is not disturbed', () =>
+  test('a process that starts there and does not answer yet is not disturbed', () =>
     inFolder((folder) =>
       whileHeld(folder, `${program}.lock`, async (kill) => {
         const { code, stderr } = await runTracker(keeping(executable, folder))
@@ -112,7 +112,7 @@ describe.each([
       }),
     ))
 
-  test('SIGTERM while it hands over: who waits for it starts with its last snapshot', () =>
+  test('SIGTERM while it hands over: the waiting process starts with its last snapshot', () =>
     inFolder((folder) =>
       withTracker(keeping(executable, folder), async (old) => {
         const line = await taker(folder, program)
@@ -144,7 +144,7 @@ describe.each([
 
 const INFO_HASH = new Uint8Array(20).fill(5)
 
-test('what a process knew whose successor died is known to the next', () =>
+test('the state of a process whose successor died goes to the next', () =>
   inFolder((folder) =>
     withClient('127.0.0.1', async (client) => {
       await withTracker(keeping(EXECUTABLE, folder), async (old) => {

@@ -203,7 +203,7 @@ describe('an access list', () => {
     })
   })
 
-  test('is told of at the default log level when SIGUSR1 asked for it', () => {
+  test('is logged at the default level if SIGUSR1 asked for it', () => {
     writeList(1)
     return serving(settingsOf('allow').replace("'info'", "'error'"), async (tracker) => {
       writeList(1, 2)
@@ -263,7 +263,7 @@ describe('an access list', () => {
     })
   })
 
-  test('that is wrong or missing is told by --check too, with the other mistakes', async () => {
+  test('that is wrong or missing is reported by --check too, with the other mistakes', async () => {
     const executable = [EXECUTABLE, '--check']
     const settings = `${settingsOf('deny')}[cleaning2]\n`
     const { code, stderr } = await runTracker({ executable, settings })

@@ -43,7 +43,7 @@ describe.each([0, 1, 3])('with %d request workers', (workers) => {
     expect(await counted()).toEqual({ qBittorrent: 39, Transmission: 19 })
   })
 
-  test('who is refused is not counted', async () => {
+  test('refused peers are not counted', async () => {
     const { harness, counted } = counting(workers, 2)
     for (let port = 1; port <= 2; port++) harness.announce('10.0.0.1', { peerId: QB, port })
     const request = announceRequest(harness.connect('10.0.0.1'), { peerId: TR, port: 3 })
@@ -94,7 +94,7 @@ test.each([
   },
 )
 
-test('without the setting nothing is told of clients', () =>
+test('without the setting clients are not reported', () =>
   withTracker(
     { settings: listenOn('127.0.0.1:0') + SETTINGS.replace('true', 'false') },
     async (tracker) => {

@@ -142,7 +142,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
         for (const times of seen.values()) expect(Math.abs(times - 333)).toBeLessThan(110)
       })
 
-      test('neither counts nor returns who asks, also when it asks again', () => {
+      test('neither counts nor returns the requesting peer, also when it asks again', () => {
         const harness = new UdpHarness()
         for (let i = 0; i < 3; i++) {
           const left = i === 1 ? 0n : 5n
@@ -224,7 +224,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
           expect(counts(harness).leechers).toBe(1)
         })
 
-        test('stopped on another port or from another address removes nobody', () => {
+        test('stopped on another port or from another address removes no peer', () => {
           const harness = withPeers(1)
           harness.announce(client(1), { port: 1002, event: STOPPED })
           harness.announce(client(2), { port: 1001, event: STOPPED })

@@ -80,7 +80,7 @@ test('other failures of the automatic IPv6 address stop the start', () => {
   )
 })
 
-test('a failure that has no remedy of its own is told as the system told it', () => {
+test('a failure without a specific remedy is reported with the text of the system', () => {
   failsWith = () => ENFILE
   expect(() => openSockets(configFor('127.0.0.1:3000'), 1)).toThrow(
     'cannot listen on 127.0.0.1:3000: bind: file table overflow (ENFILE)',
@@ -125,7 +125,7 @@ test.each([
   expect(opened[0].address).toEqual(bytes)
 })
 
-test('a smaller buffer than asked for is told once, with the command that helps', () => {
+test('a smaller buffer than requested is reported once, with the command that helps', () => {
   const { warnings } = openSockets(configFor('0.0.0.0:3000', 'auto', 5000), 4)
   expect(warnings.length).toBe(1)
   expect(warnings[0]).toContain('1000 bytes instead of 5000')

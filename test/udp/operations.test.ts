@@ -43,7 +43,7 @@ async function useAndSee(tracker: Tracker): Promise<string> {
   return metrics
 }
 
-test('the endpoint tells what the tracker has done, and is ready and healthy', () =>
+test('the endpoint reports what the tracker has done, and is ready and healthy', () =>
   withTracker({ settings: SETTINGS }, async (tracker) => {
     const metrics = await useAndSee(tracker)
     const [, packets] = metrics.match(/^tracker_udp_response_time_seconds_count (\d+)$/m) ?? []

@@ -202,7 +202,7 @@ test.each(['10.0.0.7', '2001:db8::9'])(
   },
 )
 
-test('a turn takes no more requests than it is told, from each ring in turn', () => {
+test('a turn takes no more requests than allowed, from each ring in turn', () => {
   const tracker = pipeline(1)
   for (let i = 0; i < 10; i++) takeIn(tracker, announceRequest(tracker.id, { transaction: i }))
   tracker.stages.forwarder.publish()

@@ -100,7 +100,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
       }),
     )
 
-    test('without the right to empty the bounding set it starts all the same', () =>
+    test('without the right to empty the bounding set it starts anyway', () =>
       withTracker(
         dropping({ prefix: ['setpriv', '--bounding-set=-setpcap', '--'] }),
         async (tracker) => {
@@ -153,7 +153,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
         expect(ofThreads(pid, 'Gid')).toEqual(ids(group))
       }))
 
-    test('has opened a port for which nobody has no right', () =>
+    test('has opened a port for which the user nobody has no right', () =>
       withTracker(
         { ...dropping(), env: { AQUATIC_NETWORK_ADDRESS: '127.0.0.77:1' } },
         async (tracker) => {
@@ -182,7 +182,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
   const canDrop = isRoot && Bun.spawnSync([...NOBODY, 'test', '-x', EXECUTABLE]).exitCode !== 0
   const whyNot = canDrop ? ' (skipped: nobody may not execute files in this checkout)' : ''
 
-  test.skipIf(canDrop)(`who is not root cannot start with drop_privileges${whyNot}`, () =>
+  test.skipIf(canDrop)(`a user other than root cannot start with drop_privileges${whyNot}`, () =>
     expectRefusal(dropping({ prefix: isRoot ? NOBODY : [] }), 'drop_privileges = true', 'as root'),
   )
 

@@ -113,7 +113,7 @@ describe.each([
   )
 })
 
-test('who announces to the old process while the new one starts is known to it', () =>
+test('the new process knows peers that announced to the old one while it started', () =>
   inFolder((folder) =>
     withTracker(settingsFor(folder), async (old) => {
       const to = old.at()
@@ -171,7 +171,7 @@ test('without a running tracker take_over is an ordinary start', () =>
     )
   }))
 
-describe('a tracker goes on', () => {
+describe('a tracker keeps serving', () => {
   test('when another uses its folder by mistake', () =>
     inFolder((folder) =>
       withTracker(settingsFor(folder), async (old) => {
@@ -201,7 +201,7 @@ describe('a tracker goes on', () => {
       }),
     ))
 
-  test('whatever somebody says to its socket', () =>
+  test('whatever is sent to its socket', () =>
     inFolder((folder) =>
       withTracker(settingsFor(folder), async (old) => {
         for (const text of ['', '\n', 'GET / HTTP/1.1\n', 'x'.repeat(100_000), 'take-over 2\n']) {

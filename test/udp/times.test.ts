@@ -13,7 +13,7 @@ const SETTINGS = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0
 describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
   useRequestWorkers(requestWorkers)
 
-  test('response times and packets per batch are told', () =>
+  test('response times and packets per batch are reported', () =>
     withTracker({ settings: SETTINGS }, (tracker) =>
       withClient('127.0.0.1', (client) => {
         const to = tracker.at()

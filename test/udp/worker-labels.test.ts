@@ -7,7 +7,7 @@ import { createLinks } from '../../src/udp/pipeline/links.ts'
 import { COUNTER_WORDS, COUNTERS } from '../../src/udp/worker/counters.ts'
 import { testBuffers } from '../swarm/harness.ts'
 
-test('requests are told for each socket worker, all kinds and families together', () => {
+test('requests are reported for each socket worker, all kinds and families together', () => {
   const slots = counterSlots(3, COUNTER_WORDS)
   const words = new Int32Array(slots)
   for (const worker of [0, 1, 2]) {

@@ -193,7 +193,7 @@ test('new certificates do not bring connections back to a process that gives its
   files.remove()
 })
 
-describe('a tracker goes on', () => {
+describe('a tracker keeps serving', () => {
   test('when another uses its folder by mistake', () =>
     inFolder((folder) =>
       withTracker(settingsFor(folder), async (old) => {

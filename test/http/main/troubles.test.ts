@@ -35,7 +35,7 @@ test.each([
   expect(found({ requests_announce_ipv4: 1000 })).toEqual([])
 })
 
-test('memory that is used up is told', () => {
+test('used-up memory is reported', () => {
   const few = found({ closed_memory: 1, accepted: 999 })
   expect(few).toMatchObject([{ name: 'held_memory', severity: 'attention' }])
   expect(few[0].text).toContain('incomplete requests')

@@ -33,7 +33,7 @@ describe('an announce', () => {
     expect(harness.ask(target(0, 'stopped')).downloaded).toBe(1)
   })
 
-  test('of an unknown torrent after one with downloads tells of none', () => {
+  test('of an unknown torrent after one with downloads reports none', () => {
     const harness = new HttpHarness()
     harness.ask(announceTarget({ left: 5 }))
     harness.ask(announceTarget({ left: 0, more: '&event=completed' }))
@@ -123,7 +123,7 @@ describe('an announce', () => {
     expect(harness.counts).toEqual({ requests_announce: 1, responses_announce: 1 })
   })
 
-  test('that stops takes the peer out and brings nobody', () => {
+  test('that stops removes the peer and returns none', () => {
     const harness = new HttpHarness()
     harness.ask(announceTarget({ port: 1001 }), '192.0.2.1')
     harness.ask(announceTarget())

@@ -54,7 +54,7 @@ describe('access, limits and counting', () => {
     expect(reason).toBe('Tracker is full: no new torrents')
   })
 
-  test('a source that asks too much is told so, and its connection ends', () => {
+  test('a source that asks too much gets that reason, and its connection ends', () => {
     const rates = { connects: 0, requests: 1, sustainedRequests: 0, newTorrents: 0, banSeconds: 60 }
     const harness = new HttpHarness({ rates })
     for (let i = 0; i < 10; i++) harness.ask(announceTarget())
@@ -96,7 +96,7 @@ function replacer(_: string, value: unknown): unknown {
   return value instanceof Map ? [...value] : value
 }
 
-describe('what is no announce and no scrape', () => {
+describe('requests other than announce and scrape', () => {
   test.each([
     ['/', 200, /BitTorrent tracker/, { requests_page: 1, responses_page: 1 }],
     ['/?x', 200, /BitTorrent tracker/, { requests_page: 1, responses_page: 1 }],
@@ -243,7 +243,7 @@ describe('connections', () => {
     expect(harness.request).toMatchObject({ close: true, isUnread: false })
   })
 
-  test('what is behind a request with a body is not taken for a request', () => {
+  test('bytes after a request with a body are not taken for a request', () => {
     const harness = new HttpHarness()
     const head = 'GET /health HTTP/1.1\r\nContent-Length: 4\r\n\r\n'
     const bytes = Buffer.from(`${head}GET /health HTTP/1.1\r\n\r\n`)
@@ -251,7 +251,7 @@ describe('connections', () => {
     expect(harness.request.close).toBe(true)
   })
 
-  test('behind a trusted proxy the client is who its header says, for limits and swarms', () => {
+  test('behind a trusted proxy the client is the one in its header, for limits and swarms', () => {
     const rates = { connects: 0, requests: 1, sustainedRequests: 0, newTorrents: 0, banSeconds: 0 }
     const harness = new HttpHarness({ rates })
     harness.handler.setProxies(new TrustedProxies(new Networks([CLIENT]), 'X-Real-IP'))
@@ -279,7 +279,7 @@ describe('connections', () => {
     }
   })
 
-  test('a header of somebody who is no trusted proxy changes nothing', () => {
+  test('a header from an untrusted sender changes nothing', () => {
     const harness = new HttpHarness()
     harness.handler.setProxies(new TrustedProxies(new Networks(['10.0.0.0/8']), 'X-Real-IP'))
     harness.send(get(announceTarget(), 'HTTP/1.1', 'X-Real-IP: 198.51.100.9\r\n'))
@@ -287,7 +287,7 @@ describe('connections', () => {
     expect(compactPeers(peers, 4)).toEqual([`${CLIENT}:6881`])
   })
 
-  test('a trusted proxy that does not say who asks is told so, is not limited, and may ask for health', () => {
+  test('a trusted proxy that does not name its client gets that reason, is not limited, and may ask for health', () => {
     const rates = { connects: 0, requests: 1, sustainedRequests: 0, newTorrents: 0, banSeconds: 9 }
     const harness = new HttpHarness({ rates })
     harness.handler.setProxies(new TrustedProxies(new Networks([CLIENT]), 'X-Real-IP'))

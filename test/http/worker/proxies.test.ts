@@ -51,7 +51,7 @@ describe('X-Forwarded-For', () => {
     (values) => expect(sourceOf('10.1.2.3', 'X-Forwarded-For', values)).toBeNull(),
   )
 
-  test('beyond sixteen proxies in a row nobody looks further', () => {
+  test('no more than sixteen proxies in a row are skipped', () => {
     const value = `198.51.100.7${', 10.0.0.1'.repeat(40)}`
     expect(sourceOf('10.1.2.3', 'X-Forwarded-For', [value])).toBe(hex('10.0.0.1'))
   })

@@ -98,7 +98,7 @@ trackers = ['ours', 'chihaya']\n`
   expect(exitCode).toBe(0)
 }, 60_000)
 
-describe('what cannot be run is told at once', () => {
+describe('settings that cannot be run are reported at once', () => {
   test.each([
     ["trackers = ['ours', 'opentraker']", "'opentraker' is not a tracker that this program knows"],
     ["tracker_cores = '1'", 'tracker_cores and generator_cores are both'],

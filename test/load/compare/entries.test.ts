@@ -45,7 +45,7 @@ describe('every entry', () => {
     expect(told).toContain('4321')
   })
 
-  test('of nobody is none', () => {
+  test('of no entries is empty', () => {
     expect(entryOf('udp', 'opentraker')).toBeNull()
     expect(entryOf('udp', 'ours-today')).toBe(entryOf('udp', 'ours'))
     expect(entryOf('ws', 'opentracker')).toBeNull()

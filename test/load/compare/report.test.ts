@@ -45,6 +45,6 @@ test('a comparison on a machine that others used says so in bold, above its figu
   expect(report(0.92, 0.02)).toContain('the hypervisor took 2.0 (2.0–2.0) %')
 })
 
-test('what was missing stands with what was wrong', () => {
+test('missing results are listed with wrong ones', () => {
   expect(report(0.92, 0)).toContain('wrong answers: missing scrape 24')
 })

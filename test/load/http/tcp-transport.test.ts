@@ -8,7 +8,7 @@ const BYTES = 8 * 2 ** 20
 const AGAIN_BYTES = 300_000
 const LOOPBACK = { family: 4, address: [127, 0, 0, 1] } as const
 
-test('what the system does not take at once arrives whole and in order', async () => {
+test('data that the system does not accept at once arrives whole and in order', async () => {
   const hash = createHash('sha256')
   let arrived = 0
   const server = Bun.listen({
@@ -59,7 +59,7 @@ test('what the system does not take at once arrives whole and in order', async (
   expect(events).toEqual(['opened', 'ended'])
 })
 
-test('a connection that nobody takes fails, and is never open', async () => {
+test('a connection that is not accepted fails, and is never open', async () => {
   const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => {} } })
   const { port } = server
   server.stop(true)

@@ -76,7 +76,7 @@ describe.each([true, false])('packets, sent together: %p,', (together) => {
   })
 })
 
-test('what nobody listens to is not counted as sent once the system knows', () => {
+test('packets to a port without a listener are not counted as sent once the system knows', () => {
   const receiver = socketOn(4)
   const sender = socketOn(4)
   connectUdpSocket(sender.fd, { family: 4, address: receiver.address, port: receiver.port })

@@ -50,7 +50,7 @@ test('an answer to an offer that was not delivered is noticed', () => {
   expect(offerer.answer(0, 1)).toBe(IS_UNSENT)
 })
 
-test('an offer whose place a later one has taken counts as late', () => {
+test('an offer replaced by a later one counts as late', () => {
   const [offerer, receiver] = pair()
   offerer.send(1, 2, 0)
   offerer.send(1, 2 + RING, 0)

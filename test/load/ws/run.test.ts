@@ -105,7 +105,7 @@ test('a tracker that is gone for ten seconds ends the run, with its summary, exi
 }, 40_000)
 
 describe('a run that cannot begin tells why, exit code 1', () => {
-  test('when what is there is no WebSocket server', async () => {
+  test('if the server is not a WebSocket server', async () => {
     const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('hello') })
     const settings = `server_address = '127.0.0.1:${server.port}'\n[tracker]\nstart_timeout = 1\n`
     const { code, stderr } = await runLoadTest(settings)

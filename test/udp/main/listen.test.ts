@@ -177,7 +177,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
     test('answers over IPv6 come from the address that was asked', () =>
       expectScenario('many-ipv6-addresses', ADDRESSES.join('; ')))
 
-    test('a machine whose interfaces have no IPv6 is no error', () =>
+    test('a machine whose interfaces have no IPv6 is not an error', () =>
       expectScenario('no-ipv6', 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6'))
 
     test('a scrape of 5,116 bytes that arrives in fragments is answered', () =>

@@ -85,7 +85,7 @@ test('locks that were slept for, and what happened in the channels, are told whe
   )
 })
 
-test('what tests read is what the table says', () => {
+test('tests read the same figures as in the table', () => {
   const text = statisticsText(
     intervalOf(
       [

@@ -21,7 +21,7 @@ interface Stats {
   readonly troubles: readonly { readonly name: string; readonly text: string }[]
 }
 
-test.each(['error', 'off'])('packets lost before the tracker are told, log level %s', (level) =>
+test.each(['error', 'off'])('packets lost before the tracker are reported, log level %s', (level) =>
   withTracker({ settings: `log_level = '${level}'\n${SETTINGS}` }, async (tracker) => {
     const url = await tracker.operationsUrl()
     const get = async (path: string) => (await fetch(`${url}${path}`)).text()
@@ -55,7 +55,7 @@ async function namesOf(url: string): Promise<string[]> {
   return troubles.map(({ name }) => name)
 }
 
-test('what the main thread fails to write or to read is told until it works again', () =>
+test('files that the main thread fails to write or read are reported until it works again', () =>
   inFolder((folder) => {
     const [kept, list] = [join(folder, 'kept'), join(folder, 'list.txt')]
     mkdirSync(kept)

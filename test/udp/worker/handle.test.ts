@@ -92,7 +92,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
       expect(harness.counts.rejected_connection_id).toBe(2)
     })
 
-    test('is no good elsewhere, changed, or in another tracker: no answer, and nothing is stored', () => {
+    test('is not valid elsewhere, changed, or in another tracker: no answer, and nothing is stored', () => {
       const harness = new UdpHarness()
       const id = harness.connect(client)
       const changed = Buffer.from(id)
@@ -114,7 +114,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
     })
   })
 
-  test('the protocol id itself is no connection id', () => {
+  test('the protocol id itself is not a connection id', () => {
     const harness = new UdpHarness()
     const id = Buffer.alloc(8)
     id.writeBigUInt64BE(PROTOCOL_ID)

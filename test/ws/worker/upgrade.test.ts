@@ -172,7 +172,7 @@ describe('connections', () => {
     ),
   )
 
-  test('of a proxy that does not tell of its clients are told of, to it and to the operator', () =>
+  test('of a proxy that does not name its clients are reported, to it and to the operator', () =>
     withWs(
       `log_level = 'error'\n[network]\naddress = '127.0.0.1:0'\ntrusted_proxies = '127.0.0.8/31'\n` +
         `${LIMITS}max_connections_per_ip = 1\n`,
