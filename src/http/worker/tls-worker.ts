@@ -32,8 +32,8 @@ const EXPIRY_PASSES = 4
 
 /** How long requests and handshakes in progress have at a stop, */
 const STOP_MILLISECONDS = 500
-/** and in a take-over. */
-export const DRAIN_MILLISECONDS = 5000
+/** and in a take-over. No longer: what has changed since the snapshot follows when it is over. */
+export const DRAIN_MILLISECONDS = 2000
 const LOOK_MILLISECONDS = 20
 
 export interface TlsWorkerData extends HttpWorkerData {
