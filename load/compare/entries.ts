@@ -5,34 +5,21 @@
 // the certificate are given. To add one, add an entry.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import {
+  CHIHAYA_HTTP_SECTION,
+  CHIHAYA_UDP_SECTION,
+  type Command,
+  chihayaCommand,
+  opentrackerCommand,
+  type StartPlan,
+  torrustCommand,
+} from './other-trackers.ts'
 
 /** 'https' is HTTP over TLS, for those that speak it themselves. */
 export const PROTOCOLS = ['udp', 'http', 'https', 'ws'] as const
 export type Protocol = (typeof PROTOCOLS)[number]
-
-/** All that an entry needs for a start. */
-export interface StartPlan {
-  /** As the report calls it. */
-  readonly name: string
-  readonly executable: string
-  /** TOML of the user's, for trackers of the aquatic family; '' for none. */
-  readonly settings: string
-  readonly port: number
-  readonly workers: number
-  /** An empty folder of its own. */
-  readonly folder: string
-  /** One info hash per line: those that the generator announces. */
-  readonly infoHashes: () => string | Uint8Array
-  /** PEM files; null without TLS. */
-  readonly certificate: { readonly certificate: string; readonly key: string } | null
-}
-
-export interface Command {
-  readonly argv: string[]
-  readonly env?: Record<string, string>
-}
 
 export interface Entry {
   readonly protocol: Protocol
@@ -151,6 +138,14 @@ const OURS_HTTP: Entry = {
   command: (plan) => tlsCommand(plan, 'use_tls'),
 }
 
+/** The tracker of all protocols: the same protocol beside the others, in one process with shared swarms. */
+const OURS_ALL: Entry = {
+  ...OURS_UDP,
+  envName: 'AQUATIC_COMPARE_OURS_ALL',
+  onPath: ownExecutable('aquatic'),
+  command: (plan) => allCommand(plan, 'udp'),
+}
+
 /** It puts a line's end behind its dictionaries. */
 const AQUATIC_HTTP: Entry = {
   ...OURS_HTTP,
@@ -195,6 +190,7 @@ const TORRUST_HTTP: Entry = {
 const ENTRIES: Readonly<Record<Protocol, Readonly<Record<string, Entry>>>> = {
   udp: {
     ours: OURS_UDP,
+    'ours-all': OURS_ALL,
     aquatic: AQUATIC_UDP,
     'aquatic-uring': AQUATIC_UDP_URING,
     opentracker: OPENTRACKER,
@@ -204,6 +200,7 @@ const ENTRIES: Readonly<Record<Protocol, Readonly<Record<string, Entry>>>> = {
   },
   http: {
     ours: OURS_HTTP,
+    'ours-all': { ...OURS_ALL, protocol: 'http', command: (plan) => allCommand(plan, 'http') },
     aquatic: AQUATIC_HTTP,
     opentracker: OPENTRACKER_HTTP,
     'bittorrent-tracker': BITTORRENT_TRACKER_HTTP,
@@ -228,10 +225,10 @@ export function namesOf(protocol: Protocol): string[] {
   return Object.keys(ENTRIES[protocol])
 }
 
-/** Any name that starts with «ours-» is another build or other settings of our own tracker; null for a name of nobody. */
+/** Any other name that starts with «ours-» is another build or other settings of our own tracker; null for a name of nobody. */
 export function entryOf(protocol: Protocol, name: string): Entry | null {
   const entries = ENTRIES[protocol]
-  return entries[name.startsWith('ours-') ? 'ours' : name] ?? null
+  return entries[name] ?? (name.startsWith('ours-') ? entries.ours : undefined) ?? null
 }
 
 /** Beside this program when it is an executable of its own, else where the build puts it, else the source. */
@@ -278,89 +275,21 @@ function tlsCommand(plan: StartPlan, tlsKey: string): Command {
   }
 }
 
-// It changes into `folder` as its root and reads the list from there, as an unprivileged user. One worker
-// is its main loop, as by default.
-function opentrackerCommand({ executable, port, folder, workers, infoHashes }: StartPlan): Command {
-  writeFileSync(join(folder, 'white-list'), infoHashes())
-  chmodSync(folder, 0o755)
-  if (workers > 1) {
-    const file = join(folder, 'opentracker.conf')
-    const text = `listen.udp.workers ${workers}
-listen.udp 127.0.0.1:${port}
-access.whitelist white-list
-tracker.rootdir ${folder}
-tracker.user nobody
-`
-    writeFileSync(file, text)
-    return { argv: [executable, '-f', file] }
+/** The others listen on ports that nobody asks. */
+function allCommand(
+  { executable, folder, port, settings, workers }: StartPlan,
+  measured: string,
+): Command {
+  const file = join(folder, 'settings.toml')
+  writeFileSync(file, settings)
+  const env: Record<string, string> = {}
+  for (const name of ['udp', 'http', 'ws']) {
+    const asked = name === measured
+    const prefix = `AQUATIC_${name.toUpperCase()}`
+    env[`${prefix}_NETWORK_ADDRESS`] = `127.0.0.1:${asked ? port : 0}`
+    if (asked) env[`${prefix}_SOCKET_WORKERS`] = String(workers)
   }
-  const ports = ['-i', '127.0.0.1', '-p', String(port), '-P', String(port)]
-  return { argv: [executable, ...ports, '-u', 'nobody', '-d', folder, '-w', 'white-list'] }
-}
-
-const CHIHAYA_UDP_SECTION = `  udp:
-    addr: "127.0.0.1:PORT"
-    max_clock_skew: 10s
-    private_key: "a key of the benchmark, as long as it has to be"
-    enable_request_timing: false
-`
-const CHIHAYA_HTTP_SECTION = `  http:
-    addr: "127.0.0.1:PORT"
-    read_timeout: 5s
-    write_timeout: 5s
-    enable_keepalive: true
-    idle_timeout: 30s
-    enable_request_timing: false
-    announce_routes:
-      - "/announce"
-    scrape_routes:
-      - "/scrape"
-`
-
-/** `section`: of the protocol. */
-function chihayaCommand({ executable, port, folder }: StartPlan, section: string): Command {
-  const file = join(folder, 'chihaya.yaml')
-  const text = `chihaya:
-  announce_interval: 30m
-  min_announce_interval: 15m
-${section.replace('PORT', String(port))}    allow_ip_spoofing: false
-    max_numwant: 100
-    default_numwant: 50
-    max_scrape_infohashes: 50
-  storage:
-    name: memory
-    config:
-      gc_interval: 3m
-      peer_lifetime: 31m
-      shard_count: 1024
-      prometheus_reporting_interval: 1s
-`
-  writeFileSync(file, text)
-  return { argv: [executable, '--config', file] }
-}
-
-function torrustCommand({ executable, port, folder }: StartPlan, trackers: string): Command {
-  const file = join(folder, 'tracker.toml')
-  const text = `[metadata]
-app = "torrust-tracker"
-purpose = "configuration"
-schema_version = "2.0.0"
-
-[logging]
-threshold = "error"
-
-[core]
-listed = false
-private = false
-
-[core.database]
-path = "${join(folder, 'sqlite3.db')}"
-
-[[${trackers}]]
-bind_address = "127.0.0.1:${port}"
-`
-  writeFileSync(file, text)
-  return { argv: [executable], env: { TORRUST_TRACKER_CONFIG_TOML_PATH: file } }
+  return { argv: [...runner(executable), '-c', file], env }
 }
 
 function askVersion(executable: string): string {

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { type Child, plainEnvironment, startChild } from '../children.ts'
 import { cpuSeconds, tcpPortListens, udpPortBound, usesIoUring } from '../proc.ts'
 import type { Candidate } from './candidates.ts'
-import type { StartPlan } from './entries.ts'
 import { infoHashLines } from './info-hashes.ts'
+import type { StartPlan } from './other-trackers.ts'
 
 const READY_TIMEOUT_MS = 30_000
 const SETTLE_TIMEOUT_MS = 30_000

@@ -27,6 +27,14 @@ function shortRun(): string {
   return `rounds = 2\nwarm_up = 1\nmeasured = 1\nload_settings = '${load}'\n`
 }
 
+test.each(['udp', 'http'])('the tracker of all protocols is compared over %s too', (protocol) => {
+  const settings = `${shortRun()}\nprotocol = '${protocol}'\ntrackers = ['ours-all']\n`
+  const { exitCode, stdout } = bench(settings)
+  expect(exitCode, stdout).toBe(0)
+  const [, micros] = stdout.match(/^\| ours-all +\| ([\d.]+) \(/m) ?? []
+  expect(Number(micros)).toBeGreaterThan(0)
+})
+
 test('trackers run in alternation, and the report tells of each, of the missing and of the failed', () => {
   const broken = write('broken.toml', 'socket_workers = "many"\n')
   const small = write('small.toml', '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n')

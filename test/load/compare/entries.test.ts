@@ -2,13 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'smol-toml'
-import {
-  entryOf,
-  namesOf,
-  PROTOCOLS,
-  type Protocol,
-  type StartPlan,
-} from '../../../load/compare/entries.ts'
+import { entryOf, namesOf, PROTOCOLS, type Protocol } from '../../../load/compare/entries.ts'
+import type { StartPlan } from '../../../load/compare/other-trackers.ts'
 import { folderOfFile } from '../../support/folder.ts'
 
 const folder = folderOfFile()
