@@ -19,9 +19,10 @@ import {
   listenFindings,
 } from '../config/listen.ts'
 import { counted } from '../config/quantities.ts'
-import { type Finding, warning } from '../config/schema.ts'
+import { type Finding, type Schema, warning } from '../config/schema.ts'
 import { boolean, type Setting, string, stringOrList } from '../config/setting.ts'
 import type { LogAddresses, LogFormat, LogLevel } from '../log/log.ts'
+import { logSettings } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
 import {
   type OperationsConfig,
@@ -46,6 +47,21 @@ export const operatorSections = {
   operations: operationsSettings,
   access_list: accessListSettings,
   access_keys: accessKeySettings,
+}
+
+/** The settings of a tracker with one protocol, in the order in which every tracker's file and manual have them. */
+export function trackerSchema<T extends Schema, S extends Schema, M extends Schema>(parts: {
+  readonly threads: T
+  readonly serving: S
+  readonly storing: M
+}) {
+  return {
+    ...parts.threads,
+    ...logSettings,
+    ...parts.serving,
+    ...operatorSections,
+    ...parts.storing,
+  }
 }
 
 /** `ipv4Too`: text about when the IPv6 wildcard also accepts IPv4, and other notes about wildcards. */

@@ -10,7 +10,6 @@ import {
   warning,
 } from '../../config/schema.ts'
 import { boolean, integer, seconds } from '../../config/setting.ts'
-import { logSettings } from '../../log/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
@@ -38,8 +37,8 @@ import {
   listenAddress,
   listenIPv6,
   listenIPv6Only,
-  operatorSections,
   PEER_AGE_SEC_MAX,
+  trackerSchema,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
 import { RESPONSE_PEERS_MAX, SCRAPE_HASHES_MAX } from '../wire/layout.ts'
@@ -238,28 +237,29 @@ const sourceLimits = section(
   },
 )
 
-const schema = {
-  socket_workers: integer(
-    1,
-    { min: 0, max: WORKERS_MAX },
-    `Threads that serve connections. 0 = as many as the machine has processors. With [network] plain_address there are
-    as many again for it.
+const schema = trackerSchema({
+  threads: {
+    socket_workers: integer(
+      1,
+      { min: 0, max: WORKERS_MAX },
+      `Threads that serve connections. 0 = as many as the machine has processors. With [network] plain_address there are
+      as many again for it.
 
-    Each listens on the same port, and the system spreads connections over them. One worker fills one
-    processor core: add workers when one is not enough, and leave a core to the rest of the machine.`,
-  ),
-  ...logSettings,
-  network,
-  protocol,
-  ...operatorSections,
-  cleaning,
-  privileges: privilegeSettings,
-  acme: acmeSettings,
-  limits,
-  source_limits: sourceLimits,
-  persistence: swarmPersistence('aquatic_http'),
-  scrape_export: scrapeExportSettings,
-}
+      Each listens on the same port, and the system spreads connections over them. One worker fills one
+      processor core: add workers when one is not enough, and leave a core to the rest of the machine.`,
+    ),
+  },
+  serving: { network, protocol },
+  storing: {
+    cleaning,
+    privileges: privilegeSettings,
+    acme: acmeSettings,
+    limits,
+    source_limits: sourceLimits,
+    persistence: swarmPersistence('aquatic_http'),
+    scrape_export: scrapeExportSettings,
+  },
+})
 
 export type HttpConfig = ConfigOf<typeof schema>
 

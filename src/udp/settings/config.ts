@@ -13,7 +13,6 @@ import {
   warning,
 } from '../../config/schema.ts'
 import { boolean, bytes, choice, integer, seconds } from '../../config/setting.ts'
-import { logSettings } from '../../log/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
@@ -27,8 +26,8 @@ import {
   listenAddress,
   listenIPv6,
   listenIPv6Only,
-  operatorSections,
   PEER_AGE_SEC_MAX,
+  trackerSchema,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
 import { PAIRS_MAX } from '../pipeline/links.ts'
@@ -204,39 +203,39 @@ const limits = section(
   },
 )
 
-const serving = { network, protocol, handlers }
+const schema = trackerSchema({
+  threads: {
+    socket_workers: integer(
+      1,
+      { min: 0, max: WORKERS_MAX },
+      `Threads that receive packets and send responses. 0 = one per processor.
 
-const schema = {
-  socket_workers: integer(
-    1,
-    { min: 0, max: WORKERS_MAX },
-    `Threads that receive packets and send responses. 0 = one per processor.
+      Each has its own sockets on the same port, and the system spreads clients over them by address
+      and port. One worker can fill one core: add workers if that is not enough, and leave a core to
+      the rest of the machine.`,
+    ),
+    request_workers: integer(
+      0,
+      { min: 0, max: WORKERS_MAX },
+      `Threads that handle requests received by socket workers, each for its own share of the torrents.
+      0 = socket workers handle them, which serves more with the same number of threads.
 
-    Each has its own sockets on the same port, and the system spreads clients over them by address
-    and port. One worker can fill one core: add workers if that is not enough, and leave a core to
-    the rest of the machine.`,
-  ),
-  request_workers: integer(
-    0,
-    { min: 0, max: WORKERS_MAX },
-    `Threads that handle requests received by socket workers, each for its own share of the torrents.
-    0 = socket workers handle them, which serves more with the same number of threads.
-
-    With request workers, socket workers only receive, check and send; requests and responses travel
-    through channels in shared memory, and no torrent is ever locked. Try it on a machine with many
-    cores whose statistics show many waits for another worker, with one request worker for every
-    three socket workers.`,
-  ),
-  ...logSettings,
-  ...serving,
-  ...operatorSections,
-  cleaning,
-  privileges: privilegeSettings,
-  limits,
-  source_limits: sourceLimitSettings,
-  persistence: swarmPersistence('aquatic_udp'),
-  scrape_export: scrapeExportSettings,
-}
+      With request workers, socket workers only receive, check and send; requests and responses travel
+      through channels in shared memory, and no torrent is ever locked. Try it on a machine with many
+      cores whose statistics show many waits for another worker, with one request worker for every
+      three socket workers.`,
+    ),
+  },
+  serving: { network, protocol, handlers },
+  storing: {
+    cleaning,
+    privileges: privilegeSettings,
+    limits,
+    source_limits: sourceLimitSettings,
+    persistence: swarmPersistence('aquatic_udp'),
+    scrape_export: scrapeExportSettings,
+  },
+})
 
 export type UdpConfig = ConfigOf<typeof schema>
 

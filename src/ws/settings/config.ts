@@ -5,7 +5,6 @@
 import { intervalJitter } from '../../config/announce-interval.ts'
 import { type ConfigOf, section } from '../../config/schema.ts'
 import { boolean, bytes, integer, seconds } from '../../config/setting.ts'
-import { logSettings } from '../../log/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { countPersistence } from '../../persistence/settings.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
@@ -17,8 +16,8 @@ import {
   listenAddress,
   listenIPv6,
   listenIPv6Only,
-  operatorSections,
   PEER_AGE_SEC_MAX,
+  trackerSchema,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
 import { originsSetting } from './origins.ts'
@@ -285,27 +284,27 @@ const sourceLimits = section(
   },
 )
 
-const serving = { network, protocol, handlers }
+export const wsSchema = trackerSchema({
+  threads: {
+    socket_workers: integer(
+      1,
+      { min: 0, max: WORKERS_MAX },
+      `Threads that serve connections. 0 = one per processor.
 
-export const wsSchema = {
-  socket_workers: integer(
-    1,
-    { min: 0, max: WORKERS_MAX },
-    `Threads that serve connections. 0 = one per processor.
-
-    Each listens on the same port, and the system spreads connections over them. Clients cannot
-    tell: all workers share the swarms and pass offers and answers on to each other. One worker can
-    fill one core; leave a core to the rest of the machine.`,
-  ),
-  ...logSettings,
-  ...serving,
-  ...operatorSections,
-  cleaning,
-  persistence: countPersistence,
-  scrape_export: scrapeExportSettings,
-  privileges: privilegeSettings,
-  limits,
-  source_limits: sourceLimits,
-}
+      Each listens on the same port, and the system spreads connections over them. Clients cannot
+      tell: all workers share the swarms and pass offers and answers on to each other. One worker can
+      fill one core; leave a core to the rest of the machine.`,
+    ),
+  },
+  serving: { network, protocol, handlers },
+  storing: {
+    cleaning,
+    persistence: countPersistence,
+    scrape_export: scrapeExportSettings,
+    privileges: privilegeSettings,
+    limits,
+    source_limits: sourceLimits,
+  },
+})
 
 export type WsConfig = ConfigOf<typeof wsSchema>
