@@ -6,7 +6,7 @@
 // cannot make addresses collide. It is touched only when a connection begins or ends, so one lock is enough.
 import { randomFillSync } from 'node:crypto'
 import { hashWords } from '../memory/half-sip-hash.ts'
-import { underLock } from '../memory/lock.ts'
+import { lock, underLock, unlock } from '../memory/lock.ts'
 import { type AddressWords, Networks } from './networks.ts'
 
 //  0 lock │ 1 connections │ 2, 3 hash key │ 16… entries: 0, 1 address │ 2 connections, 0 = free
@@ -62,6 +62,19 @@ export class ConnectionLimits {
     this.trusted = trusted
   }
 
+  /** The current total. */
+  total(): number {
+    return Atomics.load(this.words, TOTAL)
+  }
+
+  /** The current connections of an address. */
+  ofAddress(high: number, low: number): number {
+    const { words } = this
+    return underLock(words, LOCK, () => words[this.find(high, low) + ENTRY_COUNT])
+  }
+
+  // HOT: no allocation below this line.
+
   /** Counts a connection, if the limits allow it. */
   enterConnection(connection: CountedConnection): number {
     const { ipv4, a0, a1, unix } = connection
@@ -77,39 +90,33 @@ export class ConnectionLimits {
 
   /** Counts a connection, if the limits allow it. `limited`: the limit per address applies. */
   enter(high: number, low: number, limited = true): number {
-    const { words } = this
-    return underLock(words, LOCK, () => {
-      const at = this.find(high, low)
-      // Checked first, so that an address at its limit does not take another's place.
-      if (limited && words[at + ENTRY_COUNT] >= this.maxPerAddress) return FULL_FOR_ADDRESS
-      if (words[TOTAL] >= this.max) return FULL
-      words[TOTAL]++
-      words[at] = high
-      words[at + 1] = low
-      words[at + ENTRY_COUNT]++
-      return ADMITTED
-    })
+    lock(this.words, LOCK)
+    const admission = this.admit(high, low, limited)
+    unlock(this.words, LOCK)
+    return admission
   }
 
   leave(high: number, low: number): void {
     const { words } = this
-    underLock(words, LOCK, () => {
-      const at = this.find(high, low)
-      words[TOTAL]--
-      words[at + ENTRY_COUNT]--
-      if (words[at + ENTRY_COUNT] === 0) this.closeGap(at)
-    })
+    lock(words, LOCK)
+    const at = this.find(high, low)
+    words[TOTAL]--
+    words[at + ENTRY_COUNT]--
+    if (words[at + ENTRY_COUNT] === 0) this.closeGap(at)
+    unlock(words, LOCK)
   }
 
-  /** The current total. */
-  total(): number {
-    return Atomics.load(this.words, TOTAL)
-  }
-
-  /** The current connections of an address. */
-  ofAddress(high: number, low: number): number {
+  private admit(high: number, low: number, limited: boolean): number {
     const { words } = this
-    return underLock(words, LOCK, () => words[this.find(high, low) + ENTRY_COUNT])
+    const at = this.find(high, low)
+    // Checked first, so that an address at its limit does not take another's place.
+    if (limited && words[at + ENTRY_COUNT] >= this.maxPerAddress) return FULL_FOR_ADDRESS
+    if (words[TOTAL] >= this.max) return FULL
+    words[TOTAL]++
+    words[at] = high
+    words[at + 1] = low
+    words[at + ENTRY_COUNT]++
+    return ADMITTED
   }
 
   /** The position of an address, or where it would be. */
