@@ -36,7 +36,7 @@ describe('every entry', () => {
     const readable = [env?.TORRUST_TRACKER_CONFIG_TOML_PATH, file].find((path) =>
       path?.startsWith(folder),
     )
-    const told = `${argv.join(' ')} ${readable === undefined ? '' : readFileSync(readable, 'utf8')}`
+    const told = `${[...argv, ...Object.values(env ?? {})].join(' ')} ${readable === undefined ? '' : readFileSync(readable, 'utf8')}`
     expect(told).toContain('4321')
   })
 
