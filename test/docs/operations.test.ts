@@ -55,6 +55,7 @@ test('what changes while a tracker runs, and what needs a restart, is what the t
 test('every key of aquatic 0.9 that is named is retired, or still there', () => {
   for (const [title, { settings }] of [
     ['aquatic_udp 0.9', udpProgram],
+    ['aquatic_http 0.9', httpProgram],
     ['aquatic_ws 0.9', wsProgram],
   ] as const) {
     const [, table] = new RegExp(`^\\| ${title} .*\\n((?:\\|.*\\n)+)`, 'm').exec(text) ?? []
