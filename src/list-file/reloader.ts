@@ -106,7 +106,7 @@ export class ListReloader<C extends ListConfig, L> {
     if (state === null) throw new StartError(faultText(section, path, stillWritten()))
     this.seen = state
     try {
-      this.take(await this.kind.read(this.path, this.config))
+      this.take(await this.kind.read(this.path, this.config), mode)
     } catch (error) {
       throw new StartError(faultText(section, path, error))
     }
@@ -165,13 +165,14 @@ export class ListReloader<C extends ListConfig, L> {
   }
 
   private async readAndSend(reason: string): Promise<void> {
+    // Other settings may come while the file is read: they get a reading of their own.
     const { mode } = this.config
     const wasOff = this.isOff
     try {
       const found = await this.readSettled()
       // The next polls will find it changed.
       if (found === null) return
-      this.take(found)
+      this.take(found, mode)
     } catch (error) {
       if (!(error instanceof ListFileError)) throw error
       this.fail(reason, error.message)
@@ -210,9 +211,9 @@ export class ListReloader<C extends ListConfig, L> {
     }
   }
 
-  private take(list: L): void {
+  private take(list: L, mode: string): void {
     this.inForce = list
-    this.isOff = this.config.mode === 'off'
+    this.isOff = mode === 'off'
   }
 
   private tell(reason: string, level: 'info' | 'error', text: string): void {

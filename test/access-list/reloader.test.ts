@@ -127,6 +127,17 @@ describe('a list that is read again', () => {
     expect(sent).toHaveLength(2)
   })
 
+  test('is none once that is the setting, also when another was being read by then', async () => {
+    const path = list(1)
+    const { reloader, sent } = reloaderOf({ mode: 'deny', path })
+    await reloader.load()
+    reloader.reload('SIGUSR1')
+    reloader.change({ mode: 'off', path: '' })
+    await waitUntil('both were sent', () => sent.length === 2)
+    expect(forbids(sent[1], 1)).toBe(false)
+    expect(sent[1]).toBe(reloader.list)
+  })
+
   test('is none where there is none: the signal is for something else', async () => {
     const { reloader, told, sent } = reloaderOf({ mode: 'off', path: '' })
     await reloader.load()
