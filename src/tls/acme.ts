@@ -1,7 +1,7 @@
 // A certificate from an authority that speaks ACME: gets one, and renews it when a third of its time is left. Made by
 // main.ts of a protocol over TLS, in the main thread. Owns the files of its folder; who serves reads them there. What
 // the authority asks for by plain HTTP, it lays down as files that workers serve (http/worker/challenges.ts).
-import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
 import {
   chownSync,
   existsSync,
@@ -38,7 +38,7 @@ export function prepareAcme(config: AcmeConfig): void {
   const { certificate, key, webroot } = acmeFiles(config)
   try {
     mkdirSync(join(webroot, CHALLENGE_PATH), { recursive: true, mode: 0o755 })
-    if (readIfThere(certificate) !== null && readIfThere(key) !== null) return
+    if (isPair(readIfThere(certificate), readIfThere(key))) return
     const placeholder = selfSigned()
     replaceFile(key, placeholder.key, 0o600)
     replaceFile(certificate, placeholder.certificate, 0o644)
@@ -177,6 +177,16 @@ function readIfThere(path: string): string | null {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
+  }
+}
+
+/** The two files are replaced one after the other: a process that ends in between leaves a key of another certificate. */
+function isPair(certificate: string | null, key: string | null): boolean {
+  if (certificate === null || key === null) return false
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+  } catch {
+    return false
   }
 }
 

@@ -2,11 +2,12 @@
 // module github.com/letsencrypt/pebble/v2) where that is installed: in PATH, or where AQUATIC_PEBBLE says.
 // Takes up to 60 seconds.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { isDue } from '../../src/tls/acme.ts'
-import { acmeFindings } from '../../src/tls/acme-settings.ts'
+import { isDue, prepareAcme } from '../../src/tls/acme.ts'
+import { acmeFiles, acmeFindings } from '../../src/tls/acme-settings.ts'
 import { Certificates, nameShown } from '../support/certificates.ts'
 import { inFolder } from '../support/folder.ts'
 import { askOnce, askOnceTls } from '../support/http-client.ts'
@@ -75,6 +76,29 @@ test('a certificate is due for other names, and when a third of its time is left
   expect(isDue(certificate, ['localhost'], now + 61 * DAY_MS)).toBe(true)
 })
 beforeAll(() => files.makeNamed('localhost-names', 'localhost', 90))
+
+test('files that a sudden end has left, of which one is older, do not stop a start', () =>
+  inFolder((path) => {
+    const config = { domains: 'a.test', path, terms_accepted: true, email: '', directory: '' }
+    const { certificate, key } = acmeFiles(config)
+    const fits = () =>
+      new X509Certificate(readFileSync(certificate)).checkPrivateKey(
+        createPrivateKey(readFileSync(key)),
+      )
+    prepareAcme(config)
+    const first = readFileSync(key)
+    prepareAcme(config)
+    expect(readFileSync(key)).toEqual(first)
+    for (const left of [files.read('localhost-names-key.pem'), '', 'not a key']) {
+      writeFileSync(key, left)
+      prepareAcme(config)
+      expect(fits()).toBe(true)
+    }
+    writeFileSync(certificate, '')
+    prepareAcme(config)
+    expect(fits()).toBe(true)
+    expect(isDue(readFileSync(certificate, 'latin1'), ['a.test'], Date.now())).toBe(true)
+  }))
 
 test('what is missing beside [acme] is told', () => {
   const acme = {
