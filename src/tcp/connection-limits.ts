@@ -1,5 +1,5 @@
 // Counts and limits connections, in total and per client address, over all workers. Called by
-// ws/worker/upgrade.ts for each handshake, by server.ts for each connection that stays, and at the end of each.
+// ws/worker/upgrade.ts for each handshake, by connections.ts for each connection that stays, and at the end of each.
 // Owns a table in shared memory.
 //
 // An open-addressing hash table of addresses that have connections, exact, with a keyed hash so that clients
@@ -51,7 +51,7 @@ export class ConnectionLimits {
     this.configure(max, maxPerAddress)
   }
 
-  /** `max` is capped at the table's room. Existing connections stay. `maxPerAddress`: 0 = no limit. */
+  /** `max`: no more than the table was made for. Existing connections stay. `maxPerAddress`: 0 = no limit. */
   configure(max: number, maxPerAddress: number): void {
     this.max = max
     this.maxPerAddress = maxPerAddress === 0 ? Number.POSITIVE_INFINITY : maxPerAddress

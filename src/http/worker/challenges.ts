@@ -1,5 +1,5 @@
 // Answers a certificate authority that asks, by plain HTTP, for proof of who has this host (ACME, RFC 8555, 8.3): files of
-// a folder that certbot, lego or main/acme.ts write. Called by handle.ts for paths that are no tracker's. Owns nothing.
+// a folder that certbot, lego or tls/acme.ts write. Called by handle.ts for paths that are no tracker's. Owns nothing.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ascii, isText } from '../wire/layout.ts'
