@@ -12,34 +12,33 @@ export const accessKeySettings = section('Who may use the tracker: keys in the a
   mode: choice(
     'off',
     ['off', 'required'],
-    `'required' serves only clients whose announce URL has a key of the list in its path, as
-    /KEY/announce or /announce/KEY. 'off' serves everyone, and ignores keys.
+    `'required' serves only clients whose announce URL has a key from the list in its path, as
+    /KEY/announce or /announce/KEY. 'off' serves everyone and ignores keys.
 
-    Over HTTP the key stands in the URL of announces and scrapes, over WebSocket in that of the
-    connection, over UDP in the URL that clients add to announces (BEP 41). UDP scrapes, which
-    cannot carry a key, then get an error, as do all requests without a valid key.`,
+    Over HTTP the key is in the URL of announces and scrapes, over WebSocket in the URL of the
+    connection, over UDP in the URL that clients add to announces (BEP 41). With 'required', requests
+    without a valid key get an error; so do all UDP scrapes, which cannot carry a key.`,
   ),
   path: listPath(
-    `The keys: a text file with one key per line, of 1 to ${KEY_BYTES_MAX} letters, digits, - and _. A
-    key that is to end has a time behind it: a date such as 2027-01-31, the last day (UTC) on which
-    it is valid; a time such as 2027-01-31T12:00:00Z; or seconds since 1970. Of a key that is there
-    twice the last line counts. Blank lines and comments that begin with # are allowed.
+    `The list of keys: a text file with one key per line, of 1 to ${KEY_BYTES_MAX} letters, digits, - and _. An
+    expiry may follow the key: a date such as 2027-01-31, the last day (UTC) on which the key is valid;
+    a time such as 2027-01-31T12:00:00Z; or seconds since 1970. If a key is listed twice, the last line
+    counts. Blank lines and comments that begin with # are allowed.
 
-    Startup fails if the file cannot be read or has a wrong line. The file is read again when it
-    changes and on SIGUSR1; if it is wrong then, that is logged, without the key, and the previous
-    list stays in force. A million keys take about 30 MB of memory. Replace the file by renaming to
-    be sure that no half of it is read. With [privileges] drop_privileges, it can be read again only
-    if it lies below chroot_path and the user can read it there.`,
+    Startup fails if the file cannot be read or a line is invalid. The file is read again when it changes
+    and on SIGUSR1; if it is invalid then, the log says so, without the key, and the previous list stays
+    in force. A million keys take about 30 MB of memory. Replace the file by renaming, so that it is
+    never read half written. With [privileges] drop_privileges, it can be read again only if it is
+    below chroot_path and the user can read it there.`,
   ),
   unknown_keys_per_minute: integer(
     60,
     { min: 0, max: GUESSES_MAX },
-    `Look up at most this many unknown keys per minute from one address, an IPv4 address or an IPv6
-    /64. 0 = no limit. After a pause, up to ten times as many at once are looked up.
+    `Look up at most this many unknown keys per minute from one IPv4 address or IPv6 /64. 0 = no limit.
+    After a pause, up to ten times as many are looked up at once.
 
-    Beyond that, all requests from the address get an error until some time has passed: nobody can
-    guess keys. Valid keys and keys that have ended do not count. An IPv6 /48 may try four times as
-    many.`,
+    Beyond that, all requests from the address get an error until some time has passed, so that nobody
+    can guess keys. Valid and expired keys do not count. An IPv6 /48 may try four times as many.`,
   ),
 })
 
@@ -51,6 +50,6 @@ export function accessKeyFindings(config: AccessKeyConfig, privileges: Privilege
     'access_keys',
     config,
     privileges,
-    "no key is asked for. Set mode = 'required'.",
+    "no key is required. Set mode = 'required'.",
   )
 }

@@ -8,8 +8,8 @@ export const trustedProxies = (without: string): Setting<string | readonly strin
   stringOrList(
     '',
     { allowed: "'', an address or a network such as '192.0.2.0/24'", check: checkNetwork },
-    `Reverse proxies whose proxy_header is trusted: the last address in it that is not one of them
-    counts as the client's. For a chain of proxies, name all of them. '' trusts none.
+    `Reverse proxies whose proxy_header is trusted: the last address in it that is not one of these
+    proxies is taken as the client's. For a chain of proxies, name all of them. '' trusts none.
 
     ${without}`,
   )
@@ -19,11 +19,10 @@ export const proxyHeader = (missing: string): Setting<string> =>
     DEFAULT_PROXY_HEADER,
     { allowed: 'the name of an HTTP header', check: checkHeaderName },
     `The header in which trusted proxies name their clients: X-Forwarded-For, X-Real-IP, Forwarded
-    (RFC 7239), CF-Connecting-IP, or any other that has addresses, with or without ports, separated
-    by commas.
+    (RFC 7239), CF-Connecting-IP, or any other with comma-separated addresses, with or without ports.
 
-    Name one that the proxy itself writes or appends to. In a header that it only passes on, clients
-    can write anything. ${missing}; the log says so once a minute.`,
+    Name one that the proxy itself sets or appends to: clients can put anything into a header that it
+    only passes on. ${missing}; the log says so once a minute.`,
   )
 
 export const PROXY_PROTOCOLS = ['off', 'required'] as const
@@ -31,13 +30,13 @@ export const PROXY_PROTOCOLS = ['off', 'required'] as const
 export const proxyProtocol = choice(
   'off',
   PROXY_PROTOCOLS,
-  `Whether connections begin with a header of the PROXY protocol, version 1 or 2, which names the client:
-  'required' or 'off'. Load balancers that pass TCP on without reading HTTP send it (HAProxy: send-proxy-v2,
-  nginx: proxy_protocol on in a stream block).
+  `Whether connections begin with a PROXY protocol header, version 1 or 2, which names the client:
+  'required' or 'off'. Load balancers that forward TCP without reading HTTP send it (HAProxy:
+  send-proxy-v2, nginx: proxy_protocol on in a stream block).
 
-  With 'required', connections are closed, and counted, that do not begin with one, or that come neither from
-  trusted_proxies nor over unix_socket: anybody else could name any client. A proxy_header counts only
-  where the client that the PROXY protocol names is itself one of trusted_proxies.`,
+  With 'required', a connection is closed and counted if it does not begin with one, or if it comes neither
+  from trusted_proxies nor over unix_socket, since anyone else could name any client. proxy_header is
+  used only if the client that the PROXY protocol names is itself one of trusted_proxies.`,
 )
 
 interface ProxyConfig {
@@ -53,8 +52,8 @@ export function proxyFindings(config: ProxyConfig): Finding[] {
   const { proxy_protocol = 'off', trusted_proxies, proxy_header, unix_socket = '' } = config
   const trusts = trusted_proxies.length > 0 || unix_socket !== ''
   if (config.use_tls && proxy_protocol !== 'off') {
-    const text = `[network] proxy_protocol = '${proxy_protocol}' is for connections without TLS: let the proxy
-      end TLS, and set use_tls = false.`
+    const text = `[network] proxy_protocol = '${proxy_protocol}' works only without TLS: let the proxy
+      terminate TLS, and set use_tls = false.`
     return [problem(['network.proxy_protocol', 'network.use_tls'], text)]
   }
   if (trusts) return []

@@ -1,35 +1,39 @@
-// The settings of certificates that the tracker gets by itself (ACME), what is wrong with them, and the files that they
-// mean. Used by the config.ts of a protocol over TLS, and by acme.ts. Owns nothing.
+// The settings of certificates that the tracker gets by itself (ACME), their checks, and the paths of its files. Used by
+// the config.ts of a protocol over TLS, and by acme.ts. Owns nothing.
 import { join } from 'node:path'
 import { type Finding, problem, section } from '../config/schema.ts'
 import { boolean, listOf, refuseNul, string, stringOrList } from '../config/setting.ts'
 
 export const acmeSettings = section(
   `A certificate that the tracker gets and renews by itself, from an authority that speaks ACME (RFC 8555) such as
-  Let's Encrypt. The authority asks by plain HTTP on port 80 (HTTP-01), so [network] plain_address has to be reached there.`,
+  Let's Encrypt. The authority validates the names over plain HTTP on port 80 (HTTP-01), so port 80 must lead to
+  [network] plain_address.`,
   {
     domains: stringOrList(
       '',
       { allowed: "'', or a host name such as 'tracker.example.com'", check: checkDomain },
-      `The names of the certificate. '' gets none: then [network] says where the certificate is.`,
+      `The host names of the certificate. '' gets none: [network] then says where the certificate is.`,
     ),
     path: string(
       '',
       { check: refuseNul },
-      `The folder for certificate, keys and account, which the tracker's user must be able to write. It is made if it
-      is missing. Until the first certificate is there, one is shown that no client trusts.`,
+      `The folder for the certificate, its key and the account key. The tracker's user must be able to write to it. It is
+      created if missing. Until the first certificate arrives, the tracker uses one that no client trusts.`,
     ),
-    terms_accepted: boolean(false, `You accept the authority's terms of service. It is needed.`),
+    terms_accepted: boolean(
+      false,
+      `Set it to true to accept the authority's terms of service, which is required.`,
+    ),
     email: string(
       '',
-      { allowed: "'', or an address", check: checkEmail },
-      `Where the authority can reach you.`,
+      { allowed: "'', or an e-mail address", check: checkEmail },
+      `An e-mail address at which the authority can reach you.`,
     ),
     directory: string(
       'https://acme-v02.api.letsencrypt.org/directory',
       { allowed: 'a URL', check: checkDirectory },
-      `The authority's directory. Try things out with one for tests: the usual one refuses a name for hours after a few
-      failures.`,
+      `The URL of the authority's ACME directory. Use the authority's staging directory to try things out: the
+      production one refuses a name for hours after a few failures.`,
     ),
   },
 )
@@ -50,7 +54,7 @@ export interface AcmeFiles {
   readonly certificate: string
   readonly key: string
   readonly account: string
-  /** Below it are the answers for the authority. */
+  /** The folder that holds the responses to the authority's challenges. */
   readonly webroot: string
 }
 
@@ -80,25 +84,25 @@ export function acmeFindings(
   const add = (path: string, text: string) => found.push(problem([path], text))
   if (!network.use_tls) add('acme.domains', '[acme] domains needs [network] use_tls = true.')
   if (acme.path === '')
-    add('acme.domains', '[acme] domains needs [acme] path, a folder to keep it in.')
+    add('acme.domains', '[acme] domains needs [acme] path, a folder for the certificate.')
   if (!acme.terms_accepted) {
     add(
       'acme.terms_accepted',
-      `[acme] terms_accepted is false: read the authority's terms, and set it to true.`,
+      `[acme] terms_accepted is false: read the authority's terms of service and set it to true.`,
     )
   }
   if (listOf(network.tls_certificate_path).length > 0 || network.tls_pkcs12_path !== '') {
-    add('acme.domains', '[network] names a certificate and [acme] gets one: empty one of them.')
+    add('acme.domains', '[network] names a certificate and [acme] gets one: remove one of the two.')
   }
   if (listOf(network.plain_address).length === 0) {
     add(
       'acme.domains',
-      '[acme] domains needs [network] plain_address: the authority asks there, on port 80.',
+      '[acme] domains needs [network] plain_address: the authority connects to it on port 80.',
     )
   }
   if (privileges.drop_privileges && privileges.chroot_path !== '/') {
-    const text = `[acme] needs files of the system (name servers, authorities) that [privileges] chroot_path hides: set
-      it to '/', let systemd start the tracker as another user, or let certbot get the certificate.`
+    const text = `[acme] needs system files (resolver configuration, root certificates) that are not below [privileges]
+      chroot_path: set it to '/', have systemd start the tracker as another user, or get the certificate by certbot.`
     add('acme.domains', text)
   }
   return found
@@ -109,20 +113,20 @@ function checkDomain(text: string) {
   const fault = text.includes('*') ? 'has a wildcard' : 'is not a host name'
   return {
     fault,
-    remedy: "Write one such as 'tracker.example.com'; wildcards need another way than HTTP-01",
+    remedy: "Write one such as 'tracker.example.com'; HTTP-01 cannot validate wildcards",
   }
 }
 
 function checkEmail(text: string) {
   if (text === '' || /^[^\s@]+@[^\s@]+$/.test(text)) return null
-  return { fault: 'is not an address', remedy: "Write one such as 'admin@example.com'" }
+  return { fault: 'is not an e-mail address', remedy: "Write one such as 'admin@example.com'" }
 }
 
 function checkDirectory(text: string) {
   const url = URL.parse(text)
   if (url !== null && url.protocol === 'https:') return null
   return {
-    fault: 'is not a URL of https',
-    remedy: "Write the authority's directory, such as 'https://acme.example/dir'",
+    fault: 'is not an https URL',
+    remedy: "Write the URL of the authority's directory, such as 'https://acme.example/dir'",
   }
 }

@@ -1,6 +1,6 @@
-// A certificate from an authority that speaks ACME: gets one, and renews it when a third of its time is left. Made by
-// main.ts of a protocol over TLS, in the main thread. Owns the files of its folder; who serves reads them there. What
-// the authority asks for by plain HTTP, it lays down as files that workers serve (http/worker/challenges.ts).
+// Gets a certificate from an authority that speaks ACME, and renews it when a third of its lifetime is left. Created by
+// main.ts of a protocol over TLS, in the main thread. Owns the files in its folder, from which the workers load the
+// certificate. Responses to the authority's challenges are files that workers serve (http/worker/challenges.ts).
 import { createPrivateKey, generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
 import {
   chownSync,
@@ -27,13 +27,13 @@ const PLACEHOLDER = 'no certificate yet'
 
 const HOUR_MS = 3_600_000
 const LOOK_MS = 12 * HOUR_MS
-/** After a failure, and then twice as long each time: authorities count them. */
+/** After a failure; doubles with each further one, because authorities limit them. */
 const RETRY_MS = HOUR_MS
-/** Of a certificate's time that has to be left. */
+/** A certificate is renewed when less than this share of its lifetime is left. */
 const RENEW_SHARE = 1 / 3
 const DAY_MS = 24 * HOUR_MS
 
-/** Before the files are read for a start: there is a certificate, if one that nobody trusts. Throws StartError. */
+/** Ensures before startup reads the files that there is a certificate, even if one that nobody trusts. Throws StartError. */
 export function prepareAcme(config: AcmeConfig): void {
   const { certificate, key, webroot } = acmeFiles(config)
   try {
@@ -47,7 +47,7 @@ export function prepareAcme(config: AcmeConfig): void {
   }
 }
 
-/** Whether a certificate is to be replaced by one for these names. */
+/** Whether it is time to replace the certificate by a new one for these names. */
 export function isDue(certificate: string, domains: readonly string[], now: number): boolean {
   const shown = new X509Certificate(certificate)
   const { subjectAltName = '', validFrom, validTo } = shown
@@ -68,7 +68,7 @@ export class Acme {
   private failures = 0
   private fault = ''
 
-  /** `renewed` is called once there is a new certificate. */
+  /** `renewed` is called whenever there is a new certificate. */
   constructor(config: AcmeConfig, log: Log, renewed: () => void) {
     this.config = config
     this.log = log
@@ -84,7 +84,7 @@ export class Acme {
     clearTimeout(this.timer)
   }
 
-  /** The process becomes another user, who has to write here. */
+  /** The process is about to become another user, who must be able to write here. */
   giveTo({ user, group }: Identity): void {
     const { certificate, key, account, webroot } = acmeFiles(this.config)
     const folders = [
@@ -101,7 +101,7 @@ export class Acme {
   private lookIn(milliseconds: number): void {
     if (this.stopped) return
     this.timer = setTimeout(() => void this.look(), milliseconds)
-    // It keeps no process alive.
+    // The timer alone must not keep the process alive.
     this.timer.unref()
   }
 
@@ -128,7 +128,7 @@ export class Acme {
     const { config, log } = this
     const files = acmeFiles(config)
     log.always('info', `getting a certificate for ${domains.join(', ')}`)
-    // Only who wants one pays for the library.
+    // Loaded on demand: trackers without [acme] do not pay for the library.
     const { Client, crypto } = await import('acme-client')
     const accountKey =
       readIfThere(files.account) ?? (await crypto.createPrivateEcdsaKey()).toString()
@@ -143,7 +143,7 @@ export class Acme {
       ...(config.email === '' ? {} : { email: config.email }),
       termsOfServiceAgreed: config.terms_accepted,
       challengePriority: ['http-01'],
-      // It would ask from here, where the name may lead elsewhere.
+      // The library would check from this machine, where the name may resolve to something else.
       skipChallengeVerification: true,
       challengeCreateFn: async (_, { token }, answer) =>
         writeFileSync(this.tokenFile(token), answer),
@@ -157,7 +157,8 @@ export class Acme {
   }
 
   private tokenFile(token: string): string {
-    if (!TOKEN.test(token)) throw new Error(`the authority's token '${printable(token)}' is none`)
+    if (!TOKEN.test(token))
+      throw new Error(`the authority sent an invalid token '${printable(token)}'`)
     return join(acmeFiles(this.config).webroot, CHALLENGE_PATH, token)
   }
 
@@ -165,8 +166,9 @@ export class Acme {
     if (this.fault === '') return null
     return {
       severity: 'attention',
-      text: `No certificate for ${acmeDomains(this.config).join(', ')} could be had: ${this.fault}`,
-      remedy: 'See whether the names lead here, and port 80 to [network] plain_address.',
+      text: `Could not get a certificate for ${acmeDomains(this.config).join(', ')}: ${this.fault}`,
+      remedy:
+        'Check that the names resolve to this host and that port 80 leads to [network] plain_address.',
     }
   }
 }
@@ -209,7 +211,7 @@ function selfSigned(): { key: string; certificate: string } {
   const name = [{ name: 'commonName', value: PLACEHOLDER }]
   certificate.setSubject(name)
   certificate.setIssuer(name)
-  // The library's own private keys are not to be had here (pkcs12.ts).
+  // pkcs12.ts replaces the library's functions for private keys, so the platform signs.
   const signer = {
     sign: () => {
       const content = forge.asn1.toDer(certificate.tbsCertificate as forge.asn1.Asn1).getBytes()

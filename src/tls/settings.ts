@@ -1,10 +1,10 @@
-// The settings of a certificate in [network], of each protocol over TCP, and what is wrong with them together. Used
-// by the protocols' config.ts. Owns nothing.
+// The certificate settings in [network], for each protocol over TCP, and checks of how they fit together. Used by the
+// protocols' config.ts. Owns nothing.
 import { type Finding, problem, warning } from '../config/schema.ts'
 import { boolean, listOf, refuseNul, string, stringOrList } from '../config/setting.ts'
 import type { TlsSettings } from './tls.ts'
 
-/** `what`: is served with TLS. */
+/** `what`: says what is served with TLS. */
 export function tlsSettings(what: string) {
   return {
     use_tls: boolean(
@@ -13,8 +13,8 @@ export function tlsSettings(what: string) {
 
       It needs a certificate: either tls_certificate_path and tls_private_key_path, or
       tls_pkcs12_path. On SIGUSR1 the files are read again: existing connections continue, new ones
-      get the new certificate. If something is wrong with the files, that is logged and the old
-      certificate stays.`,
+      get the new certificate. If something is wrong with the files, the log says so and the old
+      certificate stays in use.`,
     ),
     tls_certificate_path: stringOrList(
       '',
@@ -22,14 +22,15 @@ export function tlsSettings(what: string) {
       `The certificate in PEM, followed by those of its issuers. With Let's Encrypt that is
       fullchain.pem.
 
-      Of a list a client gets the certificate with the name it asks for (SNI), of several with that
-      name ECDSA where it can and else RSA, and the first where none has the name.`,
+      With a list, a client gets the certificate that has the name it asks for (SNI), or the first if
+      none has it. If several have the name, it gets ECDSA if it supports that, RSA otherwise.`,
     ),
     tls_private_key_path: stringOrList(
       '',
       { allowed: 'a path', check: refuseNul },
       `The certificate's private key in PEM: EC or RSA, PKCS#8 or the older forms, without a password.
-      With Let's Encrypt that is privkey.pem. Of a list of certificates, the keys in the same order.`,
+      With Let's Encrypt that is privkey.pem. For a list of certificates, list their keys in the same
+      order.`,
     ),
     tls_pkcs12_path: string(
       '',
@@ -46,7 +47,7 @@ export function tlsSettings(what: string) {
 
 type UsedTlsSettings = Omit<TlsSettings, 'tls_pkcs12_password'> & { readonly use_tls: boolean }
 
-/** `plain`: what is served without TLS, as an address of it begins. */
+/** `plain`: how URLs begin without TLS. */
 export function tlsFindings(network: UsedTlsSettings, plain: string): Finding[] {
   const { use_tls, tls_certificate_path, tls_private_key_path, tls_pkcs12_path } = network
   const count = {

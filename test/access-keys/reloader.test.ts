@@ -75,7 +75,7 @@ describe('settings', () => {
       "[access_keys] mode = 'required' needs a list: name its file in [access_keys] path.",
     ])
     expect(textsOf({ ...OFF, path: '/keys' })).toEqual([
-      "[access_keys] path names a list, but mode is 'off': no key is asked for. Set mode = 'required'.",
+      "[access_keys] path names a list, but mode is 'off': no key is required. Set mode = 'required'.",
     ])
   })
 

@@ -46,53 +46,54 @@ import { plainFindings, plainSettings } from './plain.ts'
 import { retiredKeys } from './retired-keys.ts'
 import { unixSocketFindings, unixSocketSettings } from './unix-socket.ts'
 
-// Either fills the 4 GiB that can be reserved; together they are checked as well.
+// Each alone fills the 4 GiB that can be reserved; a check covers them together.
 const TORRENTS_MAX = 71000000
 const PEERS_MAX = 143000000
 const CONNECTIONS_MAX = 16000000
 const ANNOUNCE_INTERVAL_SEC = 1800
 const TIMEOUT_SEC_MAX = 3600
 
-const network = section('Where the tracker listens, and how long connections may stay.', {
+const network = section('Where the tracker listens, and how long connections stay open.', {
   address: listenAddress(
     `, unless another entry listens on IPv4 with the same port or ipv6_only is true.`,
   ),
   address_ipv6: listenIPv6,
   ipv6_only: listenIPv6Only,
   ...tlsSettings(
-    `Serve https:// instead of http:// on address and address_ipv6. plain_address serves http:// beside it.`,
+    `Serve https:// instead of http:// on address and address_ipv6. plain_address serves http:// as well.`,
   ),
   ...plainSettings,
   trusted_proxies: trustedProxies(
-    `Without it all clients behind a proxy count as one address: they share the limits of one, and are
-    handed out as peers at the proxy's address. [limits] max_connections_per_ip does not apply to trusted
-    proxies.`,
+    `Otherwise all clients behind a proxy count as one: they share the limits of one address, and peers
+    are given the proxy's address for each of them. [limits] max_connections_per_ip does not apply to
+    trusted proxies.`,
   ),
   proxy_header: proxyHeader(
-    `Announces and scrapes without it, or with no address in it, get a failure that says so`,
+    `Announces and scrapes in which it is missing or has no address get a failure that says so`,
   ),
   proxy_protocol: proxyProtocol,
   ...unixSocketSettings,
   keep_alive: boolean(
     true,
-    `Keep a connection open after a response, unless its client does not want that. With false, each ends
-    with its first response.
+    `Keep a connection open after a response unless the client asks for it to be closed. With false, every
+    connection is closed after its first response.
 
-    Clients that announce several torrents one after the other save a handshake for each: a request on an
-    open connection costs the tracker half as much. Most clients end their connections themselves.`,
+    A client that announces several torrents in a row then needs one handshake for all of them, and a
+    request on an open connection costs the tracker half as much. Most clients close their connections
+    themselves.`,
   ),
   request_timeout: seconds(
     20,
     { min: 1, max: TIMEOUT_SEC_MAX },
-    `Close a connection whose request has not arrived completely within this long (seconds) of its first
-    byte, with status 408. Also one that sends nothing at all.
+    `Close a connection, with status 408, whose request is not complete this long (seconds) after its first
+    byte. A connection that sends nothing at all is closed too.
 
-    A request is a few hundred bytes, and arrives in one piece from all but the slowest networks.`,
+    A request has a few hundred bytes and arrives in one piece from all but the slowest networks.`,
   ),
   response_timeout: seconds(
     20,
     { min: 1, max: TIMEOUT_SEC_MAX },
-    `Close a connection whose client takes nothing of a response for this long (seconds).`,
+    `Close a connection whose client reads nothing of a response for this long (seconds).`,
   ),
 })
 
@@ -100,50 +101,51 @@ const protocol = section('What clients are told.', {
   max_scrape_torrents: integer(
     SCRAPE_HASHES_MAX,
     { min: 1, max: SCRAPE_HASHES_MAX },
-    `Answer a scrape for at most this many torrents; further ones in the same request are left out.
+    `Return at most this many torrents to a scrape; further ones in the request are left out.
 
-    Transmission asks for up to 60 torrents at once. Each costs about 90 bytes of outgoing traffic.`,
+    Transmission asks for up to 60 torrents at once. Each takes about 90 bytes of outgoing traffic.`,
   ),
   max_response_peers: integer(
     200,
     { min: 1, max: RESPONSE_PEERS_MAX },
-    `Return at most this many peers to an announce, also to clients that ask for more or for no particular
-    number.
+    `Return at most this many peers to an announce, whether the client asks for more or names no number.
 
-    200 is the most that common clients ask for. Each peer costs 6 bytes of outgoing traffic over IPv4 and
-    18 over IPv6. Lower it to save bandwidth.`,
+    200 is the most that common clients ask for. Each peer takes 6 bytes of outgoing traffic with IPv4 and
+    18 with IPv6. Lower it to save bandwidth.`,
   ),
   peer_announce_interval: seconds(
     ANNOUNCE_INTERVAL_SEC,
     { min: 1, max: DAY_SEC },
     `Ask clients to announce again after this long (seconds).
 
-    Most of a tracker's work is repeated announces, so twice the interval is nearly half the load. Most
-    announces over HTTP come with a connection of their own, which costs several times as much as one over
-    UDP; so half an hour, usual for HTTP trackers, is twice the default of aquatic_udp. Keep [cleaning]
+    Most of a tracker's work is repeated announces, so doubling the interval nearly halves the load. Most
+    HTTP announces come on a connection of their own and cost several times as much as one over UDP, so
+    the default is half an hour, as usual for HTTP trackers: twice that of aquatic_udp. Keep [cleaning]
     max_peer_age well above it, or peers vanish between two announces.`,
   ),
   min_announce_interval: seconds(
     300,
     { min: 1, max: DAY_SEC },
-    `Ask clients not to announce more often than this (seconds), even when their users ask for more peers.
-    No more than the interval is told. Who does so all the same is answered, as far as [source_limits] allow.`,
+    `Ask clients to wait at least this long (seconds) between announces, even when their users ask for
+    more peers. Clients are never told more than peer_announce_interval. Earlier announces are still
+    answered, within [source_limits].`,
   ),
   interval_jitter: intervalJitter(5),
   trust_announced_address: boolean(
     false,
-    `Believe the addresses that clients announce by the parameters ip, ipv4 and ipv6, in place of those that
-    they come from.
+    `Store the address that a client gives in the parameters ip, ipv4 and ipv6 instead of the one its
+    announce comes from.
 
-    Anybody could then have others announced as peers, and have clients connect to them. Set it only where
-    all clients are known, as in a network of one's own where they and the tracker are behind one NAT.`,
+    Anyone can then announce other people's addresses as peers and make clients connect to them. Set it
+    only where all clients are known, such as in a private network where they and the tracker are behind
+    one NAT.`,
   ),
   count_downloads: boolean(
     true,
     `Count completed downloads of each torrent and report them in announces and scrapes.
 
-    A download counts when a peer that the tracker knows as a leecher reports its completion. The count
-    lasts as long as the torrent has peers. With false, 0 is reported.`,
+    A download counts when a peer known as a leecher reports completion. The count lasts as long as the
+    torrent has peers. With false, 0 is reported.`,
   ),
 })
 
@@ -151,73 +153,73 @@ const cleaning = section('When peers, torrents and connections are forgotten.', 
   interval: seconds(
     30,
     { min: 1, max: CLEANING_INTERVAL_SEC_MAX },
-    `Look for peers to forget this often (seconds), and for torrents without peers.
+    `Look for peers to forget, and for torrents without peers, this often (seconds).
 
-    A peer that is too old counts in answers until the next look. Cleaning happens in small steps between
-    requests; a shorter interval keeps counts and memory tighter for a little more work.`,
+    A peer past its age is counted and handed out until then. Cleaning is done in small steps between
+    requests; a shorter interval keeps counts more accurate and memory smaller for a little more work.`,
   ),
   max_peer_age: seconds(
     2400,
     { min: 1, max: PEER_AGE_SEC_MAX },
     `Forget a peer that has not announced for this long (seconds).
 
-    Keep it above [protocol] peer_announce_interval, with room for a client that is late: a third more is
-    usual. Longer keeps peers that have long gone, and memory grows accordingly. The limit is that of the
-    peer table, which counts an age in 15 bits.`,
+    Keep it above [protocol] peer_announce_interval, with room for late clients: a third more is usual. A
+    longer age keeps peers that are gone, and memory grows accordingly. The maximum comes from the peer
+    table, which stores ages in 15 bits.`,
   ),
   max_connection_idle: seconds(
     60,
     { min: 1, max: TIMEOUT_SEC_MAX },
-    `Close a connection on which nothing was asked for this long (seconds).
+    `Close a connection that has sent no request for this long (seconds).
 
-    When there are as many connections as [limits] max_connections allows, the one that has been idle for
-    longest is closed earlier for another that needs its place.`,
+    When [limits] max_connections is reached, the connection that has been idle longest is closed earlier,
+    to make room for a new one.`,
   ),
 })
 
 const limits = section(
-  `Upper bounds on what the tracker remembers, so that nobody can fill the machine's memory. Address
-  space is reserved for them at the start; memory is spent only as torrents, peers and connections arrive.`,
+  `Upper bounds on what the tracker stores, so that nobody can fill the machine's memory. Address space
+  is reserved at startup; memory is used only as torrents, peers and connections arrive.`,
   {
     max_torrents: integer(
       20000000,
       { min: 1, max: TORRENTS_MAX },
-      `Remember at most this many torrents, over IPv4 and IPv6 together.
+      `Store at most this many torrents, IPv4 and IPv6 together.
 
-      Beyond it, announces for new torrents get an error and are counted, and a log line says so at most
-      once a minute; torrents that are known go on. When an eighth or less is left, one source gets a
-      sixteenth of that at once, and as much again in a minute.`,
+      Beyond it, announces of new torrents get an error and are counted, and the log says so at most once a
+      minute; known torrents are served. When an eighth or less is left, one source may take a sixteenth of
+      that at once, and as much again per minute.`,
     ),
     max_peers: integer(
       100000000,
       { min: 1, max: PEERS_MAX },
-      `Remember at most this many peers in all torrents together.
+      `Store at most this many peers in all torrents together.
 
-      Beyond it, announces of new peers get an error and are counted, and a log line says so at most
-      once a minute; peers that are known go on. When an eighth or less is left, one source gets a
-      sixteenth of that at once, and as much again in a minute.`,
+      Beyond it, announces of new peers get an error and are counted, and the log says so at most once a
+      minute; known peers are served. When an eighth or less is left, one source may take a sixteenth of
+      that at once, and as much again per minute.`,
     ),
     max_connections: integer(
       100000,
       { min: 1, max: CONNECTIONS_MAX },
-      `Have at most this many connections that stay: those that are kept for another request, or whose
-      request has come in part. One whose request is there when it is accepted, and which then ends, needs no
-      place.
+      `Keep at most this many connections open: those kept for another request, and those whose request
+      has arrived only in part. A connection whose request is complete when it is accepted, and which is
+      closed after the response, does not count.
 
-      Beyond it, the connection that has been idle for longest is closed for a new one; when none is idle,
-      requests that are not complete get status 503. The system's limit on open files (ulimit -n) must
-      allow for them; if it does not, as many as it allows take effect, and the start says so. An idle
-      connection takes less than 1 KB beside what the system needs.`,
+      Beyond it, the connection that has been idle longest is closed for a new one; if none is idle,
+      incomplete requests get status 503. The system's limit on open files (ulimit -n) must allow for
+      them; otherwise as many as it allows take effect, and startup says so. An idle connection takes
+      less than 1 KB besides what the system needs.`,
     ),
     max_connections_per_ip: integer(
       1000,
       { min: 0, max: CONNECTIONS_MAX },
-      `Have at most this many connections that stay from one IPv4 address, or from one /64 network of IPv6.
-      0 = no limit. Beyond it, requests that are not complete get status 503, and complete ones are answered
-      and their connections closed.
+      `Keep at most this many connections open, counted as for max_connections, from one IPv4 address or
+      IPv6 /64. 0 = no limit. Beyond it, incomplete requests get status 503; complete ones are answered and
+      their connections closed.
 
-      Many people may share an address. Behind a reverse proxy all do, unless [network]
-      trusted_proxies names it: then it has no such limit.`,
+      Many people may share an address. Behind a reverse proxy all do, unless [network] trusted_proxies
+      names it: this limit then does not apply to it.`,
     ),
   },
 )
@@ -226,7 +228,7 @@ const { requests_per_second, sustained_requests_per_second } = sourceLimitSettin
 const { new_torrents_per_second, peers_per_torrent, ban_seconds } = sourceLimitSettings.settings
 
 const sourceLimits = section(
-  `What one source may ask for, so that no single one can use the tracker up. Requests from this machine
+  `What one source may ask for, so that none can exhaust the tracker. Requests from this machine
   (127.0.0.0/8, ::1) are never limited.`,
   {
     requests_per_second,
@@ -242,11 +244,11 @@ const schema = trackerSchema({
     socket_workers: integer(
       1,
       { min: 0, max: WORKERS_MAX },
-      `Threads that serve connections. 0 = as many as the machine has processors. With [network] plain_address there are
-      as many again for it.
+      `Threads that serve connections. 0 = one per processor. With [network] plain_address, it gets as many
+      threads of its own.
 
-      Each listens on the same port, and the system spreads connections over them. One worker fills one
-      processor core: add workers when one is not enough, and leave a core to the rest of the machine.`,
+      Each listens on the same port, and the system spreads connections over them. One worker can fill
+      one core: add workers when one is not enough, and leave a core to the rest of the machine.`,
     ),
   },
   serving: { network, protocol },
@@ -288,11 +290,11 @@ function minIntervalFindings({ protocol }: HttpConfig): Finding[] {
   const { min_announce_interval, peer_announce_interval } = protocol
   if (min_announce_interval <= peer_announce_interval) return []
   const text = `clients are told ${peer_announce_interval}, because [protocol] min_announce_interval
-    (${min_announce_interval}) is above peer_announce_interval: lower the first.`
+    (${min_announce_interval}) is above peer_announce_interval: lower min_announce_interval.`
   return [warning(['protocol.min_announce_interval', 'protocol.peer_announce_interval'], text)]
 }
 
-/** With the files that [acme] keeps, where it gets the certificate. */
+/** If [acme] gets the certificate, with the paths of its files filled in. */
 export function networkWithAcme(config: {
   readonly network: HttpConfig['network']
   readonly acme: AcmeConfig

@@ -14,32 +14,34 @@ export const plainSettings = {
   plain_address: stringOrList(
     '',
     { allowed: `'', or ${ADDRESS_FORMS}`, check: checkListenAddress },
-    `With use_tls: listen on these addresses too, without TLS, such as '0.0.0.0:80'. With address_ipv6 = 'auto'
-    0.0.0.0 means [::] as well.
+    `With use_tls, also listen on these addresses without TLS, such as '0.0.0.0:80'. With
+    address_ipv6 = 'auto', 0.0.0.0 means [::] as well.
 
-    A handshake costs as much as ten answers without one, and old torrents name the http:// URL.`,
+    A TLS handshake costs as much as ten answers without one, and old torrents name the http:// URL.`,
   ),
   plain_requests: choice(
     'serve',
     ['serve', 'redirect'],
-    `What clients get on plain_address: 'serve' answers them; 'redirect' sends them to https:// by status 301, at
-    https_name. /health is answered either way.
+    `What plain_address does with requests: 'serve' answers them; 'redirect' sends clients to
+    https://, at https_name, with status 301. /health is answered either way.
 
-    A client that does not follow redirects to https, such as one in Java by default, finds no peers then.`,
+    With 'redirect', clients that do not follow redirects to https, such as those in Java by default, find
+    no peers.`,
   ),
   https_name: string(
     '',
     { allowed: 'a host name, with a port where it is not 443', check: checkName },
-    `The host that plain_requests = 'redirect' sends clients to, such as 'tracker.example.com': a name of the
-    certificate, with the port where clients do not reach it on 443. It is never taken from what a client says.`,
+    `The host that plain_requests = 'redirect' sends clients to, such as 'tracker.example.com': a name in
+    the certificate, with the port if that is not 443. It is never taken from the client's request.`,
   ),
   acme_webroot: string(
     '',
     { check: refuseNul },
-    `A folder for certbot --webroot or lego --http.webroot: files in .well-known/acme-challenge below it are served
-    by plain HTTP, so that the authority can ask while the tracker has port 80. '' serves none.
+    `A folder for certbot --webroot or lego --http.webroot: files in .well-known/acme-challenge below it
+    are served over plain HTTP, so that the authority can validate the host while the tracker has port 80.
+    '' serves none.
 
-    Inside [privileges] chroot_path, if that is set. The tracker's user must be able to read it.`,
+    It must be inside [privileges] chroot_path, if that is set, and readable by the tracker's user.`,
   ),
 }
 
@@ -85,7 +87,7 @@ export function plainFindings(network: PlainConfig): Finding[] {
   }
   const all = [...listenAddresses(network), ...listenAddresses(plain)]
   for (const text of duplicatesOf(all)) {
-    const twice = `the address ${text} is to be served with TLS and without: give [network] plain_address another port.`
+    const twice = `the address ${text} is set both with TLS and without: give [network] plain_address another port.`
     found.push(problem(['network.plain_address'], twice))
   }
   return found

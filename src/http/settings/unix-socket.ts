@@ -1,11 +1,10 @@
-// The settings of the Unix socket that a proxy on the same machine may reach the tracker by, and what is wrong with them
-// together with others. Used by config.ts. Owns nothing.
-
+// The settings of the Unix socket by which a proxy on the same machine may reach the tracker, and checks of how they fit
+// the other settings. Used by config.ts. Owns nothing.
 import { type ListenSettings, listenAddresses } from '../../config/listen.ts'
 import { type Finding, problem } from '../../config/schema.ts'
 import { string } from '../../config/setting.ts'
 
-/** struct sockaddr_un has room for 107; the file is made under a name with the process's number at first. */
+/** struct sockaddr_un has room for 107; the file is first created under a name that has the process id appended. */
 const PATH_BYTES_MAX = 96
 
 export const unixSocketSettings = {
@@ -13,24 +12,24 @@ export const unixSocketSettings = {
     '',
     { allowed: "'' or an absolute path", check: checkPath },
     `Also listen on a Unix socket at this path, for a reverse proxy on the same machine, such as
-    '/run/aquatic_http/http.sock'. '' opens none. With address = [] it is the only one.
+    '/run/aquatic_http/http.sock'. '' opens none. With address = [] the tracker listens on nothing else.
 
-    Clients are those that the proxy names, in proxy_header or by proxy_protocol; trusted_proxies need not name
-    it: whoever may open the socket is trusted, and max_connections_per_ip does not apply to it. The connections are
-    never TLS. The file is made at the start and removed at the stop; one that is left over is replaced if nobody
-    listens on it.`,
+    The proxy names its clients in proxy_header or by proxy_protocol. Whoever may open the socket is trusted, so it
+    need not be in trusted_proxies, and max_connections_per_ip does not apply to it. Its connections never use TLS.
+    The file is created at startup and removed when the tracker stops; one left over is replaced if nobody listens
+    on it.`,
   ),
   unix_socket_mode: string(
     '660',
     { allowed: "three octal digits, such as '660'", check: checkMode },
-    `Permissions of the Unix socket. To connect, the proxy needs the right to write: with '660' it has to be in the
-    socket's group (unix_socket_group). '666' lets every user of the machine in, who can then name any client.`,
+    `Permissions of the Unix socket. The proxy needs write permission to connect: with '660' it has to be in the
+    socket's group (unix_socket_group). '666' lets every user of the machine connect, and name any client.`,
   ),
   unix_socket_group: string(
     '',
     { allowed: 'the name of a group' },
-    `Group of the Unix socket, such as 'www-data', which nginx runs as on Debian. '' = the group of the tracker.
-    Without a start as root the tracker must be in that group.`,
+    `Group of the Unix socket, such as 'www-data', which nginx runs as on Debian. '' = the tracker's group.
+    Unless it is started as root, the tracker must be a member of the group.`,
   ),
 }
 
@@ -56,8 +55,8 @@ export function unixSocketFindings(network: NetworkConfig): Finding[] {
     found.push(problem(['network.use_tls', 'network.address'], text))
   }
   if (use_tls && plain_requests === 'redirect') {
-    const text = `[network] plain_requests = 'redirect' would send the clients of unix_socket away, back to its
-      proxy: let that redirect, or set plain_requests = 'serve'.`
+    const text = `[network] plain_requests = 'redirect' would send the clients of unix_socket back to the proxy:
+      let the proxy redirect, or set plain_requests = 'serve'.`
     found.push(problem(['network.unix_socket', 'network.plain_requests'], text))
   }
   return found

@@ -1,5 +1,5 @@
-// Answers a certificate authority that asks, by plain HTTP, for proof of who has this host (ACME, RFC 8555, 8.3): files of
-// a folder that certbot, lego or tls/acme.ts write. Called by handle.ts for paths that are no tracker's. Owns nothing.
+// Answers a certificate authority that validates this host over plain HTTP (ACME, RFC 8555, 8.3) with files from a folder
+// that certbot, lego or tls/acme.ts writes to. Called by handle.ts for paths that are not the tracker's. Owns nothing.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ascii, isText } from '../wire/layout.ts'
@@ -8,20 +8,20 @@ import { type FixedAnswer, fixedAnswer } from '../wire/serialize.ts'
 
 export const CHALLENGE_PATH = '/.well-known/acme-challenge/'
 const PATH = ascii(CHALLENGE_PATH)
-/** Such as authorities make: nothing that leads out of the folder. */
+/** The form of the authorities' tokens, which cannot lead out of the folder. */
 const TOKEN = /^[A-Za-z0-9_-]{8,200}$/
-/** Token and the account's fingerprint: about 90. */
+/** The token and the account key's fingerprint take about 90. */
 const ANSWER_BYTES_MAX = 1024
 
 export class Challenges {
   private readonly folder: string
 
-  /** That of the files, below which certbot makes the path itself. */
+  /** `webroot`: the folder below which certbot creates CHALLENGE_PATH. */
   constructor(webroot: string) {
     this.folder = join(webroot, CHALLENGE_PATH)
   }
 
-  /** Null when the path is another one, or there is no such file. */
+  /** Null if the path is not a challenge's, or there is no such file. */
   answer(request: HttpRequest, bytes: Uint8Array): FixedAnswer | null {
     const { targetFrom, targetTo } = request
     const at = targetFrom + PATH.length
