@@ -32,6 +32,8 @@ const RETRY_MS = HOUR_MS
 /** A certificate is renewed when less than this share of its lifetime is left. */
 const RENEW_SHARE = 1 / 3
 const DAY_MS = 24 * HOUR_MS
+/** For each answer of the authority; the library itself has no limit. */
+const ANSWER_MS = 60_000
 
 /** Ensures before startup reads the files that there is a certificate, even if one that nobody trusts. Throws StartError. */
 export function prepareAcme(config: AcmeConfig): void {
@@ -63,16 +65,18 @@ export class Acme {
   private readonly config: AcmeConfig
   private readonly log: Log
   private readonly renewed: () => void
+  private readonly answerMilliseconds: number
   private timer: ReturnType<typeof setTimeout> | undefined
   private stopped = false
   private failures = 0
   private fault = ''
 
   /** `renewed` is called whenever there is a new certificate. */
-  constructor(config: AcmeConfig, log: Log, renewed: () => void) {
+  constructor(config: AcmeConfig, log: Log, renewed: () => void, answerMilliseconds = ANSWER_MS) {
     this.config = config
     this.log = log
     this.renewed = renewed
+    this.answerMilliseconds = answerMilliseconds
   }
 
   start(): void {
@@ -125,11 +129,13 @@ export class Acme {
   }
 
   private async order(domains: readonly string[]): Promise<void> {
-    const { config, log } = this
+    const { config, log, answerMilliseconds } = this
     const files = acmeFiles(config)
     log.always('info', `getting a certificate for ${domains.join(', ')}`)
+    await reach(config.directory, answerMilliseconds)
     // Loaded on demand: trackers without [acme] do not pay for the library.
-    const { Client, crypto } = await import('acme-client')
+    const { axios, Client, crypto } = await import('acme-client')
+    axios.defaults.timeout = answerMilliseconds
     const accountKey =
       readIfThere(files.account) ?? (await crypto.createPrivateEcdsaKey()).toString()
     replaceFile(files.account, accountKey, 0o600)
@@ -170,6 +176,16 @@ export class Acme {
       remedy:
         'Check that the names resolve to this host and that port 80 leads to [network] plain_address.',
     }
+  }
+}
+
+/** Without an answer the library fails after many attempts, with a message about its own code. */
+async function reach(directory: string, milliseconds: number): Promise<void> {
+  try {
+    const { ok, status } = await fetch(directory, { signal: AbortSignal.timeout(milliseconds) })
+    if (!ok) throw new Error(`status ${status}`)
+  } catch (error) {
+    throw new Error(`${directory} does not answer: ${(error as Error).message}`)
   }
 }
 

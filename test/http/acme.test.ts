@@ -1,12 +1,15 @@
 // A certificate by ACME: files for certbot's --webroot, and one that the tracker gets by itself, from Pebble (of the Go
 // module github.com/letsencrypt/pebble/v2) where that is installed: in PATH, or where AQUATIC_PEBBLE says.
 // Takes up to 60 seconds.
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { isDue, prepareAcme } from '../../src/tls/acme.ts'
+import type { Log } from '../../src/log/log.ts'
+import { Acme, isDue, prepareAcme } from '../../src/tls/acme.ts'
 import { acmeFiles, acmeFindings } from '../../src/tls/acme-settings.ts'
 import { Certificates, nameShown } from '../support/certificates.ts'
 import { inFolder } from '../support/folder.ts'
@@ -99,6 +102,35 @@ test('files that a sudden end has left, of which one is older, do not stop a sta
     expect(fits()).toBe(true)
     expect(isDue(readFileSync(certificate, 'latin1'), ['a.test'], Date.now())).toBe(true)
   }))
+
+describe('an authority that does not answer is named in the log, and is a trouble:', () => {
+  test.each<[string, RequestListener | null, string]>([
+    ['never', () => {}, 'timed out'],
+    ['by an error', (_, response) => response.writeHead(503).end(), 'status 503'],
+    ['not even listening', null, 'connect'],
+  ])('%s', (_, answer, reason) =>
+    inFolder(async (path) => {
+      const server = createHttpServer(answer ?? undefined).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = server.address() as { port: number }
+      if (answer === null) server.close()
+      const directory = `http://127.0.0.1:${port}/directory`
+      const config = { domains: 'a.test', path, terms_accepted: true, email: '', directory }
+      const told: string[] = []
+      const log = { always: (level: string, text: string) => told.push(`${level}: ${text}`) }
+      prepareAcme(config)
+      const acme = new Acme(config, log as unknown as Log, () => expect.unreachable(), 200)
+      acme.start()
+      await waitUntil('it was told', () => told.length === 2)
+      acme.stop()
+      server.close()
+      const begin = `error: no certificate for a.test: ${directory} does not answer: `
+      expect(told[1]).toStartWith(begin)
+      expect(told[1].slice(begin.length)).toContain(reason)
+      expect(acme.troubleSource.find()?.text).toContain(directory)
+    }),
+  )
+})
 
 test('what is missing beside [acme] is told', () => {
   const acme = {
