@@ -1,5 +1,5 @@
 // The settings section [persistence], and its checks. Used by the trackers' configs.
-import { type ConfigOf, type Finding, problem, section } from '../config/schema.ts'
+import { type ConfigOf, type Finding, problem, section, warning } from '../config/schema.ts'
 import { boolean, integer, refuseNul, string } from '../config/setting.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 
@@ -114,9 +114,14 @@ export type PersistenceConfig = ConfigOf<{
 
 /** What is wrong with the section as a whole. */
 export function persistenceFindings(
-  { path }: PersistenceConfig,
+  { path, take_over }: PersistenceConfig,
   { drop_privileges, chroot_path }: PrivilegeConfig,
 ): Finding[] {
+  if (path === '' && take_over) {
+    const text = `[persistence] take_over has no effect without path: name the folder there by which the two processes
+      find each other.`
+    return [warning(['persistence.take_over', 'persistence.path'], text)]
+  }
   if (path === '' || !drop_privileges || chroot_path === '') return []
   if (pathBelow(chroot_path, path) !== null) return []
   const text = `[persistence] path ('${path}') is not below [privileges] chroot_path ('${chroot_path}'),

@@ -7,7 +7,7 @@ import {
   type ListenSettings,
   listenAddresses,
 } from '../../config/listen.ts'
-import { type Finding, problem } from '../../config/schema.ts'
+import { type Finding, problem, warning } from '../../config/schema.ts'
 import { choice, refuseNul, string, stringOrList } from '../../config/setting.ts'
 
 export const plainSettings = {
@@ -50,6 +50,7 @@ export interface PlainConfig extends ListenSettings {
   readonly plain_address: string | readonly string[]
   readonly plain_requests: string
   readonly https_name: string
+  readonly acme_webroot: string
 }
 
 /** The addresses without TLS; null if all addresses have TLS. */
@@ -80,7 +81,7 @@ export function plainFindings(network: PlainConfig): Finding[] {
     found.push(problem(['network.plain_address'], text))
   }
   const plain = plainListening(network)
-  if (plain === null) return found
+  if (plain === null) return [...found, ...idleFindings(network)]
   if (plain_requests === 'redirect' && https_name === '') {
     const text = `[network] plain_requests = 'redirect' needs https_name, the host that clients are sent to.`
     found.push(problem(['network.plain_requests'], text))
@@ -89,6 +90,28 @@ export function plainFindings(network: PlainConfig): Finding[] {
   for (const text of duplicatesOf(all)) {
     const twice = `the address ${text} is set both with TLS and without: give [network] plain_address another port.`
     found.push(problem(['network.plain_address'], twice))
+  }
+  return found
+}
+
+/** What is set for plain HTTP beside HTTPS although there is none. */
+function idleFindings({
+  use_tls,
+  plain_address,
+  plain_requests,
+  acme_webroot,
+}: PlainConfig): Finding[] {
+  if ([plain_address].flat().some((text) => text !== '')) return []
+  const found: Finding[] = []
+  if (plain_requests === 'redirect') {
+    const text = `[network] plain_requests = 'redirect' has no effect without plain_address: name the address there whose
+      clients are to be redirected, such as '0.0.0.0:80'.`
+    found.push(warning(['network.plain_requests'], text))
+  }
+  if (use_tls && acme_webroot !== '') {
+    const text = `[network] acme_webroot has no effect with use_tls and without plain_address: the authority asks over plain
+      HTTP, so write plain_address = '0.0.0.0:80'.`
+    found.push(warning(['network.acme_webroot'], text))
   }
   return found
 }

@@ -1,11 +1,12 @@
 // The settings of the Unix socket by which a proxy on the same machine may reach the tracker, and checks of how they fit
 // the other settings. Used by config.ts. Owns nothing.
 import { type ListenSettings, listenAddresses } from '../../config/listen.ts'
-import { type Finding, problem } from '../../config/schema.ts'
+import { type Finding, problem, warning } from '../../config/schema.ts'
 import { string } from '../../config/setting.ts'
 
 /** struct sockaddr_un has room for 107; the file is first created under a name that has the process id appended. */
 const PATH_BYTES_MAX = 96
+const DEFAULT_MODE = '660'
 
 export const unixSocketSettings = {
   unix_socket: string(
@@ -20,7 +21,7 @@ export const unixSocketSettings = {
     on it.`,
   ),
   unix_socket_mode: string(
-    '660',
+    DEFAULT_MODE,
     { allowed: "three octal digits, such as '660'", check: checkMode },
     `Permissions of the Unix socket. The proxy needs write permission to connect: with '660' it has to be in the
     socket's group (unix_socket_group). '666' lets every user of the machine connect, and name any client.`,
@@ -41,13 +42,15 @@ export interface UnixSocketConfig {
 
 interface NetworkConfig extends ListenSettings {
   readonly unix_socket: string
+  readonly unix_socket_mode: string
+  readonly unix_socket_group: string
   readonly use_tls: boolean
   readonly plain_requests: string
 }
 
 export function unixSocketFindings(network: NetworkConfig): Finding[] {
   const { unix_socket, use_tls, plain_requests } = network
-  if (unix_socket === '') return []
+  if (unix_socket === '') return idleFindings(network)
   const found: Finding[] = []
   if (use_tls && listenAddresses(network).length === 0) {
     const text = `[network] use_tls = true, but there is only unix_socket, which has no TLS: name an address,
@@ -60,6 +63,18 @@ export function unixSocketFindings(network: NetworkConfig): Finding[] {
     found.push(problem(['network.unix_socket', 'network.plain_requests'], text))
   }
   return found
+}
+
+/** What is set for a socket that there is not. */
+function idleFindings(network: NetworkConfig): Finding[] {
+  const defaults = { unix_socket_mode: DEFAULT_MODE, unix_socket_group: '' } as const
+  const keys = ['unix_socket_mode', 'unix_socket_group'] as const
+  return keys
+    .filter((key) => network[key] !== defaults[key])
+    .map((key) => {
+      const text = `[network] ${key} has no effect without unix_socket: name the socket's path there.`
+      return warning([`network.${key}`], text)
+    })
 }
 
 function checkPath(text: string) {
