@@ -43,6 +43,8 @@ export interface Relative {
   readonly settings: { readonly schema: Schema }
   /** Sections that no other program has: a file with one of them is meant for it. */
   readonly sections?: readonly string[]
+  /** What to do with such a file. */
+  readonly remedy?: string
 }
 
 /** Values that come from elsewhere, before the file's and the environment's, which override them. */
@@ -66,6 +68,8 @@ export interface LoadOptions {
   readonly base?: BaseSettings | undefined
   /** The program runs already: the file may be no pipe, which has given its text. */
   readonly isRunning?: boolean
+  /** The one that named the file. */
+  readonly flag?: string
   readonly relatives?: readonly Relative[]
 }
 
@@ -73,15 +77,18 @@ export function loadSettings<S extends Schema>(
   settings: Settings<S>,
   configPath: string | null,
   environment: Environment,
-  { base, isRunning = false, relatives = [] }: LoadOptions = {},
+  { base, isRunning = false, flag = '-c', relatives = [] }: LoadOptions = {},
 ): Loaded<S> {
   const loading = new Loading(settings, relatives)
   if (base !== undefined) loading.takeBase(base)
   if (configPath !== null) {
     const shownPath = printable(configPath)
-    const file = readSettingsFile(configPath, !isRunning, loading.secretKeys, (key, value) =>
-      loading.accepts(key, value),
-    )
+    const file = readSettingsFile(configPath, {
+      flag,
+      isStart: !isRunning,
+      secretKeys: loading.secretKeys,
+      accepts: (key, value) => loading.accepts(key, value),
+    })
     if ('problem' in file) loading.problems.push(`${shownPath}${file.problem}`)
     else loading.takeFile(shownPath, file)
   }
@@ -239,9 +246,15 @@ class Loading<S extends Schema> {
   #sectionHint(path: string): string {
     const sections = sectionsOf(this.#settings.schema)
     const inner = sections.filter((name) => name.endsWith(`.${path}`)).map((name) => `[${name}]`)
-    if (inner.length > 0) return `Write ${inner.join(' or ')}.`
     const owner = this.#relatives.find(({ sections = [] }) => sections.includes(path))
-    if (owner !== undefined) return `It is one of ${owner.name}: start that with these settings.`
+    const remedy = owner?.remedy ?? 'start that with these settings'
+    if (inner.length > 0) {
+      const written = `Write ${inner.join(' or ')}`
+      return owner === undefined
+        ? `${written}.`
+        : `${written}; or if the file is that of ${owner.name}, ${remedy}.`
+    }
+    if (owner !== undefined) return `It is one of ${owner.name}: ${remedy}.`
     const relative = this.#relativeWith((entry) => entry.section === path)
     if (relative !== null) return `It belongs to ${relative}: delete it.`
     const near = nearest(path, sections)

@@ -30,16 +30,21 @@ export interface SettingsFile {
   readOnce?: Uint8Array
 }
 
-/**
- * A problem begins with the colon that belongs after the file's name. `isStart`: it may be a pipe, as in
- * `-c <(generate)`. A pipe gives its text once, and a running program does not wait for one. `secretKeys`: of
- * the program, by name. `accepts`: whether one of its settings takes a value.
- */
+export interface ReadOptions {
+  /** The one that named the file. */
+  readonly flag?: string
+  /** The file may be a pipe, as in `-c <(generate)`. A pipe gives its text once, and a running program does not wait. */
+  readonly isStart?: boolean
+  /** Of the program, by name. */
+  readonly secretKeys?: readonly string[]
+  /** Whether one of its settings takes a value. */
+  readonly accepts?: Accepts
+}
+
+/** A problem begins with the colon that belongs after the file's name. */
 export function readSettingsFile(
   path: string,
-  isStart = true,
-  secretKeys: readonly string[] = [],
-  accepts: Accepts = () => true,
+  { flag = '-c', isStart = true, secretKeys = [], accepts = () => true }: ReadOptions = {},
 ): SettingsFile | { problem: string } {
   let text: string
   let readOnce: Uint8Array | undefined
@@ -50,7 +55,7 @@ export function readSettingsFile(
     text = new TextDecoder('utf-8', { fatal: true }).decode(read.bytes)
     if (!read.isRegular) readOnce = read.bytes
   } catch (error) {
-    return { problem: `: ${readFailure(error)}` }
+    return { problem: `: ${readFailure(error, flag)}` }
   }
   const file = parseSettings(text, secretKeys, accepts)
   return readOnce === undefined || 'problem' in file ? file : { ...file, readOnce }
@@ -105,9 +110,9 @@ function readPart(file: number, buffer: Uint8Array, size: number, mayBegin: bool
   throw new FileFault('SILENT', `it is a pipe or a terminal that gave no text for ${seconds} s`)
 }
 
-function readFailure(error: unknown): string {
+function readFailure(error: unknown, flag: string): string {
   const { code, message } = error as { code?: string; message: string }
-  const hint = 'check the path after -c; -p prints a file to start from'
+  const hint = `check the path after ${flag}; -p prints a file to start from`
   if (code === 'ENOENT' || code === 'ENOTDIR') return `there is no such file; ${hint}`
   if (code === 'EISDIR') return `this is a directory, not a file; ${hint}`
   if (code === 'EACCES' || code === 'EPERM') return MAY_NOT_READ

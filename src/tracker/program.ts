@@ -7,14 +7,8 @@ import { confineStart } from '../process/confine.ts'
 import { checkHealth, HEALTH_CHECK } from '../process/health-check.ts'
 import { checkTracker } from './check.ts'
 import { enabledOf } from './protocol.ts'
+import { COMBINED, SINGLE } from './relatives.ts'
 import { runTracker, type TrackerConfig, type TrackerProgram } from './tracker.ts'
-
-/** The tracker of several protocols, which the others do not know: only the sections that tell its file apart. */
-export const COMBINED: Relative = {
-  name: 'aquatic',
-  settings: { schema: {} },
-  sections: ['udp', 'http', 'ws'],
-}
 
 /** `entry`: the file that workers run. */
 export function trackerExecutable<S extends Schema>(
@@ -26,7 +20,7 @@ export function trackerExecutable<S extends Schema>(
   const { name, protocols, several = false } = program
   return {
     ...program,
-    relatives: several ? relatives : [...relatives, COMBINED],
+    relatives: [...relatives, several ? SINGLE : COMBINED],
     check: async (given) => {
       const config = given as TrackerConfig<S>
       const served = enabledOf(protocols, config)

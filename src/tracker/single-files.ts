@@ -7,6 +7,7 @@ import { printable } from '../config/output.ts'
 import { type Entry, entriesOf, pathOf, type Schema, titleOf, valueAt } from '../config/schema.ts'
 import { tomlText } from '../config/toml-text.ts'
 import type { KnownProtocol } from './combined-settings.ts'
+import { COMBINED } from './relatives.ts'
 
 interface Given {
   readonly protocol: KnownProtocol
@@ -69,14 +70,20 @@ export function settingsOfFiles(
 
 /** Settings are checked together only once all are known. */
 function load(
-  { settings: { schema, retired } }: KnownProtocol,
+  { name, settings: { schema, retired } }: KnownProtocol,
   path: string,
   reached: (path: string) => string | null,
 ): Loaded<Schema> {
   const now = reached(path)
   const settings = { schema, retired, crossCheck: () => [] }
   // A pipe is refused, since it gives its text only once, and the file is read again on SIGHUP.
-  const loaded = loadSettings<Schema>(settings, now, {}, { isRunning: true })
+  const relatives = [{ ...COMBINED, remedy: `give the file with -c in place of --${name}` }]
+  const loaded = loadSettings<Schema>(
+    settings,
+    now,
+    {},
+    { isRunning: true, flag: `--${name}`, relatives },
+  )
   if (now !== null) return loaded
   const problem = `${printable(path)} is not below [privileges] chroot_path, so it cannot be read again`
   return { ...loaded, problems: [problem] }

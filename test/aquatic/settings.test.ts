@@ -2,14 +2,14 @@
 import { describe, expect, test } from 'bun:test'
 import { aquaticTracker } from '../../src/aquatic/protocols.ts'
 import { type Environment, loadSettings } from '../../src/config/load.ts'
-import { defaultsOf, entriesOf, isSection } from '../../src/config/schema.ts'
+import { defaultsOf, entriesOf, isSection, type Schema } from '../../src/config/schema.ts'
 import { httpSettings } from '../../src/http/settings/config.ts'
-import { COMBINED } from '../../src/tracker/program.ts'
+import { COMBINED, SINGLE } from '../../src/tracker/relatives.ts'
 import { udpSettings } from '../../src/udp/settings/config.ts'
 import { PATHS_WITHOUT_EFFECT } from '../../src/ws/settings/config-checks.ts'
 import { wsSettings } from '../../src/ws/settings/program.ts'
 import { settingsContract } from '../contract/settings.ts'
-import { HTTP_EXECUTABLE, runTracker } from '../support/tracker.ts'
+import { ALL_EXECUTABLE, HTTP_EXECUTABLE, runTracker } from '../support/tracker.ts'
 
 const { settings } = aquaticTracker
 const entries = new Map(entriesOf(settings.schema).map((entry) => [entry.path, entry]))
@@ -135,6 +135,27 @@ describe('the settings of aquatic', () => {
     expect(ended.code).toBe(1)
     expect(ended.stderr).toMatch(
       /:1: \[udp\] is not a section of this program\. It is one of aquatic: start that with these settings\.\n/,
+    )
+  })
+
+  test("recognise a single tracker's file, and say which flag takes it", async () => {
+    const sections = (schema: Schema) =>
+      Object.entries(schema).flatMap(([name, node]) => (isSection(node) ? [name] : []))
+    const own = sections(settings.schema)
+    const singles = [udpSettings, httpSettings, wsSettings].flatMap(({ schema }) =>
+      sections(schema),
+    )
+    expect([...new Set(singles)].filter((name) => !own.includes(name))).toEqual([
+      ...(SINGLE.sections ?? []),
+    ])
+    const ended = await runTracker({
+      executable: ALL_EXECUTABLE,
+      settings: "[network]\naddress = '127.0.0.1:0'\n",
+    })
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toContain(
+      'Write [udp.network] or [http.network] or [ws.network]; or if the file is that of a single tracker, give it with ' +
+        '--udp, --http or --ws in place of -c.',
     )
   })
 

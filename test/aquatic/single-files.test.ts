@@ -47,6 +47,22 @@ function load(
 }
 
 describe('a file of a tracker of one protocol', () => {
+  test('that is one of aquatic itself, or not there, is refused with the flag to look at', () => {
+    const { problems } = load({ udp: "[udp.network]\naddress = '0.0.0.0:7000'" })
+    expect(problems).toEqual([
+      'udp.toml:1: [udp] is not a section of this program. It is one of aquatic: give the file with -c in place of --udp.',
+    ])
+    const missing = loadSettings(
+      settings,
+      null,
+      {},
+      { base: base?.(new Map([['ws', '/nonexistent/ws.toml']]), (path) => path) },
+    )
+    expect(missing.problems).toEqual([
+      '/nonexistent/ws.toml: there is no such file; check the path after --ws; -p prints a file to start from',
+    ])
+  })
+
   test('has its own settings under the name of the protocol, and shared ones in the shared place', () => {
     const udp =
       "socket_workers = 3\nlog_level = 'warn'\n[network]\naddress = '0.0.0.0:7000'\n[limits]\nmax_peers = 5"

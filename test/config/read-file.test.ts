@@ -42,6 +42,10 @@ describe('a file', () => {
     expect(readSettingsFile('/nonexistent/x.toml')).toEqual({
       problem: ': there is no such file; check the path after -c; -p prints a file to start from',
     })
+    expect(readSettingsFile('/nonexistent/x.toml', { flag: '--udp' })).toHaveProperty(
+      'problem',
+      expect.stringContaining('check the path after --udp;'),
+    )
     expect(readSettingsFile(tmpdir())).toHaveProperty(
       'problem',
       expect.stringContaining('this is a directory'),
@@ -69,7 +73,7 @@ describe('a file', () => {
     spawnSync('mkfifo', [path])
     spawn('sh', ['-c', `{ sleep 0.05; echo 'a = 1'; sleep 0.05; echo 'b = 2'; } > ${path}`])
     expect(readSettingsFile(path)).toHaveProperty('table', { a: 1n, b: 2n })
-    expect(readSettingsFile(path, false)).toEqual({
+    expect(readSettingsFile(path, { isStart: false })).toEqual({
       problem: ': the file cannot be read: it is a pipe, and only regular files are read',
     })
   })
