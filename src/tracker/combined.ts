@@ -193,6 +193,10 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
   giveTo(identity: Identity): void {
     this.own.giveTo?.(identity)
   }
+
+  takenOver(): void {
+    this.own.takenOver?.()
+  }
 }
 
 /** The settings that could change in a process with only this protocol. */

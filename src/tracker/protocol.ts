@@ -145,4 +145,6 @@ export interface Protocol<C> {
   configure(config: C, paths: ReadonlySet<string>): void
   /** The process is about to become another user, who must own what only an owner can change. */
   giveTo?(identity: Identity): void
+  /** The process that this one takes over from has ended. */
+  takenOver?(): void
 }

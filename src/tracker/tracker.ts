@@ -250,6 +250,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     }
     this.workers.beforeExit(() => persistence.finish())
     await persistence.start(() => this.workers.handOver())
+    for (const protocol of this.protocols) protocol.takenOver?.()
   }
 
   private tellStart(operations: string | null): void {

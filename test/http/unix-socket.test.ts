@@ -165,6 +165,25 @@ test('in a take-over the socket is never missing or without a listener', () =>
     })
   }))
 
+test('a take-over that fails leaves the other process its socket, whose name is its own again', () =>
+  inSocketFolder(async (folder, path) => {
+    const options = socketTracker(path, '', '')
+    const settings = `${options.settings}[persistence]\npath = '${join(folder, 'state')}'\ntake_over = true\n`
+    await withTracker({ ...options, settings }, async (old) => {
+      const { ino } = statSync(path)
+      const limited = ['sh', '-c', `trap '' XFSZ; ulimit -f 0; exec "$0" "$@"`, HTTP_EXECUTABLE]
+      const failed = await runTracker({ ...options, settings, executable: limited })
+      expect(failed.stderr).toContain('cannot write to the folder [persistence] path')
+      expect(failed.code).toBe(1)
+      expect(statSync(path).ino).toBe(ino)
+      expect(readdirSync(folder).sort()).toEqual(['http.sock', 'state'])
+      expect((await askOnce({ path }, '/health')).status).toBe(200)
+      old.signal('SIGTERM')
+      expect((await old.waitForEnd()).code).toBe(0)
+      expect(readdirSync(folder)).toEqual(['state'])
+    })
+  }))
+
 test.skipIf(process.getuid?.() !== 0)(
   'who gives up the rights of root gives the socket away, and removes it at the stop',
   () =>

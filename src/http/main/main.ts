@@ -233,6 +233,10 @@ class HttpProtocol implements Protocol<HttpConfig> {
     for (const problem of this.https?.giveTo(identity) ?? []) this.parts.place.tell.warn(problem)
   }
 
+  takenOver(): void {
+    this.unixSocket?.forgetOther()
+  }
+
   private tell(update: HttpUpdate): void {
     for (const worker of this.updates) worker.send(update)
     this.https?.tell(update)

@@ -3,10 +3,20 @@
 //
 // The file is made under a name of its own and gets its own when all workers listen. So it is there only while somebody
 // answers, a stale one is replaced in one step, and in a take-over no connection finds nobody: the process before goes
-// on with what has reached its socket, which has lost its name.
-import { chmodSync, chownSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs'
+// on with what has reached its socket, which has lost its name. Until the take-over is certain that file has a second
+// name, by which it comes back if this process fails.
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { StartError } from '../../config/cli.ts'
+import { accessFault, WRITE_IN } from '../../os/access.ts'
 import { type Identity, lookUpGroup } from '../../os/privileges.ts'
 import { closeConnection } from '../../os/tcp-stream.ts'
 import { connectFault, duplicate, openUnixListener } from '../../os/unix-listener.ts'
@@ -21,6 +31,9 @@ export class UnixSocket {
   private readonly firstPath: string
   /** Of its file, which tells it from another one of the same name. */
   private readonly inode: number
+  private readonly shared: boolean
+  /** The second name of the other process's file; null if there is none. */
+  private otherPath: string | null = null
 
   /** `shared`: another process listens there, whose place this one takes. Throws StartError. */
   constructor(settings: UnixSocketConfig, shared: boolean) {
@@ -28,6 +41,7 @@ export class UnixSocket {
     const fault = pathFault(path) ?? (shared ? null : useFault(path))
     if (fault !== null) throw new StartError(fault)
     this.path = path
+    this.shared = shared
     this.firstPath = `${path}.${process.pid}`
     this.group = groupOf(unix_socket_group)
     try {
@@ -53,20 +67,60 @@ export class UnixSocket {
 
   /** All workers listen. */
   publish(): void {
-    if (this.path !== null) renameSync(this.firstPath, this.path)
+    if (this.path !== null) {
+      if (this.shared) this.keepOther(this.path)
+      renameSync(this.firstPath, this.path)
+    }
     closeConnection(this.fd)
     process.off('exit', this.clear)
+  }
+
+  private keepOther(path: string): void {
+    const otherPath = `${path}.${process.pid}.before`
+    try {
+      linkSync(path, otherPath)
+    } catch {
+      // There is none, or the file system has no second names.
+      return
+    }
+    this.otherPath = otherPath
+    process.once('exit', this.restoreOther)
+  }
+
+  /** The start has failed, and the other process goes on. */
+  private readonly restoreOther = (): void => {
+    const { path, otherPath } = this
+    this.otherPath = null
+    try {
+      if (path !== null && otherPath !== null) renameSync(otherPath, path)
+    } catch {
+      // It is out of reach by now.
+    }
+  }
+
+  /** The other process has ended. */
+  forgetOther(): void {
+    if (this.otherPath !== null) removeFile(this.otherPath)
+    this.otherPath = null
+    process.off('exit', this.restoreOther)
   }
 
   /** The process is about to become another user, below another root directory. */
   giveTo(identity: Identity, pathBelow: (path: string) => string | null): void {
     if (this.path === null) return
     chownSync(this.path, identity.user, this.group ?? identity.group)
+    // Without the right to remove it, the second name would stay for ever.
+    if (accessFault(dirname(this.path), WRITE_IN, identity) !== null) this.forgetOther()
     this.path = pathBelow(this.path)
+    if (this.otherPath !== null) this.otherPath = pathBelow(this.otherPath)
   }
 
   /** The stop begins. Nothing happens to a file that is another process's by now, or out of reach. */
   remove(): void {
+    if (this.otherPath !== null) {
+      this.restoreOther()
+      return
+    }
     try {
       if (this.path !== null && lstatSync(this.path).ino === this.inode) removeFile(this.path)
     } catch {
