@@ -1,5 +1,5 @@
-// The time that a key ends, as its line of the file has it: a date, a time of RFC 3339, or seconds since 1970.
-// Called by read-file.ts for each such line.
+// Parses when a key expires, as written in the key file: a date, a time in the form of RFC 3339, or seconds since 1970.
+// Called by read-file.ts for each line that has one.
 const DIGIT_0 = 48
 const HYPHEN = 45
 const PLUS = 43
@@ -9,19 +9,19 @@ const DATE_BYTES = 10
 const TIME_BYTES = 8
 const OFFSET_BYTES = 6
 const DAY_SEC = 86400
-/** Ten digits, as all times from 2001 to 2286 have: no date is taken for one. */
+/** Every time from 2001 to 2286 has ten digits, and a date also has hyphens. */
 const SECONDS_DIGITS = 10
-/** What a slot of the table has room for; it ends in 2106. */
+/** The largest that fits into a slot of the table: in the year 2106. */
 const END_MAX = 0xffffffff
 const YEAR_MIN = 2000
 const YEAR_MAX = 2099
 
-/** No time. */
+/** Not a valid time. */
 export const NO_TIME = -1
 
 /**
- * From when on the key of a line has ended, in seconds since 1970: a date is the last day on which it is valid, in
- * UTC. NO_TIME for anything else.
+ * The first moment at which the key is no longer valid, in seconds since 1970. A date means the last day (UTC) on
+ * which it is valid. NO_TIME if it is neither form.
  */
 export function readEnd(bytes: Uint8Array, from: number, to: number): number {
   if (to - from === SECONDS_DIGITS && isNumber(bytes, from, to)) {
@@ -36,7 +36,7 @@ export function readEnd(bytes: Uint8Array, from: number, to: number): number {
   return time === NO_TIME ? NO_TIME : day + time
 }
 
-/** The begin of a day, as `2027-01-31`. */
+/** The start of a day written as `2027-01-31`. */
 function dateAt(bytes: Uint8Array, at: number, to: number): number {
   if (at + DATE_BYTES > to || bytes[at + 4] !== HYPHEN || bytes[at + 7] !== HYPHEN) return NO_TIME
   const year = numberAt(bytes, at, 4)
@@ -44,12 +44,12 @@ function dateAt(bytes: Uint8Array, at: number, to: number): number {
   const day = numberAt(bytes, at + 8, 2)
   if (!(year >= YEAR_MIN && year <= YEAR_MAX)) return NO_TIME
   const date = new Date(Date.UTC(year, month - 1, day))
-  // The 31st of a shorter month would be one of the next.
+  // Date turns the 31st of a shorter month into a day of the next month.
   const isDay = date.getUTCMonth() === month - 1 && date.getUTCDate() === day
   return isDay ? date.getTime() / 1000 : NO_TIME
 }
 
-/** Seconds of the day, as `T12:00:00Z` or `T12:00:00.5+02:00`; parts of a second do not count. */
+/** Seconds since the start of the day for `T12:00:00Z` or `T12:00:00.5+02:00`; fractions are dropped. */
 function timeAt(bytes: Uint8Array, from: number, to: number): number {
   if ((bytes[from] | 0x20) !== 't'.charCodeAt(0)) return NO_TIME
   let at = from + 1
@@ -68,7 +68,7 @@ function timeAt(bytes: Uint8Array, from: number, to: number): number {
   return Number.isNaN(offset) ? NO_TIME : (minutes - offset) * 60 + seconds
 }
 
-/** `Z` or `+02:00`, in minutes; NaN for anything else. */
+/** The offset from UTC in minutes, for `Z` or `+02:00`; NaN for anything else. */
 function offsetAt(bytes: Uint8Array, at: number, to: number): number {
   if (to - at === 1) return (bytes[at] | 0x20) === 'z'.charCodeAt(0) ? 0 : Number.NaN
   if (to - at !== OFFSET_BYTES || bytes[at + 3] !== COLON) return Number.NaN
@@ -78,14 +78,14 @@ function offsetAt(bytes: Uint8Array, at: number, to: number): number {
   return bytes[at] === HYPHEN ? -minutes : Number.NaN
 }
 
-/** `HH:MM`; NO_TIME when these are none. */
+/** Minutes since the start of the day for `HH:MM`; NO_TIME if it is not valid. */
 function minutesAt(bytes: Uint8Array, at: number): number {
   const hour = numberAt(bytes, at, 2)
   const minute = numberAt(bytes, at + 3, 2)
   return hour <= 23 && minute <= 59 ? hour * 60 + minute : NO_TIME
 }
 
-/** NaN for what is no number. */
+/** NaN if not all of them are digits. */
 function numberAt(bytes: Uint8Array, from: number, digits: number): number {
   let number = 0
   for (let at = from; at < from + digits; at++) {

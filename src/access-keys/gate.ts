@@ -1,6 +1,6 @@
-// Who may use a private tracker: asked by the workers of all protocols for each request, or for each connection,
-// with the key in its path. One per worker, with a table in shared memory (table.ts) that comes anew when the list
-// has changed.
+// Decides by the key in its path whether a request or connection may use a private tracker. Called by the workers of
+// all protocols. One per worker; the table of keys is in shared memory (table.ts) and is replaced when the list
+// changes.
 import type { SourceCounterData } from '../source-limits/source-counters.ts'
 import type { Peer } from '../swarm/peers/peer.ts'
 import { GuessLimits } from './guess-limits.ts'
@@ -8,32 +8,32 @@ import { type HashKey, KeyHash } from './key-hash.ts'
 import { findKey, isInUse, type KeyTable, NO_KEYS, SLOT_END } from './table.ts'
 import { KEY_ENDED, KEY_GUESSES, KEY_MISSING, KEY_UNKNOWN, KEY_VALID } from './verdict.ts'
 
-/** What the gates of all workers share, for the life of the process. */
+/** Shared by the gates of all workers for the life of the process. */
 export interface KeyGateData {
   readonly hashKey: HashKey
   readonly guesses: SourceCounterData
 }
 
-/** What is in force. */
+/** The keys in force. */
 export interface AccessKeys {
-  /** Without a key nothing is served. */
+  /** Nothing is served without a valid key. */
   readonly required: boolean
   readonly table: KeyTable
-  /** Of one address; 0 = no limit. */
+  /** Per address; 0 = no limit. */
   readonly guessesPerMinute: number
 }
 
 export const KEYS_OFF: AccessKeys = { required: false, table: NO_KEYS, guessesPerMinute: 0 }
 
 export class KeyGate {
-  /** Without a key nothing is served. */
+  /** Nothing is served without a valid key. */
   required = false
   private words = new Int32Array(NO_KEYS.slots)
   private slotCount = NO_KEYS.slotCount
   private readonly hash: KeyHash
   private readonly guesses: GuessLimits
   private second = -1
-  /** Since 1970. */
+  /** Seconds since 1970. */
   private time = 0
 
   constructor({ hashKey, guesses }: KeyGateData, keys: AccessKeys) {
@@ -50,12 +50,12 @@ export class KeyGate {
     this.guesses.setRate(guessesPerMinute)
   }
 
-  /** The hash of a key, to ask `verdictOf` later on; null for what is no key. */
+  /** The hash of a key, to pass to `verdictOf` later; null if it is too short or too long for one. */
   hashOf(bytes: Uint8Array, from: number, to: number): Int32Array | null {
     return this.hash.compute(bytes, from, to) ? this.hash.words.slice() : null
   }
 
-  /** Sets the time (seconds of the monotonic clock) for what follows; ends of keys are of the wall clock. */
+  /** Sets the time, in seconds of the monotonic clock. Keys expire by the wall clock, which is read here too. */
   setTime(now: number): void {
     if (now === this.second) return
     this.second = now
@@ -65,7 +65,7 @@ export class KeyGate {
 
   // HOT: no allocation below this line.
 
-  /** What becomes of a request of this address with the key from `bytes[from]` to `bytes[to]`, none if that is empty. */
+  /** The verdict on a request from this address with the key from `bytes[from]` to `bytes[to]`; empty = no key. */
   check(source: Peer, bytes: Uint8Array, from: number, to: number): number {
     if (from === to) return KEY_MISSING
     if (!this.guesses.mayTry(source)) return KEY_GUESSES
@@ -76,7 +76,7 @@ export class KeyGate {
     return verdict
   }
 
-  /** The same of a key whose hash is known. */
+  /** The same for a key whose hash is known. */
   verdictOf(hash: Int32Array): number {
     const { words } = this
     const slot = findKey(words, this.slotCount, hash)

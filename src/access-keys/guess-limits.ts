@@ -1,13 +1,13 @@
-// How many unknown keys an address may try, over all workers and protocols of the process. Asked and told by
+// Limits how many unknown keys an address may try, over all workers and protocols of the process. Called by
 // gate.ts. The memory is shared (source-limits/source-counters.ts); each worker has a view of its own.
 //
-// Once an address has used up its unknown keys, none of its keys is looked up, not even a valid one, until some
-// have drained: what a guess finds would tell the guesser. A valid key costs nothing, so others behind the same
-// address are served in between.
+// Once an address has used up its guesses, none of its keys is looked up, not even a valid one, until the counter has
+// drained a little: otherwise a correct guess would still be answered. A valid key costs nothing, so clients that
+// share the address are served until then.
 //
 //  row 0: 65,536 words │ row 1
 //
-// An IPv6 /64 is one address, and its /48 has a counter of its own in the same rows.
+// An IPv6 /64 counts as one address, and its /48 has a counter of its own in the same rows.
 import { costOf, NETWORK_SHARE } from '../source-limits/newcomers.ts'
 import {
   createSourceCounters,
@@ -21,10 +21,10 @@ import type { Peer } from '../swarm/peers/peer.ts'
 
 const SLOT_WORDS = 1
 const MINUTE_SEC = 60
-/** What may come at once: a client whose key was taken from the list announces all of its torrents. */
+/** The burst allowed: a client whose key has been removed from the list announces all of its torrents. */
 const BURST = 10 * MINUTE_SEC * SECOND
 
-/** Once for the process. */
+/** Called once per process. */
 export function createGuessLimits(): SourceCounterData {
   return createSourceCounters(rowWords(SLOT_WORDS))
 }
@@ -41,7 +41,7 @@ export class GuessLimits extends SourceCounters {
 
   // HOT: no allocation below this line.
 
-  /** Whether a key of this address is to be looked up. */
+  /** Whether a key from this address may be looked up. */
   mayTry({ ipv4, a0, a1 }: Peer): boolean {
     if (this.cost === 0 || isThisMachine(ipv4, a0, a1)) return true
     this.openAddress(ipv4, a0, a1)
@@ -51,7 +51,7 @@ export class GuessLimits extends SourceCounters {
     return !this.isFull(0, this.networkCost, BURST)
   }
 
-  /** It was unknown. */
+  /** Counts an unknown key from this address. */
   count({ ipv4, a0, a1 }: Peer): void {
     if (this.cost === 0 || isThisMachine(ipv4, a0, a1)) return
     this.openAddress(ipv4, a0, a1)

@@ -1,18 +1,18 @@
-// The keyed hash of an access key, 128 bits: what the table of keys holds in place of the keys (table.ts).
-// Used by build.ts and gate.ts. One per thread, with memory of its own; the hash key is the process's.
+// The keyed 128-bit hash of an access key, which the table stores instead of the key (table.ts). Used by build.ts and
+// gate.ts. One per thread, with its own memory; the hash key is the same in the whole process.
 //
-// Keyed, so that neither the places that a look-up reads nor the time it takes tell anything about keys, and
-// nobody can aim keys at one place. HalfSipHash-2-4 gives 64 bits; two of them with keys of their own make 128,
-// so that a wrong key is never taken for a right one.
+// It is keyed so that neither the slots that a look-up reads nor the time it takes reveal anything about keys, and
+// nobody can choose keys that collide. HalfSipHash-2-4 gives 64 bits; two of them with different hash keys make 128,
+// so that a wrong key is never taken for a valid one.
 import { randomFillSync } from 'node:crypto'
 import { macWords } from '../memory/half-sip-hash.ts'
 
-/** A hexadecimal SHA-512 has 128; passkeys in the wild have 32 or 40, a UUID 36. */
+/** A SHA-512 in hexadecimal has 128; passkeys in use have 32 or 40, a UUID has 36. */
 export const KEY_BYTES_MAX = 128
 
 export const HASH_WORDS = 4
 
-/** Four words, of which each half of the hash takes two. */
+/** Four words, two for each half of the hash. */
 export type HashKey = Int32Array
 
 export function newHashKey(): HashKey {
@@ -20,10 +20,10 @@ export function newHashKey(): HashKey {
 }
 
 export class KeyHash {
-  /** Of the key that `compute` was given last; never all zeros. */
+  /** The hash of the key last passed to `compute`; never all zeros. */
   readonly words = new Int32Array(HASH_WORDS)
   private readonly hashKey: HashKey
-  /** Length in bytes, then the bytes. */
+  /** The key's length in bytes, then its bytes. */
   private readonly message = new Int32Array(1 + KEY_BYTES_MAX / 4)
   private readonly half = new Int32Array(2)
 
@@ -33,7 +33,7 @@ export class KeyHash {
 
   // HOT: no allocation below this line.
 
-  /** Of the key from `bytes[from]` to `bytes[to]`; false, and nothing computed, for a length that no key has. */
+  /** Hashes the key from `bytes[from]` to `bytes[to]`. False, and computes nothing, if no key has this length. */
   compute(bytes: Uint8Array, from: number, to: number): boolean {
     const length = to - from
     if (length <= 0 || length > KEY_BYTES_MAX) return false

@@ -1,6 +1,6 @@
-// Finds the key in the path of a tracker's URL: /KEY/announce, /announce/KEY, or /KEY alone where a path has no
-// other use. Called for the path of BEP 41 (udp) and for that of a WebSocket handshake (ws); http/wire/parse.ts
-// reads its own, which can also mean other things.
+// Finds the key in the path of a tracker's URL: /KEY/announce, /announce/KEY, or /KEY alone where paths have no other
+// use. Called for the path in BEP 41 options (udp) and in a WebSocket handshake (ws); http/wire/parse.ts has its own,
+// because its paths have other meanings too.
 
 const SLASH = 0x2f
 const QUESTION_MARK = 0x3f
@@ -8,13 +8,13 @@ const HASH_SIGN = 0x23
 const ANNOUNCE = new TextEncoder().encode('announce')
 
 export class PathKey {
-  /** Where the key is that `find` has found; equal for none. */
+  /** Where `find` found the key; equal if there is none. */
   from = 0
   to = 0
 
   // HOT: no allocation below this line.
 
-  /** In the path from `bytes[from]` to `bytes[to]`, which may have a query behind it. */
+  /** Searches the path from `bytes[from]` to `bytes[to]`, which a query may follow. */
   find(bytes: Uint8Array, from: number, to: number): void {
     this.from = 0
     this.to = 0

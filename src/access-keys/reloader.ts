@@ -1,4 +1,4 @@
-// The access keys and their file: what list-file/reloader.ts has to know of them. Made by the tracker
+// Keeps the access keys up to date with their file, by list-file/reloader.ts. Created by the tracker
 // (tracker/tracker.ts), in the main thread. Owns the keys in force, and what the gates of all workers share.
 import { counted } from '../config/quantities.ts'
 import { type ListKind, ListReloader, listFaults } from '../list-file/reloader.ts'
@@ -51,17 +51,17 @@ export class AccessKeyReloader extends ListReloader<AccessKeyConfig, KeysInForce
     this.gate = { hashKey, guesses: createGuessLimits() }
   }
 
-  /** In force; workers start with them. */
+  /** The keys in force, with which workers start. */
   get keys(): AccessKeys {
     return this.inForce.keys
   }
 
-  /** How many there are; null where none is asked for. */
+  /** The number of keys; null if none is required. */
   get count(): number | null {
     return this.keys.required ? this.inForce.count : null
   }
 
-  /** A list without a key: a file that was emptied by mistake reads as well as any other. */
+  /** Reports a list without keys, since a file emptied by mistake is as valid as any other. */
   get emptyTroubleSource(): TroubleSource {
     return {
       name: 'access_keys_empty',
@@ -69,8 +69,8 @@ export class AccessKeyReloader extends ListReloader<AccessKeyConfig, KeysInForce
         if (this.count !== 0) return null
         return {
           severity: 'bad',
-          text: 'No client is served, because the file of [access_keys] path has no key.',
-          remedy: 'Write keys to it; it is read again when it changes.',
+          text: 'No client is served, because the file [access_keys] path has no keys.',
+          remedy: 'Add keys to it; it is read again when it changes.',
         }
       },
     }

@@ -1,5 +1,5 @@
-// What becomes of a request in a private tracker: whether it comes with a key that is valid, or why not, what its
-// client is told then, and the reason by which it is counted. Read by gate.ts and the protocols' workers.
+// The verdicts on a request's access key in a private tracker, and for each refusal what the client is told and the
+// reason it is counted under. Used by gate.ts and the protocols' workers.
 export const KEY_VALID = 0
 export const KEY_MISSING = 1
 export const KEY_UNKNOWN = 2
@@ -8,15 +8,15 @@ export const KEY_GUESSES = 4
 
 export interface KeyRefusal {
   readonly verdict: number
-  /** Among a protocol's counters `rejected`. */
+  /** Its label in the protocol's `rejected` counters. */
   readonly reason: (typeof REFUSED_BY_KEYS)[number]
   readonly text: string
 }
 
-/** Reasons, in this order, of which each protocol has counters. */
+/** Reasons in the order of each protocol's counters. */
 export const REFUSED_BY_KEYS = ['key_missing', 'key_unknown', 'key_ended', 'key_guesses'] as const
 
-/** Those of a key that was valid when its connection began. */
+/** Reasons that can apply to a key that was valid when its connection was opened. */
 export const REFUSED_BY_KEYS_IN_USE = ['key_missing', 'key_unknown', 'key_ended'] as const
 
 export const KEY_REFUSALS: readonly KeyRefusal[] = [
@@ -26,7 +26,7 @@ export const KEY_REFUSALS: readonly KeyRefusal[] = [
     text: 'Access key missing: use the announce URL that you were given',
   },
   { verdict: KEY_UNKNOWN, reason: 'key_unknown', text: 'Access key unknown' },
-  { verdict: KEY_ENDED, reason: 'key_ended', text: 'Access key has ended' },
+  { verdict: KEY_ENDED, reason: 'key_ended', text: 'Access key has expired' },
   {
     verdict: KEY_GUESSES,
     reason: 'key_guesses',
@@ -34,14 +34,14 @@ export const KEY_REFUSALS: readonly KeyRefusal[] = [
   },
 ]
 
-/** What a protocol makes of each, at the place of its verdict. */
+/** What `of` returns for each refusal, indexed by verdict. */
 export function byVerdict<T>(of: (refusal: KeyRefusal) => T): T[] {
   const found: T[] = []
   for (const refusal of KEY_REFUSALS) found[refusal.verdict] = of(refusal)
   return found
 }
 
-/** Where each is counted; `names`: the protocol's counters in their order in memory, `head`: how those begin. */
+/** The index of each verdict's counter. `names`: the protocol's counters in memory order; `head`: their prefix. */
 export function countersByKeyVerdict(
   names: readonly string[],
   head = 'rejected',

@@ -1,21 +1,20 @@
-// Polls a list's file: whether it has changed, and whether somebody is writing it at the moment.
-// Used by reloader.ts.
+// Polls a list's file for changes, and tells whether it is being written at the moment. Used by reloader.ts.
 //
-// Lists should be replaced by renaming, but many are written in place, and half a list forbids what
-// all of it allows. So a file is read only once its size and time have been the same in two polls.
+// Lists should be replaced by renaming, but many are written in place, and half a list refuses what the whole
+// list allows. So a file is read only once its size and time have been the same in two polls.
 import { statSync } from 'node:fs'
 
-/** How often the file's state, not its content, is read: that costs microseconds. */
+/** How often the file's state, not its content, is read, which takes microseconds. */
 export const WATCH_MILLISECONDS = 2000
 
-/** Between two polls when somebody waits for the list, at the start or after a signal. */
+/** Between two polls when someone waits for the list: at startup or after a signal. */
 const SETTLE_MILLISECONDS = 300
 const SETTLE_POLLS_MAX = 20
 
-/** A file that is replaced is gone for a moment; after half a minute it is missing. */
+/** A file that is being replaced may be gone for a moment; after half a minute it counts as missing. */
 const MISSING_POLLS = 15
 
-/** What changes whenever the file does; '' when it is not there. */
+/** A text that changes whenever the file does; '' if there is no file. */
 export function stateOf(path: string): string {
   try {
     const { ino, size, mtimeMs, ctimeMs } = statSync(path)
@@ -25,7 +24,7 @@ export function stateOf(path: string): string {
   }
 }
 
-/** Resolves with the state once it has held still; null when the file goes on changing. */
+/** Resolves with the file's state once that is stable; null if the file keeps changing. */
 export async function settledState(path: string): Promise<string | null> {
   let state = stateOf(path)
   if (isOld(path)) return state
@@ -38,7 +37,7 @@ export async function settledState(path: string): Promise<string | null> {
   return null
 }
 
-/** Not changed since the last poll; or not accessible, which reading it will report. */
+/** True if it has not changed for a while, or cannot be accessed, which reading it will report. */
 function isOld(path: string): boolean {
   try {
     return Math.abs(Date.now() - statSync(path).mtimeMs) > WATCH_MILLISECONDS

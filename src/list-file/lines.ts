@@ -1,14 +1,13 @@
-// Reads the file of a list line by line, in parts between which the main thread goes on with other things.
-// Called by read-file.ts of access-list and access-keys, which know what a line means. Owns nothing but its
-// buffer.
+// Reads a list's file line by line, in parts, so that the main thread can do other work in between. Called by
+// read-file.ts of access-list and access-keys, which know what a line means. Owns only its buffer.
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { FileFault, openRegularFile } from '../config/named-file.ts'
 
-/** A part takes some milliseconds. */
+/** Reading one part takes a few milliseconds. */
 const PART_BYTES = 1 << 18
-/** Much longer than any line that means something. */
+/** Much longer than any valid line. */
 const LINE_BYTES_MAX = 4096
-/** Mistakes that are told one by one. */
+/** How many mistakes are reported one by one. */
 const MISTAKES_TOLD_MAX = 5
 
 const MARK = Buffer.from('\ufeff')
@@ -16,15 +15,15 @@ const NEWLINE = 10
 const HASH_SIGN = 35
 const SPACE = 32
 
-/** What is wrong with a file, for people. */
+/** Says what is wrong with a file, for people to read. */
 export class ListFileError extends Error {
   override name = 'ListFileError'
 }
 
-/** Takes line number `line`, which stands at `part[from]` and ends before `part[to]`. */
+/** Takes line number `line`, from `part[from]` up to `part[to]`. */
 export type TakeLine = (part: Buffer, from: number, to: number, line: number) => void
 
-/** Opens a list for `read`. Throws ListFileError when it cannot be opened, or the memory for it is not there. */
+/** Opens a list for `read`. Throws ListFileError if it cannot be opened or there is not enough memory. */
 export async function withListFile<T>(
   path: string,
   read: (file: ListFile) => Promise<T>,
@@ -34,7 +33,7 @@ export async function withListFile<T>(
     return await read(new ListFile(file))
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    throw new ListFileError('needs more memory than the system gives')
+    throw new ListFileError('needs more memory than the system provides')
   } finally {
     closeSync(file)
   }
@@ -50,7 +49,7 @@ function openList(path: string): number {
 }
 
 export class ListFile {
-  /** In bytes, as it was opened: what is added meanwhile is not read. */
+  /** Bytes when it was opened; whatever is appended later is not read. */
   readonly size: number
   private readonly file: number
   private readonly part = Buffer.allocUnsafe(PART_BYTES + LINE_BYTES_MAX)
@@ -60,9 +59,9 @@ export class ListFile {
     this.size = fstatSync(file).size
   }
 
-  /** How many lines there are, blank ones included. */
+  /** The number of lines, including blank ones. */
   async countLines(): Promise<number> {
-    // The last one need not have an end.
+    // The last line may lack a newline.
     let lines = 1
     await this.readParts((part, end) => {
       for (
@@ -77,7 +76,7 @@ export class ListFile {
     return lines
   }
 
-  /** Hands each line to `takeLine`, without its end. Throws ListFileError for one that is too long. */
+  /** Passes each line to `takeLine`, without its newline. Throws ListFileError if one is too long. */
   async readLines(takeLine: TakeLine): Promise<void> {
     let line = 0
     await this.readParts((part, end, isLast) => {
@@ -99,7 +98,7 @@ export class ListFile {
     })
   }
 
-  /** `take` returns how many bytes it has left at the front for the next time. */
+  /** `take` returns how many bytes it has left at the front of the buffer for its next call. */
   private async readParts(
     take: (part: Buffer, end: number, isLast: boolean) => number,
   ): Promise<void> {
@@ -115,26 +114,26 @@ export class ListFile {
   }
 }
 
-/** Of the byte order mark that some editors begin a text in UTF-8 with. */
+/** The size of the byte order mark with which some editors start a UTF-8 text; 0 if there is none. */
 function markBytes(part: Buffer, from: number, to: number): number {
   const isThere = to - from >= MARK.length && part.indexOf(MARK, from) === from
   return isThere ? MARK.length : 0
 }
 
-/** Behind white space; at most `to`. */
+/** The first position from `from` on that is not white space; `to` if there is none. */
 export function skipBlanks(part: Buffer, from: number, to: number): number {
   let at = from
   while (at < to && part[at] <= SPACE) at++
   return at
 }
 
-/** Nothing but white space up to the end of the line or a comment. */
+/** Whether nothing but white space precedes the end of the line or a comment. */
 export function isLineEnd(part: Buffer, from: number, to: number): boolean {
   const at = skipBlanks(part, from, to)
   return at === to || part[at] === HASH_SIGN
 }
 
-/** Lines that are wrong: the first ones are told, without what they say. */
+/** Collects the invalid lines. The first few are reported by number, without their content. */
 export class Mistakes {
   private readonly told: string[] = []
   private count = 0
@@ -144,7 +143,7 @@ export class Mistakes {
     if (this.told.length < MISTAKES_TOLD_MAX) this.told.push(`line ${line} has ${what}`)
   }
 
-  /** Throws ListFileError when there are any. */
+  /** Throws ListFileError if there are any. */
   check(remedy: string): void {
     if (this.count === 0) return
     const more = this.count - this.told.length

@@ -1,6 +1,6 @@
-// Keeps a list in step with its file: reads it at the start, again on SIGUSR1 and when it has changed, and
-// hands each new list to the workers. Made by the tracker (tracker/tracker.ts), in the main thread; what kind
-// of list it is, access-list and access-keys say. Owns a timer and the signal's listener.
+// Keeps a list up to date with its file: reads it at startup, on SIGUSR1 and when it has changed, and passes each
+// new list to the workers. Created by the tracker (tracker/tracker.ts), in the main thread; access-list and
+// access-keys define the kind of list. Owns a timer and the signal's listener.
 import { resolve } from 'node:path'
 import { StartError } from '../config/cli.ts'
 import type { Log } from '../log/log.ts'
@@ -10,30 +10,30 @@ import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import { FileWatch, settledState, stateOf, WATCH_MILLISECONDS } from './file-watch.ts'
 import { ListFileError } from './lines.ts'
 
-/** The reason for reading it again that nobody asked for, and so nobody waits for an answer. */
+/** The reason for a reading that nobody asked for, and whose result nobody waits for. */
 const HAS_CHANGED = 'it has changed'
 
-const MISSING = 'is not there any more, or this user may not see it'
+const MISSING = 'no longer exists, or this user cannot access it'
 
 export interface ListConfig {
-  /** 'off': there is no list. */
+  /** 'off' = there is no list. */
   readonly mode: string
   readonly path: string
 }
 
-/** A kind of list: `C` its section of the settings, `L` the list that is read. */
+/** A kind of list. `C`: its section of the settings; `L`: the list as read. */
 export interface ListKind<C extends ListConfig, L> {
-  /** Of the settings. */
+  /** Its section in the settings. */
   readonly section: string
-  /** For people. */
+  /** Its name in messages. */
   readonly title: string
-  /** Also asked when there is no list. Throws ListFileError. */
+  /** Also called if the mode is 'off'. Throws ListFileError. */
   read(path: string, config: C): Promise<L>
-  /** How much it holds. */
+  /** Its size in words, such as '3 keys'. */
   sizeText(list: L): string
 }
 
-/** What a start would find wrong with the file, for --check. The list that it makes is let go. */
+/** What startup would find wrong with the file, for --check. The list itself is discarded. */
 export async function listFaults<C extends ListConfig>(
   kind: ListKind<C, unknown>,
   config: C,
@@ -49,7 +49,7 @@ export async function listFaults<C extends ListConfig>(
 }
 
 function stillWritten(): ListFileError {
-  return new ListFileError('is still being written: it is read once it holds still')
+  return new ListFileError('is still being written: it is read once it stops changing')
 }
 
 function faultText(section: string, path: string, error: unknown): string {
@@ -59,27 +59,27 @@ function faultText(section: string, path: string, error: unknown): string {
 
 export class ListReloader<C extends ListConfig, L> {
   private readonly kind: ListKind<C, L>
-  /** In force. */
+  /** The list in force. */
   protected inForce: L
   private isOff = true
   private config: C
-  /** Where relative paths start, and the root directory to come: both as of the start. */
+  /** The folder at startup, for relative paths, and below it the root directory after chroot. */
   private readonly folder = process.cwd()
   private readonly root: string
   private readonly log: Log
   private readonly send: (list: L) => void
   private path: string
   private rootHasChanged = false
-  /** The state of the file that the list is of. */
+  /** The state of the file from which the list was read. */
   private seen = ''
   private readonly watch = new FileWatch()
   private reading: Promise<void> | null = null
   private readAgain = false
   private timer: ReturnType<typeof setInterval> | undefined
-  /** Why the file is not in force; null when it is. */
+  /** Why the file's current content is not in force; null if it is. */
   private fault: string | null = null
 
-  /** `off`: what is in force without a list. `send` gives a new list to all workers. */
+  /** `off`: what is in force without a list. `send`: passes a new list to all workers. */
   constructor(
     kind: ListKind<C, L>,
     off: L,
@@ -97,7 +97,7 @@ export class ListReloader<C extends ListConfig, L> {
     this.path = resolve(config.path)
   }
 
-  /** Reads the list for the start. Throws StartError when that fails. */
+  /** Reads the list at startup. Throws StartError if that fails. */
   async load(): Promise<void> {
     const { section } = this.kind
     const { path, mode } = this.config
@@ -112,7 +112,7 @@ export class ListReloader<C extends ListConfig, L> {
     }
   }
 
-  /** Call it once the tracker serves, and after the root directory has changed, if it has. */
+  /** Call it once the tracker serves; if the root directory changes, after that. */
   start(): void {
     signals.on('SIGUSR1', () => this.reload('SIGUSR1'))
     this.timer = setInterval(() => this.poll(), WATCH_MILLISECONDS)
@@ -127,16 +127,16 @@ export class ListReloader<C extends ListConfig, L> {
     this.path = this.pathOf(this.config.path)
   }
 
-  /** Other settings while the tracker runs. */
+  /** Applies new settings while the tracker runs. */
   change(config: C): void {
     this.config = config
     this.path = this.pathOf(config.path)
     this.reload('the settings')
   }
 
-  /** Reads the list again, also when it looks unchanged. A wrong file is logged and changes nothing. */
+  /** Reads the list again, even if it looks unchanged. An invalid file is logged and changes nothing. */
   reload(reason: string): void {
-    // One at a time: who asks meanwhile gets another reading after this one.
+    // One at a time: a request during a reading causes another one after it.
     if (this.reading !== null) {
       this.readAgain = true
       return
@@ -148,7 +148,7 @@ export class ListReloader<C extends ListConfig, L> {
     })
   }
 
-  /** A list that could not be read again, until it can. */
+  /** Reports a list that could not be read again, until it can. */
   get troubleSource(): TroubleSource {
     return { name: `${this.kind.section}_failed`, find: () => this.trouble() }
   }
@@ -165,12 +165,12 @@ export class ListReloader<C extends ListConfig, L> {
   }
 
   private async readAndSend(reason: string): Promise<void> {
-    // Other settings may come while the file is read: they get a reading of their own.
+    // New settings may arrive while the file is read; they get a reading of their own.
     const { mode } = this.config
     const wasOff = this.isOff
     try {
       const found = await this.readSettled()
-      // The next polls will find it changed.
+      // The next polls will notice the change.
       if (found === null) return
       this.take(found, mode)
     } catch (error) {
@@ -179,13 +179,13 @@ export class ListReloader<C extends ListConfig, L> {
       return
     }
     this.fault = null
-    // Without a list the signal is for something else, such as new certificates.
+    // Without a list, the signal is meant for something else, such as new certificates.
     if (mode === 'off' && wasOff) return
     const { kind, inForce } = this
     const size = this.isOff ? '' : `, ${kind.sizeText(inForce)}`
     this.tell(reason, 'info', `${kind.title} (${reason}): mode ${mode}${size}`)
     this.send(inForce)
-    // The list before it is garbage now, of a size that the collector does not see from its own heap.
+    // The previous list is garbage now, but its size is outside the heap that the collector watches.
     Bun.gc(true)
   }
 
@@ -195,7 +195,7 @@ export class ListReloader<C extends ListConfig, L> {
     this.tell(reason, 'error', `${text}; the previous list stays in force`)
   }
 
-  /** Null when the file has changed while it was read. */
+  /** Null if the file changed while it was read. */
   private async readSettled(): Promise<L | null> {
     const { path, config, kind } = this
     if (config.mode === 'off') return kind.read(path, config)
@@ -226,12 +226,12 @@ export class ListReloader<C extends ListConfig, L> {
     if (this.watch.poll(this.path, this.seen) !== null) this.reload(HAS_CHANGED)
     else if (this.watch.isMissing && this.fault === null && !this.isOutOfReach()) {
       this.fail(HAS_CHANGED, MISSING)
-      // Also one that comes back as it was is read again.
+      // So that a file that comes back unchanged is read again too.
       this.seen = ''
     }
   }
 
-  /** Nobody expects to read it again: a warning of the start has said so. */
+  /** True if it cannot be read again, about which startup has warned. */
   private isOutOfReach(): boolean {
     return (
       this.rootHasChanged && pathBelow(this.root, resolve(this.folder, this.config.path)) === null

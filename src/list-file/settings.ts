@@ -1,16 +1,16 @@
-// What is wrong with the settings of a list that is read from a file, and what they have in common. Used by the
-// settings.ts of access-list and access-keys.
+// What the settings of lists read from a file have in common, and their checks. Used by settings.ts of access-list
+// and access-keys.
 import { type Finding, problem, warning } from '../config/schema.ts'
 import { refuseNul, type Setting, string } from '../config/setting.ts'
 import { type PrivilegeConfig, pathBelow } from '../process/privileges.ts'
 import type { ListConfig } from './reloader.ts'
 
-/** The setting `path` of such a section. */
+/** The setting `path` of a list's section. */
 export function listPath(explanation: string): Setting<string> {
   return string('', { allowed: "a file, or ''", check: refuseNul }, explanation)
 }
 
-/** `off`: what a path without a mode means, and the remedy. */
+/** `off`: the consequence of a path without a mode, and the remedy. */
 export function listFindings(
   section: string,
   { mode, path }: ListConfig,
@@ -29,6 +29,6 @@ export function listFindings(
   }
   if (!drop_privileges || pathBelow(chroot_path, path) !== null) return []
   const text = `[${section}] path ('${path}') is not below [privileges] chroot_path
-    ('${chroot_path}'): it is read at the start, but cannot be read again.`
+    ('${chroot_path}'): it is read at startup, but cannot be read again.`
   return [warning([paths.path, 'privileges.chroot_path'], text)]
 }

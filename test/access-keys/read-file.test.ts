@@ -76,19 +76,19 @@ describe('a file of keys', () => {
   })
 
   test.each([
-    ['a character of no key', `${SECRET}/x`, 'line 2 has a character that no key has'],
-    ['a letter beyond ASCII', `${SECRET}ä`, 'line 2 has a character that no key has'],
+    ['a character of no key', `${SECRET}/x`, 'line 2 has a character that is not allowed in a key'],
+    ['a letter beyond ASCII', `${SECRET}ä`, 'line 2 has a character that is not allowed in a key'],
     ['a key that is too long', SECRET.repeat(8), 'line 2 has a key of 144 characters'],
     [
       'no time behind the key',
       `${SECRET} soon`,
-      'line 2 has something behind the key that is no time',
+      'line 2 has something after the key that is not a time',
     ],
-    ['two keys', `${SECRET} ${SECRET}`, 'line 2 has something behind the key that is no time'],
+    ['two keys', `${SECRET} ${SECRET}`, 'line 2 has something after the key that is not a time'],
     [
       'more behind the time',
       `${SECRET} ${FUTURE} ${SECRET}`,
-      'line 2 has something behind the time',
+      'line 2 has something after the time',
     ],
     ['a very long line', `${SECRET} `.repeat(500), 'line 2 is longer than 4096 bytes'],
   ])(
@@ -106,7 +106,7 @@ describe('a file of keys', () => {
 
   test('with many mistakes tells the first five and how many there are', async () => {
     const message = await mistakeIn('?\n'.repeat(12))
-    expect(message).toContain('line 5 has a character that no key has, and 7 more: ')
+    expect(message).toContain('line 5 has a character that is not allowed in a key, and 7 more: ')
     expect(message).not.toContain('line 6 ')
   })
 

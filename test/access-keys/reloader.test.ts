@@ -60,7 +60,9 @@ describe('--check', () => {
     ])
     const path = keyFile('one', `${SECRET}!`)
     const [fault] = await accessKeyFaults(required(path))
-    expect(fault).toStartWith(`[access_keys] path '${path}' line 2 has a character that no key has`)
+    expect(fault).toStartWith(
+      `[access_keys] path '${path}' line 2 has a character that is not allowed in a key`,
+    )
     expect(fault).not.toContain(SECRET.slice(0, 4))
   })
 })
@@ -80,9 +82,7 @@ describe('settings', () => {
   })
 
   test('of a file beyond the root directory to come are a warning', () => {
-    expect(textsOf(required('/etc/keys'))[0]).toContain(
-      'it is read at the start, but cannot be read',
-    )
+    expect(textsOf(required('/etc/keys'))[0]).toContain('it is read at startup, but cannot be read')
     expect(textsOf(required('/var/lib/aquatic/keys'))).toEqual([])
   })
 })

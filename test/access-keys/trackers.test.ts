@@ -41,7 +41,7 @@ const ALL_KEYS = [FIRST, SECOND, OLD, STRANGE]
 
 const MISSING = 'Access key missing: use the announce URL that you were given'
 const UNKNOWN = 'Access key unknown'
-const ENDED = 'Access key has ended'
+const ENDED = 'Access key has expired'
 
 const certificates = new Certificates()
 beforeAll(() => certificates.make('own', 'ec'))
@@ -201,9 +201,7 @@ for (const served of SERVED) {
 
       writeKeys(`${FIRST} ${FIRST}`)
       tracker.signal('SIGUSR1')
-      await tracker.waitForOutput(
-        /access keys '.*' \(SIGUSR1\) line 1 has something behind the key/,
-      )
+      await tracker.waitForOutput(/access keys '.*' \(SIGUSR1\) line 1 has something after the key/)
       expect(await told(SECOND)).toEqual(each(''))
 
       const url = await tracker.operationsUrl()

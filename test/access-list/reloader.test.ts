@@ -218,7 +218,7 @@ describe('a file that stays missing', () => {
     renameSync(below, `${below}.away`)
     for (let i = 0; i < 40; i++) poll()
     expect(told).toHaveLength(1)
-    expect(told[0]).toContain('is not there any more')
+    expect(told[0]).toContain('no longer exists')
     expect(reloader.troubleSource.find()?.text).toContain(below)
     renameSync(`${below}.away`, below)
     for (let i = 0; i < 2; i++) poll()

@@ -112,7 +112,7 @@ test('a socket that is left over is replaced, one in use and another file are no
     writeFileSync(file, 'mine')
     const third = await runTracker(socketTracker(file))
     expect(third.code).toBe(1)
-    expect(third.stderr).toContain('there is another file, which is not a socket')
+    expect(third.stderr).toContain('it exists and is not a socket')
     const checked = { ...socketTracker(file), executable: [HTTP_EXECUTABLE, '--check'] }
     expect(await runTracker(checked)).toMatchObject({ code: 1 })
     const absent = { ...socketTracker('/absent/x'), executable: [HTTP_EXECUTABLE, '--check'] }

@@ -25,7 +25,7 @@ const URL_DATA = 2
 
 const MISSING = 'Access key missing: use the announce URL that you were given'
 const UNKNOWN = 'Access key unknown'
-const ENDED = 'Access key has ended'
+const ENDED = 'Access key has expired'
 const GUESSES = 'Too many unknown access keys from this address: try again later'
 
 const urlData = (text: string) => Buffer.from([URL_DATA, text.length, ...Buffer.from(text)])

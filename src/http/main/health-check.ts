@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { addressText, type SocketAddress } from '../../config/address.ts'
 import type { Ask } from '../../process/health-check.ts'
 
-/** Null for a correct answer. The certificate is not verified: it names the site, not this address. */
+/** Null if the answer is as expected. The certificate is not verified, since it names the site, not this address. */
 export async function askForHealth(
   address: SocketAddress,
   milliseconds: number,
@@ -19,7 +19,7 @@ export async function askForHealth(
   return response.status === 200 ? null : `status ${response.status}`
 }
 
-/** The same for a tracker that requires the PROXY protocol: the header names no client. */
+/** The same for a tracker that requires the PROXY protocol, with a header that names no client. */
 export const askBehindProxy: Ask = ({ host, port }, _milliseconds, path) =>
   askBy(path === undefined ? { host, port } : { path }, 'PROXY UNKNOWN\r\n')
 

@@ -1,4 +1,4 @@
-// HTTPS in the main thread: its addresses, its workers, new certificates on SIGUSR1, descriptors. Made by
+// HTTPS in the main thread: its addresses, workers, new certificates on SIGUSR1, and descriptors. Created by
 // main.ts if use_tls is set.
 import type { SocketAddress } from '../../config/address.ts'
 import { logFor } from '../../log/log.ts'
@@ -25,7 +25,7 @@ import {
 import type { HttpUpdate } from '../worker/worker-updates.ts'
 import { findTlsAddresses, type TlsListening } from './listen.ts'
 
-/** For the rest of the stop after a drain. */
+/** For the rest of the shutdown after the drain. */
 const END_MILLISECONDS = 2000
 
 const log = logFor('http')
@@ -45,7 +45,7 @@ export class Https {
   private readonly group: WorkerGroup
   private readonly certificates: CertificateChange
   private readonly guard: DescriptorGuard
-  /** Null where files that others write hold the certificate. */
+  /** Null if someone else provides the certificate's files. */
   private readonly acme: Acme | null
 
   constructor(parts: HttpsParts) {
@@ -96,7 +96,7 @@ export class Https {
     return [{ name: 'open_files', find: () => this.guard.trouble() }, ...acme]
   }
 
-  /** Returns what new certificates lack. Their ports stay open, so those need no rights. */
+  /** Returns what would keep the identity from reading new certificates. Ports are open already and need no rights. */
   giveTo(identity: Identity): readonly string[] {
     const { network, privileges } = this.parts.config
     this.acme?.giveTo(identity)

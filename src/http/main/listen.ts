@@ -1,6 +1,5 @@
-// Opens the sockets that workers listen on. Called once by main.ts before any worker runs, and while the
-// process may still have the rights for low ports. They receive no connections until the worker that serves
-// them calls listen.
+// Opens the sockets that workers listen on. Called once by main.ts, before any worker runs and while the process
+// still has the rights for low ports. A socket receives no connections until its worker calls listen.
 import { addressBytes, type SocketAddress } from '../../config/address.ts'
 import type { ListenSettings } from '../../config/listen.ts'
 import { SystemError } from '../../os/error.ts'
@@ -9,17 +8,17 @@ import { type ServerAddress, serverAddress } from '../../tcp/server-address.ts'
 import { holdAddresses, listenRefusal } from '../../tracker/tcp-addresses.ts'
 
 export interface Listening {
-  /** With the ports that the system chose for port 0. */
+  /** With the ports that the system has chosen for port 0. */
   readonly addresses: readonly SocketAddress[]
   /** One socket per address for each worker, which closes them itself. */
   readonly listeners: readonly (readonly number[])[]
-  /** Call it once all workers listen. */
+  /** Call once all workers listen. */
   release(): void
 }
 
 export interface TlsListening {
   readonly addresses: readonly SocketAddress[]
-  /** In the runtime's form, for workers to open them. */
+  /** The same for workers to open, in the form that the runtime takes. */
   readonly servers: readonly ServerAddress[]
   release(): void
 }
@@ -30,7 +29,7 @@ export function findTlsAddresses(settings: ListenSettings, shared: boolean): Tls
   return { addresses, servers: addresses.map(serverAddress), release }
 }
 
-/** `shared`: another process has the ports, and this one takes over from it. */
+/** `shared`: another process has the ports open and this one takes over from it. */
 export function openListeners(
   settings: ListenSettings,
   workers: number,

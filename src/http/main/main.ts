@@ -1,5 +1,5 @@
-// HTTP as a protocol of a tracker: opens its sockets, starts its workers, says what can change at runtime. Made
-// by the tracker (tracker/tracker.ts), in the main thread. Owns what its workers share beside the swarms.
+// HTTP as a protocol of a tracker: opens its sockets, starts its workers, says what can change at runtime. Created
+// by the tracker (tracker/tracker.ts), in the main thread. Owns what its workers share besides the swarms.
 import { availableParallelism } from 'node:os'
 import type { AccessKeys } from '../../access-keys/gate.ts'
 import type { AccessListData } from '../../access-list/list.ts'
@@ -47,18 +47,18 @@ import { httpTroubles } from './troubles.ts'
 import { UnixSocket, unixSocketFaults } from './unix-socket.ts'
 import { httpFigures } from './view.ts'
 
-/** Descriptors besides connections: the runtime's own, files; */
+/** Descriptors besides those of connections: the runtime's own, files; */
 const OWN_DESCRIPTORS = 32
-/** of each worker: its epoll, its spare one, and what the runtime opens for a thread. */
+/** per worker: its epoll, its spare descriptor, and those the runtime opens for a thread. */
 const WORKER_DESCRIPTORS = 8
-/** Connections that are answered and end without counting. */
+/** Connections that are answered and closed at once, which the limit does not count. */
 const PASSING_DESCRIPTORS = 16
 
 export const httpProtocol: ProtocolType<HttpConfig> = {
   kinds: UDP_KINDS,
   persists: 'swarms',
   listens: ({ network }) => ({ settings: allListening(network), title: '' }),
-  // The files of [acme] need not be there yet.
+  // The files of [acme] need not exist yet.
   check: ({ network }, remark) => {
     const { problems, warnings } = checkTls(network, remark)
     return { problems: [...problems, ...unixSocketFaults(network)], warnings }
@@ -116,7 +116,7 @@ interface HttpParts {
   readonly tls: TlsFiles | null
 }
 
-/** `address` is one that the health check asks: of this machine where the settings have a wildcard. */
+/** `address`: the one the health check connects to, which for a wildcard in the settings is this machine's. */
 function usesTls(network: HttpConfig['network'], { host, port }: SocketAddress): boolean {
   const plain = plainListening(network)
   const isPlain = (item: SocketAddress) =>
@@ -132,14 +132,14 @@ class HttpProtocol implements Protocol<HttpConfig> {
   readonly summary: string
   private readonly parts: HttpParts
   private inForce: HttpConfig
-  /** For plain HTTP; null if there is none. */
+  /** The sockets for plain HTTP; null if there are none. */
   private readonly listening: Listening | null
   private readonly https: Https | null
   private readonly unixSocket: UnixSocket | null
   private readonly workers: WorkerGroup
   private readonly reader: StatisticsReader<HttpNames>
   private readonly counters: SharedArrayBuffer
-  /** As many as there is memory for. */
+  /** The number that memory has been set up for. */
   private readonly maxConnections: number
   private readonly connectionLimits: SharedArrayBuffer
   /** One for each worker. */
@@ -182,7 +182,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
   async startWorkers(): Promise<void> {
     const { https } = this
     const { plain, tls } = this.parts.workers
-    // HTTPS workers come first: a worker's number is also that of its counters and tables.
+    // HTTPS workers come first. A worker's index is also that of its counters and tables.
     const secure = Array.from({ length: tls }, (_, index) => https?.startWorker(this.worker(index)))
     const socket = Array.from({ length: plain }, (_, i) =>
       this.startPlain(tls + i, [

@@ -1,5 +1,5 @@
-// The figures that the tracker reads from HTTP's workers once a second, in addition to those of every protocol:
-// the number of connections. Made by main.ts.
+// The figures that the tracker reads from HTTP's workers once a second: those of every protocol, and the number of
+// connections. Created by main.ts.
 import type { Census } from '../../census/census.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import type { SwarmBuffers } from '../../swarm/memory.ts'
@@ -12,7 +12,7 @@ export interface HttpSources {
   readonly workers: number
   readonly swarms: SwarmBuffers
   readonly census: Census | null
-  /** The current number of connections that stay, */
+  /** The current number of connections that count toward the limit, */
   readonly connections: () => number
   /** and their limit. */
   readonly connectionLimit: () => number

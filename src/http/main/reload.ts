@@ -1,4 +1,4 @@
-// Which HTTP settings can change at runtime, and in what form workers receive them. Used by main.ts.
+// The HTTP settings that can change at runtime, and the form in which workers receive them. Used by main.ts.
 import { listOf } from '../../config/setting.ts'
 import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
 import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
@@ -23,7 +23,7 @@ export const LIVE_SETTINGS = liveSettings<HttpConfig>(
   { 'limits.max_connections': upToStart(({ limits }) => limits.max_connections) },
 )
 
-/** `maxConnections`: as many as there is memory for. */
+/** `maxConnections`: the number that memory has been set up for. */
 export function workerSettings(
   { network, protocol, cleaning, limits, source_limits }: HttpConfig,
   maxConnections: number,
@@ -37,7 +37,7 @@ export function workerSettings(
       maxScrapeTorrents: protocol.max_scrape_torrents,
       believesAddresses: protocol.trust_announced_address,
     },
-    // HTTP has no connects like UDP: TCP proves the address.
+    // HTTP has no connect requests as UDP does, since TCP proves the address.
     rates: sourceRates({ ...source_limits, connects_per_second: 0 }),
     connections: {
       max: Math.min(limits.max_connections, maxConnections),

@@ -1,5 +1,5 @@
-// Troubles of an HTTP tracker that its figures show: connections refused by limits, no free descriptors, full
-// swarms. Made by main.ts from what reader.ts reads.
+// The troubles of an HTTP tracker that show in its figures: connections refused by limits, no free descriptors, full
+// swarms. Created by main.ts from the figures of reader.ts.
 import { totalOf } from '../../metrics/counter-list.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
@@ -10,7 +10,7 @@ import type { FamilyCounter, HttpNames, WorkerCounter } from '../worker/counters
 
 const DESCRIPTORS_REMEDY = "Raise the system's limit on open files (ulimit -n, LimitNOFILE)."
 
-/** `reading`: returns the latest; `limits`: returns those in force. */
+/** `reading` returns the latest figures, `limits` the limits in force. */
 export function httpTroubles(
   reading: () => Reading<HttpNames>,
   limits: () => LimitsInForce,

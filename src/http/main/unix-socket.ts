@@ -1,10 +1,10 @@
-// The Unix socket that a proxy on the same machine reaches the tracker by: from its file to the workers' descriptors.
-// Used by main.ts. Owns the file, from when workers serve to the stop.
+// The Unix socket by which a proxy on the same machine reaches the tracker: its file and the workers' descriptors. Used
+// by main.ts. Owns the file, from when workers serve until the tracker stops.
 //
-// The file is made under a name of its own and gets its own when all workers listen. So it is there only while somebody
-// answers, a stale one is replaced in one step, and in a take-over no connection finds nobody: the process before goes
-// on with what has reached its socket, which has lost its name. Until the take-over is certain that file has a second
-// name, by which it comes back if this process fails.
+// The file is created under a temporary name and renamed once all workers listen. So it exists only while someone
+// answers, a stale one is replaced in one step, and a take-over refuses no connection: the previous process still
+// serves those that reached its socket before that lost its name. Until the take-over is certain, the previous file
+// keeps a second name, from which it is restored if this process fails.
 import {
   chmodSync,
   chownSync,
@@ -23,19 +23,19 @@ import { connectFault, duplicate, openUnixListener } from '../../os/unix-listene
 import type { UnixSocketConfig } from '../settings/unix-socket.ts'
 
 export class UnixSocket {
-  /** As it is called now: another root directory changes that. Null = it cannot be reached any more. */
+  /** Its current path, which a new root directory changes. Null = it is out of reach. */
   private path: string | null
   private readonly group: number | null
   private readonly fd: number
-  /** Until it has its name. */
+  /** The temporary name. */
   private readonly firstPath: string
-  /** Of its file, which tells it from another one of the same name. */
+  /** The inode of its file, to tell it from another one of the same name. */
   private readonly inode: number
   private readonly shared: boolean
   /** The second name of the other process's file; null if there is none. */
   private otherPath: string | null = null
 
-  /** `shared`: another process listens there, whose place this one takes. Throws StartError. */
+  /** `shared`: another process listens there and this one takes over from it. Throws StartError. */
   constructor(settings: UnixSocketConfig, shared: boolean) {
     const { unix_socket: path, unix_socket_mode, unix_socket_group } = settings
     const fault = pathFault(path) ?? (shared ? null : useFault(path))
@@ -57,15 +57,15 @@ export class UnixSocket {
     }
   }
 
-  /** A start that fails leaves nothing. */
+  /** A start that fails leaves no file behind. */
   private readonly clear = (): void => removeFile(this.firstPath)
 
-  /** Another descriptor for a worker, which closes it. */
+  /** Returns another descriptor for a worker, which closes it. */
   newListener(): number {
     return duplicate(this.fd)
   }
 
-  /** All workers listen. */
+  /** Call once all workers listen. */
   publish(): void {
     if (this.path !== null) {
       if (this.shared) this.keepOther(this.path)
@@ -115,7 +115,7 @@ export class UnixSocket {
     if (this.otherPath !== null) this.otherPath = pathBelow(this.otherPath)
   }
 
-  /** The stop begins. Nothing happens to a file that is another process's by now, or out of reach. */
+  /** Call when the stop begins. Leaves a file alone that now belongs to another process or is out of reach. */
   remove(): void {
     if (this.otherPath !== null) {
       this.restoreOther()
@@ -124,7 +124,7 @@ export class UnixSocket {
     try {
       if (this.path !== null && lstatSync(this.path).ino === this.inode) removeFile(this.path)
     } catch {
-      // The next start replaces it.
+      // The next start will replace it.
     }
   }
 }
@@ -142,14 +142,14 @@ function pathFault(path: string): string | null {
     if (!statSync(dirname(path)).isDirectory()) return `${begin}: ${dirname(path)} is not a folder`
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    return `${begin}: the folder ${dirname(path)} cannot be used (${code}): make it, or name another`
+    return `${begin}: the folder ${dirname(path)} cannot be used (${code}): create it, or name another`
   }
   const there = lstatSync(path, { throwIfNoEntry: false })
   if (there === undefined || there.isSocket()) return null
-  return `${begin}: there is another file, which is not a socket: name another path`
+  return `${begin}: it exists and is not a socket: name another path`
 }
 
-/** Whether somebody listens there. */
+/** Whether someone listens there already. */
 function useFault(path: string): string | null {
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return null
   const fault = connectFault(path)

@@ -1,4 +1,4 @@
-// What HTTP shows the operator: its counters as metric families, and the page's charts and tables. Used by
+// What HTTP shows to operators: its counters as metric families, and the charts and tables of the page. Used by
 // main.ts.
 import { gaugeFamily } from '../../metrics/families.ts'
 import type { ChartSpec } from '../../operations/view.ts'
@@ -34,7 +34,7 @@ export function httpFigures(reader: StatisticsReader<HttpNames>): ProtocolFigure
       ),
       histogramFamily(
         TURN_CONNECTIONS,
-        'Connections that were served at once.',
+        'Connections served in one turn of the event loop.',
         histograms.turn_size,
       ),
       gaugeFamily(CONNECTIONS, 'Connections that are kept open, or whose request is incomplete.', [

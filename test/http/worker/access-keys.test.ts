@@ -21,7 +21,7 @@ describe('where keys are required', () => {
     ['/announce/', 'Access key missing: use the announce URL that you were given'],
     ['/nobody/announce', 'Access key unknown'],
     ['/announce/nobody', 'Access key unknown'],
-    ['/old/announce', 'Access key has ended'],
+    ['/old/announce', 'Access key has expired'],
   ])('an announce to %s', async (path, failure) => {
     const harness = await harnessOf()
     const answer = harness.ask(announceAt(path.replace('KEY', KEY)))
@@ -43,7 +43,7 @@ describe('where keys are required', () => {
     expect(failures).toEqual([
       'Access key missing: use the announce URL that you were given',
       'Access key unknown',
-      'Access key has ended',
+      'Access key has expired',
     ])
   })
 
