@@ -224,18 +224,32 @@ const limits = section(
   },
 )
 
-const { requests_per_second, sustained_requests_per_second } = sourceLimitSettings.settings
-const { new_torrents_per_second, peers_per_torrent, ban_seconds } = sourceLimitSettings.settings
+const { sustained_requests_per_second, new_torrents_per_second, peers_per_torrent } =
+  sourceLimitSettings.settings
 
 const sourceLimits = section(
   `What one source may ask for, so that none can exhaust the tracker. Requests from this machine
   (127.0.0.0/8, ::1) are never limited.`,
   {
-    requests_per_second,
+    requests_per_second: {
+      ...sourceLimitSettings.settings.requests_per_second,
+      explanation: `Answer at most this many announces and scrapes per second from one address, an IPv4
+      address or an IPv6 /64. 0 = no limit. After a pause, up to ten times as many at once are answered.
+
+      A client with 10,000 torrents sends 11 per second, and 10,000 at once when it starts. Behind a
+      reverse proxy all clients count as one, unless [network] trusted_proxies names it. An IPv6 /48 may
+      send four times as many.`,
+    },
     sustained_requests_per_second,
     new_torrents_per_second,
     peers_per_torrent,
-    ban_seconds,
+    ban_seconds: {
+      ...sourceLimitSettings.settings.ban_seconds,
+      explanation: `Answer an address with an error for this long (seconds) if it keeps exceeding its limit
+      on requests or new torrents: twice the limit for ten seconds. 0 bans nobody.
+
+      TCP has proven its address, so nobody can have another one banned.`,
+    },
   },
 )
 
