@@ -26,6 +26,7 @@ import {
   leftovers,
   lockfileGaps,
   machinePaths,
+  orphanedComments,
   parameterCount,
   type Ratchet,
 } from './tidy/text.ts'
@@ -65,6 +66,7 @@ test('functions are short', () => expect(functionLength(sources, LONG_FUNCTIONS)
 test('functions take few parameters', () =>
   expect(parameterCount(sources, MANY_PARAMETERS)).toEqual([]))
 test('numbers of the kernel stand in one file', () => expect(kernelNumbers(sources)).toEqual([]))
+test('doc comments describe something', () => expect(orphanedComments(sources)).toEqual([]))
 test('every file says what it is for', () => expect(headers(sources)).toEqual([]))
 test('no task is left behind without an issue', () => expect(leftovers(files)).toEqual([]))
 test('no file names the machine it was written on', () => expect(machinePaths(files)).toEqual([]))

@@ -6,9 +6,6 @@ import { addressOf, cString, errno, libc } from './ffi.ts'
 import { AT_EACCESS, AT_FDCWD } from './kernel.ts'
 import { type Identity, isRoot } from './privileges.ts'
 
-/** The path is used as given. */
-/** With the effective user and group, not the real ones. */
-
 /** To write to a folder, and to reach what is in it. */
 export const WRITE_IN = constants.W_OK | constants.X_OK
 

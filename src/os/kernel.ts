@@ -81,7 +81,9 @@ export const O_NONBLOCK = 0o4000
 export const F_OFD_SETLK = 37
 export const F_WRLCK = 1
 export const F_UNLCK = 2
+/** As a folder: a path is used as given. */
 export const AT_FDCWD = -100
+/** Asks for the effective user and group, not the real ones. */
 export const AT_EACCESS = 0x200
 
 // Processes and memory

@@ -8,8 +8,6 @@ import { socketAddress } from '../../src/os/socket.ts'
 import { addressBytes } from './packets.ts'
 import type { Endpoint } from './tracker.ts'
 
-/** Packets come with an IP header of our own. */
-
 export class RawSocket {
   private readonly fd: number
   private readonly packet = nativeWords(512)

@@ -22,6 +22,7 @@ import {
   leftovers,
   lockfileGaps,
   machinePaths,
+  orphanedComments,
   PARAMETERS_MAX,
   parameterCount,
 } from './text.ts'
@@ -370,4 +371,16 @@ test('a number of the kernel is reported outside of its file', () => {
   expect(check('const MSG_NOSIGNAL = 0x4000')).toHaveLength(1)
   expect(check('const ENTRIES = 11')).toEqual([])
   expect(check('const AF_TEXT = String(2)')).toEqual([])
+})
+
+test.each([
+  ['/** What it is. */\nconst a = 1', 0],
+  ['/**\n * What it is.\n */\nconst a = 1', 0],
+  ['/** What it was. */\n\nconst a = 1', 1],
+  ['/**\n * What it was.\n */\n\nconst a = 1', 1],
+  ['/** What it was. */\n/** What it is. */\nconst a = 1', 1],
+  ['class A {\n  /** What it was. */\n}', 1],
+  ['const a = b /* c */\n\nconst d = 1', 0],
+])('a doc comment of nothing is reported: %j', (text, count) => {
+  expect(orphanedComments([source('src/os/a.ts', text)])).toHaveLength(count)
 })

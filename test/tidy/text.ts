@@ -163,11 +163,11 @@ export function machinePaths(files: readonly TextFile[]): Finding[] {
 
 function eachLine(
   files: readonly TextFile[],
-  check: (text: string) => readonly [string, string] | undefined,
+  check: (text: string, next: string) => readonly [string, string] | undefined,
 ): Finding[] {
   return files.flatMap((file) =>
-    file.text.split('\n').flatMap((text, index) => {
-      const [wrong, remedy] = check(text) ?? []
+    file.text.split('\n').flatMap((text, index, lines) => {
+      const [wrong, remedy] = check(text, lines[index + 1] ?? '') ?? []
       return wrong === undefined || remedy === undefined
         ? []
         : [finding(file, index + 1, wrong, remedy)]
@@ -263,5 +263,18 @@ export function kernelNumbers(sources: readonly Source[]): Finding[] {
     const name = NUMBER.exec(text)?.[1]
     if (name === undefined || !(names.has(name) || KERNEL_PREFIX.test(name))) return undefined
     return [`${name} is the kernel's`, `Import it from ${KERNEL_FILE}`]
+  })
+}
+
+/** Doc comments whose declaration has moved elsewhere. */
+export function orphanedComments(files: readonly TextFile[]): Finding[] {
+  return eachLine(files, (text, next) => {
+    if (
+      !/^(?:\/\*)?\*(?:.*\*)?\/$/.test(text.trim()) ||
+      !/^(?:\/\*\*.*|\}.*)?$/.test(next.trim())
+    ) {
+      return undefined
+    }
+    return ['a doc comment of nothing', 'Delete it, or move it to what it describes']
   })
 }
