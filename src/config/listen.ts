@@ -85,6 +85,14 @@ function addressesIn(address: string | readonly string[]): SocketAddress[] {
     .map(parsed)
 }
 
+/** Whether only one of two sockets of a transport can have its address. */
+export function overlap(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.port === 0 || a.port !== b.port) return false
+  const isWide = ({ host }: ListenAddress) => host === WILDCARD_IPV4 || host === WILDCARD_IPV6
+  if (a.family !== b.family) return (a.dualStack && isWide(a)) || (b.dualStack && isWide(b))
+  return a.host === b.host || isWide(a) || isWide(b)
+}
+
 /** Addresses that stand more than once in the settings, in their normal form. */
 export function duplicatesOf(list: readonly ListenAddress[]): string[] {
   const texts = list.filter((item) => item.port !== 0).map(addressText)

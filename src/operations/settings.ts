@@ -1,7 +1,8 @@
 // The settings section [operations], the same in every tracker. Used by the protocols' config.ts and
 // by server.ts.
 import { ADDRESS_FORMS, checkSocketAddress, parseSocketAddress } from '../config/address.ts'
-import { type ConfigOf, type Finding, section, warning } from '../config/schema.ts'
+import { type ListenSettings, listenAddresses, overlap } from '../config/listen.ts'
+import { type ConfigOf, type Finding, problem, section, warning } from '../config/schema.ts'
 import { boolean, string, stringOrList } from '../config/setting.ts'
 import { isHostName } from './hosts.ts'
 
@@ -49,6 +50,20 @@ export function operationsFindings({ address }: OperationsConfig): Finding[] {
   const text = `[operations] address = '${address}' is not an address of this machine alone: whoever
     reaches it sees the figures and settings of the tracker, without a password.`
   return [warning(['operations.address'], text)]
+}
+
+/** `network`: where a protocol over TCP listens. */
+export function operationsPortFindings(
+  { address }: OperationsConfig,
+  network: ListenSettings,
+): Finding[] {
+  const parsed = address === '' ? null : parseSocketAddress(address)
+  if (parsed === null || 'fault' in parsed) return []
+  const page = { ...parsed, dualStack: false, optional: false, portFromIndex: -1 }
+  if (!listenAddresses(network).some((item) => overlap(item, page))) return []
+  const text = `[operations] address = '${address}' has the port of the tracker itself ([network]): give the page another
+    one, such as '127.0.0.1:9000'.`
+  return [problem(['operations.address', 'network.address'], text)]
 }
 
 function checkAddress(text: string) {

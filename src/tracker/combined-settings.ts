@@ -2,7 +2,12 @@
 // which are shared by the process, and which do not fit together. Used by combined.ts.
 import { addressText } from '../config/address.ts'
 import { combinedSchema, explained, Lens } from '../config/combine.ts'
-import { type ListenAddress, type ListenSettings, listenAddresses } from '../config/listen.ts'
+import {
+  type ListenAddress,
+  type ListenSettings,
+  listenAddresses,
+  overlap,
+} from '../config/listen.ts'
 import {
   defineSettings,
   type Finding,
@@ -10,6 +15,7 @@ import {
   problem,
   type Schema,
   type Settings,
+  titleOf,
 } from '../config/schema.ts'
 import { boolean } from '../config/setting.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
@@ -161,24 +167,27 @@ interface Served {
 /** Two protocols over TCP on one port: the second could not be opened, or would get half of the clients. */
 function portFindings(served: readonly Served[], config: object): Finding[] {
   const all = served.map(({ protocol: { name, transport, type }, lens }) => {
-    const { settings } = type.listens(lens.config(config) as never)
-    return { name, transport, items: listenAddresses(settings) }
+    const own = lens.config(config) as { network: ListenSettings }
+    const { settings } = type.listens(own as never)
+    return { name, transport, network: own.network, items: listenAddresses(settings) }
   })
   const pairs = all.flatMap((one, i) => all.slice(0, i).map((other) => [other, one] as const))
   return pairs.flatMap(([other, one]) => {
     if (other.transport !== one.transport) return []
     const item = one.items.find((item) => other.items.some((another) => overlap(item, another)))
     if (item === undefined) return []
-    const paths = [other.name, one.name].map((name) => pathOf(name, 'network.address'))
-    const text = `[${other.name}.network] address and [${one.name}.network] address are both
+    const named = [other, one].map((each) => {
+      return { section: `${each.name}.network`, key: settingWith(each.network, item) }
+    })
+    const [first, second] = named.map(titleOf)
+    const paths = named.map(({ section, key }) => pathOf(section, key))
+    const text = `${first} and ${second} are both
       ${addressText(item)}: protocols over TCP need ports of their own.`
     return [problem(paths, text)]
   })
 }
 
-function overlap(a: ListenAddress, b: ListenAddress): boolean {
-  if (a.port === 0 || a.port !== b.port) return false
-  const isWide = ({ host }: ListenAddress) => host === '0.0.0.0' || host === '::'
-  if (a.family !== b.family) return (a.dualStack && isWide(a)) || (b.dualStack && isWide(b))
-  return a.host === b.host || isWide(a) || isWide(b)
+/** Which setting brings the address. */
+function settingWith(network: ListenSettings, item: ListenAddress): 'address' | 'plain_address' {
+  return listenAddresses(network).some((own) => overlap(own, item)) ? 'address' : 'plain_address'
 }

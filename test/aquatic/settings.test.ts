@@ -111,9 +111,29 @@ describe('the settings of aquatic', () => {
       AQUATIC_HTTP_NETWORK_USE_TLS: 'true',
       AQUATIC_HTTP_NETWORK_PLAIN_ADDRESS: '127.0.0.1:3001',
     }).problems
-    expect(plain).toContain('[ws.network] address are both 0.0.0.0:3001: protocols over TCP')
+    expect(plain).toContain(
+      '[http.network] plain_address and [ws.network] address are both 0.0.0.0:3001: protocols over TCP',
+    )
     const off = { AQUATIC_HTTP_ENABLED: 'false', AQUATIC_WS_NETWORK_ADDRESS: '0.0.0.0:3000' }
     expect(load(off)).toEqual({ problems: '', warnings: '' })
+  })
+
+  test('may not name a port of a protocol over TCP for the operations page', () => {
+    const at = (address: string, more: Environment = {}) =>
+      load({ AQUATIC_OPERATIONS_ADDRESS: address, ...more }).problems
+    const told = (address: string, section: string) =>
+      `AQUATIC_OPERATIONS_ADDRESS: [operations] address = '${address}' has the port of the tracker itself ` +
+      `([${section}]): give the page another one, such as '127.0.0.1:9000'.`
+    expect(at('127.0.0.1:3000')).toBe(told('127.0.0.1:3000', 'http.network'))
+    expect(at('[::1]:3001')).toBe(told('[::1]:3001', 'ws.network'))
+    expect(at('127.0.0.1:3002')).toBe('')
+    // UDP has ports of its own.
+    expect(at('127.0.0.1:3000', { AQUATIC_HTTP_ENABLED: 'false' })).toBe('')
+    const tls = {
+      AQUATIC_HTTP_NETWORK_USE_TLS: 'true',
+      AQUATIC_HTTP_NETWORK_PLAIN_ADDRESS: '127.0.0.1:80',
+    }
+    expect(at('127.0.0.1:80', tls)).toContain(told('127.0.0.1:80', 'http.network'))
   })
 
   test('reserve no more than there can be', () => {

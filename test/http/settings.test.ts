@@ -44,3 +44,8 @@ test.each([
 ])('one that has its effect is not: %o', (variables) => {
   expect(found(variables)).toEqual({ problems: [], warnings: [] })
 })
+
+test('a wrong name of the host is one mistake, not also a missing one', () => {
+  const { problems } = found({ ...PLAIN, ...REDIRECT, HTTPS_NAME: 'https://tracker.example.com/' })
+  expect(problems).toEqual([expect.stringContaining('is not a host name')])
+})

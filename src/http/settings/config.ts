@@ -10,6 +10,7 @@ import {
   warning,
 } from '../../config/schema.ts'
 import { boolean, integer, seconds } from '../../config/setting.ts'
+import { operationsPortFindings } from '../../operations/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
@@ -42,7 +43,7 @@ import {
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
 import { RESPONSE_PEERS_MAX, SCRAPE_HASHES_MAX } from '../wire/layout.ts'
-import { plainFindings, plainSettings } from './plain.ts'
+import { allListening, plainFindings, plainSettings } from './plain.ts'
 import { retiredKeys } from './retired-keys.ts'
 import { unixSocketFindings, unixSocketSettings } from './unix-socket.ts'
 
@@ -293,6 +294,7 @@ function crossCheck(config: HttpConfig): Finding[] {
     ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
     ...minIntervalFindings(config),
     ...proxyFindings(config.network),
+    ...operationsPortFindings(config.operations, allListening(config.network)),
     ...unixSocketFindings(networkWithAcme(config)),
     ...tlsFindings(networkWithAcme(config), 'http://'),
     ...plainFindings(config.network),

@@ -84,7 +84,7 @@ export function plainFindings(network: PlainConfig): Finding[] {
   if (plain === null) return [...found, ...idleFindings(network)]
   if (plain_requests === 'redirect' && https_name === '') {
     const text = `[network] plain_requests = 'redirect' needs https_name, the host that clients are sent to.`
-    found.push(problem(['network.plain_requests'], text))
+    found.push(problem(['network.plain_requests', 'network.https_name'], text))
   }
   const all = [...listenAddresses(network), ...listenAddresses(plain)]
   for (const text of duplicatesOf(all)) {

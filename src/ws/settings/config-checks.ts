@@ -2,6 +2,7 @@
 // settings loader (config/load.ts), through the schema.
 
 import { type Finding, warning } from '../../config/schema.ts'
+import { operationsPortFindings } from '../../operations/settings.ts'
 import type { PeerKindName } from '../../swarm/layout.ts'
 import { proxyFindings } from '../../tcp/proxy-settings.ts'
 import { tlsFindings } from '../../tls/settings.ts'
@@ -19,6 +20,7 @@ export function crossCheck(config: WsConfig): Finding[] {
     ...tlsFindings(config.network, 'ws://'),
     ...connectionFindings(config),
     ...proxyFindings(config.network),
+    ...operationsPortFindings(config.operations, config.network),
     ...withoutEffect(config),
   ]
 }
