@@ -30,6 +30,21 @@ export function openRegularFile(path: string): number {
   throw new FileFault('NOT_REGULAR', `it is ${kindOf(stats)}, and only regular files are read`)
 }
 
+/** Reads from `position` of an open file to `at` of `into`; returns how much. Throws FileFault. */
+export function readOpened(
+  file: number,
+  into: Uint8Array,
+  at: number,
+  bytes: number,
+  position: number,
+): number {
+  try {
+    return readSync(file, into, at, bytes, position)
+  } catch (error) {
+    throw faultOf(error)
+  }
+}
+
 /** The whole of a regular file. `bytesMax`: longer than any that makes sense. Throws FileFault. */
 export function readRegularFile(path: string, bytesMax: number): Buffer {
   const file = openRegularFile(path)

@@ -1,7 +1,7 @@
 // Reads a list's file line by line, in parts, so that the main thread can do other work in between. Called by
 // read-file.ts of access-list and access-keys, which know what a line means. Owns only its buffer.
-import { closeSync, fstatSync, readSync } from 'node:fs'
-import { FileFault, openRegularFile } from '../config/named-file.ts'
+import { closeSync, fstatSync } from 'node:fs'
+import { FileFault, openRegularFile, readOpened } from '../config/named-file.ts'
 
 /** Reading one part takes a few milliseconds. */
 const PART_BYTES = 1 << 18
@@ -43,9 +43,12 @@ function openList(path: string): number {
   try {
     return openRegularFile(path)
   } catch (error) {
-    if (!(error instanceof FileFault)) throw error
-    throw new ListFileError(`cannot be read: ${error.message}`)
+    throw asListError(error)
   }
+}
+
+function asListError(error: unknown): unknown {
+  return error instanceof FileFault ? new ListFileError(`cannot be read: ${error.message}`) : error
 }
 
 export class ListFile {
@@ -102,14 +105,23 @@ export class ListFile {
   private async readParts(
     take: (part: Buffer, end: number, isLast: boolean) => number,
   ): Promise<void> {
-    const { file, part, size } = this
+    const { part, size } = this
     let kept = 0
     for (let at = 0; at < size; ) {
-      const bytes = readSync(file, part, kept, Math.min(PART_BYTES, size - at), at)
+      const bytes = this.readPart(kept, Math.min(PART_BYTES, size - at), at)
       if (bytes === 0) break
       at += bytes
       kept = take(part, kept + bytes, at === size)
       await new Promise<void>((resolve) => setImmediate(resolve))
+    }
+  }
+
+  /** A disk or file server can fail after the file was opened; then the previous list stays in force. */
+  private readPart(kept: number, bytes: number, at: number): number {
+    try {
+      return readOpened(this.file, this.part, kept, bytes, at)
+    } catch (error) {
+      throw asListError(error)
     }
   }
 }
