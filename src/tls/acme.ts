@@ -18,8 +18,8 @@ import { printable } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
 import type { Identity } from '../os/privileges.ts'
 import type { Trouble, TroubleSource } from '../process/troubles.ts'
-import { type AcmeConfig, acmeDomains, acmeFiles } from './acme-settings.ts'
-import { nameOf } from './tls.ts'
+import { type AcmeConfig, type AcmeFiles, acmeDomains, acmeFiles } from './acme-settings.ts'
+import { nameOf, readTlsFiles } from './tls.ts'
 
 const CHALLENGE_PATH = '.well-known/acme-challenge'
 const TOKEN = /^[A-Za-z0-9_-]{8,200}$/
@@ -32,8 +32,19 @@ const RETRY_MS = HOUR_MS
 /** A certificate is renewed when less than this share of its lifetime is left. */
 const RENEW_SHARE = 1 / 3
 const DAY_MS = 24 * HOUR_MS
-/** For each answer of the authority; the library itself has no limit. */
-const ANSWER_MS = 60_000
+/** Of an answer of the authority: a chain of certificates has some KiB. */
+const ANSWER_BYTES_MAX = 1 << 20
+/** Of what is told of a failure: its text may be the authority's. */
+const FAULT_CHARACTERS_MAX = 300
+
+/** How long the authority may take; the library itself has no limit. */
+export interface Patience {
+  readonly answerMs: number
+  /** For all answers together: one may also come byte by byte, or tell the library to ask again in a year. */
+  readonly orderMs: number
+}
+
+const PATIENCE: Patience = { answerMs: 60_000, orderMs: HOUR_MS / 4 }
 
 /** Ensures before startup reads the files that there is a certificate, even if one that nobody trusts. Throws StartError. */
 export function prepareAcme(config: AcmeConfig): void {
@@ -41,9 +52,9 @@ export function prepareAcme(config: AcmeConfig): void {
   try {
     mkdirSync(join(webroot, CHALLENGE_PATH), { recursive: true, mode: 0o755 })
     if (isPair(readIfThere(certificate), readIfThere(key))) return
-    const placeholder = selfSigned()
-    replaceFile(key, placeholder.key, 0o600)
-    replaceFile(certificate, placeholder.certificate, 0o644)
+    const next = nextOf(certificate)
+    if (isPair(readIfThere(next), readIfThere(key))) renameSync(next, certificate)
+    else replacePair(acmeFiles(config), selfSigned())
   } catch (error) {
     throw new StartError(`[acme] path '${config.path}' cannot be used: ${(error as Error).message}`)
   }
@@ -65,18 +76,18 @@ export class Acme {
   private readonly config: AcmeConfig
   private readonly log: Log
   private readonly renewed: () => void
-  private readonly answerMilliseconds: number
+  private readonly patience: Patience
   private timer: ReturnType<typeof setTimeout> | undefined
   private stopped = false
   private failures = 0
   private fault = ''
 
   /** `renewed` is called whenever there is a new certificate. */
-  constructor(config: AcmeConfig, log: Log, renewed: () => void, answerMilliseconds = ANSWER_MS) {
+  constructor(config: AcmeConfig, log: Log, renewed: () => void, patience = PATIENCE) {
     this.config = config
     this.log = log
     this.renewed = renewed
-    this.answerMilliseconds = answerMilliseconds
+    this.patience = patience
   }
 
   start(): void {
@@ -118,7 +129,7 @@ export class Acme {
       this.fault = ''
       this.lookIn(LOOK_MS)
     } catch (error) {
-      this.fault = printable((error as Error).message)
+      this.fault = faultText(error)
       const wait = Math.min(LOOK_MS, RETRY_MS * 2 ** this.failures++)
       this.log.always(
         'error',
@@ -129,35 +140,40 @@ export class Acme {
   }
 
   private async order(domains: readonly string[]): Promise<void> {
-    const { config, log, answerMilliseconds } = this
+    const { config, log } = this
+    const { answerMs, orderMs } = this.patience
     const files = acmeFiles(config)
     log.always('info', `getting a certificate for ${domains.join(', ')}`)
-    await reach(config.directory, answerMilliseconds)
+    await reach(config.directory, answerMs)
     // Loaded on demand: trackers without [acme] do not pay for the library.
     const { axios, Client, crypto } = await import('acme-client')
-    axios.defaults.timeout = answerMilliseconds
+    axios.defaults.timeout = answerMs
+    axios.defaults.maxContentLength = ANSWER_BYTES_MAX
     const accountKey =
-      readIfThere(files.account) ?? (await crypto.createPrivateEcdsaKey()).toString()
+      readIfThere(files.account) || (await crypto.createPrivateEcdsaKey()).toString()
     replaceFile(files.account, accountKey, 0o600)
     const client = new Client({ directoryUrl: config.directory, accountKey })
     const [key, csr] = await crypto.createCsr(
       { altNames: [...domains] },
       await crypto.createPrivateEcdsaKey(),
     )
-    const certificate = await client.auto({
+    const order = client.auto({
       csr,
       ...(config.email === '' ? {} : { email: config.email }),
       termsOfServiceAgreed: config.terms_accepted,
       challengePriority: ['http-01'],
       // The library would check from this machine, where the name may resolve to something else.
       skipChallengeVerification: true,
-      challengeCreateFn: async (_, { token }, answer) =>
-        writeFileSync(this.tokenFile(token), answer),
+      challengeCreateFn: async (_, { token, type }, answer) => {
+        if (type !== 'http-01')
+          throw new Error('the authority offers no challenge by HTTP (HTTP-01)')
+        writeFileSync(this.tokenFile(token), answer)
+      },
       challengeRemoveFn: async (_, { token }) => rmSync(this.tokenFile(token), { force: true }),
     })
+    const certificate = await endedWithin(order, orderMs)
     if (this.stopped) return
-    replaceFile(files.key, key.toString(), 0o600)
-    replaceFile(files.certificate, certificate, 0o644)
+    replacePair(files, { key: key.toString(), certificate }, domains)
     log.always('info', `got a certificate for ${domains.join(', ')}`)
     this.renewed()
   }
@@ -208,11 +224,61 @@ function isPair(certificate: string | null, key: string | null): boolean {
   }
 }
 
+function nextOf(path: string): string {
+  return `${path}.new`
+}
+
 function replaceFile(path: string, text: string, mode: number): void {
-  const next = `${path}.new`
+  renameSync(writeNext(path, text, mode), path)
+}
+
+function writeNext(path: string, text: string, mode: number): string {
+  const next = nextOf(path)
   rmSync(next, { force: true })
-  writeFileSync(next, text, { mode, flag: 'wx' })
-  renameSync(next, path)
+  writeFileSync(next, text, { mode, flag: 'wx', flush: true })
+  return next
+}
+
+/** Throws, with the files as they were, if there is no room or a start would refuse these two; for which names, too. */
+function replacePair(
+  files: AcmeFiles,
+  pair: { readonly key: string; readonly certificate: string },
+  domains: readonly string[] = [],
+): void {
+  const key = writeNext(files.key, pair.key, 0o600)
+  const certificate = writeNext(files.certificate, pair.certificate, 0o644)
+  const paths = { tls_certificate_path: certificate, tls_private_key_path: key }
+  readTlsFiles({ ...paths, tls_pkcs12_path: '', tls_pkcs12_password: '' }, () => {})
+  if (domains.length > 0 && isDue(pair.certificate, domains, Date.now())) {
+    throw new Error(
+      'the certificate that the authority issued is for other names, or ends too soon',
+    )
+  }
+  renameSync(key, files.key)
+  renameSync(certificate, files.certificate)
+}
+
+/** Whatever `work` still does afterwards is ignored. */
+async function endedWithin<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const end = new Promise<never>((_, reject) => {
+    const minutes = Math.round(milliseconds / 60_000)
+    const fault = new Error(`the authority has not issued a certificate within ${minutes} minutes`)
+    timer = setTimeout(() => reject(fault), milliseconds)
+    timer.unref()
+  })
+  try {
+    return await Promise.race([work, end])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Never empty: that would hide the trouble. */
+function faultText(error: unknown): string {
+  const { message } = error as Partial<Error>
+  const text = printable(`${message ?? error}`).slice(0, FAULT_CHARACTERS_MAX)
+  return text.trim() === '' ? 'the authority gives no reason' : text
 }
 
 function selfSigned(): { key: string; certificate: string } {

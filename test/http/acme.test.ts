@@ -119,7 +119,10 @@ describe('an authority that does not answer is named in the log, and is a troubl
       const told: string[] = []
       const log = { always: (level: string, text: string) => told.push(`${level}: ${text}`) }
       prepareAcme(config)
-      const acme = new Acme(config, log as unknown as Log, () => expect.unreachable(), 200)
+      const acme = new Acme(config, log as unknown as Log, () => expect.unreachable(), {
+        answerMs: 200,
+        orderMs: 60_000,
+      })
       acme.start()
       await waitUntil('it was told', () => told.length === 2)
       acme.stop()
