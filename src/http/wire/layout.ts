@@ -73,3 +73,10 @@ export function isToken(bytes: Uint8Array, at: number, end: number, text: Uint8A
   }
   return true
 }
+
+/** The position behind spaces and tabs, at most `to`. */
+export function skipSpace(bytes: Uint8Array, from: number, to: number): number {
+  let at = from
+  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
+  return at
+}

@@ -23,6 +23,7 @@ import {
   QUESTION_MARK,
   SLASH,
   SPACE,
+  skipSpace,
   TAB,
   TOKEN,
 } from './layout.ts'
@@ -344,12 +345,6 @@ function readLength(bytes: Uint8Array, from: number, to: number): void {
     fields.bad = true
   } else if (fields.length >= 0 && fields.length !== length) fields.bad = true
   fields.length = length
-}
-
-function skipSpace(bytes: Uint8Array, from: number, to: number): number {
-  let at = from
-  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
-  return at
 }
 
 function keepProxyValue(request: HttpRequest, from: number, to: number): void {

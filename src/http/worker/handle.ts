@@ -256,7 +256,7 @@ export class Handler {
       return this.responder.refuseForGood(request, REJECTED_PORT, NO_PORT)
     }
     announce.wanted = wanted < 0 || wanted > this.peersMax ? this.peersMax : wanted
-    setAddress(peer, addressOf(request))
+    peer.setAddress(addressOf(request))
     return this.responder.announce(request)
   }
 
@@ -360,12 +360,4 @@ function isUsable({ ipv4, a0, a1, a2, a3 }: Peer): boolean {
   const first = a0 & 0xff
   if (ipv4) return first !== 0 && first < 224
   return first !== 0xff && (a0 | a1 | a2 | a3) !== 0
-}
-
-function setAddress(peer: Peer, { ipv4, a0, a1, a2, a3 }: Peer): void {
-  peer.ipv4 = ipv4
-  peer.a0 = a0
-  peer.a1 = a1
-  peer.a2 = a2
-  peer.a3 = a3
 }

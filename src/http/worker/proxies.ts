@@ -6,7 +6,7 @@
 import { Peer } from '../../swarm/peers/peer.ts'
 import { readAddress } from '../../tcp/address-text.ts'
 import type { Networks } from '../../tcp/networks.ts'
-import { ascii, COMMA, EQUALS, isToken, SPACE, TAB } from '../wire/layout.ts'
+import { ascii, COMMA, EQUALS, isToken, SPACE, skipSpace, TAB } from '../wire/layout.ts'
 import type { HttpRequest } from '../wire/request.ts'
 import { failureText } from '../wire/serialize.ts'
 
@@ -69,7 +69,7 @@ export class TrustedProxies {
     if (!hasText) return HEADER_MISSING
     for (let i = this.hopCount - 1; i >= 0; i--) {
       if (!this.readHop(bytes, hops[i * 2], hops[i * 2 + 1])) return HEADER_NOT_UNDERSTOOD
-      setAddress(source, hop)
+      source.setAddress(hop)
       if (!networks.has(hop)) return CLIENT_KNOWN
     }
     return CLIENT_KNOWN
@@ -163,22 +163,8 @@ function readTrimmed(hop: Peer, bytes: Uint8Array, from: number, to: number): bo
   return readAddress(hop, bytes, skipSpace(bytes, from, to), trimmedEnd(bytes, from, to))
 }
 
-function skipSpace(bytes: Uint8Array, from: number, to: number): number {
-  let at = from
-  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
-  return at
-}
-
 function trimmedEnd(bytes: Uint8Array, from: number, to: number): number {
   let end = to
   while (end > from && (bytes[end - 1] === SPACE || bytes[end - 1] === TAB)) end--
   return end
-}
-
-function setAddress(peer: Peer, { ipv4, a0, a1, a2, a3 }: Peer): void {
-  peer.ipv4 = ipv4
-  peer.a0 = a0
-  peer.a1 = a1
-  peer.a2 = a2
-  peer.a3 = a3
 }

@@ -51,6 +51,15 @@ export class Peer {
     this.a2 = words[at + 2]
     this.a3 = words[at + 3]
   }
+
+  /** The address of another peer. */
+  setAddress({ ipv4, a0, a1, a2, a3 }: Peer): void {
+    this.ipv4 = ipv4
+    this.a0 = a0
+    this.a1 = a1
+    this.a2 = a2
+    this.a3 = a3
+  }
 }
 
 /** Reads the peer of `stride` words at `words[at]`, a row or a copy of one. */
