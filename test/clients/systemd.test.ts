@@ -6,6 +6,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newFolder, removeFolder } from '../support/folder.ts'
+import { announceTarget } from '../support/http-client.ts'
 import { type NotifyListener, withNotifyListener } from '../support/notify-listener.ts'
 import { withClient } from '../support/udp-client.ts'
 import { waitFor } from '../support/wait.ts'
@@ -38,7 +39,9 @@ const units: readonly Unit[] = [
     port: 2,
     settings: "[persistence]\npath = '/run/lab/state/kept'\n",
     use: async (unit) => {
-      for (const { name, use } of units) if (name !== 'aquatic') await use(unit)
+      for (const { name, use } of units) {
+        if (name !== 'aquatic') await use({ ...unit, port: portIn(unit, name) })
+      }
     },
   },
   {
@@ -53,6 +56,16 @@ const units: readonly Unit[] = [
           '127.0.0.1:1001',
         ])
       }),
+  },
+  {
+    ...unitOf('aquatic_http', process.env.AQUATIC_HTTP_EXECUTABLE),
+    host: '127.0.0.85',
+    port: 2,
+    settings: "[persistence]\npath = '/run/lab/state/swarms'\n",
+    use: async ({ host, port }) => {
+      const answer = await fetch(`http://${host}:${port}${announceTarget({ port: 1001 })}`)
+      expect(await answer.text()).toContain('8:interval')
+    },
   },
   {
     ...unitOf('aquatic_ws', process.env.AQUATIC_WS_EXECUTABLE),
@@ -71,9 +84,21 @@ const units: readonly Unit[] = [
   },
 ]
 
-function listenOn({ name, host, port }: Unit): string {
-  const sections = name === 'aquatic' ? ['udp.network', 'ws.network'] : ['network']
-  return sections.map((section) => `[${section}]\naddress = '${host}:${port}'\n`).join('')
+/** HTTP and WebTorrent are both over TCP. */
+function portIn({ name, port }: Unit, protocol: string): number {
+  return name === 'aquatic' && protocol === 'aquatic_http' ? port + 1 : port
+}
+
+function listenOn(unit: Unit): string {
+  const isOfAll = unit.name === 'aquatic'
+  const protocols = isOfAll ? ['udp', 'http', 'ws'] : ['']
+  return protocols
+    .map((protocol) => {
+      const section = isOfAll ? `${protocol}.network` : 'network'
+      const port = portIn(unit, `aquatic_${protocol}`)
+      return `[${section}]\naddress = '${unit.host}:${port}'\n`
+    })
+    .join('')
 }
 
 function unitOf(name: string, executable = join(ROOT, 'dist', name)) {

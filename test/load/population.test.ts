@@ -50,6 +50,12 @@ describe('a population', () => {
     expect(population().infoHashLines()).not.toBe(population({ seed: 43 }).infoHashLines())
   })
 
+  test('shares no info hash with those of neighbouring seeds', () => {
+    const seeds = [41, 42, 43, 44]
+    const all = seeds.flatMap((seed) => population({ seed }).infoHashLines().trimEnd().split('\n'))
+    expect(new Set(all).size).toBe(seeds.length * SETTINGS.torrents)
+  })
+
   test('is less equal the smaller the shape', () => {
     const largest = (gammaShape: number) => Math.max(...swarms(population({ gammaShape })))
     expect(largest(1000)).toBeLessThan(30)

@@ -1,4 +1,4 @@
-// What both trackers do with the folder of [persistence], as processes: who may use it, and what a stop is
+// What all trackers do with the folder of [persistence], as processes: who may use it, and what a stop is
 // worth. When what is written, test/persistence/persistence.test.ts tells.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -11,6 +11,7 @@ import { announceRequest } from '../support/packets.ts'
 import {
   ALL_EXECUTABLE,
   EXECUTABLE,
+  HTTP_EXECUTABLE,
   runTracker,
   type StartOptions,
   servedOn,
@@ -40,6 +41,7 @@ async function taker(folder: string, program: string): Promise<LineSocket> {
 
 describe.each([
   ['aquatic_udp', EXECUTABLE, 'aquatic_udp.snapshot'],
+  ['aquatic_http', HTTP_EXECUTABLE, 'aquatic_http.snapshot'],
   ['aquatic_ws', WS_EXECUTABLE, 'aquatic_ws.counts'],
   ['aquatic', ALL_EXECUTABLE, 'aquatic.snapshot'],
 ])('%s', (program, executable, file) => {

@@ -89,8 +89,8 @@ const OTHERS = [
   labelled(
     'refused',
     'reason',
-    'Refused connections by reason.',
-    ['connections_full', 'connections_per_address', 'origin', ...REFUSED_BY_KEYS],
+    'Refused connections by reason; http_client is a request for an HTTP tracker.',
+    ['connections_full', 'connections_per_address', 'origin', ...REFUSED_BY_KEYS, 'http_client'],
     {
       metric: 'refused_connections',
       table: 'Refused connections',
@@ -185,13 +185,14 @@ export const REFUSED_KEY_MISSING = OTHER + 39
 export const REFUSED_KEY_UNKNOWN = OTHER + 40
 export const REFUSED_KEY_ENDED = OTHER + 41
 export const REFUSED_KEY_GUESSES = OTHER + 42
-export const PROXY_HEADER_MISSING = OTHER + 43
-export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 44
-export const CLOSED_BACKLOG = OTHER + 45
-export const CLOSED_SILENT = OTHER + 46
-export const CLOSED_UNREACHABLE = OTHER + 47
-export const CLOSED_BACKLOG_TOTAL = OTHER + 48
-export const CLOSED_REQUESTS = OTHER + 49
+export const REFUSED_HTTP_CLIENT = OTHER + 43
+export const PROXY_HEADER_MISSING = OTHER + 44
+export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 45
+export const CLOSED_BACKLOG = OTHER + 46
+export const CLOSED_SILENT = OTHER + 47
+export const CLOSED_UNREACHABLE = OTHER + 48
+export const CLOSED_BACKLOG_TOTAL = OTHER + 49
+export const CLOSED_REQUESTS = OTHER + 50
 
 /** Nanoseconds from when a message arrived until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
@@ -203,7 +204,7 @@ export const HISTOGRAMS = {
   turn_size: TURN_SIZE_SHAPE,
 } as const
 
-export const RESPONSE_TIME = OTHER + 50
+export const RESPONSE_TIME = OTHER + 51
 export const TURN_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
 
 /** A worker's counters, histograms included; and the words of its slot. */

@@ -1,6 +1,7 @@
 // Answers HTTP requests: a WebSocket handshake becomes a connection, if limits and origin allow it;
 // `/health` says that the worker serves; an announce or a scrape of an HTTP tracker fails with the reason in the form
-// that its client reads; everything else gets a page that says what this is. Called by the socket worker's server for each request. Owns nothing; a refused handshake leaves no trace.
+// that its client reads; everything else gets a page that says what this is. Called by the socket worker's server for
+// each request. Owns nothing; of a refused handshake only a count remains.
 //
 // If a request does not become a WebSocket connection, it is closed after the answer: no limit would count it
 // if it stayed open.
@@ -22,6 +23,7 @@ import {
   PROXY_HEADER_NOT_UNDERSTOOD,
   REFUSED_CONNECTIONS_FULL,
   REFUSED_CONNECTIONS_PER_ADDRESS,
+  REFUSED_HTTP_CLIENT,
   REFUSED_ORIGIN,
   STORED_COUNTERS,
 } from './counters.ts'
@@ -84,7 +86,9 @@ export class Upgrader {
   /** Undefined if the request has become a WebSocket connection. */
   answer(request: Request, server: Server<Connection>, now: number): Response | undefined {
     const upgrade = request.headers.get('upgrade')
-    if (upgrade === null || upgrade.toLowerCase() !== 'websocket') return plainAnswer(request)
+    if (upgrade === null || upgrade.toLowerCase() !== 'websocket') {
+      return this.plainAnswer(request)
+    }
     if (!this.isAllowedOrigin(request.headers.get('origin'))) {
       this.counts[REFUSED_ORIGIN]++
       return text(403, 'This origin is not allowed here.\n')
@@ -105,6 +109,20 @@ export class Upgrader {
     connection.port = socket?.port ?? 0
     connection.keyHash = this.keys?.hash ?? null
     return this.upgrade(request, server, connection)
+  }
+
+  private plainAnswer({ url }: Request): Response {
+    const path = requestPath(url)
+    if (path === HEALTH_PATH) return text(200, 'OK\n')
+    if (HTTP_PATH.test(path) && url.includes(HTTP_PARAMETER)) {
+      this.counts[REFUSED_HTTP_CLIENT]++
+      // With status 200: they read no other body.
+      return text(200, HTTP_FAILURE)
+    }
+    return new Response(PAGE, {
+      status: 426,
+      headers: { ...TEXT, upgrade: 'websocket', connection: 'upgrade, close' },
+    })
   }
 
   private upgrade(
@@ -152,18 +170,6 @@ export class Upgrader {
       return `your proxy's address, because its header ${name} is ${header}`
     return `your address. The header ${name} is not believed, because [network] trusted_proxies does not name who sent it`
   }
-}
-
-function plainAnswer(request: Request): Response {
-  const { url } = request
-  const path = requestPath(url)
-  if (path === HEALTH_PATH) return text(200, 'OK\n')
-  // With status 200: they read no other body.
-  if (HTTP_PATH.test(path) && url.includes(HTTP_PARAMETER)) return text(200, HTTP_FAILURE)
-  return new Response(PAGE, {
-    status: 426,
-    headers: { ...TEXT, upgrade: 'websocket', connection: 'upgrade, close' },
-  })
 }
 
 function text(status: number, body: string): Response {

@@ -47,6 +47,15 @@ test('the same seed gives the same torrents and roles, another seed others', () 
   expect(one.infoHash(7)).not.toBe(other.infoHash(7))
 })
 
+test('neighbouring seeds share no info hash', () => {
+  const seeds = [8, 9, 10, 11]
+  const all = seeds.flatMap((seed) => {
+    const found = population({ seed })
+    return Array.from({ length: SETTINGS.torrents }, (_, i) => found.infoHash(i))
+  })
+  expect(new Set(all).size).toBe(seeds.length * SETTINGS.torrents)
+})
+
 test('a client is in different torrents, popular ones more often', () => {
   const found = population()
   const members = new Array(SETTINGS.torrents).fill(0)

@@ -63,6 +63,20 @@ describe('plain HTTP', () => {
         })
       }),
   )
+
+  test('clients of HTTP trackers are counted among the refused', () =>
+    withWs(
+      `socket_workers = 1\n${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n`,
+      async (tracker) => {
+        const url = await tracker.operationsUrl()
+        for (const path of ['/announce?info_hash=x', '/scrape?info_hash=x', '/health', '/']) {
+          await (await fetch(`http://${tracker.address()}${path}`)).text()
+        }
+        const found = /^tracker_ws_refused_connections_total\{reason="http_client"\} (\d+)$/m
+        const counted = async () => found.exec(await (await fetch(`${url}metrics`)).text())?.[1]
+        await waitUntil('both are counted', async () => (await counted()) === '2')
+      },
+    ))
 })
 
 describe('connections', () => {

@@ -1,0 +1,80 @@
+// Which workers clean the tables that they answer from: those of the one protocol that tends them.
+import { expect, test } from 'bun:test'
+import { ListBuilder } from '../../src/access-list/build.ts'
+import { MODE_OFF } from '../../src/access-list/list.ts'
+import { logFor } from '../../src/log/log.ts'
+import { clockSeconds, readClock } from '../../src/os/clock.ts'
+import { FirstValue } from '../../src/process/first-value.ts'
+import {
+  openSourceLimits,
+  openSwarms,
+  type SwarmWorkerData,
+} from '../../src/requests/swarm-worker.ts'
+import { BanLog } from '../../src/source-limits/ban-log.ts'
+import { createSourceLimits } from '../../src/source-limits/source-limits.ts'
+import { OFF } from '../source-limits/limits-for.ts'
+import { Harness } from '../swarm/harness.ts'
+
+const MAX_AGE = 60
+const INTERVAL = 10
+const TORRENTS = 40
+const FAMILIES = ['ipv4', 'ipv6'] as const
+
+/** The peers that remain when all of `workers` have had time for a cleaning, long after they have aged out. */
+function peersLeft(tendsSwarms: boolean, workers: number): number {
+  readClock()
+  const start = clockSeconds()
+  const harness = new Harness()
+  for (let torrent = 0; torrent < TORRENTS; torrent++) {
+    for (const family of FAMILIES) harness.announce(family, torrent, 1, { now: start })
+  }
+  for (let index = 0; index < workers; index++) {
+    const data = workerData(harness, tendsSwarms, index, workers)
+    const { cleaner } = openSwarms(data, openSourceLimits(data, new Int32Array(1), 0))
+    const now = start + MAX_AGE + 2 * INTERVAL
+    for (let slices = 0; cleaner.step(now); slices++) expect(slices).toBeLessThan(1000)
+  }
+  let left = 0
+  for (let torrent = 0; torrent < TORRENTS; torrent++) {
+    for (const family of FAMILIES) left += harness.scrape(family, torrent).leechers
+  }
+  return left
+}
+
+function workerData(
+  harness: Harness,
+  tendsSwarms: boolean,
+  index: number,
+  workers: number,
+): SwarmWorkerData {
+  return {
+    swarms: harness.buffers,
+    tendsSwarms,
+    sharesSwarms: true,
+    countDownloads: true,
+    limits: createSourceLimits(),
+    rates: OFF,
+    bans: new BanLog(logFor('test')).newWriter(),
+    clients: null,
+    accessList: new FirstValue(new ListBuilder(0, { key0: 1, key1: 2 }).finish(MODE_OFF)),
+    requests: { announceInterval: 900, intervalJitter: 0 },
+    cleaningInterval: INTERVAL,
+    maxPeerAge: MAX_AGE,
+    index,
+    workers,
+  }
+}
+
+test.each([1, 2, 3])(
+  '%d workers that tend the swarms forget all peers that are too old',
+  (workers) => {
+    expect(peersLeft(true, workers)).toBe(0)
+  },
+)
+
+test.each([1, 3])(
+  '%d workers of a protocol that does not tend the swarms clean nothing',
+  (workers) => {
+    expect(peersLeft(false, workers)).toBe(TORRENTS * FAMILIES.length)
+  },
+)
