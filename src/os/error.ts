@@ -13,11 +13,19 @@ export class SystemError extends Error {
   }
 }
 
-/** Why an address could not be listened on, and what to do. */
-export function listenRemedy(error: Pick<SystemError, 'code' | 'message'>): string {
+/** Why an address could not be listened on, and what to do. UDP and TCP have ports of their own. */
+export function listenRemedy(
+  error: Pick<SystemError, 'code' | 'message'>,
+  transport: 'UDP' | 'TCP' = 'TCP',
+): string {
   switch (error.code) {
-    case 'EADDRINUSE':
-      return 'the port is in use by another program (EADDRINUSE). Stop that or choose another port.'
+    case 'EADDRINUSE': {
+      const command = transport === 'UDP' ? 'ss -lunp' : 'ss -ltnp'
+      return (
+        'the port is in use by another program (EADDRINUSE). ' +
+        `Stop that, which ${command} names, or choose another ${transport} port.`
+      )
+    }
     case 'EACCES':
       return 'no permission (EACCES): ports below 1024 need root or CAP_NET_BIND_SERVICE.'
     case 'EADDRNOTAVAIL':

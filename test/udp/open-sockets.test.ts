@@ -76,7 +76,8 @@ describe('on a machine without IPv6', () => {
 test('other failures of the automatic IPv6 address stop the start', () => {
   failsWith = ({ family }) => (family === 6 ? 98 : 0)
   expect(() => openSockets(configFor('0.0.0.0:3000'), 1)).toThrow(
-    'cannot listen on [::]:3000: the port is in use by another program (EADDRINUSE)',
+    'cannot listen on [::]:3000: the port is in use by another program (EADDRINUSE). ' +
+      'Stop that, which ss -lunp names, or choose another UDP port.',
   )
 })
 

@@ -140,7 +140,7 @@ function bindLater(item: ListenAddress, fd: number, options: UdpSocketOptions): 
 }
 
 function refusal(item: ListenAddress, error: SystemError): StartError {
-  return new StartError(`cannot listen on ${addressText(item)}: ${listenRemedy(error)}`)
+  return new StartError(`cannot listen on ${addressText(item)}: ${listenRemedy(error, 'UDP')}`)
 }
 
 /** Finds out whether an address is available; returns its port. */

@@ -307,6 +307,7 @@ describe('addresses', () => {
       const { code, stderr } = await runTracker({ executable: WS_EXECUTABLE, settings })
       expect(code).toBe(1)
       expect(stderr).toMatch(/^aquatic_ws: cannot listen on 127\.0\.0\.1:\d+: the port is in use/)
+      expect(stderr).toContain('which ss -ltnp names, or choose another TCP port.')
     }))
 
   test('what connections count under is the address, or the /64 of IPv6', () => {
