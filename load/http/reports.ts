@@ -1,26 +1,32 @@
 // What the reports of the load tester for HTTP trackers have of their own: the progress line, rows, figures
 // and charts. Used by run.ts and reports.ts of load/. Pure functions.
 
-import { bytesText } from '../../src/config/quantities.ts'
 import { grouped } from '../../src/metrics/text-table.ts'
 import type { Plot } from '../../src/plot/plot.ts'
-import type { Owed } from '../missing.ts'
 import { figure, lostShare, percent, type Section } from '../report.ts'
 import {
   chartOver,
   cpuJson,
   DESCRIPTORS,
-  latencyChart,
-  latencyJson,
   latencySection,
   memoryJson,
-  processCharts,
   processSection,
   rate,
   ratesTitle,
   trackerProgress,
 } from '../report-parts.ts'
 import type { Reports, Result } from '../reports.ts'
+import {
+  floodProgress,
+  floodSections,
+  latenciesJson,
+  latencyCharts,
+  latencyProgress,
+  owedAnswers,
+  peersPerAnnounce,
+  ratesJson,
+  trafficRows,
+} from '../request-reports.ts'
 import { type LoadConfig, loadSettings } from './config.ts'
 import { LATENCIES, WRONG_TEXTS } from './counts.ts'
 import type { HttpPeriod } from './measure.ts'
@@ -34,7 +40,8 @@ export const reports: Reports<LoadConfig, HttpPeriod> = {
   answers: 'answers',
   wrongTexts: WRONG_TEXTS,
   progress,
-  owed,
+  // What was answered wrongly was answered.
+  owed: (result) => owedAnswers(KIND_NAMES, result),
   gist: (period) => ({
     asked: period.asked,
     lost: lostOf(period),
@@ -47,7 +54,7 @@ export const reports: Reports<LoadConfig, HttpPeriod> = {
     traffic(period, whole),
     latency(period),
     connections(period),
-    ...flood(period),
+    ...floodSections(period, 'requests', ['bytes answered are those of bodies']),
     processes(period),
   ],
   json,
@@ -60,59 +67,30 @@ function lostOf({ counts }: HttpPeriod): number {
 }
 
 function progress(period: HttpPeriod, wrong: number): string[] {
-  const { seconds, asked, answered, counts, all } = period
-  const latency = [0.5, 0.99].map((share) => figure(all.quantile(share))).join('/')
+  const { seconds, asked, answered, counts } = period
   return [
     `${rate(answered, seconds)} responses/s`,
     `lost ${percent(lostShare(lostOf(period), asked), 1)}`,
     ...(wrong > 0 ? [`WRONG ${wrong}`] : []),
-    `p50/p99 ${latency} ms`,
+    latencyProgress(period),
     ...trackerProgress(period),
     `${rate(counts.connections_opened, seconds)} connections/s`,
-    ...(counts.flood_sent > 0 ? [`flood ${rate(counts.flood_sent, seconds)}/s`] : []),
+    ...floodProgress(period),
   ]
 }
 
-/** Of each kind of request. What was answered wrongly was answered. */
-function owed({ config, whole }: Result<LoadConfig, HttpPeriod>): Owed[] {
-  const { counts, sent, answered } = whole
-  const { max_missing } = config.checks
-  const mayBeLost = config.mode === 'flood' ? 1 : max_missing
-  return KIND_NAMES.map((name) => {
-    const [asked, came] = [counts[`sent_${name}`], counts[`answered_${name}`]]
-    const others = (answered - came) / Math.max(1, sent - asked)
-    // However much is lost, it must not be of one kind.
-    const mayLack = Math.min(mayBeLost, Math.max(max_missing, 1 - others / 2))
-    return { kind: name, text: `answers to ${name}s`, owed: asked, came, mayLack }
-  })
-}
-
 function traffic(period: HttpPeriod, whole: HttpPeriod): Section {
-  const { seconds, counts, asked, sent, answered } = period
-  const kinds = KIND_NAMES.map((name) => [
-    name,
-    rate(counts[`sent_${name}`], seconds),
-    rate(counts[`answered_${name}`], seconds),
-  ])
+  const { counts, asked } = period
   const lost = lostOf(period)
   return {
     title: ratesTitle('per second', period, whole),
     head: ['', 'requests', 'responses'],
-    rows: [
-      ...kinds,
-      ['failures among them', '', rate(counts.answered_error, seconds)],
-      ['all', rate(sent, seconds), rate(answered, seconds)],
-      ['bytes', bytesText(counts.sent_bytes / seconds), bytesText(counts.received_bytes / seconds)],
-    ],
+    rows: trafficRows(KIND_NAMES, period, 'failures among them'),
     notes: [
       `lost ${grouped(lost)} (${percent(lostShare(lost, asked), 1)}), of them held back ` +
         `${grouped(counts.held_back)}; peers per announce ${figure(peersPerAnnounce(period))}`,
     ],
   }
-}
-
-function peersPerAnnounce({ counts }: HttpPeriod): number {
-  return counts.returned_peers / Math.max(1, counts.answered_announce)
 }
 
 function latency({ all, latencies }: HttpPeriod): Section {
@@ -146,25 +124,6 @@ function connections({ counts, seconds, sent }: HttpPeriod): Section {
   }
 }
 
-function flood({ counts, seconds }: HttpPeriod): Section[] {
-  if (counts.flood_sent === 0) return []
-  return [
-    {
-      title: 'flood, per second',
-      head: ['', 'sent', 'answered'],
-      rows: [
-        ['requests', rate(counts.flood_sent, seconds), rate(counts.flood_answers, seconds)],
-        [
-          'bytes',
-          bytesText(counts.flood_sent_bytes / seconds),
-          bytesText(counts.flood_answered_bytes / seconds),
-        ],
-      ],
-      notes: ['bytes answered are those of bodies'],
-    },
-  ]
-}
-
 function processes(period: HttpPeriod): Section {
   const { sent, answered, counts } = period
   const both = { own: sent + counts.flood_sent, tracker: answered + counts.flood_answers }
@@ -174,23 +133,12 @@ function processes(period: HttpPeriod): Section {
 
 function json(period: HttpPeriod): object {
   const { seconds, counts, asked, sent, answered, tracker, ownCpuSec } = period
-  const perSecond = (count: number) => Number((count / seconds).toFixed(2))
-  const kinds = (prefix: 'sent' | 'answered') =>
-    KIND_NAMES.map((name) => [name, perSecond(counts[`${prefix}_${name}`])])
   const responses = answered + counts.flood_answers
   return {
     seconds,
-    requests_per_second: { all: perSecond(sent), ...Object.fromEntries(kinds('sent')) },
-    responses_per_second: {
-      all: perSecond(answered),
-      ...Object.fromEntries(kinds('answered')),
-      error: perSecond(counts.answered_error),
-    },
+    ...ratesJson(KIND_NAMES, period),
     lost_share: lostShare(lostOf(period), asked),
-    latency_ms: {
-      all: latencyJson(period.all),
-      ...Object.fromEntries(LATENCIES.map((name, i) => [name, latencyJson(period.latencies[i])])),
-    },
+    latency_ms: latenciesJson(LATENCIES, period),
     peers_per_announce: peersPerAnnounce(period),
     counts,
     load_tester: cpuJson(ownCpuSec, 'request', sent + counts.flood_sent),
@@ -210,12 +158,6 @@ function charts({ periods, period }: Result<LoadConfig, HttpPeriod>): Plot[] {
       connections: ({ counts, seconds }) => counts.connections_opened / seconds,
       lost: (one) => lostOf(one) / one.seconds,
     }),
-    chartOver('Latency over time', periods, 'ms', {
-      p50: ({ all }) => all.quantile(0.5),
-      p99: ({ all }) => all.quantile(0.99),
-      'p99.9': ({ all }) => all.quantile(0.999),
-    }),
-    latencyChart('Latency', period.all),
-    ...processCharts(periods),
+    ...latencyCharts(periods, period),
   ]
 }
