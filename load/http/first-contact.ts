@@ -1,11 +1,8 @@
 // Asks the tracker for a first answer, so that a run starts with a tracker that is there, or with a clear
-// word about one that is not. Called once by main.ts.
-import { StartError } from '../../src/config/cli.ts'
+// word about one that is not. Used by main.ts.
+import type { FirstContact } from '../first-contact.ts'
 import { scrapePathOf } from './generate.ts'
 
-const ASK_AGAIN_MS = 100
-/** For a tracker that speaks HTTP where HTTPS was asked for, or the other way round. */
-const OTHER_SCHEME_MS = 1000
 const ANSWER_BYTES_MAX = 65536
 
 export interface Target {
@@ -18,35 +15,10 @@ export interface Target {
   readonly path: string
 }
 
-/** `ended` tells why there is no point in waiting any longer, or null. Throws StartError. */
-export async function waitForTracker(
-  target: Target,
-  timeoutSec: number,
-  ended: () => string | null,
-): Promise<void> {
-  const deadline = performance.now() + timeoutSec * 1000
-  let why = 'it did not answer'
-  while (ended() === null && performance.now() < deadline) {
-    const failure = await tryOnce(target, deadline - performance.now())
-    if (failure === null) return
-    why = failure
-    const other = { ...target, tls: !target.tls }
-    if ((await tryOnce(other, OTHER_SCHEME_MS)) === null) {
-      throw new StartError(
-        `the tracker does not answer at ${urlOf(target)}, but at ${urlOf(other)}: set [network] ` +
-          `use_tls = ${other.tls}`,
-      )
-    }
-    await Bun.sleep(ASK_AGAIN_MS)
-  }
-  throw new StartError(
-    `cannot reach the tracker at ${urlOf(target)} within ${timeoutSec} s: ${ended() ?? why}. Start it, ` +
-      'or set server_address and [network] use_tls and path.',
-  )
-}
-
-function urlOf({ tls, host, path }: Target): string {
-  return `${tls ? 'https' : 'http'}://${host}${path}`
+export const firstContact: FirstContact<Target> = {
+  tryOnce,
+  schemes: ['http', 'https'],
+  settings: 'server_address and [network] use_tls and path',
 }
 
 /**

@@ -4,6 +4,7 @@
 import { addressBytes, addressText } from '../../src/config/address.ts'
 import { counted } from '../../src/config/quantities.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
+import { reachTracker } from '../first-contact.ts'
 import { Measure, type Snapshot } from '../measure.ts'
 import { createPopulation, type PopulationBuffers } from '../population.ts'
 import type { Load, Tester } from '../run.ts'
@@ -11,7 +12,7 @@ import { isLoopback, serverOf } from '../settings.ts'
 import type { TrackerWatch } from '../watch.ts'
 import { connectionsOf, type LoadConfig } from './config.ts'
 import { COUNTS, type CountName, LATENCIES } from './counts.ts'
-import { waitForTracker } from './first-contact.ts'
+import { firstContact } from './first-contact.ts'
 import { type HttpPeriod, httpPeriod } from './measure.ts'
 import { reports } from './reports.ts'
 import { findSources, SOURCES_PER_WORKER, type Sources } from './sources.ts'
@@ -23,7 +24,7 @@ export const httpTester: Tester<LoadConfig, Snapshot<CountName>, HttpPeriod> = {
     const { host, port } = serverOf(config)
     const { use_tls, path } = config.network
     const target = { hostname: host, port, tls: use_tls, host: hostText(config), path }
-    return waitForTracker(target, config.tracker.start_timeout, ended)
+    return reachTracker(firstContact, target, config.tracker.start_timeout, ended)
   },
   plan: (config) => {
     const { use_tls, path } = config.network

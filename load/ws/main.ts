@@ -4,6 +4,7 @@
 import { addressText } from '../../src/config/address.ts'
 import { counted } from '../../src/config/quantities.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
+import { reachTracker } from '../first-contact.ts'
 import { Measure, type Snapshot } from '../measure.ts'
 import type { Load, Tester } from '../run.ts'
 import { clientHosts, serverOf } from '../settings.ts'
@@ -11,7 +12,7 @@ import type { TrackerWatch } from '../watch.ts'
 import { type LoadConfig, offerRing } from './config.ts'
 import type { Target } from './connection.ts'
 import { COUNTS, type CountName, LATENCIES } from './counts.ts'
-import { waitForTracker } from './first-contact.ts'
+import { firstContact } from './first-contact.ts'
 import { type WsPeriod, wsPeriod } from './measure.ts'
 import { createOffers, type OfferBuffers } from './offers.ts'
 import { createPopulation, type PopulationBuffers } from './population.ts'
@@ -29,7 +30,7 @@ const BYTES_PER_CHARACTER = 3
 export const wsTester: Tester<LoadConfig, Snapshot<CountName>, WsPeriod> = {
   reports,
   reach: (config, ended) =>
-    waitForTracker(targetsOf(config)[0], config.tracker.start_timeout, ended),
+    reachTracker(firstContact, targetsOf(config)[0], config.tracker.start_timeout, ended),
   plan: (config) => {
     const { mode, open_loop, network } = config
     const how = mode === 'open' ? `${open_loop.rate} requests/s` : 'as fast as responses come'
