@@ -1,5 +1,6 @@
 // What a load worker counts, and whose latency it keeps. Names are those of the JSON report. Workers
 // publish their counts through src/metrics/counters.ts; measure.ts reads them.
+import { WRONG_PEERS_TEXTS } from '../wrong-peers.ts'
 
 /** In this order in memory. */
 export const COUNTS = [
@@ -64,14 +65,7 @@ export const WRONG_TEXTS: Readonly<Record<WrongName, string>> = {
   wrong_fields: 'counts, interval or peers are missing, or of another type',
   wrong_peers_length: 'the length of the peers is no multiple of 6, or of 18 for IPv6',
   wrong_interval: 'the interval is 0 or longer than a week, or the least one is longer than it',
-  wrong_too_many_peers: 'more peers than were asked for',
-  wrong_no_peers: 'no peers, although there are some for this one',
-  wrong_own_peer: 'the announcing peer itself is among the peers',
-  wrong_repeated_peer: 'a peer stands twice in one answer',
-  wrong_unknown_peer: 'a peer was never announced in this torrent and address family',
-  wrong_count_high: 'more seeders or leechers than were announced',
-  wrong_count_low:
-    'fewer seeders or leechers than were announced and answered, or than peers given',
+  ...WRONG_PEERS_TEXTS,
   wrong_scrape_torrents: 'other torrents in a scrape than were asked for, or one is missing',
   wrong_flood_answer: 'peers or counts in answer to a request that is not valid',
 }

@@ -1,5 +1,6 @@
 // What a load worker counts. Names are those of the JSON report; the numbers are for the hot path.
 // Workers publish their counts through src/metrics/counters.ts; measure.ts reads them.
+import { WRONG_PEERS_TEXTS } from '../wrong-peers.ts'
 
 /** In this order in memory. */
 export const COUNTS = [
@@ -72,13 +73,6 @@ export const WRONG_TEXTS: Readonly<Record<WrongName, string>> = {
   wrong_kind: 'the answer is of another kind than the request',
   wrong_length: 'the length fits no answer of this kind',
   wrong_interval: 'the announce interval is 0 or longer than a week',
-  wrong_too_many_peers: 'more peers than were asked for',
-  wrong_no_peers: 'no peers, although there are some for this one',
-  wrong_own_peer: 'the announcing peer itself is among the peers',
-  wrong_repeated_peer: 'a peer stands twice in one answer',
-  wrong_unknown_peer: 'a peer was never announced in this torrent and address family',
-  wrong_count_high: 'more seeders or leechers than were announced',
-  wrong_count_low:
-    'fewer seeders or leechers than were announced and answered, or than peers given',
+  ...WRONG_PEERS_TEXTS,
   wrong_flood_answer: 'a packet without a valid connection id was answered at greater length',
 }
