@@ -24,6 +24,11 @@ const LOOPBACK_ADDRESSES_MAX = 250
 /** Of a run with the default settings. */
 const DURATION_SEC = 60
 
+/** 32 bytes each in one shared buffer, and an info hash that follows from a 32-bit number. */
+export const TORRENTS_MAX = 100_000_000
+/** Two bits each, and a number that fits a word. */
+export const PEERS_MAX = 1_000_000_000
+
 /** Of requests, connections, packets: more than any machine sends. */
 export const RATE_MAX = 10_000_000
 
@@ -91,6 +96,17 @@ export function seederProbability(defaultValue: number, event: string) {
 /** `text`: what is weighed against what. */
 export function weight(defaultValue: number, text: string) {
   return integer(defaultValue, { min: 0, max: 1000000 }, text)
+}
+
+/** Of testers whose requests are either one or the other. */
+export function announceAndScrapeWeights(announce: number) {
+  return {
+    weight_announce: weight(
+      announce,
+      'How often a request is an announce, in proportion to the next weight.',
+    ),
+    weight_scrape: weight(1, 'How often a request is a scrape, in proportion to the weight above.'),
+  }
 }
 
 /** `answer`: what the protocol calls it. */
@@ -203,10 +219,33 @@ export function swarmFindings({ requests }: SwarmSettings): Finding[] {
   return [problem(['requests.number_of_peers', 'requests.number_of_torrents'], text)]
 }
 
+interface WeightSettings {
+  readonly requests: { readonly weight_announce: number; readonly weight_scrape: number }
+}
+
+export function weightFindings({ requests }: WeightSettings): Finding[] {
+  if (requests.weight_announce + requests.weight_scrape > 0) return []
+  const paths = ['requests.weight_announce', 'requests.weight_scrape']
+  return [problem(paths, '[requests] both weights are 0: raise one of them.')]
+}
+
+/** `key`: as the message names it; `paths`: whichever settings it may come from. */
+export function connectionFindings(
+  key: string,
+  connections: number,
+  workers: number,
+  paths: readonly string[],
+): Finding[] {
+  if (connections >= workers) return []
+  const text = `${key} = ${connections} is less than workers = ${workers}: a worker without a connection
+    has nothing to do. Raise the first or lower the second.`
+  return [problem([...paths, 'workers'], text)]
+}
+
 interface FloodSettings {
   readonly mode: string
   readonly server_address: string
-  readonly flood: { readonly allow_other_targets: boolean }
+  readonly flood: { readonly flood_kind: string; readonly allow_other_targets: boolean }
 }
 
 export function floodFindings({ mode, server_address, flood }: FloodSettings): Finding[] {
@@ -214,6 +253,11 @@ export function floodFindings({ mode, server_address, flood }: FloodSettings): F
   const text = `mode 'flood' is for loopback, and server_address = '${server_address}' is not: choose
     another address, or set [flood] allow_other_targets = true if the machine is your own.`
   return [problem(['mode', 'server_address', 'flood.allow_other_targets'], text)]
+}
+
+/** No valid request is sent, so no answer is owed. */
+export function isFloodAlone({ mode, flood }: Pick<FloodSettings, 'mode' | 'flood'>): boolean {
+  return mode === 'flood' && flood.flood_kind !== 'mixed'
 }
 
 export function serverOf({ server_address }: { readonly server_address: string }): SocketAddress {

@@ -19,26 +19,26 @@ import {
 import { LOAD_TEST_FLAGS } from '../flags.ts'
 import { SWARM_MAX } from '../population.ts'
 import {
+  announceAndScrapeWeights,
   clientAddresses,
   commonFindings,
+  connectionFindings,
   DAY_SEC,
   firstSettings,
   floodFindings,
   gammaShape,
   maxMissing,
+  PEERS_MAX,
   RATE_MAX,
   responseTimeout,
   seed,
   seederProbability,
   swarmFindings,
+  TORRENTS_MAX,
   trackerSection,
-  weight,
+  weightFindings,
 } from '../settings.ts'
 
-// 32 bytes each in one shared buffer, and an info hash that follows from a 32-bit number.
-const TORRENTS_MAX = 100_000_000
-// Two bits each, and a number that fits a word.
-const PEERS_MAX = 1_000_000_000
 const PIPELINING_MAX = 64
 /** Each needs a descriptor, here and at the tracker. */
 const CONNECTIONS_MAX = 100_000
@@ -118,11 +118,7 @@ const requests = section('What is asked for.', {
     `Ask for one to this many torrents in a scrape. Those of more popular torrents come more often. 1 for
     trackers that take no more.`,
   ),
-  weight_announce: weight(
-    50,
-    'How often a request is an announce, in proportion to the next weight.',
-  ),
-  weight_scrape: weight(1, 'How often a request is a scrape, in proportion to the weight above.'),
+  ...announceAndScrapeWeights(50),
   response_timeout_milliseconds: responseTimeout(5000, 'answer'),
 })
 
@@ -276,21 +272,13 @@ function crossCheck(config: LoadConfig): Finding[] {
 }
 
 function ownFindings(config: LoadConfig): Finding[] {
-  const { network, requests, workers } = config
-  const findings: Finding[] = []
-  if (requests.weight_announce + requests.weight_scrape === 0) {
-    const paths = ['requests.weight_announce', 'requests.weight_scrape']
-    findings.push(problem(paths, '[requests] both weights are 0: raise one of them.'))
-  }
-  const connections = connectionsOf(config)
-  if (connections < workers) {
-    const key = config.mode === 'open' ? '[open_loop] connections_max' : '[closed_loop] connections'
-    const text = `${key} = ${connections} is less than workers = ${workers}: a worker without a connection
-      has nothing to do. Raise the first or lower the second.`
-    findings.push(
-      problem(['closed_loop.connections', 'open_loop.connections_max', 'workers'], text),
-    )
-  }
+  const { network, mode, workers } = config
+  const key = mode === 'open' ? '[open_loop] connections_max' : '[closed_loop] connections'
+  const paths = ['closed_loop.connections', 'open_loop.connections_max']
+  const findings = [
+    ...weightFindings(config),
+    ...connectionFindings(key, connectionsOf(config), workers, paths),
+  ]
   if (network.pipelining > 1 && network.keep_alive_share === 0) {
     const text = `[network] pipelining = ${network.pipelining} changes nothing while keep_alive_share is 0:
       such connections have one request each.`

@@ -8,7 +8,7 @@ import { reachTracker } from '../first-contact.ts'
 import { Measure, type Snapshot } from '../measure.ts'
 import { createPopulation, type PopulationBuffers } from '../population.ts'
 import type { Load, Tester } from '../run.ts'
-import { isLoopback, serverOf } from '../settings.ts'
+import { isFloodAlone, isLoopback, serverOf } from '../settings.ts'
 import type { TrackerWatch } from '../watch.ts'
 import { connectionsOf, type LoadConfig } from './config.ts'
 import { COUNTS, type CountName, LATENCIES } from './counts.ts'
@@ -32,12 +32,7 @@ export const httpTester: Tester<LoadConfig, Snapshot<CountName>, HttpPeriod> = {
     return { how: howText(config), target: `${scheme}://${hostText(config)}${path}` }
   },
   prepare: (config, tracker) => new HttpLoad(config, tracker),
-  heardNothing: ({ config, whole }) => !expectsNone(config) && whole.answered === 0,
-}
-
-/** Nothing but a flood is sent. */
-function expectsNone({ mode, flood }: LoadConfig): boolean {
-  return mode === 'flood' && flood.flood_kind !== 'mixed'
+  heardNothing: ({ config, whole }) => !isFloodAlone(config) && whole.answered === 0,
 }
 
 function hostText(config: LoadConfig): string {

@@ -20,11 +20,13 @@ import {
   floodFindings,
   gammaShape,
   maxMissing,
+  PEERS_MAX,
   RATE_MAX,
   responseTimeout,
   seed,
   seederProbability,
   swarmFindings,
+  TORRENTS_MAX,
   trackerSection,
   weight,
 } from '../settings.ts'
@@ -33,10 +35,6 @@ import { RING_MAX } from './under-way.ts'
 
 const SOCKETS_MAX = 256
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
-// 32 bytes each in one shared buffer, and an info hash that follows from a 32-bit number.
-const TORRENTS_MAX = 100_000_000
-// Two bits each, and a number that fits a word.
-const PEERS_MAX = 1_000_000_000
 const IN_FLIGHT_MAX = 65536
 // BEP 15 speaks of «about 74» torrents that fit a packet.
 const SCRAPE_TORRENTS_MAX = 74
@@ -199,8 +197,6 @@ const checks = section(
   },
 )
 
-const tracker = trackerSection('aquatic_udp', 'a first connect request')
-
 const schema = {
   ...firstSettings,
   mode: choice(
@@ -216,7 +212,7 @@ const schema = {
   open_loop: openLoop,
   flood,
   checks,
-  tracker,
+  tracker: trackerSection('aquatic_udp', 'a first connect request'),
 }
 
 export type LoadConfig = ConfigOf<typeof schema>

@@ -6,7 +6,7 @@ import { writeStderr } from '../../src/config/output.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
 import { createPopulation, type PopulationBuffers } from '../population.ts'
 import type { Load, Tester } from '../run.ts'
-import { isLoopback, serverOf } from '../settings.ts'
+import { isFloodAlone, isLoopback, serverOf } from '../settings.ts'
 import type { TrackerWatch } from '../watch.ts'
 import type { LoadConfig } from './config.ts'
 import { waitForTracker } from './first-contact.ts'
@@ -24,10 +24,7 @@ export const udpTester: Tester<LoadConfig, UdpSnapshot, UdpPeriod> = {
   reach: (config, ended) => waitForTracker(serverOf(config), config.tracker.start_timeout, ended),
   plan: (config) => ({ how: howText(config), target: addressText(serverOf(config)) }),
   prepare: (config, tracker) => new UdpLoad(config, tracker),
-  heardNothing: ({ config: { mode, flood }, whole }) => {
-    const expectsNone = mode === 'flood' && flood.flood_kind !== 'mixed'
-    return !expectsNone && whole.answered === 0
-  },
+  heardNothing: ({ config, whole }) => !isFloodAlone(config) && whole.answered === 0,
 }
 
 function howText({ mode, open_loop, flood }: LoadConfig): string {

@@ -18,8 +18,10 @@ import {
 } from '../../src/config/setting.ts'
 import { LOAD_TEST_FLAGS } from '../flags.ts'
 import {
+  announceAndScrapeWeights,
   clientAddresses,
   commonFindings,
+  connectionFindings,
   DAY_SEC,
   firstSettings,
   gammaShape,
@@ -29,7 +31,7 @@ import {
   seed,
   seederProbability,
   trackerSection,
-  weight,
+  weightFindings,
 } from '../settings.ts'
 import { UNDER_WAY_MAX } from './client.ts'
 import { SDP_CHARACTERS_MIN } from './payload.ts'
@@ -117,11 +119,7 @@ const requests = section('What is asked for.', {
     { min: 1, max: SCRAPE_TORRENTS_MAX },
     'Ask for one to this many torrents in a scrape.',
   ),
-  weight_announce: weight(
-    100,
-    'How often a request is an announce, in proportion to the next weight.',
-  ),
-  weight_scrape: weight(1, 'How often a request is a scrape, in proportion to the weight above.'),
+  ...announceAndScrapeWeights(100),
   response_timeout_milliseconds: responseTimeout(5000, 'response'),
 })
 
@@ -224,16 +222,13 @@ function checkPath(text: string): Fault | null {
 
 function crossCheck(config: LoadConfig): Finding[] {
   const { network, requests, workers } = config
-  const findings = commonFindings(config)
-  if (requests.weight_announce + requests.weight_scrape === 0) {
-    const paths = ['requests.weight_announce', 'requests.weight_scrape']
-    findings.push(problem(paths, '[requests] both weights are 0: raise one of them.'))
-  }
-  if (network.connections < workers) {
-    const text = `[network] connections = ${network.connections} is less than workers = ${workers}: a worker
-      without a connection has nothing to do. Raise the first or lower the second.`
-    findings.push(problem(['network.connections', 'workers'], text))
-  }
+  const findings = [
+    ...commonFindings(config),
+    ...weightFindings(config),
+    ...connectionFindings('[network] connections', network.connections, workers, [
+      'network.connections',
+    ]),
+  ]
   if (network.connections * offerRing(config) > OFFER_PLACES_MAX) {
     const text = `[network] connections = ${network.connections} with [requests] offers_per_announce =
       ${requests.offers_per_announce} need more than ${OFFER_PLACES_MAX} places for offers under way:
