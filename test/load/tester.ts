@@ -15,7 +15,7 @@ export interface Finished {
 }
 
 /** Runs a load tester to its end. `settings` is TOML. */
-type Run = (
+export type Run = (
   settings: string,
   flags?: readonly string[],
   during?: (child: Bun.Subprocess) => void | Promise<void>,

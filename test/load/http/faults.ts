@@ -1,7 +1,6 @@
 // What trackers do wrong, one thing each, and as what the load tester must count it. Used by checks.test.ts.
-import type { Announced, Answer, Dictionary, Fault } from './small-tracker.ts'
-
-export const WANTED = 10
+import { addPeer, PEER_FAULTS } from '../swarms.ts'
+import type { Answer, Dictionary, Fault } from './small-tracker.ts'
 
 /** One thing that a tracker does wrong now and then, and as what it must be counted. */
 export const FAULTS: Readonly<Record<string, { counted: string; fault: Fault }>> = {
@@ -132,14 +131,6 @@ export const FAULTS: Readonly<Record<string, { counted: string; fault: Fault }>>
     counted: 'peers_length',
     fault: { announced: addPeer(() => Buffer.alloc(5, 1)) },
   },
-  'an interval of 0': {
-    counted: 'interval',
-    fault: {
-      announced: (answer) => {
-        answer.interval = 0
-      },
-    },
-  },
   'a least interval above the interval': {
     counted: 'interval',
     fault: {
@@ -148,85 +139,11 @@ export const FAULTS: Readonly<Record<string, { counted: string; fault: Fault }>>
       },
     },
   },
-  'more peers than were asked for': {
-    counted: 'too_many_peers',
-    fault: {
-      announced: (answer) => {
-        answer.peers = [...answer.swarm.values()]
-          .filter(({ key }) => key !== answer.own.key)
-          .map(({ bytes }) => bytes)
-      },
-    },
-  },
-  'no peers': {
-    counted: 'no_peers',
-    fault: {
-      announced: (answer) => {
-        answer.peers = []
-      },
-    },
-  },
-  'the announcing peer among the peers': {
-    counted: 'own_peer',
-    fault: { announced: addPeer(({ own }) => own.bytes) },
-  },
-  'a peer twice': {
-    counted: 'repeated_peer',
-    fault: { announced: addPeer(({ peers }) => peers[0]) },
-  },
-  'a peer of another torrent': {
-    counted: 'unknown_peer',
-    fault: {
-      announced: addPeer(({ swarm, swarms }) => {
-        const other = [...swarms.values()].find((found) => found !== swarm && found.size > 0)
-        return [...(other?.values() ?? [])][0]?.bytes
-      }),
-    },
-  },
-  'a right port with an address of nobody': {
-    counted: 'unknown_peer',
-    fault: {
-      announced: addPeer(({ own }) => Buffer.from([10, 1, 2, 3, ...own.bytes.subarray(4)])),
-    },
-  },
-  'a peer with its port turned around': {
-    counted: 'unknown_peer',
-    fault: {
-      announced: addPeer(
-        ({ peers: [first] }) => first && Buffer.from([...first.subarray(0, 4), first[5], first[4]]),
-      ),
-    },
-  },
+  ...PEER_FAULTS,
   'an IPv6 peer for an IPv4 one': {
     counted: 'unknown_peer',
     fault: {
       fields: only('announce', (fields) => fields.push(['peers6', Buffer.alloc(18, 1)])),
-    },
-  },
-  'more seeders than were announced': {
-    counted: 'count_high',
-    fault: {
-      announced: (answer) => {
-        answer.seeders += answer.swarm.size + 1
-      },
-    },
-  },
-  'seeders and leechers exchanged': {
-    counted: 'count_high',
-    fault: {
-      announced: (answer) => {
-        const { seeders, leechers } = answer
-        answer.seeders = leechers
-        answer.leechers = seeders
-      },
-    },
-  },
-  'a seeder forgotten': {
-    counted: 'count_low',
-    fault: {
-      announced: (answer) => {
-        answer.seeders = Math.max(0, answer.seeders - 1)
-      },
     },
   },
   'a scrape with zeros': {
@@ -276,13 +193,4 @@ function filesOf(fields: Dictionary): Dictionary {
 
 function addLengths(head: string[], lengths: number[]): void {
   for (const length of lengths) head.push(`Content-Length: ${length}`)
-}
-
-/** Beside the others, or in place of the last one if there are as many as were asked for. */
-function addPeer(find: (answer: Announced) => Buffer | undefined): (answer: Announced) => void {
-  return (answer) => {
-    const peer = find(answer)
-    if (peer === undefined) return
-    answer.peers = [...answer.peers.slice(0, WANTED - 1), peer]
-  }
 }

@@ -1,6 +1,7 @@
 // An HTTP tracker of a page, right in everything or wrong in one thing, for the tests of the load tester's
 // checks. Written from BEP 3, 7, 23 and 48 and not from our tracker, so that both can be wrong alone.
 import type { Socket, TCPSocketListener } from 'bun'
+import { type Announced, announcedText, Swarms } from '../swarms.ts'
 
 const INTERVAL_SEC = 1800
 /** The first answers are right, so that a run gets going. */
@@ -33,25 +34,6 @@ interface Peer {
   last: Promise<void>
 }
 
-export interface Known {
-  readonly key: string
-  readonly bytes: Buffer
-  readonly seeder: boolean
-}
-
-type Swarm = Map<string, Known>
-
-/** What an announce is answered with. */
-export interface Announced {
-  readonly own: Known
-  readonly swarm: Swarm
-  readonly swarms: ReadonlyMap<string, Swarm>
-  seeders: number
-  leechers: number
-  interval: number
-  peers: Buffer[]
-}
-
 /** Each may change one in `every` answers, of the kind it is about. */
 export interface Fault {
   readonly announced?: (answer: Announced) => void
@@ -81,7 +63,7 @@ export class SmallTracker {
   /** The first heads that came. */
   readonly requests: string[] = []
   private listener!: TCPSocketListener<Peer>
-  private readonly swarms = new Map<string, Swarm>()
+  private readonly swarms = new Swarms(INTERVAL_SEC)
   private readonly fault: Fault
 
   private constructor(fault: Fault) {
@@ -180,32 +162,19 @@ export class SmallTracker {
 
   private announce(asks: Map<string, Buffer[]>, address: string): Dictionary {
     const text = (name: string) => asks.get(name)?.[0].toString('latin1') ?? ''
-    const infoHash = asks.get('info_hash')?.[0].toString('hex') ?? ''
-    const swarm = this.swarms.get(infoHash) ?? new Map<string, Known>()
-    this.swarms.set(infoHash, swarm)
-    const isIPv6 = address.includes(':')
-    const host = isIPv6 ? [...Array(15).fill(0), 1] : address.split('.').map(Number)
-    const port = Number(text('port'))
-    const bytes = Buffer.from([...host, port >> 8, port & 255])
-    const own = { key: bytes.toString('hex'), bytes, seeder: text('left') === '0' }
-    swarm.delete(own.key)
-    const others = [...swarm.values()]
-    swarm.set(own.key, own)
-    const seeders = others.filter(({ seeder }) => seeder).length
-    const announced: Announced = {
-      own,
-      swarm,
-      swarms: this.swarms,
-      interval: INTERVAL_SEC,
-      seeders,
-      leechers: others.length - seeders,
-      peers: others.slice(0, Number(text('numwant'))).map((peer) => peer.bytes),
-    }
+    const announced = this.swarms.announce({
+      infoHash: asks.get('info_hash')?.[0].toString('hex') ?? '',
+      address,
+      port: Number(text('port')),
+      isSeeder: text('left') === '0',
+      wanted: Number(text('numwant')),
+    })
     if (this.fault.announced !== undefined && this.isDue()) {
-      const before = textOfAnnounced(announced)
+      const before = announcedText(announced)
       this.fault.announced(announced)
-      if (textOfAnnounced(announced) !== before) this.faults++
+      if (announcedText(announced) !== before) this.faults++
     }
+    const isIPv6 = address.includes(':')
     const peers = Buffer.concat(announced.peers)
     return [
       ['complete', announced.seeders],
@@ -220,12 +189,11 @@ export class SmallTracker {
   private scrape(hashes: Buffer[]): Dictionary {
     const unique = [...new Set(hashes.map((hash) => hash.toString('hex')))].sort()
     const files = unique.map((infoHash): [Buffer, Value] => {
-      const peers = [...(this.swarms.get(infoHash)?.values() ?? [])]
-      const seeders = peers.filter(({ seeder }) => seeder).length
+      const { seeders, leechers } = this.swarms.counts(infoHash)
       const counts: Dictionary = [
         ['complete', seeders],
         ['downloaded', 0],
-        ['incomplete', peers.length - seeders],
+        ['incomplete', leechers],
       ]
       return [Buffer.from(infoHash, 'hex'), { dictionary: counts }]
     })
@@ -287,8 +255,4 @@ function textOf(answer: Answer): string {
   return [status, ...head, body.toString('hex'), closes, part, cut, after.toString(), delayMs].join(
     ' ',
   )
-}
-
-function textOfAnnounced({ interval, seeders, leechers, peers }: Announced): string {
-  return [interval, seeders, leechers, ...peers.map((peer) => peer.toString('hex'))].join(' ')
 }

@@ -1,9 +1,10 @@
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, test } from 'bun:test'
 import { hostPort } from '../../support/tracker.ts'
-import { waitUntil } from '../../support/wait.ts'
+import { PEER_FAULTS, WANTED } from '../swarms.ts'
 import type { Finished } from '../tester.ts'
+import { expectMissing, expectRight, expectWrong, runUntil } from '../verdicts.ts'
 import { runLoadTest } from './load-test.ts'
-import { type Announced, type Answer, type Fault, SmallTracker } from './small-tracker.ts'
+import { type Answer, type Fault, SmallTracker } from './small-tracker.ts'
 
 /** One thing that a tracker does wrong now and then, and as what it must be counted. */
 const FAULTS: Readonly<Record<string, { counted: string; fault: Fault }>> = {
@@ -43,89 +44,7 @@ const FAULTS: Readonly<Record<string, { counted: string; fault: Fault }>> = {
       },
     },
   },
-  'an interval of 0': {
-    counted: 'interval',
-    fault: {
-      announced: (answer) => {
-        answer.interval = 0
-      },
-    },
-  },
-  'more peers than were asked for': {
-    counted: 'too_many_peers',
-    fault: {
-      announced: (answer) => {
-        answer.peers = [...answer.swarm.values()]
-          .filter(({ key }) => key !== answer.own.key)
-          .map(({ bytes }) => bytes)
-      },
-    },
-  },
-  'no peers': {
-    counted: 'no_peers',
-    fault: {
-      announced: (answer) => {
-        answer.peers = []
-      },
-    },
-  },
-  'the announcing peer among the peers': {
-    counted: 'own_peer',
-    fault: { announced: addPeer(({ own }) => own.bytes) },
-  },
-  'a peer twice': {
-    counted: 'repeated_peer',
-    fault: { announced: addPeer(({ peers }) => peers[0]) },
-  },
-  'a peer of another torrent': {
-    counted: 'unknown_peer',
-    fault: {
-      announced: addPeer(({ swarm, swarms }) => {
-        const other = [...swarms.values()].find((found) => found !== swarm && found.size > 0)
-        return [...(other?.values() ?? [])][0]?.bytes
-      }),
-    },
-  },
-  'a right port with an address of nobody': {
-    counted: 'unknown_peer',
-    fault: {
-      announced: addPeer(({ own }) => Buffer.from([10, 1, 2, 3, ...own.bytes.subarray(4)])),
-    },
-  },
-  'a peer with its port turned around': {
-    counted: 'unknown_peer',
-    fault: {
-      announced: addPeer(
-        ({ peers: [first] }) => first && Buffer.from([...first.subarray(0, 4), first[5], first[4]]),
-      ),
-    },
-  },
-  'more seeders than were announced': {
-    counted: 'count_high',
-    fault: {
-      announced: (answer) => {
-        answer.seeders += answer.swarm.size + 1
-      },
-    },
-  },
-  'seeders and leechers exchanged': {
-    counted: 'count_high',
-    fault: {
-      announced: (answer) => {
-        const { seeders, leechers } = answer
-        answer.seeders = leechers
-        answer.leechers = seeders
-      },
-    },
-  },
-  'a seeder forgotten': {
-    counted: 'count_low',
-    fault: {
-      announced: (answer) => {
-        answer.seeders = Math.max(0, answer.seeders - 1)
-      },
-    },
-  },
+  ...PEER_FAULTS,
   'an empty scrape': {
     counted: 'count_low',
     fault: { every: 1, answer: only('scrape', ({ packet }) => packet.fill(0, 8)) },
@@ -174,17 +93,6 @@ function append(bytes: Buffer): (answer: Answer) => void {
   }
 }
 
-/** Beside the others, or in place of the last one if there are as many as were asked for. */
-function addPeer(find: (answer: Announced) => Buffer | undefined): (answer: Announced) => void {
-  return (answer) => {
-    const peer = find(answer)
-    if (peer === undefined) return
-    answer.peers = [...answer.peers.slice(0, WANTED - 1), peer]
-  }
-}
-
-const WANTED = 10
-
 function settings(server: string): string {
   return `server_address = '${server}'
 [network]
@@ -209,10 +117,7 @@ async function runAgainst(fault: Fault, host = '127.0.0.1'): Promise<Finished> {
   const isEnough = () => (isRight ? tracker.answers > 5000 : tracker.faults > 50)
   try {
     const server = hostPort(host, tracker.port)
-    return await runLoadTest(settings(server), [], async (child) => {
-      await waitUntil('enough answers were sent', () => isEnough() || child.exitCode !== null)
-      child.kill('SIGINT')
-    })
+    return await runUntil(runLoadTest, settings(server), isEnough)
   } finally {
     tracker.close()
   }
@@ -222,15 +127,7 @@ describe('a tracker that is right', () => {
   test.each(['127.0.0.1', '::1'])(
     'on %s has no wrong answer',
     async (host) => {
-      const { code, json, stderr } = await runAgainst({}, host)
-      expect(json.wrong).toMatchObject({ transaction: 0, unknown_peer: 0, count_low: 0 })
-      expect(json.wrong_answers).toBe(0)
-      expect(json.missing).toEqual({})
-      expect(stderr).not.toContain('wrong')
-      expect(code).toBe(0)
-      // It had something to check.
-      expect(json.summary.counts.returned_peers).toBeGreaterThan(1000)
-      expect(json.summary.counts.answered_scrape).toBeGreaterThan(10)
+      expectRight(await runAgainst({}, host), 'transaction')
     },
     20_000,
   )
@@ -240,14 +137,7 @@ describe('a tracker that does not answer', () => {
   test.each(OMISSIONS)(
     '%s is caught',
     async (_, kind, fault) => {
-      const { code, json, stderr, stdout, html } = await runAgainst(fault)
-      expect(json.wrong_answers).toBe(0)
-      expect(Object.keys(json.missing)).toEqual([kind])
-      expect(json.missing[kind]).toBeGreaterThan(9)
-      expect(stderr).toMatch(/\d+ of \d+ answers to (scrapes|announces) are missing/)
-      expect(stdout).toStartWith('verdict: WRONG')
-      expect(html).toContain('class="alarm"')
-      expect(code).toBe(3)
+      expectMissing(await runAgainst(fault), kind)
     },
     20_000,
   )
@@ -262,11 +152,6 @@ describe('a tracker with a fault is caught', () => {
   }, 60_000)
 
   test.each(NAMES)('%s', (name) => {
-    const { code, json, stderr, stdout, html } = results.get(name) as Finished
-    expect(json.wrong[FAULTS[name].counted], JSON.stringify(json.wrong)).toBeGreaterThan(0)
-    expect(code).toBe(3)
-    expect(stderr).toMatch(/\d+ wrong answers/)
-    expect(stdout).not.toContain('none')
-    expect(html).toContain('class="alarm"')
+    expectWrong(results.get(name) as Finished, FAULTS[name].counted)
   })
 })

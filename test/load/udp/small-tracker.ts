@@ -1,5 +1,6 @@
 // A UDP tracker of a page, right in everything or wrong in one thing, for the tests of the load
 // tester's checks. Written from BEP 15, not from our tracker, so that they do not share mistakes.
+import { type Announced, announcedText, Swarms } from '../swarms.ts'
 
 const PROTOCOL_ID = 0x41727101980n
 const CONNECTION_ID = 0x1122334455667788n
@@ -10,26 +11,6 @@ export interface Answer {
   packet: Buffer
   /** Sent as often. */
   copies: number
-}
-
-interface Peer {
-  readonly key: string
-  readonly bytes: Buffer
-  readonly seeder: boolean
-}
-
-type Swarm = Map<string, Peer>
-
-/** What an announce is answered with, before it is written. */
-export interface Announced {
-  readonly own: Peer
-  readonly swarm: Swarm
-  /** All swarms, by info hash. */
-  readonly swarms: ReadonlyMap<string, Swarm>
-  interval: number
-  seeders: number
-  leechers: number
-  peers: Buffer[]
 }
 
 /** Each may change one in `every` answers, of the kind it is about. */
@@ -47,7 +28,7 @@ export class SmallTracker {
   /** Answers that a fault has changed. */
   faults = 0
   private socket!: Bun.udp.Socket<'buffer'>
-  private readonly swarms = new Map<string, Swarm>()
+  private readonly swarms = new Swarms(INTERVAL_SEC)
   private readonly fault: Fault
 
   private constructor(fault: Fault) {
@@ -112,30 +93,17 @@ export class SmallTracker {
   }
 
   private announce(request: Buffer, address: string): Answer {
-    const infoHash = request.toString('hex', 16, 36)
-    const swarm = this.swarms.get(infoHash) ?? new Map<string, Peer>()
-    this.swarms.set(infoHash, swarm)
-    const port = request.subarray(96, 98)
-    const host = address.includes(':') ? ipv6Bytes(address) : address.split('.').map(Number)
-    const bytes = Buffer.from([...host, ...port])
-    const own = { key: bytes.toString('hex'), bytes, seeder: request.readBigUInt64BE(64) === 0n }
-    swarm.delete(own.key)
-    const others = [...swarm.values()]
-    swarm.set(own.key, own)
-    const seeders = others.filter(({ seeder }) => seeder).length
-    const announced: Announced = {
-      own,
-      swarm,
-      swarms: this.swarms,
-      interval: INTERVAL_SEC,
-      seeders,
-      leechers: others.length - seeders,
-      peers: others.slice(0, request.readInt32BE(92)).map((peer) => peer.bytes),
-    }
+    const announced = this.swarms.announce({
+      infoHash: request.toString('hex', 16, 36),
+      address,
+      port: request.readUInt16BE(96),
+      isSeeder: request.readBigUInt64BE(64) === 0n,
+      wanted: request.readInt32BE(92),
+    })
     if (this.fault.announced !== undefined && this.isDue()) {
-      const before = textOf(announced)
+      const before = announcedText(announced)
       this.fault.announced(announced)
-      if (textOf(announced) !== before) this.faults++
+      if (announcedText(announced) !== before) this.faults++
     }
     const packet = head(1, request, 20)
     packet.writeUInt32BE(announced.interval, 8)
@@ -147,19 +115,14 @@ export class SmallTracker {
   private scrape(request: Buffer): Answer {
     const entries: Buffer[] = []
     for (let at = 16; at + 20 <= request.length; at += 20) {
-      const peers = [...(this.swarms.get(request.toString('hex', at, at + 20))?.values() ?? [])]
-      const seeders = peers.filter(({ seeder }) => seeder).length
+      const { seeders, leechers } = this.swarms.counts(request.toString('hex', at, at + 20))
       const entry = Buffer.alloc(12)
       entry.writeUInt32BE(seeders, 0)
-      entry.writeUInt32BE(peers.length - seeders, 8)
+      entry.writeUInt32BE(leechers, 8)
       entries.push(entry)
     }
     return { kind: 'scrape', packet: Buffer.concat([head(2, request, 8), ...entries]), copies: 1 }
   }
-}
-
-function textOf({ interval, seeders, leechers, peers }: Announced): string {
-  return [interval, seeders, leechers, ...peers.map((peer) => peer.toString('hex'))].join(' ')
 }
 
 function head(action: number, request: Buffer, bytes: number): Buffer {
@@ -167,9 +130,4 @@ function head(action: number, request: Buffer, bytes: number): Buffer {
   packet.writeUInt32BE(action, 0)
   request.copy(packet, 4, 12, 16)
   return packet
-}
-
-function ipv6Bytes(address: string): number[] {
-  if (address !== '::1') throw new Error(`${address} is not expected`)
-  return [...Array(15).fill(0), 1]
 }
