@@ -5,14 +5,11 @@
 // resident memory per connection. «churn» opens, announces with offers on, and closes connections from
 // several loopback addresses, 1,000 a second for a minute, and prints the memory every five seconds:
 // flat when nothing is left behind. Starts dist/aquatic_ws on a free port, and ends it.
-import { writeFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { parseArgs } from 'node:util'
-import { type Child, startChild } from '../load/children.ts'
-import { memoryOf, tcpPortListens } from '../load/proc.ts'
-import { newFolder } from './support/folder.ts'
+import { localAddressOf, measureConnections } from './support/connections.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,11 +22,8 @@ const { values, positionals } = parseArgs({
     smoke: { type: 'boolean', default: false },
   },
 })
-const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4']
 const PORT = 4600 + (process.pid % 300)
-const OPEN_AT_ONCE = 100
-const SETTLE_MS = 3000
-const REPORT_SECONDS = 5
+const CHURN_TORRENTS = 500
 const tls = values.cert !== undefined
 
 const HANDSHAKE =
@@ -57,7 +51,7 @@ function announce(peer: number, torrents: number): Buffer {
 /** Resolves when the tracker has answered `messages` times or so: what it said last has come. */
 function open(peer: number, first: Buffer | null): Promise<Socket> {
   return new Promise((done, fail) => {
-    const localAddress = ADDRESSES[peer % ADDRESSES.length]
+    const localAddress = localAddressOf(peer)
     const where = { host: '127.0.0.1', port: PORT, localAddress }
     const socket = tls
       ? connectTls({ ...where, rejectUnauthorized: false })
@@ -77,78 +71,19 @@ function open(peer: number, first: Buffer | null): Promise<Socket> {
   })
 }
 
-const mebibytes = (kb: number) => (kb / 1024).toFixed(1)
-const residentKb = (tracker: Child) => memoryOf(tracker.pid).rssKb
-const wait = (ms: number) => new Promise((done) => setTimeout(done, Math.max(0, ms)))
-
-async function idle(tracker: Child, count: number): Promise<void> {
-  for (const announced of [false, true]) {
-    const before = residentKb(tracker)
-    const sockets: Socket[] = []
-    for (let first = 0; first < count; first += OPEN_AT_ONCE) {
-      const peers = Array.from(
-        { length: Math.min(OPEN_AT_ONCE, count - first) },
-        (_, i) => first + i,
-      )
-      const opened = peers.map((peer) => open(peer, announced ? announce(peer, count) : null))
-      sockets.push(...(await Promise.all(opened)))
-    }
-    await wait(values.smoke ? 100 : SETTLE_MS)
-    const after = residentKb(tracker)
-    const each = ((after - before) / count).toFixed(2)
-    const kind = announced ? 'with a torrent each' : 'idle'
-    console.log(
-      `${sockets.length} connections ${kind}: ${mebibytes(before)} → ${mebibytes(after)} MiB, ` +
-        `${each} KiB each`,
-    )
-    for (const socket of sockets) socket.destroy()
-    await wait(values.smoke ? 100 : SETTLE_MS)
-  }
-}
-
-async function churn(tracker: Child, rate: number, seconds: number): Promise<void> {
-  let opened = 0
-  let failed = 0
-  const start = performance.now()
-  for (let slice = 0; slice < seconds * 20; slice++) {
-    await wait(start + slice * 50 - performance.now())
-    for (let i = 0; i < rate / 20; i++) {
-      open(opened++, announce(opened, 500)).then(
-        (socket) => socket.destroy(),
-        () => failed++,
-      )
-    }
-    if (slice % (20 * REPORT_SECONDS) === 0) {
-      console.log(`${slice / 20} s: ${opened} opened, ${mebibytes(residentKb(tracker))} MiB`)
-    }
-  }
-  await wait(values.smoke ? 100 : SETTLE_MS)
-  const end = `${opened} opened, ${failed} failed, ${mebibytes(residentKb(tracker))} MiB`
-  console.log(`end: ${end}`)
-}
-
-const folder = newFolder()
 const certificate = tls
   ? `use_tls = true\ntls_certificate_path = '${resolve(values.cert ?? '')}'\n` +
     `tls_private_key_path = '${resolve(values.key ?? '')}'\n`
   : ''
-const settings = `[network]\naddress = '127.0.0.1:${PORT}'\n${certificate}[limits]\nmax_connections_per_ip = 0\n`
-writeFileSync(join(folder, 'ws.toml'), settings)
-const executable = resolve(import.meta.dir, '../dist/aquatic_ws')
-const tracker = startChild('aquatic_ws', [executable, '-c', join(folder, 'ws.toml')])
-try {
-  while (!tcpPortListens(PORT)) {
-    if (!tracker.alive()) throw new Error(`aquatic_ws did not start: ${tracker.errors()}`)
-    await wait(50)
-  }
-  if (positionals[0] !== 'churn') await idle(tracker, values.smoke ? 20 : Number(values.count))
-  if (positionals[0] !== 'idle') {
-    await churn(
-      tracker,
-      values.smoke ? 40 : Number(values.rate),
-      values.smoke ? 1 : Number(values.seconds),
-    )
-  }
-} finally {
-  await tracker.stop()
-}
+const connections = {
+  executable: 'aquatic_ws',
+  port: PORT,
+  settings: `[network]\naddress = '127.0.0.1:${PORT}'\n${certificate}[limits]\nmax_connections_per_ip = 0\n`,
+  idle: [
+    ['idle', (peer: number) => open(peer, null)],
+    ['with a torrent each', (peer: number) => open(peer, announce(peer, Number(values.count)))],
+  ],
+  churn: async (peer: number) => void (await open(peer, announce(peer, CHURN_TORRENTS))).destroy(),
+  eachText: (bytes: number) => `${(bytes / 1024).toFixed(2)} KiB`,
+} as const
+await measureConnections(connections, positionals[0], values)
