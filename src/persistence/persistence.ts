@@ -143,16 +143,13 @@ export class Persistence {
    * keeps serving.
    */
   async start(stop: () => void): Promise<void> {
-    const { folder, states, log } = this.options
-    try {
-      for (const state of states) {
+    const { states, log } = this.options
+    for (const state of states) {
+      try {
         await this.inTurn(() => state.begin((suffix) => this.pathOf(suffix), this.bootId))
+      } catch (error) {
+        this.couldNotBegin(error as NodeJS.ErrnoException)
       }
-    } catch (error) {
-      throw new StartError(
-        `cannot write to the folder [persistence] path '${folder.name}': ` +
-          `${(error as Error).message}. It must be writable by the user that the tracker runs as.`,
-      )
     }
     // A stopping process must not replace one that serves, nor be taken over from.
     if (this.takeOver !== null && !this.stopping) await this.takeDelta(this.takeOver)
@@ -164,6 +161,18 @@ export class Persistence {
     signals.on('SIGUSR2', () => this.writeNow(true))
     this.setTimer()
     if (this.hasDelta) this.writeNow()
+  }
+
+  /** A full disk is a trouble: nothing else would serve. Where another process still does, that one goes on. */
+  private couldNotBegin({ code, message }: NodeJS.ErrnoException): void {
+    const { folder, log } = this.options
+    const fault = `cannot write to the folder [persistence] path '${folder.name}': ${message}`
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+    if (!isFull || this.takesOver) {
+      throw new StartError(`${fault}. It must be writable by the user that the tracker runs as.`)
+    }
+    this.failure = message
+    log.always('error', fault)
   }
 
   /** Also at runtime; 0 = only the last snapshot. The same value again does not restart the timer. */

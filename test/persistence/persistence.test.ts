@@ -284,3 +284,48 @@ describe('a folder in use', () => {
       }),
     ))
 })
+
+describe('a start that cannot write because', () => {
+  const begin = async (folder: string, code: string) => {
+    lines.length = 0
+    const state = new TestState()
+    state.failure = Object.assign(new Error(`${code}: reason`), { code })
+    const persistence = await open(folder, state)
+    const started = persistence
+      .start(() => {})
+      .then(
+        () => 'serves',
+        (error) => (error as Error).message,
+      )
+    await state.until('begin')
+    state.end()
+    const outcome = await started
+    return { state, persistence, outcome }
+  }
+
+  test.each(['ENOSPC', 'EDQUOT'])('the disk is full (%s) serves, and it is a trouble', (code) =>
+    inFolder(async (folder) => {
+      const { state, persistence, outcome } = await begin(folder, code)
+      expect(outcome).toBe('serves')
+      expect(persistence.troubleSource.find()?.text).toContain(`${code}: reason`)
+      expect(lines).toEqual([
+        `always: cannot write to the folder [persistence] path '${folder}': ${code}: reason`,
+      ])
+      state.failure = null
+      state.isQuick = true
+      signals.receive('SIGUSR2')
+      await state.until('written snapshot')
+      await waitUntil('no trouble', () => persistence.troubleSource.find() === null)
+      await persistence.finish()
+    }),
+  )
+
+  test('the folder is not writable ends, with the remedy', () =>
+    inFolder(async (folder) => {
+      const { state, persistence, outcome } = await begin(folder, 'EACCES')
+      expect(outcome).toMatch(/EACCES: reason\. It must be writable by the user/)
+      state.failure = null
+      state.isQuick = true
+      await persistence.finish()
+    }))
+})
