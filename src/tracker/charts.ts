@@ -3,6 +3,14 @@
 import type { CounterList } from '../metrics/counter-list.ts'
 import type { BreakdownSpec, ChartSpec, SeriesSpec } from '../operations/view.ts'
 
+export function requestsChart(prefix: string, types: readonly string[]): ChartSpec {
+  const metric = `${prefix}_requests_total`
+  const series = types.map((type): SeriesSpec => {
+    return { title: type, metric, labels: { type }, show: 'rate' }
+  })
+  return { title: 'Requests', unit: 'per second', series }
+}
+
 export function responseTimeChart(metric: string): ChartSpec {
   return quantileChart('Time to answer', 'seconds', metric, [0.5, 0.99, 0.999])
 }

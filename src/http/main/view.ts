@@ -6,6 +6,7 @@ import {
   counterTables,
   lostChart,
   quantileChart,
+  requestsChart,
   responseTimeChart,
   trafficChart,
 } from '../../tracker/charts.ts'
@@ -50,13 +51,7 @@ export function httpFigures(reader: StatisticsReader<HttpNames>): ProtocolFigure
 }
 
 const CHARTS: readonly ChartSpec[] = [
-  {
-    title: 'Requests',
-    unit: 'per second',
-    series: ['announce', 'scrape', 'page', 'health'].map((type) => {
-      return { title: type, metric: `${PREFIX}_requests_total`, labels: { type }, show: 'rate' }
-    }),
-  },
+  requestsChart(PREFIX, ['announce', 'scrape', 'page', 'health']),
   responseTimeChart(RESPONSE_TIME),
   {
     title: 'Connections',

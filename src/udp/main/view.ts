@@ -7,6 +7,7 @@ import {
   counterTables,
   lostChart,
   quantileChart,
+  requestsChart,
   responseTimeChart,
   trafficChart,
 } from '../../tracker/charts.ts'
@@ -54,13 +55,7 @@ export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures 
 }
 
 const CHARTS: readonly ChartSpec[] = [
-  {
-    title: 'Requests',
-    unit: 'per second',
-    series: ['connect', 'announce', 'scrape'].map((type) => {
-      return { title: type, metric: `${PREFIX}_requests_total`, labels: { type }, show: 'rate' }
-    }),
-  },
+  requestsChart(PREFIX, ['connect', 'announce', 'scrape']),
   responseTimeChart(RESPONSE_TIME),
   lostChart(COUNTER_LIST, PREFIX, {
     title: 'receive buffer full',

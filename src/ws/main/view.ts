@@ -13,6 +13,7 @@ import {
   counterTables,
   lostChart,
   quantileChart,
+  requestsChart,
   responseTimeChart,
   trafficChart,
 } from '../../tracker/charts.ts'
@@ -92,13 +93,7 @@ function guardFamilies({ isPaused, pauses, closed }: GuardFigures): MetricFamily
 }
 
 const CHARTS: readonly ChartSpec[] = [
-  {
-    title: 'Requests',
-    unit: 'per second',
-    series: ['announce', 'scrape'].map((type) => {
-      return { title: type, metric: `${PREFIX}_requests_total`, labels: { type }, show: 'rate' }
-    }),
-  },
+  requestsChart(PREFIX, ['announce', 'scrape']),
   {
     title: 'Offers and answers',
     unit: 'per second',
