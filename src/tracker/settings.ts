@@ -36,6 +36,9 @@ import type { PeerKindName } from '../swarm/layout.ts'
 import { type ReserveLimits, reserveFindings } from '../swarm/reserve.ts'
 
 export const WORKERS_MAX = 256
+// Of swarms of UDP and HTTP. Each alone fills the 4 GiB that can be reserved; a check covers them together.
+export const TORRENTS_MAX = 71000000
+export const PEERS_MAX = 143000000
 export const DAY_SEC = 86400
 /** A peer row counts seconds in 15 bits, in which an age plus the time to the next cleaning must fit. */
 export const PEER_AGE_SEC_MAX = 28000

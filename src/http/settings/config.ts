@@ -39,6 +39,8 @@ import {
   listenIPv6,
   listenIPv6Only,
   PEER_AGE_SEC_MAX,
+  PEERS_MAX,
+  TORRENTS_MAX,
   trackerSchema,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
@@ -47,9 +49,6 @@ import { allListening, plainFindings, plainSettings } from './plain.ts'
 import { retiredKeys } from './retired-keys.ts'
 import { unixSocketFindings, unixSocketSettings } from './unix-socket.ts'
 
-// Each alone fills the 4 GiB that can be reserved; a check covers them together.
-const TORRENTS_MAX = 71000000
-const PEERS_MAX = 143000000
 const CONNECTIONS_MAX = 16000000
 const ANNOUNCE_INTERVAL_SEC = 1800
 const TIMEOUT_SEC_MAX = 3600

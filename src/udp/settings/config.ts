@@ -27,6 +27,8 @@ import {
   listenIPv6,
   listenIPv6Only,
   PEER_AGE_SEC_MAX,
+  PEERS_MAX,
+  TORRENTS_MAX,
   trackerSchema,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
@@ -35,9 +37,6 @@ import { MAX_BATCH_PACKETS } from '../wire/layout.ts'
 import { retiredKeys } from './retired-keys.ts'
 
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
-// Either fills the 4 GiB that can be reserved; together they are checked as well.
-const TORRENTS_MAX = 71000000
-const PEERS_MAX = 143000000
 const CONNECTION_AGE_SEC_MAX = 4000
 const ANNOUNCE_INTERVAL_SEC = 900
 // BEP 15: a client may use an id for a minute, a tracker should accept it for two.
