@@ -112,6 +112,7 @@ ensure_packages() {
 }
 
 # Folders are compared too: their time changes when a file is removed.
+# test/support/built.ts calls it too.
 is_fresh() {
   [ -x "$root/dist/$1" ] || return 1
   for source in bin src load package.json package-lock.json scripts/lib.sh; do

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { checkBuilt } from '../support/built.ts'
 import { folderOfFile } from '../support/folder.ts'
 import { ALL_EXECUTABLE, HTTP_EXECUTABLE } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -126,6 +127,7 @@ beforeAll(async () => {
   if (!canBoot) return
   makeRoot()
   const boot = join(import.meta.dir, 'systemd-boot.sh')
+  for (const each of EXECUTABLES) checkBuilt(each.split(':')[0])
   const started = Bun.spawn([boot, folder, cgroup, ...EXECUTABLES], {
     stdin: 'ignore',
   })

@@ -5,6 +5,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkBuilt } from '../support/built.ts'
 import { newFolder, removeFolder } from '../support/folder.ts'
 import { announceTarget } from '../support/http-client.ts'
 import { type NotifyListener, withNotifyListener } from '../support/notify-listener.ts'
@@ -102,6 +103,7 @@ function listenOn(unit: Unit): string {
 }
 
 function unitOf(name: string, executable = join(ROOT, 'dist', name)) {
+  checkBuilt(executable)
   const text = readFileSync(join(ROOT, `packaging/systemd/${name}.service`), 'utf8')
   return { name, executable, text }
 }

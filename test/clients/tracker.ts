@@ -2,6 +2,7 @@
 // real-client test.
 
 import { join } from 'node:path'
+import { checkBuilt } from '../support/built.ts'
 import { hostPort } from '../support/tracker.ts'
 import type { Place } from './lab.ts'
 import type { TestProcess } from './process.ts'
@@ -54,6 +55,7 @@ export class Tracker {
     kind = UDP,
     settings: { announceIntervalSec?: number | undefined; more?: string } = {},
   ): Promise<Tracker> {
+    checkBuilt(kind.executable)
     const path = join(place.directory, `${kind.name}.toml`)
     const tls = ['wss', 'https'].includes(kind.scheme) ? await tlsSettings(place, address) : ''
     const { announceIntervalSec } = settings

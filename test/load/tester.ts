@@ -1,6 +1,7 @@
 // Runs a load tester as its users do. Used by the tests of load/.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkBuilt } from '../support/built.ts'
 import { newFolder, removeFolder } from '../support/folder.ts'
 
 export interface Finished {
@@ -33,6 +34,7 @@ async function runTester(
   during: (child: Bun.Subprocess) => void | Promise<void>,
 ): Promise<Finished> {
   const executable = join(import.meta.dir, '../../dist', name)
+  checkBuilt(executable)
   const folder = newFolder()
   try {
     const path = (name: string) => join(folder, name)

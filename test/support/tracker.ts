@@ -2,6 +2,7 @@
 // Used by the tests that need real sockets. Every process started here is ended with its test.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkBuilt } from './built.ts'
 import { newFolder, removeFolder } from './folder.ts'
 import { currentRequestWorkers, REQUEST_WORKERS } from './request-workers.ts'
 import { waitFor } from './wait.ts'
@@ -126,6 +127,7 @@ export class Tracker {
     const { executable = EXECUTABLE } = options
     const path = join(this.folder, 'tracker.toml')
     const program = typeof executable === 'string' ? [executable] : executable
+    for (const part of program) checkBuilt(part)
     const isOfAll = isOfAllProtocols(program)
     const small = HAVE_CONNECTIONS.some((each) => program.includes(each))
       ? WS_SMALL

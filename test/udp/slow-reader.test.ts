@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { closeSync, constants, openSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkBuilt } from '../support/built.ts'
 import { newFolder, removeFolder } from '../support/folder.ts'
 import { EXECUTABLE, listenOn } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -61,6 +62,7 @@ test('a reader of its lines that stalls delays no stop, and learns of what it mi
   const pipe = new Pipe(folder)
   const settings = join(folder, 'settings.toml')
   writeFileSync(settings, `${listenOn('127.0.0.1:0')}[statistics]\ninterval = 1\n`)
+  checkBuilt(EXECUTABLE)
   const command = ['sh', '-c', 'exec "$0" -c "$1" 2>"$2"', EXECUTABLE, settings, pipe.path]
   const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'ignore' })
   try {

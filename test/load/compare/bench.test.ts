@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkBuilt } from '../../support/built.ts'
 import { folderOfFile } from '../../support/folder.ts'
 
 const BENCH = join(import.meta.dir, '../../../dist/aquatic_bench')
 const OURS = join(import.meta.dir, '../../../dist/aquatic_udp')
+
+for (const executable of [BENCH, OURS]) checkBuilt(executable)
 
 const folder = folderOfFile()
 
