@@ -48,6 +48,8 @@ export class Connection {
   port = 0
   /** It came over a Unix socket, and the client is not known yet. */
   unix = false
+  /** It began with a header of the PROXY protocol that names nobody, so nothing says who its client is. */
+  isAnonymous = false
 
   /**
    * It is closed once the output is sent. The handler may set it; if it is set before `consume`, the answer has
@@ -110,6 +112,7 @@ export class Connection {
     this.lingers = false
     this.skip = 0
     this.looked = 0
+    this.isAnonymous = false
     this.watched = -1
     this.counted = false
     this.answered = false

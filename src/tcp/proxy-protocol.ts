@@ -4,7 +4,8 @@
 // There is no guessing: a connection without a header is closed. Otherwise others who reach the port would pass
 // for clients of the proxy, and all clients of a wrongly configured proxy for one. Only trusted proxies and
 // Unix sockets are believed. From this machine, a header without a client is accepted, which the tracker's own
-// health check uses.
+// health check uses. No such connection has a known client, whatever its HTTP requests say: a proxy that has just said
+// that it names nobody has not checked what its client wrote there.
 import { isThisMachine } from '../swarm/address.ts'
 import type { Connection, StreamHandler } from './connection.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
@@ -42,6 +43,7 @@ export class ProxyProtocol implements StreamHandler {
     if (used === 0) return 0
     if (header.hasClient && !trusted) return refuse(connection, CLOSED_PROXY_NOT_TRUSTED, used)
     if (header.hasClient) this.rename(connection)
+    else connection.isAnonymous = true
     connection.handler = this.next
     return used
   }

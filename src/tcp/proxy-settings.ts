@@ -36,7 +36,8 @@ export const proxyProtocol = choice(
 
   With 'required', a connection is closed and counted if it does not begin with one, or if it comes neither
   from trusted_proxies nor over unix_socket, since anyone else could name any client. proxy_header is
-  used only if the client that the PROXY protocol names is itself one of trusted_proxies.`,
+  used only if the client that the PROXY protocol names is itself one of trusted_proxies. With a PROXY
+  header that names nobody (UNKNOWN, LOCAL), announces and scrapes fail; health checks are answered.`,
 )
 
 interface ProxyConfig {

@@ -10,6 +10,7 @@ import {
   type Tracker,
   withTracker,
 } from '../support/tracker.ts'
+import { binaryHeader, LOCAL, PROXY } from '../tcp/proxy-headers.ts'
 import { compactPeers } from './harness.ts'
 
 setDefaultTimeout(60_000)
@@ -24,7 +25,7 @@ const CLOSE = 'Connection: close\r\n'
 /** The peers that somebody gets, as `address:port`. */
 const peersIn = (body: Uint8Array) => compactPeers(readDictionary(body).peers, 4)
 
-async function ask(tracker: Tracker, text: string) {
+async function ask(tracker: Tracker, text: string | Uint8Array) {
   const connection = await HttpConnection.open(tracker.at())
   connection.send(text)
   try {
@@ -91,6 +92,39 @@ test('clients are those that the PROXY protocol names, and others get nothing', 
       const last = await ask(tracker, line('198.51.100.3') + third)
       expect(peersIn(last.body)).toContain('198.51.100.4:4')
       await expect(ask(tracker, first)).rejects.toThrow('no an answer')
+    },
+  ))
+
+test('a header that names nobody makes no other header believed', () =>
+  withTracker(
+    httpTracker(`trusted_proxies = '127.0.0.1'\nproxy_protocol = 'required'`),
+    async (tracker) => {
+      const bare = Buffer.alloc(0)
+      const nobody = [
+        Buffer.from('PROXY UNKNOWN\r\n'),
+        binaryHeader(LOCAL, 0, bare),
+        binaryHeader(PROXY, 0, bare),
+        binaryHeader(PROXY, 0x31, Buffer.alloc(216)),
+      ]
+      const failures: unknown[] = []
+      for (const header of nobody) {
+        for (const target of [announceTarget({ port: 1 }), `/scrape?info_hash=${'a'.repeat(20)}`]) {
+          const text = requestText(target, headed('198.51.100.1') + CLOSE)
+          const { body } = await ask(tracker, Buffer.concat([header, Buffer.from(text)]))
+          failures.push(readDictionary(body)['failure reason'])
+        }
+        for (const target of ['/', '/health']) {
+          const text = requestText(target, headed('198.51.100.1') + CLOSE)
+          const { status } = await ask(tracker, Buffer.concat([header, Buffer.from(text)]))
+          expect(status).toBe(200)
+        }
+      }
+      const failure = 'The proxy of this tracker names no client in the PROXY protocol'
+      expect(failures).toEqual(Array(nobody.length * 2).fill(failure))
+      // A connection object that served such a header serves another client as usual.
+      const named = requestText(announceTarget({ port: 2 }), CLOSE)
+      const { body } = await ask(tracker, line('198.51.100.2') + named)
+      expect(peersIn(body)).toEqual([])
     },
   ))
 

@@ -71,7 +71,7 @@ function proxyHeaderSources(
       what: 'request',
       text: (figure, when) => `Refused ${figure} of trusted proxies ${when} ${what}.`,
       remedy: () =>
-        "Have the proxy set that header to its client's address, or name the header that it does set.",
+        "Have the proxy set it to its client's address, or name the header that it does set.",
     })
   const proxyConnections = (reason: 'header' | 'not_trusted', text: string, remedy: string) =>
     lossSource({
@@ -95,6 +95,6 @@ function proxyHeaderSources(
       'If they are your own proxies, name them there; otherwise let only those reach the port.',
     ),
     sourceOf('missing', 'without [network] proxy_header'),
-    sourceOf('not_understood', 'with no address in [network] proxy_header'),
+    sourceOf('not_understood', 'with no address in [network] proxy_header or in the PROXY protocol'),
   ]
 }

@@ -21,6 +21,8 @@ export class HttpRequest {
   readonly source = new Peer()
   /** It came over a Unix socket, whose peer has no address: a proxy has to name its client. */
   isLocal = false
+  /** Its proxy has said that it names nobody (PROXY protocol): no header field is believed. */
+  isAnonymous = false
   /** The answer is written to `out[to]`, where there is room for ANSWER_BYTES_MAX. */
   out: Uint8Array = new Uint8Array(0)
   to = 0

@@ -70,7 +70,7 @@ import {
   RESPONSES_REDIRECT,
   SENT_BYTES,
 } from './counters.ts'
-import { CLIENT_KNOWN, HEADER_MISSING, type TrustedProxies } from './proxies.ts'
+import { CLIENT_KNOWN, CLIENT_UNNAMED, HEADER_MISSING, type TrustedProxies } from './proxies.ts'
 import type { Responder } from './respond.ts'
 
 /** The settings that determine answers. */
@@ -118,6 +118,7 @@ const TOO_MANY = failureText('Too many requests from this address: try again lat
 const NO_PORT = failureText('Port missing or not valid')
 const BAD_INFO_HASH = failureText('Info hash is not of 20 bytes')
 const NO_INFO_HASH = failureText('Info hash missing')
+const UNNAMED = failureText('The proxy of this tracker names no client in the PROXY protocol')
 const FULL_SCRAPE = failureText('No info hash: full scrapes are not allowed')
 
 export class Handler {
@@ -184,7 +185,8 @@ export class Handler {
     const used = parse(request, bytes, from, to, searched)
     if (used === 0) return 0
     let client = CLIENT_KNOWN
-    if (used > 0 && this.proxies !== null) client = this.proxies.readSource(request, bytes)
+    if (request.isAnonymous) client = CLIENT_UNNAMED
+    else if (used > 0 && this.proxies !== null) client = this.proxies.readSource(request, bytes)
     const family = request.source.ipv4 ? FAMILY_IPV4 : FAMILY_IPV6
     request.family = family
     request.isUnread = used < 0 || request.hasBody || request.kind === UNKNOWN_METHOD
@@ -300,6 +302,9 @@ export class Handler {
 
   /** A trusted proxy that does not say whom it asks for. `fault`: of its header. */
   private refuseProxy(request: HttpRequest, fault: number): number {
+    if (fault === CLIENT_UNNAMED) {
+      return this.responder.refuse(request, REJECTED_PROXY_HEADER_NOT_UNDERSTOOD, UNNAMED)
+    }
     const { missing, notUnderstood } = this.proxies as TrustedProxies
     return fault === HEADER_MISSING
       ? this.responder.refuse(request, REJECTED_PROXY_HEADER_MISSING, missing)

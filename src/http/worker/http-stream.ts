@@ -51,6 +51,7 @@ export class HttpStream implements StreamHandler {
     const { request } = this
     const { source } = request
     request.isLocal = connection.unix
+    request.isAnonymous = connection.isAnonymous
     source.ipv4 = connection.ipv4
     source.a0 = connection.a0
     source.a1 = connection.a1

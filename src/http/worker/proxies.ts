@@ -25,6 +25,8 @@ const HOPS_MAX = 16
 export const CLIENT_KNOWN = 0
 export const HEADER_MISSING = 1
 export const HEADER_NOT_UNDERSTOOD = 2
+/** For connections whose header of the PROXY protocol names nobody; no result of `readSource`. */
+export const CLIENT_UNNAMED = 3
 
 export class TrustedProxies {
   /** The name of their header in lower case, for `HttpRequest.proxyHeader`. */
