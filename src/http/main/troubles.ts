@@ -95,6 +95,9 @@ function proxyHeaderSources(
       'If they are your own proxies, name them there; otherwise let only those reach the port.',
     ),
     sourceOf('missing', 'without [network] proxy_header'),
-    sourceOf('not_understood', 'with no address in [network] proxy_header or in the PROXY protocol'),
+    sourceOf(
+      'not_understood',
+      'with no address in [network] proxy_header or in the PROXY protocol',
+    ),
   ]
 }

@@ -7,9 +7,10 @@
 import { ascii, DIGIT_0 } from './layout.ts'
 import type { HttpRequest } from './request.ts'
 
-/** A constant answer, with both of its heads. */
+/** A constant answer, with its heads: for a connection that stays open, of HTTP/1.1 or 1.0, and for one that ends. */
 export interface FixedAnswer {
   readonly keep: Uint8Array
+  readonly keepOld: Uint8Array
   readonly close: Uint8Array
   readonly body: Uint8Array
 }
@@ -22,7 +23,12 @@ export function fixedAnswer(status: string, body: string, more = ''): FixedAnswe
       `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\n${more}${connection}` +
         `Content-Length: ${bytes.length}\r\n\r\n`,
     )
-  return { keep: head(''), close: head('Connection: close\r\n'), body: bytes }
+  return {
+    keep: head(''),
+    keepOld: head('Connection: keep-alive\r\n'),
+    close: head('Connection: close\r\n'),
+    body: bytes,
+  }
 }
 
 /** The beginning of a failure, with its reason. */
@@ -79,9 +85,7 @@ const TEXT_BYTES_IPV6 = 39
 /** Begins an answer of status 200; returns where its body begins. */
 export function beginAnswer(request: HttpRequest): number {
   const { out } = request
-  let at = put(out, request.to, HEAD)
-  if (request.close) at = put(out, at, CLOSE)
-  else if (request.old) at = put(out, at, KEEP_ALIVE)
+  const at = putConnection(request, put(out, request.to, HEAD))
   request.lengthAt = put(out, at, LENGTH)
   request.bodyAt = request.lengthAt + LENGTH_DIGITS + HEAD_END.length
   return request.bodyAt
@@ -99,8 +103,9 @@ export function endAnswer(request: HttpRequest, end: number): number {
 
 /** Writes a constant answer of any status. */
 export function writeFixed(request: HttpRequest, answer: FixedAnswer): number {
-  const { out } = request
-  const at = put(out, request.to, request.close ? answer.close : answer.keep)
+  const { out, close, old } = request
+  const kept = old ? answer.keepOld : answer.keep
+  const at = put(out, request.to, close ? answer.close : kept)
   return request.headOnly ? at : put(out, at, answer.body)
 }
 
@@ -112,9 +117,13 @@ export function writeRedirect(request: HttpRequest, bytes: Uint8Array, place: Ui
   const { out, targetFrom, targetTo } = request
   let at = put(out, put(out, request.to, MOVED), place)
   for (let from = targetFrom; from < targetTo; from++) out[at++] = bytes[from]
-  at = put(out, at, LINE_END)
-  if (request.close) at = put(out, at, CLOSE)
-  return put(out, at, EMPTY_BODY)
+  return put(out, putConnection(request, put(out, at, LINE_END)), EMPTY_BODY)
+}
+
+/** What happens to the connection, if it is not what the client's version of HTTP takes for granted. */
+function putConnection(request: HttpRequest, at: number): number {
+  if (request.close) return put(request.out, at, CLOSE)
+  return request.old ? put(request.out, at, KEEP_ALIVE) : at
 }
 
 /**

@@ -217,9 +217,15 @@ describe('connections', () => {
     ['HTTP/1.1', 'Transfer-Encoding: identity\r\n', true, 'close'],
   ])('%s with %j: ends %p', (version, field, ends, told) => {
     const harness = new HttpHarness()
-    const { fields } = harness.send(get(announceTarget(), version, field))
-    expect(harness.request.close).toBe(ends)
-    expect<string | undefined>(fields.connection).toBe(told)
+    const place = 'https://example.com'
+    // An announce, a constant answer, an error, a redirect.
+    for (const target of [announceTarget(), '/health', '/nothing', '/']) {
+      harness.handler.redirectTo = target === '/' ? Buffer.from(place) : null
+      const { fields } = harness.send(get(target, version, field))
+      expect(harness.request.close).toBe(ends)
+      expect<string | undefined>(fields.connection).toBe(told)
+      if (target === '/') expect(fields.location).toBe(`${place}/`)
+    }
   })
 
   test('requests behind each other are answered one by one', () => {
