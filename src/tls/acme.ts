@@ -19,10 +19,9 @@ import type { Log } from '../log/log.ts'
 import type { Identity } from '../os/privileges.ts'
 import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import { type AcmeConfig, type AcmeFiles, acmeDomains, acmeFiles } from './acme-settings.ts'
+import { challengeFile, challengeFolder } from './challenge-files.ts'
 import { nameOf, readTlsFiles } from './tls.ts'
 
-const CHALLENGE_PATH = '.well-known/acme-challenge'
-const TOKEN = /^[A-Za-z0-9_-]{8,200}$/
 const PLACEHOLDER = 'no certificate yet'
 
 const HOUR_MS = 3_600_000
@@ -50,7 +49,7 @@ const PATIENCE: Patience = { answerMs: 60_000, orderMs: HOUR_MS / 4 }
 export function prepareAcme(config: AcmeConfig): void {
   const { certificate, key, webroot } = acmeFiles(config)
   try {
-    mkdirSync(join(webroot, CHALLENGE_PATH), { recursive: true, mode: 0o755 })
+    mkdirSync(challengeFolder(webroot), { recursive: true, mode: 0o755 })
     if (isPair(readIfThere(certificate), readIfThere(key))) return
     const next = nextOf(certificate)
     if (isPair(readIfThere(next), readIfThere(key))) renameSync(next, certificate)
@@ -106,7 +105,7 @@ export class Acme {
       this.config.path,
       webroot,
       join(webroot, '.well-known'),
-      join(webroot, CHALLENGE_PATH),
+      challengeFolder(webroot),
     ]
     for (const path of [...folders, certificate, key, account]) {
       if (existsSync(path)) chownSync(path, user, group)
@@ -179,9 +178,11 @@ export class Acme {
   }
 
   private tokenFile(token: string): string {
-    if (!TOKEN.test(token))
+    const path = challengeFile(challengeFolder(acmeFiles(this.config).webroot), token)
+    if (path === null) {
       throw new Error(`the authority sent an invalid token '${printable(token)}'`)
-    return join(acmeFiles(this.config).webroot, CHALLENGE_PATH, token)
+    }
+    return path
   }
 
   private trouble(): Trouble | null {

@@ -2,6 +2,7 @@
 // module github.com/letsencrypt/pebble/v2) where that is installed: in PATH, or where AQUATIC_PEBBLE says.
 // Takes up to 60 seconds.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -44,6 +45,8 @@ test('answers of another program are served from its folder, and nothing else', 
     writeFileSync(join(folder, CHALLENGES, 'very-long'), 'x'.repeat(5000))
     writeFileSync(join(folder, 'secret-file'), 'secret')
     symlinkSync(folder, join(folder, CHALLENGES, 'a-folder'))
+    // Nobody writes to it: a reader would wait for ever, and the worker with it.
+    spawnSync('mkfifo', [join(folder, CHALLENGES, 'a-pipe-of-nobody')])
     const settings =
       `[network]\naddress = '127.0.0.1:0'\nuse_tls = true\nplain_address = '127.0.0.1:0'\n` +
       `tls_certificate_path = '${files.path('localhost.pem')}'\ntls_private_key_path = '${files.path('localhost-key.pem')}'\n` +
@@ -61,6 +64,7 @@ test('answers of another program are served from its folder, and nothing else', 
         '../../secret-file',
         '..%2f..%2fsecret-file',
         'a-folder',
+        'a-pipe-of-nobody',
       ]) {
         expect(await ask(token)).toBe('301 ')
       }
