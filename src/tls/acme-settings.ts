@@ -1,7 +1,7 @@
 // The settings of certificates that the tracker gets by itself (ACME), their checks, and the paths of its files. Used by
 // the config.ts of a protocol over TLS, and by acme.ts. Owns nothing.
 import { join } from 'node:path'
-import { type Finding, problem, section } from '../config/schema.ts'
+import { type Finding, problem, section, warning } from '../config/schema.ts'
 import { boolean, listOf, refuseNul, string, stringOrList } from '../config/setting.ts'
 
 export const acmeSettings = section(
@@ -72,6 +72,7 @@ interface AcmeSurroundings {
   readonly tls_certificate_path: string | readonly string[]
   readonly tls_pkcs12_path: string
   readonly plain_address: string | readonly string[]
+  readonly acme_webroot: string
 }
 
 export function acmeFindings(
@@ -79,7 +80,7 @@ export function acmeFindings(
   network: AcmeSurroundings,
   privileges: { readonly drop_privileges: boolean; readonly chroot_path: string },
 ): Finding[] {
-  if (acmeDomains(acme).length === 0) return []
+  if (acmeDomains(acme).length === 0) return idleFindings(acme)
   const found: Finding[] = []
   const add = (path: string, text: string) => found.push(problem([path], text))
   if (!network.use_tls) add('acme.domains', '[acme] domains needs [network] use_tls = true.')
@@ -105,7 +106,23 @@ export function acmeFindings(
       chroot_path: set it to '/', have systemd start the tracker as another user, or get the certificate by certbot.`
     add('acme.domains', text)
   }
+  if (network.acme_webroot !== '') {
+    const text = `[network] acme_webroot has no effect with [acme] domains: the tracker gets its certificate by itself and
+      serves its own challenges. Remove one of the two.`
+    found.push(warning(['network.acme_webroot'], text))
+  }
   return found
+}
+
+/** What is set for a certificate that the tracker is not to get. */
+function idleFindings(acme: AcmeConfig): Finding[] {
+  const keys = ['path', 'terms_accepted', 'email', 'directory'] as const
+  return keys
+    .filter((key) => acme[key] !== acmeSettings.settings[key].defaultValue)
+    .map((key) => {
+      const text = `[acme] ${key} has no effect without domains: name the host there whose certificate the tracker is to get.`
+      return warning([`acme.${key}`], text)
+    })
 }
 
 function checkDomain(text: string) {

@@ -152,11 +152,14 @@ test('what is missing beside [acme] is told', () => {
     tls_certificate_path: '/a',
     tls_pkcs12_path: '',
     plain_address: '',
+    acme_webroot: '',
   }
   const hidden = { drop_privileges: true, chroot_path: '/srv' }
   const all = { drop_privileges: true, chroot_path: '/' }
   expect(acmeFindings(acme, network, hidden).map(({ text }) => text)).toHaveLength(6)
-  expect(acmeFindings({ ...acme, domains: '' }, network, hidden)).toEqual([])
+  expect(acmeFindings({ ...acme, domains: '' }, network, hidden).map(({ kind }) => kind)).toEqual([
+    'warning',
+  ])
   const right = { ...acme, path: '/var/lib/a', terms_accepted: true }
   const fitting = {
     ...network,
