@@ -7,7 +7,7 @@
 // memory every five seconds: flat when nothing is left behind. Starts dist/aquatic_http on a free port, and ends it.
 import { createConnection, type Socket } from 'node:net'
 import { parseArgs } from 'node:util'
-import { localAddressOf, measureConnections } from './support/connections.ts'
+import { LISTEN_ADDRESS, localAddressOf, measureConnections } from './support/connections.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,7 +18,6 @@ const { values, positionals } = parseArgs({
     smoke: { type: 'boolean', default: false },
   },
 })
-const PORT = 5000 + (process.pid % 300)
 const TORRENTS = 500
 const WARM_UP = values.smoke ? 10 : 3000
 
@@ -28,10 +27,10 @@ function announce(peer: number, fields = ''): string {
 }
 
 /** Resolves once it is answered, or once `text` is sent where it is no whole request. */
-function open(peer: number, text: string): Promise<Socket> {
+function open(peer: number, port: number, text: string): Promise<Socket> {
   return new Promise((done, fail) => {
     const localAddress = localAddressOf(peer)
-    const socket = createConnection({ host: '127.0.0.1', port: PORT, localAddress })
+    const socket = createConnection({ host: '127.0.0.1', port, localAddress })
     const isWhole = text.endsWith('\r\n\r\n')
     socket.on('error', fail)
     socket.once('data', () => done(socket))
@@ -41,28 +40,31 @@ function open(peer: number, text: string): Promise<Socket> {
   })
 }
 
-const CHURN: readonly ((peer: number) => Promise<void>)[] = [
-  async (peer) => void (await open(peer, announce(peer, 'Connection: close\r\n'))),
-  async (peer) => void (await open(peer, announce(peer))).destroy(),
-  async (peer) => void (await open(peer, announce(peer).slice(0, 60))).resetAndDestroy(),
+const CHURN: readonly ((peer: number, port: number) => Promise<void>)[] = [
+  async (peer, port) => void (await open(peer, port, announce(peer, 'Connection: close\r\n'))),
+  async (peer, port) => void (await open(peer, port, announce(peer))).destroy(),
+  async (peer, port) =>
+    void (await open(peer, port, announce(peer).slice(0, 60))).resetAndDestroy(),
 ]
 
-function comeAndGo(peer: number): Promise<void> {
-  return CHURN[peer % CHURN.length](peer)
+function comeAndGo(peer: number, port: number): Promise<void> {
+  return CHURN[peer % CHURN.length](peer, port)
 }
 
 /** Compiled code and the first memory of each kind are not the connections'. */
-async function warmUp(): Promise<void> {
-  for (let peer = 0; peer < WARM_UP; peer++) await comeAndGo(peer)
+async function warmUp(port: number): Promise<void> {
+  for (let peer = 0; peer < WARM_UP; peer++) await comeAndGo(peer, port)
 }
 
 const connections = {
   executable: 'aquatic_http',
-  port: PORT,
-  settings: `[network]\naddress = '127.0.0.1:${PORT}'\nrequest_timeout = 600\n[cleaning]\nmax_connection_idle = 600\n[limits]\nmax_connections_per_ip = 0\n`,
+  settings: `[network]\naddress = '${LISTEN_ADDRESS}'\nrequest_timeout = 600\n[cleaning]\nmax_connection_idle = 600\n[limits]\nmax_connections_per_ip = 0\n`,
   idle: [
-    ['kept after an announce', (peer: number) => open(peer, announce(peer))],
-    ['with half a request', (peer: number) => open(peer, announce(peer).slice(0, 60))],
+    ['kept after an announce', (peer: number, port: number) => open(peer, port, announce(peer))],
+    [
+      'with half a request',
+      (peer: number, port: number) => open(peer, port, announce(peer).slice(0, 60)),
+    ],
   ],
   churn: comeAndGo,
   warmUp,

@@ -1,5 +1,5 @@
 // What connections cost aquatic_ws: memory of idle ones, and whether ones that come and go leave any.
-// Run: bun bench/ws-connections.ts idle|churn [--count N] [--seconds N] [--tls CERT KEY] [--smoke]
+// Run: bun bench/ws-connections.ts idle|churn [--count N] [--rate N] [--seconds N] [--cert FILE --key FILE] [--smoke]
 //
 // «idle» opens connections (10,000), each with one announce or without, and prints the tracker's
 // resident memory per connection. «churn» opens, announces with offers on, and closes connections from
@@ -9,7 +9,7 @@ import { createConnection, type Socket } from 'node:net'
 import { resolve } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { parseArgs } from 'node:util'
-import { localAddressOf, measureConnections } from './support/connections.ts'
+import { LISTEN_ADDRESS, localAddressOf, measureConnections } from './support/connections.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,7 +22,6 @@ const { values, positionals } = parseArgs({
     smoke: { type: 'boolean', default: false },
   },
 })
-const PORT = 4600 + (process.pid % 300)
 const CHURN_TORRENTS = 500
 const tls = values.cert !== undefined
 
@@ -49,10 +48,10 @@ function announce(peer: number, torrents: number): Buffer {
 }
 
 /** Resolves when the tracker has answered `messages` times or so: what it said last has come. */
-function open(peer: number, first: Buffer | null): Promise<Socket> {
+function open(peer: number, port: number, first: Buffer | null): Promise<Socket> {
   return new Promise((done, fail) => {
     const localAddress = localAddressOf(peer)
-    const where = { host: '127.0.0.1', port: PORT, localAddress }
+    const where = { host: '127.0.0.1', port, localAddress }
     const socket = tls
       ? connectTls({ ...where, rejectUnauthorized: false })
       : createConnection(where)
@@ -77,13 +76,16 @@ const certificate = tls
   : ''
 const connections = {
   executable: 'aquatic_ws',
-  port: PORT,
-  settings: `[network]\naddress = '127.0.0.1:${PORT}'\n${certificate}[limits]\nmax_connections_per_ip = 0\n`,
+  settings: `[network]\naddress = '${LISTEN_ADDRESS}'\n${certificate}[limits]\nmax_connections_per_ip = 0\n`,
   idle: [
-    ['idle', (peer: number) => open(peer, null)],
-    ['with a torrent each', (peer: number) => open(peer, announce(peer, Number(values.count)))],
+    ['idle', (peer: number, port: number) => open(peer, port, null)],
+    [
+      'with a torrent each',
+      (peer: number, port: number) => open(peer, port, announce(peer, Number(values.count))),
+    ],
   ],
-  churn: async (peer: number) => void (await open(peer, announce(peer, CHURN_TORRENTS))).destroy(),
+  churn: async (peer: number, port: number) =>
+    void (await open(peer, port, announce(peer, CHURN_TORRENTS))).destroy(),
   eachText: (bytes: number) => `${(bytes / 1024).toFixed(2)} KiB`,
 } as const
 await measureConnections(connections, positionals[0], values)

@@ -4,25 +4,30 @@ import { writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import { type Child, startChild } from '../../load/children.ts'
-import { memoryOf, tcpPortListens } from '../../load/proc.ts'
+import { memoryOf } from '../../load/proc.ts'
 import { newFolder } from './folder.ts'
 
+/** Any free port: the start line says which. */
+export const LISTEN_ADDRESS = '127.0.0.1:0'
+const LISTENING = /listening on 127\.0\.0\.1:(\d+)/
+const START_MS = 20_000
 const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4']
 const OPEN_AT_ONCE = 100
 const REPORT_SECONDS = 5
 const SLICES_PER_SECOND = 20
 
+type Open = (peer: number, port: number) => Promise<Socket>
+
 interface Connections {
   readonly executable: string
-  readonly port: number
-  /** The tracker's, as TOML. */
+  /** The tracker's, as TOML; it listens on LISTEN_ADDRESS. */
   readonly settings: string
   /** Kinds of connections that stay, and how one is opened. */
-  readonly idle: readonly (readonly [kind: string, open: (peer: number) => Promise<Socket>])[]
+  readonly idle: readonly (readonly [kind: string, open: Open])[]
   /** Opens and closes one. */
-  readonly churn: (peer: number) => Promise<void>
+  readonly churn: (peer: number, port: number) => Promise<void>
   /** Before the memory of idle ones is read. */
-  readonly warmUp?: () => Promise<void>
+  readonly warmUp?: (port: number) => Promise<void>
   /** How the memory of an idle one is written. */
   readonly eachText: (bytes: number) => string
 }
@@ -45,33 +50,52 @@ export async function measureConnections(
   part: string | undefined,
   { count, rate, seconds, smoke }: Extent,
 ): Promise<void> {
-  const { executable, port } = connections
+  const { executable } = connections
   const file = join(newFolder(), 'settings.toml')
   writeFileSync(file, connections.settings)
   const path = resolve(import.meta.dir, '../../dist', executable)
   const tracker = startChild(executable, [path, '-c', file])
   const settle = () => wait(smoke ? 100 : 3000)
   try {
-    while (!tcpPortListens(port)) {
-      if (!tracker.alive()) throw new Error(`${executable} did not start: ${tracker.errors()}`)
-      await wait(50)
-    }
+    const port = await portOf(tracker)
     if (part !== 'churn') {
-      await connections.warmUp?.()
-      await idle(tracker, connections, smoke ? 20 : Number(count), settle)
+      await connections.warmUp?.(port)
+      const kinds = connections.idle.map(
+        ([kind, open]) => [kind, (peer: number) => open(peer, port)] as const,
+      )
+      await idle(tracker, { ...connections, idle: kinds }, smoke ? 20 : Number(count), settle)
     }
     if (part !== 'idle') {
       const [perSecond, forSeconds] = smoke ? [40, 1] : [Number(rate), Number(seconds)]
-      await churn(tracker, connections.churn, { perSecond, forSeconds, settle })
+      const once = (peer: number) => connections.churn(peer, port)
+      await churn(tracker, once, { perSecond, forSeconds, settle })
     }
   } finally {
     await tracker.stop()
   }
 }
 
+/** Once the start line says where it listens. */
+async function portOf(tracker: Child): Promise<number> {
+  const deadline = performance.now() + START_MS
+  for (;;) {
+    const port = LISTENING.exec(tracker.errors())?.[1]
+    if (port !== undefined) return Number(port)
+    if (!tracker.alive() || performance.now() > deadline) {
+      throw new Error(`${tracker.name} did not start: ${tracker.errors()}`)
+    }
+    await wait(50)
+  }
+}
+
+interface IdleKinds {
+  readonly idle: readonly (readonly [kind: string, open: (peer: number) => Promise<Socket>])[]
+  readonly eachText: (bytes: number) => string
+}
+
 async function idle(
   tracker: Child,
-  { idle, eachText }: Connections,
+  { idle, eachText }: IdleKinds,
   count: number,
   settle: () => Promise<void>,
 ): Promise<void> {
