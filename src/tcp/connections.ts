@@ -3,7 +3,7 @@
 // connections and the lists in which they wait:
 //
 //  first    its first byte             request  the rest of a request, from its first byte on
-//  idle     another request            unread   the peer to take an answer
+//  idle     another request            unread   the peer to take all of an answer
 //  linger   the peer's end             ready    its turn, since its input has more requests
 import { EPOLLIN, EPOLLOUT } from '../os/kernel.ts'
 import { Connection, ConnectionList, type StreamHandler } from './connection.ts'
@@ -175,12 +175,12 @@ export abstract class TcpConnections {
   }
 
   protected writeOn(connection: Connection): void {
-    const sent = this.transfer.resend(connection)
+    this.transfer.resend(connection)
     if (connection.fault >= 0) this.end(connection, connection.fault)
-    else if (connection.unsentBytes > 0) {
-      // The peer reads, if slowly.
-      if (sent > 0) this.stay(connection, this.unread, EPOLLOUT)
-    } else if (connection.closing || connection.heldBytes === 0) this.settle(connection, true)
+    // The time goes on from when the answer was first not taken: a peer that reads a byte now and then, each of which
+    // renewed it, could have as much stored as all connections may, for ever.
+    else if (connection.unsentBytes > 0) return
+    else if (connection.closing || connection.heldBytes === 0) this.settle(connection, true)
     else this.handle(connection, this.transfer.reload(connection), true)
   }
 

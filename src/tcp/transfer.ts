@@ -147,16 +147,15 @@ export class Transfer {
     return bytes === RECEIVE_BYTES
   }
 
-  /** Sends the rest of an answer; returns how many bytes were sent. */
-  resend(connection: Connection): number {
+  /** Sends what the system accepts of the rest of an answer. */
+  resend(connection: Connection): void {
     const { unsent, unsentAt, unsentBytes, closing } = connection
     const sent = this.sender.send(connection, unsent + unsentAt, unsentBytes, closing)
     if (sent === BROKEN) connection.fault = CLOSED_RESET
-    if (sent <= 0) return 0
+    if (sent <= 0) return
     connection.unsentAt += sent
     connection.unsentBytes -= sent
     if (connection.unsentBytes === 0) this.forgetUnsent(connection)
-    return sent
   }
 
   /** Frees what is stored for a connection. */

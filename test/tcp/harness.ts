@@ -28,7 +28,7 @@ import { Networks } from '../../src/tcp/networks.ts'
 import { Output } from '../../src/tcp/output.ts'
 import { ProxyProtocol } from '../../src/tcp/proxy-protocol.ts'
 import { TcpServer } from '../../src/tcp/server.ts'
-import { Transfer } from '../../src/tcp/transfer.ts'
+import { type ByteSender, Transfer } from '../../src/tcp/transfer.ts'
 
 const ANSWER_BYTES_MAX = 32768
 const REQUEST_BYTES_MAX = 16384
@@ -96,6 +96,8 @@ export interface BenchOptions {
   readonly trusted?: readonly string[]
   /** Connections begin with a header of the PROXY protocol. */
   readonly proxyProtocol?: boolean
+  /** Instead of the system's own. */
+  readonly sender?: ByteSender
 }
 
 export class Bench {
@@ -129,7 +131,7 @@ export class Bench {
     this.server = new TcpServer({
       listeners: [listener],
       handler: options.proxyProtocol === true ? proxies : this.lines,
-      transfer: new Transfer(output, this.blocks, this.lines),
+      transfer: new Transfer(output, this.blocks, this.lines, options.sender),
       limits: this.limits,
       times: this.times,
       counts: this.counts,

@@ -99,53 +99,6 @@ test('half of a connection still gets its answer', () => {
   })
 })
 
-test('a client that does not read gets all once it does, and holds nobody up', () => {
-  withServer({}, (bench) => {
-    const client = bench.connect()
-    const count = 200
-    for (let i = 0; i < count; i++) client.send('big 30000\n')
-    for (let i = 0; i < 50; i++) bench.turn(1)
-    expect(bench.server.waiting).toBe(1)
-    const other = bench.connect()
-    other.send('close\n')
-    bench.until('the other is served', () => other.receive() === 'close\n')
-    bench.until('all of it', () => client.receive().length === count * 30_001)
-    expect(bench.server.waiting).toBe(0)
-  })
-})
-
-test('a client that never reads is closed, with a reset', () => {
-  withServer({}, (bench) => {
-    const client = bench.connect()
-    for (let i = 0; i < 200; i++) client.send('big 30000\n')
-    for (let i = 0; i < 50; i++) bench.turn(1)
-    expect(bench.server.count).toBe(1)
-    bench.now += bench.times.unread
-    bench.turn()
-    expect(bench.server.count).toBe(1)
-    bench.now += 1
-    bench.turn()
-    expect(bench.counted().closed_unread_timeout).toBe(1)
-    bench.end(client)
-    expect(client.ended).toBe('reset')
-  })
-})
-
-test('a slow reader is not', () => {
-  withServer({}, (bench) => {
-    const client = bench.connect()
-    const count = 200
-    for (let i = 0; i < count; i++) client.send('big 30000\n')
-    for (let i = 0; i < 50; i++) bench.turn(1)
-    while (client.text.length < count * 30_001) {
-      bench.now += bench.times.unread
-      client.receive()
-      for (let i = 0; i < 4; i++) bench.turn(1)
-    }
-    expect(bench.counted()).toEqual({ accepted: 1 })
-  })
-})
-
 test('a request has its time from its first byte on, whatever keeps coming', () => {
   withServer({}, (bench) => {
     const client = bench.connect()

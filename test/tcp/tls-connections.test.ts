@@ -7,7 +7,7 @@ import { ConnectionLimits, createConnectionLimits } from '../../src/tcp/connecti
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../src/tcp/counters.ts'
 import { Output } from '../../src/tcp/output.ts'
 import { TlsServer, TlsSockets } from '../../src/tcp/tls-server.ts'
-import { RECEIVE_BYTES, Transfer } from '../../src/tcp/transfer.ts'
+import { type ByteSender, RECEIVE_BYTES, Transfer } from '../../src/tcp/transfer.ts'
 import { Certificates } from '../support/certificates.ts'
 import { waitUntil } from '../support/wait.ts'
 import { Lines } from './harness.ts'
@@ -18,15 +18,25 @@ afterAll(() => files.remove())
 
 const START = 1000
 const LINGER_SECONDS = 2
+const UNREAD_SECONDS = 15
+
+/** A server whose runtime says that it can send when a test wants it. */
+class SlowServer extends TlsServer {
+  drain(): void {
+    const connection = this.unread.first
+    if (connection !== null) this.writeOn(connection)
+  }
+}
 
 class Bench {
   readonly counts = new Int32Array(TCP_COUNTER_WORDS)
   readonly limits = new ConnectionLimits(createConnectionLimits(100), 100, 0)
-  readonly server: TlsServer
+  readonly server: SlowServer
   readonly port: number
   now = START
 
-  constructor() {
+  /** `bytesMax`: the most of an answer that the runtime takes at once. */
+  constructor(bytesMax: number) {
     // Free a moment ago.
     const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
     this.port = probe.port
@@ -34,11 +44,15 @@ class Bench {
     const output = new Output(65536)
     const lines = new Lines(output)
     const sockets = new TlsSockets(output)
-    this.server = new TlsServer({
+    const sender: ByteSender = {
+      send: (connection, address, bytes) =>
+        sockets.send(connection, address, Math.min(bytes, bytesMax)),
+    }
+    this.server = new SlowServer({
       handler: lines,
-      transfer: new Transfer(output, new Blocks(2 ** 24), lines, sockets),
+      transfer: new Transfer(output, new Blocks(2 ** 24), lines, sender),
       limits: this.limits,
-      times: { first: 10, request: 20, idle: 60, unread: 15 },
+      times: { first: 10, request: 20, idle: 60, unread: UNREAD_SECONDS },
       counts: this.counts,
       countsAt: 0,
       sockets,
@@ -86,8 +100,11 @@ class Client {
   }
 }
 
-async function withServer(use: (bench: Bench) => Promise<void>): Promise<void> {
-  const bench = new Bench()
+async function withServer(
+  use: (bench: Bench) => Promise<void>,
+  bytesMax = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const bench = new Bench(bytesMax)
   try {
     await use(bench)
   } finally {
@@ -167,3 +184,20 @@ test('answers wait for a client that does not read; one that then sends more tha
     expect(bench.limits.total()).toBe(1)
     client.socket.destroy()
   }))
+
+test('a client that reads a byte at a time has no more time for an answer than one that reads nothing', () =>
+  withServer(async (bench) => {
+    const client = await bench.connect()
+    client.socket.write('big 30000\n')
+    await waitUntil('it is not taken', () => bench.server.waiting === 1)
+    for (let second = 1; second <= UNREAD_SECONDS; second++) {
+      bench.tick(START + second)
+      bench.server.drain()
+    }
+    expect(bench.server.waiting).toBe(1)
+    await waitUntil('bytes have come', () => client.text.length > UNREAD_SECONDS)
+    bench.tick(START + UNREAD_SECONDS + 1)
+    expect(bench.counted().closed_unread_timeout).toBe(1)
+    await waitUntil('the end', () => client.ended)
+    expect(bench.server.count).toBe(0)
+  }, 1))

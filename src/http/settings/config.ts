@@ -93,7 +93,10 @@ const network = section('Where the tracker listens, and how long connections sta
   response_timeout: seconds(
     20,
     { min: 1, max: TIMEOUT_SEC_MAX },
-    `Close a connection whose client reads nothing of a response for this long (seconds).`,
+    `Close a connection whose client has not read all of a response this long (seconds) after the system could
+    first take no more of it. Reading a little does not renew the time, since the rest is kept in memory.
+
+    A response has at most 32 KB, so even the slowest networks deliver it in time.`,
   ),
 })
 
