@@ -6,7 +6,7 @@
 // cannot make addresses collide. It is touched only when a connection begins or ends, so one lock is enough.
 import { randomFillSync } from 'node:crypto'
 import { hashWords } from '../memory/half-sip-hash.ts'
-import { lock, underLock, unlock } from '../memory/lock.ts'
+import { lock, unlock } from '../memory/lock.ts'
 import { type AddressWords, Networks } from './networks.ts'
 
 //  0 lock │ 1 connections │ 2, 3 hash key │ 16… entries: 0, 1 address │ 2 connections, 0 = free
@@ -65,12 +65,6 @@ export class ConnectionLimits {
   /** The current total. */
   total(): number {
     return Atomics.load(this.words, TOTAL)
-  }
-
-  /** The current connections of an address. */
-  ofAddress(high: number, low: number): number {
-    const { words } = this
-    return underLock(words, LOCK, () => words[this.find(high, low) + ENTRY_COUNT])
   }
 
   // HOT: no allocation below this line.

@@ -62,8 +62,6 @@ export class Connection {
    * discarded for a while.
    */
   lingers = false
-  /** This many bytes of the input are discarded before the handler sees more. */
-  skip = 0
   /** For the handler: how far it has searched the incomplete input. Reset to 0 whenever input was used. */
   looked = 0
 
@@ -110,7 +108,6 @@ export class Connection {
     this.since = now
     this.closing = false
     this.lingers = false
-    this.skip = 0
     this.looked = 0
     this.isAnonymous = false
     this.watched = -1

@@ -158,9 +158,8 @@ export abstract class TcpConnections {
     else if (connection.unsentBytes > 0) this.stay(connection, this.unread, EPOLLOUT)
     else if (connection.closing && connection.answered) this.finish(connection, mayHaveMore)
     else if (connection.paused) this.stay(connection, this.ready, EPOLLIN)
-    else if (connection.heldBytes === 0 && connection.skip === 0) {
-      this.stay(connection, this.idle, EPOLLIN)
-    } else if (connection.answered || !connection.counted || connection.list !== this.request) {
+    else if (connection.heldBytes === 0) this.stay(connection, this.idle, EPOLLIN)
+    else if (connection.answered || !connection.counted || connection.list !== this.request) {
       this.stay(connection, this.request, EPOLLIN)
     }
   }

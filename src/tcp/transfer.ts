@@ -91,12 +91,6 @@ export class Transfer {
     let requests = 0
     connection.paused = false
     while (from < to) {
-      if (connection.skip > 0) {
-        const skipped = connection.skip < to - from ? connection.skip : to - from
-        connection.skip -= skipped
-        from += skipped
-        continue
-      }
       if (requests === REQUESTS_PER_TURN) {
         connection.paused = true
         break

@@ -1,5 +1,6 @@
 // Peers and torrents are told apart by every word of their identity: tested with others that differ in
 // a single word, for each word, in swarms of every form.
+
 import { describe, expect, test } from 'bun:test'
 import { ListBuilder } from '../../src/access-list/build.ts'
 import { AccessList, findSlot, isSame, MODE_ALLOW } from '../../src/access-list/list.ts'
@@ -12,6 +13,7 @@ import { ANNOUNCED } from '../../src/swarm/status.ts'
 import { findTorrent, hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
 import { ConnectionLimits, createConnectionLimits } from '../../src/tcp/connection-limits.ts'
 import { MEMBER_WORDS, Memberships } from '../../src/ws/worker/memberships.ts'
+import { connectionsOf } from '../tcp/connections-of.ts'
 import { FAMILIES, type Family, GENERATION, Harness, testBuffers } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 
@@ -178,12 +180,13 @@ describe('connections', () => {
   })
 
   test('count for each address by both of its words', () => {
-    const limits = new ConnectionLimits(createConnectionLimits(512), 512, 0)
+    const table = createConnectionLimits(512)
+    const limits = new ConnectionLimits(table, 512, 0)
     // A table that is half full: most have neighbours that differ in one word.
     const addresses = Array.from({ length: 256 }, (_, i) => [i >> 4, i & 15] as const)
     for (const [high, low] of addresses) limits.enter(high, low)
-    for (const [high, low] of addresses) expect(limits.ofAddress(high, low)).toBe(1)
+    for (const [high, low] of addresses) expect(connectionsOf(table, high, low)).toBe(1)
     for (const [high, low] of addresses) limits.enter(high, low)
-    for (const [high, low] of addresses) expect(limits.ofAddress(high, low)).toBe(2)
+    for (const [high, low] of addresses) expect(connectionsOf(table, high, low)).toBe(2)
   })
 })

@@ -7,15 +7,19 @@ import {
   FULL_FOR_ADDRESS,
 } from '../../src/tcp/connection-limits.ts'
 import { randomFrom } from '../swarm/harness.ts'
+import { connectionsOf } from './connections-of.ts'
 
 test('connections are counted per address and in all', () => {
-  const limits = new ConnectionLimits(createConnectionLimits(3), 3, 2)
+  const table = createConnectionLimits(3)
+  const limits = new ConnectionLimits(table, 3, 2)
   expect(limits.enter(0, 1)).toBe(ADMITTED)
   expect(limits.enter(0, 1)).toBe(ADMITTED)
   expect(limits.enter(0, 1)).toBe(FULL_FOR_ADDRESS)
   expect(limits.enter(1, 0)).toBe(ADMITTED)
   expect(limits.enter(2, 0)).toBe(FULL)
-  expect([limits.ofAddress(0, 1), limits.ofAddress(1, 0), limits.total()]).toEqual([2, 1, 3])
+  expect([connectionsOf(table, 0, 1), connectionsOf(table, 1, 0), limits.total()]).toEqual([
+    2, 1, 3,
+  ])
   limits.leave(0, 1)
   expect(limits.enter(0, 1)).toBe(ADMITTED)
   expect(limits.enter(2, 0)).toBe(FULL)
@@ -60,7 +64,7 @@ test('the count of every address stays right, however they come and go', () => {
       }
     }
     for (const [address, count] of model) {
-      expect(views[0].ofAddress(address, ~address)).toBe(count)
+      expect(connectionsOf(buffer, address, ~address)).toBe(count)
     }
     expect(views[1].total()).toBe(total)
   }

@@ -4,7 +4,6 @@
 //  anything ↵  comes back          big N ↵  N bytes           half ↵  nothing, but N bytes of what follows are
 //  close ↵     comes back, end     bye ↵    comes back, end, while the peer may still be sending
 //  who ↵       whose connection it is
-//  skip N ↵    comes back; the next N bytes are no line
 
 import { addressOf, libc, nativeWords } from '../../src/os/ffi.ts'
 import {
@@ -64,7 +63,6 @@ export class Lines implements StreamHandler {
     const [word, number = '0'] = line.split(' ')
     if (word === 'close' || word === 'bye') connection.closing = true
     if (word === 'bye') connection.lingers = true
-    if (word === 'skip') connection.skip = Number(number)
     if (word === 'who') this.write(whose(connection))
     else this.write(word === 'big' ? 'b'.repeat(Number(number)) : line)
     return end + 1
@@ -106,6 +104,7 @@ export class Bench {
   readonly lines: Lines
   readonly blocks: Blocks
   readonly limits: ConnectionLimits
+  readonly limitsTable: SharedArrayBuffer
   readonly port: number
   readonly times: TcpTimes = { first: 10, request: 20, idle: 60, unread: 15 }
   now = 1000
@@ -119,11 +118,8 @@ export class Bench {
     const output = new Output(65536)
     this.lines = new Lines(output)
     this.blocks = new Blocks(heldBytesMax)
-    this.limits = new ConnectionLimits(
-      createConnectionLimits(maxConnections),
-      maxConnections,
-      maxPerAddress,
-    )
+    this.limitsTable = createConnectionLimits(maxConnections)
+    this.limits = new ConnectionLimits(this.limitsTable, maxConnections, maxPerAddress)
     const trusted = new Networks(options.trusted ?? [])
     this.limits.setTrusted(trusted)
     const proxies = new ProxyProtocol(this.lines, this.limits)

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { connectionsOf } from './connections-of.ts'
 import { withServer } from './harness.ts'
 import { binaryHeader, ipv4Fields, LOCAL, PROXY, withChecksum } from './proxy-headers.ts'
 
@@ -95,8 +96,8 @@ test('connections count for the clients of a proxy, and not for itself', () => {
     expect(bench.end(more)).toBe('full\n')
     expect(bench.counted().closed_connections_per_address).toBe(1)
     expect(bench.limits.total()).toBe(5)
-    expect(bench.limits.ofAddress(0, Buffer.from([192, 0, 2, 1]).readInt32LE())).toBe(2)
-    expect(bench.limits.ofAddress(0, Buffer.from([127, 0, 0, 1]).readInt32LE())).toBe(0)
+    expect(connectionsOf(bench.limitsTable, 0, Buffer.from([192, 0, 2, 1]).readInt32LE())).toBe(2)
+    expect(connectionsOf(bench.limitsTable, 0, Buffer.from([127, 0, 0, 1]).readInt32LE())).toBe(0)
     for (const client of held) client.reset()
     bench.until('none', () => bench.server.count === 0)
     expect(bench.limits.total()).toBe(0)

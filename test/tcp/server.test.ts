@@ -74,16 +74,6 @@ test('requests in a row are all answered, in order, by turns', () => {
   })
 })
 
-test('bytes after a request that are not for us are skipped', () => {
-  withServer({}, (bench) => {
-    const client = bench.connect()
-    client.send(`skip 100000\n${'y'.repeat(50_000)}`)
-    bench.answer(client, 12)
-    client.send(`${'y'.repeat(50_000)}after\n`)
-    expect(bench.answer(client, 6)).toBe('after\n')
-  })
-})
-
 test('half of a connection still gets its answer', () => {
   withServer({}, (bench) => {
     const client = bench.connect()
