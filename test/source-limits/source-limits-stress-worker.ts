@@ -54,8 +54,11 @@ export const FLAGS = SECONDS + THREADS_MAX
 const BATCH = 64
 /** Of all threads together. */
 const BATCHES_PER_SECOND = 1000
-/** A thread that was interrupted is waited for when it lags by so many seconds: below what the limits allow for. */
-const LAG_SEC_MAX = 12
+/**
+ * A thread that was interrupted is waited for when it lags by so many seconds: by a burst, and a source within its
+ * limit is full for it, since the others' charges lie ahead of its clock.
+ */
+const LAG_SEC_MAX = 6
 
 function run(task: LimitsStressTask): LimitsStressReport {
   const shared = new Int32Array(task.shared)
