@@ -1,6 +1,7 @@
 // The kernel's message headers as words in memory, for the batch calls, and the reply address: what an answer
 // needs of the received packet, as words that can be passed between threads. Used by packet-batch.ts and
-// send-batch.ts, and by the batches of the load generators. Owns no memory.
+// send-batch.ts, by the batches of the load generators, and by those who read whose an address is. Owns no memory.
+import { AF_INET } from './kernel.ts'
 
 // struct mmsghdr in words: 0–1 name │ 2 name length │ 4–5 iovec │ 6 iovec count │ 8–9 control
 // │ 10 control length │ 12 flags │ 14 message length
@@ -49,12 +50,35 @@ export const REPLY_INFO_IPV6 = 2
 export const REPLY_NAME = 1
 export const REPLY_WORDS_MAX = 1 + NAME_USED_IPV6 + 5
 
-/** ::ffff:0:0/96, IPv4 addresses on an IPv6 socket: words 2 and 3 of the name are 0, word 4 is this. */
+/** ::ffff:0:0/96, IPv4 addresses written as IPv6: the first two words are 0, the third is this. */
 const MAPPED_WORD = 0xffff0000 | 0
+
+/** Receives an address, as a peer does. */
+export interface AddressTarget {
+  setIPv4(address: number): void
+  /** The four words at `words[at]`. */
+  setWords(words: Int32Array, at: number): void
+}
 
 // HOT: no allocation below this line.
 
 /** Whether the IPv6 address of the socket address at `names[name]` stands for an IPv4 one, which is word 5. */
 export function isMapped(names: Int32Array, name: number): boolean {
-  return names[name + 2] === 0 && names[name + 3] === 0 && names[name + 4] === MAPPED_WORD
+  return isMappedAddress(names, name + 2)
+}
+
+function isMappedAddress(words: Int32Array, at: number): boolean {
+  return words[at] === 0 && words[at + 1] === 0 && words[at + 2] === MAPPED_WORD
+}
+
+/** Reads the address from the socket address at `names[name]`. */
+export function readName(target: AddressTarget, names: Int32Array, name: number): void {
+  if ((names[name] & FAMILY_MASK) === AF_INET) target.setIPv4(names[name + 1])
+  else readIPv6(target, names, name + 2)
+}
+
+/** Reads the IPv6 address of four words at `words[at]`, or the IPv4 address that it stands for. */
+export function readIPv6(target: AddressTarget, words: Int32Array, at: number): void {
+  if (isMappedAddress(words, at)) target.setIPv4(words[at + 3])
+  else target.setWords(words, at)
 }

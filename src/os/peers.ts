@@ -2,9 +2,7 @@
 // at the other end, and closes some. Used by ws/main/listener-guard.ts in the main thread. Owns nothing.
 import { addressOf, libc, nativeWords } from './ffi.ts'
 import { AF_INET, AF_INET6, F_GETFL, SHUT_RDWR } from './kernel.ts'
-
-/** ::ffff:0:0/96, as words of memory. */
-const MAPPED_PREFIX_LAST = 0xffff0000 | 0
+import { FAMILY_MASK, isMapped } from './message.ts'
 
 /** The other end of a connection: an IPv4 address, with 0 as `high`, or the /64 of an IPv6 one. */
 export interface Peer {
@@ -28,13 +26,12 @@ export function forEachPeer(
     seen++
     name[8] = 32
     if (libc.getpeername(fd, address as never, (address + 32) as never) < 0) continue
-    const family = name[0] & 0xffff
+    const family = name[0] & FAMILY_MASK
     const port = bytes.getUint16(2)
     if (family === AF_INET) visit({ high: 0, low: bytes.getInt32(4), port }, fd)
     if (family !== AF_INET6) continue
-    const isMapped = name[2] === 0 && name[3] === 0 && name[4] === MAPPED_PREFIX_LAST
     const high = bytes.getInt32(8)
-    if (isMapped) visit({ high: 0, low: bytes.getInt32(20), port }, fd)
+    if (isMapped(name, 0)) visit({ high: 0, low: bytes.getInt32(20), port }, fd)
     // This machine's own ::1 would be an IPv4 address.
     else if (high !== 0) visit({ high, low: bytes.getInt32(12), port }, fd)
   }

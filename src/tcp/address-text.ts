@@ -1,11 +1,6 @@
 // Reads addresses written as text, from bytes: in the parameters ip, ipv4 and ipv6 over HTTP, in a proxy's
 // header field, in the PROXY protocol. Called by their parsers.
-
-/** Receives the address, as a peer does. */
-export interface AddressTarget {
-  setIPv4(address: number): void
-  setWords(words: Int32Array, at: number): void
-}
+import { type AddressTarget, readIPv6 as readIPv6Words } from '../os/message.ts'
 
 const DOT = 0x2e
 const DIGIT_0 = 0x30
@@ -18,8 +13,6 @@ const BRACKET_OPEN = 0x5b
 const BRACKET_CLOSE = 0x5d
 const GROUPS = 8
 const OCTET_MAX = 255
-/** The sixth group of an IPv4-mapped IPv6 address, after zeros. */
-const MAPPED = 0xffff
 
 const groups = new Int32Array(GROUPS)
 const words = new Int32Array(4)
@@ -170,9 +163,7 @@ function spread(count: number, gap: number): void {
 function setWords(peer: AddressTarget): boolean {
   for (let i = 0; i < 4; i++)
     words[i] = bigEndian(groups[i * 2]) | (bigEndian(groups[i * 2 + 1]) << 16)
-  const front = groups[0] | groups[1] | groups[2] | groups[3] | groups[4]
-  if (front === 0 && groups[5] === MAPPED) peer.setIPv4(words[3])
-  else peer.setWords(words, 0)
+  readIPv6Words(peer, words, 0)
   return true
 }
 

@@ -7,8 +7,8 @@
 // (Upgrade), and bytes from other sockets (the runtime's TLS, in separate threads), use the same interface:
 // `consume` and the output.
 
-import { AF_INET, AF_UNIX } from '../os/kernel.ts'
-import { FAMILY_MASK, isMapped } from '../os/message.ts'
+import { AF_UNIX } from '../os/kernel.ts'
+import { FAMILY_MASK, readName } from '../os/message.ts'
 import type { AddressWords } from './networks.ts'
 
 export interface StreamHandler {
@@ -123,25 +123,15 @@ export class Connection {
     const head = name[0]
     const port = head >>> 16
     this.port = ((port & 0xff) << 8) | (port >>> 8)
-    const family = head & FAMILY_MASK
-    this.unix = family === AF_UNIX
+    this.unix = (head & FAMILY_MASK) === AF_UNIX
     if (this.unix) {
-      this.setIPv4(0, 0)
-      return
-    }
-    const native = family === AF_INET
-    this.ipv4 = native || isMapped(name, 0)
-    if (this.ipv4) this.setIPv4(native ? name[1] : name[5], this.port)
-    else {
-      this.a0 = name[2]
-      this.a1 = name[3]
-      this.a2 = name[4]
-      this.a3 = name[5]
-    }
+      this.setIPv4(0)
+      this.port = 0
+    } else readName(this, name, 0)
   }
 
   /** Makes it the connection of a proxy's client. */
-  becomeOf({ ipv4, a0, a1, a2, a3, port }: AddressWords & { readonly port: number }): void {
+  becomeOf({ ipv4, a0, a1, a2, a3 }: AddressWords, port: number): void {
     this.unix = false
     this.ipv4 = ipv4
     this.a0 = a0
@@ -151,13 +141,20 @@ export class Connection {
     this.port = port
   }
 
-  private setIPv4(address: number, port: number): void {
+  setIPv4(address: number): void {
     this.ipv4 = true
     this.a0 = address
     this.a1 = 0
     this.a2 = 0
     this.a3 = 0
-    this.port = port
+  }
+
+  setWords(words: Int32Array, at: number): void {
+    this.ipv4 = false
+    this.a0 = words[at]
+    this.a1 = words[at + 1]
+    this.a2 = words[at + 2]
+    this.a3 = words[at + 3]
   }
 }
 

@@ -7,6 +7,8 @@
 //
 // Strict, because proxies are programs that get it right: anything else that begins with these bytes was not
 // meant for us.
+import { readIPv6 } from '../os/message.ts'
+import { Peer } from '../swarm/peers/peer.ts'
 import { readPlainAddress } from './address-text.ts'
 import { CRC32C_BYTES, crc32c } from './crc32c.ts'
 
@@ -49,8 +51,6 @@ const ADDRESSES_IPV6 = 36
 const ADDRESSES_UNIX = 216
 const FIELD_HEAD = 3
 const FIELD_CRC32C = 3
-/** The third word of ::ffff:0:0/96, as words of memory have it. */
-const MAPPED = 0xffff0000 | 0
 
 const words = new Int32Array(4)
 
@@ -58,31 +58,13 @@ const words = new Int32Array(4)
 export class ProxyHeader {
   /** False: the proxy speaks for itself, as in its health checks, or does not know the client. */
   hasClient = false
-  ipv4 = true
-  a0 = 0
-  a1 = 0
-  a2 = 0
-  a3 = 0
+  /** Its address. */
+  readonly client = new Peer()
+  /** Its port as a number; that of a Peer is as on the wire. */
   port = 0
-
-  // HOT: no allocation below this line.
-
-  setIPv4(address: number): void {
-    this.ipv4 = true
-    this.a0 = address
-    this.a1 = 0
-    this.a2 = 0
-    this.a3 = 0
-  }
-
-  setWords(from: Int32Array, at: number): void {
-    this.ipv4 = false
-    this.a0 = from[at]
-    this.a1 = from[at + 1]
-    this.a2 = from[at + 2]
-    this.a3 = from[at + 3]
-  }
 }
+
+// HOT: no allocation below this line.
 
 /** Reads the header at `bytes[from]`; returns its size, 0 if it is incomplete before `to`, or BAD_HEADER. */
 export function readProxyHeader(
@@ -125,8 +107,8 @@ function readLine(header: ProxyHeader, bytes: Uint8Array, from: number, to: numb
   header.port = portAt(bytes, sourcePort, destinationPort - 1)
   if (header.port < 0) return false
   // The destination first, since it is overwritten by the source.
-  if (!readPlainAddress(header, ofIPv4, bytes, destination, sourcePort - 1)) return false
-  header.hasClient = readPlainAddress(header, ofIPv4, bytes, source, destination - 1)
+  if (!readPlainAddress(header.client, ofIPv4, bytes, destination, sourcePort - 1)) return false
+  header.hasClient = readPlainAddress(header.client, ofIPv4, bytes, source, destination - 1)
   return header.hasClient
 }
 
@@ -178,14 +160,12 @@ function addressBytes(family: number): number {
 function readAddresses(header: ProxyHeader, bytes: Uint8Array, at: number, ofIPv4: boolean): void {
   header.hasClient = true
   if (ofIPv4) {
-    header.setIPv4(wordAt(bytes, at))
+    header.client.setIPv4(wordAt(bytes, at))
     header.port = shortAt(bytes, at + 8)
     return
   }
   for (let i = 0; i < 4; i++) words[i] = wordAt(bytes, at + i * 4)
-  // ::ffff:0:0/96 is an IPv4 address.
-  if (words[0] === 0 && words[1] === 0 && words[2] === MAPPED) header.setIPv4(words[3])
-  else header.setWords(words, 0)
+  readIPv6(header.client, words, 0)
   header.port = shortAt(bytes, at + 32)
 }
 

@@ -57,7 +57,8 @@ export class ProxyProtocol implements StreamHandler {
   private rename(connection: Connection): void {
     if (connection.counted) this.limits.leaveConnection(connection)
     connection.counted = false
-    connection.becomeOf(this.header)
+    const { client, port } = this.header
+    connection.becomeOf(client, port)
   }
 }
 

@@ -24,7 +24,8 @@ function read(bytes: Uint8Array): Outcome {
   const all = Buffer.concat([Buffer.from('PROXY \n'), bytes, Buffer.from(' \r\n\r\n')])
   const used = readProxyHeader(header, all, BEFORE, BEFORE + bytes.length)
   if (used <= 0) return used === 0 ? 'incomplete' : 'bad'
-  const { hasClient, ipv4, a0, a1, a2, a3, port } = header
+  const { hasClient, client, port } = header
+  const { ipv4, a0, a1, a2, a3 } = client
   const words = Int32Array.from(ipv4 ? [a0] : [a0, a1, a2, a3])
   const hex = Buffer.from(words.buffer).toString('hex')
   return { bytes: used, client: hasClient ? `${hex} ${port}` : null }

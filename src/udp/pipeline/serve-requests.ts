@@ -5,7 +5,7 @@
 // and counted until it has room again. Socket workers never wait.
 import { RingReader, RingWriter } from '../../channel/ring.ts'
 import { EventWaker, type Waker } from '../../channel/waker.ts'
-import { REPLY_NAME } from '../../os/message.ts'
+import { REPLY_NAME, readName } from '../../os/message.ts'
 import { familyOf, Request } from '../wire/request.ts'
 import {
   DROPPED_RESPONSES,
@@ -13,7 +13,6 @@ import {
   RESPONSE_WAKES,
   RESPONSES_SCRAPE,
 } from '../worker/counters.ts'
-import { readSource } from '../worker/receive.ts'
 import type { Responder } from '../worker/respond.ts'
 import type { RequestLinks } from './links.ts'
 import {
@@ -119,7 +118,7 @@ export class RequestServer {
   private announce(head: number, body: number): number {
     const { request } = this
     const { words, announce, peer } = request
-    readSource(peer, words, request.at + REQUEST_RETURN + RETURN_REPLY + REPLY_NAME)
+    readName(peer, words, request.at + REQUEST_RETURN + RETURN_REPLY + REPLY_NAME)
     request.family = familyOf(peer.ipv4)
     readAnnounceHead(head, announce)
     announce.source = words

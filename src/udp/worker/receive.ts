@@ -2,9 +2,8 @@
 // socket-worker.ts, once per turn and socket.
 
 import { AF_INET } from '../../os/kernel.ts'
-import { FAMILY_MASK, isMapped, NAME_WORDS } from '../../os/message.ts'
+import { FAMILY_MASK, NAME_WORDS, readName } from '../../os/message.ts'
 import type { PacketBatch } from '../../os/packet-batch.ts'
-import type { Peer } from '../../swarm/peers/peer.ts'
 import { familyOf, type Request } from '../wire/request.ts'
 import { RECEIVED_BYTES, REJECTED_SOURCE_PORT, SEND_FAILURES, SENT_BYTES } from './counters.ts'
 import type { Handler } from './handle.ts'
@@ -56,13 +55,6 @@ function answerPacket(
     handler.counts[request.family + REJECTED_SOURCE_PORT]++
     return 0
   }
-  readSource(request.peer, names, name)
+  readName(request.peer, names, name)
   return handler.handle(request)
-}
-
-/** Reads the peer's address from the socket address at `names[name]`. */
-export function readSource(peer: Peer, names: Int32Array, name: number): void {
-  if ((names[name] & FAMILY_MASK) === AF_INET) peer.setIPv4(names[name + 1])
-  else if (isMapped(names, name)) peer.setIPv4(names[name + 5])
-  else peer.setWords(names, name + 2)
 }
