@@ -39,7 +39,6 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
   /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
   setTime(now: number): void {
     this.now = now
-    this.swarms.admission.gate?.setTime(now)
     this.clients?.setTime(now)
   }
 

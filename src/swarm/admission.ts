@@ -20,11 +20,10 @@ export const PLENTY = 2 ** 31 - 1
 const SCARCE_SHIFT = 3
 
 /**
- * Decides what a source may add. It gets the time before announces, and with each how many more there
- * is room for, or PLENTY. Returns ANNOUNCED, or why not.
+ * Decides what a source may add. Who made it tells it the time. It gets how many more there is room for, or
+ * PLENTY. Returns ANNOUNCED, or why not.
  */
 export interface SourceGate {
-  setTime(second: number): void
   newTorrent(peer: Peer, left: number): number
   newPeer(peer: Peer, left: number): number
 }

@@ -242,7 +242,6 @@ test('the gate is told what is left from an eighth on, for torrents and for peer
   }
   const harness = new Harness(testBuffers({ ...LIMITS, maxTorrents: 16, maxPeers: 32 }))
   harness.swarms.admission.gate = {
-    setTime: () => undefined,
     newTorrent: tell('newTorrent'),
     newPeer: tell('newPeer'),
   }

@@ -19,6 +19,7 @@ import {
   type SwarmWorkerData,
   serveFrom,
 } from '../../requests/swarm-worker.ts'
+import type { SourceLimits } from '../../source-limits/source-limits.ts'
 import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { BANS, COUNTER_WORDS } from '../worker/counters.ts'
 import { Responder } from '../worker/respond.ts'
@@ -54,13 +55,14 @@ export function runRequestWorker(data: RequestWorkerData): void {
   const updates = new WorkerUpdates<UdpUpdate>(data.updates)
   serveFrom(open, responder, data, updates)
   updates.on('settings', ({ rates }) => limits.setRates(rates))
-  const worker = new RequestWorker(data, responder, open.cleaner, updates)
+  const worker = new RequestWorker(data, responder, limits, open.cleaner, updates)
   sayReady()
   worker.run()
 }
 
 class RequestWorker {
   private readonly responder: Responder
+  private readonly limits: SourceLimits
   private readonly server: RequestServer
   private readonly cleaner: Cleaner
   private readonly updates: WorkerUpdates<UdpUpdate>
@@ -75,10 +77,12 @@ class RequestWorker {
   constructor(
     data: RequestWorkerData,
     responder: Responder,
+    limits: SourceLimits,
     cleaner: Cleaner,
     updates: WorkerUpdates<UdpUpdate>,
   ) {
     this.responder = responder
+    this.limits = limits
     this.server = new RequestServer(data.links, responder)
     this.cleaner = cleaner
     this.updates = updates
@@ -98,6 +102,7 @@ class RequestWorker {
       readClock()
       const now = clockSeconds()
       this.responder.setTime(now)
+      this.limits.setTime(now)
       this.updates.applyDue(now)
       const served = this.server.serveAll(this.maxRequests)
       const cleaning = this.cleaner.step(now)
