@@ -11,11 +11,6 @@ export const SHARED_EXPLANATIONS: Readonly<Record<string, string>> = {
 
   cleaning: 'When peers and torrents are forgotten.',
 
-  'cleaning.interval': `Look for peers to forget, and for torrents without peers, this often (seconds).
-
-    A peer that is too old stays in responses until then. Cleaning happens in small steps between requests; a shorter
-    interval keeps counts and memory tighter for slightly more work.`,
-
   'cleaning.max_peer_age': `Forget a peer that has not announced for this long (seconds).
 
     Keep it above peer_announce_interval of [udp.protocol] and of [http.protocol], with room for a client that is late

@@ -20,7 +20,7 @@ import {
 } from '../config/listen.ts'
 import { counted } from '../config/quantities.ts'
 import { type Finding, type Schema, warning } from '../config/schema.ts'
-import { boolean, type Setting, string, stringOrList } from '../config/setting.ts'
+import { boolean, integer, type Setting, seconds, string, stringOrList } from '../config/setting.ts'
 import type { LogAddresses, LogFormat, LogLevel } from '../log/log.ts'
 import { logSettings } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
@@ -37,8 +37,8 @@ import { type ReserveLimits, reserveFindings } from '../swarm/reserve.ts'
 
 export const WORKERS_MAX = 256
 // Of swarms of UDP and HTTP. Each alone fills the 4 GiB that can be reserved; a check covers them together.
-export const TORRENTS_MAX = 71000000
-export const PEERS_MAX = 143000000
+const TORRENTS_MAX = 71000000
+const PEERS_MAX = 143000000
 export const DAY_SEC = 86400
 /** A peer row counts seconds in 15 bits, in which an age plus the time to the next cleaning must fit. */
 export const PEER_AGE_SEC_MAX = 28000
@@ -65,6 +65,52 @@ export function trackerSchema<T extends Schema, S extends Schema, M extends Sche
     ...operatorSections,
     ...parts.storing,
   }
+}
+
+/** Of the swarms of IPv4 and IPv6, whatever protocol their peers use. */
+export const swarmLimits = {
+  max_torrents: integer(
+    20000000,
+    { min: 1, max: TORRENTS_MAX },
+    `Store at most this many torrents, over IPv4 and IPv6 together.
+
+    Beyond it, announces of new torrents get an error and are counted, and the log says so at most
+    once a minute; known torrents are served. When an eighth or less is left, one source gets a
+    sixteenth of that at once, and as much again per minute. Lower it if startup reports that the
+    system refuses to reserve the memory, as it may under "ulimit -v" or strict overcommit.`,
+  ),
+  max_peers: integer(
+    100000000,
+    { min: 1, max: PEERS_MAX },
+    `Store at most this many peers in all torrents together.
+
+    Beyond it, announces of new peers get an error and are counted, and the log says so at most
+    once a minute; known peers are served. When an eighth or less is left, one source gets a
+    sixteenth of that at once, and as much again per minute. Lower it if startup reports that the
+    system refuses to reserve the memory.`,
+  ),
+}
+
+export const cleaningInterval = seconds(
+  30,
+  { min: 1, max: CLEANING_INTERVAL_SEC_MAX },
+  `Look for peers to forget, and for torrents without peers, this often (seconds).
+
+    A peer that is too old stays in responses until then. Cleaning happens in small steps between
+    requests; a shorter interval keeps counts and memory tighter for slightly more work.`,
+)
+
+/** `usual`: the default, in seconds. */
+export function maxPeerAge(usual: number): Setting<number> {
+  return seconds(
+    usual,
+    { min: 1, max: PEER_AGE_SEC_MAX },
+    `Forget a peer that has not announced for this long (seconds).
+
+    Keep it above [protocol] peer_announce_interval, with room for a client that is late or whose
+    announce is lost: a third more is usual. A larger value keeps peers that have long gone, and
+    memory grows accordingly. The maximum comes from the peer table, which stores ages in 15 bits.`,
+  )
 }
 
 /** `ipv4Too`: text about when the IPv6 wildcard also accepts IPv4, and other notes about wildcards. */

@@ -32,15 +32,14 @@ import {
 } from '../../tls/acme-settings.ts'
 import { tlsFindings, tlsSettings } from '../../tls/settings.ts'
 import {
-  CLEANING_INTERVAL_SEC_MAX,
+  cleaningInterval,
   commonFindings,
   DAY_SEC,
   listenAddress,
   listenIPv6,
   listenIPv6Only,
-  PEER_AGE_SEC_MAX,
-  PEERS_MAX,
-  TORRENTS_MAX,
+  maxPeerAge,
+  swarmLimits,
   trackerSchema,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
@@ -153,23 +152,8 @@ const protocol = section('What clients are told.', {
 })
 
 const cleaning = section('When peers, torrents and connections are forgotten.', {
-  interval: seconds(
-    30,
-    { min: 1, max: CLEANING_INTERVAL_SEC_MAX },
-    `Look for peers to forget, and for torrents without peers, this often (seconds).
-
-    A peer past its age is counted and handed out until then. Cleaning is done in small steps between
-    requests; a shorter interval keeps counts more accurate and memory smaller for a little more work.`,
-  ),
-  max_peer_age: seconds(
-    2400,
-    { min: 1, max: PEER_AGE_SEC_MAX },
-    `Forget a peer that has not announced for this long (seconds).
-
-    Keep it above [protocol] peer_announce_interval, with room for late clients: a third more is usual. A
-    longer age keeps peers that are gone, and memory grows accordingly. The maximum comes from the peer
-    table, which stores ages in 15 bits.`,
-  ),
+  interval: cleaningInterval,
+  max_peer_age: maxPeerAge(2400),
   max_connection_idle: seconds(
     60,
     { min: 1, max: TIMEOUT_SEC_MAX },
@@ -184,24 +168,7 @@ const limits = section(
   `Upper bounds on what the tracker stores, so that nobody can fill the machine's memory. Address space
   is reserved at startup; memory is used only as torrents, peers and connections arrive.`,
   {
-    max_torrents: integer(
-      20000000,
-      { min: 1, max: TORRENTS_MAX },
-      `Store at most this many torrents, IPv4 and IPv6 together.
-
-      Beyond it, announces of new torrents get an error and are counted, and the log says so at most once a
-      minute; known torrents are served. When an eighth or less is left, one source may take a sixteenth of
-      that at once, and as much again per minute.`,
-    ),
-    max_peers: integer(
-      100000000,
-      { min: 1, max: PEERS_MAX },
-      `Store at most this many peers in all torrents together.
-
-      Beyond it, announces of new peers get an error and are counted, and the log says so at most once a
-      minute; known peers are served. When an eighth or less is left, one source may take a sixteenth of
-      that at once, and as much again per minute.`,
-    ),
+    ...swarmLimits,
     max_connections: integer(
       100000,
       { min: 1, max: CONNECTIONS_MAX },

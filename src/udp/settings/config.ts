@@ -20,15 +20,14 @@ import { privilegeSettings } from '../../process/privileges.ts'
 import { sourceLimitSettings } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import {
-  CLEANING_INTERVAL_SEC_MAX,
+  cleaningInterval,
   commonFindings,
   DAY_SEC,
   listenAddress,
   listenIPv6,
   listenIPv6Only,
-  PEER_AGE_SEC_MAX,
-  PEERS_MAX,
-  TORRENTS_MAX,
+  maxPeerAge,
+  swarmLimits,
   trackerSchema,
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
@@ -146,23 +145,8 @@ const handlers = section(
 )
 
 const cleaning = section('When peers, torrents and connection ids are forgotten.', {
-  interval: seconds(
-    30,
-    { min: 1, max: CLEANING_INTERVAL_SEC_MAX },
-    `Look for peers to forget, and for torrents without peers, this often (seconds).
-
-    A peer that is too old stays in responses until then. Cleaning happens in small steps between
-    packets; a shorter interval keeps counts and memory tighter for slightly more work.`,
-  ),
-  max_peer_age: seconds(
-    1200,
-    { min: 1, max: PEER_AGE_SEC_MAX },
-    `Forget a peer that has not announced for this long (seconds).
-
-    Keep it above [protocol] peer_announce_interval, with room for a client that is late or whose
-    announce is lost: a third more is usual. A larger value keeps peers that have long gone, and
-    memory grows accordingly. The maximum comes from the peer table, which stores ages in 15 bits.`,
-  ),
+  interval: cleaningInterval,
+  max_peer_age: maxPeerAge(1200),
   max_connection_age: seconds(
     300,
     { min: 1, max: CONNECTION_AGE_SEC_MAX },
@@ -178,28 +162,7 @@ const cleaning = section('When peers, torrents and connection ids are forgotten.
 const limits = section(
   `Upper bounds on what the tracker stores, so that nobody can fill the machine's memory. Address
   space is reserved for them at startup; memory is used only as torrents and peers arrive.`,
-  {
-    max_torrents: integer(
-      20000000,
-      { min: 1, max: TORRENTS_MAX },
-      `Store at most this many torrents, over IPv4 and IPv6 together.
-
-      Beyond it, announces of new torrents get an error and are counted, and the log says so at most
-      once a minute; known torrents are served. When an eighth or less is left, one source gets a
-      sixteenth of that at once, and as much again per minute. Lower it if startup reports that the
-      system refuses to reserve the memory, as it may under "ulimit -v" or strict overcommit.`,
-    ),
-    max_peers: integer(
-      100000000,
-      { min: 1, max: PEERS_MAX },
-      `Store at most this many peers in all torrents together.
-
-      Beyond it, announces of new peers get an error and are counted, and the log says so at most
-      once a minute; known peers are served. When an eighth or less is left, one source gets a
-      sixteenth of that at once, and as much again per minute. Lower it if startup reports that the
-      system refuses to reserve the memory.`,
-    ),
-  },
+  swarmLimits,
 )
 
 const schema = trackerSchema({
