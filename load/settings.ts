@@ -4,6 +4,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { ADDRESS_FORMS, parseSocketAddress, type SocketAddress } from '../src/config/address.ts'
 import { type Finding, problem, section, warning } from '../src/config/schema.ts'
 import {
+  boolean,
   decimal,
   type Fault,
   integer,
@@ -108,6 +109,35 @@ export function announceAndScrapeWeights(announce: number) {
     weight_scrape: weight(1, 'How often a request is a scrape, in proportion to the weight above.'),
   }
 }
+
+// Of the load testers whose peers have addresses, which simulate them alike.
+
+export function numberOfPeers(defaultValue: number) {
+  return integer(
+    defaultValue,
+    { min: 1, max: PEERS_MAX },
+    `Peers to simulate over all torrents. Each announces in one torrent, again and again. A torrent
+  gets at most ${SWARM_MAX} of them.`,
+  )
+}
+
+export const ownPeer = boolean(
+  true,
+  `An announcing peer must not be among the peers it gets. Set false for trackers that return it.`,
+)
+
+export const freshTracker = boolean(
+  true,
+  `The tracker holds no peers of an earlier run with the same seed, so it can return only what
+  this run has announced. With false every simulated peer of the torrent is accepted.`,
+)
+
+export const peersKept = seconds(
+  600,
+  { min: 0, max: DAY_SEC },
+  `For this long (seconds) after the start, counts in responses must include every peer whose
+  announce was answered. If the tracker forgets silent peers sooner, set it to that time.`,
+)
 
 /** `answer`: what the protocol calls it. */
 export function responseTimeout(defaultValue: number, answer: string) {

@@ -1,5 +1,8 @@
-// What is wrong about the peers and counts in an answer, for people. Used by the counts.ts of the testers for
+// What is wrong in the answer to an announce: texts for people, and the longest interval. Used by the testers for
 // UDP and HTTP, whose trackers answer announces with peers.
+
+/** Seconds. Clients that obey a longer interval would be as good as gone. */
+export const INTERVAL_MAX_SEC = 7 * 86400
 
 export const WRONG_PEERS_TEXTS = {
   wrong_too_many_peers: 'more peers than were asked for',

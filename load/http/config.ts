@@ -7,28 +7,21 @@ import {
   problem,
   section,
 } from '../../src/config/schema.ts'
-import {
-  boolean,
-  choice,
-  decimal,
-  type Fault,
-  integer,
-  seconds,
-  string,
-} from '../../src/config/setting.ts'
+import { boolean, choice, decimal, type Fault, integer, string } from '../../src/config/setting.ts'
 import { LOAD_TEST_FLAGS } from '../flags.ts'
-import { SWARM_MAX } from '../population.ts'
 import {
   announceAndScrapeWeights,
   clientAddresses,
   commonFindings,
   connectionFindings,
-  DAY_SEC,
   firstSettings,
   floodFindings,
+  freshTracker,
   gammaShape,
   maxMissing,
-  PEERS_MAX,
+  numberOfPeers,
+  ownPeer,
+  peersKept,
   RATE_MAX,
   responseTimeout,
   seed,
@@ -96,12 +89,7 @@ const requests = section('What is asked for.', {
     `Torrents to simulate. How many of them get peers depends on the popularity. Each takes 32 bytes of the
     load tester's memory.`,
   ),
-  number_of_peers: integer(
-    200000,
-    { min: 1, max: PEERS_MAX },
-    `Peers to simulate, over all torrents. Each announces itself in one torrent, again and again. A
-    torrent gets at most ${SWARM_MAX} of them.`,
-  ),
+  number_of_peers: numberOfPeers(200000),
   torrent_gamma_shape: gammaShape(
     0.05,
     'The default makes half of the peers members of swarms of more than 30, as in the load for UDP.',
@@ -185,11 +173,7 @@ const flood = section(
 const checks = section(
   'What answers are held to. Wrong and missing ones are counted by kind; exit code 3.',
   {
-    own_peer: boolean(
-      true,
-      `An announcing peer must not be among the peers it gets. Some trackers return it; set false for
-    them.`,
-    ),
+    own_peer: ownPeer,
     canonical_bencoding: boolean(
       true,
       `Keys have to be in order, each once, numbers without zeros in front, and nothing behind the
@@ -205,18 +189,8 @@ const checks = section(
       `A scrape has to list every torrent that it was asked for, with zeros when nobody is in it: some
     clients take a missing one for a failure. With false only those with peers must be there.`,
     ),
-    fresh_tracker: boolean(
-      true,
-      `The tracker holds no peers of an earlier run with the same seed, so that it can return only what
-    this run has announced. With false every simulated peer of the torrent is accepted.`,
-    ),
-    peers_kept: seconds(
-      600,
-      { min: 0, max: DAY_SEC },
-      `For this long (seconds) after the start, the counts in answers must include every peer whose
-    announce was answered. Set it to the time after which the tracker forgets silent peers, if that is
-    less.`,
-    ),
+    fresh_tracker: freshTracker,
+    peers_kept: peersKept,
     max_missing: maxMissing(
       'answers to requests of a kind',
       `A tracker that gets more than it can take needs a larger share here. In mode 'flood' each kind of

@@ -13,6 +13,7 @@ import {
   TORRENT_SENT,
   torrentAt,
 } from '../population.ts'
+import { INTERVAL_MAX_SEC } from '../wrong-peers.ts'
 import { ABSENT, AnswerFields, INFO_HASH_BYTES } from './answer.ts'
 import { Bencode } from './bencode.ts'
 import { ANNOUNCE, FLOOD, PLACE } from './counts.ts'
@@ -29,7 +30,6 @@ import {
 import type { Source } from './source.ts'
 
 const STATUS_OK = 200
-const INTERVAL_MAX_SEC = 7 * 86400
 const ADDRESS_BYTES_IPV4 = 4
 const ADDRESS_BYTES_IPV6 = 16
 const PORT_BYTES = 2

@@ -28,6 +28,7 @@ import {
   TORRENT_SENT,
   torrentAt,
 } from '../population.ts'
+import { INTERVAL_MAX_SEC } from '../wrong-peers.ts'
 import type { Conversation } from './conversation.ts'
 import {
   ANSWERED,
@@ -64,7 +65,6 @@ import {
 
 const RENEW_AFTER_MS = 50_000
 const HEAD_BYTES = 8
-const INTERVAL_MAX_SEC = 7 * 86400
 const HALVES_IPV4 = PEER_BYTES_IPV4 / 2
 const HALVES_IPV6 = PEER_BYTES_IPV6 / 2
 

@@ -9,18 +9,19 @@ import {
   problem,
   section,
 } from '../../src/config/schema.ts'
-import { boolean, bytes, choice, integer, seconds } from '../../src/config/setting.ts'
+import { boolean, bytes, choice, integer } from '../../src/config/setting.ts'
 import { LOAD_TEST_FLAGS } from '../flags.ts'
-import { SWARM_MAX } from '../population.ts'
 import {
   clientAddresses,
   commonFindings,
-  DAY_SEC,
   firstSettings,
   floodFindings,
+  freshTracker,
   gammaShape,
   maxMissing,
-  PEERS_MAX,
+  numberOfPeers,
+  ownPeer,
+  peersKept,
   RATE_MAX,
   responseTimeout,
   seed,
@@ -80,12 +81,7 @@ const requests = section('What is asked for.', {
     `Torrents to simulate. How many of them get peers depends on the popularity: about 170,000 of the
     default million. Each takes 32 bytes of the load tester's memory.`,
   ),
-  number_of_peers: integer(
-    2000000,
-    { min: 1, max: PEERS_MAX },
-    `Peers to simulate over all torrents. Each announces in one torrent, again and again. A torrent
-    gets at most ${SWARM_MAX} of them.`,
-  ),
+  number_of_peers: numberOfPeers(2000000),
   torrent_gamma_shape: gammaShape(
     0.05,
     `With the default, half of the peers are in swarms of more than 30, as under the original's default
@@ -173,21 +169,9 @@ const flood = section(
 const checks = section(
   'What responses must satisfy. Wrong and missing ones are counted by kind; exit code 3.',
   {
-    own_peer: boolean(
-      true,
-      `An announcing peer must not be among the peers it gets. Set false for trackers that return it.`,
-    ),
-    fresh_tracker: boolean(
-      true,
-      `The tracker holds no peers of an earlier run with the same seed, so it can return only what
-      this run has announced. With false every simulated peer of the torrent is accepted.`,
-    ),
-    peers_kept: seconds(
-      600,
-      { min: 0, max: DAY_SEC },
-      `For this long (seconds) after the start, counts in responses must include every peer whose
-      announce was answered. If the tracker forgets silent peers sooner, set it to that time.`,
-    ),
+    own_peer: ownPeer,
+    fresh_tracker: freshTracker,
+    peers_kept: peersKept,
     max_missing: maxMissing(
       'responses to requests of one kind',
       `Packets dropped at full receive buffers are counted separately, as far as they are visible: on this
