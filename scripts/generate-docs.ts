@@ -6,6 +6,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { doctorTool } from '../doctor/command-line.ts'
 import { benchProgram } from '../load/compare/config.ts'
 import { httpLoadProgram } from '../load/http/config.ts'
 import { udpLoadProgram } from '../load/udp/config.ts'
@@ -13,8 +14,14 @@ import { wsLoadProgram } from '../load/ws/config.ts'
 import { version } from '../package.json'
 import { aquaticTracker } from '../src/aquatic/protocols.ts'
 import type { Program } from '../src/config/cli.ts'
-import { completionFile, completionText, SHELLS } from '../src/config/completion.ts'
-import { commandPage, type ManPage, settingsPage } from '../src/config/man-page.ts'
+import { completionFile, completionOf, completionText, SHELLS } from '../src/config/completion.ts'
+import {
+  commandPage,
+  type ManPage,
+  settingsPage,
+  type Tool,
+  toolPage,
+} from '../src/config/man-page.ts'
 import { manualText } from '../src/config/manual.ts'
 import type { Schema } from '../src/config/schema.ts'
 import { httpProgram } from '../src/http/settings/config.ts'
@@ -42,7 +49,10 @@ const WRITE_SWARMS = {
   effect: 'Write the swarms to [persistence] path at once.',
 }
 
-/** Every file of bin/ has an entry here. */
+/** Executables without settings. */
+const TOOLS: readonly Tool[] = [doctorTool]
+
+/** Every other file of bin/ has an entry here. */
 const PROGRAMS: readonly {
   readonly program: Program<Schema>
   readonly manual: string
@@ -141,6 +151,14 @@ export function generatedFiles(): Map<string, string> {
     for (const shell of SHELLS) {
       const path = `packaging/completions/${shell}/${completionFile(shell, name)}`
       files.set(path, completionText(shell, program))
+    }
+  }
+  for (const tool of TOOLS) {
+    const { name, flags } = tool
+    files.set(`packaging/man/${name}.1`, toolPage(tool, version))
+    for (const shell of SHELLS) {
+      const path = `packaging/completions/${shell}/${completionFile(shell, name)}`
+      files.set(path, completionOf(shell, name, flags))
     }
   }
   return files

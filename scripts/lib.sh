@@ -115,7 +115,7 @@ ensure_packages() {
 # test/support/built.ts calls it too.
 is_fresh() {
   [ -x "$root/dist/$1" ] || return 1
-  for source in bin src load package.json package-lock.json scripts/lib.sh; do
+  for source in bin src load doctor package.json package-lock.json scripts/lib.sh; do
     [ -e "$root/$source" ] || continue
     [ -z "$(find "$root/$source" -newer "$root/dist/$1" -print -quit)" ] || return 1
   done

@@ -22,9 +22,16 @@ export function completionText<S extends Schema>(
   shell: (typeof SHELLS)[number],
   program: Program<S>,
 ): string {
-  const flags = flagsOf(program.flags)
+  return completionOf(shell, program.name, flagsOf(program.flags))
+}
+
+export function completionOf(
+  shell: (typeof SHELLS)[number],
+  name: string,
+  flags: readonly Flag[],
+): string {
   const write = { bash, zsh, fish }[shell]
-  return write(program.name, flags)
+  return write(name, flags)
 }
 
 /** The word before the cursor, and before an `=` between them, says whether a value is wanted. */
@@ -105,5 +112,5 @@ function namesOf({ name, short }: Flag): string[] {
 }
 
 function takesFile({ value }: Flag): boolean {
-  return value === 'PATH' || value === 'FILE'
+  return value === 'PATH' || value === 'FILE' || value === 'DIR'
 }

@@ -77,7 +77,12 @@ export function flagsOf(own: readonly OwnFlag[] = []): readonly Flag[] {
 }
 
 export function flagsHelp(own: readonly OwnFlag[]): string {
-  const lines = flagsOf(own).flatMap(({ name, short, value, help }) => {
+  return flagLines(flagsOf(own))
+}
+
+/** A line of help for each, or several. */
+export function flagLines(flags: readonly Flag[]): string {
+  const lines = flags.flatMap(({ name, short, value, help }) => {
     const names = `${short === undefined ? '    ' : `-${short}, `}--${name}`
     const left = `  ${names}${value === undefined ? '' : ` ${value}`}`
     return help.map((text, i) => `${(i === 0 ? left : '').padEnd(HELP_COLUMN)}${text}\n`)
@@ -153,7 +158,8 @@ function pathOf(rawName: string, value: string, inline: boolean): string | null 
   return path === '' ? null : path
 }
 
-function unknownFlag(rawName: string, known: readonly string[]): string {
+/** `known`: without dashes. */
+export function unknownFlag(rawName: string, known: readonly string[]): string {
   const near = nearest(
     rawName,
     known.map((name) => `--${name}`),

@@ -5,7 +5,7 @@ import { type Finding, finding, line, type Node, type Source, walk } from './sou
 
 /** From the top down: a file imports from its own folder, its own level and the levels below it. */
 const LEVELS: readonly (readonly string[])[] = [
-  ['bin', 'load', 'bench', 'scripts'],
+  ['bin', 'load', 'doctor', 'bench', 'scripts'],
   ['src/aquatic'],
   ['src/udp', 'src/ws', 'src/http'],
   ['src/tracker'],
@@ -207,7 +207,7 @@ export function foreignFunctions(sources: readonly Source[]): Finding[] {
 const FFI_REMEDY = 'Use src/os/ffi.ts, which knows how native memory stays where it is'
 
 /**
- * Files of src and load that no executable, benchmark or script reaches. Tests do not count, nor do declarations, which are
+ * Files of src, load and doctor that no executable, benchmark or script reaches. Tests do not count, nor do declarations, which are
  * never imported.
  */
 export function unusedFiles(sources: readonly Source[]): Finding[] {
@@ -220,7 +220,7 @@ export function unusedFiles(sources: readonly Source[]): Finding[] {
     if (source !== undefined) for (const { from } of importsOf(source)) reached.add(from)
   }
   return sources
-    .filter(({ path }) => /^(src|load)\/(?!.*\.d\.ts$)/.test(path) && !reached.has(path))
+    .filter(({ path }) => /^(src|load|doctor)\/(?!.*\.d\.ts$)/.test(path) && !reached.has(path))
     .map((source) =>
       finding(source, 1, 'nothing but tests uses this file', 'Import it or delete it'),
     )
