@@ -46,22 +46,23 @@ export async function timesContract(
   }
   let began = performance.now()
   for (let i = 0; i < 20; i++) await ask()
-  const oneByOne = (performance.now() - began) / 1000
   const first = 20 + repeated()
   const single = await told(first)
+  // A turn ends after its answers are sent, so the clients may have them before its time is over.
+  const oneByOne = (performance.now() - began) / 1000
   expect(single.time.count).toBe(first)
   expect(single.time.sum).toBeGreaterThan(0)
   expect(single.time.sum).toBeLessThanOrEqual(oneByOne)
   expect([single.size.count, single.size.sum, single.size.upTo('1')]).toEqual([first, first, first])
 
-  tracker.signal('SIGSTOP')
-  const answered = askAll(REQUESTS)
+  await tracker.pause()
   began = performance.now()
+  const answered = askAll(REQUESTS)
   tracker.signal('SIGCONT')
   await answered()
-  const together = (performance.now() - began) / 1000
   const whole = 20 + REQUESTS + repeated()
   const all = await told(whole)
+  const together = (performance.now() - began) / 1000
   expect(all.time.count).toBe(whole)
   const sum = all.time.sum - single.time.sum
   expect(sum).toBeGreaterThan(LEAST_SECONDS * REQUESTS)

@@ -1,11 +1,11 @@
 // The tracker as its users run it: an executable with a settings file, told apart by its start line.
 // Used by the tests that need real sockets. Every process started here is ended with its test.
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkBuilt } from './built.ts'
 import { newFolder, removeFolder } from './folder.ts'
 import { currentRequestWorkers, REQUEST_WORKERS } from './request-workers.ts'
-import { waitFor } from './wait.ts'
+import { waitFor, waitUntil } from './wait.ts'
 
 /** AQUATIC_UDP_EXECUTABLE, an absolute path, names another executable to test. */
 export const EXECUTABLE =
@@ -205,6 +205,18 @@ export class Tracker {
 
   signal(name: NodeJS.Signals): void {
     this.child.kill(name)
+  }
+
+  /** Stops all its threads, until SIGCONT. The signal alone may find some of them at work a moment longer. */
+  async pause(): Promise<void> {
+    this.signal('SIGSTOP')
+    const tasks = `/proc/${this.child.pid}/task`
+    await waitUntil('it is stopped', () =>
+      readdirSync(tasks).every((task) => {
+        const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8')
+        return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')
+      }),
+    )
   }
 
   async waitForEnd(): Promise<Ended> {

@@ -105,7 +105,7 @@ test.each([1, 2])(
       let ended = 0
       for (const client of clients) void client.closed.then(() => ended++)
       for (const [i, client] of clients.entries()) await client.ask(announce(hash, i))
-      tracker.signal('SIGSTOP')
+      await tracker.pause()
       const timer = setInterval(() => {
         for (const [i, client] of clients.entries()) client.send(announce(hash, i))
       }, 1000)

@@ -29,7 +29,7 @@ test.each(['error', 'off'])('packets lost before the tracker are reported, log l
     expect(await stats()).toMatchObject({ state: 'good', troubles: [] })
     expect(await get('metrics')).toContain('\ntracker_trouble{trouble="receive_drops"} 0\n')
     await withClient('127.0.0.1', async (client) => {
-      tracker.signal('SIGSTOP')
+      await tracker.pause()
       client.sendMany(Array(5000).fill(connectRequest()), tracker.at())
       tracker.signal('SIGCONT')
       await waitUntil('it is told', async () => (await stats()).state === 'bad')
