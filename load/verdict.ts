@@ -22,6 +22,8 @@ export interface Gist {
   /** What the tracker's processor time is divided by, and what that is: 'response'. */
   readonly responses: number
   readonly per: string
+  /** A sentence on why the figures may not mean what they should, or ''. */
+  readonly doubt?: string
 }
 
 export interface VerdictInput {
@@ -59,7 +61,7 @@ export function verdictSection(input: VerdictInput): Section {
           : `${figure((tracker.cpuSec / responses) * 1e6)} µs`,
       ],
     ],
-    notes: [warning, errorsWarning(gist)]
+    notes: [warning, errorsWarning(gist), gist.doubt ?? '']
       .filter((text) => text !== '')
       .map((text) => `WARNING: ${text}`),
   }

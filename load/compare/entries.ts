@@ -35,6 +35,8 @@ export interface Entry {
   readonly returnsOwnPeer: boolean
   /** What else it does otherwise: names of [checks] of our load tester that are switched off for it. */
   readonly exempt?: readonly string[]
+  /** Likewise, those that are switched on for it: what it may do in addition. */
+  readonly allows?: readonly string[]
   /** Whether it can be told how many workers to use. */
   readonly hasWorkers: boolean
 }
@@ -128,6 +130,8 @@ const AQUATIC_WS: Entry = {
   envName: 'AQUATIC_COMPARE_AQUATIC_WS',
   onPath: 'aquatic_ws',
   command: (plan) => tlsCommand(plan, 'enable_tls'),
+  exempt: ['roles_kept'],
+  allows: ['answers_answered'],
 }
 
 const OURS_HTTP: Entry = {

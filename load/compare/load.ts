@@ -24,6 +24,8 @@ export interface Measured {
   /** What was wrong, by kind. */
   readonly wrongKinds: Readonly<Record<string, number>>
   readonly peersPerAnnounce: number
+  /** Where the work is fixed, the share of it that was not done. */
+  readonly shortShare: number
   /** Milliseconds; null where the load tester does not measure them. */
   readonly latency: { readonly p50: number; readonly p99: number; readonly p999: number } | null
   readonly generatorCpuSec: number
@@ -89,7 +91,11 @@ export async function runOurs(
 
 function ourSettings(plan: LoadPlan, { entry }: Candidate, port: number): string {
   const off = [...(entry.returnsOwnPeer ? ['own_peer'] : []), ...(entry.exempt ?? [])]
-  const checks = off.length === 0 ? '' : `\n[checks]\n${off.join(' = false\n')} = false\n`
+  const lines = [
+    ...off.map((name) => `${name} = false\n`),
+    ...(entry.allows ?? []).map((name) => `${name} = true\n`),
+  ]
+  const checks = lines.length === 0 ? '' : `\n[checks]\n${lines.join('')}`
   const settings = usesTls(plan.protocol)
     ? withNetwork(plan.settings, 'use_tls = true\n')
     : plan.settings
@@ -123,6 +129,7 @@ function fromReport(report: any, samples: readonly Sample[]): Measured {
     wrong: wrong_answers ?? wrong_messages,
     wrongKinds: { ...report.wrong, ...missingKinds(report.missing) },
     peersPerAnnounce: summary.peers_per_announce ?? Number.NaN,
+    shortShare: summary.mix?.short_share ?? 0,
     latency: { p50: all.p50, p99: all.p99, p999: all['p99.9'] },
     generatorCpuSec: load_tester.cpu_seconds,
     cores: ticksBetween(first, last),
@@ -165,6 +172,7 @@ export async function runAquatic(plan: LoadPlan, tracker: RunningTracker): Promi
       lost: Math.max(0, traffic.requests - traffic.responses),
       wrong: null,
       wrongKinds: {},
+      shortShare: 0,
       latency: null,
       generatorCpuSec: samples[to].generator - samples[from].generator,
       cores: ticksBetween(samples[from].cores, samples[to].cores),

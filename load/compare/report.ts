@@ -18,6 +18,8 @@ const MICROS = 1e6
 /** Beyond this the machine was not quiet. Kernel threads, which serve the tracker, count as others. */
 const FOREIGN_PERCENT_MAX = 5
 const STOLEN_PERCENT_MAX = 1
+/** Of fixed work: beyond this, trackers did not do the same. */
+const SHORT_SHARE_MAX = 0.01
 
 /** One run of a tracker in a round: figures, or why there are none. */
 export interface Run {
@@ -207,6 +209,10 @@ function candidateLine(
       ? [`not checked: ${entry.exempt.join(', ')}`]
       : []),
   ]
+  const short = Math.max(...runsOf(name, rounds).map(({ shortShare }) => shortShare))
+  if (short > SHORT_SHARE_MAX) {
+    remarks.push(`did up to ${percent([short])} less than the mix asks: compare it with no other`)
+  }
   const wrong = wrongKinds(runsOf(name, rounds))
   if (wrong !== '') remarks.push(`wrong answers: ${wrong}`)
   const remark = remarks.length === 0 ? '' : `; ${remarks.join('; ')}`

@@ -10,6 +10,7 @@ import { ANNOUNCE, ANSWER, HANDSHAKE, OFFER, SCRAPE, type Tally } from './counts
 import type { Outgoing } from './frames.ts'
 import type { CheckSettings, Judge, Message, Pending } from './judge.ts'
 import type { Messages } from './messages.ts'
+import type { Mix, OfferRef } from './mix.ts'
 import { IS_FIRST, IS_LATE, type Offers } from './offers.ts'
 import type { Numbers, Population } from './population.ts'
 
@@ -42,6 +43,8 @@ export interface Shared {
   readonly requests: RequestSettings
   readonly checks: CheckSettings
   readonly tally: Tally
+  /** Takes the offers that clients get, to have them answered; null: they are answered at once. */
+  readonly mix: Mix<Client> | null
 }
 
 const NOBODY: Numbers = { seeders: 0, leechers: 0 }
@@ -60,6 +63,7 @@ export class Client implements ConnectionEvents {
   private readonly onResponse: (client: Client) => void
   private readonly onGone: (client: Client, why: string | null) => void
   private cursor = 0
+  private joins = 0
   private nextOffer = 0
   /** Requests given up, whose responses may still come. */
   private givenUp = 0
@@ -86,6 +90,11 @@ export class Client implements ConnectionEvents {
     return this.pending.length
   }
 
+  /** Whether it has announced in all of its torrents; it need not unless there is a mix. */
+  get hasJoined(): boolean {
+    return this.shared.mix === null || this.joins === this.torrents.length
+  }
+
   get canAsk(): boolean {
     return this.isOpen && this.pending.length < UNDER_WAY_MAX && !this.connection.isBacklogged
   }
@@ -94,7 +103,60 @@ export class Client implements ConnectionEvents {
   ask(timeMs: number): void {
     const { random, requests } = this.shared
     if (requests.scrapeShare > 0 && random.unit() < requests.scrapeShare) this.scrape(timeMs)
-    else this.announce(timeMs)
+    else this.announce(timeMs, requests.offers)
+  }
+
+  /** Announces in its next torrent without offers. */
+  join(timeMs: number): void {
+    this.joins++
+    this.shared.tally.count('sent_join')
+    this.announce(timeMs, 0)
+  }
+
+  announce(timeMs: number, count: number): void {
+    const { messages, population, offers, tally } = this.shared
+    const torrent = this.torrents[this.cursor]
+    this.cursor = (this.cursor + 1) % this.torrents.length
+    const seeder = population.isSeeder(this.index, torrent)
+    const started = !this.states.has(torrent)
+    if (started) {
+      this.states.set(torrent, SENT)
+      population.addSent(torrent, seeder)
+    }
+    const known = population.known(torrent)
+    tally.count('expected_offer', Math.min(count, this.othersFor(torrent, known)))
+    const what = { seeder, started, offers: count, firstOffer: this.nextOffer, timeMs }
+    const text = messages.announce(this.index, torrent, what)
+    for (let i = 0; i < count; i++) this.nextOffer = offers.next(this.nextOffer)
+    this.pending.push({ ...NO_TORRENTS, kind: ANNOUNCE, torrent, timeMs, known })
+    tally.count('sent_announce')
+    tally.count('sent_offer', count)
+    this.send(text)
+  }
+
+  scrape(timeMs: number): void {
+    const { messages, random, requests, population, tally } = this.shared
+    const wanted = 1 + random.below(requests.scrapeTorrents)
+    const picked = new Set<number>()
+    for (let i = 0; i < wanted; i++) picked.add(this.torrents[random.below(this.torrents.length)])
+    const list = [...picked]
+    const populated = list.filter((torrent) => population.isPopulated(torrent))
+    const torrents = { torrents: list, populated }
+    this.pending.push({ ...torrents, kind: SCRAPE, torrent: -1, timeMs, known: NOBODY })
+    tally.count('sent_scrape')
+    this.send(messages.scrape(list))
+  }
+
+  /** Answers an offer that it got; latency counts from `timeMs`. */
+  answer({ torrent, offerer, number }: OfferRef, timeMs: number): void {
+    const { offers, tally, messages, checks } = this.shared
+    if (!offers.isAnswering) return
+    offers.sendAnswer(offerer, number, timeMs)
+    if (checks.answersAnswered) {
+      this.pending.push({ ...NO_TORRENTS, kind: ANSWER, torrent, timeMs, known: NOBODY })
+    }
+    tally.count('sent_answer')
+    this.send(messages.answer(this.index, torrent, offerer, number))
   }
 
   flush(): void {
@@ -147,48 +209,14 @@ export class Client implements ConnectionEvents {
     if ('failure reason' in message) this.failure(message)
     else if (message.action === 'scrape') this.scrapeResponse(message)
     else if (message.offer !== undefined) this.offer(message)
-    else if (message.answer !== undefined) this.answer(message)
+    else if (message.answer !== undefined) this.answerArrived(message)
     else this.announceResponse(message)
-  }
-
-  private announce(timeMs: number): void {
-    const { messages, population, offers, requests, tally } = this.shared
-    const torrent = this.torrents[this.cursor]
-    this.cursor = (this.cursor + 1) % this.torrents.length
-    const seeder = population.isSeeder(this.index, torrent)
-    const started = !this.states.has(torrent)
-    if (started) {
-      this.states.set(torrent, SENT)
-      population.addSent(torrent, seeder)
-    }
-    const known = population.known(torrent)
-    tally.count('expected_offer', Math.min(requests.offers, this.othersFor(torrent, known)))
-    const what = { seeder, started, offers: requests.offers, firstOffer: this.nextOffer, timeMs }
-    const text = messages.announce(this.index, torrent, what)
-    for (let i = 0; i < requests.offers; i++) this.nextOffer = offers.next(this.nextOffer)
-    this.pending.push({ ...NO_TORRENTS, kind: ANNOUNCE, torrent, timeMs, known })
-    tally.count('sent_announce')
-    tally.count('sent_offer', requests.offers)
-    this.send(text)
   }
 
   /** Peers that are certainly there for this one's offers. Trackers may not bring two seeders together. */
   private othersFor(torrent: number, { seeders, leechers }: Numbers): number {
     if (this.shared.population.isSeeder(this.index, torrent)) return leechers
     return seeders + leechers - (this.states.get(torrent) === ANSWERED ? 1 : 0)
-  }
-
-  private scrape(timeMs: number): void {
-    const { messages, random, requests, population, tally } = this.shared
-    const wanted = 1 + random.below(requests.scrapeTorrents)
-    const picked = new Set<number>()
-    for (let i = 0; i < wanted; i++) picked.add(this.torrents[random.below(this.torrents.length)])
-    const list = [...picked]
-    const populated = list.filter((torrent) => population.isPopulated(torrent))
-    const torrents = { torrents: list, populated }
-    this.pending.push({ ...torrents, kind: SCRAPE, torrent: -1, timeMs, known: NOBODY })
-    tally.count('sent_scrape')
-    this.send(messages.scrape(list))
   }
 
   private send(text: string): void {
@@ -247,7 +275,7 @@ export class Client implements ConnectionEvents {
   }
 
   private offer(message: Message): void {
-    const { judge, offers, tally, requests, random, messages, checks } = this.shared
+    const { judge, offers, tally, requests, random, mix } = this.shared
     const torrent = judge.torrentOf(message)
     const isMember = (this.states.get(torrent) ?? UNKNOWN) !== UNKNOWN
     const read = judge.offer(message, torrent, isMember, this.index)
@@ -261,17 +289,14 @@ export class Client implements ConnectionEvents {
     else if (outcome !== IS_FIRST) tally.count('wrong_offer_repeated')
     if (outcome !== IS_FIRST) return
     tally.latency(OFFER, nowMs - sentMs)
-    if (requests.answerShare < 1 && random.unit() >= requests.answerShare) return
-    if (!offers.isAnswering) return
-    offers.sendAnswer(connection, number, nowMs)
-    if (checks.answersAnswered) {
-      this.pending.push({ ...NO_TORRENTS, kind: ANSWER, torrent, timeMs: nowMs, known: NOBODY })
-    }
-    tally.count('sent_answer')
-    this.send(messages.answer(this.index, torrent, connection, number))
+    const { answerShare } = requests
+    if (mix === null && answerShare < 1 && random.unit() >= answerShare) return
+    const offer = { torrent, offerer: connection, number }
+    if (mix === null) this.answer(offer, nowMs)
+    else mix.add(this, offer, nowMs)
   }
 
-  private answer(message: Message): void {
+  private answerArrived(message: Message): void {
     const { judge, offers, tally } = this.shared
     const torrent = judge.torrentOf(message)
     const isMember = (this.states.get(torrent) ?? UNKNOWN) !== UNKNOWN

@@ -6,6 +6,7 @@ import {
   type Finding,
   problem,
   section,
+  warning,
 } from '../../src/config/schema.ts'
 import {
   boolean,
@@ -149,6 +150,36 @@ const openLoop = section(
   },
 )
 
+const mix = section(
+  "Mode 'mix': fixed rates of each kind over all connections, so that any tracker does the same work.",
+  {
+    announces_per_second: integer(
+      1000,
+      { min: 1, max: RATE_MAX },
+      `Announces per second of all workers together. Latency is measured from the scheduled time.`,
+    ),
+    offers_per_announce: integer(
+      10,
+      { min: 0, max: OFFERS_MAX },
+      'Offers in each announce. Each is delivered as one message if the swarm has enough other peers.',
+    ),
+    answers_per_second: integer(
+      10_000,
+      { min: 0, max: RATE_MAX },
+      `Answers per second to offers that arrived, at most as many as these. Trackers may give no more
+      offers to a client that leaves too many unanswered, so by default all are answered.`,
+    ),
+    scrapes_per_second: integer(10, { min: 0, max: RATE_MAX }, 'Scrapes per second.'),
+    peers_per_torrent: integer(
+      30,
+      { min: 1, max: CONNECTIONS_MAX },
+      `Every torrent has this many peers, or a few more. So number_of_torrents and
+      torrent_gamma_shape do not apply: there are as many torrents as torrents_per_connection makes.
+      Before the rates begin, each client announces in all its torrents without offers.`,
+    ),
+  },
+)
+
 const checks = section(
   'What messages must satisfy. Wrong and missing ones are counted by kind; exit code 3.',
   {
@@ -187,15 +218,17 @@ const schema = {
   ...firstSettings,
   mode: choice(
     'closed',
-    ['closed', 'open'],
+    ['closed', 'open', 'mix'],
     `'closed' sends as fast as responses come, to find what a tracker can do. 'open' sends at a fixed
-    rate and measures latency honestly.`,
+    rate and measures latency honestly. 'mix' fixes the rate of answers too, see [mix]: for comparing
+    what trackers need for the same work.`,
   ),
   seed,
   network,
   requests,
   closed_loop: closedLoop,
   open_loop: openLoop,
+  mix,
   checks,
   tracker: trackerSection('aquatic_ws', 'a first handshake'),
 }
@@ -221,7 +254,7 @@ function checkPath(text: string): Fault | null {
 }
 
 function crossCheck(config: LoadConfig): Finding[] {
-  const { network, requests, workers } = config
+  const { network, workers } = config
   const findings = [
     ...commonFindings(config),
     ...weightFindings(config),
@@ -230,12 +263,13 @@ function crossCheck(config: LoadConfig): Finding[] {
     ]),
   ]
   if (network.connections * offerRing(config) > OFFER_PLACES_MAX) {
-    const text = `[network] connections = ${network.connections} with [requests] offers_per_announce =
-      ${requests.offers_per_announce} need more than ${OFFER_PLACES_MAX} places for offers under way:
+    const section = config.mode === 'mix' ? 'mix' : 'requests'
+    const text = `[network] connections = ${network.connections} with [${section}] offers_per_announce =
+      ${offersPerAnnounce(config)} need more than ${OFFER_PLACES_MAX} places for offers under way:
       lower one of them.`
-    findings.push(problem(['network.connections', 'requests.offers_per_announce'], text))
+    findings.push(problem(['network.connections', `${section}.offers_per_announce`], text))
   }
-  return findings
+  return [...findings, ...mixFindings(config)]
 }
 
 /**
@@ -243,9 +277,40 @@ function crossCheck(config: LoadConfig): Finding[] {
  * after so many further announces cannot be checked any more; with few connections, each announces
  * often.
  */
-export function offerRing({ requests, closed_loop, mode, network }: LoadConfig): number {
+export function offerRing(config: LoadConfig): number {
+  const { closed_loop, mode, network } = config
   const underWay = mode === 'closed' ? closed_loop.in_flight : UNDER_WAY_MAX
   const more = Math.round(REMEMBERED_ANNOUNCES / network.connections)
   const announces = underWay + Math.min(REMEMBERED_MAX, Math.max(REMEMBERED_MIN, more))
-  return 2 ** Math.ceil(Math.log2(Math.max(2, requests.offers_per_announce * announces)))
+  return 2 ** Math.ceil(Math.log2(Math.max(2, offersPerAnnounce(config) * announces)))
+}
+
+/** Of whichever mode. */
+export function offersPerAnnounce({ mode, mix, requests }: LoadConfig): number {
+  return mode === 'mix' ? mix.offers_per_announce : requests.offers_per_announce
+}
+
+/** Offers that cannot be delivered and answers that cannot be sent would be missing in the mix. */
+function mixFindings({ mode, mix, network, requests }: LoadConfig): Finding[] {
+  if (mode !== 'mix') return []
+  const { announces_per_second, offers_per_announce, answers_per_second, peers_per_torrent } = mix
+  const findings: Finding[] = []
+  if (peers_per_torrent > network.connections) {
+    const text = `[mix] peers_per_torrent = ${peers_per_torrent} is more than [network] connections =
+      ${network.connections}, each of which is one peer of a torrent: raise the second.`
+    findings.push(problem(['mix.peers_per_torrent', 'network.connections'], text))
+  }
+  const offers = announces_per_second * offers_per_announce
+  if (answers_per_second > offers) {
+    const text = `[mix] answers_per_second = ${answers_per_second} is more than the offers that there are
+      to answer: announces_per_second × offers_per_announce = ${offers}.`
+    findings.push(problem(['mix.answers_per_second', 'mix.offers_per_announce'], text))
+  }
+  const leechers = Math.floor(peers_per_torrent * (1 - requests.peer_seeder_probability))
+  if (leechers <= offers_per_announce) {
+    const text = `[mix] peers_per_torrent = ${peers_per_torrent} makes about ${leechers} leechers. Trackers that
+      pass offers of seeders to leechers only cannot deliver ${offers_per_announce} of each: raise it.`
+    findings.push(warning(['mix.peers_per_torrent', 'mix.offers_per_announce'], text))
+  }
+  return findings
 }

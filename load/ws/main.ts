@@ -9,7 +9,7 @@ import { Measure, type Snapshot } from '../measure.ts'
 import type { Load, Tester } from '../run.ts'
 import { clientHosts, serverOf } from '../settings.ts'
 import type { TrackerWatch } from '../watch.ts'
-import { type LoadConfig, offerRing } from './config.ts'
+import { type LoadConfig, offerRing, offersPerAnnounce } from './config.ts'
 import type { Target } from './connection.ts'
 import { COUNTS, type CountName, LATENCIES } from './counts.ts'
 import { firstContact } from './first-contact.ts'
@@ -32,16 +32,24 @@ export const wsTester: Tester<LoadConfig, Snapshot<CountName>, WsPeriod> = {
   reach: (config, ended) =>
     reachTracker(firstContact, targetsOf(config)[0], config.tracker.start_timeout, ended),
   plan: (config) => {
-    const { mode, open_loop, network } = config
-    const how = mode === 'open' ? `${open_loop.rate} requests/s` : 'as fast as responses come'
+    const { network } = config
     const scheme = network.use_tls ? 'wss' : 'ws'
     return {
-      how: `${how}, ${counted(network.connections, 'connection')}`,
+      how: `${howOf(config)}, ${counted(network.connections, 'connection')}`,
       target: `${scheme}://${addressText(serverOf(config))}`,
     }
   },
   prepare: (config, tracker) => new WsLoad(config, tracker),
   heardNothing: ({ whole: { counts } }) => counts.received_announce + counts.received_scrape === 0,
+}
+
+function howOf({ mode, open_loop, mix }: LoadConfig): string {
+  if (mode === 'closed') return 'as fast as responses come'
+  if (mode === 'open') return `${open_loop.rate} requests/s`
+  return (
+    `${mix.announces_per_second} announces/s of ${counted(mix.offers_per_announce, 'offer')}, ` +
+    `${mix.answers_per_second} answers/s, ${mix.scrapes_per_second} scrapes/s`
+  )
 }
 
 /** One for each address to connect from. */
@@ -66,13 +74,14 @@ class WsLoad implements Load<Snapshot<CountName>, WsPeriod> {
   private readonly measure: Measure<CountName>
 
   constructor(config: LoadConfig, tracker: TrackerWatch | null) {
-    const { workers, network, requests, seed } = config
+    const { workers, network, requests, mix, mode, seed } = config
     this.config = config
     this.targets = targetsOf(config)
     this.population = createPopulation({
       torrents: requests.number_of_torrents,
       connections: network.connections,
       torrentsPerConnection: requests.torrents_per_connection,
+      peersPerTorrent: mode === 'mix' ? mix.peers_per_torrent : 0,
       gammaShape: requests.torrent_gamma_shape,
       seederProbability: requests.peer_seeder_probability,
       seed,
@@ -96,10 +105,11 @@ class WsLoad implements Load<Snapshot<CountName>, WsPeriod> {
   close(): void {}
 
   workerData(index: number): WorkerSettings {
-    const { requests, network, closed_loop, open_loop, checks, workers, mode } = this.config
+    const { requests, network, closed_loop, open_loop, mix, checks, workers, mode } = this.config
     const { connections } = network
     const first = Math.floor((connections * index) / workers)
-    const { weight_announce, weight_scrape, offers_per_announce } = requests
+    const { weight_announce, weight_scrape } = requests
+    const offers = offersPerAnnounce(this.config)
     const offerBytes = OFFER_BYTES + BYTES_PER_CHARACTER * requests.session_description_size
     return {
       targets: this.targets,
@@ -110,7 +120,7 @@ class WsLoad implements Load<Snapshot<CountName>, WsPeriod> {
       offers: this.offers,
       sdpCharacters: requests.session_description_size,
       requests: {
-        offers: offers_per_announce,
+        offers,
         scrapeShare: weight_scrape / (weight_announce + weight_scrape),
         scrapeTorrents: requests.scrape_max_torrents,
         answerShare: requests.answer_probability,
@@ -124,8 +134,14 @@ class WsLoad implements Load<Snapshot<CountName>, WsPeriod> {
       mode,
       inFlight: closed_loop.in_flight,
       rate: open_loop.rate / workers,
+      mix: {
+        announces: mix.announces_per_second / workers,
+        offersPerAnnounce: mix.offers_per_announce,
+        answers: mix.answers_per_second / workers,
+        scrapes: mix.scrapes_per_second / workers,
+      },
       timeoutMs: requests.response_timeout_milliseconds,
-      outgoingBytes: Math.max(OUTGOING_BYTES_MIN, MESSAGE_BYTES + offers_per_announce * offerBytes),
+      outgoingBytes: Math.max(OUTGOING_BYTES_MIN, MESSAGE_BYTES + offers * offerBytes),
       counters: this.measure.counters,
       histograms: this.measure.histograms,
     }

@@ -17,6 +17,7 @@ const KNOWN = 2
 
 const STREAM_POPULARITY = 1
 const STREAM_MEMBERSHIP = 0x100
+const STREAM_ROUND = 2
 const SALT_HASH = 0x1aff
 const SALT_PEER = 0x9ee4
 const SALT_SEEDER = 0x5eed
@@ -32,6 +33,8 @@ export interface PopulationSettings {
   readonly torrents: number
   readonly connections: number
   readonly torrentsPerConnection: number
+  /** 0: by popularity. Else every torrent has so many peers, and `torrents` follows from that. */
+  readonly peersPerTorrent: number
   readonly gammaShape: number
   readonly seederProbability: number
   readonly seed: number
@@ -48,7 +51,8 @@ export interface Numbers {
   readonly leechers: number
 }
 
-export function createPopulation(settings: PopulationSettings): PopulationBuffers {
+export function createPopulation(given: PopulationSettings): PopulationBuffers {
+  const settings = { ...given, torrents: torrentCount(given) }
   const { torrents, gammaShape, seed } = settings
   const popularity = new SharedArrayBuffer(torrents * 8)
   const sums = new Float64Array(popularity)
@@ -74,6 +78,7 @@ export class Population {
   private readonly offerIdPrefixes: string[] = []
   private readonly offerIdPrefixesJson: string[] = []
   private readonly torrentsByHash = new Map<string, number>()
+  private readonly rounds: readonly Round[]
 
   constructor(buffers: PopulationBuffers) {
     this.settings = buffers
@@ -81,6 +86,7 @@ export class Population {
     this.words = new Int32Array(buffers.torrentWords)
     this.sums = new Float64Array(buffers.popularity)
     const { seed } = buffers
+    this.rounds = buffers.peersPerTorrent === 0 ? [] : roundsOf(buffers)
     for (let torrent = 0; torrent < buffers.torrents; torrent++) {
       const hash = idOf(mix(seed ^ SALT_HASH), torrent, '')
       this.hashes.push(hash)
@@ -131,6 +137,7 @@ export class Population {
 
   /** The torrents a connection is in, different ones; fewer than asked for when few are popular. */
   torrentsOf(connection: number): number[] {
+    if (this.settings.peersPerTorrent > 0) return this.torrentsInGroups(connection)
     const { torrents, torrentsPerConnection, seed } = this.settings
     const wanted = Math.min(torrents, torrentsPerConnection)
     const random = new Random(seed, STREAM_MEMBERSHIP + connection)
@@ -139,6 +146,19 @@ export class Population {
       found.add(this.pick(random))
     }
     return [...found]
+  }
+
+  /**
+   * One torrent of each round. A round divides all connections into groups of the same size, each of
+   * which has a torrent. Its steps are coprime to their number, so that other peers meet in each.
+   */
+  private torrentsInGroups(connection: number): number[] {
+    const { connections } = this.settings
+    const groups = groupsOf(this.settings)
+    return this.rounds.map(({ step, offset }, round) => {
+      const place = (connection * step + offset) % connections
+      return round * groups + Math.floor((place * groups) / connections)
+    })
   }
 
   /** A torrent, popular ones more often. */
@@ -189,6 +209,33 @@ export class Population {
   private numbers(at: number): Numbers {
     return { seeders: Atomics.load(this.words, at), leechers: Atomics.load(this.words, at + 1) }
   }
+}
+
+function torrentCount(settings: PopulationSettings): number {
+  const { torrents, torrentsPerConnection, peersPerTorrent } = settings
+  return peersPerTorrent === 0 ? torrents : groupsOf(settings) * torrentsPerConnection
+}
+
+function groupsOf({ connections, peersPerTorrent }: PopulationSettings): number {
+  return Math.max(1, Math.floor(connections / peersPerTorrent))
+}
+
+interface Round {
+  readonly step: number
+  readonly offset: number
+}
+
+function roundsOf({ connections, torrentsPerConnection, seed }: PopulationSettings): Round[] {
+  const random = new Random(seed, STREAM_ROUND)
+  return Array.from({ length: torrentsPerConnection }, () => {
+    let step = 1 + random.below(connections)
+    while (greatestDivisor(step, connections) > 1) step++
+    return { step, offset: random.below(connections) }
+  })
+}
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b)
 }
 
 function inJson(text: string): string {

@@ -24,6 +24,7 @@ import type { Reports, Result } from '../reports.ts'
 import { type LoadConfig, loadSettings } from './config.ts'
 import { type Counts, LATENCIES, OFFER, WRONG_TEXTS } from './counts.ts'
 import type { WsPeriod } from './measure.ts'
+import { isMix, mixDoubt, mixJson, mixSection } from './mix-report.ts'
 
 const LATENCY_TEXTS: Readonly<Record<(typeof LATENCIES)[number], string>> = {
   announce: 'announce → response',
@@ -41,15 +42,17 @@ export const reports: Reports<LoadConfig, WsPeriod> = {
   wrongTexts: WRONG_TEXTS,
   progress,
   owed,
-  gist: ({ counts, responses, sent, received }) => ({
-    asked: askedOf(counts),
-    lost: counts.lost,
-    errors: counts.received_error,
-    latency: responses,
-    responses: sent + received,
-    per: 'message',
+  gist: (period) => ({
+    asked: askedOf(period.counts),
+    lost: period.counts.lost,
+    errors: period.counts.received_error,
+    latency: period.responses,
+    responses: isMix(period) ? period.received : period.sent + period.received,
+    per: isMix(period) ? 'response' : 'message',
+    doubt: mixDoubt(period),
   }),
   sections: ({ period, whole }) => [
+    ...(isMix(period) ? [mixSection(period)] : []),
     traffic(period, whole),
     signalling(period.counts),
     latencySection(LATENCIES.map((name, i) => [LATENCY_TEXTS[name], period.latencies[i]])),
@@ -215,6 +218,7 @@ function json(period: WsPeriod): object {
       LATENCIES.map((name, i) => [name, latencyJson(period.latencies[i])]),
     ),
     connections: period.connections,
+    ...(isMix(period) ? { mix: mixJson(period) } : {}),
     counts,
     load_tester: cpuJson(ownCpuSec, 'message', sent + received),
     tracker: tracker && {

@@ -2,8 +2,8 @@
 // the runtime's event loop, started by main.ts, until the flag says stop.
 //
 // Closed loop: each client has some requests under way, and each response makes room for the next.
-// Open loop: request n is due at start + n ÷ rate, whatever happened to those before, and its latency
-// counts from then, so that a tracker that stands still pays for all that became due meanwhile.
+// Open loop: requests leave on a schedule (schedule.ts). Mix: announces, answers and scrapes have one
+// each (mix.ts).
 import { publish, slotWords } from '../../src/metrics/counters.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
 import { HISTOGRAM_BUCKETS, recordMs } from '../histogram.ts'
@@ -15,9 +15,11 @@ import { COUNTS, type CountName, LATENCIES, PLACE, type Tally } from './counts.t
 import { Outgoing } from './frames.ts'
 import { type CheckSettings, Judge } from './judge.ts'
 import { Messages } from './messages.ts'
+import { Mix, type MixRates } from './mix.ts'
 import { type OfferBuffers, Offers } from './offers.ts'
 import { Payload } from './payload.ts'
 import { Population, type PopulationBuffers } from './population.ts'
+import { clientPace, Schedule } from './schedule.ts'
 
 const TICK_MS = 10
 const PUBLISH_MS = 50
@@ -25,8 +27,6 @@ const PUBLISH_MS = 50
 const HANDSHAKES_MAX = 64
 /** A connection that failed or was lost is opened again after this long. */
 const AGAIN_MS = 1000
-/** More at once would hold up what has arrived. */
-const OPEN_BURST = 64
 /** Timers come up to a millisecond late: what is due sooner is waited for in the event loop. */
 const SPIN_BELOW_MS = 2
 /** At the end: when nothing has come for this long, nothing is under way any more. */
@@ -47,11 +47,12 @@ export interface WorkerSettings {
   readonly sdpCharacters: number
   readonly requests: RequestSettings
   readonly checks: CheckSettings
-  readonly mode: 'closed' | 'open'
+  readonly mode: 'closed' | 'open' | 'mix'
   /** Requests under way per connection; closed loop. */
   readonly inFlight: number
   /** Requests per second of this worker; open loop. */
   readonly rate: number
+  readonly mix: MixRates
   readonly timeoutMs: number
   readonly outgoingBytes: number
   readonly counters: SharedArrayBuffer
@@ -71,6 +72,7 @@ class LoadWorker implements Tally {
   private readonly shared: Int32Array
   private readonly latencies: Float64Array
   private readonly common: Omit<Shared, 'target'>
+  private readonly mix: Mix<Client> | null
   private readonly clients = new Set<Client>()
   /** Numbers of the connections to open, and when the first may be opened. */
   private readonly closed: { index: number; atMs: number }[] = []
@@ -78,7 +80,6 @@ class LoadWorker implements Tally {
   private startMs = 0
   private handshakes = 0
   private started = 0
-  private sent = 0
   private turn = 0
   private nextPublishMs = 0
   private asking = false
@@ -92,6 +93,7 @@ class LoadWorker implements Tally {
     const population = new Population(data.population)
     const payload = new Payload(data.sdpCharacters, data.population.seed)
     const offers = new Offers(data.offers)
+    this.mix = data.mode === 'mix' ? new Mix(data.mix, this, this.nextClient) : null
     this.common = {
       outgoing: new Outgoing(data.outgoingBytes),
       population,
@@ -102,6 +104,7 @@ class LoadWorker implements Tally {
       requests: data.requests,
       checks: data.checks,
       tally: this,
+      mix: this.mix,
     }
     for (let i = 0; i < data.connections; i++) {
       this.closed.push({ index: data.firstConnection + i, atMs: 0 })
@@ -116,7 +119,6 @@ class LoadWorker implements Tally {
       this.stop()
     }, TICK_MS)
     this.tick(this.startMs)
-    if (this.data.mode === 'open') this.keepSchedule()
   }
 
   count(name: CountName, by = 1): void {
@@ -130,13 +132,13 @@ class LoadWorker implements Tally {
 
   private tick(nowMs: number): void {
     this.openSome(nowMs)
-    this.startAsking()
-    const { timeoutMs, mode } = this.data
+    this.startAsking(nowMs)
+    const { timeoutMs } = this.data
     for (const client of this.open) {
       const expired = client.expire(nowMs - timeoutMs)
       if (expired === 0) continue
       this.count('lost', expired)
-      if (mode === 'closed') for (let i = 0; i < expired; i++) this.askNext(client)
+      for (let i = 0; i < expired; i++) this.onResponse(client)
       client.flush()
     }
     if (nowMs < this.nextPublishMs) return
@@ -163,37 +165,50 @@ class LoadWorker implements Tally {
   private readonly onOpen = (client: Client): void => {
     this.handshakes--
     this.open.push(client)
-    if (this.asking) this.beginToAsk(client)
+    if (this.asking || this.mix !== null) this.beginToAsk(client)
     if (this.data.connectionRate === 0) this.openSome(nowMilliseconds())
   }
 
   /**
    * The closed loop begins once every connection has been tried: under its load the last ones would
-   * take long to open. At a given rate of connections it begins with the first.
+   * take long to open. At a given rate of connections it begins with the first. The mix begins once all
+   * have joined.
    */
-  private startAsking(): void {
-    const { connectionRate, connections, mode } = this.data
-    const isReady = connectionRate > 0 || (this.started >= connections && this.handshakes === 0)
-    if (this.asking || !isReady || mode !== 'closed') return
-    this.asking = true
-    for (const client of this.open) {
-      this.beginToAsk(client)
-      client.flush()
+  private startAsking(nowMs: number): void {
+    if (this.asking) return
+    const { connectionRate, connections, mode, rate } = this.data
+    const allTried = this.started >= connections && this.handshakes === 0
+    if (mode === 'open') {
+      const ask = (client: Client, timeMs: number) => client.ask(timeMs)
+      this.begin(new Schedule([clientPace(rate, this.nextClient, this, ask)], nowMs))
+    } else if (mode === 'closed') {
+      if (connectionRate === 0 && !allTried) return
+      this.asking = true
+      for (const client of this.open) {
+        this.beginToAsk(client)
+        client.flush()
+      }
+    } else if (allTried && this.mix !== null) {
+      if (!this.open.every((client) => client.hasJoined && client.underWay === 0)) return
+      this.mix.start(nowMs)
+      this.begin(new Schedule(this.mix.paces, nowMs))
     }
   }
 
-  private beginToAsk(client: Client): void {
-    for (let i = 0; i < this.data.inFlight; i++) client.ask(nowMilliseconds())
+  private begin(schedule: Schedule): void {
+    this.asking = true
+    this.keepSchedule(schedule)
   }
 
-  private readonly onResponse = (client: Client): void => {
-    if (this.data.mode === 'closed') this.askNext(client)
+  private beginToAsk(client: Client): void {
+    for (let i = 0; i < this.data.inFlight; i++) this.onResponse(client)
   }
 
   /** A client that cannot ask now is asked again when something of its has come or been given up. */
-  private askNext(client: Client): void {
+  private readonly onResponse = (client: Client): void => {
     if (this.stopping || !client.isOpen) return
-    client.ask(nowMilliseconds())
+    if (!client.hasJoined) client.join(nowMilliseconds())
+    else if (this.data.mode === 'closed') client.ask(nowMilliseconds())
   }
 
   private readonly onGone = (client: Client, why: string | null): void => {
@@ -205,40 +220,26 @@ class LoadWorker implements Tally {
     this.closed.push({ index: client.index, atMs: nowMilliseconds() + AGAIN_MS })
   }
 
-  private keepSchedule(): void {
+  private keepSchedule(schedule: Schedule): void {
     if (this.stopping) return
-    const periodMs = 1000 / this.data.rate
-    const nowMs = nowMilliseconds()
-    this.sendDue(periodMs, nowMs)
-    const dueInMs = this.startMs + this.sent * periodMs - nowMilliseconds()
-    if (dueInMs > SPIN_BELOW_MS) setTimeout(() => this.keepSchedule(), dueInMs - SPIN_BELOW_MS)
-    else setImmediate(() => this.keepSchedule())
+    schedule.run(nowMilliseconds())
+    const dueInMs = schedule.nextMs() - nowMilliseconds()
+    if (dueInMs > SPIN_BELOW_MS) {
+      setTimeout(() => this.keepSchedule(schedule), dueInMs - SPIN_BELOW_MS)
+    } else setImmediate(() => this.keepSchedule(schedule))
   }
 
-  /** Sends what is due, a burst at most; clients take turns. */
-  private sendDue(periodMs: number, nowMs: number): void {
-    const due = Math.floor((nowMs - this.startMs) / periodMs) + 1 - this.sent
-    for (let i = 0; i < Math.min(due, OPEN_BURST); i++) {
-      const client = this.nextClient()
-      if (client === null) this.count('held_back')
-      else {
-        client.ask(this.startMs + this.sent * periodMs)
-        client.flush()
-      }
-      this.sent++
-    }
-  }
-
-  private nextClient(): Client | null {
+  private readonly nextClient = (): Client | null => {
     for (let i = 0; i < this.open.length; i++) {
       this.turn = (this.turn + 1) % this.open.length
       const client = this.open[this.turn]
-      if (client.canAsk) return client
+      if (client.canAsk && client.hasJoined) return client
     }
     return null
   }
 
   private publishCounts(): void {
+    if (!this.stopping) this.mix?.countDue(nowMilliseconds())
     publish(this.counts, this.shared, this.data.index * slotWords(COUNTS.length))
   }
 
@@ -248,6 +249,7 @@ class LoadWorker implements Tally {
    * all answers have arrived.
    */
   private async stop(): Promise<void> {
+    this.mix?.countDue(nowMilliseconds())
     this.stopping = true
     const { offers } = this.common
     const giveUpMs = nowMilliseconds() + this.data.timeoutMs

@@ -5,7 +5,7 @@ import { reportOf } from '../../../load/compare/report.ts'
 import { defaultsOf } from '../../../src/config/schema.ts'
 
 /** A second of a run in which the tracker's core was busy for `busy`, the tracker itself for 0.9. */
-function report(busy: number, stolen: number): string {
+function report(busy: number, stolen: number, shortShare = 0): string {
   const measured: Measured = {
     seconds: 1,
     cpuSec: 0.9,
@@ -16,6 +16,7 @@ function report(busy: number, stolen: number): string {
     wrong: 0,
     wrongKinds: { kind: 0, 'missing scrape': 12 },
     peersPerAnnounce: 1,
+    shortShare,
     latency: { p50: 1, p99: 2, p999: 3 },
     generatorCpuSec: 0.5,
     cores: { busy: busy * 100, stolen: stolen * 100, all: 100 },
@@ -47,4 +48,9 @@ test('a comparison on a machine that others used says so in bold, above its figu
 
 test('missing results are listed with wrong ones', () => {
   expect(report(0.92, 0)).toContain('wrong answers: missing scrape 24')
+})
+
+test('a tracker that did less than the mix asks is named', () => {
+  expect(report(0.92, 0, 0.009)).not.toContain('less than the mix')
+  expect(report(0.92, 0, 0.17)).toContain('did up to 17.0 % less than the mix asks')
 })

@@ -9,6 +9,7 @@ const SETTINGS: PopulationSettings = {
   torrents: 500,
   connections: 300,
   torrentsPerConnection: 40,
+  peersPerTorrent: 0,
   gammaShape: 0.2,
   seederProbability: 0.25,
   seed: 9,
@@ -91,4 +92,37 @@ test('all workers see what each has sent and had answered', () => {
   expect(other.known(5)).toEqual({ seeders: 0, leechers: 1 })
   other.addKnown(5, false, -1)
   expect(one.known(5)).toEqual({ seeders: 0, leechers: 0 })
+})
+
+test.each([
+  [64, 30],
+  [64, 64],
+  [100, 7],
+  [5, 1],
+])(
+  '%p connections in torrents of %p peers: each torrent has them, or a few more',
+  (connections, peersPerTorrent) => {
+    const found = population({ connections, peersPerTorrent })
+    const sizes = new Map<number, number>()
+    for (let i = 0; i < connections; i++) {
+      const torrents = found.torrentsOf(i)
+      expect(new Set(torrents).size).toBe(SETTINGS.torrentsPerConnection)
+      for (const torrent of torrents) sizes.set(torrent, (sizes.get(torrent) ?? 0) + 1)
+    }
+    const groups = Math.floor(connections / peersPerTorrent)
+    expect(sizes.size).toBe(groups * SETTINGS.torrentsPerConnection)
+    for (const [torrent, size] of sizes) {
+      expect(found.torrentOf(found.infoHash(torrent))).toBe(torrent)
+      expect(size).toBeGreaterThanOrEqual(peersPerTorrent)
+      expect(size).toBeLessThan(2 * peersPerTorrent + 1)
+    }
+  },
+)
+
+test('in torrents of the same size, other peers meet in each', () => {
+  const found = population({ connections: 60, peersPerTorrent: 6 })
+  const mine = found.torrentsOf(0)
+  const met = new Set<number>()
+  for (let i = 1; i < 60; i++) if (found.torrentsOf(i).some((t) => mine.includes(t))) met.add(i)
+  expect(met.size).toBeGreaterThan(30)
 })
