@@ -1,15 +1,7 @@
 // Whatever arrives, the parser reads it as a naive one does, and the handler neither fails nor writes where it must
 // not, and answers in strict HTTP and strict bencode; the swarms are in order afterwards.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import {
-  BAD_FRAMING,
-  BAD_HEADER,
-  BAD_LINE,
-  BAD_VERSION,
-  HEAD_TOO_LARGE,
-  LINE_TOO_LONG,
-  parse,
-} from '../../src/http/wire/parse.ts'
+import { parse } from '../../src/http/wire/parse.ts'
 import {
   ANNOUNCE,
   HEALTH,
@@ -19,6 +11,14 @@ import {
   UNKNOWN_METHOD,
   UNKNOWN_PATH,
 } from '../../src/http/wire/request.ts'
+import {
+  BAD_FRAMING,
+  BAD_HEADER,
+  BAD_LINE,
+  BAD_VERSION,
+  HEAD_TOO_LARGE,
+  LINE_TOO_LONG,
+} from '../../src/http-head/read-head.ts'
 import type { Peer } from '../../src/swarm/peers/peer.ts'
 import { readDictionary } from '../support/bencode.ts'
 import { readAnswer } from '../support/http-answer.ts'

@@ -23,6 +23,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/source-limits',
     'src/requests',
     'src/tcp',
+    'src/http-head',
   ],
   ['src/memory', 'src/channel', 'src/os'],
   ['src/config', 'src/log', 'src/plot'],

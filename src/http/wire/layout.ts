@@ -1,13 +1,8 @@
-// Sizes of HTTP requests and answers that are not settings, and tables of the bytes allowed in each part. Used
-// by parse, query, serialize, and where memory is allocated.
+// Sizes of HTTP requests and answers that are not settings, and bytes of what a query holds. Used by query,
+// serialize, and where memory is allocated; those of any head are in http-head/layout.ts.
 
 /** The most info hashes read from a scrape: as many as fit a packet of BEP 15. */
 export const SCRAPE_HASHES_MAX = 255
-
-/** 255 info hashes take 15.5 KB of a request line when three of four bytes are percent-encoded, as random ones are. */
-export const LINE_BYTES_MAX = 16384
-/** The whole head: browsers and proxies send 1 to 4 KB of header fields. */
-export const HEAD_BYTES_MAX = LINE_BYTES_MAX + 8192
 
 /** The most peers in an answer; clients ask for 200. */
 export const RESPONSE_PEERS_MAX = 255
@@ -18,65 +13,11 @@ export const ANSWER_BYTES_MAX = 32768
 export const INFO_HASH_BYTES = 20
 export const INFO_HASH_WORDS = INFO_HASH_BYTES / 4
 
-export const TAB = 9
-export const LF = 10
-export const CR = 13
-export const SPACE = 0x20
 export const PERCENT = 0x25
 export const AMPERSAND = 0x26
-export const COMMA = 0x2c
-export const SLASH = 0x2f
-export const DIGIT_0 = 0x30
-export const DIGIT_9 = 0x39
-export const COLON = 0x3a
-export const EQUALS = 0x3d
-export const QUESTION_MARK = 0x3f
-export const DELETE = 0x7f
-/** Makes a letter lowercase. */
-export const SMALL = 0x20
-
-/** An ASCII text as bytes. */
-export function ascii(text: string): Uint8Array {
-  return new TextEncoder().encode(text)
-}
-
-function tableOf(isIn: (byte: number, text: string) => boolean): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, byte) =>
-    isIn(byte, String.fromCharCode(byte)) ? 1 : 0,
-  )
-}
-
-/** Bytes of a token: methods and names of header fields (RFC 9110, 5.6.2). */
-export const TOKEN = tableOf((_, text) => /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(text))
 
 /** The value of a hexadecimal digit, −1 for other bytes. */
 export const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
   const text = String.fromCharCode(byte)
   return /[0-9A-Fa-f]/.test(text) ? Number.parseInt(text, 16) : -1
 })
-
-// HOT: no allocation below this line.
-
-/** Whether the bytes from `at` to `end` are those of `text`. */
-export function isText(bytes: Uint8Array, at: number, end: number, text: Uint8Array): boolean {
-  if (end - at !== text.length) return false
-  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false
-  return true
-}
-
-/** The same for a token in any case; `text` is in lower case. */
-export function isToken(bytes: Uint8Array, at: number, end: number, text: Uint8Array): boolean {
-  if (end - at !== text.length) return false
-  for (let i = 0; i < text.length; i++) {
-    const byte = bytes[at + i]
-    if ((byte >= 0x41 && byte <= 0x5a ? byte | SMALL : byte) !== text[i]) return false
-  }
-  return true
-}
-
-/** The position behind spaces and tabs, at most `to`. */
-export function skipSpace(bytes: Uint8Array, from: number, to: number): number {
-  let at = from
-  while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++
-  return at
-}

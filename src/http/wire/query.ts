@@ -4,19 +4,10 @@
 // Names, numbers and events are read undecoded: no client encodes them. Ids are percent-decoded, with digits in
 // any case, and `+` is a plus sign. If a parameter appears twice, the last one counts: clients append theirs to
 // those in the tracker's URL.
+
+import { ascii, DIGIT_0, DIGIT_9, isText, SPACE } from '../../http-head/layout.ts'
 import { readAddress } from '../../tcp/address-text.ts'
-import {
-  AMPERSAND,
-  ascii,
-  DIGIT_0,
-  DIGIT_9,
-  HEX,
-  INFO_HASH_BYTES,
-  INFO_HASH_WORDS,
-  isText,
-  PERCENT,
-  SPACE,
-} from './layout.ts'
+import { AMPERSAND, HEX, INFO_HASH_BYTES, INFO_HASH_WORDS, PERCENT } from './layout.ts'
 import { ANNOUNCE, type HttpRequest } from './request.ts'
 
 /** Names with what follows them. */

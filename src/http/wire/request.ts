@@ -1,5 +1,6 @@
 // An HTTP request: its sender, its content, and where the answer goes. One reused object per worker carries it
 // from the bytes (parse.ts) to the answer (handle.ts, respond.ts). Owns the memory of its info hashes.
+import { RequestHead } from '../../http-head/head.ts'
 import { Announce } from '../../swarm/announce.ts'
 import { Peer } from '../../swarm/peers/peer.ts'
 import { INFO_HASH_WORDS, SCRAPE_HASHES_MAX } from './layout.ts'
@@ -12,22 +13,11 @@ export const HEALTH = 4
 export const UNKNOWN_PATH = 5
 export const UNKNOWN_METHOD = 6
 
-/** The most header fields of proxies that are used: the last ones, added by the nearest proxies. */
-export const PROXY_FIELDS_MAX = 8
-
-export class HttpRequest {
+export class HttpRequest extends RequestHead {
   // ── Given by the caller ────────────────────────────────────────────────────────────────────
-  /** The sender, from the connection or from a trusted proxy's header. */
-  readonly source = new Peer()
-  /** It came over a Unix socket, whose peer has no address: a proxy has to name its client. */
-  isLocal = false
-  /** Its proxy has said that it names nobody (PROXY protocol): no header field is believed. */
-  isAnonymous = false
   /** The answer is written to `out[to]`, where there is room for ANSWER_BYTES_MAX. */
   out: Uint8Array = new Uint8Array(0)
   to = 0
-  /** The name of the proxies' header field, in lower case; empty for none. */
-  proxyHeader: Uint8Array = new Uint8Array(0)
   /** Whether `ip`, `ipv4` and `ipv6` are read. */
   readsAddresses = false
   /** The most info hashes read from a scrape; the others are left out. */
@@ -38,8 +28,6 @@ export class HttpRequest {
   // ── Results for the caller ─────────────────────────────────────────────────────────────────
   /** Where the answer ends. */
   end = 0
-  /** The connection ends with the answer. */
-  close = false
   /** The client may still be sending data that is not read: a body, or what follows an invalid head. */
   isUnread = false
 
@@ -47,21 +35,9 @@ export class HttpRequest {
   /** Where the counters of its address family start. */
   family = 0
   kind = 0
-  /** Where path and query are. Positions are in the parsed bytes. */
-  targetFrom = 0
-  targetTo = 0
-  /** HEAD: the answer has no body. */
-  headOnly = false
-  /** HTTP/1.0. */
-  old = false
-  /** A body follows the head. It is never read: the connection ends with the answer. */
-  hasBody = false
   /** Where the key in the path is; both 0 without one. Positions are in the parsed bytes. */
   keyFrom = 0
   keyTo = 0
-  /** First and last position of each value of the proxy's header field, in their order. */
-  readonly proxyValues = new Int32Array(PROXY_FIELDS_MAX * 2)
-  proxyValueCount = 0
 
   readonly announce = new Announce()
   /** Info hashes as words; in an announce, followed by the peer id. */
@@ -86,6 +62,7 @@ export class HttpRequest {
   bodyAt = 0
 
   constructor() {
+    super()
     const buffer = new ArrayBuffer((SCRAPE_HASHES_MAX + 1) * INFO_HASH_WORDS * 4)
     this.words = new Int32Array(buffer)
     this.bytes = new Uint8Array(buffer)

@@ -4,7 +4,7 @@
 //
 // Bencode needs its keys in order (BEP 3). Heads have only what clients read: Date, Server and Cache-Control,
 // which no client was found to use, would make an answer a third longer.
-import { ascii, DIGIT_0 } from './layout.ts'
+import { ascii, DIGIT_0 } from '../../http-head/layout.ts'
 import type { HttpRequest } from './request.ts'
 
 /** A constant answer, with its heads: for a connection that stays open, of HTTP/1.1 or 1.0, and for one that ends. */

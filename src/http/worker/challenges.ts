@@ -2,8 +2,8 @@
 // that certbot, lego or tls/acme.ts writes to. Called by handle.ts for paths that are not the tracker's. Owns nothing.
 import { statSync } from 'node:fs'
 import { readRegularFile } from '../../config/named-file.ts'
+import { ascii, isText } from '../../http-head/layout.ts'
 import { CHALLENGE_PATH, challengeFile, challengeFolder } from '../../tls/challenge-files.ts'
-import { ascii, isText } from '../wire/layout.ts'
 import type { HttpRequest } from '../wire/request.ts'
 import { type FixedAnswer, fixedAnswer } from '../wire/serialize.ts'
 

@@ -11,18 +11,19 @@ import {
   KEY_MISSING,
   KEY_VALID,
 } from '../../access-keys/verdict.ts'
-import { countersByVerdict } from '../../requests/refusals.ts'
-import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
-import type { Peer } from '../../swarm/peers/peer.ts'
-import { SCRAPE_HASHES_MAX } from '../wire/layout.ts'
+import { CLIENT_KNOWN, CLIENT_UNNAMED, HEADER_MISSING } from '../../http-head/proxies.ts'
 import {
   BAD_FRAMING,
   BAD_HEADER,
   BAD_VERSION,
   HEAD_TOO_LARGE,
   LINE_TOO_LONG,
-  parse,
-} from '../wire/parse.ts'
+} from '../../http-head/read-head.ts'
+import { countersByVerdict } from '../../requests/refusals.ts'
+import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
+import type { Peer } from '../../swarm/peers/peer.ts'
+import { SCRAPE_HASHES_MAX } from '../wire/layout.ts'
+import { parse } from '../wire/parse.ts'
 import {
   ANNOUNCE,
   HEALTH,
@@ -70,7 +71,7 @@ import {
   RESPONSES_REDIRECT,
   SENT_BYTES,
 } from './counters.ts'
-import { CLIENT_KNOWN, CLIENT_UNNAMED, HEADER_MISSING, type TrustedProxies } from './proxies.ts'
+import type { HttpProxies } from './proxies.ts'
 import type { Responder } from './respond.ts'
 
 /** The settings that determine answers. */
@@ -124,7 +125,7 @@ const FULL_SCRAPE = failureText('No info hash: full scrapes are not allowed')
 export class Handler {
   readonly counts: Int32Array
   /** Null if no proxy is trusted. */
-  private proxies: TrustedProxies | null = null
+  private proxies: HttpProxies | null = null
   /** Where to redirect requests, such as https://example.com; null if they are answered here. */
   redirectTo: Uint8Array | null = null
   /** Null if keys are never required. */
@@ -158,7 +159,7 @@ export class Handler {
     this.responder.setIntervals(announceInterval, minAnnounceInterval, intervalJitter)
   }
 
-  setProxies(proxies: TrustedProxies | null): void {
+  setProxies(proxies: HttpProxies | null): void {
     this.proxies = proxies
   }
 
@@ -305,7 +306,7 @@ export class Handler {
     if (fault === CLIENT_UNNAMED) {
       return this.responder.refuse(request, REJECTED_PROXY_HEADER_NOT_UNDERSTOOD, UNNAMED)
     }
-    const { missing, notUnderstood } = this.proxies as TrustedProxies
+    const { missing, notUnderstood } = this.proxies as HttpProxies
     return fault === HEADER_MISSING
       ? this.responder.refuse(request, REJECTED_PROXY_HEADER_MISSING, missing)
       : this.responder.refuse(request, REJECTED_PROXY_HEADER_NOT_UNDERSTOOD, notUnderstood)

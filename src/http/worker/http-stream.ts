@@ -1,8 +1,10 @@
 // HTTP for src/tcp: connects the bytes of a connection with the handler of requests. One per worker, called for
 // each request.
+
+import { HEAD_BYTES_MAX } from '../../http-head/layout.ts'
 import type { Connection, StreamHandler } from '../../tcp/connection.ts'
 import type { Output } from '../../tcp/output.ts'
-import { ANSWER_BYTES_MAX, HEAD_BYTES_MAX } from '../wire/layout.ts'
+import { ANSWER_BYTES_MAX } from '../wire/layout.ts'
 import { HttpRequest } from '../wire/request.ts'
 import type { Handler } from './handle.ts'
 

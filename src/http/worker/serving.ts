@@ -21,7 +21,7 @@ import { ANSWER_BYTES_MAX } from '../wire/layout.ts'
 import { BANS, COUNTER_WORDS, TCP } from './counters.ts'
 import { Handler } from './handle.ts'
 import { HttpStream } from './http-stream.ts'
-import { TrustedProxies } from './proxies.ts'
+import { HttpProxies } from './proxies.ts'
 import { Responder } from './respond.ts'
 import type { HttpUpdate, ProxyRules, WorkerSettings } from './worker-updates.ts'
 
@@ -77,7 +77,7 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
     limits.setTrusted(networks)
     proxies.setTrusted(networks)
     const areThere = unix || trusted.length > 0
-    handler.setProxies(areThere ? new TrustedProxies(networks, header) : null)
+    handler.setProxies(areThere ? new HttpProxies(networks, header) : null)
   }
   trust(data.proxies)
   updates.on('settings', ({ connections, proxies }) => {

@@ -1,5 +1,7 @@
 // The loop of a socket worker: wait, serve connections, clean a little. Runs in its own thread, started by
 // main.ts. Everything that it shares with others came in its start message.
+
+import { ascii } from '../../http-head/layout.ts'
 import { observeElapsed } from '../../metrics/elapsed.ts'
 import { observe } from '../../metrics/histogram.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
@@ -10,7 +12,6 @@ import { mustStop, provokeFault, sayDone, sayReady } from '../../process/workers
 import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { TcpServer } from '../../tcp/server.ts'
 import { Transfer } from '../../tcp/transfer.ts'
-import { ascii } from '../wire/layout.ts'
 import { Challenges } from './challenges.ts'
 import { RESPONSE_TIME, RESPONSE_TIME_SHAPE, TURN_SIZE, TURN_SIZE_SHAPE } from './counters.ts'
 import type { Handler } from './handle.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { HEAD_TOO_LARGE, LINE_TOO_LONG, parse } from '../../../src/http/wire/parse.ts'
+import { parse } from '../../../src/http/wire/parse.ts'
 import { ANNOUNCE, HttpRequest, SCRAPE, UNKNOWN_PATH } from '../../../src/http/wire/request.ts'
+import { HEAD_TOO_LARGE, LINE_TOO_LONG } from '../../../src/http-head/read-head.ts'
 import { get } from '../harness.ts'
 
 const request = new HttpRequest()

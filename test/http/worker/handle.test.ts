@@ -4,7 +4,7 @@ import { MODE_ALLOW, MODE_DENY } from '../../../src/access-list/list.ts'
 import { ClientSampleReader, createClientSample } from '../../../src/census/sample.ts'
 import { Tally } from '../../../src/census/tally.ts'
 import { FAMILY_COUNTERS, FAMILY_IPV6 } from '../../../src/http/worker/counters.ts'
-import { TrustedProxies } from '../../../src/http/worker/proxies.ts'
+import { HttpProxies } from '../../../src/http/worker/proxies.ts'
 import { Networks } from '../../../src/tcp/networks.ts'
 import { readAnswer } from '../../support/http-answer.ts'
 import { announceTarget, CLIENT, compactPeers, get, HttpHarness, START } from '../harness.ts'
@@ -260,7 +260,7 @@ describe('connections', () => {
   test('behind a trusted proxy the client is the one in its header, for limits and swarms', () => {
     const rates = { connects: 0, requests: 1, sustainedRequests: 0, newTorrents: 0, banSeconds: 0 }
     const harness = new HttpHarness({ rates })
-    harness.handler.setProxies(new TrustedProxies(new Networks([CLIENT]), 'X-Real-IP'))
+    harness.handler.setProxies(new HttpProxies(new Networks([CLIENT]), 'X-Real-IP'))
     const ask = (client: string) =>
       harness.send(get(announceTarget(), 'HTTP/1.1', `x-real-ip: ${client}\r\n`))
     for (let i = 0; i < 20; i++) ask(`198.51.100.${i}`)
@@ -275,7 +275,7 @@ describe('connections', () => {
   test('behind a proxy ip= is believed by the setting only, whoever the proxy says it is', () => {
     for (const believesAddresses of [false, true]) {
       const harness = new HttpHarness({ believesAddresses })
-      harness.handler.setProxies(new TrustedProxies(new Networks([CLIENT]), 'X-Real-IP'))
+      harness.handler.setProxies(new HttpProxies(new Networks([CLIENT]), 'X-Real-IP'))
       const target = `${announceTarget()}&ip=198.51.100.77`
       harness.send(get(target, 'HTTP/1.1', 'X-Real-IP: 198.51.100.9\r\n'))
       harness.handler.setProxies(null)
@@ -287,7 +287,7 @@ describe('connections', () => {
 
   test('a header from an untrusted sender changes nothing', () => {
     const harness = new HttpHarness()
-    harness.handler.setProxies(new TrustedProxies(new Networks(['10.0.0.0/8']), 'X-Real-IP'))
+    harness.handler.setProxies(new HttpProxies(new Networks(['10.0.0.0/8']), 'X-Real-IP'))
     harness.send(get(announceTarget(), 'HTTP/1.1', 'X-Real-IP: 198.51.100.9\r\n'))
     const { peers } = harness.ask(announceTarget({ port: 5 }), '203.0.113.1')
     expect(compactPeers(peers, 4)).toEqual([`${CLIENT}:6881`])
@@ -296,7 +296,7 @@ describe('connections', () => {
   test('a trusted proxy that does not name its client gets that reason, is not limited, and may ask for health', () => {
     const rates = { connects: 0, requests: 1, sustainedRequests: 0, newTorrents: 0, banSeconds: 9 }
     const harness = new HttpHarness({ rates })
-    harness.handler.setProxies(new TrustedProxies(new Networks([CLIENT]), 'X-Real-IP'))
+    harness.handler.setProxies(new HttpProxies(new Networks([CLIENT]), 'X-Real-IP'))
     for (let i = 0; i < 50; i++) {
       expect(harness.ask(announceTarget())['failure reason']).toBe(
         'The proxy of this tracker does not send the header X-Real-IP',
