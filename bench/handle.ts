@@ -53,6 +53,7 @@ const swarms = attachSwarms(buffers, true)
 const settings = {
   maxScrapeTorrents: 255,
   maxResponsePeers: 30,
+  maxResponseBytes: 1472,
   announceInterval: 900,
   intervalJitter: 5,
   answerInvalidId: false,

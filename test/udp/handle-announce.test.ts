@@ -27,6 +27,26 @@ interface Family {
   readonly client: (n: number) => string
 }
 
+/** Bytes that each path carries (its MTU less 28 over IPv4), and the peers of 6 or 18 bytes behind a head of 20. */
+const FITTING_IPV4: [number, number][] = [
+  [548, 88],
+  [1252, 205],
+  [1352, 222],
+  [1372, 225],
+  [1392, 228],
+  [1432, 235],
+  [1452, 238],
+  [1464, 240],
+  [1472, 242],
+]
+const FITTING_IPV6: [number, number][] = [
+  [548, 29],
+  [1231, 67],
+  [1232, 67],
+  [1252, 67],
+  [1472, 67],
+]
+
 const FAMILIES: Family[] = [
   {
     name: 'IPv4',
@@ -113,6 +133,26 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
           expect(readAnnounce(answer, family).leechers).toBe(300)
         },
       )
+
+      test.each(family === 4 ? FITTING_IPV4 : FITTING_IPV6)(
+        'with max_response_bytes = %d gives %d peers, and is no longer',
+        (maxResponseBytes, fitting) => {
+          const harness = withPeers(300, { maxResponseBytes })
+          const id = harness.connect(client(400))
+          const answer = present(harness.send(announceRequest(id, { numWant: -1 }), client(400)))
+          expect(answer.length).toBeLessThanOrEqual(maxResponseBytes)
+          expect(answer.length).toBe(20 + fitting * peerBytes)
+        },
+      )
+
+      test('obeys the smaller of max_response_bytes and max_response_peers', () => {
+        const fitting = family === 4 ? 88 : 29
+        for (const maxResponsePeers of [28, 30, 255]) {
+          const harness = withPeers(100, { maxResponsePeers, maxResponseBytes: 548 })
+          const { peers } = harness.announce(client(400), { numWant: 200 })
+          expect(peers.length).toBe(Math.min(maxResponsePeers, fitting))
+        }
+      })
 
       test('gives no more than max_response_peers', () => {
         const harness = withPeers(20, { maxResponsePeers: 7 })

@@ -80,6 +80,25 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
       }
     })
 
+    test.each([
+      [548, 45, 45],
+      [1231, 101, 101],
+      [1232, 102, 102],
+      [1252, 103, 102],
+      [1352, 112, 102],
+      [1472, 122, 102],
+    ])(
+      'with max_response_bytes = %d has %d entries over IPv4, %d over IPv6',
+      (bytes, ipv4, ipv6) => {
+        const harness = new UdpHarness({ maxResponseBytes: bytes })
+        const infoHashes = Array.from({ length: 255 }, (_, i) => infoHash(i))
+        const request = scrapeRequest(harness.connect(client), infoHashes)
+        const answer = present(harness.send(request, client))
+        expect(answer.length).toBe(8 + 12 * (max === 122 ? ipv4 : ipv6))
+        expect(answer.length).toBeLessThanOrEqual(bytes)
+      },
+    )
+
     test('is answered for as many torrents as fit a packet, whatever its length', () => {
       const harness = withTorrents()
       const id = harness.connect(client)

@@ -95,6 +95,7 @@ export class UdpHarness {
     const settings: RequestSettings = {
       maxScrapeTorrents: options.maxScrapeTorrents ?? 255,
       maxResponsePeers: options.maxResponsePeers ?? 255,
+      maxResponseBytes: options.maxResponseBytes ?? ANSWER_BYTES,
       announceInterval: options.announceInterval ?? 900,
       intervalJitter: options.intervalJitter ?? 0,
       answerInvalidId: options.answerInvalidId ?? false,

@@ -188,14 +188,18 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
       expect((await client.announce(to, { port: 1002 })).peers).toEqual(['127.0.0.1:1001'])
     }))
 
-  test('a scrape of 255 torrents is answered for the 122 that fit', () =>
-    serving('', async (_, client, to) => {
-      await client.announce(to, { infoHash: infoHash(121) })
+  test.each([
+    ['', 103],
+    ['[protocol]\nmax_response_bytes = 1472\n', 122],
+  ])('a scrape of 255 torrents with %j is answered for the %d that fit', (settings, fitting) =>
+    serving(settings, async (_, client, to) => {
+      await client.announce(to, { infoHash: infoHash(fitting - 1) })
       const infoHashes = Array.from({ length: 255 }, (_, i) => infoHash(i))
       const request = scrapeRequest(await client.connect(to), infoHashes)
       expect(request.length).toBe(5116)
       const { packet } = await client.request(request, to)
-      expect(packet.length).toBe(8 + 122 * 12)
+      expect(packet.length).toBe(8 + fitting * 12)
       expect(packet.readUInt32BE(packet.length - 4)).toBe(1)
-    }))
+    }),
+  )
 })

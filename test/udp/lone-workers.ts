@@ -95,6 +95,7 @@ export class LoneWorkers {
       requests: {
         maxScrapeTorrents: 70,
         maxResponsePeers: 50,
+        maxResponseBytes: 1472,
         announceInterval: 900,
         intervalJitter: 0,
         answerInvalidId: false,

@@ -1,6 +1,6 @@
 // Scenarios that listen, source-limits and ban-log.test.ts run in a network namespace. Prints «good», or fails.
 import { deepStrictEqual, match, ok } from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -65,13 +65,24 @@ async function noIPv6(): Promise<void> {
   match(stderr, /cannot listen on \[::1\]:0: the address is not one of this machine/)
 }
 
-/** The longest requests, on a link that takes 1,280 bytes at a time. */
+/** The longest requests, on a link that takes 1,280 bytes at a time: answers that it takes whole, and larger ones. */
 async function fragments(): Promise<void> {
-  await withTracker({ settings: listenOn('0.0.0.0:0') }, async (tracker) => {
+  await longestScrapes('', 103, 102, true)
+  await longestScrapes('[protocol]\nmax_response_bytes = 1472\n', 122, 102, false)
+}
+
+async function longestScrapes(
+  settings: string,
+  ipv4: number,
+  ipv6: number,
+  isWhole: boolean,
+): Promise<void> {
+  await withTracker({ settings: listenOn('0.0.0.0:0') + settings }, async (tracker) => {
     for (const [host, most] of [
-      ['127.0.0.1', 122],
-      ['::1', 102],
+      ['127.0.0.1', ipv4],
+      ['::1', ipv6],
     ] as const) {
+      const cutBefore = packetsCut()
       await withClient(host, async (client) => {
         const to = tracker.at(host)
         await client.announce(to, { infoHash: infoHash(most - 1), left: 0n })
@@ -82,8 +93,18 @@ async function fragments(): Promise<void> {
         deepStrictEqual(entries.length, most)
         deepStrictEqual(entries.at(-1), { seeders: 1, completed: 0, leechers: 0 })
       })
+      // The request is cut in any case, on its one way.
+      const cut = packetsCut() - cutBefore
+      if (host === '127.0.0.1') deepStrictEqual(cut, isWhole ? 1 : 2)
     }
   })
+}
+
+/** IPv4 packets that this namespace had to send in fragments. */
+function packetsCut(): number {
+  const lines = readFileSync('/proc/net/snmp', 'utf8').split('\n')
+  const [names, values] = lines.filter((line) => line.startsWith('Ip:')).map((l) => l.split(' '))
+  return Number(values[names.indexOf('FragOKs')])
 }
 
 /** Good requests among others that cannot be answered, repeatedly. */

@@ -8,6 +8,7 @@ export const LIVE_SETTINGS = liveSettings<UdpConfig>(
   [
     'protocol.max_scrape_torrents',
     'protocol.max_response_peers',
+    'protocol.max_response_bytes',
     'protocol.invalid_connection_id',
     'cleaning.max_connection_age',
     ...SOURCE_LIMIT_PATHS,
@@ -23,6 +24,7 @@ export function workerSettings({ protocol, cleaning, source_limits }: UdpConfig)
     requests: {
       maxScrapeTorrents: protocol.max_scrape_torrents,
       maxResponsePeers: protocol.max_response_peers,
+      maxResponseBytes: protocol.max_response_bytes,
       announceInterval: protocol.peer_announce_interval,
       intervalJitter: protocol.interval_jitter,
       answerInvalidId: protocol.invalid_connection_id === 'error',

@@ -9,7 +9,7 @@ import type { Waker } from '../../channel/waker.ts'
 import { hashWords } from '../../memory/half-sip-hash.ts'
 import { ownerOf } from '../../requests/owners.ts'
 import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
-import { SCRAPE_MAX_IPV4 } from '../wire/layout.ts'
+import { SCRAPE_MAX } from '../wire/layout.ts'
 import type { Request } from '../wire/request.ts'
 import { DROPPED_REQUESTS, REQUEST_WAKES } from '../worker/counters.ts'
 import type { HashKeys } from '../worker/handle.ts'
@@ -70,7 +70,7 @@ export class Forwarder implements Requests {
   private socket = 0
   private time = 0
   /** For the current scrape: each torrent's owner, and how many torrents each owner has. */
-  private readonly owners = new Int32Array(SCRAPE_MAX_IPV4)
+  private readonly owners = new Int32Array(SCRAPE_MAX)
   private readonly shares: Int32Array
 
   constructor(parts: ForwarderParts) {

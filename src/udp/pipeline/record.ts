@@ -19,7 +19,7 @@ import { PEER_ID_WORDS } from '../../census/sample.ts'
 import { REPLY_WORDS_MAX } from '../../os/message.ts'
 import type { Announce } from '../../swarm/announce.ts'
 import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
-import { ANSWER_BYTES_MAX_IPV4, SCRAPE_MAX_IPV4, SCRAPE_MAX_IPV6 } from '../wire/layout.ts'
+import { ANSWER_BYTES_MAX_IPV4, SCRAPE_MAX } from '../wire/layout.ts'
 
 export const REQUEST_HEAD = 0
 export const REQUEST_TRANSACTION = 1
@@ -51,8 +51,7 @@ export const RESPONSE_RETURN = 1
 export const REQUEST_FRONT_WORDS_MAX = REQUEST_RETURN + RETURN_WORDS_MAX
 export const ANNOUNCE_RECORD_WORDS_MAX =
   REQUEST_FRONT_WORDS_MAX + 1 + INFO_HASH_WORDS + PEER_ID_WORDS
-export const REQUEST_RECORD_WORDS_MAX =
-  REQUEST_FRONT_WORDS_MAX + Math.max(SCRAPE_MAX_IPV4, SCRAPE_MAX_IPV6) * INFO_HASH_WORDS
+export const REQUEST_RECORD_WORDS_MAX = REQUEST_FRONT_WORDS_MAX + SCRAPE_MAX * INFO_HASH_WORDS
 export const RESPONSE_RECORD_WORDS_MAX =
   RESPONSE_RETURN + RETURN_WORDS_MAX + Math.ceil(ANSWER_BYTES_MAX_IPV4 / 4)
 

@@ -32,7 +32,13 @@ import {
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
 import { PAIRS_MAX } from '../pipeline/links.ts'
-import { MAX_BATCH_PACKETS } from '../wire/layout.ts'
+import {
+  ANSWER_BYTES_MAX_IPV4,
+  ANSWER_BYTES_MAX_IPV6,
+  ANSWER_BYTES_MIN,
+  ANSWER_BYTES_USUAL,
+  MAX_BATCH_PACKETS,
+} from '../wire/layout.ts'
 import { retiredKeys } from './retired-keys.ts'
 
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
@@ -80,8 +86,8 @@ const protocol = section('What clients are told.', {
     { min: 1, max: 255 },
     `Return at most this many torrents to a scrape; further ones in the request are left out.
 
-    A response must also fit one packet that no network on the way fragments, so at most 122
-    torrents over IPv4 and 102 over IPv6 take effect. Lower it to spend less on scrapes.`,
+    A response must also fit max_response_bytes: with its default at most 103 torrents over IPv4 and
+    102 over IPv6 take effect. Lower it to spend less on scrapes.`,
   ),
   max_response_peers: integer(
     255,
@@ -89,9 +95,20 @@ const protocol = section('What clients are told.', {
     `Return at most this many peers to an announce, also to clients that ask for more or for no
     particular number.
 
-    A response must also fit one packet that no network on the way fragments, so at most 242 peers
-    over IPv4 and 67 over IPv6 take effect. Each peer costs 6 bytes of outgoing traffic over IPv4
-    and 18 over IPv6. Lower it to save bandwidth.`,
+    A response must also fit max_response_bytes: with its default at most 205 peers over IPv4 and 67
+    over IPv6 take effect. Each peer costs 6 bytes of outgoing traffic over IPv4 and 18 over IPv6.
+    Lower it to save bandwidth.`,
+  ),
+  max_response_bytes: bytes(
+    ANSWER_BYTES_USUAL,
+    { min: ANSWER_BYTES_MIN, max: ANSWER_BYTES_MAX_IPV4 },
+    `Send at most this many bytes in one response: the payload of a UDP packet, 28 less than the
+    packet over IPv4 and 48 less over IPv6. Over IPv6 more than ${ANSWER_BYTES_MAX_IPV6} has no effect.
+
+    Larger packets are cut on their way to clients behind VPNs and PPPoE, and many of those paths
+    drop the pieces. The default passes wherever 1,280 bytes do, which includes every common tunnel,
+    and has room for 205 IPv4 peers: clients ask for 200 at most. ${ANSWER_BYTES_MAX_IPV4} fills an Ethernet frame,
+    with 242 peers.`,
   ),
   peer_announce_interval: seconds(
     ANNOUNCE_INTERVAL_SEC,

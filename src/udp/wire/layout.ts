@@ -14,11 +14,15 @@ export const MAX_BATCH_PACKETS = 256
 export const RECEIVE_SLOT_BYTES = 5184
 
 /**
- * No answer is longer than an unfragmented packet. IPv4: an Ethernet frame (1,500 − 28). IPv6: the smallest
- * link it allows (1,280 − 48), since routers do not fragment IPv6.
+ * The longest answers, whatever the settings say. IPv4: an Ethernet frame (1,500 − 28). IPv6: the smallest link
+ * it allows (1,280 − 48), since routers do not fragment IPv6.
  */
 export const ANSWER_BYTES_MAX_IPV4 = 1472
 export const ANSWER_BYTES_MAX_IPV6 = 1232
+/** On the smallest link of IPv6, which tunnels choose for IPv4 too (1,280 − 28). */
+export const ANSWER_BYTES_USUAL = 1252
+/** What every IPv4 host takes (RFC 1122: 576 − 28): the least that answers can be limited to. */
+export const ANSWER_BYTES_MIN = 548
 
 // ── All requests: 0:8 connection id │ 8:4 action │ 12:4 transaction id ─────────────────────────
 export const REQUEST_ID = 0
@@ -56,12 +60,6 @@ export const EVENT_STOPPED = 3 << 24
 export const ANNOUNCE_RESPONSE_PEERS_BYTES = 20
 export const PEER_BYTES_IPV4 = 6
 export const PEER_BYTES_IPV6 = 18
-export const RESPONSE_PEERS_MAX_IPV4 = Math.floor(
-  (ANSWER_BYTES_MAX_IPV4 - ANNOUNCE_RESPONSE_PEERS_BYTES) / PEER_BYTES_IPV4,
-)
-export const RESPONSE_PEERS_MAX_IPV6 = Math.floor(
-  (ANSWER_BYTES_MAX_IPV6 - ANNOUNCE_RESPONSE_PEERS_BYTES) / PEER_BYTES_IPV6,
-)
 
 // ── Scrape request: 16… info hashes of 20 bytes. Response: 0:4 action │ 4:4 transaction id
 //    │ 8… per info hash 4 seeders, 4 completed, 4 leechers
@@ -69,14 +67,26 @@ export const SCRAPE_INFO_HASHES = 4
 export const INFO_HASH_BYTES = 20
 export const SCRAPE_RESPONSE_ENTRIES_BYTES = 8
 export const SCRAPE_ENTRY_BYTES = 12
-export const SCRAPE_MAX_IPV4 = Math.floor(
-  (ANSWER_BYTES_MAX_IPV4 - SCRAPE_RESPONSE_ENTRIES_BYTES) / SCRAPE_ENTRY_BYTES,
-)
-export const SCRAPE_MAX_IPV6 = Math.floor(
-  (ANSWER_BYTES_MAX_IPV6 - SCRAPE_RESPONSE_ENTRIES_BYTES) / SCRAPE_ENTRY_BYTES,
-)
+/** The most torrents that any answer has. */
+export const SCRAPE_MAX = scrapeTorrentsIn(ANSWER_BYTES_MAX_IPV4)
 
 // ── Error response: 0:4 action │ 4:4 transaction id │ 8… text ──────────────────────────────────
 export const ERROR_RESPONSE_TEXT_BYTES = 8
 /** Errors are only this long for a proven address, and fit any packet. */
 export const ERROR_BYTES_MAX = 512
+
+/** The longest answer of a family, with `max_response_bytes`. */
+export function answerBytes(ipv4: boolean, maxResponseBytes: number): number {
+  return Math.min(maxResponseBytes, ipv4 ? ANSWER_BYTES_MAX_IPV4 : ANSWER_BYTES_MAX_IPV6)
+}
+
+/** How many peers fit an answer to an announce. */
+export function peersIn(bytes: number, ipv4: boolean): number {
+  const peerBytes = ipv4 ? PEER_BYTES_IPV4 : PEER_BYTES_IPV6
+  return Math.floor((bytes - ANNOUNCE_RESPONSE_PEERS_BYTES) / peerBytes)
+}
+
+/** How many torrents fit an answer to a scrape. */
+export function scrapeTorrentsIn(bytes: number): number {
+  return Math.floor((bytes - SCRAPE_RESPONSE_ENTRIES_BYTES) / SCRAPE_ENTRY_BYTES)
+}

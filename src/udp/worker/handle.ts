@@ -18,18 +18,17 @@ import {
   ANNOUNCE_INFO_HASH,
   ANNOUNCE_LEFT,
   ANNOUNCE_PORT,
+  answerBytes,
   ERROR_BYTES_MAX,
   EVENT_COMPLETED,
   EVENT_STOPPED,
   INFO_HASH_BYTES,
+  peersIn,
   REQUEST_BYTES_MIN,
   REQUEST_ID,
   REQUEST_TRANSACTION,
-  RESPONSE_PEERS_MAX_IPV4,
-  RESPONSE_PEERS_MAX_IPV6,
   SCRAPE_INFO_HASHES,
-  SCRAPE_MAX_IPV4,
-  SCRAPE_MAX_IPV6,
+  scrapeTorrentsIn,
 } from '../wire/layout.ts'
 import {
   ANNOUNCE,
@@ -65,6 +64,8 @@ import type { Requests } from './respond.ts'
 export interface RequestSettings {
   readonly maxScrapeTorrents: number
   readonly maxResponsePeers: number
+  /** UDP payload of the longest answer. */
+  readonly maxResponseBytes: number
   readonly announceInterval: number
   /** Percent. */
   readonly intervalJitter: number
@@ -121,10 +122,13 @@ export class Handler {
 
   /** Also at runtime. */
   configure(settings: RequestSettings): void {
-    this.peersMaxIPv4 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV4)
-    this.peersMaxIPv6 = Math.min(settings.maxResponsePeers, RESPONSE_PEERS_MAX_IPV6)
-    this.scrapeMaxIPv4 = Math.min(settings.maxScrapeTorrents, SCRAPE_MAX_IPV4)
-    this.scrapeMaxIPv6 = Math.min(settings.maxScrapeTorrents, SCRAPE_MAX_IPV6)
+    const { maxResponsePeers, maxScrapeTorrents, maxResponseBytes } = settings
+    const bytesIPv4 = answerBytes(true, maxResponseBytes)
+    const bytesIPv6 = answerBytes(false, maxResponseBytes)
+    this.peersMaxIPv4 = Math.min(maxResponsePeers, peersIn(bytesIPv4, true))
+    this.peersMaxIPv6 = Math.min(maxResponsePeers, peersIn(bytesIPv6, false))
+    this.scrapeMaxIPv4 = Math.min(maxScrapeTorrents, scrapeTorrentsIn(bytesIPv4))
+    this.scrapeMaxIPv6 = Math.min(maxScrapeTorrents, scrapeTorrentsIn(bytesIPv6))
     this.answerInvalidId = settings.answerInvalidId
   }
 

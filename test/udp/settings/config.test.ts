@@ -27,6 +27,7 @@ const DEFAULTS: UdpConfig = {
   protocol: {
     max_scrape_torrents: 255,
     max_response_peers: 255,
+    max_response_bytes: 1252,
     peer_announce_interval: 900,
     interval_jitter: 5,
     invalid_connection_id: 'silent',
@@ -59,8 +60,10 @@ test('the limits that take effect are explained', () => {
   const of = (path: string) =>
     entries.find((entry) => entry.path === path)?.setting.explanation ?? ''
   expect(of('network.poll_event_capacity')).toContain(String(MAX_BATCH_PACKETS))
-  expect(of('protocol.max_response_peers')).toMatch(/242 peers\s+over IPv4 and 67 over IPv6/)
-  expect(of('protocol.max_scrape_torrents')).toMatch(/122\s+torrents over IPv4 and 102 over IPv6/)
+  expect(of('protocol.max_response_peers')).toMatch(/205 peers\s+over IPv4 and 67\s+over IPv6/)
+  expect(of('protocol.max_scrape_torrents')).toMatch(
+    /103\s+torrents\s+over IPv4 and\s+102\s+over IPv6/,
+  )
 })
 
 newerFileContract('aquatic_udp', udpSettings, [
