@@ -53,6 +53,7 @@ export const IPV6_PKTINFO = 50
 export const TCP_NODELAY = 1
 export const TCP_DEFER_ACCEPT = 9
 export const TCP_INFO = 11
+export const TCP_QUICKACK = 12
 export const SOL_UDP = 17
 export const UDP_SEGMENT = 103
 

@@ -6,7 +6,7 @@
 // in `linger`, already counted: the end is shown, and if the peer shows none, it is cut off soon.
 import type { Socket } from 'bun'
 import { readPeerName } from '../os/peers.ts'
-import { BROKEN, moveBytes, NativeBytes, peerName, WAIT } from '../os/tcp-stream.ts'
+import { acknowledge, BROKEN, moveBytes, NativeBytes, peerName, WAIT } from '../os/tcp-stream.ts'
 import type { TlsFiles } from '../tls/tls.ts'
 import { BLOCK_BYTES_MAX } from './blocks.ts'
 import type { Connection } from './connection.ts'
@@ -206,9 +206,15 @@ export class TlsServer extends TcpConnections {
   private shookHands(socket: TlsSocket, isDone: boolean): void {
     const connection = socket.data
     if (connection === undefined || connection === null) return
-    // The runtime sends an alert and closes it.
-    if (!isDone) connection.fault = CLOSED_HANDSHAKE
-    else if (isResumed(socket)) this.counts[this.countsAt + HANDSHAKES_RESUMED]++
+    if (!isDone) {
+      // The runtime sends an alert and closes it.
+      connection.fault = CLOSED_HANDSHAKE
+      return
+    }
+    // Many clients send their request in a segment of its own, which their system holds back until what ended the
+    // handshake is acknowledged (Nagle's algorithm): 40 ms later, as there is nothing to answer yet.
+    acknowledge(connection.fd)
+    if (isResumed(socket)) this.counts[this.countsAt + HANDSHAKES_RESUMED]++
     else this.counts[this.countsAt + HANDSHAKES_FULL]++
   }
 
