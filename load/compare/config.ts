@@ -100,7 +100,17 @@ const schema = {
 
 export type BenchConfig = ConfigOf<typeof schema>
 
-export const benchSettings = defineSettings({ schema, retired: {}, crossCheck })
+const common = [
+  'protocol',
+  'trackers',
+  'rounds',
+  'warm_up',
+  'measured',
+  'tracker_cores',
+  'generator_cores',
+]
+
+export const benchSettings = defineSettings({ schema, retired: {}, crossCheck, common })
 
 /** What bin/aquatic_bench.ts runs, and what the manual pages are made from. */
 export const benchProgram = {

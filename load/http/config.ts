@@ -219,7 +219,9 @@ const schema = {
 
 export type LoadConfig = ConfigOf<typeof schema>
 
-export const loadSettings = defineSettings({ schema, retired: {}, crossCheck })
+const common = ['server_address', 'workers', 'duration', 'mode', 'network.use_tls', 'network.path']
+
+export const loadSettings = defineSettings({ schema, retired: {}, crossCheck, common })
 
 export const httpLoadProgram = {
   name: 'aquatic_http_load_test',

@@ -201,7 +201,9 @@ const schema = {
 
 export type LoadConfig = ConfigOf<typeof schema>
 
-export const loadSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
+const common = ['server_address', 'workers', 'duration', 'mode', 'network.client_addresses']
+
+export const loadSettings = defineSettings({ schema, retired: retiredKeys, crossCheck, common })
 
 export const udpLoadProgram = {
   name: 'aquatic_udp_load_test',

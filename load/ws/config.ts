@@ -235,7 +235,16 @@ const schema = {
 
 export type LoadConfig = ConfigOf<typeof schema>
 
-export const loadSettings = defineSettings({ schema, retired: {}, crossCheck })
+const common = [
+  'server_address',
+  'workers',
+  'duration',
+  'mode',
+  'network.use_tls',
+  'network.connections',
+]
+
+export const loadSettings = defineSettings({ schema, retired: {}, crossCheck, common })
 
 export const wsLoadProgram = {
   name: 'aquatic_ws_load_test',

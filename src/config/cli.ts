@@ -13,7 +13,7 @@ import {
 import { writeStderr, writeStdout } from './output.ts'
 import { counted } from './quantities.ts'
 import { type ConfigOf, exampleEntries, type Schema, type Settings, valueAt } from './schema.ts'
-import { defaultFile, effectiveFile, tomlText, wrap } from './toml-text.ts'
+import { defaultFile, effectiveFile, shortFile, tomlText, wrap } from './toml-text.ts'
 
 const EXIT_OK = 0
 const EXIT_FAILED = 1
@@ -128,6 +128,7 @@ async function runCommand<S extends Schema>(
   if (line.action === 'help') return print(name, `${usage(executable)}\n${help(executable)}`)
   if (line.action === 'version') return print(name, `${name} ${versionOf(executable)}\n`)
   if (line.action === 'print-config') return print(name, defaultFile(name, settings.schema))
+  if (line.action === 'print-short-config') return print(name, shortFile(name, settings))
 
   const base = executable.base?.(line.values, (path) => path)
   const loaded = loadSettings(settings, line.configPath, environment, { base, relatives })

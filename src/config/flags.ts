@@ -7,6 +7,7 @@ import { nearest } from './suggest.ts'
 export type Action =
   | 'run'
   | 'print-config'
+  | 'print-short-config'
   | 'print-effective-config'
   | 'check'
   | 'help'
@@ -40,6 +41,7 @@ export interface OwnFlag extends Flag {
 const OPTIONS = {
   'config-file': { type: 'string', short: 'c' },
   'print-config': { type: 'boolean', short: 'p' },
+  short: { type: 'boolean' },
   'print-effective-config': { type: 'boolean', short: 'P' },
   check: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -56,6 +58,7 @@ const FAMILY_FLAGS: readonly Flag[] = [
     short: 'p',
     help: ['print the default settings, explained, as TOML'],
   },
+  { name: 'short', help: ['with -p: only those that most sites change'] },
   {
     name: 'print-effective-config',
     short: 'P',
@@ -132,7 +135,12 @@ export function parseCommandLine(
     if (configPath !== null) return { mistake: 'a settings file is given twice' }
     configPath = path
   }
-  return { action: ACTIONS.find((action) => given.has(action)) ?? 'run', configPath, values }
+  const action = ACTIONS.find((each) => given.has(each)) ?? 'run'
+  if (!given.has('short') || action === 'help' || action === 'version') {
+    return { action, configPath, values }
+  }
+  if (action !== 'print-config') return { mistake: '--short goes with -p' }
+  return { action: 'print-short-config', configPath, values }
 }
 
 /** Notes the value of an executable's own flag; returns what is wrong with it, or null. */

@@ -41,6 +41,8 @@ export interface Settings<S extends Schema = Schema> {
    */
   readonly retired: Readonly<Record<string, string>>
   readonly crossCheck: (config: ConfigOf<S>) => Finding[]
+  /** Paths of those that most users change, for --short: all, if it is missing. */
+  readonly common?: readonly string[]
 }
 
 /** One setting with its place in the schema. */
@@ -65,6 +67,9 @@ export function defineSettings<S extends Schema>(settings: Settings<S>): Setting
     }
     owners.set(entry.variable, entry.path)
   }
+  const paths = new Set(owners.values())
+  const unknown = settings.common?.find((path) => !paths.has(path))
+  if (unknown !== undefined) throw new Error(`${unknown} is not a setting`)
   return settings
 }
 

@@ -6,6 +6,7 @@ import {
   type Entry,
   entriesOf,
   type Schema,
+  type Settings,
   sectionAt,
   valueAt,
   variableExamples,
@@ -16,20 +17,41 @@ const COMMENT_COLUMNS = 80
 
 /** The default settings, each under its explanation. Reading the text back gives the defaults. */
 export function defaultFile(name: string, schema: Schema): string {
-  const config = defaultsOf(schema)
-  const lines = comment(
+  const head =
     `Settings of ${name}, all with their default values. Save this text to a file, change what you ` +
-      `need and start ${name} with -c FILE. A line that is deleted has its default value. An ` +
-      'environment variable overrides the file: AQUATIC_ with section and key in capitals, such as ' +
-      `${variableExamples(schema)}.`,
-  )
+    `need and start ${name} with -c FILE. A line that is deleted has its default value. An ` +
+    'environment variable overrides the file: AQUATIC_ with section and key in capitals, such as ' +
+    `${variableExamples(schema)}.`
+  return explainedFile(head, schema, entriesOf(schema), paragraphsOf)
+}
+
+/** Only those that most users change, each with the first paragraph of its explanation. */
+export function shortFile(
+  name: string,
+  { schema, common }: Pick<Settings, 'schema' | 'common'>,
+): string {
+  const entries = entriesOf(schema).filter(({ path }) => common?.includes(path) ?? true)
+  const head =
+    `The settings of ${name} that most users change, with their default values; ${name} -p has all. Save this ` +
+    `text to a file, change what you need and start ${name} with -c FILE.`
+  return explainedFile(head, schema, entries, (text) => paragraphsOf(text).slice(0, 1))
+}
+
+function explainedFile(
+  head: string,
+  schema: Schema,
+  entries: readonly Entry[],
+  shown: (explanation: string) => string[],
+): string {
+  const config = defaultsOf(schema)
+  const lines = comment(head)
   let current = ''
-  for (const entry of entriesOf(schema)) {
+  for (const entry of entries) {
     if (entry.section !== current) {
       current = entry.section
       lines.push('', ...sectionHead(schema, current))
     }
-    lines.push('', ...comment(entry.setting.explanation))
+    lines.push('', ...comment(shown(entry.setting.explanation).join('\n\n')))
     lines.push(...comment(`Allowed: ${entry.setting.allowed}.`))
     lines.push(`${entry.key} = ${tomlText(valueAt(config, entry))}`)
   }

@@ -26,6 +26,7 @@ export interface OwnSettings {
   readonly schema: Schema
   readonly retired: Readonly<Record<string, string>>
   readonly crossCheck: (config: never) => Finding[]
+  readonly common?: readonly string[]
 }
 
 /** One protocol, as its own program has it. */
@@ -98,7 +99,14 @@ export function combineSettings(
   const retired = Object.assign({}, ...lenses.map((lens) => lens.retired()))
   const schema = explained({ ...combinedSchema(lenses), ...sections }, explanations)
   const crossCheck = (config: object) => findingsOf(protocols, lenses, config)
-  return { settings: defineSettings<Schema>({ schema, retired, crossCheck }), lenses }
+  const enabled = protocols.map(({ name }) => pathOf(name, 'enabled'))
+  const common = [...enabled, ...lenses.flatMap((lens, i) => commonOf(protocols[i], lens))]
+  return { settings: defineSettings<Schema>({ schema, retired, crossCheck, common }), lenses }
+}
+
+function commonOf({ settings }: ProtocolSettings, lens: Lens): string[] {
+  const { common = [] } = settings
+  return common.map((path) => lens.outer(path)).filter((path) => path !== undefined)
 }
 
 /** Whether the settings enable the protocol. */

@@ -22,6 +22,9 @@ describe('flags', () => {
     [['--version'], 'version', null],
     [['-p', '-p'], 'print-config', null],
     [['--check', '-P'], 'print-effective-config', null],
+    [['-p', '--short'], 'print-short-config', null],
+    [['--short', '--print-config'], 'print-short-config', null],
+    [['--short', '-h'], 'help', null],
     [['--'], 'run', null],
   ] as const)('%j', (args, action, configPath) => {
     expect(parseCommandLine(args)).toEqual({ action, configPath, values: new Map() })
@@ -46,6 +49,8 @@ describe('mistakes', () => {
     [['a.toml'], "'a.toml' is not a flag; a settings file is given with -c"],
     [['--', '-p'], "'-p' is not a flag; a settings file is given with -c"],
     [['--help=x'], '--help takes no value'],
+    [['--short'], '--short goes with -p'],
+    [['--short', '--check'], '--short goes with -p'],
     [[''], "'' is not a flag; a settings file is given with -c"],
   ])('%j', (args, mistake) => {
     expect(parseCommandLine(args)).toEqual({ mistake })

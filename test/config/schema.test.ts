@@ -69,4 +69,11 @@ describe('a schema', () => {
       'AQUATIC_NETWORK_ADDRESS',
     )
   })
+
+  test('a setting that is said to be common exists', () => {
+    const common = ['socket_workers']
+    expect(() => defineSettings({ schema: {}, retired: {}, crossCheck: () => [], common })).toThrow(
+      'socket_workers is not a setting',
+    )
+  })
 })

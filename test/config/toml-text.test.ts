@@ -8,6 +8,7 @@ import {
   effectiveFile,
   keyText,
   paragraphsOf,
+  shortFile,
   tomlText,
   wrap,
 } from '../../src/config/toml-text.ts'
@@ -121,4 +122,21 @@ test('text is wrapped between words, and a word too long stands alone', () => {
 
 test('paragraphs lose their line breaks', () => {
   expect(paragraphsOf('\n a\n   b\n\n  \n c ')).toEqual(['a b', 'c'])
+})
+
+describe('the short file', () => {
+  const text = shortFile('demo', { schema, common: ['network.address', 'workers'] })
+
+  test('has the settings that most users change, and their default values', () => {
+    expect(parse(text)).toEqual({ workers: 3, network: { address: "it's" } })
+  })
+
+  test('has the beginning of each explanation', () => {
+    expect(text).toContain('# The address.\n# Allowed:')
+    expect(text).not.toContain('Last words.')
+  })
+
+  test('of a program that names none has all', () => {
+    expect(parse(shortFile('demo', { schema }))).toEqual(parse(defaultFile('demo', schema)))
+  })
 })

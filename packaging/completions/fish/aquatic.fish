@@ -2,6 +2,7 @@
 complete -c aquatic -f
 complete -c aquatic -s c -l config-file -r -F -d 'read settings from this TOML file'
 complete -c aquatic -s p -l print-config -d 'print the default settings, explained, as TOML'
+complete -c aquatic -l short -d 'with -p: only those that most sites change'
 complete -c aquatic -s P -l print-effective-config -d 'print the settings in force (defaults, then file, then environment) and where each comes from'
 complete -c aquatic -l check -d 'say whether the settings are valid, start nothing'
 complete -c aquatic -s h -l help -d 'print this text'

@@ -2,6 +2,7 @@
 complete -c aquatic_udp -f
 complete -c aquatic_udp -s c -l config-file -r -F -d 'read settings from this TOML file'
 complete -c aquatic_udp -s p -l print-config -d 'print the default settings, explained, as TOML'
+complete -c aquatic_udp -l short -d 'with -p: only those that most sites change'
 complete -c aquatic_udp -s P -l print-effective-config -d 'print the settings in force (defaults, then file, then environment) and where each comes from'
 complete -c aquatic_udp -l check -d 'say whether the settings are valid, start nothing'
 complete -c aquatic_udp -s h -l help -d 'print this text'

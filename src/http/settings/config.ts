@@ -1,6 +1,7 @@
 // The settings of aquatic_http: names, defaults, limits and explanations. The default file, its checks, the
 // environment variables and docs/config-http.md are derived from this schema. Keys from aquatic's Rust versions
 // keep their names.
+
 import { intervalJitter } from '../../config/announce-interval.ts'
 import {
   type ConfigOf,
@@ -31,6 +32,7 @@ import {
   acmeSettings,
 } from '../../tls/acme-settings.ts'
 import { tlsFindings, tlsSettings } from '../../tls/settings.ts'
+import { TLS_COMMON } from '../../tracker/common-settings.ts'
 import {
   cleaningInterval,
   commonFindings,
@@ -249,7 +251,12 @@ const schema = trackerSchema({
 
 export type HttpConfig = ConfigOf<typeof schema>
 
-export const httpSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
+export const httpSettings = defineSettings({
+  schema,
+  retired: retiredKeys,
+  crossCheck,
+  common: TLS_COMMON,
+})
 
 export const httpProgram = {
   name: 'aquatic_http',

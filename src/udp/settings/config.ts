@@ -19,6 +19,7 @@ import { HEALTH_CHECK } from '../../process/health-check.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
 import { sourceLimitSettings } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
+import { TRACKER_COMMON } from '../../tracker/common-settings.ts'
 import {
   cleaningInterval,
   commonFindings,
@@ -218,7 +219,12 @@ const schema = trackerSchema({
 
 export type UdpConfig = ConfigOf<typeof schema>
 
-export const udpSettings = defineSettings({ schema, retired: retiredKeys, crossCheck })
+export const udpSettings = defineSettings({
+  schema,
+  retired: retiredKeys,
+  crossCheck,
+  common: [...TRACKER_COMMON, 'protocol.peer_announce_interval', 'limits.max_peers'],
+})
 
 export const udpProgram = {
   name: 'aquatic_udp',
