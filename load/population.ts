@@ -11,6 +11,7 @@
 // with Atomics, and both only ever grow. A reader may therefore see less than there is, never more:
 // checks are written so that this errs on the tracker's side.
 import { mix, Random } from './random.ts'
+import { type Announced, announcedIn } from './simulated.ts'
 
 /** A peer's rank follows from its port, of which there are 65,535. */
 export const SWARM_MAX = 65535
@@ -88,6 +89,10 @@ function popularity({ torrents, gammaShape, seed }: PopulationSettings): Float64
   const weights = new Float64Array(torrents)
   for (let i = 0; i < torrents; i++) weights[i] = random.gamma(gammaShape)
   return weights
+}
+
+export function announcedTo({ torrentWords }: PopulationBuffers): Announced {
+  return announcedIn(new Int32Array(torrentWords), TORRENT_SENT, 1 << TORRENT_SHIFT)
 }
 
 export class Population {

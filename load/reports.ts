@@ -14,6 +14,7 @@ import { type Missing, missingOf, type Owed } from './missing.ts'
 import { figure, type Section, sectionsText } from './report.ts'
 import { htmlReport } from './report-html.ts'
 import { type CommonSettings, isLoopback } from './settings.ts'
+import { type Announced, type Share, simulatedJson, simulatedSection } from './simulated.ts'
 import { disturbance, type Gist, verdictSection } from './verdict.ts'
 
 export interface Result<C, P> {
@@ -25,6 +26,7 @@ export interface Result<C, P> {
   readonly period: P
   readonly whole: P
   readonly periods: readonly P[]
+  readonly announced: Announced
 }
 
 /** What the reports of a load tester have of their own. */
@@ -42,6 +44,8 @@ export interface Reports<C, P> {
   /** What the tracker had to send in the whole run. */
   readonly owed: (result: Result<C, P>) => Owed[]
   readonly gist: (period: P) => Gist
+  /** The mix that was sent. */
+  readonly shares: (period: P) => Share[]
   /** The verdict stands before them, those of the wrong answers follow. */
   readonly sections: (result: Result<C, P>) => Section[]
   /** What programs read of a period. Names are stable; new ones may come. */
@@ -69,6 +73,7 @@ export function writeReports<C extends CommonSettings, P extends Period>(
   const sections = [
     verdictSection({ answers, wrong, missing, gist, period, warning }),
     ...reports.sections(result),
+    simulatedSection(config.profile, reports.shares(period), result.announced),
     wrongSection(reports, whole.counts),
   ]
   const text = sectionsText(sections)
@@ -125,6 +130,7 @@ function jsonOf<C extends CommonSettings, P extends Period>(
     wrong: Object.fromEntries(wrong),
     missing: Object.fromEntries(missingIn(reports, result).map(({ kind, count }) => [kind, count])),
     machine_use: period.machine,
+    asked_for: simulatedJson(config.profile, reports.shares(period), result.announced),
     summary: json(period),
     samples: periods.map(json),
   }

@@ -9,6 +9,7 @@ import { Progress } from './progress.ts'
 import { missingIn, type Reports, type Result, writeReports } from './reports.ts'
 import { type Measured, Sampling } from './sampling.ts'
 import type { CommonSettings } from './settings.ts'
+import type { Announced } from './simulated.ts'
 import { Threads } from './threads.ts'
 import { TrackerWatch } from './watch.ts'
 
@@ -33,6 +34,8 @@ export interface Tester<C extends CommonSettings, S extends Snapshot, P extends 
 
 /** Simulated clients that are ready to begin. */
 export interface Load<S, P> extends Measured<S, P> {
+  /** What the tracker has been told so far. */
+  announced(): Announced
   /** What a worker is told in addition to WorkerStart. */
   workerData(index: number): object
   /** Called once all workers have ended. */
@@ -123,6 +126,7 @@ async function measure<C extends CommonSettings, S extends Snapshot, P extends P
     period: load.between(sampling.summaryStart(end), last),
     whole: load.between(sampling.first, last),
     periods: sampling.periods,
+    announced: load.announced(),
   }
 }
 

@@ -12,7 +12,9 @@ import {
   string,
   stringOrList,
 } from '../src/config/setting.ts'
+import type { Step } from './due-times.ts'
 import { SWARM_MAX } from './population.ts'
+import { profile } from './profiles.ts'
 
 export const DAY_SEC = 86400
 const WORKERS_MAX = 64
@@ -40,6 +42,7 @@ export const firstSettings = {
     { allowed: ADDRESS_FORMS, check: checkServer },
     `Address and port of the tracker. An IPv6 address, such as '[::1]:3000', tests it over IPv6.`,
   ),
+  profile,
   workers: integer(
     1,
     { min: 1, max: WORKERS_MAX },
@@ -57,6 +60,25 @@ export const firstSettings = {
     `Summarise only this many seconds at the end, to exclude the warm-up. 0 takes the whole run. Wrong
     responses count from the start in any case.`,
   ),
+}
+
+/** Of every open loop. */
+export const stepSettings = {
+  step_factor: decimal(
+    1,
+    { min: 0.01, max: 1000 },
+    `From step_after on, send at this many times the rate. 1 changes nothing. A public tracker gets about
+    four times its load within a day when a list of trackers takes it up.`,
+  ),
+  step_after: seconds(
+    30,
+    { min: 1, max: DAY_SEC },
+    'When the rate changes (seconds after the start).',
+  ),
+}
+
+export function stepOf(openLoop: { step_factor: number; step_after: number }): Step {
+  return { factor: openLoop.step_factor, afterSec: openLoop.step_after }
 }
 
 export const seed = integer(
@@ -199,6 +221,7 @@ function checkClientAddress(text: string): Fault | null {
 /** What the settings of every load tester have. */
 export interface CommonSettings {
   readonly server_address: string
+  readonly profile: string
   readonly workers: number
   readonly duration: number
   readonly summarize_last: number

@@ -9,6 +9,7 @@ import {
 } from '../../src/config/schema.ts'
 import { boolean, choice, decimal, type Fault, integer, string } from '../../src/config/setting.ts'
 import { LOAD_TEST_FLAGS } from '../flags.ts'
+import { HTTP_PROFILES } from '../profiles.ts'
 import {
   announceAndScrapeWeights,
   clientAddresses,
@@ -26,6 +27,7 @@ import {
   responseTimeout,
   seed,
   seederProbability,
+  stepSettings,
   swarmFindings,
   TORRENTS_MAX,
   trackerSection,
@@ -137,6 +139,7 @@ const openLoop = section(
       `Connections of all workers together, at most. Requests that find none wait for one; those that wait
       for longer than response_timeout_milliseconds are lost, and counted as held back.`,
     ),
+    ...stepSettings,
   },
 )
 
@@ -219,9 +222,23 @@ const schema = {
 
 export type LoadConfig = ConfigOf<typeof schema>
 
-const common = ['server_address', 'workers', 'duration', 'mode', 'network.use_tls', 'network.path']
+const common = [
+  'server_address',
+  'profile',
+  'workers',
+  'duration',
+  'mode',
+  'network.use_tls',
+  'network.path',
+]
 
-export const loadSettings = defineSettings({ schema, retired: {}, crossCheck, common })
+export const loadSettings = defineSettings({
+  schema,
+  retired: {},
+  profiles: HTTP_PROFILES,
+  crossCheck,
+  common,
+})
 
 export const httpLoadProgram = {
   name: 'aquatic_http_load_test',

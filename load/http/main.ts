@@ -6,9 +6,10 @@ import { counted } from '../../src/config/quantities.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
 import { reachTracker } from '../first-contact.ts'
 import { Measure, type Snapshot } from '../measure.ts'
-import { createPopulation, type PopulationBuffers } from '../population.ts'
+import { announcedTo, createPopulation, type PopulationBuffers } from '../population.ts'
 import type { Load, Tester } from '../run.ts'
-import { isFloodAlone, isLoopback, serverOf } from '../settings.ts'
+import { isFloodAlone, isLoopback, serverOf, stepOf } from '../settings.ts'
+import type { Announced } from '../simulated.ts'
 import type { TrackerWatch } from '../watch.ts'
 import { connectionsOf, type LoadConfig } from './config.ts'
 import { COUNTS, type CountName, LATENCIES } from './counts.ts'
@@ -85,6 +86,10 @@ class HttpLoad implements Load<Snapshot<CountName>, HttpPeriod> {
   /** The workers have closed their connections. */
   close(): void {}
 
+  announced(): Announced {
+    return announcedTo(this.population)
+  }
+
   workerData(index: number): WorkerSettings {
     const { config } = this
     const { network, mode, flood, workers, requests, open_loop } = config
@@ -110,6 +115,7 @@ class HttpLoad implements Load<Snapshot<CountName>, HttpPeriod> {
       mode,
       flood: mode === 'flood' ? { kind: flood.flood_kind, rate: flood.flood_rate / workers } : null,
       rate: open_loop.rate / workers,
+      step: stepOf(open_loop),
       timeoutMs: requests.response_timeout_milliseconds,
       counters: this.measure.counters,
       histograms: this.measure.histograms,

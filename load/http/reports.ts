@@ -27,6 +27,7 @@ import {
   ratesJson,
   trafficRows,
 } from '../request-reports.ts'
+import { requestShares } from '../simulated.ts'
 import { type LoadConfig, loadSettings } from './config.ts'
 import { LATENCIES, WRONG_TEXTS } from './counts.ts'
 import type { HttpPeriod } from './measure.ts'
@@ -50,6 +51,7 @@ export const reports: Reports<LoadConfig, HttpPeriod> = {
     responses: period.answered + period.counts.flood_answers,
     per: 'response',
   }),
+  shares: ({ counts }) => requestShares(KIND_NAMES, counts),
   sections: ({ period, whole }) => [
     traffic(period, whole),
     latency(period),

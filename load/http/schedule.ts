@@ -1,9 +1,8 @@
 // When requests may be sent. Asked by connections.ts for each request; worker.ts tells when to stop.
 //
-// Closed loop: whenever a connection has room. Open loop: request n is due at start + n ÷ rate, whatever
-// happened to those before, and its latency counts from then, so that a tracker that stands still pays
-// for all that became due meanwhile. Those that no connection could take until they count as lost are
-// held back: lost without having been sent.
+// Closed loop: whenever a connection has room. Open loop: on a schedule (due-times.ts). Those that no
+// connection could take until they count as lost are held back: lost without having been sent.
+import type { DueTimes } from '../due-times.ts'
 import { PLACE } from './counts.ts'
 
 /** What may be sent, and from when its latency counts. */
@@ -23,39 +22,41 @@ export class ClosedFeed implements Feed {
   }
 }
 
-/** Sent at a rate. `startMs` has to be set before the first request. */
+/** Sent at a rate. `start` it before the first request. */
 export class OpenFeed implements Feed {
   isStopped = false
-  startMs = 0
-  private readonly periodMs: number
+  private readonly due: DueTimes
   private readonly timeoutMs: number
   private readonly counts: Int32Array
-  private sent = 0
 
-  constructor(rate: number, timeoutMs: number, counts: Int32Array) {
-    this.periodMs = 1000 / rate
+  constructor(due: DueTimes, timeoutMs: number, counts: Int32Array) {
+    this.due = due
     this.timeoutMs = timeoutMs
     this.counts = counts
+  }
+
+  start(nowMs: number): void {
+    this.due.start(nowMs)
   }
 
   // HOT: no allocation below this line.
 
   get dueMs(): number {
-    return this.startMs + this.sent * this.periodMs
+    return this.due.nextMs
   }
 
   next(nowMs: number): number {
     if (this.isStopped) return -1
     const dueMs = this.dueMs
     if (dueMs > nowMs) return -1
-    this.sent++
+    this.due.take(1)
     return dueMs
   }
 
   /** Gives up what became due too long ago. Requests that were never sent are lost as well. */
   holdBack(nowMs: number): void {
     while (!this.isStopped && this.dueMs <= nowMs - this.timeoutMs) {
-      this.sent++
+      this.due.take(1)
       this.counts[PLACE.held_back]++
     }
   }

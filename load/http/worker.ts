@@ -6,6 +6,7 @@
 import { publish, slotWords } from '../../src/metrics/counters.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
 import { type Endpoint, SocketName } from '../../src/os/tcp-client.ts'
+import { DueTimes, type Step } from '../due-times.ts'
 import { Population, type PopulationBuffers } from '../population.ts'
 import { Random } from '../random.ts'
 import { finishWorker, isStopped, startWorker, type WorkerStart } from '../threads.ts'
@@ -48,6 +49,7 @@ export interface WorkerSettings {
   readonly flood: { readonly kind: FloodKind; readonly rate: number } | null
   /** Requests per second of this worker; open loop. */
   readonly rate: number
+  readonly step: Step
   readonly timeoutMs: number
   readonly counters: SharedArrayBuffer
   readonly histograms: SharedArrayBuffer
@@ -78,7 +80,9 @@ class LoadWorker {
     this.state = new Int32Array(data.state)
     this.shared = new Int32Array(data.counters)
     this.feed =
-      data.mode === 'open' ? new OpenFeed(data.rate, data.timeoutMs, this.counts) : new ClosedFeed()
+      data.mode === 'open'
+        ? new OpenFeed(new DueTimes(data.rate, data.step), data.timeoutMs, this.counts)
+        : new ClosedFeed()
     // Beside a flood of one kind nobody asks anything.
     this.feed.isStopped = data.flood !== null && data.flood.kind !== 'mixed'
     this.floodFeed = new FloodFeed(data.flood?.rate ?? 0)
@@ -118,7 +122,7 @@ class LoadWorker {
 
   begin(): void {
     const nowMs = nowMilliseconds()
-    if (this.feed instanceof OpenFeed) this.feed.startMs = nowMs
+    if (this.feed instanceof OpenFeed) this.feed.start(nowMs)
     this.floodFeed.startMs = nowMs
   }
 

@@ -33,11 +33,13 @@ import type { Conversation } from './conversation.ts'
 import {
   ANSWERED,
   ANSWERED_ERROR,
+  ANSWERED_INVALID,
   LATE,
   RECEIVED_BYTES,
   RETURNED_PEERS,
   WRONG_COUNT_HIGH,
   WRONG_COUNT_LOW,
+  WRONG_FLOOD_ANSWER,
   WRONG_INTERVAL,
   WRONG_KIND,
   WRONG_LENGTH,
@@ -50,6 +52,7 @@ import {
   WRONG_UNKNOWN_PEER,
 } from './counts.ts'
 import { ANNOUNCE, CONNECT, SCRAPE } from './generate.ts'
+import { markedBytes } from './mark.ts'
 import {
   ANSWERED_ALREADY,
   KIND,
@@ -131,6 +134,16 @@ export class Answers {
     return received
   }
 
+  /** To a packet without a valid id; or to nothing that was sent. */
+  private unasked(transaction: number, bytes: number): void {
+    const asked = markedBytes(transaction)
+    if (asked < 0) this.counts[WRONG_TRANSACTION]++
+    else {
+      this.counts[ANSWERED_INVALID]++
+      if (bytes > asked) this.counts[WRONG_FLOOD_ANSWER]++
+    }
+  }
+
   private answer(conversation: Conversation, words: Int32Array, at: number, bytes: number): void {
     const { counts, underWay } = this
     if (bytes < HEAD_BYTES) {
@@ -139,7 +152,7 @@ export class Answers {
     }
     const slot = underWay.find(words[at + 1])
     if (slot < 0) {
-      counts[WRONG_TRANSACTION]++
+      this.unasked(words[at + 1], bytes)
       return
     }
     const request = requestAt(slot)

@@ -9,8 +9,9 @@ import {
   problem,
   section,
 } from '../../src/config/schema.ts'
-import { boolean, bytes, choice, integer } from '../../src/config/setting.ts'
+import { boolean, bytes, choice, decimal, integer } from '../../src/config/setting.ts'
 import { LOAD_TEST_FLAGS } from '../flags.ts'
+import { UDP_PROFILES } from '../profiles.ts'
 import {
   clientAddresses,
   commonFindings,
@@ -26,6 +27,7 @@ import {
   responseTimeout,
   seed,
   seederProbability,
+  stepSettings,
   swarmFindings,
   TORRENTS_MAX,
   trackerSection,
@@ -112,6 +114,12 @@ const requests = section('What is asked for.', {
     1,
     'How often a request is a scrape, in proportion to the other two weights.',
   ),
+  invalid_id_share: decimal(
+    0,
+    { min: 0, max: 0.9 },
+    `The share of all packets that are announces with an invalid connection id, on top of the requests: what
+    clients send that use an id for longer than they may. They get no response, or one that is no longer.`,
+  ),
   response_timeout_milliseconds: responseTimeout(2000, 'response'),
 })
 
@@ -139,6 +147,7 @@ const openLoop = section(
       `Requests per second of all workers together. Latency is measured from the scheduled time, so
       that a tracker that stalls cannot hide it.`,
     ),
+    ...stepSettings,
   },
 )
 
@@ -201,9 +210,22 @@ const schema = {
 
 export type LoadConfig = ConfigOf<typeof schema>
 
-const common = ['server_address', 'workers', 'duration', 'mode', 'network.client_addresses']
+const common = [
+  'server_address',
+  'profile',
+  'workers',
+  'duration',
+  'mode',
+  'network.client_addresses',
+]
 
-export const loadSettings = defineSettings({ schema, retired: retiredKeys, crossCheck, common })
+export const loadSettings = defineSettings({
+  schema,
+  retired: retiredKeys,
+  profiles: UDP_PROFILES,
+  crossCheck,
+  common,
+})
 
 export const udpLoadProgram = {
   name: 'aquatic_udp_load_test',
@@ -230,7 +252,8 @@ function requestFindings({ requests, mode, open_loop, workers }: LoadConfig): Fi
     findings.push(problem(paths, '[requests] all three weights are 0: raise one of them.'))
   }
   const { response_timeout_milliseconds } = requests
-  const waiting = (open_loop.rate / workers) * (response_timeout_milliseconds / 1000)
+  const rate = open_loop.rate * Math.max(1, open_loop.step_factor)
+  const waiting = (rate / workers) * (response_timeout_milliseconds / 1000)
   if (mode === 'open' && waiting > RING_MAX) {
     const text = `each worker would have to remember ${Math.ceil(waiting)} requests under way, and
       ${RING_MAX} is the most: raise workers, or lower [open_loop] rate or [requests]

@@ -21,6 +21,8 @@ export const COUNTS = [
   'flood_sent_bytes',
   'flood_answers',
   'flood_answered_bytes',
+  'sent_invalid',
+  'answered_invalid',
   'wrong_transaction',
   'wrong_repeated_answer',
   'wrong_kind',
@@ -52,19 +54,21 @@ export const FLOOD_SENT = 13
 export const FLOOD_SENT_BYTES = 14
 export const FLOOD_ANSWERS = 15
 export const FLOOD_ANSWERED_BYTES = 16
-export const WRONG_TRANSACTION = 17
-export const WRONG_REPEATED_ANSWER = 18
-export const WRONG_KIND = 19
-export const WRONG_LENGTH = 20
-export const WRONG_INTERVAL = 21
-export const WRONG_TOO_MANY_PEERS = 22
-export const WRONG_NO_PEERS = 23
-export const WRONG_OWN_PEER = 24
-export const WRONG_REPEATED_PEER = 25
-export const WRONG_UNKNOWN_PEER = 26
-export const WRONG_COUNT_HIGH = 27
-export const WRONG_COUNT_LOW = 28
-export const WRONG_FLOOD_ANSWER = 29
+export const SENT_INVALID = 17
+export const ANSWERED_INVALID = 18
+export const WRONG_TRANSACTION = 19
+export const WRONG_REPEATED_ANSWER = 20
+export const WRONG_KIND = 21
+export const WRONG_LENGTH = 22
+export const WRONG_INTERVAL = 23
+export const WRONG_TOO_MANY_PEERS = 24
+export const WRONG_NO_PEERS = 25
+export const WRONG_OWN_PEER = 26
+export const WRONG_REPEATED_PEER = 27
+export const WRONG_UNKNOWN_PEER = 28
+export const WRONG_COUNT_HIGH = 29
+export const WRONG_COUNT_LOW = 30
+export const WRONG_FLOOD_ANSWER = 31
 
 /** What each wrong answer means, for people. */
 export const WRONG_TEXTS: Readonly<Record<WrongName, string>> = {

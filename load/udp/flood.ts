@@ -24,6 +24,7 @@ import {
   SEND_FAILURES,
   WRONG_FLOOD_ANSWER,
 } from './counts.ts'
+import { markedBytes, markOf } from './mark.ts'
 import { PacketTrain } from './packet-train.ts'
 
 export type FloodKind = 'garbage' | 'expired_ids' | 'mixed'
@@ -34,10 +35,6 @@ const RUN = 32
 const ANSWER_SLOT_BYTES = 2048
 /** The largest that no network cuts. */
 const GARBAGE_BYTES_MAX = 1472
-/** The upper half of a flood packet's transaction id; the lower half is its size. */
-const MARK = 0x7f10 << 16
-const MARK_MASK = 0xffff0000 | 0
-const SIZE_MASK = 0xffff
 
 const SHAPES_OF_GARBAGE = 5
 const ACTION_UNKNOWN = 9 << 24
@@ -122,7 +119,7 @@ export class Flood {
       words[at + REQUEST_ID] = this.random.next()
       words[at + REQUEST_ID + 1] = this.random.next()
       words[at + REQUEST_ACTION] = action
-      words[at + REQUEST_TRANSACTION] = MARK | bytes
+      words[at + REQUEST_TRANSACTION] = markOf(bytes)
       this.train.queue(bytes)
       this.counts[FLOOD_SENT_BYTES] += bytes
     }
@@ -137,8 +134,7 @@ export class Flood {
       const transaction = memory.received[i * memory.slotWords + 1]
       counts[FLOOD_ANSWERS]++
       counts[FLOOD_ANSWERED_BYTES] += bytes
-      const isOurs = (transaction & MARK_MASK) === MARK
-      if (!isOurs || bytes > (transaction & SIZE_MASK)) counts[WRONG_FLOOD_ANSWER]++
+      if (bytes > markedBytes(transaction)) counts[WRONG_FLOOD_ANSWER]++
     }
   }
 }

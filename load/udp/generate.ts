@@ -23,7 +23,8 @@ import { swapBytes } from '../../src/udp/wire/parse.ts'
 import { type Population, portOf, TORRENT_KNOWN, torrentAt } from '../population.ts'
 import { mix, type Random } from '../random.ts'
 import type { Conversation } from './conversation.ts'
-import { SENT, SENT_BYTES } from './counts.ts'
+import { SENT, SENT_BYTES, SENT_INVALID } from './counts.ts'
+import { markOf } from './mark.ts'
 import {
   KNOWN_LEECHERS,
   KNOWN_SEEDERS,
@@ -57,6 +58,8 @@ export interface MixSettings {
   readonly weightScrape: number
   readonly peersWanted: number
   readonly scrapeTorrents: number
+  /** Of all packets. */
+  readonly invalidShare: number
 }
 
 export class Requests {
@@ -68,6 +71,9 @@ export class Requests {
   private readonly announceLimit: number
   private readonly peersWanted: number
   private readonly scrapeTorrents: number
+  /** Packets with an invalid id for each request. */
+  private readonly invalidPerRequest: number
+  private invalidDue = 0
 
   constructor(
     settings: MixSettings,
@@ -82,6 +88,7 @@ export class Requests {
     this.announceLimit = (weightConnect + weightAnnounce) * share
     this.peersWanted = swapBytes(settings.peersWanted)
     this.scrapeTorrents = settings.scrapeTorrents
+    this.invalidPerRequest = settings.invalidShare / (1 - settings.invalidShare)
     this.population = population
     this.underWay = underWay
     this.random = random
@@ -108,6 +115,28 @@ export class Requests {
       this.queueOne(conversation, ANNOUNCE, timeMs + i * periodMs)
     }
     for (; i < count; i++) this.queueOne(conversation, SCRAPE, timeMs + i * periodMs)
+    this.invalidDue += count * this.invalidPerRequest
+    for (; this.invalidDue >= 1; this.invalidDue--) this.queueInvalid(conversation)
+  }
+
+  /** How many requests of those that fit a batch leave room for the packets with invalid ids. */
+  roomIn(batch: number): number {
+    return Math.floor((batch - 1) / (1 + this.invalidPerRequest))
+  }
+
+  /** A whole announce but for its connection id, of a torrent that nobody asks for. */
+  private queueInvalid(conversation: Conversation): void {
+    const { random, counts } = this
+    const words = conversation.memory.answers
+    const at = conversation.memory.end
+    for (let i = 0; i < ANNOUNCE_BYTES_MIN / 4; i++) words[at + i] = random.next()
+    words[at + REQUEST_ACTION] = ACTION_ANNOUNCE
+    words[at + REQUEST_TRANSACTION] = markOf(ANNOUNCE_BYTES_MIN)
+    words[at + ANNOUNCE_EVENT] = 0
+    words[at + ANNOUNCE_NUM_WANT] = this.peersWanted
+    conversation.train.queue(ANNOUNCE_BYTES_MIN)
+    counts[SENT_INVALID]++
+    counts[SENT_BYTES] += ANNOUNCE_BYTES_MIN
   }
 
   private queueOne(conversation: Conversation, kind: number, timeMs: number): void {

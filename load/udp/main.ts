@@ -4,9 +4,10 @@
 import { addressText } from '../../src/config/address.ts'
 import { writeStderr } from '../../src/config/output.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
-import { createPopulation, type PopulationBuffers } from '../population.ts'
+import { announcedTo, createPopulation, type PopulationBuffers } from '../population.ts'
 import type { Load, Tester } from '../run.ts'
-import { isFloodAlone, isLoopback, serverOf } from '../settings.ts'
+import { isFloodAlone, isLoopback, serverOf, stepOf } from '../settings.ts'
+import type { Announced } from '../simulated.ts'
 import type { TrackerWatch } from '../watch.ts'
 import type { LoadConfig } from './config.ts'
 import { waitForTracker } from './first-contact.ts'
@@ -72,6 +73,10 @@ class UdpLoad implements Load<UdpSnapshot, UdpPeriod> {
     closeSockets(this.sockets)
   }
 
+  announced(): Announced {
+    return announcedTo(this.population)
+  }
+
   workerData(index: number): WorkerSettings {
     const { requests, network, closed_loop, open_loop, checks, workers, mode } = this.config
     const { sockets_per_worker, send_together } = network
@@ -87,6 +92,7 @@ class UdpLoad implements Load<UdpSnapshot, UdpPeriod> {
         weightScrape: requests.weight_scrape,
         peersWanted: requests.announce_peers_wanted,
         scrapeTorrents: requests.scrape_max_torrents,
+        invalidShare: requests.invalid_id_share,
       },
       checks: {
         ipv6: serverOf(this.config).family === 6,
@@ -101,8 +107,15 @@ class UdpLoad implements Load<UdpSnapshot, UdpPeriod> {
       workers,
       inFlight: closed_loop.in_flight,
       rate,
+      step: stepOf(open_loop),
       timeoutMs: requests.response_timeout_milliseconds,
-      ring: mode === 'open' ? ringFor(rate, requests.response_timeout_milliseconds) : RING_CLOSED,
+      ring:
+        mode === 'open'
+          ? ringFor(
+              rate * Math.max(1, open_loop.step_factor),
+              requests.response_timeout_milliseconds,
+            )
+          : RING_CLOSED,
       trains: send_together,
       counters: this.measure.counters,
       histograms: this.measure.histograms,

@@ -27,6 +27,7 @@ import {
   ratesJson,
   trafficRows,
 } from '../request-reports.ts'
+import { requestShares } from '../simulated.ts'
 import { type LoadConfig, loadSettings } from './config.ts'
 import { WRONG_TEXTS } from './counts.ts'
 import type { UdpPeriod } from './measure.ts'
@@ -49,6 +50,15 @@ export const reports: Reports<LoadConfig, UdpPeriod> = {
     responses: answered,
     per: 'response',
   }),
+  shares: ({ counts, sent }) => [
+    ...requestShares(KIND_NAMES, counts),
+    {
+      kind: 'invalid_id',
+      text: 'with an invalid id, of packets',
+      part: counts.sent_invalid,
+      whole: sent + counts.sent_invalid,
+    },
+  ],
   sections: ({ period, whole }) => [
     traffic(period, whole),
     latency(period),
@@ -106,7 +116,8 @@ function latency({ all, latencies }: UdpPeriod): Section {
 }
 
 function processes(period: UdpPeriod): Section {
-  const counts = { own: period.sent + period.counts.flood_sent, tracker: period.answered }
+  const { flood_sent, sent_invalid } = period.counts
+  const counts = { own: period.sent + flood_sent + sent_invalid, tracker: period.answered }
   const note = 'CPU µs: of the load tester per request, of the tracker per response'
   return processSection(period, counts, note)
 }
@@ -120,7 +131,7 @@ function json(period: UdpPeriod): object {
     latency_ms: latenciesJson(KIND_NAMES, period),
     peers_per_announce: peersPerAnnounce(period),
     counts,
-    load_tester: cpuJson(ownCpuSec, 'request', sent),
+    load_tester: cpuJson(ownCpuSec, 'request', sent + counts.sent_invalid),
     tracker: tracker && {
       ...cpuJson(tracker.cpuSec, 'response', answered),
       ...memoryJson(tracker.now),

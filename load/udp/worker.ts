@@ -2,13 +2,13 @@
 // by main.ts, until the flag says stop; then waits a moment for the answers under way.
 //
 // Closed loop: a number of requests is under way, and each answer makes room for the next. Open loop:
-// request n is due at start + n ÷ rate, whatever happened to those before, and its latency counts from
-// then, so that a tracker that stands still pays for all that became due meanwhile.
+// requests leave on a schedule (due-times.ts).
 
 import { publish, slotWords } from '../../src/metrics/counters.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
 import { PacketMemory } from '../../src/os/packet-batch.ts'
 import { Poll } from '../../src/os/poll.ts'
+import { DueTimes, type Step } from '../due-times.ts'
 import { HISTOGRAM_BUCKETS } from '../histogram.ts'
 import { Population, type PopulationBuffers } from '../population.ts'
 import { Random } from '../random.ts'
@@ -60,6 +60,7 @@ export interface WorkerSettings {
   readonly inFlight: number
   /** Requests per second of this worker; open loop. */
   readonly rate: number
+  readonly step: Step
   /** Hand requests of equal size to the system together. */
   readonly trains: boolean
   readonly timeoutMs: number
@@ -94,11 +95,13 @@ class LoadWorker {
   private readonly underWay: UnderWay
   private readonly window: Window
   private readonly poll: Poll
+  private readonly due: DueTimes
   private readonly flood: Flood | null
   private readonly counts = new Int32Array(COUNTS.length)
   private readonly shared: Int32Array
   private nextTickMs = 0
   private firstSocket = 0
+  private readonly roomInBatch: number
   private pauseMicroseconds = PAUSE_MICROSECONDS_MIN
 
   constructor(data: WorkerSettings & WorkerStart) {
@@ -114,8 +117,10 @@ class LoadWorker {
     this.underWay = new UnderWay(data.ring, data.sockets.length)
     this.window = new Window(data.inFlight, data.workers)
     this.poll = new Poll(data.sockets)
+    this.due = new DueTimes(data.rate, data.step)
     const random = new Random(data.population.seed, STREAM_MIX + data.index)
     this.requests = new Requests(data.mix, population, this.underWay, random, this.counts)
+    this.roomInBatch = this.requests.roomIn(BATCH)
     this.answers = new Answers(
       data.checks,
       population,
@@ -182,7 +187,7 @@ class LoadWorker {
       const conversation = conversations[i]
       answered += this.receive(conversation)
       let room = share - underWay.perSocket[i]
-      if (room > BATCH) room = BATCH
+      if (room > this.roomInBatch) room = this.roomInBatch
       if (room > underWay.room()) room = underWay.room()
       if (room <= 0) continue
       this.requests.queue(conversation, room, nowMs, 0)
@@ -198,25 +203,24 @@ class LoadWorker {
   }
 
   runOpen(): void {
-    const periodMs = 1000 / this.data.rate
-    const startMs = nowMilliseconds()
-    let sent = 0
+    const { due } = this
+    due.start(nowMilliseconds())
     while (!isStopped(this.state)) {
       let nowMs = nowMilliseconds()
-      sent += this.sendDue(startMs, periodMs, sent, nowMs)
+      this.sendDue(nowMs)
       this.receiveAll()
       this.tick(nowMs)
       nowMs = nowMilliseconds()
-      const dueInMs = startMs + sent * periodMs - nowMs
+      const dueInMs = due.nextMs - nowMs
       if (dueInMs > SPIN_BELOW_MS) this.waitFor(dueInMs)
     }
     this.drain()
   }
 
-  /** Sends what is due, a burst at most; sockets take turns. Returns how many. */
-  private sendDue(startMs: number, periodMs: number, first: number, nowMs: number): number {
-    const { conversations, underWay } = this
-    const dueNow = Math.floor((nowMs - startMs) / periodMs) + 1 - first
+  /** Sends what is due, a burst at most; sockets take turns. */
+  private sendDue(nowMs: number): void {
+    const { conversations, underWay, due } = this
+    const dueNow = due.due(nowMs)
     const total = dueNow < OPEN_BURST ? dueNow : OPEN_BURST
     const share = Math.ceil(total / conversations.length)
     let sent = 0
@@ -225,11 +229,11 @@ class LoadWorker {
       this.firstSocket = (this.firstSocket + 1) % conversations.length
       const count = share < total - sent ? share : total - sent
       this.counts[LOST] += underWay.makeRoom(count)
-      this.requests.queue(conversation, count, startMs + (first + sent) * periodMs, periodMs)
+      this.requests.queue(conversation, count, due.nextMs, due.periodMs)
       this.counts[SEND_FAILURES] += conversation.train.flush()
+      due.take(count)
       sent += count
     }
-    return sent
   }
 
   private receiveAll(): number {

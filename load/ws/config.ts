@@ -18,6 +18,7 @@ import {
   string,
 } from '../../src/config/setting.ts'
 import { LOAD_TEST_FLAGS } from '../flags.ts'
+import { WS_PROFILES } from '../profiles.ts'
 import {
   announceAndScrapeWeights,
   clientAddresses,
@@ -31,6 +32,7 @@ import {
   responseTimeout,
   seed,
   seederProbability,
+  stepSettings,
   trackerSection,
   weightFindings,
 } from '../settings.ts'
@@ -147,6 +149,7 @@ const openLoop = section(
       Latency is measured from the scheduled time, so that a tracker that stalls cannot hide it.
       Requests that no connection could take are counted as held back.`,
     ),
+    ...stepSettings,
   },
 )
 
@@ -169,7 +172,11 @@ const mix = section(
       `Answers per second to offers that arrived, at most as many as these. Trackers may give no more
       offers to a client that leaves too many unanswered, so by default all are answered.`,
     ),
-    scrapes_per_second: integer(10, { min: 0, max: RATE_MAX }, 'Scrapes per second.'),
+    scrapes_per_second: integer(
+      10,
+      { min: 0, max: RATE_MAX },
+      'Scrapes per second of all workers together.',
+    ),
     peers_per_torrent: integer(
       30,
       { min: 1, max: CONNECTIONS_MAX },
@@ -237,6 +244,7 @@ export type LoadConfig = ConfigOf<typeof schema>
 
 const common = [
   'server_address',
+  'profile',
   'workers',
   'duration',
   'mode',
@@ -244,7 +252,13 @@ const common = [
   'network.connections',
 ]
 
-export const loadSettings = defineSettings({ schema, retired: {}, crossCheck, common })
+export const loadSettings = defineSettings({
+  schema,
+  retired: {},
+  profiles: WS_PROFILES,
+  crossCheck,
+  common,
+})
 
 export const wsLoadProgram = {
   name: 'aquatic_ws_load_test',

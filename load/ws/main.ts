@@ -7,7 +7,8 @@ import { nowMilliseconds } from '../../src/os/clock.ts'
 import { reachTracker } from '../first-contact.ts'
 import { Measure, type Snapshot } from '../measure.ts'
 import type { Load, Tester } from '../run.ts'
-import { clientHosts, serverOf } from '../settings.ts'
+import { clientHosts, serverOf, stepOf } from '../settings.ts'
+import type { Announced } from '../simulated.ts'
 import type { TrackerWatch } from '../watch.ts'
 import { type LoadConfig, offerRing, offersPerAnnounce } from './config.ts'
 import type { Target } from './connection.ts'
@@ -15,7 +16,7 @@ import { COUNTS, type CountName, LATENCIES } from './counts.ts'
 import { firstContact } from './first-contact.ts'
 import { type WsPeriod, wsPeriod } from './measure.ts'
 import { createOffers, type OfferBuffers } from './offers.ts'
-import { createPopulation, type PopulationBuffers } from './population.ts'
+import { announcedTo, createPopulation, type PopulationBuffers } from './population.ts'
 import { reports } from './reports.ts'
 import type { WorkerSettings } from './worker.ts'
 
@@ -104,6 +105,10 @@ class WsLoad implements Load<Snapshot<CountName>, WsPeriod> {
   /** The workers have closed their connections. */
   close(): void {}
 
+  announced(): Announced {
+    return announcedTo(this.population)
+  }
+
   workerData(index: number): WorkerSettings {
     const { requests, network, closed_loop, open_loop, mix, checks, workers, mode } = this.config
     const { connections } = network
@@ -134,6 +139,7 @@ class WsLoad implements Load<Snapshot<CountName>, WsPeriod> {
       mode,
       inFlight: closed_loop.in_flight,
       rate: open_loop.rate / workers,
+      step: stepOf(open_loop),
       mix: {
         announces: mix.announces_per_second / workers,
         offersPerAnnounce: mix.offers_per_announce,

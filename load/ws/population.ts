@@ -9,6 +9,7 @@
 // Counts of announced peers only grow, and those of answered ones shrink before a connection closes:
 // a reader may see less than there is, never more, so that checks err on the tracker's side.
 import { mix, Random } from '../random.ts'
+import { type Announced, announcedIn } from '../simulated.ts'
 
 // A torrent in words: announced: 0 seeders, 1 leechers │ announces answered: 2 seeders, 3 leechers
 const TORRENT_WORDS = 4
@@ -64,6 +65,10 @@ export function createPopulation(given: PopulationSettings): PopulationBuffers {
   }
   const torrentWords = new SharedArrayBuffer(torrents * TORRENT_WORDS * 4)
   return { ...settings, popularity, torrentWords }
+}
+
+export function announcedTo({ torrentWords }: PopulationBuffers): Announced {
+  return announcedIn(new Int32Array(torrentWords), SENT, TORRENT_WORDS)
 }
 
 export class Population {

@@ -21,6 +21,7 @@ import {
   trackerProgress,
 } from '../report-parts.ts'
 import type { Reports, Result } from '../reports.ts'
+import { requestShares } from '../simulated.ts'
 import { type LoadConfig, loadSettings } from './config.ts'
 import { type Counts, LATENCIES, OFFER, WRONG_TEXTS } from './counts.ts'
 import type { WsPeriod } from './measure.ts'
@@ -51,6 +52,7 @@ export const reports: Reports<LoadConfig, WsPeriod> = {
     per: isMix(period) ? 'response' : 'message',
     doubt: mixDoubt(period),
   }),
+  shares: ({ counts }) => requestShares(['announce', 'scrape'], counts),
   sections: ({ period, whole }) => [
     ...(isMix(period) ? [mixSection(period)] : []),
     traffic(period, whole),

@@ -1,8 +1,8 @@
 // When requests of an open loop are due, whatever happened to those before: one pace for each kind.
 // Used by worker.ts, in each load worker for itself.
 //
-// Number n of a pace is due at start + n ÷ rate, and its latency counts from then, so that a tracker
-// that stands still pays for all that became due meanwhile.
+// The times of each are those of due-times.ts.
+import { DueTimes, NO_STEP } from '../due-times.ts'
 import type { Tally } from './counts.ts'
 
 /** More at once would hold up what has arrived. */
@@ -37,14 +37,13 @@ export function clientPace<C extends { flush(): void }>(
 
 export class Schedule {
   private readonly paces: readonly Pace[]
-  private readonly startMs: number
   /** Of each pace. */
-  private readonly taken: number[]
+  private readonly due: readonly DueTimes[]
 
-  constructor(paces: readonly Pace[], startMs: number) {
+  constructor(paces: readonly Pace[], startMs: number, step = NO_STEP) {
     this.paces = paces.filter(({ rate }) => rate > 0)
-    this.startMs = startMs
-    this.taken = this.paces.map(() => 0)
+    this.due = this.paces.map(({ rate }) => new DueTimes(rate, step))
+    for (const due of this.due) due.start(startMs)
   }
 
   /** Takes what is due, the oldest first and a burst at most. */
@@ -53,7 +52,7 @@ export class Schedule {
     for (let i = 0; i < BURST; i++) {
       const next = this.next(waiting)
       if (next === -1 || this.timeMs(next) > nowMs) return
-      if (this.paces[next].take(this.timeMs(next), nowMs)) this.taken[next]++
+      if (this.paces[next].take(this.timeMs(next), nowMs)) this.due[next].take(1)
       else waiting[next] = true
     }
   }
@@ -74,6 +73,6 @@ export class Schedule {
   }
 
   private timeMs(pace: number): number {
-    return this.startMs + (this.taken[pace] * 1000) / this.paces[pace].rate
+    return this.due[pace].nextMs
   }
 }

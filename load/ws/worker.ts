@@ -6,6 +6,7 @@
 // each (mix.ts).
 import { publish, slotWords } from '../../src/metrics/counters.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
+import type { Step } from '../due-times.ts'
 import { HISTOGRAM_BUCKETS, recordMs } from '../histogram.ts'
 import { Random } from '../random.ts'
 import { finishWorker, isStopped, startWorker, type WorkerStart } from '../threads.ts'
@@ -52,6 +53,7 @@ export interface WorkerSettings {
   readonly inFlight: number
   /** Requests per second of this worker; open loop. */
   readonly rate: number
+  readonly step: Step
   readonly mix: MixRates
   readonly timeoutMs: number
   readonly outgoingBytes: number
@@ -176,11 +178,11 @@ class LoadWorker implements Tally {
    */
   private startAsking(nowMs: number): void {
     if (this.asking) return
-    const { connectionRate, connections, mode, rate } = this.data
+    const { connectionRate, connections, mode, rate, step } = this.data
     const allTried = this.started >= connections && this.handshakes === 0
     if (mode === 'open') {
       const ask = (client: Client, timeMs: number) => client.ask(timeMs)
-      this.begin(new Schedule([clientPace(rate, this.nextClient, this, ask)], nowMs))
+      this.begin(new Schedule([clientPace(rate, this.nextClient, this, ask)], nowMs, step))
     } else if (mode === 'closed') {
       if (connectionRate === 0 && !allTried) return
       this.asking = true

@@ -3,6 +3,7 @@
 
 import { isForeign } from './foreign-variables.ts'
 import { printable } from './output.ts'
+import { profileValues } from './profile.ts'
 import { readSettingsFile, type SettingsFile } from './read-file.ts'
 import {
   buildConfig,
@@ -309,7 +310,18 @@ class Loading<S extends Schema> {
     return found?.name ?? null
   }
 
+  #takeProfile(): void {
+    const { values, origin, warnings } = profileValues(this.#settings, this.#values)
+    this.#warnings.push(...warnings)
+    for (const [path, value] of values) {
+      if (this.#faulty.has(path)) continue
+      this.#values.set(path, value)
+      this.#origins.set(path, origin)
+    }
+  }
+
   finish(): Loaded<S> {
+    this.#takeProfile()
     const config = buildConfig(this.#settings.schema, (entry) =>
       this.#values.has(entry.path) ? this.#values.get(entry.path) : entry.setting.defaultValue,
     )

@@ -33,6 +33,11 @@ export function warning(paths: readonly string[], text: string): Finding {
   return { kind: 'warning', paths, text: text.replace(/\s+/g, ' ') }
 }
 
+export type Profiles = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+/** The path of the setting that chooses one. */
+export const PROFILE = 'profile'
+
 export interface Settings<S extends Schema = Schema> {
   readonly schema: S
   /**
@@ -40,6 +45,8 @@ export interface Settings<S extends Schema = Schema> {
    * name of a whole section), with a sentence that says what to do instead.
    */
   readonly retired: Readonly<Record<string, string>>
+  /** Values by path under the name that the setting `profile` may have: defaults for a purpose. */
+  readonly profiles?: Profiles
   readonly crossCheck: (config: ConfigOf<S>) => Finding[]
   /** Paths of those that most users change, for --short: all, if it is missing. */
   readonly common?: readonly string[]
