@@ -3,16 +3,26 @@
 # UDP; these, qBittorrent, rtorrent and the clients of two libraries over HTTP and HTTPS; webtorrent in Node and
 # in Chromium, bittorrent-tracker's client, and libtorrent over WebSocket. Besides, programs of the system read what we make for them: manual pages, scripts, units, rules; a
 # browser and Prometheus look at the operations endpoint.
-# Installs what is missing: packages and the build as the other scripts do, the clients with apt-get
-# where this is root on a Debian-like system (elsewhere it says what is missing), Prometheus, the WebTorrent
-# clients from npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages; where there is Go,
-# a client from its module proxy.
+# Sets up what is missing: packages and the build as the other scripts do, Prometheus, the WebTorrent clients from
+# npm and PyPI into test/clients/webtorrent/, apart from the trackers' packages; where there is Go, a client from its
+# module proxy. Debian's clients are installed on this system, by root with apt-get: it asks first, unless --install
+# or the environment variable CI says that it may.
 # AQUATIC_EXECUTABLE, AQUATIC_UDP_EXECUTABLE, AQUATIC_HTTP_EXECUTABLE and AQUATIC_WS_EXECUTABLE, absolute paths,
 # name other executables to test.
-# Usage: test-clients.sh [part of a file name…] [--jobs=N] [flag of «bun test», such as -t NAME]…
+# Usage: test-clients.sh [part of a file name…] [--install] [--jobs=N] [flag of «bun test», such as -t NAME]…
 # Closing line: N passed, N failed.
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
+
+# Whether the named packages may be installed on this system. The answer holds for all that follow.
+may_install() {
+  [ "$install" != ask ] || [ ! -t 0 ] || {
+    printf 'aquatic: install with apt-get on this system: %s? [y/N] ' "$*" >&2
+    read -r answer
+    case $answer in [yY]*) install=yes ;; *) install=no ;; esac
+  }
+  [ "$install" = yes ]
+}
 
 # Prints the Debian packages that are missing, one per line.
 missing_clients() {
@@ -38,6 +48,8 @@ ensure_clients() {
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     die "these Debian packages are missing, and only root with apt-get can install them: $missing"
   fi
+  # shellcheck disable=SC2086 # a list of package names
+  may_install $missing || die "these Debian packages are missing, and --install installs them: $missing"
   say "installing $missing(apt-get)"
   # shellcheck disable=SC2086 # a list of package names
   {
@@ -55,7 +67,8 @@ ensure_more_clients() {
     command -v $client >/dev/null 2>&1 || more="$more $client"
   done
   [ -n "$more" ] || return 0
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  # shellcheck disable=SC2086 # a list of package names
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && may_install $more; then
     say "installing$more (apt-get)"
     apt-get update -qq >&2 </dev/null || true
     for client in $more; do
@@ -165,6 +178,12 @@ run_tests() {
 }
 
 help_or_go_on "$@"
+install=ask
+[ -z "${CI:-}" ] || install=yes
+for argument in "$@"; do
+  shift
+  case $argument in --install) install=yes ;; *) set -- "$@" "$argument" ;; esac
+done
 trap 'echo "0 passed, 1 failed"' EXIT
 check_platform
 ensure_clients
