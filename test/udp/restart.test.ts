@@ -37,41 +37,44 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
   useRequestWorkers(requestWorkers)
 
   describe('after a restart', () => {
-    test('peers, roles and completed downloads are there, and ids are still valid', () =>
-      inFolder(async (folder) => {
-        const client = await UdpClient.open()
-        const infoHash = hashOf(1)
-        const id = await withTracker(keeping(join(folder, 'state')), async (tracker) => {
-          await client.announce(tracker.at(), { infoHash, port: 1001, left: 1n })
-          await client.announce(tracker.at(), { infoHash, port: 1001, left: 0n, event: 1 })
-          await client.announce(tracker.at(), { infoHash, port: 1002, left: 1n })
-          const connectionId = await client.connect(tracker.at())
-          expect(await stop(tracker)).toContain('snapshot written: 2 peers')
-          return connectionId
-        })
-        const state = join(folder, 'state')
-        expect(statSync(state).mode & 0o777).toBe(0o700)
-        expect(readdirSync(state).sort()).toEqual([
-          'aquatic_udp.key',
-          'aquatic_udp.lock',
-          'aquatic_udp.snapshot',
-        ])
-        for (const name of readdirSync(state)) {
-          expect(statSync(join(state, name)).mode & 0o777).toBe(0o600)
-        }
-        await withTracker(keeping(state), async (tracker) => {
-          expect(tracker.stderr).toContain('restored 2 peers from a snapshot')
-          const request = announceRequest(id, { infoHash, port: 1003, left: 1n })
-          const { peers } = readAnnounce((await client.request(request, tracker.at())).packet, 4)
-          expect([...peers].sort()).toEqual(['127.0.0.1:1001', '127.0.0.1:1002'])
-          expect(await client.scrape(tracker.at(), infoHash)).toMatchObject({
-            seeders: 1,
-            completed: 1,
-            leechers: 2,
+    test.each(['', '[cleaning]\nmax_connection_age = 86400\n'])(
+      'peers, roles and completed downloads are there, and ids are still valid %j',
+      (more) =>
+        inFolder(async (folder) => {
+          const client = await UdpClient.open()
+          const infoHash = hashOf(1)
+          const id = await withTracker(keeping(join(folder, 'state'), more), async (tracker) => {
+            await client.announce(tracker.at(), { infoHash, port: 1001, left: 1n })
+            await client.announce(tracker.at(), { infoHash, port: 1001, left: 0n, event: 1 })
+            await client.announce(tracker.at(), { infoHash, port: 1002, left: 1n })
+            const connectionId = await client.connect(tracker.at())
+            expect(await stop(tracker)).toContain('snapshot written: 2 peers')
+            return connectionId
           })
-        })
-        client.close()
-      }))
+          const state = join(folder, 'state')
+          expect(statSync(state).mode & 0o777).toBe(0o700)
+          expect(readdirSync(state).sort()).toEqual([
+            'aquatic_udp.key',
+            'aquatic_udp.lock',
+            'aquatic_udp.snapshot',
+          ])
+          for (const name of readdirSync(state)) {
+            expect(statSync(join(state, name)).mode & 0o777).toBe(0o600)
+          }
+          await withTracker(keeping(state, more), async (tracker) => {
+            expect(tracker.stderr).toContain('restored 2 peers from a snapshot')
+            const request = announceRequest(id, { infoHash, port: 1003, left: 1n })
+            const { peers } = readAnnounce((await client.request(request, tracker.at())).packet, 4)
+            expect([...peers].sort()).toEqual(['127.0.0.1:1001', '127.0.0.1:1002'])
+            expect(await client.scrape(tracker.at(), infoHash)).toMatchObject({
+              seeders: 1,
+              completed: 1,
+              leechers: 2,
+            })
+          })
+          client.close()
+        }),
+    )
 
     test('peers that are too old by then are gone', () =>
       inFolder(async (folder) => {

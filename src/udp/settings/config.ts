@@ -33,6 +33,7 @@ import {
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
 import { PAIRS_MAX } from '../pipeline/links.ts'
+import { CONNECTION_AGE_SEC_MAX } from '../wire/connection-id.ts'
 import {
   ANSWER_BYTES_MAX_IPV4,
   ANSWER_BYTES_MAX_IPV6,
@@ -43,7 +44,6 @@ import {
 import { retiredKeys } from './retired-keys.ts'
 
 const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in 31 bits.
-const CONNECTION_AGE_SEC_MAX = 4000
 const ANNOUNCE_INTERVAL_SEC = 900
 // BEP 15: a client may use an id for a minute, a tracker should accept it for two.
 const CONNECTION_AGE_BEP15_SEC = 120
@@ -171,9 +171,9 @@ const cleaning = section('When peers, torrents and connection ids are forgotten.
     `Accept a connection id for this long (seconds) after it was issued.
 
     BEP 15 lets clients use an id for one minute and asks trackers to accept it for two, so keep it
-    at ${CONNECTION_AGE_BEP15_SEC} or more. A larger value saves a round trip for clients that keep
-    their id, and lengthens the time in which someone who has seen an id can use it from the same
-    address.`,
+    at ${CONNECTION_AGE_BEP15_SEC} or more. A larger value, up to a day, saves a round trip for clients
+    that keep their id, some for hours, and lengthens the time in which someone who has seen an id
+    can use it from the same address. A change across 4,000 seconds makes all clients connect again.`,
   ),
 })
 

@@ -178,7 +178,7 @@ describe('limits are refused just beyond their ends:', () => {
     ['AQUATIC_STATISTICS_INTERVAL', 0, 86400],
     ['AQUATIC_CLEANING_INTERVAL', 1, 3600],
     ['AQUATIC_CLEANING_MAX_PEER_AGE', 1, 28000],
-    ['AQUATIC_CLEANING_MAX_CONNECTION_AGE', 1, 4000],
+    ['AQUATIC_CLEANING_MAX_CONNECTION_AGE', 1, 86400],
     ['AQUATIC_LIMITS_MAX_TORRENTS', 1, 71000000],
     ['AQUATIC_LIMITS_MAX_PEERS', 1, 143000000],
   ])('%s from %d to %d', (variable, min, max) => {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { createHash } from 'node:crypto'
+import { macWords } from '../../../src/memory/half-sip-hash.ts'
 import { Peer } from '../../../src/swarm/peers/peer.ts'
 import { udpSettings } from '../../../src/udp/settings/config.ts'
 import { ConnectionIds } from '../../../src/udp/wire/connection-id.ts'
@@ -14,6 +16,7 @@ const EPOCH = 4096
 const WRAP = 65_536
 
 const IPV4 = addressBytes('192.0.2.7')
+const IPV4_WORD = Buffer.from(IPV4).readInt32LE(0)
 const IPV6 = addressBytes('2001:db8::7')
 
 class Ids {
@@ -129,15 +132,124 @@ test('the same address gets the same id within a second, and another one in the 
   expect(hash(50_000)).not.toBe(hash(50_001))
 })
 
-/** The longest that the settings allow: it could outlive its key. */
+/** The longest of the short form: it could outlive its key. */
 const AGE_LIMIT = 4000
+const DAY = 86_400
+/** Of the time in an id of the long form, in seconds. */
+const UNIT = 2
 
-test('the settings allow no age that outlives a key', () => {
+test('the settings allow a day, and no more', () => {
   const { max_connection_age } = udpSettings.schema.cleaning.settings
   const allows = (seconds: number) => 'value' in max_connection_age.check(BigInt(seconds))
-  expect(allows(AGE_LIMIT)).toBe(true)
-  expect(allows(AGE_LIMIT + 1)).toBe(false)
-  expect(AGE_LIMIT).toBeLessThan(EPOCH)
+  expect(allows(DAY)).toBe(true)
+  expect(allows(DAY + 1)).toBe(false)
+})
+
+describe.each([AGE_LIMIT + 1, 2 * 3600, DAY])('with max_connection_age = %d', (maxAge) => {
+  const ids = new Ids(SECRET, maxAge)
+
+  test.each([IPV4, IPV6])(
+    'an id lives so long, to the unit of time, over keys and the wrap',
+    (address) => {
+      for (const issued of [
+        DAY,
+        EPOCH * 40 - 1,
+        EPOCH * 40,
+        WRAP * UNIT - 1,
+        WRAP * UNIT,
+        500_001,
+      ]) {
+        const id = new Ids(SECRET, maxAge).issue(issued, address)
+        for (const age of [0, 1, 2, EPOCH, maxAge >> 1, maxAge - 1, maxAge]) {
+          if (age > maxAge) continue
+          expect(ids.verify(issued + age, id, address)).toBe(true)
+          // Another worker, or the tracker after a restart that kept the secret.
+          expect(new Ids(SECRET, maxAge).verify(issued + age, id, address)).toBe(true)
+        }
+        for (const more of [UNIT + 1, 60, EPOCH, 40_000]) {
+          expect(ids.verify(issued + maxAge + more, id, address)).toBe(false)
+        }
+      }
+    },
+  )
+
+  test('an id is not valid again when its time comes round', () => {
+    const id = ids.issue(200_000, IPV4)
+    for (const rounds of [1, 2, 3, 4]) {
+      for (const age of [0, 1, maxAge]) {
+        expect(ids.verify(200_000 + rounds * WRAP * UNIT + age, id, IPV4)).toBe(false)
+      }
+    }
+    // Nor after as many seconds as there are numbers for it.
+    if (maxAge < WRAP) expect(ids.verify(200_000 + WRAP, id, IPV4)).toBe(false)
+  })
+
+  test('a clock that was set back makes ids of the future invalid, but for one unit', () => {
+    const id = ids.issue(200_000, IPV4)
+    expect(ids.verify(199_999, id, IPV4)).toBe(true)
+    for (const back of [3, 60, EPOCH, maxAge, 150_000]) {
+      expect(ids.verify(200_000 - back, id, IPV4)).toBe(false)
+    }
+  })
+
+  test('an id has no bit, and belongs to no address, that could be another', () => {
+    const id = ids.issue(200_000, IPV6)
+    for (let bit = 0; bit < 64; bit++) {
+      expect(ids.verify(200_000, withBitFlipped(id, bit), IPV6)).toBe(false)
+    }
+    for (let bit = 0; bit < IPV6.length * 8; bit++) {
+      expect(ids.verify(200_000, id, withBitFlipped(IPV6, bit))).toBe(false)
+    }
+    const valid: number[] = []
+    for (let time = 0; time < WRAP; time++) {
+      const changed = Buffer.from(id)
+      changed.writeUInt16LE(time, 0)
+      if (ids.verify(200_000, changed, IPV6)) valid.push(time)
+    }
+    expect(valid).toEqual([(200_000 / UNIT) % WRAP])
+  })
+})
+
+test('an id of a long age depends on 64 bits more of the derived key than those of HalfSipHash', () => {
+  const digest = createHash('sha256')
+    .update(SECRET)
+    .update(`epoch ${Math.floor(200_000 / EPOCH)}`)
+  const key = digest.digest()
+  const words = [0, 1, 2, 3].map((i) => key.readInt32LE(i * 4))
+  const time = 200_000 / UNIT
+  const hash = new Int32Array(2)
+  macWords(Int32Array.of(words[2], words[3], time, IPV4_WORD), 0, 4, words[0], words[1], hash)
+  const id = Buffer.alloc(8)
+  id.writeInt32LE(hash[0] << 16, 0)
+  id.writeUInt16LE(time % WRAP, 0)
+  id.writeInt32LE(hash[1], 4)
+  expect(new Ids(SECRET, DAY).issue(200_000, IPV4)).toEqual(id)
+})
+
+test('an age set at runtime is in force at once, in the same form, and in the other', () => {
+  const ids = new ConnectionIds(SECRET, 300)
+  const peer = peerAt(IPV4)
+  const isValid = (id: readonly number[]) => ids.verify(id[0], id[1], peer)
+  const issue = () => {
+    ids.issue(peer)
+    return [ids.id0, ids.id1]
+  }
+  ids.setTime(200_000)
+  const short = issue()
+  ids.setMaxAge(4000)
+  ids.setTime(200_000 + 4000)
+  expect(isValid(short)).toBe(true)
+  ids.setMaxAge(DAY)
+  expect(isValid(short)).toBe(false)
+  const long = issue()
+  expect(isValid(long)).toBe(true)
+  ids.setTime(200_000 + DAY)
+  ids.setMaxAge(7200)
+  expect(isValid(long)).toBe(false)
+  ids.setMaxAge(DAY)
+  expect(isValid(long)).toBe(true)
+  ids.setMaxAge(300)
+  expect(isValid(issue())).toBe(true)
 })
 
 test('ids live across the change of keys', () => {
