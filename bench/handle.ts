@@ -4,12 +4,14 @@
 //
 // A million torrents, two million peers (support/workload.ts); connects and announces in turn, a scrape
 // now and then.
+
 import { KEYS_OFF, KeyGate } from '../src/access-keys/gate.ts'
 import { createGuessLimits } from '../src/access-keys/guess-limits.ts'
 import { newHashKey } from '../src/access-keys/key-hash.ts'
 import { ClientSample, createClientSample } from '../src/census/sample.ts'
 import { readClock } from '../src/os/clock.ts'
 import { permanentWords } from '../src/os/ffi.ts'
+import { NO_PAUSE } from '../src/requests/pause.ts'
 import { createSourceLimits, SourceLimits } from '../src/source-limits/source-limits.ts'
 import { attachSwarms, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
 import { Peer } from '../src/swarm/peers/peer.ts'
@@ -54,6 +56,7 @@ const settings = {
   maxScrapeTorrents: 255,
   maxResponsePeers: 30,
   maxResponseBytes: 1472,
+  pause: NO_PAUSE,
   announceInterval: 900,
   intervalJitter: 5,
   answerInvalidId: false,

@@ -12,6 +12,7 @@ import { COUNTER_WORDS } from '../src/http/worker/counters.ts'
 import { Handler } from '../src/http/worker/handle.ts'
 import { Responder } from '../src/http/worker/respond.ts'
 import { readClock } from '../src/os/clock.ts'
+import { NO_PAUSE } from '../src/requests/pause.ts'
 import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
 import { timesLine } from './support/times.ts'
 import { PEERS_PER_TORRENT, pickTorrent, random, writeInfoHash } from './support/workload.ts'
@@ -70,6 +71,8 @@ const handler = new Handler(
     minAnnounceInterval: 300,
     intervalJitter: 5,
     maxResponsePeers: 50,
+    pauseHttp: NO_PAUSE,
+    pauseHttps: NO_PAUSE,
     maxScrapeTorrents: 255,
     believesAddresses: false,
   },

@@ -29,6 +29,9 @@ export const REFUSED_BY_LIMITS = [
   'network_rate',
 ] as const
 
+/** The operator has paused the protocol or the client's address family (pause.ts). */
+export const REFUSED_BY_PAUSE = ['paused'] as const
+
 export interface Refusal {
   readonly status: number
   /** Its name among the protocol's counters. */

@@ -1,5 +1,6 @@
 // The handler of one worker, spoken to in bytes: requests in, answers out, without any socket. Used by the
 // tests of http/. Owns swarms of its own, and watches over the memory around an answer.
+
 import type { KeyGate } from '../../src/access-keys/gate.ts'
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
 import { ANSWER_BYTES_MAX } from '../../src/http/wire/layout.ts'
@@ -14,6 +15,7 @@ import {
 } from '../../src/http/worker/counters.ts'
 import { Handler, type HttpSettings } from '../../src/http/worker/handle.ts'
 import { Responder } from '../../src/http/worker/respond.ts'
+import { NO_PAUSE } from '../../src/requests/pause.ts'
 import {
   createSourceLimits,
   SourceLimits,
@@ -84,6 +86,8 @@ export class HttpHarness {
       maxResponsePeers: options.maxResponsePeers ?? 255,
       maxScrapeTorrents: options.maxScrapeTorrents ?? 255,
       believesAddresses: options.believesAddresses ?? false,
+      pauseHttp: options.pauseHttp ?? NO_PAUSE,
+      pauseHttps: options.pauseHttps ?? NO_PAUSE,
     }
     this.handler = new Handler(this.responder, settings, counts, sources)
     this.handler.keys = options.keys ?? null

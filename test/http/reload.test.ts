@@ -137,6 +137,20 @@ async function statusOfSecond(): Promise<number> {
 }
 
 takesEffect(
+  { pause: { ipv4: 'failure', reason: 'Gone to lunch', retry_minutes: 7 } },
+  async () => expect(await announce(1)).toHaveProperty('incomplete'),
+  async () => {
+    expect(await announce(1)).toMatchObject({ 'failure reason': 'Gone to lunch', 'retry in': 7 })
+  },
+)
+
+takesEffect(
+  { pause: { http: 'failure' } },
+  async () => expect(await announce(1)).toHaveProperty('incomplete'),
+  async () => expect(await announce(1)).toHaveProperty('failure reason'),
+)
+
+takesEffect(
   { network: { keep_alive: false } },
   async () => expect(await connectionField()).toBeUndefined(),
   async () => expect(await connectionField()).toBe('close'),
@@ -283,6 +297,7 @@ takesEffect(
 test('no setting that can change is left out', () => {
   const here = new Set(entriesOf(httpSettings.schema).map(({ path }) => path))
   const left = [...LIVE_SETTINGS.keys()].filter((path) => here.has(path) && !changed.has(path))
-  // A ban comes after ten seconds of excess: test/source-limits holds it.
-  expect(left).toEqual(['source_limits.ban_seconds'])
+  // A ban comes after ten seconds of excess: test/source-limits holds it. There is no IPv6 or HTTPS here:
+  // test/aquatic/pause.test.ts has both.
+  expect(left).toEqual(['source_limits.ban_seconds', 'pause.ipv6', 'pause.https'])
 })

@@ -1,7 +1,9 @@
 // The handler of one worker, spoken to in bytes: packets in, packets out, without any socket.
 // Used by the tests of udp/. Owns swarms of its own, and watches over the memory around an answer.
+
 import type { KeyGate } from '../../src/access-keys/gate.ts'
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
+import { NO_PAUSE } from '../../src/requests/pause.ts'
 import {
   SOURCE_LIMIT_BYTES,
   SourceLimits,
@@ -99,6 +101,7 @@ export class UdpHarness {
       announceInterval: options.announceInterval ?? 900,
       intervalJitter: options.intervalJitter ?? 0,
       answerInvalidId: options.answerInvalidId ?? false,
+      pause: options.pause ?? NO_PAUSE,
     }
     const counts = new Int32Array(COUNTER_WORDS)
     const { swarm } = this

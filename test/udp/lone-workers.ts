@@ -1,5 +1,6 @@
 // Workers of a UDP tracker in threads of their own, without the tracker: what they serve and count is then
 // known to the packet. Used by the tests of socket workers and request workers.
+
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { KEYS_OFF } from '../../src/access-keys/gate.ts'
@@ -13,6 +14,7 @@ import type { Distribution } from '../../src/metrics/histogram.ts'
 import { clockSeconds, readClock } from '../../src/os/clock.ts'
 import { FirstValue } from '../../src/process/first-value.ts'
 import { UpdateSender } from '../../src/process/updates.ts'
+import { NO_PAUSE } from '../../src/requests/pause.ts'
 import { BanLog } from '../../src/source-limits/ban-log.ts'
 import { createSourceLimits } from '../../src/source-limits/source-limits.ts'
 import { Peer } from '../../src/swarm/peers/peer.ts'
@@ -96,6 +98,7 @@ export class LoneWorkers {
         maxScrapeTorrents: 70,
         maxResponsePeers: 50,
         maxResponseBytes: 1472,
+        pause: NO_PAUSE,
         announceInterval: 900,
         intervalJitter: 0,
         answerInvalidId: false,

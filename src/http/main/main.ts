@@ -12,6 +12,7 @@ import { pathBelow } from '../../process/privileges.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
+import { pauseTrouble } from '../../requests/pause-settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import { ConnectionLimits, createConnectionLimits } from '../../tcp/connection-limits.ts'
 import { prepareAcme } from '../../tls/acme.ts'
@@ -211,7 +212,8 @@ class HttpProtocol implements Protocol<HttpConfig> {
       () => this.reader.latest,
       () => this.limits(),
     )
-    return [...troubles, ...(this.https?.troubles() ?? [])]
+    const paused = pauseTrouble(() => this.inForce.pause)
+    return [paused, ...troubles, ...(this.https?.troubles() ?? [])]
   }
 
   sendAccessList(accessList: AccessListData): void {

@@ -1,5 +1,6 @@
 // The HTTP settings that can change at runtime, and the form in which workers receive them. Used by main.ts.
 import { listOf } from '../../config/setting.ts'
+import { pauseOf, pausePaths } from '../../requests/pause-settings.ts'
 import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
 import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
 import type { HttpConfig } from '../settings/config.ts'
@@ -19,13 +20,14 @@ export const LIVE_SETTINGS = liveSettings<HttpConfig>(
     'cleaning.max_connection_idle',
     'limits.max_connections_per_ip',
     ...SOURCE_LIMIT_PATHS,
+    ...pausePaths(['http', 'https']),
   ],
   { 'limits.max_connections': upToStart(({ limits }) => limits.max_connections) },
 )
 
 /** `maxConnections`: the number that memory has been set up for. */
 export function workerSettings(
-  { network, protocol, cleaning, limits, source_limits }: HttpConfig,
+  { network, protocol, cleaning, limits, source_limits, pause }: HttpConfig,
   maxConnections: number,
 ): WorkerSettings {
   return {
@@ -36,6 +38,8 @@ export function workerSettings(
       maxResponsePeers: protocol.max_response_peers,
       maxScrapeTorrents: protocol.max_scrape_torrents,
       believesAddresses: protocol.trust_announced_address,
+      pauseHttp: pauseOf(pause, pause.http),
+      pauseHttps: pauseOf(pause, pause.https),
     },
     // HTTP has no connect requests as UDP does, since TCP proves the address.
     rates: sourceRates({ ...source_limits, connects_per_second: 0 }),

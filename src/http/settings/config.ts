@@ -16,6 +16,7 @@ import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
+import { pauseLevel, pauseSection } from '../../requests/pause-settings.ts'
 import { sourceLimitSettings } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import {
@@ -199,6 +200,17 @@ const limits = section(
 const { sustained_requests_per_second, new_torrents_per_second, peers_per_torrent } =
   sourceLimitSettings.settings
 
+const pause = pauseSection(
+  {
+    failure: 'announces and scrapes get the reason as their failure reason',
+    silence: 'their connection is closed without an answer; pages are still served',
+  },
+  {
+    http: pauseLevel('requests over http://'),
+    https: pauseLevel('requests over https://'),
+  },
+)
+
 const sourceLimits = section(
   `What one source may ask for, so that none can exhaust the tracker. Requests from this machine
   (127.0.0.0/8, ::1) are never limited.`,
@@ -237,7 +249,7 @@ const schema = trackerSchema({
       one core: add workers when one is not enough, and leave a core to the rest of the machine.`,
     ),
   },
-  serving: { network, protocol },
+  serving: { network, protocol, pause },
   storing: {
     cleaning,
     privileges: privilegeSettings,

@@ -7,7 +7,7 @@ import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
-import { REFUSED_BY_LIMITS, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
+import { REFUSED_BY_LIMITS, REFUSED_BY_PAUSE, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../tcp/counters.ts'
 
 const BY_FAMILY = [
@@ -42,6 +42,7 @@ const BY_FAMILY = [
       ...REFUSED_BY_SWARMS,
       ...REFUSED_BY_LIMITS,
       ...REFUSED_BY_KEYS,
+      ...REFUSED_BY_PAUSE,
     ],
     { table: 'Refused requests', nonZero: true, lost: 'refused' },
   ),
@@ -109,11 +110,12 @@ export const REJECTED_KEY_MISSING = 37
 export const REJECTED_KEY_UNKNOWN = 38
 export const REJECTED_KEY_ENDED = 39
 export const REJECTED_KEY_GUESSES = 40
-export const RECEIVED_BYTES = 41
-export const SENT_BYTES = 42
+export const REJECTED_PAUSED = 41
+export const RECEIVED_BYTES = 42
+export const SENT_BYTES = 43
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 43
+export const FAMILY_IPV6 = 44
 
 // Counters without a family.
 const WORKER = 2 * FAMILY_IPV6

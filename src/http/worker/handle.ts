@@ -19,6 +19,7 @@ import {
   HEAD_TOO_LARGE,
   LINE_TOO_LONG,
 } from '../../http-head/read-head.ts'
+import { NO_PAUSE, type Pause, SERVING, SILENT } from '../../requests/pause.ts'
 import { countersByVerdict } from '../../requests/refusals.ts'
 import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
@@ -54,6 +55,7 @@ import {
   REJECTED_METHOD,
   REJECTED_NO_INFO_HASH,
   REJECTED_PATH,
+  REJECTED_PAUSED,
   REJECTED_PORT,
   REJECTED_PROXY_HEADER_MISSING,
   REJECTED_PROXY_HEADER_NOT_UNDERSTOOD,
@@ -84,6 +86,8 @@ export interface HttpSettings {
   readonly maxScrapeTorrents: number
   /** Believe the addresses of ip, ipv4 and ipv6. */
   readonly believesAddresses: boolean
+  readonly pauseHttp: Pause
+  readonly pauseHttps: Pause
 }
 
 const PAGE_ANSWER = fixedAnswer(
@@ -132,6 +136,10 @@ export class Handler {
   keys: KeyGate | null = null
   /** Null where no certificate authority is answered. */
   challenges: Challenges | null = null
+  /** Its connections are encrypted. */
+  isSecure = false
+  private pause = NO_PAUSE
+  private pauseText = failureText(NO_PAUSE.reason)
   private readonly responder: Responder
   private readonly limits: SourceLimits | null
   private peersMax = 0
@@ -156,6 +164,8 @@ export class Handler {
     this.scrapeMax = Math.min(settings.maxScrapeTorrents, SCRAPE_HASHES_MAX)
     this.believesAddresses = settings.believesAddresses
     const { announceInterval, minAnnounceInterval, intervalJitter } = settings
+    this.pause = this.isSecure ? settings.pauseHttps : settings.pauseHttp
+    this.pauseText = failureText(this.pause.reason)
     this.responder.setIntervals(announceInterval, minAnnounceInterval, intervalJitter)
   }
 
@@ -192,7 +202,7 @@ export class Handler {
     request.family = family
     request.isUnread = used < 0 || request.hasBody || request.kind === UNKNOWN_METHOD
     if (request.mustClose) request.close = true
-    request.end = used > 0 ? this.answer(request, bytes, client) : this.reject(request, used)
+    request.end = used > 0 ? this.answerOrNot(request, bytes, client) : this.reject(request, used)
     const taken = used > 0 ? used : to - from
     this.counts[family + RECEIVED_BYTES] += taken
     this.counts[family + SENT_BYTES] += request.end - request.to
@@ -216,6 +226,21 @@ export class Handler {
     request.headOnly = false
     request.end = this.error(request, reason, answer)
     this.counts[family + SENT_BYTES] += request.end - request.to
+  }
+
+  /** Pages are served during a pause too: health checks and certificate authorities ask for them. */
+  private answerOrNot(request: HttpRequest, bytes: Uint8Array, client: number): number {
+    const { pause } = this
+    const level = request.source.ipv4 ? pause.ipv4 : pause.ipv6
+    if (level === SERVING || request.kind > SCRAPE) return this.answer(request, bytes, client)
+    request.close = true
+    if (level === SILENT) {
+      this.counts[request.family + REJECTED_PAUSED]++
+      return request.to
+    }
+    const status = this.limits === null ? ADMITTED : this.limits.request(request.source)
+    if (status !== ADMITTED && client === CLIENT_KNOWN) return this.refuse(request, status)
+    return this.responder.refuseFor(request, REJECTED_PAUSED, this.pauseText, pause.retryMinutes)
   }
 
   /** `client`: of proxies.ts. A proxy that does not say whom it asks for must not be banned for many. */

@@ -81,11 +81,22 @@ export class Responder extends SwarmResponder<HttpRequest> {
     return this.fail(request, reason, text, 0)
   }
 
-  private fail(request: HttpRequest, reason: number, text: Uint8Array, minutes: number): number {
+  /** Refuses a request for so many minutes. Clients that do not know `retry in` obey the interval, or neither. */
+  refuseFor(request: HttpRequest, reason: number, text: Uint8Array, minutes: number): number {
+    return this.fail(request, reason, text, minutes, minutes * MINUTE_SEC)
+  }
+
+  private fail(
+    request: HttpRequest,
+    reason: number,
+    text: Uint8Array,
+    minutes: number,
+    interval = this.interval,
+  ): number {
     const { family } = request
     this.counts[family + reason]++
     this.counts[family + RESPONSES_FAILURE]++
-    return writeFailure(request, text, this.interval, minutes)
+    return writeFailure(request, text, interval, minutes)
   }
 
   protected override announced(request: HttpRequest, status: number, table: Table): number {

@@ -61,6 +61,8 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
   const responder = new Responder(open.swarms, counts)
   serveFrom(open, responder, data, updates)
   const handler = new Handler(responder, data.requests, counts, sources)
+  handler.isSecure = data.role === 'tls'
+  handler.configure(data.requests)
   handler.keys = openKeyGate(data, updates)
   updates.on('settings', ({ requests, rates }) => {
     handler.configure(requests)

@@ -3,7 +3,9 @@ import { randomInt } from 'node:crypto'
 import type { SocketAddress } from '../../config/address.ts'
 import {
   ACTION_CONNECT,
+  ACTION_ERROR,
   CONNECT_RESPONSE_BYTES,
+  ERROR_RESPONSE_TEXT_BYTES,
   PROTOCOL_ID_0,
   PROTOCOL_ID_1,
   REQUEST_ACTION,
@@ -50,9 +52,12 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Whether the packet has the action and transaction id of the request, followed by an id. */
+/** Whether the packet has the request's transaction id: with an id, or with the error of a pause. */
 function isAnswer(packet: Uint8Array, request: Int32Array): boolean {
-  if (packet.length < CONNECT_RESPONSE_BYTES) return false
-  const words = new Int32Array(packet.slice(0, CONNECT_RESPONSE_BYTES).buffer)
-  return words[0] === ACTION_CONNECT && words[1] === request[REQUEST_TRANSACTION]
+  if (packet.length < ERROR_RESPONSE_TEXT_BYTES) return false
+  const [action, transaction] = new Int32Array(packet.slice(0, ERROR_RESPONSE_TEXT_BYTES).buffer)
+  if (transaction !== request[REQUEST_TRANSACTION]) return false
+  return action === ACTION_CONNECT
+    ? packet.length >= CONNECT_RESPONSE_BYTES
+    : action === ACTION_ERROR
 }

@@ -12,6 +12,8 @@ import { counterSlots } from '../../metrics/counters.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender, type UpdateSource } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
+import { SILENT } from '../../requests/pause.ts'
+import { pauseOf, pauseTrouble } from '../../requests/pause-settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import type {
   Protocol,
@@ -50,7 +52,11 @@ export const udpProtocol: ProtocolType<UdpConfig> = {
   persists: 'swarms',
   listens: ({ network }) => ({ settings: network, title: '' }),
   check: () => ({ problems: [], warnings: [] }),
-  healthQuestion: () => askForConnectionId,
+  healthQuestion: ({ pause }) => {
+    const { ipv4, ipv6 } = pauseOf(pause)
+    const isSilent = (address: SocketAddress) => (address.family === 4 ? ipv4 : ipv6) === SILENT
+    return async (address) => (isSilent(address) ? null : askForConnectionId(address))
+  },
   prepare: (config) => {
     const addresses = listenAddresses(config.network).length
     const socket = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
@@ -150,10 +156,11 @@ class UdpProtocol implements Protocol<UdpConfig> {
   }
 
   troubles(): readonly TroubleSource[] {
-    return udpTroubles(
+    const troubles = udpTroubles(
       () => this.reader.latest,
       () => this.inForce,
     )
+    return [pauseTrouble(() => this.inForce.pause), ...troubles]
   }
 
   sendAccessList(accessList: AccessListData): void {

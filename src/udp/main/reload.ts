@@ -1,4 +1,5 @@
 // Which UDP settings can change at runtime, and in what form workers receive them. Used by main.ts.
+import { pauseOf, pausePaths } from '../../requests/pause-settings.ts'
 import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
 import { liveSettings } from '../../tracker/live-settings.ts'
 import type { UdpConfig } from '../settings/config.ts'
@@ -12,6 +13,7 @@ export const LIVE_SETTINGS = liveSettings<UdpConfig>(
     'protocol.invalid_connection_id',
     'cleaning.max_connection_age',
     ...SOURCE_LIMIT_PATHS,
+    ...pausePaths(),
   ],
   {
     // There is no way to go back to the system's own default.
@@ -19,7 +21,12 @@ export const LIVE_SETTINGS = liveSettings<UdpConfig>(
   },
 )
 
-export function workerSettings({ protocol, cleaning, source_limits }: UdpConfig): WorkerSettings {
+export function workerSettings({
+  protocol,
+  cleaning,
+  source_limits,
+  pause,
+}: UdpConfig): WorkerSettings {
   return {
     requests: {
       maxScrapeTorrents: protocol.max_scrape_torrents,
@@ -28,6 +35,7 @@ export function workerSettings({ protocol, cleaning, source_limits }: UdpConfig)
       announceInterval: protocol.peer_announce_interval,
       intervalJitter: protocol.interval_jitter,
       answerInvalidId: protocol.invalid_connection_id === 'error',
+      pause: pauseOf(pause),
     },
     rates: sourceRates(source_limits),
     maxConnectionAge: cleaning.max_connection_age,

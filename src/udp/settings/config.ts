@@ -17,6 +17,7 @@ import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
+import { pauseSection } from '../../requests/pause-settings.ts'
 import { sourceLimitSettings } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import { TRACKER_COMMON } from '../../tracker/common-settings.ts'
@@ -140,6 +141,14 @@ const protocol = section('What clients are told.', {
   ),
 })
 
+const pause = pauseSection(
+  {
+    failure: `connects get the error "Paused", announces and scrapes the reason`,
+    silence: 'nothing is answered',
+  },
+  {},
+)
+
 const handlers = section(
   'The loop of a request worker. Without request workers these settings have no effect.',
   {
@@ -206,7 +215,7 @@ const schema = trackerSchema({
       three socket workers.`,
     ),
   },
-  serving: { network, protocol, handlers },
+  serving: { network, protocol, pause, handlers },
   storing: {
     cleaning,
     privileges: privilegeSettings,

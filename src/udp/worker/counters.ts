@@ -8,7 +8,7 @@ import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled, named } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
-import { REFUSED_BY_LIMITS, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
+import { REFUSED_BY_LIMITS, REFUSED_BY_PAUSE, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
 
 const BY_FAMILY = [
   labelled('requests', 'type', 'Valid requests by type.', ['connect', 'announce', 'scrape']),
@@ -31,6 +31,7 @@ const BY_FAMILY = [
       'connect_rate',
       ...REFUSED_BY_LIMITS,
       ...REFUSED_BY_KEYS,
+      ...REFUSED_BY_PAUSE,
     ],
     { table: 'Refused packets', nonZero: true, lost: 'refused' },
   ),
@@ -102,11 +103,12 @@ export const REJECTED_KEY_MISSING = 26
 export const REJECTED_KEY_UNKNOWN = 27
 export const REJECTED_KEY_ENDED = 28
 export const REJECTED_KEY_GUESSES = 29
-export const RECEIVED_BYTES = 30
-export const SENT_BYTES = 31
+export const REJECTED_PAUSED = 30
+export const RECEIVED_BYTES = 31
+export const SENT_BYTES = 32
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 32
+export const FAMILY_IPV6 = 33
 
 // Counters without a family.
 const WORKER = 2 * FAMILY_IPV6

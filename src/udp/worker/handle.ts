@@ -10,6 +10,7 @@ import {
   KEY_VALID,
 } from '../../access-keys/verdict.ts'
 import { hashWords } from '../../memory/half-sip-hash.ts'
+import { FAILING, type Pause, SERVING, SILENT } from '../../requests/pause.ts'
 import { countersByVerdict } from '../../requests/refusals.ts'
 import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
 import type { ConnectionIds } from '../wire/connection-id.ts'
@@ -48,6 +49,7 @@ import {
   REJECTED_CONNECT_RATE,
   REJECTED_CONNECTION_ID,
   REJECTED_NO_INFO_HASH,
+  REJECTED_PAUSED,
   REJECTED_PORT,
   REJECTED_PROTOCOL_ID,
   REJECTED_TOO_SHORT,
@@ -71,6 +73,7 @@ export interface RequestSettings {
   readonly intervalJitter: number
   /** Answer an invalid connection id with an error no longer than its request. */
   readonly answerInvalidId: boolean
+  readonly pause: Pause
 }
 
 const OVER = countersByVerdict(FAMILY_COUNTERS)
@@ -81,6 +84,9 @@ const ERROR_PORT = errorText('Port must not be 0')
 const KEY_ERRORS = byVerdict(({ text }) => errorText(text))
 const ERROR_SCRAPE_KEY = errorText('Access key missing: scrapes over UDP cannot carry one')
 const ERROR_NO_INFO_HASH = errorText('No info hash: full scrapes are not allowed')
+
+/** Of a connect, as long as the request at most: its sender has proved no address. */
+const ERROR_PAUSED_CONNECT = errorText('Paused')
 
 /** The keys with which the torrent tables hash info hashes. */
 export interface HashKeys {
@@ -102,6 +108,10 @@ export class Handler {
   private scrapeMaxIPv4 = 0
   private scrapeMaxIPv6 = 0
   private answerInvalidId = false
+  /** See requests/pause.ts. */
+  private pauseIPv4 = SERVING
+  private pauseIPv6 = SERVING
+  private pauseText: ErrorText = ERROR_PAUSED_CONNECT
 
   constructor(
     requests: Requests,
@@ -130,6 +140,10 @@ export class Handler {
     this.scrapeMaxIPv4 = Math.min(maxScrapeTorrents, scrapeTorrentsIn(bytesIPv4))
     this.scrapeMaxIPv6 = Math.min(maxScrapeTorrents, scrapeTorrentsIn(bytesIPv6))
     this.answerInvalidId = settings.answerInvalidId
+    const { ipv4, ipv6, reason } = settings.pause
+    this.pauseIPv4 = ipv4
+    this.pauseIPv6 = ipv6
+    this.pauseText = errorText(reason)
   }
 
   /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
@@ -149,25 +163,43 @@ export class Handler {
     const kind = parse(words, at, request.bytes)
     if (kind > SCRAPE) return this.reject(request, kind)
     request.transaction = words[at + REQUEST_TRANSACTION]
-    if (kind === CONNECT) return this.connect(request)
+    const pause = peer.ipv4 ? this.pauseIPv4 : this.pauseIPv6
+    if (pause === SILENT) return this.paused(request)
+    if (kind === CONNECT) return this.connect(request, pause)
     if (!this.ids.verify(words[at + REQUEST_ID], words[at + REQUEST_ID + 1], peer)) {
       this.counts[request.family + REJECTED_CONNECTION_ID]++
       if (!this.answerInvalidId) return 0
       return this.error(request, ERROR_CONNECTION_ID, request.bytes)
     }
     if (this.limits !== null && this.isOver(request, this.limits.request(peer))) return 0
+    if (pause === FAILING) {
+      this.paused(request)
+      return this.error(request, this.pauseText, ERROR_BYTES_MAX)
+    }
     return kind === ANNOUNCE ? this.announce(request) : this.scrape(request)
   }
 
-  private connect({ family, peer, out, to, transaction }: Request): number {
+  private connect(request: Request, pause: number): number {
+    const { family, peer, out, to, transaction } = request
     this.counts[family + REQUESTS_CONNECT]++
     if (this.limits !== null && !this.limits.connect(peer)) {
       this.counts[family + REJECTED_CONNECT_RATE]++
       return 0
     }
+    if (pause === FAILING) {
+      // At once, which spares the client its announce, and us half of the packets.
+      this.paused(request)
+      return this.error(request, ERROR_PAUSED_CONNECT, REQUEST_BYTES_MIN)
+    }
     this.counts[family + RESPONSES_CONNECT]++
     this.ids.issue(peer)
     return writeConnect(out, to, transaction, this.ids.id0, this.ids.id1)
+  }
+
+  /** Counts a request that is not served for now; without an answer. */
+  private paused({ family }: Request): number {
+    this.counts[family + REJECTED_PAUSED]++
+    return 0
   }
 
   /** Without an answer: an error would be one more packet for a source that already has too many. */
