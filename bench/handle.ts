@@ -9,8 +9,11 @@ import { KEYS_OFF, KeyGate } from '../src/access-keys/gate.ts'
 import { createGuessLimits } from '../src/access-keys/guess-limits.ts'
 import { newHashKey } from '../src/access-keys/key-hash.ts'
 import { ClientSample, createClientSample } from '../src/census/sample.ts'
+import { defaultsOf } from '../src/config/schema.ts'
 import { readClock } from '../src/os/clock.ts'
 import { permanentWords } from '../src/os/ffi.ts'
+import { createPublicPeers, PeerAddresses } from '../src/peer-addresses/peer-addresses.ts'
+import { peerAddressRules, peerAddressSettings } from '../src/peer-addresses/settings.ts'
 import { NO_PAUSE } from '../src/requests/pause.ts'
 import { createSourceLimits, SourceLimits } from '../src/source-limits/source-limits.ts'
 import { attachSwarms, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
@@ -31,8 +34,8 @@ const TORRENTS = PEERS / PEERS_PER_TORRENT
 const ROUNDS = smoke ? 2 : 4
 const BATCH = 256
 const SLOT_WORDS = 32
-/** A million addresses in 4,000 networks, none of this machine, which would be exempt from limits. */
-const ADDRESS = 0x0000000a
+/** A million public addresses in 4,000 networks. */
+const ADDRESS = 0x0000000b
 const ADDRESSES = 1 << 20
 const NOW = 5000
 const PEERS_PER_ADDRESS = 32
@@ -64,6 +67,9 @@ const settings = {
 const counts = new Int32Array(COUNTER_WORDS)
 const responder = new Responder(swarms, counts)
 responder.setInterval(settings.announceInterval, 0)
+const peerRules = peerAddressRules(
+  defaultsOf({ peer_addresses: peerAddressSettings }).peer_addresses,
+)
 /** With `--limits`, what a source may ask for is limited as by default. */
 const rates = {
   connects: 2000,
@@ -80,6 +86,7 @@ swarms.admission.gate = gate
 if (process.argv.includes('--clients')) {
   responder.clients = new ClientSample(createClientSample(new Int32Array([1, 2]), 1200))
 }
+responder.addresses = new PeerAddresses(createPublicPeers(), peerRules, 1200)
 const handler = new Handler(responder, ids, buffers, settings, counts, gate)
 const keyData = { hashKey: newHashKey(), guesses: createGuessLimits() }
 handler.keys = new AnnounceKey(new KeyGate(keyData, KEYS_OFF))

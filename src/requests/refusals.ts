@@ -7,17 +7,20 @@ import {
   TOO_MANY_SUSTAINED,
 } from '../source-limits/source-limits.ts'
 import {
+  CROWDED,
   GATED,
   NOT_ALLOWED,
   PEERS_FULL,
   PEERS_RATIONED,
+  PRIVATE_ADDRESS,
+  RESERVED_ADDRESS,
   TORRENTS_FULL,
   TORRENTS_RATIONED,
 } from '../swarm/status.ts'
 
 /** Reasons among a protocol's `rejected` counters, in this order: limits on memory and the access list; */
 export const REFUSED_BY_SWARMS = ['torrents_full', 'peers_full', 'not_allowed'] as const
-/** and limits on sources. With peers_per_address the peer is not stored, but the client gets its answer. */
+/** and limits on sources. */
 export const REFUSED_BY_LIMITS = [
   'request_rate',
   'new_torrent_rate',
@@ -28,6 +31,14 @@ export const REFUSED_BY_LIMITS = [
   'sustained_rate',
   'network_rate',
 ] as const
+/** Addresses of which a peer is not stored. As with peers_per_address, the client gets its answer. */
+export const NOT_KEPT_BY_ADDRESS = ['private_address', 'reserved_address'] as const
+
+type Reason = (
+  | typeof REFUSED_BY_SWARMS
+  | typeof REFUSED_BY_LIMITS
+  | typeof NOT_KEPT_BY_ADDRESS
+)[number]
 
 /** The operator has paused the protocol or the client's address family (pause.ts). */
 export const REFUSED_BY_PAUSE = ['paused'] as const
@@ -35,7 +46,7 @@ export const REFUSED_BY_PAUSE = ['paused'] as const
 export interface Refusal {
   readonly status: number
   /** Its name among the protocol's counters. */
-  readonly counter: `rejected_${(typeof REFUSED_BY_SWARMS | typeof REFUSED_BY_LIMITS)[number]}`
+  readonly counter: `rejected_${Reason}`
   readonly text: string
 }
 
@@ -64,6 +75,25 @@ const REFUSALS: readonly Refusal[] = [
   { status: PEERS_FULL, counter: 'rejected_peers_full', text: 'Tracker is full: no new peers' },
 ]
 
+/** Answered as usual, except for a warning where the protocol has one. */
+const NOT_KEPT: readonly Refusal[] = [
+  {
+    status: CROWDED,
+    counter: 'rejected_peers_per_address',
+    text: 'Other peers do not get yours: this torrent has too many at your address',
+  },
+  {
+    status: PRIVATE_ADDRESS,
+    counter: 'rejected_private_address',
+    text: 'Other peers do not get yours: its address is private, and others of this tracker are public',
+  },
+  {
+    status: RESERVED_ADDRESS,
+    counter: 'rejected_reserved_address',
+    text: 'Other peers do not get yours: its address is reserved, and nobody can reach it',
+  },
+]
+
 /** `of` applied to each refusal, indexed by status. */
 export function byStatus<T>(of: (refusal: Refusal) => T): T[] {
   const found: T[] = []
@@ -71,14 +101,27 @@ export function byStatus<T>(of: (refusal: Refusal) => T): T[] {
   return found
 }
 
+/** The same for what is answered although the peer is not kept. */
+export function byNotKept<T>(of: (reason: Refusal) => T): T[] {
+  const found: T[] = []
+  for (const reason of NOT_KEPT) found[reason.status] = of(reason)
+  return found
+}
+
 /**
  * The index of each refusal's counter, by status; `names`: the protocol's counters in their order in memory.
  */
 export function countersByStatus(names: readonly string[]): Int32Array {
-  return placesOf(
-    REFUSALS.map(({ status, counter }) => [status, counter]),
-    names,
-  )
+  return placesOf(REFUSALS.map(counterOf), names)
+}
+
+/** The same for what is answered although the peer is not kept. */
+export function countersByNotKept(names: readonly string[]): Int32Array {
+  return placesOf(NOT_KEPT.map(counterOf), names)
+}
+
+function counterOf({ status, counter }: Refusal): CounterOf {
+  return [status, counter]
 }
 
 /** The same by verdict of the source limits on a request (source-limits/source-limits.ts). */

@@ -1,10 +1,17 @@
-// Carries out announces and scrapes on the swarms of IPv4 and IPv6, for any protocol: access list, the table's
-// lock, the sample of clients, the interval to return. A protocol's respond.ts extends it with the code that
-// writes its answers. One per worker that owns or locks the tables.
+// Carries out announces and scrapes on the swarms of IPv4 and IPv6, for any protocol: access list, which peers
+// are kept, the table's lock, the sample of clients, the interval to return. A protocol's respond.ts extends it
+// with the code that writes its answers. One per worker that owns or locks the tables.
 import type { ClientSample } from '../census/sample.ts'
 import { jittered } from '../config/announce-interval.ts'
+import type { PeerAddresses } from '../peer-addresses/peer-addresses.ts'
 import type { Announce } from '../swarm/announce.ts'
-import { ANNOUNCED, CROWDED, NOT_ALLOWED } from '../swarm/status.ts'
+import {
+  ANNOUNCED,
+  CROWDED,
+  NOT_ALLOWED,
+  PRIVATE_ADDRESS,
+  RESERVED_ADDRESS,
+} from '../swarm/status.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table/table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from '../swarm/table/torrents.ts'
@@ -17,6 +24,8 @@ export interface AnnounceRequest {
 
 export abstract class SwarmResponder<R extends AnnounceRequest> {
   readonly counts: Int32Array
+  /** Which peers are kept, and under which address; null keeps all as they are. */
+  addresses: PeerAddresses | null = null
   /** Samples the clients that announce; null if they are not counted. */
   clients: ClientSample | null = null
   protected readonly swarms: Swarms
@@ -40,13 +49,14 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
   setTime(now: number): void {
     this.now = now
     this.clients?.setTime(now)
+    this.addresses?.setTime(now)
   }
 
   // HOT: no allocation below this line.
 
   /**
-   * Writes the answer to an announce that is ANNOUNCED or CROWDED, from the counts and the chosen peers of
-   * `swarms`. Called under the lock: the peers are read in place.
+   * Writes the answer to an announce that is ANNOUNCED or not kept (swarm/status.ts), from the counts and the chosen
+   * peers of `swarms`. Called under the lock: the peers are read in place.
    */
   protected abstract announced(request: R, status: number, table: Table): number
 
@@ -59,16 +69,20 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
     const { source, infoHash, hash, peer } = announce
     const swarms = this.swarms
     if (swarms.access.forbids(source, infoHash, hash)) return this.refused(request, NOT_ALLOWED)
+    const addresses = this.addresses
+    let status = addresses === null ? ANNOUNCED : addresses.place(peer)
     const table = swarms.tableOf(peer.ipv4, hash)
     announce.now = this.now
-    let status = ANNOUNCED
     let end = 0
     table.lock()
-    if (announce.stopped) swarms.leave(table, announce)
-    else status = swarms.announce(table, announce)
-    if (status === ANNOUNCED || status === CROWDED) end = this.announced(request, status, table)
+    if (announce.stopped) {
+      swarms.leave(table, announce)
+      status = ANNOUNCED
+    } else if (status === ANNOUNCED) status = swarms.announce(table, announce)
+    else swarms.visit(table, announce)
+    if (status === ANNOUNCED || isNotKept(status)) end = this.announced(request, status, table)
     table.unlock()
-    if (status === CROWDED) return end
+    if (isNotKept(status)) return end
     if (status !== ANNOUNCED) return this.refused(request, status)
     const clients = this.clients
     if (clients !== null) {
@@ -99,4 +113,9 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
   protected toldInterval(): number {
     return jittered(this.interval, this.jitter, this.swarms.choice.random())
   }
+}
+
+/** Whether the announce is answered as usual, although the peer is not kept. */
+function isNotKept(status: number): boolean {
+  return status === CROWDED || status === PRIVATE_ADDRESS || status === RESERVED_ADDRESS
 }

@@ -6,6 +6,7 @@ import { type AccessKeys, KeyGate, type KeyGateData } from '../access-keys/gate.
 import type { AccessListData } from '../access-list/list.ts'
 import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { clockSeconds } from '../os/clock.ts'
+import { PeerAddresses, type PeerAddressRules } from '../peer-addresses/peer-addresses.ts'
 import { type FirstValue, takeFirst } from '../process/first-value.ts'
 import type { UpdateHandlers } from '../process/updates.ts'
 import { BanWriter, type BanWriterData } from '../source-limits/ban-writer.ts'
@@ -26,6 +27,7 @@ export interface SwarmSettings {
     readonly intervalJitter: number
   }
   readonly rates: SourceRates
+  readonly peerAddresses: PeerAddressRules
   readonly cleaningInterval: number
   readonly maxPeerAge: number
 }
@@ -39,6 +41,7 @@ export interface SwarmWorkerData extends SwarmSettings {
   readonly countDownloads: boolean
   readonly limits: SourceCounterData
   readonly bans: BanWriterData
+  readonly publicPeers: SharedArrayBuffer
   /** Null if clients are not counted. */
   readonly clients: ClientSampleData | null
   readonly accessList: FirstValue<AccessListData>
@@ -97,13 +100,16 @@ export function openSwarms(
 export function serveFrom<R extends AnnounceRequest>(
   { swarms, cleaner }: OpenSwarms,
   responder: SwarmResponder<R>,
-  { requests, clients }: SwarmWorkerData,
+  { requests, clients, peerAddresses, publicPeers, maxPeerAge }: SwarmWorkerData,
   updates: UpdateHandlers<SwarmUpdate>,
 ): void {
   responder.setInterval(requests.announceInterval, requests.intervalJitter)
   if (clients !== null) responder.clients = new ClientSample(clients)
-  updates.on('settings', ({ requests, cleaningInterval, maxPeerAge }, now) => {
+  const addresses = new PeerAddresses(publicPeers, peerAddresses, maxPeerAge)
+  responder.addresses = addresses
+  updates.on('settings', ({ requests, peerAddresses, cleaningInterval, maxPeerAge }, now) => {
     responder.setInterval(requests.announceInterval, requests.intervalJitter)
+    addresses.configure(peerAddresses, maxPeerAge)
     cleaner.setTimes(cleaningInterval, maxPeerAge, now)
   })
   takeAccessLists(updates, swarms, cleaner)

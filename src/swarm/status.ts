@@ -18,3 +18,7 @@ export const PEERS_RATIONED = 6
 export const CROWDED = 7
 /** Not the swarms', but the access list's, which is asked before them. */
 export const NOT_ALLOWED = 8
+/** Counts and choice are filled, but the peer is not kept: its address is a private one, while others are public, */
+export const PRIVATE_ADDRESS = 9
+/** or one that no peer can have. */
+export const RESERVED_ADDRESS = 10

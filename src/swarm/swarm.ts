@@ -2,6 +2,7 @@
 //
 //  announce  adds or renews a peer; gives the counts of the others and a fair choice of them.
 //  leave     removes a peer; gives the counts of those who stay.
+//  visit     gives the counts and a choice to a peer that is not kept.
 //  scrape    gives the counts of a torrent, 0 for an unknown one, and never creates it.
 //  clean     (clean.ts) forgets peers that have been silent for too long, in bounded slices.
 //  export    (export.ts) copies everybody who stays exactly once, in bounded slices, while the rest goes on.
@@ -143,6 +144,20 @@ export class Swarms {
     if (at !== 0 && (!table.owned || isOwner(table, at, announce.peer))) this.remove(table, row)
     this.readCounts(table, row)
     this.dropIfEmpty(table, row)
+  }
+
+  /** Fills counts and choice for a peer that is not kept; if it was, it leaves. */
+  visit(table: Table, announce: Announce): void {
+    const { source, infoHash, hash, seeder, wanted } = announce
+    this.leave(table, announce)
+    const row = findTorrent(table, source, infoHash, hash)
+    if (row === 0) return
+    if (kindOf(table.words[row + ROW_STATE]) === KIND_LARGE) {
+      this.choice.fromLarge(table, row, seeder, false, wanted)
+      return
+    }
+    openSmall(table, row)
+    this.choice.fromSmall(table, seeder, -1, wanted)
   }
 
   /** Fills the counts of a torrent; zeros when nobody is in it, except for downloads from before a restart. */

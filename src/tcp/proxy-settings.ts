@@ -69,7 +69,8 @@ export function proxyFindings(config: ProxyConfig): Finding[] {
   return [warning(['network.proxy_header'], text)]
 }
 
-function checkNetwork(text: string) {
+/** A `check` of settings that name networks. */
+export function checkNetwork(text: string) {
   if (text === '' || parseNetwork(text) !== null) return null
   return { fault: 'is not an address or network', remedy: "Write one such as '192.0.2.0/24'" }
 }

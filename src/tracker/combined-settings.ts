@@ -54,6 +54,7 @@ const SHARED_SECTIONS: readonly string[] = [
   'access_keys',
   'privileges',
   'source_limits',
+  'peer_addresses',
   'persistence',
   'scrape_export',
 ]

@@ -99,6 +99,8 @@ export interface TrackerProcess {
   readonly takesOver: boolean
   /** What sources have used up of [source_limits], over all protocols that store peers by address. */
   readonly sourceLimits: SourceCounterData
+  /** When peers with public addresses announced last (peer-addresses/). */
+  readonly publicPeers: SharedArrayBuffer
   /** Survives a restart if [persistence] is on. */
   readonly secret: Uint8Array
   /** Completed downloads from before a restart; null without [persistence]. */

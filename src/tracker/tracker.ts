@@ -20,6 +20,7 @@ import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
 import type { Identity } from '../os/privileges.ts'
 import { releaseStartCode } from '../os/resident-code.ts'
 import { descriptorLimit } from '../os/tcp-port.ts'
+import { createPublicPeers } from '../peer-addresses/peer-addresses.ts'
 import type { Persistence } from '../persistence/persistence.ts'
 import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
 import { ProcessFigures } from '../process/figures.ts'
@@ -130,6 +131,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
   readonly walksThroughSwarms: boolean
   readonly census: Census | null
   readonly sourceLimits = createSourceLimits()
+  readonly publicPeers = createPublicPeers()
   private readonly program: TrackerProgram<S>
   private readonly run: TrackerRun<S>
   private readonly parts: TrackerParts

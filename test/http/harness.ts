@@ -15,6 +15,7 @@ import {
 } from '../../src/http/worker/counters.ts'
 import { Handler, type HttpSettings } from '../../src/http/worker/handle.ts'
 import { Responder } from '../../src/http/worker/respond.ts'
+import type { PeerAddresses } from '../../src/peer-addresses/peer-addresses.ts'
 import { NO_PAUSE } from '../../src/requests/pause.ts'
 import {
   createSourceLimits,
@@ -39,6 +40,8 @@ export interface HarnessOptions extends Partial<HttpSettings> {
   readonly rates?: SourceRates
   /** Where clients are noted; they are not without. */
   readonly clients?: ClientSampleData
+  /** Which peers are stored; all without. */
+  readonly addresses?: PeerAddresses
   /** Whom requests are served to; to all without. */
   readonly keys?: KeyGate
 }
@@ -77,6 +80,7 @@ export class HttpHarness {
           })
     swarms.admission.gate = sources
     this.responder = new Responder(swarms, counts)
+    this.responder.addresses = options.addresses ?? null
     this.responder.clients =
       options.clients === undefined ? null : new ClientSample(options.clients)
     const settings: HttpSettings = {

@@ -19,6 +19,8 @@ type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 const WORKERS = 2
 const PATIENCE_MS = 10_000
+/** Some clients are at 127.0.0.1, some at addresses for documentation, some elsewhere. */
+const STORED = { private_peers: 'store', reserved_peers: 'store' }
 const LIMITS = { max_torrents: 1000, max_peers: 10_000, max_connections: 500 }
 
 const file = join(folderOfFile(), 'http.toml')
@@ -33,6 +35,7 @@ function write(settings: Settings): void {
     ...settings,
     network: { address: '127.0.0.1:0', ...settings.network },
     limits: { ...LIMITS, ...settings.limits },
+    peer_addresses: { ...STORED, ...settings.peer_addresses },
     operations: { address: '127.0.0.1:0' },
   }
   const text = Object.entries(sections).map(([section, values]) => {
@@ -293,6 +296,37 @@ takesEffect(
     expect(await announce(9, '', OTHER)).toMatchObject({ incomplete: 1 })
   },
 )
+
+const warningOf = async (fields = '') => (await announce(1, '', fields))['warning message']
+
+takesEffect(
+  { peer_addresses: { private_peers: 'refuse' } },
+  async () => expect(await warningOf()).toBeUndefined(),
+  async () => expect(await warningOf()).toMatch(/its address is private/),
+)
+
+takesEffect(
+  { network: TRUSTING, peer_addresses: { reserved_peers: 'refuse' } },
+  async () => {},
+  async () => expect(await warningOf(FAR)).toMatch(/its address is reserved/),
+)
+
+takesEffect(
+  {
+    peer_addresses: {
+      internal_networks: ['127.0.0.0/8', '::1'],
+      external_ipv4: '192.0.2.9',
+      external_ipv6: '2001:db8::9',
+    },
+  },
+  async () => expect(await peerOfAnnounce()).toBe('127.0.0.1:7'),
+  async () => expect(await peerOfAnnounce()).toBe('192.0.2.9:7'),
+)
+
+async function peerOfAnnounce(): Promise<string> {
+  await announce(7)
+  return compactPeers((await announce(8)).peers, 4)[0]
+}
 
 test('no setting that can change is left out', () => {
   const here = new Set(entriesOf(httpSettings.schema).map(({ path }) => path))

@@ -1,6 +1,12 @@
 // Why announces are refused: each reason is counted where it belongs, and told.
 import { expect, test } from 'bun:test'
-import { byStatus, countersByStatus, countersByVerdict } from '../../src/requests/refusals.ts'
+import {
+  byNotKept,
+  byStatus,
+  countersByNotKept,
+  countersByStatus,
+  countersByVerdict,
+} from '../../src/requests/refusals.ts'
 import {
   BANNED,
   TOO_MANY,
@@ -10,7 +16,8 @@ import {
 import * as status from '../../src/swarm/status.ts'
 
 /** What is answered as usual. */
-const ANSWERED = ['ANNOUNCED', 'HELD', 'CROWDED']
+const NOT_KEPT = ['CROWDED', 'PRIVATE_ADDRESS', 'RESERVED_ADDRESS']
+const ANSWERED = ['ANNOUNCED', 'HELD', ...NOT_KEPT]
 
 test('each status of an announce is answered, or has a reason of its own', () => {
   const statuses = Object.entries(status).filter(([name]) => !ANSWERED.includes(name))
@@ -23,6 +30,15 @@ test('a protocol counts each reason under its name', () => {
   const names = ['other', ...byStatus(({ counter }) => counter as string).filter(Boolean)]
   const places = countersByStatus(names.toReversed())
   byStatus(({ status, counter }) => expect(names.toReversed()[places[status]]).toBe(counter))
+})
+
+test('what is answered although the peer is not kept has a warning and a counter', () => {
+  const statuses = Object.entries(status).filter(([name]) => NOT_KEPT.includes(name))
+  const texts = byNotKept(({ text }) => text)
+  expect(Object.keys(texts).map(Number)).toEqual(statuses.map(([, value]) => value as number))
+  const names = byNotKept(({ counter }) => counter as string).filter(Boolean)
+  const places = countersByNotKept(names.toReversed())
+  byNotKept(({ status, counter }) => expect(names.toReversed()[places[status]]).toBe(counter))
 })
 
 test('what the limits of sources say is counted too', () => {

@@ -4,6 +4,7 @@ import { ListBuilder } from '../../src/access-list/build.ts'
 import { MODE_OFF } from '../../src/access-list/list.ts'
 import { logFor } from '../../src/log/log.ts'
 import { clockSeconds, readClock } from '../../src/os/clock.ts'
+import { createPublicPeers } from '../../src/peer-addresses/peer-addresses.ts'
 import { FirstValue } from '../../src/process/first-value.ts'
 import {
   openSourceLimits,
@@ -12,6 +13,7 @@ import {
 } from '../../src/requests/swarm-worker.ts'
 import { BanLog } from '../../src/source-limits/ban-log.ts'
 import { createSourceLimits } from '../../src/source-limits/source-limits.ts'
+import { DEFAULT_RULES } from '../peer-addresses/rules-for.ts'
 import { OFF } from '../source-limits/limits-for.ts'
 import { Harness } from '../swarm/harness.ts'
 
@@ -54,6 +56,8 @@ function workerData(
     countDownloads: true,
     limits: createSourceLimits(),
     rates: OFF,
+    peerAddresses: DEFAULT_RULES,
+    publicPeers: createPublicPeers(),
     bans: new BanLog(logFor('test')).newWriter(),
     clients: null,
     accessList: new FirstValue(new ListBuilder(0, { key0: 1, key1: 2 }).finish(MODE_OFF)),

@@ -35,6 +35,9 @@ const WS_SMALL = `${SMALL}max_connections = 900\n`
 const HAVE_CONNECTIONS = [WS_EXECUTABLE, HTTP_EXECUTABLE]
 const ALL_SMALL = `${SMALL}[http.limits]\nmax_connections = 300\n[ws.limits]\nmax_connections = 300\n`
 
+/** Clients of tests are at 127.0.0.1, at addresses for documentation, or at any others, all in one swarm. */
+const OF_TESTS = "[peer_addresses]\nprivate_peers = 'store'\nreserved_peers = 'store'\n"
+
 /** What clients are told can then be compared with the settings. */
 const EXACT_INTERVALS = { AQUATIC_PROTOCOL_INTERVAL_JITTER: '0' }
 const ALL_EXACT_INTERVALS = {
@@ -135,7 +138,10 @@ export class Tracker {
         ? ALL_SMALL
         : SMALL
     const exact = isOfAll ? ALL_EXACT_INTERVALS : EXACT_INTERVALS
-    writeFileSync(path, settings.includes('[limits]') ? settings : `${settings}${small}`)
+    const storesPeers = !program.includes(WS_EXECUTABLE)
+    const limited = settings.includes('[limits]') ? settings : `${settings}${small}`
+    const isSaid = !storesPeers || settings.includes('[peer_addresses]')
+    writeFileSync(path, isSaid ? limited : `${limited}\n${OF_TESTS}`)
     this.child = Bun.spawn([...prefix, ...program, '-c', options.file ?? path], {
       stdin: 'ignore',
       stdout: 'pipe',

@@ -17,6 +17,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/list-file',
     'src/metrics',
     'src/operations',
+    'src/peer-addresses',
     'src/process',
     'src/persistence',
     'src/tls',

@@ -3,6 +3,7 @@
 
 import type { KeyGate } from '../../src/access-keys/gate.ts'
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
+import type { PeerAddresses } from '../../src/peer-addresses/peer-addresses.ts'
 import { NO_PAUSE } from '../../src/requests/pause.ts'
 import {
   SOURCE_LIMIT_BYTES,
@@ -56,6 +57,8 @@ export interface HarnessOptions extends Partial<RequestSettings> {
   readonly rates?: SourceRates
   /** Where clients are noted; they are not without. */
   readonly clients?: ClientSampleData
+  /** Which peers are stored; all without. */
+  readonly addresses?: PeerAddresses
   /** Whom announces are served to; to all without. */
   readonly keys?: KeyGate
 }
@@ -112,9 +115,11 @@ export class UdpHarness {
       requestWorkers === 0
         ? null
         : new PipelineStages(swarm, requestWorkers, interval, counts, 1, clients)
+    this.stages?.setAddresses(options.addresses ?? null)
     const responder = new Responder(swarm.swarms, counts)
     responder.setInterval(interval, 0)
     responder.clients = clients
+    responder.addresses = options.addresses ?? null
     const requests = this.stages?.forwarder ?? responder
     const sources = options.rates === undefined ? null : sourceLimits(options.rates, counts)
     swarm.swarms.admission.gate = sources

@@ -12,6 +12,7 @@ import { logFor } from '../../src/log/log.ts'
 import { CounterReader, counterSlots } from '../../src/metrics/counters.ts'
 import type { Distribution } from '../../src/metrics/histogram.ts'
 import { clockSeconds, readClock } from '../../src/os/clock.ts'
+import { createPublicPeers } from '../../src/peer-addresses/peer-addresses.ts'
 import { FirstValue } from '../../src/process/first-value.ts'
 import { UpdateSender } from '../../src/process/updates.ts'
 import { NO_PAUSE } from '../../src/requests/pause.ts'
@@ -24,6 +25,7 @@ import { ConnectionIds } from '../../src/udp/wire/connection-id.ts'
 import { COUNTER_WORDS, COUNTERS, HISTOGRAMS } from '../../src/udp/worker/counters.ts'
 import type { SocketWorkerData } from '../../src/udp/worker/socket-worker.ts'
 import { type End, openEnd, pretendFrom, queueBytes } from '../os/batch-pair.ts'
+import { DEFAULT_RULES } from '../peer-addresses/rules-for.ts'
 import { OFF } from '../source-limits/limits-for.ts'
 import { addressBytes } from '../support/packets.ts'
 import { testBuffers } from '../swarm/harness.ts'
@@ -141,6 +143,8 @@ export class LoneWorkers {
       countDownloads: true,
       limits: this.limits,
       rates: OFF,
+      peerAddresses: { ...DEFAULT_RULES, storesReserved: true },
+      publicPeers: createPublicPeers(),
       bans: this.banLog.newWriter(),
       clients: null,
       cleaningInterval: 30,

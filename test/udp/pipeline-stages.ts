@@ -6,6 +6,7 @@ import { FutexWaker } from '../../src/channel/waker.ts'
 import { libc } from '../../src/os/ffi.ts'
 import { AF_INET, AF_INET6 } from '../../src/os/kernel.ts'
 import { REPLY_LENGTH_MASK, REPLY_NAME } from '../../src/os/message.ts'
+import type { PeerAddresses } from '../../src/peer-addresses/peer-addresses.ts'
 import { Deliverer } from '../../src/udp/pipeline/deliver.ts'
 import { Forwarder } from '../../src/udp/pipeline/forward.ts'
 import { ScrapeJoiner } from '../../src/udp/pipeline/join.ts'
@@ -92,6 +93,10 @@ export class PipelineStages {
     const ipv4 = words.length === 1
     const head = (ipv4 ? AF_INET : AF_INET6) | (PORT << 16)
     this.name = ipv4 ? [head, ...words] : [head, 0, ...words, 0]
+  }
+
+  setAddresses(addresses: PeerAddresses | null): void {
+    for (const responder of this.responders) responder.addresses = addresses
   }
 
   setTime(now: number): void {

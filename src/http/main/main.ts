@@ -276,6 +276,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
       countDownloads: config.protocol.count_downloads,
       connectionLimits: this.connectionLimits,
       limits: process.sourceLimits,
+      publicPeers: process.publicPeers,
       bans: process.newBanWriter(),
       clients: process.clientSample,
       ...workerSettings(config, this.maxConnections),

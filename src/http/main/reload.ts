@@ -1,5 +1,6 @@
 // The HTTP settings that can change at runtime, and the form in which workers receive them. Used by main.ts.
 import { listOf } from '../../config/setting.ts'
+import { PEER_ADDRESS_PATHS, peerAddressRules } from '../../peer-addresses/settings.ts'
 import { pauseOf, pausePaths } from '../../requests/pause-settings.ts'
 import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
 import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
@@ -21,15 +22,14 @@ export const LIVE_SETTINGS = liveSettings<HttpConfig>(
     'limits.max_connections_per_ip',
     ...SOURCE_LIMIT_PATHS,
     ...pausePaths(['http', 'https']),
+    ...PEER_ADDRESS_PATHS,
   ],
   { 'limits.max_connections': upToStart(({ limits }) => limits.max_connections) },
 )
 
 /** `maxConnections`: the number that memory has been set up for. */
-export function workerSettings(
-  { network, protocol, cleaning, limits, source_limits, pause }: HttpConfig,
-  maxConnections: number,
-): WorkerSettings {
+export function workerSettings(config: HttpConfig, maxConnections: number): WorkerSettings {
+  const { network, protocol, cleaning, limits, source_limits, peer_addresses, pause } = config
   return {
     requests: {
       announceInterval: protocol.peer_announce_interval,
@@ -60,6 +60,7 @@ export function workerSettings(
       trusted: listOf(network.trusted_proxies),
       header: network.proxy_header,
     },
+    peerAddresses: peerAddressRules(peer_addresses),
     cleaningInterval: cleaning.interval,
     maxPeerAge: cleaning.max_peer_age,
   }

@@ -1,6 +1,7 @@
 // The troubles of an HTTP tracker that show in its figures: connections refused by limits, no free descriptors, full
 // swarms. Created by main.ts from the figures of reader.ts.
 import { totalOf } from '../../metrics/counter-list.ts'
+import { peerAddressSources } from '../../peer-addresses/troubles.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { connectionsPerAddress, type LimitsInForce } from '../../tracker/connection-limit.ts'
@@ -56,6 +57,7 @@ export function httpTroubles(
     }),
     ...proxyHeaderSources(of),
     ...fullSources(of, limits),
+    ...peerAddressSources(of),
   ]
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../../config/schema.ts'
 import { boolean, integer, seconds } from '../../config/setting.ts'
 import { operationsPortFindings } from '../../operations/settings.ts'
+import { peerAddressFindings, peerAddressSettings } from '../../peer-addresses/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
@@ -256,6 +257,7 @@ const schema = trackerSchema({
     acme: acmeSettings,
     limits,
     source_limits: sourceLimits,
+    peer_addresses: peerAddressSettings,
     persistence: swarmPersistence('aquatic_http'),
     scrape_export: scrapeExportSettings,
   },
@@ -281,6 +283,7 @@ function crossCheck(config: HttpConfig): Finding[] {
   return [
     ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
     ...minIntervalFindings(config),
+    ...peerAddressFindings(config.peer_addresses),
     ...proxyFindings(config.network),
     ...operationsPortFindings(config.operations, allListening(config.network)),
     ...unixSocketFindings(networkWithAcme(config)),

@@ -36,6 +36,11 @@ export function failureText(reason: string): Uint8Array {
   return ascii(`d14:failure reason${reason.length}:${reason}8:intervali`)
 }
 
+/** The end of an announce's answer, with what its client should know. */
+export function warningText(warning: string): Uint8Array {
+  return ascii(`15:warning message${warning.length}:${warning}e`)
+}
+
 const HEAD = ascii('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n')
 const CLOSE = ascii('Connection: close\r\n')
 /** HTTP/1.0 clients that want to continue wait for it. */
@@ -264,6 +269,11 @@ export function writePeerList(
   out[to] = LETTER_E
   out[to + 1] = LETTER_E
   return to + 2
+}
+
+/** Adds a warning, from `warningText`, to the answer to an announce that ends at `end`. */
+export function writeWarning(out: Uint8Array, end: number, warning: Uint8Array): number {
+  return put(out, end - 1, warning)
 }
 
 /** The beginning of a scrape's body; the entries follow in the order of their info hashes. */

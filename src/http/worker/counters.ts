@@ -7,7 +7,12 @@ import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
-import { REFUSED_BY_LIMITS, REFUSED_BY_PAUSE, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
+import {
+  NOT_KEPT_BY_ADDRESS,
+  REFUSED_BY_LIMITS,
+  REFUSED_BY_PAUSE,
+  REFUSED_BY_SWARMS,
+} from '../../requests/refusals.ts'
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../tcp/counters.ts'
 
 const BY_FAMILY = [
@@ -43,6 +48,7 @@ const BY_FAMILY = [
       ...REFUSED_BY_LIMITS,
       ...REFUSED_BY_KEYS,
       ...REFUSED_BY_PAUSE,
+      ...NOT_KEPT_BY_ADDRESS,
     ],
     { table: 'Refused requests', nonZero: true, lost: 'refused' },
   ),
@@ -111,11 +117,14 @@ export const REJECTED_KEY_UNKNOWN = 38
 export const REJECTED_KEY_ENDED = 39
 export const REJECTED_KEY_GUESSES = 40
 export const REJECTED_PAUSED = 41
-export const RECEIVED_BYTES = 42
-export const SENT_BYTES = 43
+/** Answered as usual, but the peer is not stored. */
+export const REJECTED_PRIVATE_ADDRESS = 42
+export const REJECTED_RESERVED_ADDRESS = 43
+export const RECEIVED_BYTES = 44
+export const SENT_BYTES = 45
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 44
+export const FAMILY_IPV6 = 46
 
 // Counters without a family.
 const WORKER = 2 * FAMILY_IPV6

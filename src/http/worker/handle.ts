@@ -284,8 +284,23 @@ export class Handler {
       return this.responder.refuseForGood(request, REJECTED_PORT, NO_PORT)
     }
     announce.wanted = wanted < 0 || wanted > this.peersMax ? this.peersMax : wanted
-    peer.setAddress(addressOf(request))
+    peer.setAddress(this.addressOf(request))
     return this.responder.announce(request)
+  }
+
+  /** The address to announce: the source's, unless another one is given and believed. */
+  private addressOf(request: HttpRequest): Peer {
+    const { source, claimed, claimedIPv4, claimedIPv6 } = request
+    if (request.hasClaimed && this.isUsable(claimed, source)) return claimed
+    if (source.ipv4) {
+      return request.hasClaimedIPv4 && this.isUsable(claimedIPv4, source) ? claimedIPv4 : source
+    }
+    return request.hasClaimedIPv6 && this.isUsable(claimedIPv6, source) ? claimedIPv6 : source
+  }
+
+  private isUsable(claimed: Peer, source: Peer): boolean {
+    const { addresses } = this.responder
+    return isUnicast(claimed) && (addresses === null || addresses.takesClaim(claimed, source))
   }
 
   private scrape(request: HttpRequest, bytes: Uint8Array): number {
@@ -375,19 +390,8 @@ export class Handler {
   }
 }
 
-/** The address to announce: the source's, unless another one is given and believed. */
-function addressOf(request: HttpRequest): Peer {
-  const { source } = request
-  if (request.hasClaimed && isUsable(request.claimed)) return request.claimed
-  if (source.ipv4) {
-    const given = request.hasClaimedIPv4 && isUsable(request.claimedIPv4)
-    return given ? request.claimedIPv4 : source
-  }
-  return request.hasClaimedIPv6 && isUsable(request.claimedIPv6) ? request.claimedIPv6 : source
-}
-
 /** Not the unspecified address, multicast or broadcast. */
-function isUsable({ ipv4, a0, a1, a2, a3 }: Peer): boolean {
+function isUnicast({ ipv4, a0, a1, a2, a3 }: Peer): boolean {
   const first = a0 & 0xff
   if (ipv4) return first !== 0 && first < 224
   return first !== 0xff && (a0 | a1 | a2 | a3) !== 0

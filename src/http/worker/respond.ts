@@ -1,9 +1,14 @@
 // Carries out valid announces and scrapes on the swarms (requests/responder.ts) and writes the answers,
 // refusals included. Called by handle.ts; functions that write an answer return where it ends.
-import { byStatus, countersByStatus } from '../../requests/refusals.ts'
+import {
+  byNotKept,
+  byStatus,
+  countersByNotKept,
+  countersByStatus,
+} from '../../requests/refusals.ts'
 import { SwarmResponder } from '../../requests/responder.ts'
 import { STRIDE_IPV4, STRIDE_IPV6 } from '../../swarm/layout.ts'
-import { CROWDED } from '../../swarm/status.ts'
+import { ANNOUNCED } from '../../swarm/status.ts'
 import type { Table } from '../../swarm/table/table.ts'
 import { hashInfoHash } from '../../swarm/table/torrents.ts'
 import { INFO_HASH_WORDS } from '../wire/layout.ts'
@@ -13,6 +18,7 @@ import {
   beginAnswer,
   endAnswer,
   failureText,
+  warningText,
   writeCounts,
   writeFailure,
   writeIntervals,
@@ -23,10 +29,10 @@ import {
   writeScrapeEnd,
   writeScrapeHash,
   writeScrapeHead,
+  writeWarning,
 } from '../wire/serialize.ts'
 import {
   FAMILY_COUNTERS,
-  REJECTED_PEERS_PER_ADDRESS,
   RESPONSES_ANNOUNCE,
   RESPONSES_FAILURE,
   RESPONSES_SCRAPE,
@@ -34,6 +40,8 @@ import {
 
 const FAILURES = byStatus(({ text }) => failureText(text))
 const REASONS = countersByStatus(FAMILY_COUNTERS)
+const NOT_KEPT = countersByNotKept(FAMILY_COUNTERS)
+const WARNINGS = byNotKept(({ text }) => warningText(text))
 
 const MINUTE_SEC = 60
 
@@ -101,7 +109,7 @@ export class Responder extends SwarmResponder<HttpRequest> {
 
   protected override announced(request: HttpRequest, status: number, table: Table): number {
     const { out, family } = request
-    if (status === CROWDED) this.counts[family + REJECTED_PEERS_PER_ADDRESS]++
+    if (status !== ANNOUNCED) this.counts[family + NOT_KEPT[status]]++
     this.counts[family + RESPONSES_ANNOUNCE]++
     const { seeders, leechers, completed, choice } = this.swarms
     const { runs, runCount } = choice
@@ -116,7 +124,7 @@ export class Responder extends SwarmResponder<HttpRequest> {
       at = writePeerList(out, at, memory, runs, runCount, stride)
     } else if (ipv4) at = writePeersIPv4(out, at, memory, runs, runCount)
     else at = writePeersIPv6(out, at, memory, runs, runCount)
-    return endAnswer(request, at)
+    return endAnswer(request, status === ANNOUNCED ? at : writeWarning(out, at, WARNINGS[status]))
   }
 
   protected override refused(request: HttpRequest, status: number): number {

@@ -230,6 +230,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       countDownloads: this.config.protocol.count_downloads,
       ...workerSettings(this.config),
       limits: process.sourceLimits,
+      publicPeers: process.publicPeers,
       bans: process.newBanWriter(),
       clients: process.clientSample,
       accessList: process.accessList(),

@@ -1,4 +1,6 @@
 // Which UDP settings can change at runtime, and in what form workers receive them. Used by main.ts.
+
+import { PEER_ADDRESS_PATHS, peerAddressRules } from '../../peer-addresses/settings.ts'
 import { pauseOf, pausePaths } from '../../requests/pause-settings.ts'
 import { SOURCE_LIMIT_PATHS, sourceRates } from '../../source-limits/settings.ts'
 import { liveSettings } from '../../tracker/live-settings.ts'
@@ -14,6 +16,7 @@ export const LIVE_SETTINGS = liveSettings<UdpConfig>(
     'cleaning.max_connection_age',
     ...SOURCE_LIMIT_PATHS,
     ...pausePaths(),
+    ...PEER_ADDRESS_PATHS,
   ],
   {
     // There is no way to go back to the system's own default.
@@ -21,12 +24,8 @@ export const LIVE_SETTINGS = liveSettings<UdpConfig>(
   },
 )
 
-export function workerSettings({
-  protocol,
-  cleaning,
-  source_limits,
-  pause,
-}: UdpConfig): WorkerSettings {
+export function workerSettings(config: UdpConfig): WorkerSettings {
+  const { protocol, cleaning, source_limits, peer_addresses, pause } = config
   return {
     requests: {
       maxScrapeTorrents: protocol.max_scrape_torrents,
@@ -39,6 +38,7 @@ export function workerSettings({
     },
     rates: sourceRates(source_limits),
     maxConnectionAge: cleaning.max_connection_age,
+    peerAddresses: peerAddressRules(peer_addresses),
     cleaningInterval: cleaning.interval,
     maxPeerAge: cleaning.max_peer_age,
   }

@@ -2,6 +2,7 @@
 // workers without spare time. Made by main.ts from what reader.ts reads.
 
 import { totalOf } from '../../metrics/counter-list.ts'
+import { peerAddressSources } from '../../peer-addresses/troubles.ts'
 import { Growth, lossSource } from '../../process/losses.ts'
 import type { Trouble, TroubleSource } from '../../process/troubles.ts'
 import { fullSources } from '../../tracker/limits.ts'
@@ -61,6 +62,7 @@ export function udpTroubles(
         `Raise request_workers (${config().request_workers}) if there are cores, or set it to 0.`,
     }),
     ...fullSources(of, () => config().limits),
+    ...peerAddressSources(of),
   ]
 }
 

@@ -13,6 +13,7 @@ import {
   warning,
 } from '../../config/schema.ts'
 import { boolean, bytes, choice, integer, seconds } from '../../config/setting.ts'
+import { peerAddressFindings, peerAddressSettings } from '../../peer-addresses/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
@@ -221,6 +222,7 @@ const schema = trackerSchema({
     privileges: privilegeSettings,
     limits,
     source_limits: sourceLimitSettings,
+    peer_addresses: peerAddressSettings,
     persistence: swarmPersistence('aquatic_udp'),
     scrape_export: scrapeExportSettings,
   },
@@ -245,6 +247,7 @@ export const udpProgram = {
 function crossCheck(config: UdpConfig): Finding[] {
   return [
     ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
+    ...peerAddressFindings(config.peer_addresses),
     ...idFindings(config),
     ...workerFindings(config),
   ]

@@ -8,7 +8,12 @@ import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled, named } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
-import { REFUSED_BY_LIMITS, REFUSED_BY_PAUSE, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
+import {
+  NOT_KEPT_BY_ADDRESS,
+  REFUSED_BY_LIMITS,
+  REFUSED_BY_PAUSE,
+  REFUSED_BY_SWARMS,
+} from '../../requests/refusals.ts'
 
 const BY_FAMILY = [
   labelled('requests', 'type', 'Valid requests by type.', ['connect', 'announce', 'scrape']),
@@ -32,6 +37,7 @@ const BY_FAMILY = [
       ...REFUSED_BY_LIMITS,
       ...REFUSED_BY_KEYS,
       ...REFUSED_BY_PAUSE,
+      ...NOT_KEPT_BY_ADDRESS,
     ],
     { table: 'Refused packets', nonZero: true, lost: 'refused' },
   ),
@@ -104,11 +110,14 @@ export const REJECTED_KEY_UNKNOWN = 27
 export const REJECTED_KEY_ENDED = 28
 export const REJECTED_KEY_GUESSES = 29
 export const REJECTED_PAUSED = 30
-export const RECEIVED_BYTES = 31
-export const SENT_BYTES = 32
+/** Answered as usual, but the peer is not stored. */
+export const REJECTED_PRIVATE_ADDRESS = 31
+export const REJECTED_RESERVED_ADDRESS = 32
+export const RECEIVED_BYTES = 33
+export const SENT_BYTES = 34
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 33
+export const FAMILY_IPV6 = 35
 
 // Counters without a family.
 const WORKER = 2 * FAMILY_IPV6

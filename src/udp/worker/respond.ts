@@ -1,9 +1,9 @@
 // Carries out valid requests on the swarms (requests/responder.ts) and writes the responses: the stage that
 // owns or locks the tables. Called by handle.ts in a socket worker that answers by itself, and by
 // request-worker.ts for requests from a channel.
-import { byStatus, countersByStatus } from '../../requests/refusals.ts'
+import { byStatus, countersByNotKept, countersByStatus } from '../../requests/refusals.ts'
 import { SwarmResponder } from '../../requests/responder.ts'
-import { CROWDED } from '../../swarm/status.ts'
+import { ANNOUNCED } from '../../swarm/status.ts'
 import type { Table } from '../../swarm/table/table.ts'
 import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
 import { ERROR_BYTES_MAX } from '../wire/layout.ts'
@@ -18,12 +18,7 @@ import {
   writeScrapeEntry,
   writeScrapeHead,
 } from '../wire/serialize.ts'
-import {
-  FAMILY_COUNTERS,
-  REJECTED_PEERS_PER_ADDRESS,
-  RESPONSES_ANNOUNCE,
-  RESPONSES_ERROR,
-} from './counters.ts'
+import { FAMILY_COUNTERS, RESPONSES_ANNOUNCE, RESPONSES_ERROR } from './counters.ts'
 
 /** Takes valid requests: answers them at once (Responder), or passes them to the owner (Forwarder). */
 export interface Requests {
@@ -40,6 +35,7 @@ export interface Requests {
 
 const ERRORS = byStatus(({ text }) => errorText(text))
 const REASONS = countersByStatus(FAMILY_COUNTERS)
+const NOT_KEPT = countersByNotKept(FAMILY_COUNTERS)
 
 export class Responder extends SwarmResponder<Request> implements Requests {
   // HOT: no allocation below this line.
@@ -58,7 +54,7 @@ export class Responder extends SwarmResponder<Request> implements Requests {
 
   protected override announced(request: Request, status: number, table: Table): number {
     const { out, to, transaction, family } = request
-    if (status === CROWDED) this.counts[family + REJECTED_PEERS_PER_ADDRESS]++
+    if (status !== ANNOUNCED) this.counts[family + NOT_KEPT[status]]++
     this.counts[family + RESPONSES_ANNOUNCE]++
     const { seeders, leechers, choice } = this.swarms
     const interval = swapBytes(this.toldInterval())

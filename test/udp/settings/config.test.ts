@@ -55,6 +55,13 @@ const DEFAULTS: UdpConfig = {
     peers_per_torrent: 32,
     ban_seconds: 60,
   },
+  peer_addresses: {
+    private_peers: 'auto',
+    reserved_peers: 'refuse',
+    internal_networks: '',
+    external_ipv4: '',
+    external_ipv6: '',
+  },
   scrape_export: { path: '', cleanings: 10 },
   persistence: { path: '', interval_minutes: 10, take_over: false },
 }
