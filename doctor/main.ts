@@ -49,6 +49,7 @@ export async function runDoctor(
 
 async function examine(line: DoctorLine, environment: Environment): Promise<number> {
   if (line.action === 'tracker') return askTrackers(line)
+  if (line.action !== 'host') throw new UsageError(`--${line.action} is not there yet`)
   const reports = [await examineHost(line, environment)]
   const text = line.json ? reportsJson(reports, version) : reports.map(reportText).join('\n')
   return print(text, exitCodeOf(reports))

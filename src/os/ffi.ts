@@ -123,6 +123,8 @@ const SYMBOLS = {
   getrlimit: { args: [i32, pointer], returns: i32 },
   // Variadic in C, which makes no difference to numbers and addresses.
   fcntl: { args: [i32, i32, pointer], returns: i32 },
+  ioctl: { args: [i32, u64, pointer], returns: i32 },
+  adjtimex: { args: [pointer], returns: i32 },
   syscall: { args: [i32, i32, pointer, u32, u32], returns: i32 },
   __errno_location: { args: [], returns: pointer },
 } as const

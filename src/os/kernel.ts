@@ -100,3 +100,12 @@ export const RLIMIT_NOFILE = 7
 export const SCHED_OTHER = 0
 export const SIG_BLOCK = 0
 export const SIG_UNBLOCK = 1
+
+// The clock's state
+export const TIME_ERROR = 5
+export const STA_UNSYNC = 0x40
+
+// Network cards
+export const SIOCETHTOOL = 0x8946
+export const ETHTOOL_GRINGPARAM = 0x10
+export const ETHTOOL_SRINGPARAM = 0x11

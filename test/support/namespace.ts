@@ -10,10 +10,19 @@ interface Outcome {
   readonly stderr: string
 }
 
-/** Runs `setup`, shell commands, and then a script of this folder's neighbours with bun. */
-export async function inNamespace(setup: string, script: string, args: string[]): Promise<Outcome> {
-  const shell = `set -e; ip link set lo up; ${setup}; exec "$@"`
-  const command = [...unshare(), 'sh', '-c', shell, 'sh', process.execPath, script, ...args]
+/**
+ * Runs `setup`, shell commands, and then a script of this folder's neighbours with bun. `withSys`: /sys shows this
+ * network's cards.
+ */
+export async function inNamespace(
+  setup: string,
+  script: string,
+  args: string[],
+  { withSys = false } = {},
+): Promise<Outcome> {
+  const mount = withSys ? 'mount -t sysfs sysfs /sys; ' : ''
+  const shell = `set -e; ${mount}ip link set lo up; ${setup}; exec "$@"`
+  const command = [...unshare(withSys), 'sh', '-c', shell, 'sh', process.execPath, script, ...args]
   const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
   const [stdout, stderr] = await Promise.all([
     new Response(child.stdout).text(),
@@ -23,9 +32,9 @@ export async function inNamespace(setup: string, script: string, args: string[])
   return { code: child.exitCode, stdout, stderr }
 }
 
-function unshare(): string[] {
+function unshare(withMounts = false): string[] {
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
-  return ['unshare', ...user, '--net', '--']
+  return ['unshare', ...user, '--net', ...(withMounts ? ['--mount'] : []), '--']
 }
 
 function reasonAgainst(): string {
