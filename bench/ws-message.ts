@@ -1,22 +1,22 @@
 // What a WebTorrent message costs apart from the system: taking it apart, swarm, offers, texts.
 // Run: bun bench/ws-message.ts [--smoke]. Seeded; prints nanoseconds per message as minimum, mean and
-// deviation over rounds, and a checksum of all texts sent.
+// deviation over rounds, and a checksum of all messages sent.
 //
 // «scan» is our parse, beside JSON.parse of the same text, and JSON.parse followed by JSON.stringify of
-// each offer, which is what passing offers on would take without it. «announce» is the whole handler
-// with sockets that only count. Offers are those of aquatic_ws_load_test (47 characters of SDP) and those
+// each offer, which is what passing offers on would take without it. «announce» is the whole handler with
+// a sender that only counts. Offers are those of aquatic_ws_load_test (47 characters of SDP) and those
 // of a browser (1,200 characters).
+import { newRegion, type Region } from '../src/memory/region.ts'
 import { readClock } from '../src/os/clock.ts'
 import { ConnectionStates, createConnectionStates } from '../src/swarm/connections.ts'
 import { attachSwarms, createSwarmMemory } from '../src/swarm/memory.ts'
 import { parse } from '../src/ws/wire/parse.ts'
 import { Request } from '../src/ws/wire/request.ts'
-import { ClientReports } from '../src/ws/worker/client-reports.ts'
-import { type Connection, Connections, type Socket } from '../src/ws/worker/connection.ts'
+import { type Connection, Connections } from '../src/ws/worker/connection.ts'
 import { COUNTER_COUNT } from '../src/ws/worker/counters.ts'
 import { Handler } from '../src/ws/worker/handle.ts'
 import { createRequestLimits, RequestLimits } from '../src/ws/worker/request-limits.ts'
-import { Sender } from '../src/ws/worker/send.ts'
+import type { Sender } from '../src/ws/worker/send.ts'
 import { Signal } from '../src/ws/worker/signal.ts'
 import { timesLine } from './support/times.ts'
 import { random } from './support/workload.ts'
@@ -37,16 +37,14 @@ const peerIds = Array.from({ length: CONNECTIONS }, randomId)
 const SHORT_SDP = 'abcdefg-abcdefg-abcdefg-abcdefg-abcdefg-abcdefg'
 const LONG_SDP = `v=0\r\n${'a=candidate:842163049 1 udp 1677729535 192.0.2.1 50000\r\n'.repeat(21)}`
 
-const decoder = new TextDecoder()
 const encoder = new TextEncoder()
+const INPUT_BYTES = 2 ** 18
 
-/** A text as it comes from a socket. */
-function received(message: object): string {
-  return decoder.decode(encoder.encode(JSON.stringify(message)))
-}
+/** Where messages come in, and where they go out. */
+const input = newRegion(INPUT_BYTES)
 
-function announce(connection: number, sdp: string): string {
-  return received({
+function announce(connection: number, sdp: string): Uint8Array {
+  const message = {
     action: 'announce',
     info_hash: infoHashes[Math.floor(random() ** 3 * TORRENTS)],
     peer_id: peerIds[connection],
@@ -57,7 +55,8 @@ function announce(connection: number, sdp: string): string {
       offer: { type: 'offer', sdp },
       offer_id: randomId(),
     })),
-  })
+  }
+  return encoder.encode(JSON.stringify(message))
 }
 
 let checksum = 0
@@ -66,7 +65,7 @@ function report(name: string, perMessage: readonly number[]): void {
   console.log(timesLine(name, 34, perMessage))
 }
 
-function measure(name: string, texts: readonly string[], work: (text: string, i: number) => void) {
+function measure<T>(name: string, texts: readonly T[], work: (text: T, i: number) => void) {
   const times: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const start = Bun.nanoseconds()
@@ -76,11 +75,13 @@ function measure(name: string, texts: readonly string[], work: (text: string, i:
   report(name, times.slice(Math.floor(times.length / 4)))
 }
 
-function measureParsers(kind: string, texts: readonly string[]): void {
+function measureParsers(kind: string, messages: readonly Uint8Array[]): void {
   const request = new Request(OFFERS, 255)
-  measure(`scan, ${kind}`, texts, (text) => {
-    if (parse(request, text)) checksum += request.offerCount
+  measure(`scan, ${kind}`, messages, (message) => {
+    input.bytes.set(message)
+    if (parse(request, input, 0, message.length)) checksum += request.offerCount
   })
+  const texts = messages.map((message) => new TextDecoder().decode(message))
   measure(`JSON.parse, ${kind}`, texts, (text) => {
     checksum += JSON.parse(text).offers.length
   })
@@ -89,36 +90,34 @@ function measureParsers(kind: string, texts: readonly string[]): void {
   })
 }
 
-/** A socket that takes everything. */
-class CountingSocket {
-  data: Connection
+/** As that of the sockets, but everything ends here. */
+class CountingSender {
+  readonly region: Region = newRegion(INPUT_BYTES)
+  readonly bytes = this.region.bytes
+  private at = 0
 
-  constructor(connection: Connection) {
-    this.data = connection
+  openAnswer(_: Connection, bytesMax: number): number {
+    if (this.at + bytesMax > this.bytes.length) this.at = 0
+    return this.at
   }
 
-  cork(send: (socket: Socket) => void): void {
-    send(this as unknown as Socket)
+  openRelay(connection: Connection, bytesMax: number): number {
+    return this.openAnswer(connection, bytesMax)
   }
 
-  sendText(text: string): number {
-    checksum = (checksum * 31 + text.length + text.charCodeAt(text.length - 9)) | 0
-    return text.length
-  }
-
-  getBufferedAmount(): number {
-    return 0
+  commit(end: number): void {
+    checksum = (checksum * 31 + end - this.at + this.bytes[end - 9]) | 0
+    this.at = end
   }
 }
 
-function measureHandler(kind: string, texts: readonly string[]): Promise<void> {
+function measureHandler(kind: string, messages: readonly Uint8Array[]): void {
   const counts = new Int32Array(COUNTER_COUNT)
   const states = new ConnectionStates(createConnectionStates(1, CONNECTIONS))
   const limits = { maxTorrents: 100_000, maxPeers: 1_000_000, workers: 1 }
   const memory = createSwarmMemory({ ...limits, kinds: ['websocket'] })
   const connections = new Connections(0, states, 30)
-  const backlogs = { perConnection: 2 ** 20, inAll: 2 ** 28 }
-  const sender = new Sender(connections, backlogs, counts, new ClientReports(false, () => {}))
+  const sender = new CountingSender() as unknown as Sender
   const signal = new Signal(0, connections, sender, { key0: 1, key1: 2 }, counts)
   const settings = {
     maxScrapeTorrents: 255,
@@ -134,30 +133,18 @@ function measureHandler(kind: string, texts: readonly string[]): Promise<void> {
   const requestLimits = new RequestLimits(createRequestLimits(), rates)
   const parts = { swarms, connections, sender, signal, requestLimits }
   const handler = new Handler(parts, settings, counts)
-  const open = Array.from({ length: CONNECTIONS }, () => {
-    const connection = connections.open(0, 0xcb007107 | 0, 0)
-    connection.socket = new CountingSocket(connection) as unknown as Socket
-    return connection
-  })
-  return new Promise((resolve) => {
-    const times: number[] = []
-    const round = () => {
-      const start = Bun.nanoseconds()
-      for (let i = 0; i < texts.length; i++) {
-        sender.received()
-        handler.message(open[i % CONNECTIONS], texts[i])
-      }
-      // The flush comes first, since it was scheduled before this.
-      setImmediate(() => {
-        times.push((Bun.nanoseconds() - start) / texts.length)
-        for (const connection of open) connection.pendingOffers = null
-        if (times.length < ROUNDS) return round()
-        report(`announce, ${kind}`, times.slice(Math.floor(ROUNDS / 4)))
-        resolve()
-      })
+  const open = Array.from({ length: CONNECTIONS }, () => connections.open(0, 0xcb007107 | 0, 0))
+  const times: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = Bun.nanoseconds()
+    for (let i = 0; i < messages.length; i++) {
+      input.bytes.set(messages[i])
+      handler.message(open[i % CONNECTIONS], input.bytes, 0, messages[i].length)
     }
-    round()
-  })
+    times.push((Bun.nanoseconds() - start) / messages.length)
+    for (const { pendingOffers } of open) pendingOffers?.release()
+  }
+  report(`announce, ${kind}`, times.slice(Math.floor(ROUNDS / 4)))
 }
 
 readClock()
@@ -165,8 +152,8 @@ for (const [kind, sdp] of [
   ['load test', SHORT_SDP],
   ['browser', LONG_SDP],
 ] as const) {
-  const texts = Array.from({ length: MESSAGES }, (_, i) => announce(i % CONNECTIONS, sdp))
-  measureParsers(kind, texts)
-  await measureHandler(kind, texts)
+  const messages = Array.from({ length: MESSAGES }, (_, i) => announce(i % CONNECTIONS, sdp))
+  measureParsers(kind, messages)
+  measureHandler(kind, messages)
 }
 console.log(`checksum ${checksum}`)

@@ -1,6 +1,5 @@
 // Clients write the keys of a message in whatever order their encoders do: all orders are tried.
 import { describe, expect, test } from 'bun:test'
-import { parse } from '../../src/ws/wire/parse.ts'
 import {
   ABSENT,
   ACTION_ANNOUNCE,
@@ -14,6 +13,7 @@ import {
   Request,
   VALID,
 } from '../../src/ws/wire/request.ts'
+import { parseText, part } from './wire/text.ts'
 
 const HASH = 'h'.repeat(20)
 const WORDS_OF_H = new Int32Array(ID_WORDS).fill(0x68686868)
@@ -21,15 +21,16 @@ const PEER = '-WW0001-pppppppppppp'
 const OFFER = { offer: { type: 'offer', sdp: 'v=0' }, offer_id: 'o'.repeat(20) }
 
 function read(text: string, request = new Request(10, 255)): Request {
-  expect(parse(request, text)).toBe(true)
+  expect(parseText(request, text)).toBe(true)
   return request
 }
 
 /** The texts of the offers that count. */
-function offersOf({ text, offers, offerCount }: Request): string[] {
+function offersOf(request: Request): string[] {
+  const { offers, offerCount } = request
   return Array.from({ length: offerCount }, (_, i) => {
     const at = i * OFFER_WORDS
-    return text.slice(offers[at + OFFER_TEXT], offers[at + OFFER_TEXT_END])
+    return part(request, offers[at + OFFER_TEXT], offers[at + OFFER_TEXT_END])
   })
 }
 
@@ -70,8 +71,8 @@ describe('in every order of its keys', () => {
       expect(request.hashCount).toBe(1)
       expect(offersOf(request)).toEqual([inner('v=0')])
       expect(request.ids.slice(INFO_HASH, INFO_HASH + ID_WORDS)).toEqual(WORDS_OF_H)
-      expect(request.text.slice(request.infoHashText, request.infoHashTextEnd)).toBe(`"${HASH}"`)
-      expect(request.text.slice(request.peerIdText, request.peerIdTextEnd)).toBe(`"${PEER}"`)
+      expect(part(request, request.infoHashText, request.infoHashTextEnd)).toBe(`"${HASH}"`)
+      expect(part(request, request.peerIdText, request.peerIdTextEnd)).toBe(`"${PEER}"`)
     }
   })
 
@@ -89,9 +90,9 @@ describe('in every order of its keys', () => {
       expect(request.answer).toBe(VALID)
       expect(request.toPeerId).toBe(VALID)
       expect(request.offerId).toBe(VALID)
-      const answer = request.text.slice(request.answerText, request.answerTextEnd)
+      const answer = part(request, request.answerText, request.answerTextEnd)
       expect(answer).toBe('{"type":"answer","sdp":"a"}')
-      const id = request.text.slice(request.offerIdText, request.offerIdTextEnd)
+      const id = part(request, request.offerIdText, request.offerIdTextEnd)
       expect(id).toBe(JSON.stringify(ids.offer_id))
     }
   })

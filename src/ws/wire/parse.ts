@@ -1,9 +1,20 @@
-// Parses a client's message in one pass over its text. Called by handle.ts for each message; fills the worker's
+// Parses a client's message in one pass over its bytes. Called by handle.ts for each message; fills the worker's
 // Request.
 //
 // Like JSON.parse, it takes the last of several equal keys, accepts keys with escapes, and skips unknown ones.
-// Unlike JSON.parse, it builds no values: ids become words, and anything meant for other clients stays in the
-// text.
+// Unlike JSON.parse, it builds no values: ids become words, and anything meant for other clients stays where
+// it is.
+
+import { copyBytes, newRegion, type Region } from '../../memory/region.ts'
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  MINUS,
+  NINE,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  ZERO,
+} from './characters.ts'
 import {
   ABSENT,
   ACTION_ANNOUNCE,
@@ -33,7 +44,7 @@ import {
   TO_PEER_ID,
   VALID,
 } from './request.ts'
-import { JsonScanner, MINUS, NINE, OPEN_BRACE, OPEN_BRACKET, ZERO } from './scan.ts'
+import { JsonScanner, NULL } from './scan.ts'
 import { QUOTE } from './utf8.ts'
 
 const scanner = new JsonScanner()
@@ -59,15 +70,30 @@ const STARTED = bytesOf('started')
 const COMPLETED = bytesOf('completed')
 const STOPPED = bytesOf('stopped')
 
+/** The scanner wants a byte behind the message, and there is none. */
+function parseCopy(request: Request, source: Region, from: number, to: number): boolean {
+  const copy = newRegion(to - from + 4)
+  copyBytes(copy, 0, source, from, to - from)
+  return parse(request, copy, 0, to - from)
+}
+
 // HOT: no allocation below this line.
 
-/** False if the text is not a JSON object; what was read before the fault is in the request. */
-export function parse(request: Request, text: string): boolean {
-  request.clear(text)
-  scanner.open(text)
-  request.bytes = scanner.length
+/**
+ * Parses the bytes up to `to`. False if they are not a JSON object; what was read before the fault is in the request.
+ */
+export function parse(request: Request, source: Region, from: number, to: number): boolean {
+  if (to >> 2 >= source.words.length) return parseCopy(request, source, from, to)
+  request.clear(source, from, to)
+  scanner.open(source, from, to)
+  const valid = readMessage(request)
+  scanner.close()
+  return valid
+}
+
+function readMessage(request: Request): boolean {
   if (scanner.peek() !== OPEN_BRACE) return false
-  if (scanner.enterObject()) {
+  if (scanner.enter(CLOSE_BRACE)) {
     do {
       if (!readField(request)) return false
     } while (scanner.hasNext(true))
@@ -77,8 +103,7 @@ export function parse(request: Request, text: string): boolean {
 }
 
 function readField(request: Request): boolean {
-  if (scanner.peek() !== QUOTE) return false
-  if (!scanner.skipString() || !scanner.takeColon()) return false
+  if (!scanner.skipKey()) return false
   if (scanner.wasString(ACTION)) return readAction(request)
   if (scanner.wasString(INFO_HASH_KEY)) return readInfoHash(request)
   if (scanner.wasString(PEER_ID_KEY)) return readPeerId(request)
@@ -118,7 +143,7 @@ function readEvent(request: Request): boolean {
 }
 
 function isNull(): boolean {
-  return scanner.text.startsWith('null', scanner.at)
+  return scanner.comes(NULL)
 }
 
 /** Only the number 0 makes a seeder: clients without metadata send null or other numbers. */
@@ -161,7 +186,7 @@ function readInfoHash(request: Request): boolean {
 }
 
 function readInfoHashes(request: Request): boolean {
-  if (!scanner.enterArray()) return true
+  if (!scanner.enter(CLOSE_BRACKET)) return true
   do {
     scanner.peek()
     const start = scanner.at
@@ -220,7 +245,7 @@ function readOffers(request: Request): boolean {
     if (!isNull()) request.offersInvalid = 1
     return scanner.skipValue()
   }
-  if (!scanner.enterArray()) return true
+  if (!scanner.enter(CLOSE_BRACKET)) return true
   do {
     const count = request.offerCount
     const room = count < request.offersMax
@@ -242,11 +267,10 @@ function readOffer(request: Request): boolean {
   let keys = 0
   let description = ABSENT
   let id = ABSENT
-  if (!scanner.enterObject()) return true
+  if (!scanner.enter(CLOSE_BRACE)) return true
   do {
     keys++
-    if (scanner.peek() !== QUOTE) return false
-    if (!scanner.skipString() || !scanner.takeColon()) return false
+    if (!scanner.skipKey()) return false
     const code = scanner.peek()
     const value = scanner.at
     if (scanner.wasString(OFFER)) {

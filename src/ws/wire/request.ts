@@ -1,5 +1,6 @@
-// A client's parsed message: the fields that matter, as words and as positions in its text. Filled by parse.ts,
+// A client's parsed message: the fields that matter, as words and as positions of its bytes. Filled by parse.ts,
 // read by handle.ts and signal.ts. One per worker, reused for each message.
+import { newRegion, type Region } from '../../memory/region.ts'
 import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
 
 /** Words of a 20-byte id of any kind. */
@@ -30,7 +31,7 @@ export const OFFER_ID = 10
 export const PEER_ID = 15
 const IDS_WORDS = 20
 
-// An offer, in `offers`: 0…4 offer id │ then positions in the text: 5 description, 6 its end │ 7 id, 8 its end
+// An offer, in `offers`: 0…4 offer id │ then positions in the message: 5 description, 6 its end │ 7 id, 8 its end
 //  │ 9 the whole item, 10 its end; 0 = it holds more than those two
 export const OFFER_TEXT = 5
 export const OFFER_TEXT_END = 6
@@ -40,15 +41,18 @@ export const OFFER_ITEM = 9
 export const OFFER_ITEM_END = 10
 export const OFFER_WORDS = 11
 
-// An info hash to scrape, in `hashes`: 0…4 the hash │ its position in the text: 5, 6 its end
+// An info hash to scrape, in `hashes`: 0…4 the hash │ its position in the message: 5, 6 its end
 export const HASH_TEXT = 5
 export const HASH_TEXT_END = 6
 export const HASH_WORDS = 7
 
+const NOWHERE = newRegion(4)
+
 export class Request {
-  text = ''
-  /** The text's bytes on the wire. */
-  bytes = 0
+  /** Where the message is, during its handling. Positions are those of `source.bytes`. */
+  source: Region = NOWHERE
+  from = 0
+  to = 0
   action = ACTION_MISSING
   readonly ids = new Int32Array(IDS_WORDS)
   infoHash = ABSENT
@@ -95,8 +99,10 @@ export class Request {
 
   // HOT: no allocation below this line.
 
-  clear(text: string): void {
-    this.text = text
+  clear(source: Region, from: number, to: number): void {
+    this.source = source
+    this.from = from
+    this.to = to
     this.action = ACTION_MISSING
     this.infoHash = ABSENT
     this.peerId = ABSENT

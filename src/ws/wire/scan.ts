@@ -1,52 +1,51 @@
-// Reads JSON in place: moves over a text and checks it, without building values. Called by parse.ts.
+// Reads JSON in place: moves over the bytes of a message and checks them, without building values. Called by parse.ts.
 //
-// What a message carries for other clients is passed on as text, so all of it has to be valid JSON: no client
-// may be sent text that it cannot read. The scanner is as strict as JSON.parse, never recurses, and never
-// throws.
+// What a message carries for other clients is passed on as it is, so all of it has to be valid JSON in valid UTF-8: no
+// client may be sent what it cannot read. The scanner is as strict as JSON.parse, never recurses, and never throws.
 //
-// It reads a copy of the text in UTF-8, which also tells how many bytes the message had. In strings it checks
-// four bytes at once, which takes two thirds of the time of single bytes; with charCodeAt it took longer than
-// JSON.parse (bench/ws-message.ts, Bun 1.4.5, November 2026). A zero byte marks the end, so that no loop has to
-// check the length. Positions are returned as those in the text, not in the copy.
+// In strings it checks four bytes at once, which takes two thirds of the time of single bytes (bench/ws-message.ts, Bun
+// 1.4.5, November 2026). While a message is read, a zero stands behind it, so that no loop has to check the length.
 
 import { hashWords } from '../../memory/half-sip-hash.ts'
+import type { Region } from '../../memory/region.ts'
+import {
+  CARRIAGE_RETURN,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  LINE_FEED,
+  LOWER_E,
+  LOWER_F,
+  LOWER_N,
+  LOWER_T,
+  LOWER_U,
+  MINUS,
+  NINE,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  PLUS,
+  POINT,
+  TAB,
+  UPPER_E,
+  ZERO,
+} from './characters.ts'
 import {
   BACKSLASH,
   BEYOND_UTF16,
   characterAt,
   DIGITS,
   ESCAPES,
-  FIRST_OF_2,
-  FIRST_OF_3,
-  FIRST_OF_4,
   FIRST_SURROGATE,
   FOLLOWING,
+  IN_ID,
+  OTHERWISE,
   QUOTE,
   SECOND_SURROGATE,
   SPACE,
+  sequenceAt,
   special,
 } from './utf8.ts'
-
-const TAB = 9
-const LINE_FEED = 10
-const CARRIAGE_RETURN = 13
-const PLUS = 43
-const COMMA = 44
-export const MINUS = 45
-const POINT = 46
-export const ZERO = 48
-export const NINE = 57
-const COLON = 58
-export const OPEN_BRACKET = 91
-const UPPER_E = 69
-const CLOSE_BRACKET = 93
-const LOWER_E = 101
-const LOWER_F = 102
-const LOWER_N = 110
-const LOWER_T = 116
-const LOWER_U = 117
-export const OPEN_BRACE = 123
-const CLOSE_BRACE = 125
 
 /** Clients nest three levels deep: offers, their items, and their descriptions. */
 export const NESTING_MAX = 16
@@ -59,60 +58,50 @@ const BYTE_MAX = 255
 export const SHORT_CHARACTERS_MAX = 64
 const SHORT_WORDS = ID_CHARACTERS / 4
 
-/** The most bytes per unit of UTF-16. */
-const UTF8_MAX = 3
-/** Enough for any text of a third of the default limit; it grows with the first longer one. */
-const FIRST_BYTES = 65_536
+const TRUE = new TextEncoder().encode('true')
+const FALSE = new TextEncoder().encode('false')
+export const NULL = new TextEncoder().encode('null')
 
 export class JsonScanner {
-  text = ''
-  /** The text's length in UTF-8 bytes. */
-  length = 0
   /** Whether the last number was zero. */
   zero = false
   /** Whether something required was missing. */
   broken = false
   /** The byte that is read next. Meaningless after a failure. */
   private next = 0
-  /** How far that is ahead of its position in the text. */
-  private extra = 0
   /** The last string: its first byte, its closing quote, and whether it has escapes. */
   private stringAt = 0
   private stringEnd = 0
   private escaped = false
-  private bytes = Buffer.from(new ArrayBuffer(FIRST_BYTES))
-  private words = new Int32Array(this.bytes.buffer)
+  private bytes: Uint8Array = new Uint8Array(0)
+  private words: Int32Array = new Int32Array(0)
+  private end = 0
+  /** What stood where the zero is now. */
+  private behind = 0
   private readonly inObject = new Uint8Array(NESTING_MAX)
   private readonly short = new Int32Array(SHORT_CHARACTERS_MAX)
   private escapeEnd = 0
 
-  open(text: string): void {
-    this.text = text
-    this.next = 0
-    this.extra = 0
-    this.broken = false
-    const most = text.length * UTF8_MAX
-    if (most >= this.bytes.length) this.grow(most + 1)
-    this.length = this.bytes.write(text, 0, 'utf8')
-    this.bytes[this.length] = 0
-  }
-
-  private grow(length: number): void {
-    this.bytes = Buffer.from(new ArrayBuffer(2 ** Math.ceil(Math.log2(length))))
-    this.words = new Int32Array(this.bytes.buffer)
-  }
-
-  /** Whether the last string, which has escapes, means `word`. */
-  private means(word: Uint8Array): boolean {
-    const text = this.bytes.toString('utf8', this.stringAt - 1, this.stringEnd + 1)
-    return Buffer.from(JSON.parse(text) as string).equals(word)
-  }
-
   // HOT: no allocation below this line.
 
-  /** The position in the text of the next character. Meaningless after a failure. */
+  /** The region must have at least one more word; until `close` it is changed. */
+  open({ bytes, words }: Region, from: number, to: number): void {
+    this.bytes = bytes
+    this.words = words
+    this.next = from
+    this.end = to
+    this.broken = false
+    this.behind = bytes[to]
+    bytes[to] = 0
+  }
+
+  close(): void {
+    this.bytes[this.end] = this.behind
+  }
+
+  /** The position of the next byte. Meaningless after a failure. */
   get at(): number {
-    return this.next - this.extra
+    return this.next
   }
 
   /** Moves to the next character that is not a space, and returns its code; 0 at the end. */
@@ -130,7 +119,7 @@ export class JsonScanner {
   /** True if nothing follows. */
   atEnd(): boolean {
     this.peek()
-    return this.next === this.length
+    return this.next === this.end
   }
 
   /** Moves past the next character if it is this one. */
@@ -140,15 +129,10 @@ export class JsonScanner {
     return true
   }
 
-  /** Enters an object: true if it has a first key, which comes next; `ended` distinguishes failures. */
-  enterObject(): boolean {
+  /** Enters an object or array, which ends with `close`: true if it has anything in it, which comes next. */
+  enter(close: number): boolean {
     this.next++
-    return !this.take(CLOSE_BRACE)
-  }
-
-  enterArray(): boolean {
-    this.next++
-    return !this.take(CLOSE_BRACKET)
+    return !this.take(close)
   }
 
   /** After a value in an object or array: true if another follows; false at its end, or if `broken`. */
@@ -163,10 +147,6 @@ export class JsonScanner {
     return this.peek() === QUOTE && this.skipString() && this.take(COLON)
   }
 
-  takeColon(): boolean {
-    return this.take(COLON)
-  }
-
   /** Skips the next value. */
   skipValue(): boolean {
     const { inObject } = this
@@ -175,7 +155,7 @@ export class JsonScanner {
       const code = this.peek()
       if (code === OPEN_BRACE || code === OPEN_BRACKET) {
         const object = code === OPEN_BRACE
-        if (object ? this.enterObject() : this.enterArray()) {
+        if (this.enter(object ? CLOSE_BRACE : CLOSE_BRACKET)) {
           if (depth === NESTING_MAX) return false
           inObject[depth++] = object ? 1 : 0
           if (object && !this.skipKey()) return false
@@ -205,14 +185,12 @@ export class JsonScanner {
     const { bytes } = this
     const start = this.next + 1
     let at = start
-    let extra = this.extra
     let escaped = false
     for (;;) {
       at = this.nextSpecial(at)
       let code = bytes[at]
       if (code === QUOTE) {
         this.next = at + 1
-        this.extra = extra
         this.stringAt = start
         this.stringEnd = at
         this.escaped = escaped
@@ -229,10 +207,10 @@ export class JsonScanner {
       // A false positive.
       if (code < FOLLOWING) at++
       while (code >= FOLLOWING) {
-        // Counts each byte except the first, which counts as two if it begins two units of UTF-16.
-        if (code < FIRST_OF_2) extra++
-        else if (code >= FIRST_OF_4) extra--
-        code = bytes[++at]
+        const size = sequenceAt(bytes, at)
+        if (size === 0) return false
+        at += size
+        code = bytes[at]
       }
     }
   }
@@ -243,6 +221,28 @@ export class JsonScanner {
     const { bytes, stringAt } = this
     if (this.stringEnd - stringAt !== word.length) return false
     for (let i = 0; i < word.length; i++) if (bytes[stringAt + i] !== word[i]) return false
+    return true
+  }
+
+  /** Whether the last string, which has escapes, means `word`, which is ASCII. */
+  private means(word: Uint8Array): boolean {
+    let at = this.stringAt
+    for (let i = 0; i < word.length; i++) {
+      if (at === this.stringEnd) return false
+      let code = this.bytes[at]
+      if (code === BACKSLASH) {
+        code = this.escapeAt(at)
+        at = this.escapeEnd
+      } else at++
+      if (code !== word[i]) return false
+    }
+    return at === this.stringEnd
+  }
+
+  /** Whether these bytes come next. */
+  comes(word: Uint8Array): boolean {
+    const { bytes, next } = this
+    for (let i = 0; i < word.length; i++) if (bytes[next + i] !== word[i]) return false
     return true
   }
 
@@ -262,34 +262,34 @@ export class JsonScanner {
    * position unchanged, if it is not a string of 20 characters up to U+00FF.
    */
   readId(words: Int32Array, to: number): boolean {
-    const { text } = this
-    const from = this.at + 1
-    let at = from
-    let extra = 0
+    const { bytes } = this
+    let at = this.next + 1
     let word = 0
+    let wrong = 0
     for (let i = 0; i < ID_CHARACTERS; i++) {
-      let code = text.charCodeAt(at)
-      if (code === BACKSLASH) {
-        const start = this.next + 1 + at - from + extra
-        code = this.escapeAt(start)
-        if (code < 0) return false
-        at += this.escapeEnd - start
+      let code = bytes[at]
+      const kind = IN_ID[code]
+      if (kind === OTHERWISE) {
+        if (code !== BACKSLASH) return false
+        code = this.escapeAt(at)
+        if (code < 0 || code > BYTE_MAX) return false
+        at = this.escapeEnd
       } else {
-        if (code < SPACE || code === QUOTE) return false
-        // From U+0080 on, a character has two bytes.
-        extra += code >> 7
-        at++
+        // One byte or two, which is as good as random: computed, since a branch would be mispredicted.
+        const following = bytes[at + 1]
+        const two = -kind
+        wrong |= two & ((following & 0xc0) ^ FOLLOWING)
+        code = (code & ~two) | (two & (((code & 3) << 6) | (following & 0x3f)))
+        at += 1 + kind
       }
-      if (code > BYTE_MAX) return false
       word |= code << ((i & 3) << 3)
       if ((i & 3) === 3) {
         words[to + (i >> 2)] = word
         word = 0
       }
     }
-    if (text.charCodeAt(at) !== QUOTE) return false
-    this.next += 1 + at + 1 - from + extra
-    this.extra += extra
+    if (wrong !== 0 || bytes[at] !== QUOTE) return false
+    this.next = at + 1
     return true
   }
 
@@ -301,7 +301,6 @@ export class JsonScanner {
   readShortString(words: Int32Array, to: number): boolean {
     const { bytes, short } = this
     let at = this.next + 1
-    let extra = this.extra
     let count = 0
     while (bytes[at] !== QUOTE) {
       let code = bytes[at]
@@ -310,13 +309,12 @@ export class JsonScanner {
         if (code < 0) return false
         at = this.escapeEnd
       } else if (code >= FOLLOWING) {
-        const size = code < FIRST_OF_3 ? 2 : code < FIRST_OF_4 ? 3 : 4
+        const size = sequenceAt(bytes, at)
+        if (size === 0) return false
         code = characterAt(bytes, at, size)
         at += size
-        extra += size - 1
         if (size === 4) {
           if (count === SHORT_CHARACTERS_MAX) return false
-          extra--
           short[count++] = FIRST_SURROGATE + ((code - BEYOND_UTF16) >> 10)
           code = SECOND_SURROGATE + (code & 0x3ff)
         }
@@ -330,7 +328,6 @@ export class JsonScanner {
     // Needs no secret key: a client that finds a collision spoils only its own offers.
     for (let i = 0; i < SHORT_WORDS; i++) words[to + i] = hashWords(short, 0, count, i, count)
     this.next = at + 1
-    this.extra = extra
     return true
   }
 
@@ -351,14 +348,14 @@ export class JsonScanner {
   }
 
   private skipScalar(code: number): boolean {
-    if (code === LOWER_T) return this.skipWord('true')
-    if (code === LOWER_F) return this.skipWord('false')
-    if (code === LOWER_N) return this.skipWord('null')
+    if (code === LOWER_T) return this.skipWord(TRUE)
+    if (code === LOWER_F) return this.skipWord(FALSE)
+    if (code === LOWER_N) return this.skipWord(NULL)
     return this.skipNumber()
   }
 
-  skipWord(word: string): boolean {
-    if (!this.text.startsWith(word, this.at)) return false
+  private skipWord(word: Uint8Array): boolean {
+    if (!this.comes(word)) return false
     this.next += word.length
     return true
   }

@@ -158,6 +158,8 @@ export class Connections {
   /** Its peers must have left: from now on the slot can get another connection. */
   close(connection: Connection): void {
     const { slot, generation, id } = connection
+    connection.pendingOffers?.release()
+    connection.pendingOffers = null
     this.states.close(id, generation)
     this.slots[slot] = null
     this.generations[slot] = (generation + 1) & GENERATION_MASK

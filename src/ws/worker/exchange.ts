@@ -1,10 +1,9 @@
 // Offers and answers for connections of other workers: one ring of records to each worker, and one from each
 // (src/channel). Called by signal.ts. Owns its ends of the rings.
 //
-// All offers of an announce for the same worker share a record, which has their common part once. Texts are
-// UTF-8 in the rings, but lengths are in characters: the receiver decodes a record's text in one piece and then
-// splits it. The records of a turn of the event loop are published together, and the receiver is woken once if
-// it sleeps.
+// All offers of an announce for the same worker share a record, which has their common part once. A record holds parts of
+// clients' messages as the bytes they came in. It is put together in this worker's memory, then copied to the ring. The
+// records of a turn of the event loop are published together, and the receiver is woken once if it sleeps.
 //
 // If a ring is full, records wait here; beyond a limit they are dropped and counted, as if the offer or answer
 // had been lost on its way. Offers are dropped much sooner: they go to several peers, while an answer means
@@ -15,41 +14,39 @@ import { Doorbell } from '../../channel/doorbell.ts'
 import { Inbox } from '../../channel/inbox.ts'
 import { RingReader, RingWriter } from '../../channel/ring.ts'
 import { DoorbellWaker } from '../../channel/waker.ts'
+import { copyBytes, newRegion, Region } from '../../memory/region.ts'
 import { SLOT_BITS } from '../../swarm/connections.ts'
+import { Writer } from '../wire/writer.ts'
 import { DROPPED_BETWEEN_WORKERS_ANSWER, DROPPED_BETWEEN_WORKERS_OFFER } from './counters.ts'
+import { RelayedOffer } from './relayed-offer.ts'
+import { WaitingRecords } from './waiting-records.ts'
 
 /**
- * The most that waits in one worker for others whose rings are full, in characters: some 10,000 answers of
- * browsers. A limit of 1,024 records was reached within some hundredths of a second in which another worker got
- * no core.
+ * The most that waits in one worker for others whose rings are full, in bytes: some 10,000 answers of browsers. A limit
+ * of 1,024 records was reached within some hundredths of a second in which another worker got no core.
  */
 const WAITING_MAX = 2 ** 23
 /** Past this, offers are dropped. */
 const WAITING_OFFERS_MAX = WAITING_MAX / 2
-/** A record's size without its text. */
-const RECORD_CHARACTERS = 128
 
 // A record: 0 kind │ 1, 2 connection and generation: the offerer's, or the receiver's of an answer
-//  │ 3 bytes of text │ 4 offers │ 5 characters of the tail │ 6… offers │ text: tail, offers
-// An offer: 0, 1 connection and generation of the receiver │ 2, 3 key, high and low │ 4 characters
+//  │ 3 offers │ 4 word at which the text begins: an answer's message, or the offers' tail │ 5 its bytes │ 6… offers, text
+// An offer: 0, 1 connection and generation of the receiver │ 2, 3 key │ 4 bytes │ 5… its fields
 const KIND = 0
 const CONNECTION = 1
 const GENERATION = 2
-const TEXT_BYTES = 3
-const OFFER_COUNT = 4
-const TAIL_LENGTH = 5
-const OFFERS = 6
-const OFFER_KEY = 2
-const OFFER_LENGTH = 4
+const OFFER_COUNT = 3
+const TEXT = 4
+const TEXT_BYTES = 5
+const HEAD_WORDS = 6
+const OFFER_HASH = 2
+const OFFER_ID = 3
+const OFFER_BYTES = 4
 const OFFER_WORDS = 5
 const KIND_OFFERS = 1
 const KIND_ANSWER = 2
-const TWO_32 = 4294967296
 
-/** The most bytes that a character of a text takes. */
-const UTF8_BYTES_MAX = 3
-
-/** Besides a client's text: field names, and the ids in the tail. */
+/** Besides a client's message: field names, and the ids in the tail. */
 const EXTRA_BYTES = 1024
 const EXTRA_OFFER_BYTES = 32
 
@@ -71,29 +68,36 @@ export interface ExchangeLimits {
 /** Words of the longest record: all offers of a message for one worker. */
 export function recordWordsMax({ messageBytesMax, maxOffers }: ExchangeLimits): number {
   const bytes = messageBytesMax + EXTRA_BYTES + maxOffers * EXTRA_OFFER_BYTES
-  return OFFERS + maxOffers * OFFER_WORDS + Math.ceil(bytes / 4)
+  // Each part begins with a whole word.
+  return HEAD_WORDS + maxOffers * (OFFER_WORDS + 1) + Math.ceil(bytes / 4) + 1
 }
 
-/** Receives what arrives from other workers. */
+/** Receives what arrives from other workers. What it is given is valid during the call only. */
 export interface ExchangeReceiver {
-  receiveOffer(
-    connection: number,
-    generation: number,
-    message: string,
-    key: number,
-    offerer: number,
-    offererGeneration: number,
-  ): void
-  receiveAnswer(connection: number, generation: number, message: string): void
-  /** The text of an offer's message. */
-  offerText(fields: string, tail: string): string
+  receiveOffer(offer: RelayedOffer): void
+  receiveAnswer(id: number, generation: number, source: Region, from: number, to: number): void
+}
+
+interface Waiting {
+  bytes: number
+}
+
+/** The records from one other worker. */
+class Source {
+  readonly reader: RingReader
+  readonly region: Region
+
+  constructor(ring: SharedArrayBuffer) {
+    this.reader = new RingReader(ring)
+    this.region = new Region(new Uint8Array(ring))
+  }
 }
 
 export class Exchange {
   private readonly targets: readonly (Target | null)[]
-  private readonly readers: readonly RingReader[]
+  private readonly sources: readonly Source[]
   private readonly receiver: ExchangeReceiver
-  private readonly decoder = new TextDecoder()
+  private readonly offer = new RelayedOffer()
   private publishPlanned = false
   private readonly publishAll = () => this.publish()
 
@@ -105,32 +109,39 @@ export class Exchange {
     counts: Int32Array,
   ) {
     this.receiver = receiver
-    const waiting = { characters: 0 }
+    const waiting = { bytes: 0 }
     this.targets = ends.outRings.map((ring, target) => {
       const bell = ends.bells[target]
       if (ring === null || bell === null) return null
       const waker = new DoorbellWaker(ends.sleepWords[target], bell)
-      const writer = new RingWriter(ring, recordWordsMax(limits))
-      return new Target(writer, waker, limits, waiting, counts)
+      return new Target(new RingWriter(ring, recordWordsMax(limits)), waker, waiting, counts)
     })
-    this.readers = ends.inRings.map((ring) => new RingReader(ring))
-    const inbox = new Inbox(this.readers, ends.sleepWords[worker])
-    new Doorbell(inbox, ends.heard, () => this.takeRecords())
+    this.sources = ends.inRings.map((ring) => new Source(ring))
+    const readers = this.sources.map(({ reader }) => reader)
+    new Doorbell(new Inbox(readers, ends.sleepWords[worker]), ends.heard, () => this.takeRecords())
   }
 
-  /** Adds an offer to those for the worker of `connection`; `sendOffers` sends them. */
-  addOffer(connection: number, generation: number, key: number, fields: string): void {
-    this.targets[connection >>> SLOT_BITS]?.addOffer(connection, generation, key, fields)
+  // HOT: no allocation below this line.
+
+  /** Adds an offer to those for the worker of its receiver; `sendOffers` sends them. */
+  addOffer(offer: RelayedOffer): void {
+    this.targets[offer.connection >>> SLOT_BITS]?.addOffer(offer)
   }
 
-  /** Sends the offers that were added. */
-  sendOffers(offerer: number, generation: number, tail: string): void {
-    for (const target of this.targets) target?.sendOffers(offerer, generation, tail)
+  /** Sends the offers that were added, whose offerer and tail are those of `offer`. */
+  sendOffers(offer: RelayedOffer): void {
+    const { targets } = this
+    for (let i = 0; i < targets.length; i++) targets[i]?.sendOffers(offer)
     this.planPublish()
   }
 
-  sendAnswer(connection: number, generation: number, message: string): void {
-    this.targets[connection >>> SLOT_BITS]?.sendAnswer(connection, generation, message)
+  /** Where to write an answer's message for this connection; `sendAnswer` sends it. */
+  beginAnswer(connection: number): Writer | null {
+    return this.targets[connection >>> SLOT_BITS]?.beginAnswer() ?? null
+  }
+
+  sendAnswer(connection: number, generation: number): void {
+    this.targets[connection >>> SLOT_BITS]?.sendAnswer(connection, generation)
     this.planPublish()
   }
 
@@ -143,50 +154,49 @@ export class Exchange {
   private publish(): void {
     this.publishPlanned = false
     let waiting = false
-    for (const target of this.targets) if (target?.publish()) waiting = true
+    for (let i = 0; i < this.targets.length; i++) if (this.targets[i]?.publish()) waiting = true
     if (waiting) this.planPublish()
   }
 
   private takeRecords(): void {
-    for (const reader of this.readers) {
+    for (let i = 0; i < this.sources.length; i++) {
+      const { reader, region } = this.sources[i]
       reader.refresh()
-      for (let at = reader.next(); at !== 0; at = reader.next()) this.takeRecord(reader.words, at)
+      for (let at = reader.next(); at !== 0; at = reader.next()) this.takeRecord(region, at)
       reader.release()
     }
   }
 
-  private takeRecord(words: Int32Array, at: number): void {
-    const offers = words[at + OFFER_COUNT]
-    const textAt = (at + OFFERS + offers * OFFER_WORDS) * 4
-    const text = this.decoder.decode(new Uint8Array(words.buffer, textAt, words[at + TEXT_BYTES]))
+  private takeRecord(region: Region, at: number): void {
+    const { words } = region
+    const text = (at + words[at + TEXT]) * 4
+    const textTo = text + words[at + TEXT_BYTES]
     const connection = words[at + CONNECTION]
     const generation = words[at + GENERATION]
     if (words[at + KIND] === KIND_ANSWER) {
-      this.receiver.receiveAnswer(connection, generation, text)
+      this.receiver.receiveAnswer(connection, generation, region, text, textTo)
       return
     }
-    let from = words[at + TAIL_LENGTH]
-    const tail = text.slice(0, from)
-    for (let i = 0; i < offers; i++) {
-      const offer = at + OFFERS + i * OFFER_WORDS
-      const to = from + words[offer + OFFER_LENGTH]
-      const key = (words[offer + OFFER_KEY] >>> 0) * TWO_32 + (words[offer + OFFER_KEY + 1] >>> 0)
-      const message = this.receiver.offerText(text.slice(from, to), tail)
-      this.receiver.receiveOffer(
-        words[offer],
-        words[offer + 1],
-        message,
-        key,
-        connection,
-        generation,
-      )
-      from = to
+    const { offer } = this
+    offer.offerer = connection
+    offer.offererGeneration = generation
+    offer.tail = region
+    offer.tailFrom = text
+    offer.tailTo = textTo
+    offer.fields = region
+    let head = at + HEAD_WORDS
+    for (let left = words[at + OFFER_COUNT]; left > 0; left--) {
+      const bytes = words[head + OFFER_BYTES]
+      offer.connection = words[head]
+      offer.generation = words[head + 1]
+      offer.keyHash = words[head + OFFER_HASH]
+      offer.keyId = words[head + OFFER_ID]
+      offer.fieldsFrom = (head + OFFER_WORDS) * 4
+      offer.fieldsTo = offer.fieldsFrom + bytes
+      this.receiver.receiveOffer(offer)
+      head += OFFER_WORDS + wordsFor(bytes)
     }
   }
-}
-
-interface Waiting {
-  characters: number
 }
 
 /** The way to one other worker. */
@@ -194,98 +204,106 @@ class Target {
   private readonly writer: RingWriter
   private readonly waker: DoorbellWaker
   private readonly counts: Int32Array
-  private readonly bytes: Uint8Array
-  private readonly encoder = new TextEncoder()
-  /** The record being built, without its text. */
-  private readonly head: Int32Array
+  private readonly ring: Region
+  /** The record that is being put together, and its words so far. */
+  private readonly record: Region
+  private used = HEAD_WORDS
   private offers = 0
-  private text = ''
-  private readonly waiting: { head: Int32Array; text: string }[] = []
+  private readonly parts = new Writer()
+  private readonly waiting = new WaitingRecords()
   /** For all targets of a worker together. */
   private readonly inAll: Waiting
 
-  constructor(
-    writer: RingWriter,
-    waker: DoorbellWaker,
-    limits: ExchangeLimits,
-    inAll: Waiting,
-    counts: Int32Array,
-  ) {
+  constructor(writer: RingWriter, waker: DoorbellWaker, inAll: Waiting, counts: Int32Array) {
     this.writer = writer
     this.inAll = inAll
     this.waker = waker
     this.counts = counts
-    this.bytes = new Uint8Array(writer.words.buffer)
-    this.head = new Int32Array(OFFERS + limits.maxOffers * OFFER_WORDS)
+    this.ring = new Region(new Uint8Array(writer.words.buffer))
+    this.record = newRegion(writer.recordWordsMax * 4)
   }
 
-  addOffer(connection: number, generation: number, key: number, fields: string): void {
-    const at = OFFERS + this.offers * OFFER_WORDS
-    const { head } = this
-    head[at] = connection
-    head[at + 1] = generation
-    head[at + OFFER_KEY] = Math.floor(key / TWO_32)
-    head[at + OFFER_KEY + 1] = key | 0
-    head[at + OFFER_LENGTH] = fields.length
-    this.text += fields
+  addOffer(offer: RelayedOffer): void {
+    const { words } = this.record
+    const { used } = this
+    const bytes = offer.fieldsTo - offer.fieldsFrom
+    words[used] = offer.connection
+    words[used + 1] = offer.generation
+    words[used + OFFER_HASH] = offer.keyHash
+    words[used + OFFER_ID] = offer.keyId
+    words[used + OFFER_BYTES] = bytes
+    copyBytes(this.record, (used + OFFER_WORDS) * 4, offer.fields, offer.fieldsFrom, bytes)
+    this.used = used + OFFER_WORDS + wordsFor(bytes)
     this.offers++
   }
 
-  sendOffers(offerer: number, generation: number, tail: string): void {
+  sendOffers({ offerer, offererGeneration, tail, tailFrom, tailTo }: RelayedOffer): void {
     if (this.offers === 0) return
-    this.head[TAIL_LENGTH] = tail.length
-    this.send(KIND_OFFERS, offerer, generation, tail + this.text)
-    this.text = ''
-    this.offers = 0
+    const bytes = tailTo - tailFrom
+    copyBytes(this.record, this.used * 4, tail, tailFrom, bytes)
+    this.send(KIND_OFFERS, offerer, offererGeneration, bytes)
   }
 
-  sendAnswer(connection: number, generation: number, message: string): void {
-    this.send(KIND_ANSWER, connection, generation, message)
+  beginAnswer(): Writer {
+    this.parts.start(this.record, this.used * 4)
+    return this.parts
+  }
+
+  sendAnswer(connection: number, generation: number): void {
+    this.send(KIND_ANSWER, connection, generation, this.parts.at - this.used * 4)
   }
 
   /** Publishes what was written to the receiver. True if something still waits for room in the ring. */
   publish(): boolean {
-    let written = 0
-    const { waiting } = this
-    while (written < waiting.length && this.write(waiting[written].head, waiting[written].text)) {
-      this.inAll.characters -= waiting[written].text.length + RECORD_CHARACTERS
-      written++
+    const { waiting, writer } = this
+    while (!waiting.empty) {
+      const { memory, first, firstWords } = waiting
+      const at = writer.room(firstWords)
+      if (at === 0) break
+      for (let i = 0; i < firstWords; i++) writer.words[at + i] = memory[first + i]
+      writer.append(at, firstWords)
+      this.inAll.bytes -= firstWords * 4
+      waiting.removeFirst()
     }
-    if (written > 0) waiting.splice(0, written)
-    if (this.writer.publish()) this.waker.wake()
-    return waiting.length > 0
+    if (writer.publish()) this.waker.wake()
+    return !waiting.empty
   }
 
-  private send(kind: number, connection: number, generation: number, text: string): void {
-    const { head, waiting } = this
-    head[KIND] = kind
-    head[CONNECTION] = connection
-    head[GENERATION] = generation
-    head[OFFER_COUNT] = this.offers
-    const used = head.subarray(0, OFFERS + this.offers * OFFER_WORDS)
-    if (waiting.length === 0 && this.write(used, text)) return
-    if (this.inAll.characters < (kind === KIND_OFFERS ? WAITING_OFFERS_MAX : WAITING_MAX)) {
-      waiting.push({ head: used.slice(), text })
-      this.inAll.characters += text.length + RECORD_CHARACTERS
+  /** Sends the record, whose text has been written to its end. */
+  private send(kind: number, connection: number, generation: number, textBytes: number): void {
+    const { record, offers, waiting, inAll } = this
+    const { words } = record
+    words[KIND] = kind
+    words[CONNECTION] = connection
+    words[GENERATION] = generation
+    words[OFFER_COUNT] = offers
+    words[TEXT] = this.used
+    words[TEXT_BYTES] = textBytes
+    const count = this.used + wordsFor(textBytes)
+    this.used = HEAD_WORDS
+    this.offers = 0
+    if (waiting.empty && this.write(count)) return
+    if (inAll.bytes < (kind === KIND_OFFERS ? WAITING_OFFERS_MAX : WAITING_MAX)) {
+      waiting.add(words, count)
+      inAll.bytes += count * 4
     } else if (kind === KIND_OFFERS) {
-      this.counts[DROPPED_BETWEEN_WORKERS_OFFER] += this.offers
+      this.counts[DROPPED_BETWEEN_WORKERS_OFFER] += offers
     } else {
       this.counts[DROPPED_BETWEEN_WORKERS_ANSWER]++
     }
   }
 
   /** False if the ring has no room. */
-  private write(head: Int32Array, text: string): boolean {
+  private write(count: number): boolean {
     const { writer } = this
-    const most = head.length + Math.ceil((text.length * UTF8_BYTES_MAX) / 4)
-    const count = Math.min(most, writer.recordWordsMax)
     const at = writer.room(count)
     if (at === 0) return false
-    writer.words.set(head, at)
-    const target = this.bytes.subarray((at + head.length) * 4, (at + count) * 4)
-    const { written } = this.encoder.encodeInto(text, target)
-    writer.words[at + TEXT_BYTES] = written
-    writer.append(at, head.length + Math.ceil(written / 4))
+    copyBytes(this.ring, at * 4, this.record, 0, count * 4)
+    writer.append(at, count)
     return true
   }
+}
+
+function wordsFor(bytes: number): number {
+  return (bytes + 3) >> 2
 }

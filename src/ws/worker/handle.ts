@@ -10,6 +10,7 @@ import {
   KEY_VALID,
   REFUSED_BY_KEYS_IN_USE,
 } from '../../access-keys/verdict.ts'
+import { Regions } from '../../memory/region.ts'
 import { byStatus, countersByStatus } from '../../requests/refusals.ts'
 import { Announce } from '../../swarm/announce.ts'
 import type { ConnectionStates } from '../../swarm/connections.ts'
@@ -30,7 +31,16 @@ import {
   Request,
   VALID,
 } from '../wire/request.ts'
-import { announceResponse, failure, offersLeftOut, toldInterval } from '../wire/serialize.ts'
+import {
+  announceBytes,
+  failureBytes,
+  scrapeBytes,
+  toldInterval,
+  writeAnnounce,
+  writeFailure,
+} from '../wire/serialize.ts'
+import { isUtf8 } from '../wire/utf8.ts'
+import { type Phrase, phrase, Writer } from '../wire/writer.ts'
 import type { Connection, Connections } from './connection.ts'
 import type { ConnectionKeys } from './connection-key.ts'
 import {
@@ -67,6 +77,7 @@ import {
   TOO_MANY_TORRENTS,
 } from './member-limits.ts'
 import { MEMBER_PEER_ID, MEMBER_WORDS, Memberships } from './memberships.ts'
+import { WHY } from './reasons.ts'
 import { CANDIDATES_PER_OFFER, chooseReceivers, RECEIVER_WORDS } from './receivers.ts'
 import {
   ADMITTED,
@@ -81,11 +92,11 @@ import type { Signal } from './signal.ts'
 
 const REASONS = countersByStatus(STORED_COUNTERS)
 const TEXTS = byStatus(({ status, text }) => {
-  return status === GATED ? 'Too many new torrents from your address' : text
+  return phrase(status === GATED ? 'Too many new torrents from your address' : text)
 })
 
 const KEY_REASONS = countersByKeyVerdict(STORED_COUNTERS, 'rejected', REFUSED_BY_KEYS_IN_USE)
-const KEY_TEXTS = byVerdict(({ text }) => text)
+const KEY_TEXTS = byVerdict(({ text }) => phrase(text))
 
 /** The settings that determine responses. */
 export interface RequestSettings extends MemberMaxima {
@@ -122,6 +133,8 @@ export class Handler {
   /** The current message does not count against the request limits. */
   private isFree = false
   private now = 0
+  private readonly regions = new Regions()
+  private readonly writer = new Writer()
 
   constructor(parts: HandlerParts, settings: RequestSettings, counts: Int32Array) {
     const { swarms } = parts
@@ -138,44 +151,65 @@ export class Handler {
     this.memberLimits = new MemberLimits(swarms)
   }
 
+  private newMemberships(connection: Connection): Memberships {
+    const memberships = new Memberships()
+    connection.memberships = memberships
+    return memberships
+  }
+
+  // HOT: no allocation below this line.
+
   /** Sets the time (seconds of the monotonic clock) for the messages that follow. */
   setTime(now: number): void {
     this.now = now
   }
 
-  /** Handles one message. `text` is known to be valid UTF-8, and can hold anything. */
-  message(connection: Connection, text: string): void {
+  /** Handles one message: the bytes up to `to`, which can be anything. They are read during the call only. */
+  message(connection: Connection, bytes: Uint8Array, from: number, to: number): void {
     const { request, counts } = this
     counts[connection.family + RECEIVED_MESSAGES]++
+    counts[connection.family + RECEIVED_BYTES] += to - from
     connection.lastMessage = this.now
     const verdict = this.requestLimits.check(connection)
     if (verdict !== ADMITTED) {
-      counts[connection.family + RECEIVED_BYTES] += Buffer.byteLength(text)
-      this.refuseRequest(connection, text, verdict)
+      this.refuseRequest(connection, verdict, bytes, from, to)
       return
     }
     this.isFree = false
-    const access = this.keys?.verdictOn(connection) ?? KEY_VALID
-    if (!parse(request, text)) this.refuse(connection, REJECTED_JSON, 'Invalid JSON')
+    const access = this.keys === null ? KEY_VALID : this.keys.verdictOn(connection)
+    if (!this.parse(bytes, from, to)) this.refuse(connection, REJECTED_JSON, WHY.json)
     else if (access !== KEY_VALID) this.refuse(connection, KEY_REASONS[access], KEY_TEXTS[access])
     else if (request.action === ACTION_ANNOUNCE) this.announce(connection)
     else if (request.action === ACTION_SCRAPE) this.scrape(connection)
-    else this.refuse(connection, REJECTED_ACTION, 'Invalid action: announce and scrape are known')
-    counts[connection.family + RECEIVED_BYTES] += request.bytes
+    else this.refuse(connection, REJECTED_ACTION, WHY.action)
     if (!this.isFree) this.requestLimits.charge(connection)
+  }
+
+  private parse(bytes: Uint8Array, from: number, to: number): boolean {
+    const { request } = this
+    const source = this.regions.of(bytes)
+    if (parse(request, source, from, to)) return true
+    // In what is not even text, nothing means anything.
+    if (!isUtf8(bytes, from, to)) request.clear(source, from, to)
+    return false
   }
 
   /**
    * Refuses a message beyond the limits, which is parsed only so that the refusal can name what it is about.
    */
-  private refuseRequest(connection: Connection, text: string, verdict: number): void {
+  private refuseRequest(
+    connection: Connection,
+    verdict: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): void {
     const ofConnection = verdict === TOO_MANY_OF_CONNECTION
     const counter = ofConnection ? REJECTED_REQUESTS_PER_CONNECTION : REJECTED_REQUESTS_PER_ADDRESS
     const deed = this.requestLimits.refuse(connection)
     if (deed === TELL) {
-      parse(this.request, text)
-      const whose = ofConnection ? 'on this connection' : 'from your address'
-      this.refuse(connection, counter, `Too many requests ${whose}: announce less often`)
+      this.parse(bytes, from, to)
+      this.refuse(connection, counter, ofConnection ? WHY.oftenOnConnection : WHY.oftenFromAddress)
       return
     }
     this.counts[counter]++
@@ -196,14 +230,14 @@ export class Handler {
   private announce(connection: Connection): void {
     const { request } = this
     if (request.infoHash !== VALID) {
-      this.refuse(connection, REJECTED_INFO_HASH, 'Invalid info_hash: it must have 20 bytes')
+      this.refuse(connection, REJECTED_INFO_HASH, WHY.infoHash)
     } else if (request.peerId !== VALID) {
-      this.refuse(connection, REJECTED_PEER_ID, 'Invalid peer_id: it must have 20 bytes')
+      this.refuse(connection, REJECTED_PEER_ID, WHY.peerId)
     } else if (request.answer !== ABSENT) {
       this.answer(connection)
     } else {
       this.counts[connection.family + REQUESTS_ANNOUNCE]++
-      if (request.event === EVENT_INVALID) this.refuse(connection, REJECTED_EVENT, 'Invalid event')
+      if (request.event === EVENT_INVALID) this.refuse(connection, REJECTED_EVENT, WHY.event)
       else if (request.event === EVENT_STOPPED) this.stop(connection)
       else this.enter(connection)
     }
@@ -223,22 +257,22 @@ export class Handler {
       return
     }
     const table = this.swarms.websocketTableOf(hash)
-    let status = 0
-    const receivers = table.locked(() => {
-      status = this.announceTo(table, hash, connection)
-      const { swarms, states, receivers } = this
-      return chooseReceivers(table, swarms, states, receivers, request.offerCount)
-    })
+    const { swarms, states, receivers } = this
+    table.lock()
+    const status = this.announceTo(table, hash, connection)
+    const count = chooseReceivers(table, swarms, states, receivers, request.offerCount)
+    table.unlock()
+    if (this.announcement.joined) {
+      const memberships = connection.memberships ?? this.newMemberships(connection)
+      memberships.add(request.ids, INFO_HASH, request.ids, PEER_ID)
+    }
     if (status !== ANNOUNCED && status !== HELD) {
       this.refuseByStatus(connection, status)
       return
     }
     this.respond(connection, status === HELD)
     this.countOffers(request)
-    if (receivers === 0) return
-    const peerId = request.text.slice(request.peerIdText, request.peerIdTextEnd)
-    const infoHash = this.infoHashText()
-    this.signal.sendOffers(connection, request, peerId, infoHash, this.receivers, receivers)
+    if (count > 0) this.signal.sendOffers(connection, request, receivers, count)
   }
 
   private announceTo(table: Table, hash: number, connection: Connection): number {
@@ -250,12 +284,7 @@ export class Handler {
     announcement.completed = request.event === EVENT_COMPLETED
     announcement.wanted = request.offerCount * CANDIDATES_PER_OFFER
     announcement.now = this.now
-    const status = this.swarms.announce(table, announcement)
-    if (announcement.joined) {
-      connection.memberships ??= new Memberships()
-      connection.memberships.add(ids, INFO_HASH, ids, PEER_ID)
-    }
-    return status
+    return this.swarms.announce(table, announcement)
   }
 
   /** `held`: another connection has the peer id, so this one is not in the swarm. */
@@ -265,12 +294,30 @@ export class Handler {
     const { seeder } = this.request
     const complete = seeders + (seeder && !held ? 1 : 0)
     const incomplete = leechers + (seeder || held ? 0 : 1)
+    this.sendAnnounce(connection, complete, incomplete, this.request.offersInvalid)
+  }
+
+  private sendAnnounce(
+    connection: Connection,
+    complete: number,
+    incomplete: number,
+    leftOut: number,
+  ): void {
+    const { request, writer, sender } = this
     this.counts[RESPONSES_ANNOUNCE]++
     const interval = toldInterval(this.settings, this.swarms.choice.random())
-    const { offersInvalid } = this.request
-    const warning = offersInvalid === 0 ? '' : offersLeftOut(offersInvalid)
-    const response = announceResponse(interval, complete, incomplete, this.infoHashText(), warning)
-    this.sender.send(connection, response)
+    if (!this.open(connection, announceBytes(request))) return
+    writeAnnounce(writer, request, interval, complete, incomplete, leftOut)
+    sender.commit(writer.at)
+  }
+
+  /** Whether a message may be written that is an answer to this connection's own. */
+  private open(connection: Connection, bytes: number): boolean {
+    const { sender } = this
+    const at = sender.openAnswer(connection, bytes)
+    if (at < 0) return false
+    this.writer.start(this.regions.of(sender.bytes), at)
+    return true
   }
 
   private countOffers({ offerCount, offersInvalid, offersBeyond }: Request): void {
@@ -284,39 +331,32 @@ export class Handler {
     const { ids } = request
     this.leave(connection, ids, INFO_HASH, PEER_ID)
     connection.memberships?.remove(ids, INFO_HASH, ids, PEER_ID)
-    this.counts[RESPONSES_ANNOUNCE]++
-    const { seeders, leechers } = swarms
-    const interval = toldInterval(this.settings, this.swarms.choice.random())
-    const response = announceResponse(interval, seeders, leechers, this.infoHashText(), '')
-    this.sender.send(connection, response)
+    this.sendAnnounce(connection, swarms.seeders, swarms.leechers, 0)
   }
 
   private answer(connection: Connection): void {
     const { request } = this
     this.counts[connection.family + REQUESTS_ANSWER]++
     if (request.answer !== VALID || request.toPeerId !== VALID || request.offerId !== VALID) {
-      const reason = 'Invalid answer: it needs an object answer, a to_peer_id and an offer_id'
-      this.refuse(connection, REJECTED_ANSWER, reason)
+      this.refuse(connection, REJECTED_ANSWER, WHY.answer)
       return
     }
-    const peerId = request.text.slice(request.peerIdText, request.peerIdTextEnd)
-    this.isFree = this.signal.sendAnswer(connection, request, peerId, this.infoHashText())
-    if (this.isFree) return
-    const reason = 'No such offer: it was never made, is too old, or has been answered'
-    this.refuse(connection, REJECTED_ANSWER_WITHOUT_OFFER, reason)
+    this.isFree = this.signal.sendAnswer(connection, request)
+    if (!this.isFree) this.refuse(connection, REJECTED_ANSWER_WITHOUT_OFFER, WHY.noSuchOffer)
   }
 
   private scrape(connection: Connection): void {
-    const { request } = this
+    const { request, writer } = this
     this.counts[connection.family + REQUESTS_SCRAPE]++
     if (!request.hashList && request.infoHash !== VALID) {
       const full = request.infoHash === ABSENT
-      const reason = full ? 'No info_hash: full scrapes are not allowed' : 'Invalid info_hash'
-      this.refuse(connection, REJECTED_INFO_HASH, reason)
+      this.refuse(connection, REJECTED_INFO_HASH, full ? WHY.fullScrape : WHY.scrape)
       return
     }
     this.counts[RESPONSES_SCRAPE]++
-    this.sender.send(connection, this.scraper.response(request))
+    if (!this.open(connection, scrapeBytes(request))) return
+    this.scraper.write(writer, request)
+    this.sender.commit(writer.at)
   }
 
   /** Removes the peer whose info hash and peer id are at these positions of `words`. */
@@ -325,21 +365,16 @@ export class Handler {
     setMember(announcement, connection, words, infoHash, peerId)
     announcement.hash = hashInfoHash(swarms.websocket[0], words, infoHash)
     const table = swarms.websocketTableOf(announcement.hash)
-    table.locked(() => swarms.leave(table, announcement))
-  }
-
-  private infoHashText(): string {
-    const { request } = this
-    return request.text.slice(request.infoHashText, request.infoHashTextEnd)
+    table.lock()
+    swarms.leave(table, announcement)
+    table.unlock()
   }
 
   private refuseMember(connection: Connection, verdict: number): void {
     if (verdict === TOO_MANY_TORRENTS) {
-      const reason = 'Too many torrents on one connection'
-      this.refuse(connection, REJECTED_TORRENTS_PER_CONNECTION, reason)
+      this.refuse(connection, REJECTED_TORRENTS_PER_CONNECTION, WHY.torrents)
     } else {
-      const reason = 'Too many peer ids in one torrent on one connection'
-      this.refuse(connection, REJECTED_PEER_IDS_PER_TORRENT, reason)
+      this.refuse(connection, REJECTED_PEER_IDS_PER_TORRENT, WHY.peerIds)
     }
   }
 
@@ -348,15 +383,12 @@ export class Handler {
   }
 
   /** Responds with the reason, and with everything that tells the client what it is about. */
-  private refuse(connection: Connection, counter: number, reason: string): void {
-    const { request } = this
+  private refuse(connection: Connection, counter: number, reason: Phrase): void {
+    const { request, writer } = this
     this.counts[counter]++
     this.counts[RESPONSES_ERROR]++
-    const { text } = request
-    const infoHash = request.infoHash === VALID ? this.infoHashText() : ''
-    const offerId =
-      request.offerId === VALID ? text.slice(request.offerIdText, request.offerIdTextEnd) : ''
-    const action = request.action === ACTION_SCRAPE ? 'scrape' : 'announce'
-    this.sender.send(connection, failure(action, reason, infoHash, offerId))
+    if (!this.open(connection, failureBytes(request, reason))) return
+    writeFailure(writer, request, reason)
+    this.sender.commit(writer.at)
   }
 }

@@ -28,6 +28,8 @@ export class MemberLimits {
     this.swarms = swarms
   }
 
+  // HOT: no allocation below this line.
+
   /** Whether this connection may have the peer of `ids` (request.ts). `now`: second of the monotonic clock. */
   check(connection: Connection, ids: Int32Array, maxima: MemberMaxima, now: number): number {
     const { memberships } = connection
@@ -59,7 +61,10 @@ export class MemberLimits {
     const { member } = this
     setMember(member, connection, words, at, at + MEMBER_PEER_ID)
     member.hash = hash
-    return table.locked(() => ownsPeer(table, member))
+    table.lock()
+    const owns = ownsPeer(table, member)
+    table.unlock()
+    return owns
   }
 }
 

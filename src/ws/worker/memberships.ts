@@ -24,6 +24,19 @@ export class Memberships {
    */
   private firsts: Int32Array | null = null
 
+  private grow(): void {
+    const longer = new Int32Array(this.words.length * 2)
+    longer.set(this.words)
+    this.words = longer
+    const entries = longer.length / MEMBER_WORDS
+    if (entries < MANY_ENTRIES) return
+    const firsts = new Int32Array(entries)
+    for (let index = 0; index < this.count; index++) firsts[index] = longer[index * MEMBER_WORDS]
+    this.firsts = firsts
+  }
+
+  // HOT: no allocation below this line.
+
   /** Adds a peer unless it is already there. */
   add(infoHash: Int32Array, hashAt: number, peerId: Int32Array, peerAt: number): void {
     if (this.find(infoHash, hashAt, peerId, peerAt) >= 0) return
@@ -88,17 +101,6 @@ export class Memberships {
       if (words[index * MEMBER_WORDS] === first) return index
     }
     return -1
-  }
-
-  private grow(): void {
-    const longer = new Int32Array(this.words.length * 2)
-    longer.set(this.words)
-    this.words = longer
-    const entries = longer.length / MEMBER_WORDS
-    if (entries < MANY_ENTRIES) return
-    const firsts = new Int32Array(entries)
-    for (let index = 0; index < this.count; index++) firsts[index] = longer[index * MEMBER_WORDS]
-    this.firsts = firsts
   }
 }
 

@@ -13,6 +13,8 @@
 // Limits apply as queues grow, not at the end of a turn: in one turn the runtime can deliver 65,000 messages of
 // each connection. There is also a limit for all connections of the worker together; beyond it, those with the
 // most waiting are closed.
+
+import { newRegion } from '../../memory/region.ts'
 import type { ClientReports } from './client-reports.ts'
 import { type Connection, type Connections, OUTBOX_OFFERS_MAX, type Socket } from './connection.ts'
 import {
@@ -43,6 +45,9 @@ const RELAYED_DIVISOR = 4
  */
 const RELIEVED = 0.75
 
+/** It grows for longer messages. */
+const ARENA_BYTES = 2 ** 16
+
 /** «Policy violation». */
 const CLOSE_CODE_POLICY = 1008
 
@@ -63,6 +68,10 @@ export class Sender {
   private readonly counts: Int32Array
   private readonly reports: ClientReports
   private readonly times: TurnTimes
+  /** Where messages are written. */
+  bytes = newRegion(ARENA_BYTES).bytes
+  private opened: Connection | null = null
+  private relayed = false
   private waiting: Connection[] = []
   private flushed: Connection[] = []
   private flushPlanned = false
@@ -92,6 +101,36 @@ export class Sender {
   /** Call it for each message that arrives, before anything is sent because of it. */
   received(): void {
     if (this.times.received()) this.planFlush()
+  }
+
+  /** Where to write an answer of at most so many bytes to a client's own message; −1 if it cannot be sent. */
+  openAnswer(connection: Connection, bytesMax: number): number {
+    if (connection.closed) return -1
+    return this.open(connection, bytesMax, false)
+  }
+
+  /** The same for what another client's message has caused: −1 also when too much waits already. */
+  openRelay(connection: Connection, bytesMax: number): number {
+    const { closed, backlog, relayedLength } = connection
+    if (closed || (backlog && relayedLength + bytesMax > this.relayedMax)) return -1
+    return this.open(connection, bytesMax, true)
+  }
+
+  /** The message that was opened last ends here. */
+  commit(end: number): void {
+    const { opened } = this
+    if (opened === null) return
+    const text = Buffer.from(this.bytes.buffer, 0, end).toString()
+    if (this.relayed) this.relay(opened, text)
+    else this.send(opened, text)
+    this.opened = null
+  }
+
+  private open(connection: Connection, bytesMax: number, relayed: boolean): number {
+    if (bytesMax > this.bytes.length) this.bytes = newRegion(bytesMax * 2).bytes
+    this.opened = connection
+    this.relayed = relayed
+    return 0
   }
 
   /** Sends what a client's own message has caused. */

@@ -7,6 +7,7 @@
 import { parentPort } from 'node:worker_threads'
 import type { Server } from 'bun'
 import type { AccessListData } from '../../access-list/list.ts'
+import { newRegion } from '../../memory/region.ts'
 import { publish } from '../../metrics/counters.ts'
 import { FailedRequests } from '../../operations/request.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
@@ -133,7 +134,8 @@ class SocketWorker {
   private readonly heap = new Heap(this.counts)
   private readonly counters: Int32Array
   private readonly heartbeat: Int32Array
-  private readonly decoder = new TextDecoder('utf-8', { fatal: true })
+  /** The message that is being handled. */
+  private readonly input: Buffer
   private servers: Server<Connection>[] = []
   private now = 0
   private stopping = false
@@ -146,6 +148,7 @@ class SocketWorker {
     swarms.access.replace(takeFirst(data.accessList))
     swarms.priorDownloads.replace(data.priorDownloads)
     this.data = data
+    this.input = Buffer.from(newRegion(data.messageBytesMax + 4).bytes.buffer)
     this.swarms = swarms
     this.counters = new Int32Array(data.counters)
     this.heartbeat = new Int32Array(data.heartbeat)
@@ -320,20 +323,12 @@ class SocketWorker {
     const connection = socket.data
     if (connection.closed) return
     this.connections.showedLife(connection, this.now)
-    const text = typeof message === 'string' ? message : this.decode(message)
     this.sender.received()
-    this.handler.message(connection, text)
+    const { input } = this
+    const bytes = typeof message === 'string' ? input.write(message) : take(input, message)
+    this.handler.message(connection, input, 0, bytes)
     this.heap.served()
     if (this.data.fault) provokeFault()
-  }
-
-  /** Some clients send binary messages. '' if it is not text, and so not JSON either. */
-  private decode(message: Uint8Array): string {
-    try {
-      return this.decoder.decode(message)
-    } catch {
-      return ''
-    }
   }
 
   private closed(connection: Connection): void {
@@ -367,4 +362,11 @@ class SocketWorker {
     if (this.now !== before) this.housekeeping.tick(this.now)
     publish(this.counts, this.counters, this.data.index * COUNTER_WORDS)
   }
+}
+
+/** Some clients send binary messages, and some of those put a byte order mark before the text. */
+function take(input: Buffer, message: Uint8Array): number {
+  const marked = message[0] === 0xef && message[1] === 0xbb && message[2] === 0xbf
+  input.set(marked ? message.subarray(3) : message)
+  return message.length - (marked ? 3 : 0)
 }

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test'
-import { parse } from '../../../src/ws/wire/parse.ts'
 import {
   ABSENT,
   ACTION_ANNOUNCE,
@@ -26,21 +25,23 @@ import {
   VALID,
 } from '../../../src/ws/wire/request.ts'
 import { SHORT_CHARACTERS_MAX } from '../../../src/ws/wire/scan.ts'
+import { parseText, part } from './text.ts'
 
 const HASH = 'hhhhhhhhhhhhhhhhhhhh'
 const PEER = '-WW0001-pppppppppppp'
 
 function read(message: unknown, request = new Request(10, 255)): Request {
   const text = typeof message === 'string' ? message : JSON.stringify(message)
-  expect(parse(request, text)).toBe(true)
+  expect(parseText(request, text)).toBe(true)
   return request
 }
 
 /** The texts of the offers that count. */
-function offersOf({ text, offers, offerCount }: Request): string[] {
+function offersOf(request: Request): string[] {
+  const { offers, offerCount } = request
   return Array.from({ length: offerCount }, (_, i) => {
     const at = i * OFFER_WORDS
-    return text.slice(offers[at + OFFER_TEXT], offers[at + OFFER_TEXT_END])
+    return part(request, offers[at + OFFER_TEXT], offers[at + OFFER_TEXT_END])
   })
 }
 
@@ -71,8 +72,8 @@ describe('a message', () => {
         offerCount: 1,
         answer: ABSENT,
       })
-      expect(request.text.slice(request.infoHashText, request.infoHashTextEnd)).toBe(`"${HASH}"`)
-      expect(request.text.slice(request.peerIdText, request.peerIdTextEnd)).toBe(`"${PEER}"`)
+      expect(part(request, request.infoHashText, request.infoHashTextEnd)).toBe(`"${HASH}"`)
+      expect(part(request, request.peerIdText, request.peerIdTextEnd)).toBe(`"${PEER}"`)
       expect(offersOf(request)).toEqual(['{"type":"offer","sdp":"v=0"}'])
     }
   })
@@ -82,12 +83,12 @@ describe('a message', () => {
     const before = `"name":"\u00e9\u4e2d\ud83d\ude00","\u4e2d":["\ud83d\ude00\\n"]`
     const text = `{${before},"info_hash":"${id}","peer_id":"${PEER}","offers":[{"offer":{"sdp":"\u4e2d"},"offer_id":"${id}"}]}`
     const request = read(text)
-    expect(request.bytes).toBe(Buffer.byteLength(text))
-    expect(request.text.slice(request.infoHashText, request.infoHashTextEnd)).toBe(`"${id}"`)
-    expect(request.text.slice(request.peerIdText, request.peerIdTextEnd)).toBe(`"${PEER}"`)
+    expect(request.to - request.from).toBe(Buffer.byteLength(text))
+    expect(part(request, request.infoHashText, request.infoHashTextEnd)).toBe(`"${id}"`)
+    expect(part(request, request.peerIdText, request.peerIdTextEnd)).toBe(`"${PEER}"`)
     expect(offersOf(request)).toEqual(['{"sdp":"\u4e2d"}'])
     const [item, end] = [request.offers[OFFER_ITEM], request.offers[OFFER_ITEM_END]]
-    expect(text.slice(item, end)).toBe(`{"offer":{"sdp":"\u4e2d"},"offer_id":"${id}"}`)
+    expect(part(request, item, end)).toBe(`{"offer":{"sdp":"\u4e2d"},"offer_id":"${id}"}`)
   })
 
   test('may spell its keys and words with escapes', () => {
@@ -123,15 +124,15 @@ describe('a message', () => {
   test.each(['[]', '"a"', '1', 'null', '', '{', '{"action":"announce"', '{"action":"announce"}x'])(
     '%p is none',
     (text) => {
-      expect(parse(new Request(10, 255), text)).toBe(false)
+      expect(parseText(new Request(10, 255), text)).toBe(false)
     },
   )
 
   test('that breaks off has given what came before', () => {
     const request = new Request(10, 255)
-    expect(parse(request, `{"action":"announce","info_hash":"${HASH}","offers":[{"offer":{]`)).toBe(
-      false,
-    )
+    expect(
+      parseText(request, `{"action":"announce","info_hash":"${HASH}","offers":[{"offer":{]`),
+    ).toBe(false)
     expect(request).toMatchObject({ action: ACTION_ANNOUNCE, infoHash: VALID })
   })
 
@@ -276,7 +277,7 @@ describe('offers', () => {
     expect(request).toMatchObject({ offerCount: 3, offersInvalid: 0, offersBeyond: 9 })
     expect(read({ offers }, new Request(0, 1)).offerCount).toBe(0)
     const broken = JSON.stringify({ offers }).replace('v=11', 'v=\u0001')
-    expect(parse(new Request(3, 1), broken)).toBe(false)
+    expect(parseText(new Request(3, 1), broken)).toBe(false)
   })
 
   test.each([null, 'a', 5, {}, { 0: offer(1) }])('%p are none', (offers) => {
@@ -286,8 +287,11 @@ describe('offers', () => {
 
   test('are passed on whole only when nothing else is in them', () => {
     const whole = (item: object) => {
-      const { offers, text } = read({ offers: [item] })
-      return offers[OFFER_ITEM] === 0 ? '' : text.slice(offers[OFFER_ITEM], offers[OFFER_ITEM_END])
+      const request = read({ offers: [item] })
+      const { offers } = request
+      return offers[OFFER_ITEM] === 0
+        ? ''
+        : part(request, offers[OFFER_ITEM], offers[OFFER_ITEM_END])
     }
     expect(whole(offer(1))).toBe(JSON.stringify(offer(1)))
     expect(whole({ ...offer(1), info_hash: 'x' })).toBe('')
@@ -299,7 +303,8 @@ describe('info hashes', () => {
   const hash = (n: number) => `${'h'.repeat(18)}${n + 10}`
   const list = (request: Request) =>
     Array.from({ length: request.hashCount }, (_, i) =>
-      request.text.slice(
+      part(
+        request,
         request.hashes[i * HASH_WORDS + HASH_TEXT],
         request.hashes[i * HASH_WORDS + HASH_TEXT_END],
       ),
@@ -345,8 +350,8 @@ test('no message, cut or changed anywhere, is more than invalid', () => {
       } catch {
         isJson = false
       }
-      expect(parse(request, text)).toBe(isJson)
-      expect(parse(request, message.slice(0, at))).toBe(false)
+      expect(parseText(request, text)).toBe(isJson)
+      expect(parseText(request, message.slice(0, at))).toBe(false)
     }
   }
 })

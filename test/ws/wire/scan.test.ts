@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { JsonScanner, NESTING_MAX } from '../../../src/ws/wire/scan.ts'
+import { NESTING_MAX } from '../../../src/ws/wire/scan.ts'
+import { scannerOn } from './text.ts'
 
 /** Whether the scanner takes the whole text for one value. */
 function accepts(text: string): boolean {
-  const scanner = new JsonScanner()
-  scanner.open(text)
+  const { scanner } = scannerOn(text)
   return scanner.skipValue() && scanner.atEnd()
 }
 
@@ -151,19 +151,17 @@ describe('the scanner accepts what JSON.parse does', () => {
     }
   })
 
-  test('and says where in the text it is, and how many bytes that has, whatever the characters', () => {
-    const scanner = new JsonScanner()
+  test('and says where in the message it is, whatever the characters', () => {
     const string = fc.string({ unit: 'binary' })
     fc.assert(
       fc.property(string, string, fc.nat(5), (first, second, spaces) => {
         const one = JSON.stringify(first)
         const text = ' '.repeat(spaces) + one + JSON.stringify(second)
-        scanner.open(text)
-        expect(scanner.length).toBe(Buffer.byteLength(text))
+        const { scanner, from } = scannerOn(text)
         expect(scanner.skipValue()).toBe(true)
-        expect(scanner.at).toBe(spaces + one.length)
+        expect(scanner.at).toBe(from + spaces + Buffer.byteLength(one))
         expect(scanner.readShortString(new Int32Array(5), 0) || scanner.skipValue()).toBe(true)
-        expect(scanner.at).toBe(text.length)
+        expect(scanner.at).toBe(from + Buffer.byteLength(text))
         expect(scanner.atEnd()).toBe(true)
       }),
       { seed: 4, numRuns: 2000 },
@@ -171,14 +169,13 @@ describe('the scanner accepts what JSON.parse does', () => {
   })
 
   test('also of a text that is longer than all before it, and of a short one after that', () => {
-    const scanner = new JsonScanner()
     for (const text of [
       `"${'\u4e2d'.repeat(50_000)}"`,
       '"',
       `"${'x'.repeat(300_000)}"`,
       '"\\u00',
     ]) {
-      scanner.open(text)
+      const { scanner } = scannerOn(text)
       expect(scanner.skipValue()).toBe(isJson(text))
     }
   })
@@ -198,13 +195,12 @@ describe('an id of 20 bytes', () => {
   const words = new Int32Array(5)
 
   function read(text: string): number[] | null {
-    const scanner = new JsonScanner()
-    scanner.open(text)
+    const { scanner, from } = scannerOn(text)
     if (!scanner.readId(words, 0)) {
-      expect(scanner.at).toBe(0)
+      expect(scanner.at).toBe(from)
       return null
     }
-    expect(scanner.at).toBe(text.length)
+    expect(scanner.at).toBe(from + Buffer.byteLength(text))
     return [...new Uint8Array(words.buffer)]
   }
 
@@ -256,10 +252,9 @@ describe('a short string', () => {
 
   function read(text: string): number[] | null {
     const words = new Int32Array(3 * WORDS)
-    const scanner = new JsonScanner()
-    scanner.open(text)
+    const { scanner, from } = scannerOn(text)
     if (!scanner.readShortString(words, WORDS)) return null
-    expect(scanner.at).toBe(text.length)
+    expect(scanner.at).toBe(from + Buffer.byteLength(text))
     const found = [...words.subarray(WORDS, 2 * WORDS)]
     expect([...words]).toEqual([...Array(WORDS).fill(0), ...found, ...Array(WORDS).fill(0)])
     return found

@@ -17,6 +17,7 @@ import { createRequestLimits, RequestLimits } from '../../../src/ws/worker/reque
 import { Sender } from '../../../src/ws/worker/send.ts'
 import { Signal } from '../../../src/ws/worker/signal.ts'
 import { announce, answer, newHash, offer, offerId, peerId } from '../messages.ts'
+import { placed } from '../wire/text.ts'
 
 const TORRENTS_PER_CONNECTION = 10
 const SLOTS = 300
@@ -55,8 +56,12 @@ function makeHandler({ newTorrents = 0, maxTorrents = 100, maxPeers = 1000 } = {
     const close = (...end: unknown[]) => closes.push(end)
     const socket = { closes, close, cork: () => {}, getBufferedAmount: () => 0 }
     connection.socket = socket as unknown as Socket
-    const send = (message: unknown) =>
-      handler.message(connection, typeof message === 'string' ? message : JSON.stringify(message))
+    const send = (message: unknown) => {
+      const { region, from, to } = placed(
+        typeof message === 'string' ? message : JSON.stringify(message),
+      )
+      handler.message(connection, region.bytes, from, to)
+    }
     return { connection, socket, send }
   }
   const count = (name: StoredCounter) => counts[STORED_COUNTERS.indexOf(name)]
