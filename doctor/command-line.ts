@@ -1,6 +1,7 @@
 // The command line of aquatic_doctor as data: what to look at, and how to say it. It has no settings of its
 // own, and takes URLs, so it is not that of the other executables (src/config/cli.ts), but in its style. Used by main.ts,
 // and by scripts/generate-docs.ts for the manual page and the completions.
+import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { type Flag, flagLines, unknownFlag } from '../src/config/flags.ts'
 import type { Tool } from '../src/config/man-page.ts'
@@ -21,6 +22,19 @@ export interface DoctorLine {
   readonly root: string
   /** How long to watch counters that grow. */
   readonly seconds: number
+  readonly asking: Asking
+}
+
+/** How trackers are asked. */
+export interface Asking {
+  /** Print the checks of --conformance instead of running them. */
+  readonly list: boolean
+  /** Of the checks, those whose names fit this; null: all. */
+  readonly only: string | null
+  /** Addresses in place of those that the trackers' names have; [] for those. */
+  readonly resolve: readonly string[]
+  /** The name server to ask, in place of the system's. */
+  readonly nameServer: string | null
 }
 
 /** A reason not to begin that the caller can remove: its message is all they need to see, and the exit code is 2. */
@@ -49,6 +63,22 @@ const FLAGS: readonly Flag[] = [
   { name: 'revert', help: ['take back exactly what --apply did'] },
   { name: 'yes', short: 'y', help: ['do not ask before --apply or --revert'] },
   { name: 'conformance', help: ['run the protocol documents as checks on each URL'] },
+  { name: 'list', help: ['with --conformance: print the checks, run none'] },
+  {
+    name: 'only',
+    value: 'PATTERN',
+    help: ['with --conformance: only checks whose names contain this;', '* stands for anything'],
+  },
+  {
+    name: 'resolve',
+    value: 'ADDRESS',
+    help: ['ask the trackers at this address, or at each of a list', 'with commas'],
+  },
+  {
+    name: 'name-server',
+    value: 'ADDRESS',
+    help: ['ask this name server, such as 192.0.2.53:53'],
+  },
   { name: 'json', help: ['print JSON'] },
   {
     name: 'root',
@@ -138,7 +168,7 @@ function lineOf(
   urls: readonly string[],
 ): DoctorLine | { mistake: string } {
   const wanted = (['help', 'version', 'apply', 'revert'] as const).filter((name) => given.has(name))
-  const [action = urls.length > 0 ? 'tracker' : 'host'] = wanted
+  const [action = urls.length > 0 || given.has('list') ? 'tracker' : 'host'] = wanted
   if (given.has('apply') && given.has('revert'))
     return { mistake: '--apply and --revert exclude each other' }
   const hostOnly = ['apply', 'revert', 'config-file', 'program', 'root', 'seconds'] as const
@@ -148,7 +178,9 @@ function lineOf(
       mistake: `--${forHost} is about this host, a URL is about a tracker: give one of them`,
     }
   }
-  if (given.has('conformance') && urls.length === 0 && action === 'host') {
+  const mistake = askingMistake(given, urls)
+  if (mistake !== null) return { mistake }
+  if (given.has('conformance') && urls.length === 0 && action === 'host' && !given.has('list')) {
     return { mistake: '--conformance needs the URL of a tracker' }
   }
   if (given.has('program') && !given.has('config-file')) {
@@ -168,7 +200,28 @@ function lineOf(
     yes: given.has('yes'),
     root: given.get('root') ?? '/',
     seconds,
+    asking: {
+      list: given.has('list'),
+      only: given.get('only') ?? null,
+      resolve: given.get('resolve')?.split(',') ?? [],
+      nameServer: given.get('name-server') ?? null,
+    },
   }
+}
+
+function askingMistake(given: ReadonlyMap<string, string>, urls: readonly string[]): string | null {
+  for (const name of ['list', 'only']) {
+    if (given.has(name) && !given.has('conformance')) return `--${name} goes with --conformance`
+  }
+  for (const name of ['resolve', 'name-server']) {
+    if (given.has(name) && urls.length === 0) return `--${name} is about a tracker: give its URL`
+  }
+  const wrong = given
+    .get('resolve')
+    ?.split(',')
+    .find((address) => isIP(address) === 0)
+  if (wrong !== undefined) return `--resolve: '${wrong}' is not an IP address`
+  return null
 }
 
 function urlMistake(text: string): string | null {

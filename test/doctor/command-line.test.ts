@@ -19,6 +19,7 @@ test('without arguments it looks at the host', () => {
     yes: false,
     root: '/',
     seconds: 1,
+    asking: { list: false, only: null, resolve: [], nameServer: null },
   })
 })
 
@@ -32,6 +33,11 @@ test.each([
   ],
   [['--conformance', 'http://[::1]:1/announce'], { action: 'tracker', conformance: true }],
   [['--seconds', '0'], { seconds: 0 }],
+  [['--conformance', '--list'], { action: 'tracker', asking: { list: true } }],
+  [
+    ['udp://a:1', '--resolve', '::1,192.0.2.1', '--name-server=192.0.2.53'],
+    { action: 'tracker', asking: { resolve: ['::1', '192.0.2.1'], nameServer: '192.0.2.53' } },
+  ],
   [['--apply', '--help'], { action: 'help' }],
   [['-v', 'udp://a'], { action: 'version' }],
 ])('%j is understood', (args, wanted) => expect(parseDoctorLine(args)).toMatchObject(wanted))
@@ -50,6 +56,10 @@ describe('a mistake is named with its remedy', () => {
     [['-c', 'a', 'udp://a'], '--config-file is about this host'],
     [['--conformance'], '--conformance needs the URL of a tracker'],
     [['--program', 'aquatic_udp'], 'give that file too'],
+    [['--list', 'udp://a:1'], '--list goes with --conformance'],
+    [['--only', 'x', 'udp://a:1'], '--only goes with --conformance'],
+    [['--resolve', '::1'], '--resolve is about a tracker'],
+    [['--resolve', 'name', 'udp://a:1'], "'name' is not an IP address"],
     [['--seconds', 'x'], '--seconds takes a number from 0 to 3600'],
     [['--seconds', '3601'], '--seconds takes a number from 0 to 3600'],
   ])('%j', (args, part) => expect(mistakeOf(...args)).toContain(part))
