@@ -2,6 +2,7 @@
 // own, and takes URLs, so it is not that of the other executables (src/config/cli.ts), but in its style. Used by main.ts,
 // and by scripts/generate-docs.ts for the manual page and the completions.
 import { isIP } from 'node:net'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Flag, flagLines, unknownFlag } from '../src/config/flags.ts'
 import type { Tool } from '../src/config/man-page.ts'
@@ -169,8 +170,6 @@ function lineOf(
 ): DoctorLine | { mistake: string } {
   const wanted = (['help', 'version', 'apply', 'revert'] as const).filter((name) => given.has(name))
   const [action = urls.length > 0 || given.has('list') ? 'tracker' : 'host'] = wanted
-  if (given.has('apply') && given.has('revert'))
-    return { mistake: '--apply and --revert exclude each other' }
   const hostOnly = ['apply', 'revert', 'config-file', 'program', 'root', 'seconds'] as const
   const forHost = hostOnly.find((name) => given.has(name))
   if (urls.length > 0 && forHost !== undefined) {
@@ -178,7 +177,7 @@ function lineOf(
       mistake: `--${forHost} is about this host, a URL is about a tracker: give one of them`,
     }
   }
-  const mistake = askingMistake(given, urls)
+  const mistake = askingMistake(given, urls) ?? changingMistake(given)
   if (mistake !== null) return { mistake }
   if (given.has('conformance') && urls.length === 0 && action === 'host' && !given.has('list')) {
     return { mistake: '--conformance needs the URL of a tracker' }
@@ -198,7 +197,7 @@ function lineOf(
     json: given.has('json'),
     conformance: given.has('conformance'),
     yes: given.has('yes'),
-    root: given.get('root') ?? '/',
+    root: resolve(given.get('root') ?? '/'),
     seconds,
     asking: {
       list: given.has('list'),
@@ -207,6 +206,13 @@ function lineOf(
       nameServer: given.get('name-server') ?? null,
     },
   }
+}
+
+function changingMistake(given: ReadonlyMap<string, string>): string | null {
+  if (given.has('apply') && given.has('revert')) return '--apply and --revert exclude each other'
+  const changing = given.has('apply') || given.has('revert')
+  if (!changing || !given.has('json')) return null
+  return '--json is for reports: leave it out with --apply and --revert'
 }
 
 function askingMistake(given: ReadonlyMap<string, string>, urls: readonly string[]): string | null {

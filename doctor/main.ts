@@ -18,7 +18,10 @@ import {
   reportsJson,
   reportText,
 } from './finding.ts'
+import { applyChanges } from './host/apply.ts'
 import { examineHost } from './host/host.ts'
+import { ApplyError } from './host/record.ts'
+import { revertChanges } from './host/revert.ts'
 import { askTrackers } from './tracker/ask.ts'
 
 const HELP_COLUMNS = 78
@@ -41,15 +44,16 @@ export async function runDoctor(
   try {
     return await examine(line, environment)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
+    if (!(error instanceof UsageError || error instanceof ApplyError)) throw error
     writeStderr(`${name}: ${error.message}\n`)
-    return EXIT_USAGE
+    return error instanceof UsageError ? EXIT_USAGE : EXIT_WRONG
   }
 }
 
 async function examine(line: DoctorLine, environment: Environment): Promise<number> {
   if (line.action === 'tracker') return askTrackers(line)
-  if (line.action !== 'host') throw new UsageError(`--${line.action} is not there yet`)
+  if (line.action === 'apply') return applyChanges(line, environment)
+  if (line.action === 'revert') return revertChanges(line)
   const reports = [await examineHost(line, environment)]
   const text = line.json ? reportsJson(reports, version) : reports.map(reportText).join('\n')
   return print(text, exitCodeOf(reports))

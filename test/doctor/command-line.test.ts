@@ -53,6 +53,7 @@ describe('a mistake is named with its remedy', () => {
     [['--json=1'], '--json takes no value'],
     [['--apply', '--revert'], '--apply and --revert exclude each other'],
     [['--apply', 'udp://a'], '--apply is about this host'],
+    [['--apply', '--json'], 'leave it out'],
     [['-c', 'a', 'udp://a'], '--config-file is about this host'],
     [['--conformance'], '--conformance needs the URL of a tracker'],
     [['--program', 'aquatic_udp'], 'give that file too'],

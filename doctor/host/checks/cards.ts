@@ -15,6 +15,8 @@ const BUSY_SHARE = 0.25
 const ONE_SIDED_SHARE = 0.9
 const INTERRUPTS_MIN = 1000
 const CARDS_MAX = 32
+/** Others would have to be quoted in files and commands. */
+const PLAIN_NAME = /^[\w.@:-]+$/
 
 interface Card {
   readonly name: string
@@ -25,6 +27,7 @@ interface Card {
 function cardsOf(host: HostView): Card[] {
   return host
     .list('/sys/class/net')
+    .filter((name) => PLAIN_NAME.test(name))
     .map((name) => ({ name, folder: `/sys/class/net/${name}` }))
     .filter(
       ({ folder }) =>
@@ -150,7 +153,8 @@ function steering(subject: Subject, card: Card): HostFinding[] {
           : 'Once there are some 10,000 packets per second, steer them to all processors:',
         changes,
       ),
-      changes,
+      // On a quiet host steering only costs interrupts between processors.
+      changes: isBusy ? changes : [],
     },
   ]
 }

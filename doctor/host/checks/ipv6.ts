@@ -24,9 +24,10 @@ export function ipv6(subject: Subject): HostFinding[] {
   }
   if (sysctlNumber(host, 'net.ipv6.conf.all.disable_ipv6') === 1) {
     const changes = [sysctl('net.ipv6.conf.all.disable_ipv6', 0)]
+    // Perhaps on purpose, so --apply leaves it alone.
     const text = 'IPv6 is disabled (net.ipv6.conf.all.disable_ipv6 = 1).'
     const remedy = remedyOf('Enable it, and give the host an address:', changes)
-    return [{ name, severity: 'warning', text, cost: COST, remedy, changes }]
+    return [{ name, severity: 'warning', text, cost: COST, remedy }]
   }
   const addresses = ipv6Addresses(table).filter(({ isGlobal, card }) => isGlobal && card !== 'lo')
   const reachable = addresses.filter((address) => !isUniqueLocal(address))

@@ -1,4 +1,5 @@
 // Memory: may the tracker reserve what its limits ask for, in pages of which size, and how much may it use?
+// Other programs depend on the first two, so --apply leaves them alone.
 import { bytesText } from '../../../src/config/quantities.ts'
 import { type ControlGroup, groupsOf } from '../cgroups.ts'
 import { type Change, remedyOf, sysctl, sysctlPath } from '../changes.ts'
@@ -42,7 +43,6 @@ export function overcommit({ host, wants }: Subject): HostFinding[] {
           'Lower [limits] max_torrents and max_peers, or let reserved memory be free:',
           changes,
         ),
-        changes,
       },
     ]
   }
@@ -85,7 +85,6 @@ export function hugePages({ host }: Subject): HostFinding[] {
           ? 'Each announce takes longer to find its memory, the more so the more peers there are.'
           : 'Programs and small trackers take up to 2 MiB where they use 4 KiB.',
       remedy: remedyOf('Give them to programs that ask:', changes),
-      changes,
     },
   ]
 }

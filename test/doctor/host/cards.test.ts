@@ -64,7 +64,7 @@ describe('receive packet steering', () => {
   })
 
   test('with few packets it is a note', () => {
-    expect(steering({ packets: 1000 }).severity).toBe('note')
+    expect(steering({ packets: 1000 })).toMatchObject({ severity: 'note', changes: [] })
   })
 
   test('steered, or with a queue for each processor, it is good', () => {

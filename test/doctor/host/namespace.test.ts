@@ -183,3 +183,34 @@ describe.skipIf(WHY_NO_NFT !== '')(`with nftables${WHY_NO_NFT}`, () => {
     expect(named(left, 'conntrack_ports').severity).toBe('good')
   })
 })
+
+describe.skipIf(WHY_NO_NAMESPACE !== '')(`--apply on a kernel${WHY_NO_NAMESPACE}`, () => {
+  test('sets its values, and --revert restores them', async () => {
+    const file = join(folder, 'http.toml')
+    // Nothing in it asks for more of what is not this network's own.
+    writeFileSync(
+      file,
+      '[network]\nkeep_alive = true\naddress = "0.0.0.0:2600"\n[limits]\nmax_connections = 100\n',
+    )
+    const outcome = await inNamespace(
+      [
+        'for folder in /etc /var/lib; do mount -t tmpfs tmpfs $folder; done',
+        'echo 16 > /proc/sys/net/core/somaxconn',
+        sysctl('tcp_max_tw_buckets', '500'),
+        sysctl('ip_local_port_range', '"2500 3500"'),
+        sysctl('ip_local_reserved_ports', '""'),
+      ].join('; '),
+      join(import.meta.dir, 'apply-and-revert.ts'),
+      [DOCTOR, file],
+      { withSys: true },
+    )
+    expect(outcome.stderr).toBe('')
+    const { before, applied, reverted, left } = JSON.parse(outcome.stdout)
+    expect(before).toEqual(['16\n', '500\n', '2500\t3500\n', '\n'])
+    expect(applied[0]).toBe('4096\n')
+    expect(Number(applied[1])).toBeGreaterThanOrEqual(65_536)
+    expect(applied.slice(2)).toEqual(['16384\t60999\n', '2600\n'])
+    expect(reverted).toEqual(before)
+    expect(left).toEqual([])
+  })
+})
