@@ -1,4 +1,4 @@
-// A piece of memory as its readers and writers need it: its bytes, its words, and its address. Used by ws/wire and
+// A piece of memory as its readers and writers need it: bytes, words, and the address. Used by ws/wire and
 // ws/worker for messages. Owns nothing: a region is a view of memory that somebody else keeps.
 import { addressOf, libc, nativeWords } from '../os/ffi.ts'
 
@@ -11,6 +11,8 @@ const RECENT = 4
 export class Region {
   readonly bytes: Uint8Array
   readonly words: Int32Array
+  /** Reads words wherever they begin. */
+  readonly view: DataView
   readonly address: number
 
   /** `bytes`: on an explicit buffer, and from a multiple of four on. */
@@ -19,6 +21,7 @@ export class Region {
     if (byteOffset % 4 !== 0) throw new RangeError('a region begins with a whole word')
     this.bytes = bytes
     this.words = new Int32Array(buffer, byteOffset, byteLength >> 2)
+    this.view = new DataView(buffer, byteOffset, byteLength)
     this.address = addressOf(this.words)
   }
 }

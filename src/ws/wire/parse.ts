@@ -70,6 +70,13 @@ const STARTED = bytesOf('started')
 const COMPLETED = bytesOf('completed')
 const STOPPED = bytesOf('stopped')
 
+// An offer as all known clients write it.
+const USUAL_OFFER = bytesOf('{"offer":{"type":"offer","sdp":"')
+const USUAL_DESCRIPTION_AT = bytesOf('{"offer":').length
+const USUAL_ID = bytesOf('},"offer_id":')
+const USUAL_END = bytesOf('}')
+const ID_START = bytesOf('"')
+
 /** The scanner wants a byte behind the message, and there is none. */
 function parseCopy(request: Request, source: Region, from: number, to: number): boolean {
   const copy = newRegion(to - from + 4)
@@ -260,7 +267,37 @@ function readOffers(request: Request): boolean {
   return !scanner.broken
 }
 
+/** Reads an offer if it is written in the usual way, which takes half as long; false, without a trace, if it is not. */
+function readUsualOffer({ offers, offerCount }: Request): boolean {
+  const at = offerCount * OFFER_WORDS
+  const item = scanner.at
+  if (!scanner.skipStringAfter(USUAL_OFFER)) return false
+  const end = scanner.at + 1
+  if (!scanner.skipWord(USUAL_ID)) return false
+  const id = scanner.at
+  if (!scanner.comes(ID_START) || !scanner.readId(offers, at)) return false
+  const idEnd = scanner.at
+  if (!scanner.skipWord(USUAL_END)) return false
+  offers[at + OFFER_TEXT] = item + USUAL_DESCRIPTION_AT
+  offers[at + OFFER_TEXT_END] = end
+  offers[at + OFFER_ID_TEXT] = id
+  offers[at + OFFER_ID_TEXT_END] = idEnd
+  offers[at + OFFER_ITEM] = item
+  offers[at + OFFER_ITEM_END] = scanner.at
+  return true
+}
+
 function readOffer(request: Request): boolean {
+  const item = scanner.at
+  if (readUsualOffer(request)) {
+    request.offerCount++
+    return true
+  }
+  scanner.return(item)
+  return readAnyOffer(request)
+}
+
+function readAnyOffer(request: Request): boolean {
   const { offers } = request
   const at = request.offerCount * OFFER_WORDS
   const item = scanner.at

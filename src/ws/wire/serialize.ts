@@ -17,7 +17,7 @@ import {
   type Request,
   VALID,
 } from './request.ts'
-import { SHORT_CHARACTERS_MAX } from './scan.ts'
+import { SHORT_CHARACTERS_MAX } from './strings.ts'
 import { NUMBER_BYTES_MAX, type Phrase, phrase, type Writer } from './writer.ts'
 
 const ANNOUNCE_INTERVAL = phrase('{"action":"announce","interval":')

@@ -24,7 +24,7 @@ import {
   Request,
   VALID,
 } from '../../../src/ws/wire/request.ts'
-import { SHORT_CHARACTERS_MAX } from '../../../src/ws/wire/scan.ts'
+import { SHORT_CHARACTERS_MAX } from '../../../src/ws/wire/strings.ts'
 import { parseText, part } from './text.ts'
 
 const HASH = 'hhhhhhhhhhhhhhhhhhhh'
