@@ -1,6 +1,6 @@
 // Memory for what connections leave between two turns: incomplete requests, and partly sent answers. Off the
 // JavaScript heap, in blocks of powers of two, taken and given back by address. One per worker, used by
-// transfer.ts. Memory is allocated when first needed, and never freed.
+// transfer.ts and block-chain.ts. Memory is allocated when first needed, and never freed.
 //
 // It is allocated in chunks, each divided into blocks of one size. At the limit, an unused chunk is divided
 // again for another size, so that a past flood of requests of one length leaves room for other lengths.
@@ -44,6 +44,10 @@ class Chunk {
   }
 }
 
+function chunksIn(bytesMax: number): number {
+  return Math.max(1, Math.floor(bytesMax / CHUNK_BYTES))
+}
+
 function noSuchBlock(address: number): never {
   throw new Error(`no block of that size at ${address}`)
 }
@@ -52,7 +56,7 @@ export class Blocks {
   /** Chunks, by each ALIGNMENT-sized part of their addresses. */
   private readonly chunks = new Map<number, Chunk>()
   private count = 0
-  private readonly chunksMax: number
+  private chunksMax: number
   /** Chunks with free blocks, by size. */
   private readonly open: Chunk[][] = Array.from({ length: SIZES }, () => [])
   /** Number of completely unused chunks. */
@@ -60,7 +64,12 @@ export class Blocks {
 
   /** `bytesMax`: the most it ever allocates, so that nobody can fill the memory by never finishing requests. */
   constructor(bytesMax: number) {
-    this.chunksMax = Math.max(1, Math.floor(bytesMax / CHUNK_BYTES))
+    this.chunksMax = chunksIn(bytesMax)
+  }
+
+  /** Changes that; what is allocated stays. */
+  limitTo(bytesMax: number): void {
+    this.chunksMax = chunksIn(bytesMax)
   }
 
   /** Bytes allocated, used and free. */
@@ -82,6 +91,11 @@ export class Blocks {
   /** The index of the smallest size that has this many bytes. */
   sizeFor(bytes: number): number {
     return bytes <= SMALLEST ? 0 : 32 - SMALLEST_BITS - Math.clz32(bytes - 1)
+  }
+
+  /** The bytes of a block of a size. */
+  bytesOf(size: number): number {
+    return SMALLEST << size
   }
 
   /** The address of a block, or 0 if none is left. */

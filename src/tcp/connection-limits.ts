@@ -69,12 +69,12 @@ export class ConnectionLimits {
 
   // HOT: no allocation below this line.
 
-  /** Counts a connection, if the limits allow it. */
-  enterConnection(connection: CountedConnection): number {
+  /** Counts a connection, if the limits allow it. `always`: the limit per address applies to proxies too. */
+  enterConnection(connection: CountedConnection, always = false): number {
     const { ipv4, a0, a1, unix } = connection
     connection.keyHigh = ipv4 ? 0 : a0
     connection.keyLow = ipv4 ? a0 : a1
-    const limited = !unix && !this.trusted.has(connection)
+    const limited = !unix && (always || !this.trusted.has(connection))
     return this.enter(connection.keyHigh, connection.keyLow, limited)
   }
 

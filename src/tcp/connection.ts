@@ -3,15 +3,20 @@
 // know later whether it is still the same connection remembers the generation.
 //
 // src/tcp reads and writes the bytes of connections and knows no protocol. A handler knows one, and nothing
-// about sockets, deadlines or receiving. HTTP is the first. Further protocols on the same connections
-// (Upgrade), and bytes from other sockets (the runtime's TLS, in separate threads), use the same interface:
-// `consume` and the output.
+// about sockets, deadlines or receiving. HTTP is one, WebSocket frames another, of connections that began as HTTP
+// (Upgrade); bytes from other sockets (the runtime's TLS, in separate threads) come to them through the same interface.
 
 import { AF_UNIX } from '../os/kernel.ts'
 import { FAMILY_MASK, readName } from '../os/message.ts'
+import type { BlockChain } from './block-chain.ts'
 import type { AddressWords } from './networks.ts'
 
 export interface StreamHandler {
+  /**
+   * Its connections stay until it ends them (`TcpConnections.finishLater`, `cut`) or their peers do: they wait without
+   * deadline, are read even while output waits for them, and are written to at any time (`TcpConnections.write`).
+   */
+  readonly lasts: boolean
   /** The most bytes that one call writes to the output, which always has room for them. */
   readonly answerBytesMax: number
   /** The most bytes of a request: given this many, `consume` uses some or closes the connection. */
@@ -26,6 +31,10 @@ export interface StreamHandler {
   expired(connection: Connection): void
   /** There is no room for a connection that would have to wait for the rest of its request: writes a last answer. */
   refused(connection: Connection): void
+  /** For those that last: the system has taken some of what waited, perhaps all of it. */
+  drained(connection: Connection): void
+  /** The connection has ended, for whatever reason. */
+  ended(connection: Connection): void
 }
 
 // HOT: no allocation below this line.
@@ -89,10 +98,8 @@ export class Connection {
   held = 0
   heldSize = 0
   heldBytes = 0
-  /** Output that the system did not accept, in another block, from `unsentAt` on. */
-  unsent = 0
-  unsentSize = 0
-  unsentAt = 0
+  /** Output that the system did not accept; null = none. */
+  unsent: BlockChain | null = null
   unsentBytes = 0
   /** Bytes discarded since our side was shut down. */
   lingered = 0

@@ -5,6 +5,7 @@
 //  first    its first byte             request  the rest of a request, from its first byte on
 //  idle     another request            unread   the peer to take all of an answer
 //  linger   the peer's end             ready    its turn, since its input has more requests
+//  open     whatever comes, without a deadline: handlers that last end their connections themselves
 import { EPOLLIN, EPOLLOUT } from '../os/kernel.ts'
 import { Connection, ConnectionList, type StreamHandler } from './connection.ts'
 import { ADMITTED, type ConnectionLimits, FULL } from './connection-limits.ts'
@@ -21,6 +22,7 @@ import {
   CLOSED_STOP,
   CLOSED_UNREAD_TIMEOUT,
 } from './counters.ts'
+import type { AddressWords } from './networks.ts'
 import type { Transfer } from './transfer.ts'
 
 /** The most connections closed per turn because their time is up. */
@@ -60,6 +62,7 @@ export abstract class TcpConnections {
   protected readonly unread = new ConnectionList()
   protected readonly linger = new ConnectionList()
   protected readonly ready = new ConnectionList()
+  protected readonly open = new ConnectionList()
   protected stopping = false
   /** More connections have expired than one turn closes. */
   protected overdue = false
@@ -86,7 +89,7 @@ export abstract class TcpConnections {
 
   /** The current number of connections that stay. */
   get count(): number {
-    return this.waiting + this.first.count + this.idle.count
+    return this.waiting + this.first.count + this.idle.count + this.open.count
   }
 
   /** Those of them with something in progress. */
@@ -102,6 +105,7 @@ export abstract class TcpConnections {
       this.idle,
       this.unread,
       this.ready,
+      this.open,
       this.linger,
     ]) {
       this.closeAll(list)
@@ -147,7 +151,7 @@ export abstract class TcpConnections {
    */
   protected handle(connection: Connection, bytes: number, mayHaveMore: boolean): void {
     this.served++
-    if (this.stopping) connection.closing = true
+    if (this.stopping && !connection.handler.lasts) connection.closing = true
     this.transfer.consume(connection, bytes)
     this.settle(connection, mayHaveMore)
   }
@@ -155,6 +159,7 @@ export abstract class TcpConnections {
   /** Decides what happens to a connection after its input was handled. `mayHaveMore`: not all was received. */
   protected settle(connection: Connection, mayHaveMore: boolean): void {
     if (connection.fault >= 0) this.end(connection, connection.fault)
+    else if (connection.handler.lasts && !connection.closing) this.settleOpen(connection)
     else if (connection.unsentBytes > 0) this.stay(connection, this.unread, EPOLLOUT)
     else if (connection.closing && connection.answered) this.finish(connection, mayHaveMore)
     else if (connection.paused) this.stay(connection, this.ready, EPOLLIN)
@@ -162,6 +167,57 @@ export abstract class TcpConnections {
     else if (connection.answered || !connection.counted || connection.list !== this.request) {
       this.stay(connection, this.request, EPOLLIN)
     }
+  }
+
+  private settleOpen(connection: Connection): void {
+    if (connection.paused) this.stay(connection, this.ready, EPOLLIN)
+    else this.stay(connection, this.open, connection.unsentBytes > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN)
+  }
+
+  /**
+   * Sends bytes of native memory to a connection that lasts, whatever it is doing, after what already waits. False if
+   * that is not possible any more: then cut it, once no handler is at work.
+   */
+  write(connection: Connection, address: number, bytes: number): boolean {
+    if (!this.transfer.write(connection, address, bytes)) return false
+    if (connection.unsentBytes === 0 || connection.list !== this.open) return true
+    return this.watchFor(connection, EPOLLIN | EPOLLOUT)
+  }
+
+  /**
+   * Ends a connection that lasts, once what was written is sent: our side first, then what the peer still sends is
+   * discarded for a while. Not while its handler is at work.
+   */
+  finishLater(connection: Connection): void {
+    connection.closing = true
+    connection.answered = true
+    connection.lingers = true
+    connection.paused = false
+    this.settle(connection, false)
+  }
+
+  /** Ends it at once, without what the system still holds for the peer. Not while its handler is at work. */
+  cut(connection: Connection): void {
+    this.disconnect(connection, true)
+    this.forget(connection)
+  }
+
+  /**
+   * Counts a connection for its client once that is known, in place of whoever it came from. ADMITTED, FULL or
+   * FULL_FOR_ADDRESS.
+   */
+  admitAs(connection: Connection, client: AddressWords): number {
+    if (connection.counted) this.limits.leaveConnection(connection)
+    connection.counted = false
+    connection.becomeOf(client, connection.port)
+    if (!this.hasSpare()) return FULL
+    const admission = this.limits.enterConnection(connection, true)
+    connection.counted = admission === ADMITTED
+    return admission
+  }
+
+  private watchFor(connection: Connection, events: number): boolean {
+    return connection.watched === events || this.watch(connection, events)
   }
 
   protected finish(connection: Connection, mayHaveMore: boolean): void {
@@ -176,11 +232,17 @@ export abstract class TcpConnections {
   protected writeOn(connection: Connection): void {
     this.transfer.resend(connection)
     if (connection.fault >= 0) this.end(connection, connection.fault)
+    else if (connection.list === this.open) this.drainedOpen(connection)
     // The time goes on from when the answer was first not taken: a peer that reads a byte now and then, each of which
     // renewed it, could have as much stored as all connections may, for ever.
     else if (connection.unsentBytes > 0) return
     else if (connection.closing || connection.heldBytes === 0) this.settle(connection, true)
     else this.handle(connection, this.transfer.reload(connection), true)
+  }
+
+  private drainedOpen(connection: Connection): void {
+    if (connection.unsentBytes === 0) this.watchFor(connection, EPOLLIN)
+    connection.handler.drained(connection)
   }
 
   /** Serves connections that had too many requests for one turn. */
@@ -197,7 +259,7 @@ export abstract class TcpConnections {
   /** Puts a connection into a list to wait from now on. */
   protected stay(connection: Connection, list: ConnectionList, events: number): void {
     if (!connection.counted && !this.admit(connection, list)) return
-    if (connection.watched !== events && !this.watch(connection, events)) {
+    if (!this.watchFor(connection, events)) {
       this.end(connection, CLOSED_MEMORY)
       return
     }
@@ -264,6 +326,7 @@ export abstract class TcpConnections {
   }
 
   protected forget(connection: Connection): void {
+    connection.handler.ended(connection)
     if (connection.list !== null) connection.list.remove(connection)
     if (connection.counted) this.limits.leaveConnection(connection)
     this.transfer.release(connection)

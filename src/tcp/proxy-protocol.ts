@@ -14,6 +14,7 @@ import { Networks } from './networks.ts'
 import { BAD_HEADER, HEADER_BYTES_MAX, ProxyHeader, readProxyHeader } from './proxy-header.ts'
 
 export class ProxyProtocol implements StreamHandler {
+  readonly lasts = false
   readonly answerBytesMax = 0
   readonly requestBytesMax = HEADER_BYTES_MAX
   private readonly next: StreamHandler
@@ -52,6 +53,10 @@ export class ProxyProtocol implements StreamHandler {
   expired(): void {}
 
   refused(): void {}
+
+  drained(): void {}
+
+  ended(): void {}
 
   /** From here on the connection is the client's, and counts for it. */
   private rename(connection: Connection): void {

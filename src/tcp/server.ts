@@ -5,7 +5,8 @@
 // A connection whose request has arrived when it is accepted, and which then ends, takes four system calls:
 // accept4, recv, send, close. epoll and the connection limits only see connections that stay.
 import { Epoll } from '../os/epoll.ts'
-import { EPOLLIN } from '../os/kernel.ts'
+import { clearEvent } from '../os/event-fd.ts'
+import { EPOLLIN, EPOLLOUT } from '../os/kernel.ts'
 import {
   acceptConnection,
   BROKEN,
@@ -34,9 +35,13 @@ import { BACKLOG, LISTENER, Listeners } from './listeners.ts'
 const EVENTS_MAX = 512
 /** The most connections accepted from one socket before the others get their turn. */
 const ACCEPTS_PER_TURN = 128
+/** As generation of an event: its other word is an eventfd, by which other threads end the wait. */
+const WAKER = -2
 
 export interface TcpServerOptions extends ConnectionOptions {
   readonly listeners: readonly number[]
+  /** An eventfd, by which other threads end the wait; −1 = none. */
+  readonly wakeEvent?: number
 }
 
 export class TcpServer extends TcpConnections {
@@ -47,6 +52,8 @@ export class TcpServer extends TcpConnections {
   constructor(options: TcpServerOptions) {
     super(options)
     this.listeners = new Listeners(options.listeners, this.epoll)
+    const { wakeEvent = -1 } = options
+    if (wakeEvent >= 0) this.epoll.add(wakeEvent, EPOLLIN, wakeEvent, WAKER)
   }
 
   /** From now on connections arrive. */
@@ -94,10 +101,11 @@ export class TcpServer extends TcpConnections {
       const low = this.epoll.low(i)
       const high = this.epoll.high(i)
       if (high === LISTENER) this.acceptSome(low)
+      else if (high === WAKER) clearEvent(low)
       else {
         const connection = this.connections[low]
         // The event's connection may have ended in this turn, and its slot may have been reused.
-        if (connection.generation === high) this.advance(connection)
+        if (connection.generation === high) this.advance(connection, this.epoll.flags(i))
       }
     }
     this.events = 0
@@ -139,12 +147,23 @@ export class TcpServer extends TcpConnections {
   }
 
   /** Handles an event of a connection that stays. */
-  private advance(connection: Connection): void {
+  private advance(connection: Connection, flags: number): void {
     const { list } = connection
     if (list === this.ready) return
+    if (list === this.open) {
+      this.advanceOpen(connection, flags)
+      return
+    }
     if (list === this.linger) this.drain(connection)
     else if (list === this.unread) this.writeOn(connection)
     else this.read(connection)
+  }
+
+  private advanceOpen(connection: Connection, flags: number): void {
+    const { generation } = connection
+    if ((flags & EPOLLOUT) !== 0) this.writeOn(connection)
+    // An error or an end shows when it is read.
+    if ((flags & ~EPOLLOUT) !== 0 && connection.generation === generation) this.read(connection)
   }
 
   private read(connection: Connection): void {

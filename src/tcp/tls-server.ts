@@ -26,7 +26,6 @@ import {
   HANDSHAKES_RESUMED,
   LOST_AT_STOP,
 } from './counters.ts'
-import type { Output } from './output.ts'
 import type { ServerAddress } from './server-address.ts'
 import { TlsListener } from './tls-listener.ts'
 import type { ByteSender } from './transfer.ts'
@@ -42,14 +41,21 @@ const POLITE: ReadonlySet<number> = new Set([
   CLOSED_STOP,
 ])
 
+/** Memory for bytes to send. */
+interface NativeMemory {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly address: number
+}
+
 /** The runtime's sockets, by the slot of their connections. */
 export class TlsSockets implements ByteSender {
   private readonly bySlot: (TlsSocket | null)[] = []
-  private readonly output: Output
+  private readonly memories: readonly NativeMemory[]
   private readonly scratch = new NativeBytes(BLOCK_BYTES_MAX)
 
-  constructor(output: Output) {
-    this.output = output
+  /** `memories`: what is sent from them is not copied. */
+  constructor(...memories: readonly NativeMemory[]) {
+    this.memories = memories
   }
 
   set({ slot }: Connection, socket: TlsSocket | null): void {
@@ -64,10 +70,16 @@ export class TlsSockets implements ByteSender {
   send(connection: Connection, address: number, bytes: number): number {
     const socket = this.of(connection)
     if (socket === null) return BROKEN
-    const { output, scratch } = this
-    const isOutput = address === output.address
-    if (!isOutput) moveBytes(scratch.address, address, bytes)
-    const sent = socket.write(isOutput ? output.bytes : scratch.bytes, 0, bytes)
+    let { bytes: from, address: start } = this.scratch
+    for (let i = 0; i < this.memories.length; i++) {
+      const memory = this.memories[i]
+      if (address < memory.address || address >= memory.address + memory.bytes.length) continue
+      from = memory.bytes
+      start = memory.address
+    }
+    if (start === this.scratch.address) moveBytes(start, address, bytes)
+    const at = start === this.scratch.address ? 0 : address - start
+    const sent = socket.write(from, at, bytes)
     if (sent > 0) return sent
     return sent === 0 ? WAIT : BROKEN
   }
@@ -171,7 +183,8 @@ export class TlsServer extends TcpConnections {
     else this.stay(connection, this.linger, 0)
   }
 
-  private work(task: () => void): void {
+  /** Has somebody write to connections, or end them. */
+  work(task: () => void): void {
     this.working = true
     task()
     this.working = false
@@ -262,7 +275,7 @@ export class TlsServer extends TcpConnections {
 
   private drained(socket: TlsSocket): void {
     const connection = socket.data
-    if (connection === undefined || connection === null || connection.list !== this.unread) return
+    if (connection === undefined || connection === null || connection.unsentBytes === 0) return
     this.now = this.options.before()
     this.work(() => {
       this.writeOn(connection)

@@ -2,6 +2,7 @@
 // incomplete rest of either is stored. Called by connections.ts, which decides what happens to the connection.
 // One per worker; owns the receive buffer for all its connections.
 import { BROKEN, moveBytes, NativeBytes, receiveBytes, sendBytes } from '../os/tcp-stream.ts'
+import { BlockChains } from './block-chain.ts'
 import { BLOCK_BYTES_MAX, type Blocks } from './blocks.ts'
 import type { Connection, StreamHandler } from './connection.ts'
 import { CLOSED_MEMORY, CLOSED_RESET } from './counters.ts'
@@ -27,6 +28,7 @@ export class Transfer {
   private readonly input = new NativeBytes(RECEIVE_BYTES)
   private readonly output: Output
   private readonly blocks: Blocks
+  private readonly chains: BlockChains
   private readonly sender: ByteSender
 
   constructor(
@@ -41,7 +43,13 @@ export class Transfer {
     if (handler.requestBytesMax >= RECEIVE_BYTES) throw new RangeError('requestBytesMax')
     this.output = output
     this.blocks = blocks
+    this.chains = new BlockChains(blocks)
     this.sender = sender
+  }
+
+  /** Where the memory of the input is, for handlers that store some of it. */
+  get inputAddress(): number {
+    return this.input.address
   }
 
   /**
@@ -102,8 +110,13 @@ export class Transfer {
       if (used === 0) break
       connection.looked = 0
       from += used
-      // A header before the first request has set another handler, without an answer.
-      if (connection.handler !== handler) continue
+      // A header before the first request has set another handler, without an answer; or a request has (Upgrade): its
+      // answer goes out before what the next handler writes.
+      if (connection.handler !== handler) {
+        if (output.end > 0) this.send(connection)
+        if (connection.fault >= 0) break
+        continue
+      }
       requests++
       if (connection.closing) break
     }
@@ -125,7 +138,10 @@ export class Transfer {
     const sent = this.sender.send(connection, output.address, bytes, connection.closing)
     if (sent === bytes) return true
     if (sent === BROKEN) connection.fault = CLOSED_RESET
-    else this.keepUnsent(connection, sent > 0 ? sent : 0, bytes)
+    else {
+      const from = sent > 0 ? sent : 0
+      this.keepUnsent(connection, output.address + from, bytes - from)
+    }
     return false
   }
 
@@ -141,35 +157,54 @@ export class Transfer {
     return bytes === RECEIVE_BYTES
   }
 
-  /** Sends what the system accepts of the rest of an answer. */
+  /**
+   * Sends bytes beside the answers, after what already waits, and stores what the system does not accept. False if the
+   * connection is broken, or there is no memory.
+   */
+  write(connection: Connection, address: number, bytes: number): boolean {
+    if (connection.unsentBytes > 0) {
+      this.keepUnsent(connection, address, bytes)
+    } else {
+      const sent = this.sender.send(connection, address, bytes, false)
+      if (sent === bytes) return true
+      if (sent === BROKEN) connection.fault = CLOSED_RESET
+      else if (sent > 0) this.keepUnsent(connection, address + sent, bytes - sent)
+      else this.keepUnsent(connection, address, bytes)
+    }
+    return connection.fault === -1
+  }
+
+  /** Sends what the system accepts of what waits. */
   resend(connection: Connection): void {
-    const { unsent, unsentAt, unsentBytes, closing } = connection
-    const sent = this.sender.send(connection, unsent + unsentAt, unsentBytes, closing)
-    if (sent === BROKEN) connection.fault = CLOSED_RESET
-    if (sent <= 0) return
-    connection.unsentAt += sent
-    connection.unsentBytes -= sent
-    if (connection.unsentBytes === 0) this.forgetUnsent(connection)
+    const { unsent, closing } = connection
+    if (unsent === null) return
+    while (unsent.bytes > 0) {
+      const bytes = unsent.firstBytes
+      const isLast = bytes === unsent.bytes
+      const sent = this.sender.send(connection, unsent.firstAddress, bytes, closing && isLast)
+      if (sent === BROKEN) connection.fault = CLOSED_RESET
+      if (sent <= 0) return
+      unsent.drop(sent)
+      connection.unsentBytes = unsent.bytes
+      if (sent < bytes) return
+    }
+    this.forgetUnsent(connection)
   }
 
   /** Frees what is stored for a connection. */
   release(connection: Connection): void {
     if (connection.held !== 0) this.forgetHeld(connection)
-    if (connection.unsent !== 0) this.forgetUnsent(connection)
+    if (connection.unsent !== null) this.forgetUnsent(connection)
   }
 
-  private keepUnsent(connection: Connection, from: number, to: number): void {
-    const size = this.blocks.sizeFor(to - from)
-    const block = this.blocks.take(size)
-    if (block === 0) {
-      connection.fault = CLOSED_MEMORY
-      return
+  private keepUnsent(connection: Connection, address: number, bytes: number): void {
+    let { unsent } = connection
+    if (unsent === null) {
+      unsent = this.chains.take()
+      connection.unsent = unsent
     }
-    moveBytes(block, this.output.address + from, to - from)
-    connection.unsent = block
-    connection.unsentSize = size
-    connection.unsentAt = 0
-    connection.unsentBytes = to - from
+    if (!unsent.append(address, bytes)) connection.fault = CLOSED_MEMORY
+    connection.unsentBytes = unsent.bytes
   }
 
   private keep(connection: Connection, from: number, to: number): void {
@@ -198,8 +233,8 @@ export class Transfer {
   }
 
   private forgetUnsent(connection: Connection): void {
-    this.blocks.give(connection.unsent, connection.unsentSize)
-    connection.unsent = 0
+    if (connection.unsent !== null) this.chains.give(connection.unsent)
+    connection.unsent = null
     connection.unsentBytes = 0
   }
 }

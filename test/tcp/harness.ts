@@ -36,6 +36,7 @@ const TURNS_MAX = 400
 
 /** A protocol of lines. */
 export class Lines implements StreamHandler {
+  readonly lasts = false
   readonly answerBytesMax = ANSWER_BYTES_MAX
   readonly requestBytesMax = REQUEST_BYTES_MAX
   /** How many bytes it looked at, over all calls. */
@@ -75,6 +76,10 @@ export class Lines implements StreamHandler {
   refused(): void {
     this.write('full')
   }
+
+  drained(): void {}
+
+  ended(): void {}
 
   private write(text: string): void {
     const { bytes, end } = this.output

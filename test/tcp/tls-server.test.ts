@@ -24,11 +24,14 @@ afterAll(() => certificates.remove())
 
 /** Takes everything, answers nothing. */
 const silent: StreamHandler = {
+  lasts: false,
   answerBytesMax: 100,
   requestBytesMax: 100,
   consume: (_connection, _input, from, to) => to - from,
   expired: () => {},
   refused: () => {},
+  drained: () => {},
+  ended: () => {},
 }
 
 function startServer(counts: Int32Array): { server: TlsServer; port: number } {

@@ -9,6 +9,7 @@ import { HttpRequest } from '../wire/request.ts'
 import type { Handler } from './handle.ts'
 
 export class HttpStream implements StreamHandler {
+  readonly lasts = false
   readonly answerBytesMax = ANSWER_BYTES_MAX
   readonly requestBytesMax = HEAD_BYTES_MAX
   /** Every connection ends with its first answer. */
@@ -48,6 +49,10 @@ export class HttpStream implements StreamHandler {
     this.handler.turnAway(this.begin(connection))
     this.output.end = this.request.end
   }
+
+  drained(): void {}
+
+  ended(): void {}
 
   private begin(connection: Connection): HttpRequest {
     const { request } = this
