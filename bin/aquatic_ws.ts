@@ -8,11 +8,11 @@ import { httpProgram } from '../src/http/settings/config.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
 import { udpProgram } from '../src/udp/settings/config.ts'
 import { wsTracker } from '../src/ws/main/main.ts'
-import { runSocketWorker } from '../src/ws/worker/socket-worker.ts'
+import { runWsWorker } from '../src/ws/worker/run.ts'
 
 if (isMainThread) {
   const entry = new URL(import.meta.url)
   await runExecutable(trackerExecutable(wsTracker, [httpProgram, udpProgram], version, entry))
 } else {
-  runSocketWorker(workerData)
+  runWsWorker(workerData)
 }

@@ -13,7 +13,7 @@ import { runUdpWorker } from '../udp/worker/run.ts'
 import { wsProtocol } from '../ws/main/main.ts'
 import { PATHS_WITHOUT_EFFECT } from '../ws/settings/config-checks.ts'
 import { wsSettings } from '../ws/settings/program.ts'
-import { runSocketWorker as runWsWorker } from '../ws/worker/socket-worker.ts'
+import { runWsWorker } from '../ws/worker/run.ts'
 import { SHARED_EXPLANATIONS } from './explanations.ts'
 
 const NAME = 'aquatic'

@@ -105,7 +105,7 @@ export class CounterList<F extends string, O extends string> {
           ),
         ),
       ),
-      ...toldOf(this.plain).map((spec) =>
+      ...joined(toldOf(this.plain)).map((spec) =>
         counterFamily(
           metricName(prefix, spec),
           spec.help,
@@ -119,7 +119,7 @@ export class CounterList<F extends string, O extends string> {
 
   /** Metrics that the page shows in a table, or as lost. */
   shown(prefix: string): (Shown & { readonly metric: string; readonly label: string })[] {
-    return toldOf([...this.byFamily, ...this.plain]).map((spec) => {
+    return joined(toldOf<CounterSpec<F | O>>([...this.byFamily, ...this.plain])).map((spec) => {
       const { table, nonZero, lost, label } = spec
       return {
         metric: metricName(prefix, spec),
@@ -156,6 +156,25 @@ function namesOf<Name extends string>(specs: readonly CounterSpec<Name>[]): Name
 
 function toldOf<Spec extends CounterSpec<string>>(specs: readonly Spec[]): Spec[] {
   return specs.filter(({ metric }) => metric !== null)
+}
+
+/** Several of one metric, whose counters are apart in memory, are one. */
+function joined<Name extends string>(specs: readonly CounterSpec<Name>[]): CounterSpec<Name>[] {
+  const byMetric = new Map<string | null, CounterSpec<Name>>()
+  for (const spec of specs) {
+    const before = byMetric.get(spec.metric)
+    const together = before === undefined ? spec : join(before, spec)
+    byMetric.set(spec.metric, together)
+  }
+  return [...byMetric.values()]
+}
+
+function join<Name extends string>(
+  one: CounterSpec<Name>,
+  other: CounterSpec<Name>,
+): CounterSpec<Name> {
+  const counters = [...one.counters, ...other.counters]
+  return { ...one, help: `${one.help} ${other.help}`, counters }
 }
 
 function metricName(prefix: string, { metric }: CounterSpec<string>): string {

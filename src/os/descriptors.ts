@@ -1,5 +1,5 @@
 // How many descriptors the process has open, and whether some are left. Asked in the main thread: by
-// process/figures.ts for the metric, and by ws/main/listener-guard.ts. Owns one open folder of /proc.
+// process/figures.ts for the metric, and by tracker/descriptor-guard.ts. Owns one open folder of /proc.
 import { fstatSync, openSync } from 'node:fs'
 import { addressOf, libc, nativeWords } from './ffi.ts'
 import { EFD_CLOEXEC, POLLNVAL } from './kernel.ts'

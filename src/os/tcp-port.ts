@@ -19,11 +19,7 @@ import {
   SOL_IPV6,
   SOL_SOCKET,
 } from './kernel.ts'
-import type { Identity } from './privileges.ts'
-import { bindSocket, boundPort, check, setOption } from './socket.ts'
-
-/** Descriptors are looked at up to this one: listening sockets are among a process's first. */
-const LISTENER_FD_MAX = 4096
+import { bindSocket, check, setOption } from './socket.ts'
 
 export interface TcpAddress {
   readonly family: 4 | 6
@@ -52,14 +48,6 @@ export function holdTcpPort(address: TcpAddress, shared: boolean): HeldPort {
 
 export function releaseTcpPort(held: HeldPort): void {
   libc.close(held.fd)
-}
-
-/** Gives the process's listening sockets on these ports to a user. */
-export function giveListeners(ports: readonly number[], identity: Identity): void {
-  for (let fd = 0; fd < LISTENER_FD_MAX; fd++) {
-    if (!listens(fd) || !ports.includes(boundPort(fd))) continue
-    check('fchown', libc.fchown(fd, identity.user, identity.group))
-  }
 }
 
 /** How many descriptors the process may have, and so how many connections. */

@@ -8,7 +8,8 @@
 // Every worker beats while it serves, so that a service manager's watchdog learns of one that hangs.
 //
 // Two ways to be told of the stop, for two kinds of loop: a worker that blocks in system calls reads
-// the flag between them (`mustStop`), one that lives on an event loop gets the message STOP_MESSAGE.
+// the flags between them (`mustStop`, `mustDrain`), one that lives on an event loop gets the messages STOP_MESSAGE and
+// DRAIN_MESSAGE.
 import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type Log, type LogFormat, logFormat, setLogFormat, writeNotice } from '../log/log.ts'
 import { endProcess } from '../os/process.ts'
@@ -25,6 +26,7 @@ export const STOP_MESSAGE = 'stop'
 export const DRAIN_MESSAGE = 'drain'
 
 const STATE_STOP = 0
+const STATE_DRAIN = 1
 /** A cache line: the flag is read in every loop, and nothing beside it is written. */
 const STATE_WORDS = 16
 
@@ -65,8 +67,8 @@ export interface GroupOptions {
   /** Gets what its workers say after they have said that they serve. */
   readonly heard?: (message: unknown) => void
   /**
-   * Its workers live on event loops, and end by themselves within this time when another process has taken
-   * this one's place. 0 = they stop at once.
+   * Its workers end by themselves within this time when another process has taken this one's place. 0 = they stop
+   * at once.
    */
   readonly drainMilliseconds?: number
 }
@@ -299,7 +301,10 @@ export class WorkerGroup {
 
   handOver(): void {
     if (this.drainMilliseconds === 0) this.stop()
-    else this.tell(DRAIN_MESSAGE)
+    else {
+      Atomics.store(new Int32Array(this.state), STATE_DRAIN, 1)
+      this.tell(DRAIN_MESSAGE)
+    }
   }
 }
 
@@ -373,6 +378,11 @@ export function provokeFault(): never {
 /** `state`: words over WorkerStart.state. */
 export function mustStop(state: Int32Array): boolean {
   return Atomics.load(state, STATE_STOP) !== 0
+}
+
+/** The same, once another process has taken this one's place. */
+export function mustDrain(state: Int32Array): boolean {
+  return Atomics.load(state, STATE_DRAIN) !== 0
 }
 
 /** Shows the main thread that this worker makes progress. `heartbeat`: words over WorkerStart.heartbeat. */

@@ -3,8 +3,8 @@
 // it. Made by the main.ts of a protocol over TLS; its socket-worker.ts does the workers' part. Owns the count of answers.
 //
 // Whatever goes wrong, the certificates that are in force stay.
+import { printable } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
-import { listenRemedy } from '../os/error.ts'
 import { readTlsFiles, type TlsFiles, type TlsSettings, tlsWarnings } from './tls.ts'
 
 /** To a worker. */
@@ -84,10 +84,18 @@ export class CertificateChange {
   }
 }
 
-/** In a worker: why the server for new certificates could not be opened. */
-export function whyNotOpened(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  return `its port cannot be opened again: ${listenRemedy({ code: code ?? '', message })}`
+/** In a worker: has `set` put them in force; returns what the main thread is told. */
+export function takeCertificates(
+  { attempt, tls }: NewCertificates,
+  worker: number,
+  set: (tls: TlsFiles) => void,
+): CertificateAnswer {
+  try {
+    set(tls)
+    return { attempt, worker, refusal: null }
+  } catch (error) {
+    return { attempt, worker, refusal: printable((error as Error).message) }
+  }
 }
 
 function namesOf(answers: readonly CertificateAnswer[]): string {

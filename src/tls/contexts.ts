@@ -1,5 +1,5 @@
-// Which of several certificates a client is shown. Used by the workers of protocols over TLS, for the runtime's servers.
-// Pure functions.
+// Which of several certificates a client is shown. Used by the workers of protocols over TLS, for the runtime's
+// sockets. Pure functions.
 //
 // By the name that it asks for (SNI) those that have it, one for each kind of key: the library takes ECDSA where the client
 // can, RSA where it cannot. A client that gives no name, or another, gets the first, with those of its names beside it.
@@ -22,12 +22,6 @@ export interface TlsContexts {
   readonly usual: TlsContext
   /** Where a name's is another one. */
   readonly named: readonly NamedContext[]
-}
-
-/** For Bun.serve. */
-export function serverTls(tls: TlsFiles): (TlsContext & { readonly serverName?: string })[] {
-  const { usual, named } = tlsContexts(tls)
-  return [usual, ...named.map(({ name, context }) => ({ ...context, serverName: name }))]
 }
 
 interface Known {

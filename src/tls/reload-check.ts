@@ -1,13 +1,10 @@
 // What new certificates would need after privileges are dropped, and lack: said at the start, by the main.ts of
 // a protocol over TLS, because SIGUSR1 would only be too late. Owns nothing.
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Identity } from '../os/privileges.ts'
 import type { PrivilegeConfig } from '../process/privileges.ts'
 import type { TlsSettings } from './tls.ts'
-
-const UNPRIVILEGED_PORT = '/proc/sys/net/ipv4/ip_unprivileged_port_start'
-const FIRST_UNPRIVILEGED_PORT = 1024
 
 // Bits of a file's mode: readable by its owner, its group, all others.
 const OWNER_READS = 0o400
@@ -18,23 +15,13 @@ const OTHERS_READ = 0o004
 export function reloadProblems(
   network: TlsSettings,
   privileges: PrivilegeConfig,
-  ports: readonly number[],
   identity: Identity,
 ): string[] {
   const { tls_pkcs12_path, tls_certificate_path, tls_private_key_path } = network
   const paths = [tls_pkcs12_path, tls_certificate_path, tls_private_key_path].flat()
-  const found = paths
+  return paths
     .filter((path) => path !== '')
     .flatMap((path) => fileProblem(privileges.chroot_path, path, identity, privileges.user))
-  const first = firstUnprivilegedPort()
-  for (const port of new Set(ports)) {
-    if (port >= first) continue
-    found.push(
-      `SIGUSR1 will not open port ${port} for new certificates once privileges are dropped: set ` +
-        `net.ipv4.ip_unprivileged_port_start=${port} (sysctl), or restart for them`,
-    )
-  }
-  return found
 }
 
 function fileProblem(root: string, path: string, identity: Identity, user: string): string[] {
@@ -51,13 +38,5 @@ function fileProblem(root: string, path: string, identity: Identity, user: strin
       `SIGUSR1 will not find new certificates: '${path}' does not exist inside [privileges] ` +
         `chroot_path, as '${inside}'`,
     ]
-  }
-}
-
-function firstUnprivilegedPort(): number {
-  try {
-    return Number(readFileSync(UNPRIVILEGED_PORT, 'latin1'))
-  } catch {
-    return FIRST_UNPRIVILEGED_PORT
   }
 }

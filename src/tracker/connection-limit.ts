@@ -1,6 +1,8 @@
 // How many connections a protocol may have: what the settings allow, or fewer if the system's limit is lower,
 // since further ones would fail one by one. Used by main.ts of the protocols over TCP. Owns nothing.
 import { counted } from '../config/quantities.ts'
+import { lossSource } from '../process/losses.ts'
+import type { TroubleSource } from '../process/troubles.ts'
 import type { ProtocolPlace } from './protocol.ts'
 
 interface ConnectionLimitSettings {
@@ -49,4 +51,33 @@ export function connectionsPerAddress(limits: () => LimitsInForce): {
     remedy: () =>
       'Behind a proxy, set [network] trusted_proxies to its address; otherwise someone opens too many.',
   }
+}
+
+export const DESCRIPTORS_REMEDY = "Raise the system's limit on open files (ulimit -n, LimitNOFILE)."
+
+/** Of the counters of src/tcp. */
+type ResourceCounter = 'accepted' | 'closed_descriptors' | 'accept_pauses' | 'closed_memory'
+
+/** Connections that end for want of descriptors or memory. `held`: what the memory is for, and what to do. */
+export function resourceSources(
+  of: (...names: ResourceCounter[]) => number,
+  held: { readonly what: string; readonly remedy: string },
+): TroubleSource[] {
+  const shared = { all: () => of('accepted'), from: 0, what: 'connection' }
+  return [
+    lossSource({
+      ...shared,
+      name: 'descriptors',
+      lost: () => of('closed_descriptors', 'accept_pauses'),
+      text: (figure, when) => `Refused ${figure} ${when}: no descriptors were left.`,
+      remedy: () => DESCRIPTORS_REMEDY,
+    }),
+    lossSource({
+      ...shared,
+      name: 'held_memory',
+      lost: () => of('closed_memory'),
+      text: (figure, when) => `Closed ${figure} ${when}: the memory for ${held.what} was used up.`,
+      remedy: () => held.remedy,
+    }),
+  ]
 }

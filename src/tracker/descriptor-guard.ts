@@ -31,15 +31,12 @@ export interface DescriptorGuardOptions {
   readonly ports: readonly number[]
   readonly descriptors: OpenDescriptors
   readonly limit: number
-  /** Called at each check, unless the listening sockets are being replaced. */
-  readonly onCheck?: (now: number) => void
 }
 
 export class DescriptorGuard {
   private readonly options: DescriptorGuardOptions
   private timer: ReturnType<typeof setInterval> | undefined
   private loops: EventLoops | null = null
-  private suspended = false
   private spares: number[] = []
   private paused = false
   private pauseCount = 0
@@ -68,17 +65,6 @@ export class DescriptorGuard {
     clearInterval(this.timer)
   }
 
-  /** Workers are replacing their listening sockets, which must not be touched until they are done. */
-  suspend(): void {
-    this.suspended = true
-  }
-
-  listenersChanged(): void {
-    this.suspended = false
-    this.loops?.findListeners()
-    if (this.paused) this.loops?.setListening(false)
-  }
-
   /** Also for a minute after a pause, since pauses can alternate with being full. */
   trouble(): Trouble | null {
     const { descriptors, limit } = this.options
@@ -96,14 +82,12 @@ export class DescriptorGuard {
   }
 
   private check(now: number): void {
-    if (this.suspended) return
     const before = this.paused
     this.paused = !descriptorsLeft(before ? RESUME_FROM + RESERVE : PAUSE_BELOW)
     if (this.paused) this.pausedAt = now
     if (this.paused && before) this.useReserve()
     else if (this.paused) this.pause()
     else if (before) this.resume()
-    this.options.onCheck?.(now)
   }
 
   private pause(): void {

@@ -1,4 +1,4 @@
-// The TCP addresses that the workers of a protocol listen on. The protocols' main/listen.ts holds them once
+// The TCP addresses that the workers of a protocol listen on. tcp-listeners.ts holds them once
 // before any worker runs, so that an address that cannot be opened leads to one clear line. The ports stay
 // reserved until the workers' own sockets are open. Owns the held ports.
 import { addressBytes, addressText, type SocketAddress } from '../config/address.ts'

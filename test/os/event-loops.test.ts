@@ -1,16 +1,11 @@
 // Listening sockets that do not wake their event loop for a time, of servers that the runtime opens.
 import { afterEach, expect, test } from 'bun:test'
 import { createConnection, type Socket } from 'node:net'
-import { OpenDescriptors } from '../../src/os/descriptors.ts'
 import { EventLoops } from '../../src/os/event-loops.ts'
-import { endConnection, forEachPeer, type Peer } from '../../src/os/peers.ts'
-import { descriptorLimit } from '../../src/os/tcp-port.ts'
-import { waitFor, waitUntil } from '../support/wait.ts'
+import { waitFor } from '../support/wait.ts'
 
 const KEPT_OUT_MS = 300
 
-const limit = descriptorLimit()
-const descriptors = new OpenDescriptors(limit)
 const sockets: Socket[] = []
 const servers: Bun.Server<undefined>[] = []
 
@@ -81,33 +76,4 @@ test('a socket that has taken the place of a closed one is found by looking agai
   expect(await late.within(KEPT_OUT_MS)).toBeUndefined()
   loops.findListeners()
   expect(await late.within(5000)).toBe('200 OK')
-})
-
-function peers(): { peer: Peer; fd: number }[] {
-  const found: { peer: Peer; fd: number }[] = []
-  forEachPeer(descriptors.count(), limit, (peer, fd) => found.push({ peer, fd }))
-  return found
-}
-
-test('connections tell their other ends', async () => {
-  const [v4, v6] = [serve(), serve('::')]
-  for (const port of [v4, v6]) await ask(port, '127.0.0.7').within(5000)
-  await ask(v6, '::1', '::1').within(5000)
-  const clients = peers().filter(({ peer }) => peer.low === ((127 << 24) | 7))
-  expect(clients.every(({ peer }) => peer.high === 0)).toBe(true)
-  const ports = sockets.slice(0, 2).map(({ localPort }) => Number(localPort))
-  expect(clients.map(({ peer }) => peer.port).sort()).toEqual(ports.sort())
-  // ::1 is left out: it would be an IPv4 address.
-  expect(peers().every(({ peer }) => peer.high !== 0 || peer.low !== 0)).toBe(true)
-})
-
-test('a connection that is ended leaves its descriptor free', async () => {
-  const port = serve()
-  const client = ask(port, '127.0.0.8')
-  await client.within(5000)
-  const ended = new Promise<true>((resolve) => client.socket.on('close', () => resolve(true)))
-  const [{ fd }] = peers().filter(({ peer }) => peer.port === client.socket.localPort)
-  endConnection(fd)
-  expect(await waitFor(ended, 5000)).toBe(true)
-  await waitUntil('the descriptor is closed', () => peers().every((other) => other.fd !== fd))
 })

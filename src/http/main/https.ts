@@ -15,6 +15,7 @@ import { reloadProblems } from '../../tls/reload-check.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
 import { DescriptorGuard } from '../../tracker/descriptor-guard.ts'
 import type { TrackerProcess } from '../../tracker/protocol.ts'
+import { findTlsAddresses, type TlsListening } from '../../tracker/tcp-listeners.ts'
 import type { HttpConfig } from '../settings/config.ts'
 import type { HttpWorkerData } from '../worker/serving.ts'
 import {
@@ -23,7 +24,6 @@ import {
   type TlsWorkerReport,
 } from '../worker/tls-worker.ts'
 import type { HttpUpdate } from '../worker/worker-updates.ts'
-import { findTlsAddresses, type TlsListening } from './listen.ts'
 
 /** For the rest of the shutdown after the drain. */
 const END_MILLISECONDS = 2000
@@ -100,7 +100,7 @@ export class Https {
   giveTo(identity: Identity): readonly string[] {
     const { network, privileges } = this.parts.config
     this.acme?.giveTo(identity)
-    return reloadProblems(network, privileges, [], identity)
+    return reloadProblems(network, privileges, identity)
   }
 
   private renewCertificates(): void {

@@ -4,12 +4,15 @@ import { totalOf } from '../../metrics/counter-list.ts'
 import { peerAddressSources } from '../../peer-addresses/troubles.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
-import { connectionsPerAddress, type LimitsInForce } from '../../tracker/connection-limit.ts'
+import {
+  connectionsPerAddress,
+  DESCRIPTORS_REMEDY,
+  type LimitsInForce,
+  resourceSources,
+} from '../../tracker/connection-limit.ts'
 import { fullSources } from '../../tracker/limits.ts'
 import type { Reading } from '../../tracker/statistics-reader.ts'
 import type { FamilyCounter, HttpNames, WorkerCounter } from '../worker/counters.ts'
-
-const DESCRIPTORS_REMEDY = "Raise the system's limit on open files (ulimit -n, LimitNOFILE)."
 
 /** `reading` returns the latest figures, `limits` the limits in force. */
 export function httpTroubles(
@@ -38,20 +41,9 @@ export function httpTroubles(
       lost: () => of('closed_connections_per_address'),
       ...connectionsPerAddress(limits),
     }),
-    lossSource({
-      ...shared,
-      name: 'descriptors',
-      lost: () => of('closed_descriptors', 'accept_pauses'),
-      text: (figure, when) => `Refused ${figure} ${when}: no descriptors were left.`,
-      remedy: () => DESCRIPTORS_REMEDY,
-    }),
-    lossSource({
-      ...shared,
-      name: 'held_memory',
-      lost: () => of('closed_memory'),
-      text: (figure, when) =>
-        `Closed ${figure} ${when}: the memory for incomplete requests and unread responses was used up.`,
-      remedy: () =>
+    ...resourceSources(of, {
+      what: 'incomplete requests and unread responses',
+      remedy:
         'Lower [network] request_timeout, response_timeout or [limits] max_connections_per_ip: someone ' +
         'starts requests without completing them, or does not read.',
     }),

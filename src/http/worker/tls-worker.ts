@@ -1,7 +1,6 @@
 // A worker of HTTPS: the runtime's sockets on an event loop, with requests handled as in socket-worker.ts. Runs
 // in its own thread, started by main.ts, from which it receives messages. Owns its connections.
 import { parentPort } from 'node:worker_threads'
-import { printable } from '../../config/output.ts'
 import { observeElapsed } from '../../metrics/elapsed.ts'
 import { observe } from '../../metrics/histogram.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
@@ -17,7 +16,11 @@ import {
 import type { ServerAddress } from '../../tcp/server-address.ts'
 import { TlsServer, TlsSockets } from '../../tcp/tls-server.ts'
 import { Transfer } from '../../tcp/transfer.ts'
-import type { CertificateAnswer, NewCertificates } from '../../tls/certificate-change.ts'
+import {
+  type CertificateAnswer,
+  type NewCertificates,
+  takeCertificates,
+} from '../../tls/certificate-change.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
 import { RESPONSE_TIME, RESPONSE_TIME_SHAPE, TURN_SIZE, TURN_SIZE_SHAPE } from './counters.ts'
 import { type HttpWorkerData, openServing, type Serving } from './serving.ts'
@@ -118,15 +121,11 @@ class TlsWorker {
     process.exit(0)
   }
 
-  private useCertificates({ attempt, tls }: NewCertificates): void {
-    const worker = this.data.index
-    let refusal: string | null = null
-    try {
-      this.server.setCertificates(tls)
-    } catch (error) {
-      refusal = printable((error as Error).message)
+  private useCertificates(given: NewCertificates): void {
+    const set = (tls: TlsFiles) => this.server.setCertificates(tls)
+    const report: TlsWorkerReport = {
+      certificates: takeCertificates(given, this.data.index, set),
     }
-    const report: TlsWorkerReport = { certificates: { attempt, worker, refusal } }
     parentPort?.postMessage(report)
   }
 

@@ -7,14 +7,16 @@ import { availableParallelism } from 'node:os'
 import type { AccessKeys } from '../../access-keys/gate.ts'
 import type { AccessListData } from '../../access-list/list.ts'
 import type { SocketAddress } from '../../config/address.ts'
+import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
 import { logFor } from '../../log/log.ts'
 import { counterSlots } from '../../metrics/counters.ts'
 import { OpenDescriptors } from '../../os/descriptors.ts'
 import type { Identity } from '../../os/privileges.ts'
-import { descriptorLimit, giveListeners } from '../../os/tcp-port.ts'
+import { descriptorLimit } from '../../os/tcp-port.ts'
 import { signals } from '../../process/signals.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
+import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { createConnectionStates } from '../../swarm/connections.ts'
 import { NO_PRIOR_DOWNLOADS } from '../../swarm/prior-downloads.ts'
@@ -27,7 +29,7 @@ import {
   type LimitsInForce,
   limitsInForce,
 } from '../../tracker/connection-limit.ts'
-import { GUARD_DESCRIPTORS } from '../../tracker/descriptor-guard.ts'
+import { DescriptorGuard, GUARD_DESCRIPTORS } from '../../tracker/descriptor-guard.ts'
 import type {
   Protocol,
   ProtocolPlace,
@@ -35,6 +37,12 @@ import type {
   TrackerProcess,
 } from '../../tracker/protocol.ts'
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
+import {
+  findTlsAddresses,
+  type Listening,
+  openListeners,
+  type TlsListening,
+} from '../../tracker/tcp-listeners.ts'
 import type { TrackerProgram } from '../../tracker/tracker.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
 import type { WsConfig } from '../settings/config.ts'
@@ -47,11 +55,11 @@ import { DRAIN_SECONDS } from '../worker/drain.ts'
 import type { ExchangeEnds } from '../worker/exchange.ts'
 import { createExchange, portsOf } from '../worker/exchange-rings.ts'
 import { createRequestLimits } from '../worker/request-limits.ts'
+import type { WsWorkerData } from '../worker/serving.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
-import type { PortQuestion, WorkerReport, WsUpdate } from '../worker/worker-updates.ts'
+import type { TlsWorkerData } from '../worker/tls-worker.ts'
+import type { WorkerReport, WsUpdate } from '../worker/worker-updates.ts'
 import { askForHealth, askForScrape } from './health-check.ts'
-import { findAddresses, type Listening } from './listen.ts'
-import { type GuardRules, ListenerGuard } from './listener-guard.ts'
 import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { wsTroubles } from './troubles.ts'
@@ -60,11 +68,12 @@ import { wsFigures } from './view.ts'
 /** For a drain, and the rest of the stop. */
 const DRAIN_MILLISECONDS = (DRAIN_SECONDS + 5) * 1000
 
-/** Descriptors beside connections: the runtime's own, listening sockets, files; */
+/** Descriptors beside connections: the runtime's own, files; */
 const OWN_DESCRIPTORS = 32
-/** connections on their way to a handshake, or to being refused. */
-const HANDSHAKE_DESCRIPTORS = 48
-const OTHER_DESCRIPTORS = OWN_DESCRIPTORS + GUARD_DESCRIPTORS + HANDSHAKE_DESCRIPTORS
+/** per worker: its epoll, its spare descriptor, its eventfd, and those the runtime opens for a thread. */
+const WORKER_DESCRIPTORS = 9
+/** Connections that are answered and closed at once, which the limit does not count. */
+const PASSING_DESCRIPTORS = 16
 
 const log = logFor('ws')
 
@@ -82,9 +91,14 @@ export const wsProtocol: ProtocolType<WsConfig> = {
   prepare: (config, tell) => {
     const workers = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
     const tls = config.network.use_tls ? tlsForStart(config.network, tell) : null
+    const addresses = listenAddresses(config.network).length
     return {
       swarmWorkers: workers,
-      descriptors: OTHER_DESCRIPTORS,
+      descriptors:
+        OWN_DESCRIPTORS +
+        PASSING_DESCRIPTORS +
+        (tls === null ? 0 : GUARD_DESCRIPTORS) +
+        workers * (addresses + WORKER_DESCRIPTORS),
       connections: config.limits.max_connections,
       open: (process, place) => new WsProtocol({ process, place, config, workers, tls }),
     }
@@ -107,7 +121,15 @@ class WsProtocol implements Protocol<WsConfig> {
   private readonly place: ProtocolPlace
   /** The settings at startup. */
   private readonly config: WsConfig
-  private readonly listening: Listening
+  private readonly listening: Listening | TlsListening
+  /** Null with TLS, whose workers open theirs by themselves. */
+  private readonly listeners: Listening['listeners'] | null
+  private readonly tls: {
+    readonly servers: TlsListening['servers']
+    readonly files: TlsFiles
+  } | null
+  /** One for each worker of plain connections. */
+  private readonly updates: UpdateSender<WsUpdate>[] = []
   private readonly workers: WorkerGroup
   private readonly reader: StatisticsReader<WsNames>
   private readonly certificates: CertificateChange
@@ -115,10 +137,11 @@ class WsProtocol implements Protocol<WsConfig> {
   /** As many as there is memory for. */
   private readonly maxConnections: number
   private readonly exchange: readonly (ExchangeEnds | null)[]
-  private readonly guard: ListenerGuard
+  /** Null without TLS: workers of plain connections have their own. */
+  private readonly guard: DescriptorGuard | null
   /** The start data common to all workers. */
   private readonly shared: Omit<
-    OwnStart<SocketWorkerData>,
+    OwnStart<WsWorkerData>,
     'index' | 'exchange' | 'accessList' | 'accessKeys'
   >
 
@@ -127,7 +150,18 @@ class WsProtocol implements Protocol<WsConfig> {
     this.process = process
     this.place = place
     this.config = config
-    this.listening = findAddresses(config.network, process.takesOver)
+    const { network } = config
+    if (tls === null) {
+      const listening = openListeners(network, workers, process.takesOver)
+      this.listening = listening
+      this.listeners = listening.listeners
+      this.tls = null
+    } else {
+      const listening = findTlsAddresses(network, process.takesOver)
+      this.listening = listening
+      this.listeners = null
+      this.tls = { servers: listening.servers, files: tls }
+    }
     this.addresses = this.listening.addresses
     this.summary = `${tls === null ? 'ws' : 'wss'}, ${counted(workers, 'socket worker')}`
     this.inForce = config
@@ -141,10 +175,11 @@ class WsProtocol implements Protocol<WsConfig> {
     )
     const counters = counterSlots(workers, COUNTER_WORDS)
     const maxConnections = connectionLimit(config.limits, place)
-    this.exchange = createExchange(workers, {
-      messageBytesMax: config.network.websocket_max_message_size,
+    const exchangeLimits = {
+      messageBytesMax: network.websocket_max_message_size,
       maxOffers: config.protocol.max_offers,
-    })
+    }
+    this.exchange = createExchange(workers, exchangeLimits, tls === null)
     this.maxConnections = maxConnections
     this.reader = wsReader({
       slots: counters,
@@ -159,14 +194,12 @@ class WsProtocol implements Protocol<WsConfig> {
     this.shared = sharedStart({
       process,
       config,
-      listening: this.listening,
       workers,
-      tls,
       counters,
       maxConnections,
     })
     process.priorDownloads?.onChange((priorDownloads) => this.tell({ priorDownloads }))
-    this.guard = this.newGuard(this.shared)
+    this.guard = tls === null ? null : this.newGuard()
     this.figures = wsFigures(this.reader, this.guard)
   }
 
@@ -176,17 +209,16 @@ class WsProtocol implements Protocol<WsConfig> {
 
   begin(): void {
     this.listening.release()
-    this.guard.start()
+    this.guard?.start()
     this.reader.start()
     signals.on('SIGUSR1', () => {
-      // A stopping tracker has closed its ports, and must not open them again beside its successor.
-      if (this.process.isServing() && this.certificates.begin()) this.guard.suspend()
+      if (this.process.isServing()) this.certificates.begin()
     })
   }
 
   end(): void {
     this.reader.stop()
-    this.guard.stop()
+    this.guard?.stop()
   }
 
   troubles(): readonly TroubleSource[] {
@@ -194,20 +226,15 @@ class WsProtocol implements Protocol<WsConfig> {
       () => this.reader.latest,
       () => this.limits(),
     )
-    return [...this.guard.troubles(), ...troubles]
+    const { guard } = this
+    if (guard === null) return troubles
+    return [{ name: 'open_files', find: () => guard.trouble() }, ...troubles]
   }
 
-  private newGuard(rules: GuardRules): ListenerGuard {
+  private newGuard(): DescriptorGuard {
     const limit = descriptorLimit()
-    const options = {
-      ports: this.listening.servers.map(({ port }) => port),
-      descriptors: new OpenDescriptors(limit),
-      limit,
-      workers: this.shared.workers,
-      connections: () => this.reader.read().gauges.connections,
-      ask: (portQuestion: PortQuestion) => this.tell({ portQuestion }),
-    }
-    return new ListenerGuard(options, rules)
+    const ports = this.addresses.map(({ port }) => port)
+    return new DescriptorGuard({ ports, descriptors: new OpenDescriptors(limit), limit })
   }
 
   sendAccessList(accessList: AccessListData): void {
@@ -221,19 +248,13 @@ class WsProtocol implements Protocol<WsConfig> {
   configure(config: WsConfig): void {
     this.inForce = config
     const settings = workerSettings(config, this.maxConnections, this.shared.workers)
-    this.guard.configure(settings)
     this.tell({ settings })
   }
 
-  /** Includes the sockets: only their owner can open the port again for new certificates. */
   giveTo(identity: Identity): void {
-    const { config } = this
-    const ports = this.listening.servers.map(({ port }) => port)
-    const problems = config.network.use_tls
-      ? reloadProblems(config.network, config.privileges, ports, identity)
-      : []
+    const { network, privileges } = this.config
+    const problems = network.use_tls ? reloadProblems(network, privileges, identity) : []
     for (const problem of problems) this.place.tell.warn(problem)
-    giveListeners(ports, identity)
   }
 
   /** The limits in force. */
@@ -241,14 +262,13 @@ class WsProtocol implements Protocol<WsConfig> {
     return limitsInForce(this.inForce.limits, this.maxConnections)
   }
 
-  private tell(message: WsUpdate): void {
-    this.workers.tell(message)
+  private tell(update: WsUpdate): void {
+    for (const worker of this.updates) worker.send(update)
+    if (this.tls !== null) this.workers.tell(update)
   }
 
   private heard(report: WorkerReport): void {
-    if ('certificates' in report) {
-      if (this.certificates.answered(report.certificates)) this.guard.listenersChanged()
-    } else if ('ports' in report) this.guard.answered(report)
+    if ('certificates' in report) this.certificates.answered(report.certificates)
     else writeReport(report, this.inForce.log_addresses, log)
   }
 
@@ -256,7 +276,17 @@ class WsProtocol implements Protocol<WsConfig> {
     const accessList = this.process.accessList()
     const accessKeys = this.process.accessKeys()
     const data = { ...this.shared, index, exchange, accessList, accessKeys }
-    return this.workers.start<SocketWorkerData>(data, portsOf(exchange))
+    const ports = portsOf(exchange)
+    const { tls } = this
+    if (tls !== null) {
+      const own = { ...data, kind: 'tls' as const, addresses: tls.servers, tls: tls.files }
+      return this.workers.start<TlsWorkerData>(own, ports)
+    }
+    const sender = new UpdateSender<WsUpdate>()
+    this.updates.push(sender)
+    const listeners = this.listeners?.[index] ?? []
+    const own = { ...data, kind: 'plain' as const, listeners, updates: sender.source }
+    return this.workers.start<SocketWorkerData>(own, [...ports, sender.source.port])
   }
 }
 
@@ -271,22 +301,18 @@ interface WsParts {
 interface SharedParts {
   readonly process: TrackerProcess
   readonly config: WsConfig
-  readonly listening: Listening
   readonly workers: number
-  readonly tls: TlsFiles | null
   readonly counters: SharedArrayBuffer
   readonly maxConnections: number
 }
 
 function sharedStart(parts: SharedParts) {
-  const { process, config, listening, workers, tls, counters, maxConnections } = parts
+  const { process, config, workers, counters, maxConnections } = parts
   const { swarms, priorDownloads } = process
   const [key0, key1] = randomFillSync(new Int32Array(2))
   return {
     role: 'socket',
     workers,
-    addresses: listening.servers,
-    tls,
     swarms,
     priorDownloads: priorDownloads?.prior ?? NO_PRIOR_DOWNLOADS,
     connections: createConnectionStates(workers, maxConnections),
@@ -296,6 +322,7 @@ function sharedStart(parts: SharedParts) {
     counters,
     signalKeys: { key0, key1 },
     messageBytesMax: config.network.websocket_max_message_size,
+    frameBytesMax: config.network.websocket_max_message_size,
     countDownloads: config.protocol.count_downloads,
     ...workerSettings(config, maxConnections, workers),
   }

@@ -4,7 +4,11 @@
 import { totalOf } from '../../metrics/counter-list.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
-import { connectionsPerAddress, type LimitsInForce } from '../../tracker/connection-limit.ts'
+import {
+  connectionsPerAddress,
+  type LimitsInForce,
+  resourceSources,
+} from '../../tracker/connection-limit.ts'
 import { fullSources } from '../../tracker/limits.ts'
 import type { Reading } from '../../tracker/statistics-reader.ts'
 import type { CounterName, WsNames } from '../worker/counters.ts'
@@ -28,13 +32,12 @@ export function wsTroubles(
   limits: () => LimitsInForce,
 ): TroubleSource[] {
   const of = (...names: CounterName[]) => totalOf(reading().counts, ...names)
-  const asked = (refused: CounterName) => of('connections_opened', refused)
   return [
     connectionsFull(of, limits),
     lossSource({
       name: 'connections_per_address',
-      lost: () => of('refused_connections_per_address'),
-      all: () => asked('refused_connections_per_address'),
+      lost: () => of('refused_connections_per_address', 'closed_connections_per_address'),
+      all: () => of('accepted'),
       from: 0,
       what: 'connection',
       ...connectionsPerAddress(limits),
@@ -71,6 +74,10 @@ export function wsTroubles(
         `Lost ${figure} ${when} on the way to another worker, offers or answers: it does not keep up.`,
       remedy: () => 'Give the tracker more cores, or lower socket_workers.',
     }),
+    ...resourceSources(of, {
+      what: 'incomplete messages and clients that do not read',
+      remedy: 'Lower [limits] max_backlog_bytes or max_connections_per_ip: someone does not read.',
+    }),
     ...proxyHeaderSources(of),
     ...fullSources(of, limits),
   ]
@@ -82,8 +89,8 @@ function connectionsFull(
 ): TroubleSource {
   return lossSource({
     name: 'connections_full',
-    lost: () => of('refused_connections_full'),
-    all: () => of('connections_opened', 'refused_connections_full'),
+    lost: () => of('refused_connections_full', 'closed_connections_full'),
+    all: () => of('accepted'),
     from: 0,
     what: 'connection',
     text: (figure, when) => {

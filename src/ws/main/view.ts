@@ -17,21 +17,24 @@ import {
   responseTimeChart,
   trafficChart,
 } from '../../tracker/charts.ts'
+import type { DescriptorGuard } from '../../tracker/descriptor-guard.ts'
 import { histogramFamily, timeFamily, workerFamily } from '../../tracker/figures.ts'
 import type { Reading, StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
 import type { WsNames } from '../worker/counters.ts'
 import { COUNTER_LIST } from '../worker/counters.ts'
-import type { ListenerGuard } from './listener-guard.ts'
 
 const PREFIX = 'tracker_ws'
 const WORKER_MESSAGES = `${PREFIX}_worker_messages_total`
 const RESPONSE_TIME = `${PREFIX}_response_time_seconds`
 const TURN_MESSAGES = `${PREFIX}_turn_messages`
 
-type GuardFigures = Pick<ListenerGuard, 'isPaused' | 'pauses' | 'closed'>
+type GuardFigures = Pick<DescriptorGuard, 'isPaused' | 'pauses'>
 
-export function wsFigures(reader: StatisticsReader<WsNames>, guard: GuardFigures): ProtocolFigures {
+export function wsFigures(
+  reader: StatisticsReader<WsNames>,
+  guard: GuardFigures | null,
+): ProtocolFigures {
   const families = () => {
     const reading = reader.read()
     const { counts, histograms, workers } = reading
@@ -49,7 +52,7 @@ export function wsFigures(reader: StatisticsReader<WsNames>, guard: GuardFigures
         histograms.turn_size,
       ),
       ...connectionFamilies(reading),
-      ...guardFamilies(guard),
+      ...(guard === null ? [] : guardFamilies(guard)),
     ]
   }
   const breakdowns = counterTables(COUNTER_LIST, PREFIX, WORKER_MESSAGES)
@@ -74,7 +77,7 @@ function connectionFamilies({ counts, gauges }: Reading<WsNames>): MetricFamily[
   ]
 }
 
-function guardFamilies({ isPaused, pauses, closed }: GuardFigures): MetricFamily[] {
+function guardFamilies({ isPaused, pauses }: GuardFigures): MetricFamily[] {
   return [
     gaugeFamily(
       `${PREFIX}_listener_resting`,
@@ -84,11 +87,6 @@ function guardFamilies({ isPaused, pauses, closed }: GuardFigures): MetricFamily
     counterFamily(`${PREFIX}_listener_rests_total`, 'How often new connections began to wait.', [
       [{}, pauses],
     ]),
-    counterFamily(
-      `${PREFIX}_idle_connections_closed_total`,
-      'Connections without a handshake that were closed because their address had too many.',
-      [[{}, closed]],
-    ),
   ]
 }
 

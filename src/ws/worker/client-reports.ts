@@ -26,8 +26,6 @@ export interface ClientReport {
   readonly low: number
 }
 
-export type LoggedReport = ClientReport | { readonly fault: string }
-
 export class ClientReports {
   /** Can be replaced at runtime. */
   wanted: boolean
@@ -58,12 +56,7 @@ export class ClientReports {
   }
 }
 
-export function writeReport(report: LoggedReport, form: LogAddresses, log: Log): void {
-  if ('fault' in report) log.error(report.fault)
-  else writeClientReport(report, form, log)
-}
-
-function writeClientReport(report: ClientReport, form: LogAddresses, log: Log): void {
+export function writeReport(report: ClientReport, form: LogAddresses, log: Log): void {
   const { event, high, low } = report
   const bytes = [high, low].flatMap((word) => [24, 16, 8, 0].map((shift) => (word >>> shift) & 255))
   // IPv4 addresses are in the second word, with 0 in the first; the only IPv6 client like that is this

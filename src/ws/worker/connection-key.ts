@@ -44,7 +44,7 @@ export class ConnectionKeys {
   }
 }
 
-/** A word of an address as peers have it, its first byte the lowest: over UDP it is the same source. */
-function asInPacket(word: number): number {
+/** A word of an address as peers have it, its first byte the lowest: over UDP it is the same source. And the other way round. */
+export function asInPacket(word: number): number {
   return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
 }

@@ -1,7 +1,6 @@
 // One client's connection as its worker sees it, and the worker's slots for connections. Made when a handshake
 // is accepted (upgrade.ts), dropped when the socket closes. Owns the connection's state; its peers in swarms
 // are removed by handle.ts.
-import type { ServerWebSocket } from 'bun'
 import { type ConnectionStates, GENERATION_MASK, SLOT_BITS } from '../../swarm/connections.ts'
 import { FAMILY_IPV4, FAMILY_IPV6 } from './counters.ts'
 import type { Memberships } from './memberships.ts'
@@ -13,7 +12,17 @@ import type { PendingOffers } from './pending-offers.ts'
  */
 export const OUTBOX_OFFERS_MAX = 32
 
-export type Socket = ServerWebSocket<Connection>
+/** What a connection's WebSocket can do (ws-socket.ts). */
+export interface Socket {
+  /** Bytes that wait because the client does not take them. */
+  readonly unsentBytes: number
+  /** Sends whole frames, after what waits. False if it is broken. */
+  write(address: number, bytes: number): boolean
+  /** Closes it at the end of the turn: with a close frame, */
+  close(code: number, reason: string): void
+  /** or at once, without what waits. */
+  terminate(): void
+}
 
 export interface ConnectionName {
   /** Identifies it for all workers, together with the generation. */
@@ -31,25 +40,28 @@ export class Connection implements ConnectionName {
   readonly addressLow: number
   /** Where the counters of its address family begin. */
   readonly family: number
-  /** The client's port, or its proxy's. */
-  port = 0
   socket: Socket | null = null
   /** Of the key in its URL, if there is one (connection-key.ts). */
   keyHash: Int32Array | null = null
   memberships: Memberships | null = null
   pendingOffers: PendingOffers | null = null
+  /** Frames in the sender's arena: the first and the last record of them, −1 for none; how many are messages. */
+  firstFrame = -1
+  lastFrame = -1
+  outbox = 0
+  /** Bytes of their payloads. */
+  queuedLength = 0
   /**
-   * Messages to send, their total size, and the size of those that other clients have caused: in characters, or
-   * in bytes once there is a backlog.
+   * Bytes of payloads that wait: those, and what has been queued behind a backlog. Those of them that other clients
+   * have caused.
    */
-  outbox: string[] = []
   outboxLength = 0
   relayedLength = 0
-  /** Bytes in the runtime's buffer since there is a backlog. */
+  /** Bytes that the socket did not take when the backlog began, as far as it still has them. */
   buffered = 0
   /** It is in the list of connections to flush. */
   waitsForFlush = false
-  /** The socket accepted less than it was given; it signals when it has room again. */
+  /** The socket has accepted less than it was given, and says when that changes. */
   backlog = false
   /** Until when its requests, refused ones included, are paid for (request-limits.ts); seconds. */
   requestsPaidUntil = 0
@@ -91,7 +103,7 @@ export class Connection implements ConnectionName {
 
 /** Whether a connection has enough to do without further offers. */
 function isBusy({ backlog, outbox, pendingOffers }: Connection): boolean {
-  return backlog || outbox.length >= OUTBOX_OFFERS_MAX || (pendingOffers?.full ?? false)
+  return backlog || outbox >= OUTBOX_OFFERS_MAX || (pendingOffers?.full ?? false)
 }
 
 /** The connections of one worker. */

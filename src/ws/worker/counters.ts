@@ -2,12 +2,14 @@
 // their slots of shared memory four times a second (metrics/counters.ts), where main reads it. The meaning of
 // counters and where they are shown are defined only here.
 //
-//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ OTHER… counters without a family │
+//  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ OTHER… counters without a family, from TCP on those of
+//  tcp/counters.ts │
 //  RESPONSE_TIME… │ TURN_SIZE…
 import { REFUSED_BY_KEYS, REFUSED_BY_KEYS_IN_USE } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled, untold } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
+import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../tcp/counters.ts'
 
 const BY_FAMILY = [
   counter('connections_opened', 'Connections opened.'),
@@ -107,10 +109,11 @@ const OTHERS = [
   labelled(
     'closed',
     'reason',
-    'Connections that the tracker closed, by reason: backlog is a client too slow for its messages, backlog_total one of many such.',
+    'Connections that ended, by reason. Closed by the tracker: backlog is a client too slow for its messages, backlog_total one of many such.',
     ['backlog', 'silent', 'unreachable', 'backlog_total', 'requests'],
     { metric: 'closed_connections', table: 'Closed connections', nonZero: true },
   ),
+  ...TCP_COUNTERS,
 ]
 
 export const COUNTER_LIST = new CounterList(BY_FAMILY, OTHERS)
@@ -193,6 +196,8 @@ export const CLOSED_SILENT = OTHER + 47
 export const CLOSED_UNREACHABLE = OTHER + 48
 export const CLOSED_BACKLOG_TOTAL = OTHER + 49
 export const CLOSED_REQUESTS = OTHER + 50
+/** The counters of TCP connections, in the order of tcp/counters.ts. */
+export const TCP = OTHER + 51
 
 /** Nanoseconds from when a message arrived until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
@@ -204,7 +209,8 @@ export const HISTOGRAMS = {
   turn_size: TURN_SIZE_SHAPE,
 } as const
 
-export const RESPONSE_TIME = OTHER + 51
+const HISTOGRAMS_AT = TCP + TCP_COUNTER_WORDS
+export const RESPONSE_TIME = HISTOGRAMS_AT
 export const TURN_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
 
 /** A worker's counters, histograms included; and the words of its slot. */

@@ -12,7 +12,8 @@ const CLOSES_PER_SECOND = 1000
  */
 export const DRAIN_SECONDS = 20
 
-const STEP_MILLISECONDS = 50
+/** Between two calls of `closeSome`. */
+export const DRAIN_STEP_MILLISECONDS = 50
 
 export class Drain {
   private readonly connections: Connections
@@ -24,11 +25,11 @@ export class Drain {
   constructor(connections: Connections, workers: number, close: (slot: number) => void) {
     const perSecond = Math.max(CLOSES_PER_SECOND / workers, connections.count / DRAIN_SECONDS)
     this.connections = connections
-    this.perStep = Math.ceil((perSecond * STEP_MILLISECONDS) / 1000)
+    this.perStep = Math.ceil((perSecond * DRAIN_STEP_MILLISECONDS) / 1000)
     this.close = close
   }
 
-  /** Calls `done` when none are left. */
+  /** On an event loop: calls `done` when none are left. */
   start(done: () => void): void {
     const timer = setInterval(() => {
       // After this turn's flush, so that a waiting answer is still sent.
@@ -37,11 +38,11 @@ export class Drain {
         clearInterval(timer)
         done()
       })
-    }, STEP_MILLISECONDS)
+    }, DRAIN_STEP_MILLISECONDS)
   }
 
-  /** Returns how many it closed. */
-  private closeSome(): number {
+  /** Returns how many it closed. For a worker with a loop of its own, which does not call `start`. */
+  closeSome(): number {
     const { connections } = this
     let closed = 0
     // A pending handshake may have taken a slot that was already passed, so every pass covers all slots.

@@ -4,19 +4,25 @@ import type { MessagePort } from 'node:worker_threads'
 import { type DoorbellPort, doorbellPort } from '../../channel/doorbell.ts'
 import { createSleepWord } from '../../channel/inbox.ts'
 import { createRing } from '../../channel/ring.ts'
+import { openEvent } from '../../os/event-fd.ts'
 import { type ExchangeEnds, type ExchangeLimits, recordWordsMax } from './exchange.ts'
 
 /** Some thousand offers from browsers, or a few of the longest records. */
 const RING_WORDS_MIN = 2 ** 17
 const RING_RECORDS_MIN = 4
 
-/** By worker; null if there is only one. */
-export function createExchange(workers: number, limits: ExchangeLimits): (ExchangeEnds | null)[] {
+/** By worker; null if there is only one. `wakesByEvent`: they have loops of their own, which wait for an eventfd. */
+export function createExchange(
+  workers: number,
+  limits: ExchangeLimits,
+  wakesByEvent = false,
+): (ExchangeEnds | null)[] {
   if (workers === 1) return [null]
   const words = Math.max(RING_WORDS_MIN, RING_RECORDS_MIN * (recordWordsMax(limits) + 1))
   const all = Array.from({ length: workers }, (_, index) => index)
   const links = all.map((from) => all.map((to) => (from === to ? null : createLink(words))))
   const sleepWords = all.map(() => createSleepWord())
+  const wakeEvents = all.map(() => (wakesByEvent ? openEvent() : -1))
   return all.map((worker) => {
     const incoming = all.map((from) => links[from][worker]).filter((link) => link !== null)
     return {
@@ -25,6 +31,7 @@ export function createExchange(workers: number, limits: ExchangeLimits): (Exchan
       sleepWords,
       inRings: incoming.map(({ ring }) => ring),
       heard: incoming.map(({ port }) => port.heard),
+      wakeEvents,
     }
   })
 }

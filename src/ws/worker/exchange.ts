@@ -13,7 +13,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { Doorbell } from '../../channel/doorbell.ts'
 import { Inbox } from '../../channel/inbox.ts'
 import { RingReader, RingWriter } from '../../channel/ring.ts'
-import { DoorbellWaker } from '../../channel/waker.ts'
+import { DoorbellWaker, EventWaker, type Waker } from '../../channel/waker.ts'
 import { copyBytes, newRegion, Region } from '../../memory/region.ts'
 import { SLOT_BITS } from '../../swarm/connections.ts'
 import { Writer } from '../wire/writer.ts'
@@ -58,6 +58,8 @@ export interface ExchangeEnds {
   readonly sleepWords: readonly SharedArrayBuffer[]
   readonly inRings: readonly SharedArrayBuffer[]
   readonly heard: readonly MessagePort[]
+  /** By worker, the eventfd that ends its wait; −1 for one on an event loop, which hears its ports. */
+  readonly wakeEvents: readonly number[]
 }
 
 export interface ExchangeLimits {
@@ -100,25 +102,46 @@ export class Exchange {
   private readonly offer = new RelayedOffer()
   private publishPlanned = false
   private readonly publishAll = () => this.publish()
+  private readonly plan: (task: () => void) => void
+  private readonly inbox: Inbox
 
+  /** `plan`: has something done at the end of the turn. */
   constructor(
     worker: number,
     ends: ExchangeEnds,
     limits: ExchangeLimits,
     receiver: ExchangeReceiver,
     counts: Int32Array,
+    plan: (task: () => void) => void = setImmediate,
   ) {
     this.receiver = receiver
+    this.plan = plan
     const waiting = { bytes: 0 }
     this.targets = ends.outRings.map((ring, target) => {
       const bell = ends.bells[target]
       if (ring === null || bell === null) return null
-      const waker = new DoorbellWaker(ends.sleepWords[target], bell)
+      const event = ends.wakeEvents[target]
+      const word = ends.sleepWords[target]
+      const waker = event < 0 ? new DoorbellWaker(word, bell) : new EventWaker(word, event)
       return new Target(new RingWriter(ring, recordWordsMax(limits)), waker, waiting, counts)
     })
     this.sources = ends.inRings.map((ring) => new Source(ring))
     const readers = this.sources.map(({ reader }) => reader)
-    new Doorbell(new Inbox(readers, ends.sleepWords[worker]), ends.heard, () => this.takeRecords())
+    this.inbox = new Inbox(readers, ends.sleepWords[worker])
+    if (ends.wakeEvents[worker] < 0) {
+      new Doorbell(this.inbox, ends.heard, () => this.takeRecords())
+    }
+  }
+
+  /** For a worker with a loop of its own: it may wait now, since who sends it something ends the wait. */
+  maySleep(): boolean {
+    return this.inbox.maySleep()
+  }
+
+  /** The same after the wait. */
+  takeAll(): void {
+    this.inbox.awake()
+    this.takeRecords()
   }
 
   // HOT: no allocation below this line.
@@ -148,7 +171,7 @@ export class Exchange {
   private planPublish(): void {
     if (this.publishPlanned) return
     this.publishPlanned = true
-    setImmediate(this.publishAll)
+    this.plan(this.publishAll)
   }
 
   private publish(): void {
@@ -202,7 +225,7 @@ export class Exchange {
 /** The way to one other worker. */
 class Target {
   private readonly writer: RingWriter
-  private readonly waker: DoorbellWaker
+  private readonly waker: Waker
   private readonly counts: Int32Array
   private readonly ring: Region
   /** The record that is being put together, and its words so far. */
@@ -214,7 +237,7 @@ class Target {
   /** For all targets of a worker together. */
   private readonly inAll: Waiting
 
-  constructor(writer: RingWriter, waker: DoorbellWaker, inAll: Waiting, counts: Int32Array) {
+  constructor(writer: RingWriter, waker: Waker, inAll: Waiting, counts: Int32Array) {
     this.writer = writer
     this.inAll = inAll
     this.waker = waker

@@ -1,11 +1,10 @@
-// A socket worker's periodic work: pings, silent connections, old offers, cleaning, counts. `tick` is called
-// once a second by the socket worker.
-import type { Cleaner } from '../../swarm/walks/cleaner.ts'
+// A socket worker's periodic work on its connections: pings, silent ones, old offers. `tick` is called once a second by the
+// socket worker.
+import { PING } from '../wire/frame.ts'
 import type { Connection, Connections } from './connection.ts'
 import { CLOSED_SILENT, CLOSED_UNREACHABLE } from './counters.ts'
+import type { Sender } from './send.ts'
 
-/** Between two slices of a cleaning, to serve messages. */
-const CLEANING_PAUSE_MILLISECONDS = 1
 const CLOSE_CODE_SILENT = 1000
 
 /** More time between two ticks means that the worker did not read meanwhile: it was stopped, or overloaded. */
@@ -17,24 +16,27 @@ export interface HousekeepingSettings {
   readonly maxOfferAge: number
 }
 
+type PingSender = Pick<Sender, 'control'>
+
+const NOTHING = new Uint8Array(0)
+
 export class Housekeeping {
   private readonly connections: Connections
-  private readonly cleaner: Cleaner
+  private readonly sender: PingSender
   private settings: HousekeepingSettings
   private readonly counts: Int32Array
-  private cleaning = false
   private now: number
   private hasWaited = false
 
   constructor(
     connections: Connections,
-    cleaner: Cleaner,
+    sender: PingSender,
     settings: HousekeepingSettings,
     counts: Int32Array,
     now: number,
   ) {
     this.connections = connections
-    this.cleaner = cleaner
+    this.sender = sender
     this.settings = settings
     this.counts = counts
     this.now = now
@@ -57,12 +59,11 @@ export class Housekeeping {
       return
     }
     this.visitConnections(now)
-    if (!this.cleaning) this.clean()
   }
 
-  private clean(): void {
-    this.cleaning = this.cleaner.step(this.now)
-    if (this.cleaning) setTimeout(() => this.clean(), CLEANING_PAUSE_MILLISECONDS)
+  /** Nothing is judged yet: what has come in a pause is read first. */
+  get waits(): boolean {
+    return this.hasWaited
   }
 
   private excuseAll(seconds: number): void {
@@ -101,7 +102,7 @@ export class Housekeeping {
     }
     connection.awaitsPong = true
     connection.nextPing = now + this.settings.pingInterval
-    connection.socket?.ping()
+    this.sender.control(connection, PING, NOTHING, 0, 0)
   }
 
   private rotateOffers(connection: Connection, now: number): void {

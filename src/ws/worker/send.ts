@@ -1,37 +1,28 @@
-// Outgoing messages: a queue per connection, flushed once per turn of the event loop. Called by
-// handle.ts and signal.ts for every message. Owns the list of connections to flush.
+// Outgoing messages: queued in the outbox, and sent at the end of the turn with one write for each connection. Called by
+// handle.ts and signal.ts for every message, by housekeeping.ts and frame-stream.ts for control frames. Owns the list of
+// connections to flush.
 //
-// All messages of a turn for one client are sent in one write, or in a few if there are many. A client that
-// reads too slowly gets a backlog: its queue then waits until the socket has room again. Meanwhile it gets no
-// offers (signal.ts chooses other peers). What other clients send to it has a separate limit, beyond which it
+// A client that reads too slowly gets a backlog: what is sent to it waits behind what it has not taken (src/tcp). Meanwhile
+// it gets no offers (signal.ts chooses other peers). What other clients send to it has a separate limit, beyond which it
 // is dropped, so that nobody can get another's connection closed. If the responses to its own messages become
-// too much, it is closed.
-//
-// With a backlog, waiting messages count in bytes, as on the wire. What only waits for the end of the turn
-// counts in characters, which cost nothing to count.
-//
-// Limits apply as queues grow, not at the end of a turn: in one turn the runtime can deliver 65,000 messages of
-// each connection. There is also a limit for all connections of the worker together; beyond it, those with the
+// too much, it is closed. There is also a limit for all connections of the worker together; beyond it, those with the
 // most waiting are closed.
-
-import { newRegion } from '../../memory/region.ts'
+//
+// Limits apply as queues grow, not at the end of a turn, which can bring very many messages of each connection. They are
+// about payloads, as far as they really wait.
+import type { NativeBytes } from '../../os/tcp-stream.ts'
+import { POLICY, TEXT } from '../wire/frame.ts'
 import type { ClientReports } from './client-reports.ts'
-import { type Connection, type Connections, OUTBOX_OFFERS_MAX, type Socket } from './connection.ts'
-import {
-  CLOSED_BACKLOG,
-  CLOSED_BACKLOG_TOTAL,
-  CLOSED_REQUESTS,
-  SENT_BYTES,
-  SENT_MESSAGES,
-  SLOW_CLIENTS,
-} from './counters.ts'
+import { type Connection, type Connections, OUTBOX_OFFERS_MAX } from './connection.ts'
+import { CLOSED_BACKLOG, CLOSED_BACKLOG_TOTAL, CLOSED_REQUESTS, SLOW_CLIENTS } from './counters.ts'
+import { JOINED_BYTES_MAX, Outbox } from './outbox.ts'
 import { TurnTimes } from './turn-times.ts'
 
 /**
- * With this many characters waiting, a connection is flushed within the turn. Usual turns stay below it: 31
+ * With this many bytes waiting, a connection is flushed within the turn. Usual turns stay below it: 31
  * offers of browsers have some 40,000.
  */
-export const FLUSH_CHARACTERS = 2 ** 16
+export const FLUSH_BYTES = JOINED_BYTES_MAX
 
 /**
  * What others send to a client with a backlog may take this part of `backlogMax` in addition: about 80 answers
@@ -45,12 +36,6 @@ const RELAYED_DIVISOR = 4
  */
 const RELIEVED = 0.75
 
-/** It grows for longer messages. */
-const ARENA_BYTES = 2 ** 16
-
-/** «Policy violation». */
-const CLOSE_CODE_POLICY = 1008
-
 /** How much may wait for clients that do not read, in bytes. */
 export interface BacklogLimits {
   /** For one connection: responses to its own messages. */
@@ -59,36 +44,54 @@ export interface BacklogLimits {
   readonly inAll: number
 }
 
+/** Has something done at the end of the turn. */
+export type Plan = (task: () => void) => void
+
+export interface SenderOptions {
+  /** The longest message. */
+  readonly messageBytesMax?: number
+  readonly plan?: Plan
+}
+
 export class Sender {
+  /** Where messages are written to. */
+  readonly memory: NativeBytes
+  readonly bytes: Uint8Array<ArrayBuffer>
+  private readonly outbox: Outbox
   private readonly connections: Connections
   private limits: BacklogLimits
   private relayedMax = 0
-  /** Everything that waits: here, and in the runtime's buffers of connections with a backlog. */
+  /** Everything that waits: here, and behind backlogs. */
   private waitingLength = 0
   private readonly counts: Int32Array
   private readonly reports: ClientReports
   private readonly times: TurnTimes
-  /** Where messages are written. */
-  bytes = newRegion(ARENA_BYTES).bytes
-  private opened: Connection | null = null
-  private relayed = false
+  private readonly plan: Plan
+  /** The message that is being written: for whom, where its payload begins, of what kind. */
+  private openFor: Connection | null = null
+  private openAt = 0
+  private isRelayed = false
   private waiting: Connection[] = []
   private flushed: Connection[] = []
   private flushPlanned = false
   private readonly flushAll = () => this.flush()
-  private readonly sendAll = (socket: Socket) => this.sendOutbox(socket)
 
   constructor(
     connections: Connections,
     limits: BacklogLimits,
     counts: Int32Array,
     reports: ClientReports,
+    { messageBytesMax, plan = setImmediate }: SenderOptions = {},
   ) {
     this.reports = reports
     this.connections = connections
     this.limits = limits
     this.counts = counts
     this.times = new TurnTimes(counts)
+    this.plan = plan
+    this.outbox = new Outbox(counts, messageBytesMax)
+    this.memory = this.outbox.memory
+    this.bytes = this.memory.bytes
     this.configure(limits)
   }
 
@@ -98,45 +101,40 @@ export class Sender {
     this.relayedMax = limits.perConnection / RELAYED_DIVISOR
   }
 
+  // HOT: no allocation below this line.
+
   /** Call it for each message that arrives, before anything is sent because of it. */
   received(): void {
     if (this.times.received()) this.planFlush()
   }
 
-  /** Where to write an answer of at most so many bytes to a client's own message; −1 if it cannot be sent. */
+  /**
+   * Begins what a client's own message has caused, of at most so many bytes: returns where in `bytes` to write it, then
+   * call `commit`. −1: it is not to be sent, since the connection is closed.
+   */
   openAnswer(connection: Connection, bytesMax: number): number {
-    if (connection.closed) return -1
     return this.open(connection, bytesMax, false)
   }
 
-  /** The same for what another client's message has caused: −1 also when too much waits already. */
+  /** The same for what another client's message has caused; −1 also if too much waits already. */
   openRelay(connection: Connection, bytesMax: number): number {
-    const { closed, backlog, relayedLength } = connection
-    if (closed || (backlog && relayedLength + bytesMax > this.relayedMax)) return -1
+    const { backlog, relayedLength } = connection
+    if (backlog && relayedLength + bytesMax > this.relayedMax) return -1
     return this.open(connection, bytesMax, true)
   }
 
-  /** The message that was opened last ends here. */
+  /** The message ends before `end`: it is queued. */
   commit(end: number): void {
-    const { opened } = this
-    if (opened === null) return
-    const text = Buffer.from(this.bytes.buffer, 0, end).toString()
-    if (this.relayed) this.relay(opened, text)
-    else this.send(opened, text)
-    this.opened = null
-  }
-
-  private open(connection: Connection, bytesMax: number, relayed: boolean): number {
-    if (bytesMax > this.bytes.length) this.bytes = newRegion(bytesMax * 2).bytes
-    this.opened = connection
-    this.relayed = relayed
-    return 0
-  }
-
-  /** Sends what a client's own message has caused. */
-  send(connection: Connection, message: string): void {
-    if (connection.closed) return
-    this.queue(connection, message, sizeFor(connection, message))
+    const connection = this.openFor
+    if (connection === null) noMessage()
+    this.openFor = null
+    const bytes = end - this.openAt
+    if (this.isRelayed) connection.relayedLength += bytes
+    this.queue(connection, TEXT, bytes)
+    if (this.isRelayed) {
+      if (this.waitingLength > this.limits.inAll) this.relieve()
+      return
+    }
     const own = connection.outboxLength - connection.relayedLength
     if (connection.backlog && own > this.limits.perConnection) {
       this.giveUp(connection, CLOSED_BACKLOG)
@@ -145,33 +143,88 @@ export class Sender {
     }
   }
 
-  /** Sends what another client's message has caused. False when it is dropped: too much waits already. */
-  relay(connection: Connection, message: string): boolean {
-    if (connection.closed) return false
-    const { backlog, relayedLength } = connection
-    const size = sizeFor(connection, message)
-    if (backlog && relayedLength + size > this.relayedMax) return false
-    connection.relayedLength += size
-    this.queue(connection, message, size)
-    if (this.waitingLength > this.limits.inAll) this.relieve()
-    return true
+  /** Queues a control frame with the payload that is in `source` from `from` to `to`. */
+  control(
+    connection: Connection,
+    opcode: number,
+    source: Uint8Array,
+    from: number,
+    to: number,
+  ): void {
+    const at = this.open(connection, to - from, false)
+    if (at < 0) return
+    this.openFor = null
+    for (let i = from; i < to; i++) this.bytes[at + i - from] = source[i]
+    this.queue(connection, opcode, to - from)
   }
 
-  /** The socket has room again. */
+  private open(connection: Connection, bytesMax: number, isRelayed: boolean): number {
+    if (connection.closed) return -1
+    if (!this.outbox.hasRoom(bytesMax)) {
+      this.flushWaiting()
+      // Its socket may have turned out to be broken.
+      if (connection.closed) return -1
+    }
+    this.openFor = connection
+    this.isRelayed = isRelayed
+    this.openAt = this.outbox.begin(bytesMax)
+    return this.openAt
+  }
+
+  private queue(connection: Connection, opcode: number, bytes: number): void {
+    this.outbox.commit(connection, opcode, bytes)
+    connection.outboxLength += bytes
+    this.waitingLength += bytes
+    if (!connection.waitsForFlush) {
+      connection.waitsForFlush = true
+      this.waiting.push(connection)
+      this.planFlush()
+    }
+    if (connection.backlog) return
+    if (connection.outbox === OUTBOX_OFFERS_MAX) this.connections.publish(connection)
+    if (connection.outboxLength >= FLUSH_BYTES) this.flushOne(connection)
+  }
+
+  /** The socket has taken some of what waited. */
   drained(connection: Connection): void {
-    if (!connection.backlog || connection.socket === null) return
-    if (connection.socket.getBufferedAmount() > 0) return
+    const { socket } = connection
+    if (!connection.backlog || socket === null || connection.closed) return
+    const left = socket.unsentBytes
+    if (left > 0) {
+      this.forgetTaken(connection, left)
+      return
+    }
     connection.backlog = false
     this.setBuffered(connection, 0)
-    if (connection.outbox.length > 0) this.flushOne(connection)
+    this.waitingLength -= connection.outboxLength - connection.queuedLength
+    connection.outboxLength = connection.queuedLength
+    if (connection.relayedLength > connection.outboxLength) {
+      connection.relayedLength = connection.outboxLength
+    }
+    if (connection.firstFrame >= 0) this.flushOne(connection)
     this.connections.publish(connection)
+  }
+
+  /** Of what waited, no more than `left` is still there: what waited first is gone first. */
+  private forgetTaken(connection: Connection, left: number): void {
+    const moved = connection.outboxLength - connection.queuedLength
+    const gone = connection.buffered + moved - left
+    if (gone <= 0) return
+    const ofBuffered = gone < connection.buffered ? gone : connection.buffered
+    this.setBuffered(connection, connection.buffered - ofBuffered)
+    const ofMoved = gone - ofBuffered
+    connection.outboxLength -= ofMoved
+    this.waitingLength -= ofMoved
+    if (connection.relayedLength > connection.outboxLength) {
+      connection.relayedLength = connection.outboxLength
+    }
   }
 
   /** A connection has ended: nothing waits for it any more. */
   forget(connection: Connection): void {
     this.waitingLength -= connection.outboxLength
     this.setBuffered(connection, 0)
-    connection.outbox = []
+    this.outbox.drop(connection)
     connection.outboxLength = 0
     connection.relayedLength = 0
   }
@@ -184,76 +237,58 @@ export class Sender {
     this.forget(connection)
     // A client that does not read would not see the reason.
     if (connection.backlog) connection.socket?.terminate()
-    else connection.socket?.close(CLOSE_CODE_POLICY, 'too many requests')
-  }
-
-  private queue(connection: Connection, message: string, size: number): void {
-    connection.outbox.push(message)
-    connection.outboxLength += size
-    this.waitingLength += size
-    if (connection.backlog) return
-    if (connection.outbox.length === OUTBOX_OFFERS_MAX) this.connections.publish(connection)
-    if (connection.outboxLength >= FLUSH_CHARACTERS) {
-      this.flushOne(connection)
-    } else if (!connection.waitsForFlush) {
-      connection.waitsForFlush = true
-      this.waiting.push(connection)
-      this.planFlush()
-    }
+    else connection.socket?.close(POLICY, 'too many requests')
   }
 
   private planFlush(): void {
     if (this.flushPlanned) return
     this.flushPlanned = true
-    setImmediate(this.flushAll)
+    this.plan(this.flushAll)
   }
 
+  /** The turn ends. */
   private flush(): void {
     this.flushPlanned = false
     this.flushWaiting()
     this.times.sent()
   }
 
+  /** Everything in the arena is sent, or waits behind backlogs. */
   private flushWaiting(): void {
     const list = this.waiting
     this.waiting = this.flushed
     this.flushed = list
     for (let i = 0; i < list.length; i++) {
       list[i].waitsForFlush = false
-      if (!list[i].backlog) this.flushOne(list[i])
+      this.flushOne(list[i])
     }
     list.length = 0
+    this.outbox.clear()
   }
 
-  private flushOne(connection: Connection): void {
+  /** Sends what is queued for a connection. */
+  flushOne(connection: Connection): void {
     const { socket } = connection
-    if (socket === null || connection.closed || connection.outbox.length === 0) return
-    const wasBusy = connection.outbox.length >= OUTBOX_OFFERS_MAX
-    socket.cork(this.sendAll)
-    const buffered = socket.getBufferedAmount()
+    if (socket === null || connection.closed || connection.firstFrame < 0) return
+    const wasBusy = connection.outbox >= OUTBOX_OFFERS_MAX
+    if (!this.outbox.write(connection)) {
+      connection.closed = true
+      this.forget(connection)
+      socket.terminate()
+      return
+    }
+    // Behind a backlog it goes on to wait.
+    if (connection.backlog) return
+    this.waitingLength -= connection.outboxLength
+    connection.outboxLength = 0
+    connection.relayedLength = 0
+    const buffered = socket.unsentBytes
     if (buffered > 0) {
       this.setBuffered(connection, buffered)
       connection.backlog = true
       this.counts[SLOW_CLIENTS]++
     }
     if (wasBusy || connection.backlog) this.connections.publish(connection)
-  }
-
-  private sendOutbox(socket: Socket): void {
-    const connection = socket.data
-    const { outbox } = connection
-    this.counts[connection.family + SENT_MESSAGES] += outbox.length
-    let bytes = 0
-    for (let i = 0; i < outbox.length; i++) {
-      const sent = socket.sendText(outbox[i])
-      // The runtime does not say how much it keeps for later.
-      bytes += sent >= 0 ? sent : Buffer.byteLength(outbox[i])
-    }
-    this.counts[connection.family + SENT_BYTES] += bytes
-    outbox.length = 0
-    this.waitingLength -= connection.outboxLength
-    connection.outboxLength = 0
-    connection.relayedLength = 0
   }
 
   private setBuffered(connection: Connection, bytes: number): void {
@@ -297,10 +332,10 @@ export class Sender {
   }
 }
 
-function sizeFor({ backlog }: Connection, message: string): number {
-  return backlog ? Buffer.byteLength(message) : message.length
-}
-
 function backlogLength({ outboxLength, buffered }: Connection): number {
   return outboxLength + buffered
+}
+
+function noMessage(): never {
+  throw new Error('no message is open')
 }

@@ -1,23 +1,42 @@
-// Answers HTTP requests: a WebSocket handshake becomes a connection, if limits and origin allow it;
+// HTTP on the connections of a WebTorrent tracker: a WebSocket handshake becomes a connection, if limits and origin allow it;
 // `/health` says that the worker serves; an announce or a scrape of an HTTP tracker fails with the reason in the form
-// that its client reads; everything else gets a page that says what this is. Called by the socket worker's server for
-// each request. Owns nothing; of a refused handshake only a count remains.
+// that its client reads; everything else gets a page that says what this is. Called by src/tcp for each request. Owns
+// nothing; of a refused handshake only a count remains.
 //
-// If a request does not become a WebSocket connection, it is closed after the answer: no limit would count it
-// if it stayed open.
-import type { Server } from 'bun'
+// If a request does not become a WebSocket, its connection ends with the answer.
 import {
   byVerdict,
   countersByKeyVerdict,
   KEY_GUESSES,
   KEY_VALID,
 } from '../../access-keys/verdict.ts'
+import { RequestHead } from '../../http-head/head.ts'
+import { ascii, CR, HEAD_BYTES_MAX, LF } from '../../http-head/layout.ts'
+import {
+  CLIENT_KNOWN,
+  CLIENT_UNNAMED,
+  HEADER_MISSING,
+  TrustedProxies,
+} from '../../http-head/proxies.ts'
+import {
+  BAD_LINE,
+  BAD_VERSION,
+  HEAD_TOO_LARGE,
+  LINE_TOO_LONG,
+  readHead,
+} from '../../http-head/read-head.ts'
 import { requestPath } from '../../operations/request.ts'
-import { type AddressKey, addressKey, type HeaderUse, ProxyList } from '../../tcp/client-address.ts'
-import { ADMITTED, type ConnectionLimits, FULL } from '../../tcp/connection-limits.ts'
+import type { Peer } from '../../swarm/peers/peer.ts'
+import type { AddressKey } from '../../tcp/client-address.ts'
+import type { StreamHandler, Connection as TcpConnection } from '../../tcp/connection.ts'
+import { ADMITTED, FULL } from '../../tcp/connection-limits.ts'
+import type { TcpConnections } from '../../tcp/connections.ts'
+import { Networks } from '../../tcp/networks.ts'
+import type { Output } from '../../tcp/output.ts'
+import { acceptHandshake, checkHandshake, HANDSHAKE, OTHER_VERSION } from '../wire/handshake.ts'
 import type { ClientReports } from './client-reports.ts'
-import type { Connection, Connections } from './connection.ts'
-import type { ConnectionKeys } from './connection-key.ts'
+import type { Connections } from './connection.ts'
+import { asInPacket, type ConnectionKeys } from './connection-key.ts'
 import {
   PROXY_HEADER_MISSING,
   PROXY_HEADER_NOT_UNDERSTOOD,
@@ -27,14 +46,16 @@ import {
   REFUSED_ORIGIN,
   STORED_COUNTERS,
 } from './counters.ts'
+import type { FrameStream } from './frame-stream.ts'
 
-const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
-const CLOSE = { connection: 'close' }
 const HEALTH_PATH = '/health'
-const RETRY_AFTER_SEC = '60'
+const RETRY_AFTER_SEC = 60
+/** Bodies of requests are not used; a longer one is refused. */
+const BODY_BYTES_MAX = 1024
+/** All answers are shorter. */
+const ANSWER_BYTES_MAX = 1024
 
 const KEY_REASONS = countersByKeyVerdict(STORED_COUNTERS, 'refused')
-const KEY_TEXTS = byVerdict(({ text }) => text)
 
 const PAGE = `This is a WebTorrent tracker. It speaks WebSocket: give your client this address with
 ws:// or wss:// in place of http:// or https://.
@@ -48,6 +69,45 @@ const HTTP_REASON = 'This tracker is for WebTorrent only: its address begins wit
 /** An hour: clients that know no `retry in` (BEP 31) ask again after the interval. */
 const HTTP_FAILURE = `d14:failure reason${HTTP_REASON.length}:${HTTP_REASON}8:intervali3600e8:retry in5:nevere`
 
+const CLOSE = 'Connection: close\r\n'
+/** Without a known way to go on over HTTP. */
+const UPGRADE = 'Upgrade: websocket\r\nConnection: upgrade, close\r\n'
+
+const PAGE_ANSWER = answer('426 Upgrade Required', PAGE, UPGRADE)
+const HEALTH_ANSWER = answer('200 OK', 'OK\n')
+// With status 200: they read no other body.
+const HTTP_FAILURE_ANSWER = answer('200 OK', HTTP_FAILURE)
+const WRONG_ORIGIN = answer('403 Forbidden', 'This origin is not allowed here.\n')
+const NO_HANDSHAKE = answer('400 Bad Request', 'This is not a valid WebSocket handshake.\n')
+const WRONG_WEBSOCKET = answer(
+  '426 Upgrade Required',
+  'This tracker speaks version 13 of WebSocket.\n',
+  `Sec-WebSocket-Version: 13\r\n${UPGRADE}`,
+)
+const BAD_REQUEST = answer('400 Bad Request', 'Bad Request\n')
+const TIMED_OUT = answer('408 Request Timeout', 'Request Timeout\n')
+const BODY_TOO_LARGE = answer('413 Content Too Large', 'Content Too Large\n')
+const LINE_TOO_LARGE = answer('414 URI Too Long', 'URI Too Long\n')
+const TOO_LARGE = answer('431 Request Header Fields Too Large', 'Request Header Fields Too Large\n')
+const WRONG_VERSION = answer('505 HTTP Version Not Supported', 'HTTP Version Not Supported\n')
+const UNAVAILABLE = answer('503 Service Unavailable', 'Service Unavailable\n')
+const KEY_ANSWERS = byVerdict(({ verdict, text }) =>
+  answer(verdict === KEY_GUESSES ? '429 Too Many Requests' : '403 Forbidden', `${text}\n`),
+)
+
+/** An answer after which the connection ends. */
+interface Answer {
+  readonly head: Uint8Array
+  readonly body: Uint8Array
+}
+
+/** `fields`: each with its end of line; among them what happens to the connection. */
+function answer(status: string, text: string, fields = CLOSE): Answer {
+  const body = new TextEncoder().encode(text)
+  const head = `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\n${fields}`
+  return { head: ascii(`${head}Content-Length: ${body.length}\r\n\r\n`), body }
+}
+
 export interface UpgradeSettings {
   readonly trustedProxies: readonly string[]
   /** The header in which they name their clients. */
@@ -55,123 +115,233 @@ export interface UpgradeSettings {
   readonly allowedOrigins: readonly string[]
 }
 
-export class Upgrader {
+export interface UpgraderParts {
+  readonly connections: Connections
+  readonly frames: FrameStream
+  readonly output: Output
+  readonly counts: Int32Array
+  readonly reports: ClientReports
+}
+
+export class Upgrader implements StreamHandler {
+  readonly lasts = false
+  readonly answerBytesMax = ANSWER_BYTES_MAX
+  readonly requestBytesMax = HEAD_BYTES_MAX
   /** Null where no key is ever asked for. */
   keys: ConnectionKeys | null = null
-  private readonly connections: Connections
-  private readonly limits: ConnectionLimits
-  private proxies = new ProxyList([])
+  private readonly parts: UpgraderParts
+  private readonly head = new RequestHead()
+  private server: TcpConnections | null = null
+  private networks = new Networks([])
+  private proxies = new TrustedProxies(this.networks, '')
+  /** The header as in the settings, for messages. */
+  private header = ''
   /** Empty allows all. */
   private origins: ReadonlySet<string> = new Set()
-  private readonly counts: Int32Array
-  private readonly reports: ClientReports
+  private now = 0
 
-  constructor(
-    connections: Connections,
-    limits: ConnectionLimits,
-    counts: Int32Array,
-    reports: ClientReports,
-  ) {
-    this.connections = connections
-    this.limits = limits
-    this.counts = counts
-    this.reports = reports
+  constructor(parts: UpgraderParts) {
+    this.parts = parts
+  }
+
+  /** Who has the connections, and counts them. */
+  connect(server: TcpConnections): void {
+    this.server = server
   }
 
   configure({ trustedProxies, proxyHeader, allowedOrigins }: UpgradeSettings): void {
-    this.proxies = new ProxyList(trustedProxies, proxyHeader)
+    this.networks = new Networks(trustedProxies)
+    this.proxies = new TrustedProxies(this.networks, proxyHeader)
+    this.header = proxyHeader
+    this.head.proxyHeader = this.proxies.header
     this.origins = new Set(allowedOrigins.map((origin) => origin.toLowerCase()))
   }
 
-  /** Undefined if the request has become a WebSocket connection. */
-  answer(request: Request, server: Server<Connection>, now: number): Response | undefined {
-    const upgrade = request.headers.get('upgrade')
-    if (upgrade === null || upgrade.toLowerCase() !== 'websocket') {
-      return this.plainAnswer(request)
-    }
-    if (!this.isAllowedOrigin(request.headers.get('origin'))) {
-      this.counts[REFUSED_ORIGIN]++
-      return text(403, 'This origin is not allowed here.\n')
-    }
-    const socket = server.requestIP(request)
-    const said = request.headers.get(this.proxies.header)
-    const { address, header } = this.proxies.clientOf(socket?.address ?? '', said)
-    if (header === 'missing') this.counts[PROXY_HEADER_MISSING]++
-    else if (header === 'not understood') this.counts[PROXY_HEADER_NOT_UNDERSTOOD]++
-    const key = addressKey(address)
-    const access = this.keys?.check(request.url, key) ?? KEY_VALID
-    if (access !== KEY_VALID) return this.refuseKey(access)
-    const admission = this.limits.enter(key.high, key.low)
-    if (admission !== ADMITTED) {
-      return this.refuse(admission, key, header === 'not trusted' && said === null ? null : header)
-    }
-    const connection = this.connections.open(key.high, key.low, now)
-    connection.port = socket?.port ?? 0
-    connection.keyHash = this.keys?.hash ?? null
-    return this.upgrade(request, server, connection)
+  /** Sets the time (seconds of the monotonic clock) for later calls. */
+  setTime(now: number): void {
+    this.now = now
   }
 
-  private plainAnswer({ url }: Request): Response {
+  consume(tcp: TcpConnection, input: Uint8Array, from: number, to: number): number {
+    const { head } = this
+    this.setSource(tcp)
+    // Old clients of HTTP send empty lines before a request; those of WebSocket do not.
+    const isEmpty = input[from] === CR || input[from] === LF
+    const used = isEmpty ? BAD_LINE : readHead(head, passTarget, input, from, to, tcp.looked)
+    if (used === 0) {
+      tcp.looked = to - from
+      return 0
+    }
+    if (used < 0) {
+      tcp.lingers = true
+      head.headOnly = false
+      this.write(tcp, refusalOf(used))
+      return to - from
+    }
+    if (!head.asksForWebSocket) {
+      tcp.lingers = head.hasBody
+      this.write(tcp, this.plainAnswer(input))
+    } else this.upgrade(tcp, input)
+    return used
+  }
+
+  expired(tcp: TcpConnection): void {
+    this.head.headOnly = false
+    this.write(tcp, TIMED_OUT)
+  }
+
+  refused(tcp: TcpConnection): void {
+    this.head.headOnly = false
+    this.write(tcp, UNAVAILABLE)
+  }
+
+  drained(): void {}
+
+  ended(): void {}
+
+  private setSource({ unix, isAnonymous, ipv4, a0, a1, a2, a3 }: TcpConnection): void {
+    const { head } = this
+    const { source } = head
+    head.isLocal = unix
+    head.isAnonymous = isAnonymous
+    source.ipv4 = ipv4
+    source.a0 = a0
+    source.a1 = a1
+    source.a2 = a2
+    source.a3 = a3
+  }
+
+  private write(tcp: TcpConnection, { head, body }: Answer): void {
+    const { output } = this.parts
+    tcp.closing = true
+    output.bytes.set(head, output.end)
+    output.end += head.length
+    if (this.head.headOnly) return
+    output.bytes.set(body, output.end)
+    output.end += body.length
+  }
+
+  private targetIn(input: Uint8Array): string {
+    const { targetFrom, targetTo } = this.head
+    return Buffer.from(input.slice(targetFrom, targetTo)).toString()
+  }
+
+  private plainAnswer(input: Uint8Array): Answer {
+    if (this.head.bodyBytes > BODY_BYTES_MAX) return BODY_TOO_LARGE
+    const url = this.targetIn(input)
     const path = requestPath(url)
-    if (path === HEALTH_PATH) return text(200, 'OK\n')
+    if (path === HEALTH_PATH) return HEALTH_ANSWER
     if (HTTP_PATH.test(path) && url.includes(HTTP_PARAMETER)) {
-      this.counts[REFUSED_HTTP_CLIENT]++
-      // With status 200: they read no other body.
-      return text(200, HTTP_FAILURE)
+      this.parts.counts[REFUSED_HTTP_CLIENT]++
+      return HTTP_FAILURE_ANSWER
     }
-    return new Response(PAGE, {
-      status: 426,
-      headers: { ...TEXT, upgrade: 'websocket', connection: 'upgrade, close' },
-    })
+    return PAGE_ANSWER
   }
 
-  private upgrade(
-    request: Request,
-    server: Server<Connection>,
-    connection: Connection,
-  ): Response | undefined {
-    if (server.upgrade(request, { data: connection })) return undefined
-    // It was not a handshake after all, such as one without a key.
-    this.connections.close(connection)
-    this.limits.leave(connection.addressHigh, connection.addressLow)
-    return text(400, 'This is not a valid WebSocket handshake.\n')
+  private upgrade(tcp: TcpConnection, input: Uint8Array): void {
+    const { head } = this
+    tcp.lingers = head.hasBody
+    const verdict = checkHandshake(head, input)
+    if (verdict !== HANDSHAKE) {
+      this.write(tcp, verdict === OTHER_VERSION ? WRONG_WEBSOCKET : NO_HANDSHAKE)
+      return
+    }
+    const refusal = this.admit(tcp, input)
+    if (refusal !== null) {
+      this.write(tcp, refusal)
+      return
+    }
+    const { connections, frames, output } = this.parts
+    const { high, low } = keyOfSource(head.source)
+    const connection = connections.open(high, low, this.now)
+    connection.keyHash = this.keys?.hash ?? null
+    const accepted = acceptHandshake(head, input)
+    output.bytes.set(accepted, output.end)
+    output.end += accepted.length
+    tcp.closing = false
+    frames.begin(tcp, connection)
   }
 
-  private isAllowedOrigin(origin: string | null): boolean {
-    if (this.origins.size === 0) return true
+  /** Counts the connection for its client; or why not. */
+  private admit(tcp: TcpConnection, input: Uint8Array): Answer | null {
+    const { head, parts } = this
+    const { counts } = parts
+    if (!this.isAllowedOrigin(input)) {
+      counts[REFUSED_ORIGIN]++
+      return WRONG_ORIGIN
+    }
+    const isTrusted = head.isLocal || this.networks.has(head.source)
+    const said = head.isAnonymous ? CLIENT_UNNAMED : this.proxies.readSource(head, input)
+    if (said === HEADER_MISSING) counts[PROXY_HEADER_MISSING]++
+    else if (said !== CLIENT_KNOWN) counts[PROXY_HEADER_NOT_UNDERSTOOD]++
+    const key = keyOfSource(head.source)
+    const access = this.keys?.check(this.targetIn(input), key) ?? KEY_VALID
+    if (access !== KEY_VALID) {
+      counts[KEY_REASONS[access]]++
+      return KEY_ANSWERS[access]
+    }
+    const admission = this.server?.admitAs(tcp, head.source) ?? FULL
+    if (admission === ADMITTED) return null
+    return this.refuse(admission, key, isTrusted, said)
+  }
+
+  private isAllowedOrigin(input: Uint8Array): boolean {
+    const { origins, originFrom, originTo } = this.head
     // Programs send none; the list is about web pages, whose browsers always send it.
-    return origin === null || this.origins.has(origin.toLowerCase())
+    if (this.origins.size === 0 || origins === 0) return true
+    const origin = Buffer.from(input.slice(originFrom, originTo)).toString('latin1')
+    return origins === 1 && this.origins.has(origin.toLowerCase())
   }
 
-  private refuseKey(verdict: number): Response {
-    this.counts[KEY_REASONS[verdict]]++
-    return text(verdict === KEY_GUESSES ? 429 : 403, `${KEY_TEXTS[verdict]}\n`)
-  }
-
-  /** `header`: how it was used; null if there is none and none is needed. */
-  private refuse(admission: number, { high, low }: AddressKey, header: HeaderUse | null): Response {
+  /** `said`: what became of the proxies' header. */
+  private refuse(
+    admission: number,
+    { high, low }: AddressKey,
+    isTrusted: boolean,
+    said: number,
+  ): Answer {
+    const { counts, reports } = this.parts
     const full = admission === FULL
-    this.reports.tell(full ? 'full' : 'fullForAddress', high, low)
-    this.counts[full ? REFUSED_CONNECTIONS_FULL : REFUSED_CONNECTIONS_PER_ADDRESS]++
-    const body = full
+    reports.tell(full ? 'full' : 'fullForAddress', high, low)
+    counts[full ? REFUSED_CONNECTIONS_FULL : REFUSED_CONNECTIONS_PER_ADDRESS]++
+    const text = full
       ? 'Too many connections: the tracker is full.\n'
-      : `Too many connections from ${this.whose(header)}.\n`
-    return new Response(body, {
-      status: 503,
-      headers: { ...TEXT, ...CLOSE, 'retry-after': RETRY_AFTER_SEC },
-    })
+      : `Too many connections from ${this.whose(isTrusted, said)}.\n`
+    return answer('503 Service Unavailable', text, `${CLOSE}Retry-After: ${RETRY_AFTER_SEC}\r\n`)
   }
 
   /** Tells the person who sets up a proxy why all its clients count as one. */
-  private whose(header: HeaderUse | null): string {
-    if (header === null || header === 'believed') return 'your address'
-    const name = this.proxies.header
-    if (header !== 'not trusted')
-      return `your proxy's address, because its header ${name} is ${header}`
-    return `your address. The header ${name} is not believed, because [network] trusted_proxies does not name who sent it`
+  private whose(isTrusted: boolean, said: number): string {
+    const { header } = this
+    if (isTrusted && said === CLIENT_KNOWN) return 'your address'
+    if (isTrusted) {
+      const fault = said === HEADER_MISSING ? 'missing' : 'not understood'
+      return `your proxy's address, because its header ${header} is ${fault}`
+    }
+    if (this.head.proxyValueCount === 0) return 'your address'
+    return `your address. The header ${header} is not believed, because [network] trusted_proxies does not name who sent it`
   }
 }
 
-function text(status: number, body: string): Response {
-  return new Response(body, { status, headers: { ...TEXT, ...CLOSE } })
+/** What this tracker needs of a target is read when the head is complete. */
+function passTarget(_head: RequestHead, _bytes: Uint8Array, from: number): number {
+  return from
+}
+
+function refusalOf(code: number): Answer {
+  switch (code) {
+    case LINE_TOO_LONG:
+      return LINE_TOO_LARGE
+    case HEAD_TOO_LARGE:
+      return TOO_LARGE
+    case BAD_VERSION:
+      return WRONG_VERSION
+    default:
+      return BAD_REQUEST
+  }
+}
+
+/** As in swarm/connections.ts, whose words begin with an address's first byte. */
+function keyOfSource({ ipv4, a0, a1 }: Peer): AddressKey {
+  return ipv4 ? { high: 0, low: asInPacket(a0) } : { high: asInPacket(a0), low: asInPacket(a1) }
 }

@@ -15,5 +15,5 @@ viewContract('aquatic_ws', STORED_COUNTERS, COUNTER_WORDS, ['websocket'], (slots
     connectionLimit: () => CONNECTIONS_MAX,
     interval: () => 0,
   })
-  return wsFigures(reader, { isPaused: false, pauses: 0, closed: 0 })
+  return wsFigures(reader, { isPaused: false, pauses: 0 })
 })

@@ -44,9 +44,9 @@ test('a connection takes offers unless it has a backlog, a full queue, or too ma
   connection.backlog = true
   expect(takes()).toBe(false)
   connection.backlog = false
-  connection.outbox = Array(OUTBOX_OFFERS_MAX).fill('')
+  connection.outbox = OUTBOX_OFFERS_MAX
   expect(takes()).toBe(false)
-  connection.outbox.pop()
+  connection.outbox--
   expect(takes()).toBe(true)
   connection.pendingOffers = new PendingOffers(0)
   for (let key = 0; key < PENDING_OFFERS_MAX; key++) connection.pendingOffers.add(key, 0, 1, 1)

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { slotWords } from '../../../src/metrics/counters.ts'
 import { bucketEnd, histogramCounters } from '../../../src/metrics/histogram.ts'
+import { TCP_COUNTERS } from '../../../src/tcp/counters.ts'
 import * as counters from '../../../src/ws/worker/counters.ts'
 
 const { COUNTERS, COUNTER_COUNT, COUNTER_WORDS, FAMILY_COUNTERS, HISTOGRAMS, STORED_COUNTERS } =
@@ -14,10 +15,13 @@ test('each counter has a constant of its name, which is its place, in the part o
     expect(STORED_COUNTERS.indexOf(`${name}_ipv4`)).toBe(FAMILY_IPV4 + i)
     expect(STORED_COUNTERS.indexOf(`${name}_ipv6`)).toBe(FAMILY_IPV6 + i)
   }
-  const others = COUNTERS.slice(FAMILY_COUNTERS.length)
+  const ofTcp = TCP_COUNTERS.flatMap((spec) => spec.counters.map(({ name }) => name as string))
+  const others = COUNTERS.slice(FAMILY_COUNTERS.length, -ofTcp.length)
+  expect<readonly string[]>(COUNTERS.slice(-ofTcp.length)).toEqual(ofTcp)
+  expect(STORED_COUNTERS.length - ofTcp.length).toBe(counters.TCP)
   const places = others.map((name) => constants.get(name.toUpperCase()))
   expect(places).toEqual(others.map((name) => STORED_COUNTERS.indexOf(name as never)))
-  expect(STORED_COUNTERS).toHaveLength(2 * FAMILY_COUNTERS.length + others.length)
+  expect(STORED_COUNTERS).toHaveLength(2 * FAMILY_COUNTERS.length + others.length + ofTcp.length)
 })
 
 test('histograms follow the counters, in the order in which they are read', () => {

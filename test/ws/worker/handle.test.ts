@@ -6,7 +6,7 @@ import { TOTAL_PEERS, TOTAL_TORRENTS } from '../../../src/swarm/layout.ts'
 import { attachSwarms, createSwarmMemory } from '../../../src/swarm/memory.ts'
 import { addressKey } from '../../../src/tcp/client-address.ts'
 import { ClientReports } from '../../../src/ws/worker/client-reports.ts'
-import { Connections, type Socket } from '../../../src/ws/worker/connection.ts'
+import { Connections } from '../../../src/ws/worker/connection.ts'
 import {
   COUNTER_COUNT,
   STORED_COUNTERS,
@@ -18,6 +18,7 @@ import { Sender } from '../../../src/ws/worker/send.ts'
 import { Signal } from '../../../src/ws/worker/signal.ts'
 import { announce, answer, newHash, offer, offerId, peerId } from '../messages.ts'
 import { placed } from '../wire/text.ts'
+import { FrameSocket } from './frame-socket.ts'
 
 const TORRENTS_PER_CONNECTION = 10
 const SLOTS = 300
@@ -52,17 +53,19 @@ function makeHandler({ newTorrents = 0, maxTorrents = 100, maxPeers = 1000 } = {
   const open = (address: string) => {
     const { high, low } = addressKey(address)
     const connection = connections.open(high, low, 0)
-    const closes: unknown[][] = []
-    const close = (...end: unknown[]) => closes.push(end)
-    const socket = { closes, close, cork: () => {}, getBufferedAmount: () => 0 }
-    connection.socket = socket as unknown as Socket
+    const socket = new FrameSocket(sender)
+    connection.socket = socket
     const send = (message: unknown) => {
       const { region, from, to } = placed(
         typeof message === 'string' ? message : JSON.stringify(message),
       )
       handler.message(connection, region.bytes, from, to)
     }
-    return { connection, socket, send }
+    const texts = () => {
+      sender.flushOne(connection)
+      return socket.texts
+    }
+    return { connection, socket, send, texts }
   }
   const count = (name: StoredCounter) => counts[STORED_COUNTERS.indexOf(name)]
   const total = (prefix: string) =>
@@ -163,7 +166,7 @@ test('each kind of message that is wrong is refused, and counted by its reason',
     expect(count(reason), reason).toBe(1)
     expect(count('responses_error')).toBe(1)
     expect(total('rejected_'), reason).toBe(1)
-    const [text] = client.connection.outbox
+    const [text] = client.texts()
     expect(JSON.parse(text)).toMatchObject({ 'failure reason': expect.any(String) })
   }
 })
@@ -185,7 +188,7 @@ test('a response has nothing that it need not have', () => {
   const hash = newHash()
   client.send(announce(hash, 1))
   client.send(announce(hash, 1, { offers: [null] }))
-  const [plain, warned] = client.connection.outbox.map((text) => JSON.parse(text))
+  const [plain, warned] = client.texts().map((text) => JSON.parse(text))
   const counts = { complete: 0, incomplete: 1 }
   expect(plain).toEqual({ action: 'announce', interval: 120, ...counts, info_hash: hash })
   expect(warned['warning message']).toContain('1 left out of offers')

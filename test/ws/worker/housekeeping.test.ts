@@ -1,7 +1,6 @@
 // What the clock does to connections, second by second.
 import { expect, test } from 'bun:test'
 import { ConnectionStates, createConnectionStates } from '../../../src/swarm/connections.ts'
-import { Cleaner } from '../../../src/swarm/walks/cleaner.ts'
 import { type Connection, Connections, type Socket } from '../../../src/ws/worker/connection.ts'
 import {
   CLOSED_SILENT,
@@ -11,7 +10,6 @@ import {
 import { Housekeeping } from '../../../src/ws/worker/housekeeping.ts'
 import { Memberships } from '../../../src/ws/worker/memberships.ts'
 import { PENDING_OFFERS_MAX, PendingOffers } from '../../../src/ws/worker/pending-offers.ts'
-import { Harness } from '../../swarm/harness.ts'
 
 const START = 1000
 const SETTINGS = { maxConnectionAge: 10, pingInterval: 4, maxOfferAge: 5 }
@@ -22,11 +20,12 @@ class Fixture {
   readonly counts = new Int32Array(COUNTER_COUNT)
   readonly events: string[] = []
   readonly housekeeping: Housekeeping
+  private readonly pings = new Map<number, () => void>()
   now = START
 
   constructor(settings = SETTINGS) {
-    const cleaner = new Cleaner(new Harness().swarms, [], 30, 180, false, START)
-    this.housekeeping = new Housekeeping(this.connections, cleaner, settings, this.counts, START)
+    const sender = { control: ({ slot }: Connection) => this.pings.get(slot)?.() }
+    this.housekeeping = new Housekeeping(this.connections, sender, settings, this.counts, START)
   }
 
   open(name: string, nextPing = START + 1_000_000): Connection {
@@ -38,7 +37,8 @@ class Fixture {
       note(what)()
       connection.closed = true
     }
-    const socket = { close: end('closed'), terminate: end('cut'), ping: note('pinged') }
+    const socket = { close: end('closed'), terminate: end('cut') }
+    this.pings.set(connection.slot, note('pinged'))
     connection.socket = socket as unknown as Socket
     return connection
   }

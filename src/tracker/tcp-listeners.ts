@@ -1,11 +1,11 @@
-// Opens the sockets that workers listen on. Called once by main.ts, before any worker runs and while the process
-// still has the rights for low ports. A socket receives no connections until its worker calls listen.
-import { addressBytes, type SocketAddress } from '../../config/address.ts'
-import type { ListenSettings } from '../../config/listen.ts'
-import { SystemError } from '../../os/error.ts'
-import { openListener } from '../../os/tcp-listener.ts'
-import { type ServerAddress, serverAddress } from '../../tcp/server-address.ts'
-import { holdAddresses, listenRefusal } from '../../tracker/tcp-addresses.ts'
+// Opens the sockets that workers of a protocol over TCP listen on. Called once by the protocol's main.ts, before any worker
+// runs and while the process still has the rights for low ports. A socket receives no connections until its worker calls listen.
+import { addressBytes, type SocketAddress } from '../config/address.ts'
+import type { ListenSettings } from '../config/listen.ts'
+import { SystemError } from '../os/error.ts'
+import { openListener } from '../os/tcp-listener.ts'
+import { type ServerAddress, serverAddress } from '../tcp/server-address.ts'
+import { holdAddresses, listenRefusal } from './tcp-addresses.ts'
 
 export interface Listening {
   /** With the ports that the system has chosen for port 0. */

@@ -1,0 +1,290 @@
+// What a socket worker does whatever its connections' bytes come through: connections of clients with all that they may ask
+// for, limits, settings that change, work that is due. Made by socket-worker.ts (plain connections, in a blocking
+// loop) and tls-worker.ts (the runtime's sockets, on its event loop), which have the TCP connections.
+import { parentPort } from 'node:worker_threads'
+import type { AccessListData } from '../../access-list/list.ts'
+import { clockSeconds, readClock } from '../../os/clock.ts'
+import { type FirstValue, takeFirst } from '../../process/first-value.ts'
+import type { UpdateHandlers } from '../../process/updates.ts'
+import { provokeFault, type WorkerStart } from '../../process/workers.ts'
+import { type KeyWorkerData, openKeyGate, takeAccessLists } from '../../requests/swarm-worker.ts'
+import type { SourceCounterData } from '../../source-limits/source-counters.ts'
+import { type ConnectionBuffers, ConnectionStates } from '../../swarm/connections.ts'
+import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
+import type { PriorDownloadsData } from '../../swarm/prior-downloads.ts'
+import type { Swarms } from '../../swarm/swarm.ts'
+import { Cleaner } from '../../swarm/walks/cleaner.ts'
+import { Blocks } from '../../tcp/blocks.ts'
+import { ConnectionLimits } from '../../tcp/connection-limits.ts'
+import type { ConnectionOptions, TcpConnections, TcpTimes } from '../../tcp/connections.ts'
+import { Networks } from '../../tcp/networks.ts'
+import { Output } from '../../tcp/output.ts'
+import type { Transfer } from '../../tcp/transfer.ts'
+import { GOING_AWAY } from '../wire/frame.ts'
+import { ClientReports } from './client-reports.ts'
+import { type Connection, Connections } from './connection.ts'
+import { ConnectionKeys } from './connection-key.ts'
+import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTER_WORDS, TCP } from './counters.ts'
+import { Exchange, type ExchangeEnds } from './exchange.ts'
+import { type FrameEvents, FrameStream } from './frame-stream.ts'
+import { Handler } from './handle.ts'
+import { Heap } from './heap.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { RequestLimits } from './request-limits.ts'
+import { type Plan, Sender } from './send.ts'
+import { Signal, type SignalKeys } from './signal.ts'
+import { Upgrader } from './upgrade.ts'
+import type { WorkerReport, WorkerSettings, WsUpdate } from './worker-updates.ts'
+
+/** For answers to HTTP requests, one at a time. */
+const OUTPUT_BYTES = 4096
+/** For incomplete messages, beside what waits for clients that do not read. */
+const PARTS_BYTES_MAX = 64 * 2 ** 20
+/** The most that a response has beside the message that it answers: numbers of each torrent in a scrape. */
+const SCRAPE_FILE_BYTES = 128
+const RESPONSE_BYTES = 4096
+/** A byte order mark. */
+const MARK_BYTES = 3
+
+/**
+ * Seconds for a connection's first byte, for the rest of its handshake, and for taking what is left at its end. None is
+ * idle: it becomes a WebSocket, or ends.
+ */
+export const TIMES: TcpTimes = { first: 5, request: 9, idle: 9, unread: 5 }
+
+export interface WsWorkerData extends WorkerStart, WorkerSettings, KeyWorkerData {
+  readonly workers: number
+  readonly swarms: SwarmBuffers
+  readonly priorDownloads: PriorDownloadsData
+  readonly connections: ConnectionBuffers
+  readonly limits: SharedArrayBuffer
+  readonly messageBytesMax: number
+  readonly frameBytesMax: number
+  readonly countDownloads: boolean
+  readonly requestLimits: SourceCounterData
+  readonly signalKeys: SignalKeys
+  /** Null if this is the only worker. */
+  readonly exchange: ExchangeEnds | null
+  readonly accessList: FirstValue<AccessListData>
+  readonly counters: SharedArrayBuffer
+}
+
+export class Serving implements FrameEvents {
+  readonly counts = new Int32Array(COUNTER_WORDS)
+  readonly connections: Connections
+  readonly sender: Sender
+  readonly exchange: Exchange | null
+  readonly housekeeping: Housekeeping
+  readonly heap = new Heap(this.counts)
+  readonly upgrader: Upgrader
+  readonly frames: FrameStream
+  readonly output = new Output(OUTPUT_BYTES)
+  readonly blocks: Blocks
+  /** For the server of the TCP connections. */
+  readonly tcp: Omit<ConnectionOptions, 'transfer'>
+  /** The process ends: what is left of connections ends with it. */
+  isStopping = false
+  /** Another process serves in this one's place. */
+  isDraining = false
+  now = 0
+  private readonly data: WsWorkerData
+  private readonly swarms: Swarms
+  private readonly cleaner: Cleaner
+  private readonly limits: ConnectionLimits
+  private readonly handler: Handler
+  private readonly signal: Signal
+  private readonly reports: ClientReports
+  private readonly keys: ConnectionKeys
+  private readonly requestLimits: RequestLimits
+
+  /** `plan`: has something done at the end of the turn. */
+  constructor(data: WsWorkerData, updates: UpdateHandlers<WsUpdate>, plan: Plan) {
+    const { counts } = this
+    const states = new ConnectionStates(data.connections)
+    const swarms = attachSwarms(data.swarms, data.countDownloads, states)
+    swarms.access.replace(takeFirst(data.accessList))
+    swarms.priorDownloads.replace(data.priorDownloads)
+    this.data = data
+    this.swarms = swarms
+    const { maxConnections, maxConnectionsPerAddress } = data
+    this.reports = new ClientReports(data.reports, tell)
+    this.limits = new ConnectionLimits(data.limits, maxConnections, maxConnectionsPerAddress)
+    this.connections = new Connections(data.index, states, data.housekeeping.pingInterval)
+    const messageBytesMax = longestMessage(data)
+    const { connections, reports } = this
+    this.sender = new Sender(connections, data.backlogs, counts, reports, { messageBytesMax, plan })
+    this.signal = new Signal(data.index, connections, this.sender, data.signalKeys, counts)
+    this.requestLimits = new RequestLimits(data.requestLimits, data.requestRates)
+    swarms.admission.gate = this.requestLimits
+    const { sender, signal, requestLimits } = this
+    const parts = { swarms, connections, sender, signal, requestLimits }
+    this.handler = new Handler(parts, data.requests, counts)
+    this.exchange = this.connectTo(data.exchange, plan)
+    this.blocks = new Blocks(blockBytes(data))
+    this.frames = new FrameStream({
+      events: this,
+      sender,
+      blocks: this.blocks,
+      limits: data,
+      plan,
+    })
+    const { frames, output } = this
+    this.upgrader = new Upgrader({ connections, frames, output, counts, reports })
+    this.keys = new ConnectionKeys(openKeyGate(data, updates))
+    this.upgrader.keys = this.keys
+    this.handler.keys = this.keys
+    const tables = swarms.websocket.filter((_, i) => i % data.workers === data.index)
+    const shared = data.workers > 1
+    const { cleaningInterval, maxPeerAge } = data
+    const now = clockSeconds()
+    this.cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
+    this.housekeeping = new Housekeeping(connections, sender, data.housekeeping, counts, now)
+    this.tcp = {
+      handler: this.upgrader,
+      limits: this.limits,
+      times: TIMES,
+      counts,
+      countsAt: TCP,
+    }
+    this.applyProxies(data)
+    this.takeUpdates(updates)
+    this.setTime()
+  }
+
+  /** Who has the TCP connections. */
+  connect(server: TcpConnections, transfer: Transfer): void {
+    this.upgrader.connect(server)
+    this.frames.connect(server, transfer)
+  }
+
+  private connectTo(ends: ExchangeEnds | null, plan: Plan): Exchange | null {
+    if (ends === null) return null
+    const { index, messageBytesMax, requests } = this.data
+    const limits = { messageBytesMax, maxOffers: requests.maxOffers }
+    const exchange = new Exchange(index, ends, limits, this.signal, this.counts, plan)
+    this.signal.connect(exchange)
+    return exchange
+  }
+
+  private takeUpdates(updates: UpdateHandlers<WsUpdate>): void {
+    const { swarms, cleaner } = this
+    updates.on('settings', (settings) => this.configure(settings))
+    updates.on('priorDownloads', (counts) => swarms.priorDownloads.replace(counts))
+    takeAccessLists(updates, swarms, cleaner)
+  }
+
+  private configure(settings: WorkerSettings): void {
+    const { requests } = settings
+    this.handler.settings = requests
+    this.handler.request.limitTo(requests.maxOffers, requests.maxScrapeTorrents)
+    this.housekeeping.configure(settings.housekeeping)
+    this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)
+    this.limits.configure(settings.maxConnections, settings.maxConnectionsPerAddress)
+    this.sender.configure(settings.backlogs)
+    this.blocks.limitTo(blockBytes(settings))
+    this.requestLimits.configure(settings.requestRates)
+    this.reports.wanted = settings.reports
+    this.applyProxies(settings)
+  }
+
+  private applyProxies(settings: WorkerSettings): void {
+    this.upgrader.configure(settings)
+    this.limits.setTrusted(new Networks(settings.trustedProxies))
+  }
+
+  /** Closes the connection of a slot because this process stops. False if there is none to tell. */
+  sayGoodbye(slot: number): boolean {
+    const connection = this.connections.at(slot)
+    if (connection === null || connection.closed || connection.socket === null) return false
+    connection.socket.close(GOING_AWAY, 'the tracker stops')
+    return true
+  }
+
+  /** The same for all; returns how many were told. */
+  sayGoodbyeToAll(): number {
+    this.isStopping = true
+    let told = 0
+    for (let slot = 0; slot < this.connections.slotCount; slot++) if (this.sayGoodbye(slot)) told++
+    return told
+  }
+
+  opened(connection: Connection): void {
+    this.counts[connection.family + CONNECTIONS_OPENED]++
+  }
+
+  message(connection: Connection, bytes: Uint8Array, from: number, to: number): void {
+    this.connections.showedLife(connection, this.now)
+    this.sender.received()
+    this.handler.message(
+      connection,
+      bytes,
+      isMarked(bytes, from, to) ? from + MARK_BYTES : from,
+      to,
+    )
+    this.heap.served()
+    if (this.data.fault) provokeFault()
+  }
+
+  showedLife(connection: Connection): void {
+    this.connections.showedLife(connection, this.now)
+  }
+
+  drained(connection: Connection): void {
+    this.sender.drained(connection)
+  }
+
+  closed(connection: Connection): void {
+    this.counts[connection.family + CONNECTIONS_CLOSED]++
+    connection.closed = true
+    this.sender.forget(connection)
+    if (this.isStopping) return
+    // In a drain the peers stay, without offers, so that the torrents keep their counts of completed downloads,
+    // which the other process gets in the end.
+    if (!this.isDraining) this.handler.leaveAll(connection)
+    this.connections.close(connection)
+    connection.socket = null
+  }
+
+  /** Reads the clock, for all. */
+  setTime(): number {
+    readClock()
+    const now = clockSeconds()
+    if (now === this.now) return now
+    this.now = now
+    this.handler.setTime(now)
+    this.signal.setTime(now)
+    this.requestLimits.setTime(now)
+    this.keys.setTime(now)
+    this.reports.setTime(now)
+    this.upgrader.setTime(now)
+    return now
+  }
+
+  /** A slice of cleaning, if one is due; true if there is more to do. */
+  clean(): boolean {
+    return !this.housekeeping.waits && this.cleaner.step(this.now)
+  }
+}
+
+export function tell(report: WorkerReport): void {
+  parentPort?.postMessage(report)
+}
+
+/** Some clients put a byte order mark before the text. */
+function isMarked(bytes: Uint8Array, from: number, to: number): boolean {
+  return (
+    to - from >= MARK_BYTES &&
+    bytes[from] === 0xef &&
+    bytes[from + 1] === 0xbb &&
+    bytes[from + 2] === 0xbf
+  )
+}
+
+function blockBytes({ backlogs }: WorkerSettings): number {
+  return PARTS_BYTES_MAX + backlogs.inAll
+}
+
+/** A response repeats ids of the message, and what is passed on has all of it, each with some text. */
+function longestMessage({ messageBytesMax, requests }: WsWorkerData): number {
+  return messageBytesMax + requests.maxScrapeTorrents * SCRAPE_FILE_BYTES + RESPONSE_BYTES
+}
