@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { clockIsSynchronised } from '../../src/os/clock-state.ts'
-import { receiveRing } from '../../src/os/network-card.ts'
+import { type ReceiveQueues, receiveQueues, receiveRing } from '../../src/os/network-card.ts'
 import type { HostView, Ring } from './view.ts'
 
 /** Where administrators' commands are, which the path of others may lack. */
@@ -66,6 +66,10 @@ export class HostFiles implements HostView {
 
   receiveRing(card: string): Ring | null {
     return this.isRunning() ? receiveRing(card) : null
+  }
+
+  receiveQueues(card: string): ReceiveQueues | null {
+    return this.isRunning() ? receiveQueues(card) : null
   }
 
   /** What may not be read. */

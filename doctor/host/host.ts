@@ -2,6 +2,7 @@
 // so that counters tell what is lost now. Called by doctor/main.ts.
 import { setTimeout } from 'node:timers/promises'
 
+import { counted } from '../../src/config/quantities.ts'
 import type { DoctorLine } from '../command-line.ts'
 import type { Finding, Report } from '../finding.ts'
 import * as buffers from './checks/buffers.ts'
@@ -40,6 +41,7 @@ export const CHECKS: readonly Check[] = [
   buffers.synCookies,
   buffers.migratedConnections,
   tcp.timeWait,
+  tcp.tcpMemory,
   tcp.outgoingPorts,
   tcp.reservedPorts,
   openFiles,
@@ -75,7 +77,7 @@ export async function findingsOf(
   environment: Environment,
 ): Promise<HostFinding[]> {
   const before = new HostFiles(line.root)
-  const trackers = runningTrackers(before)
+  const { here: trackers, elsewhere } = runningTrackers(before)
   const { wants, remark } = wantsHere(line, environment, trackers)
   const examine = (host: HostFiles) => CHECKS.flatMap((check) => check({ host, wants, trackers }))
   // All that the checks look at is read, so that a second look finds what has changed.
@@ -84,7 +86,7 @@ export async function findingsOf(
   await setTimeout(line.seconds * 1000)
   const host = new HostFiles(line.root, before, (performance.now() - started) / 1000)
   const findings = examine(host)
-  return [remark, ...findings, ...notPermitted(host)]
+  return [remark, ...otherNetworks(elsewhere), ...findings, ...notPermitted(host)]
 }
 
 interface Judged {
@@ -114,6 +116,14 @@ function wantsHere(
   const wants = wantsOf({ configPath: null, program: null, environment })
   const text = `Judged for ${wants.source}; with -c FILE it is for the settings in that file.`
   return { wants, remark: { name, severity: 'note', text } }
+}
+
+function otherNetworks(count: number): HostFinding[] {
+  if (count === 0) return []
+  const text = `${counted(count, 'tracker runs', 'trackers run')} in other networks than this shell, as those of containers.`
+  const remedy =
+    'Enter such a network to look at it:\nnsenter --net=/proc/PID/ns/net aquatic_doctor'
+  return [{ name: 'other_networks', severity: 'note', text, remedy }]
 }
 
 function notPermitted(host: HostFiles): HostFinding[] {

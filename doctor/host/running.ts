@@ -11,15 +11,26 @@ import type { RunningTracker, Wants } from './wants.ts'
 /** A host has few of them; a process with such a name may be anybody's. */
 const TRACKERS_MAX = 16
 
-export function runningTrackers(host: HostView): RunningTracker[] {
+export interface RunningTrackers {
+  readonly here: readonly RunningTracker[]
+  /** In other networks, as those of containers: this is not their host. */
+  readonly elsewhere: number
+}
+
+export function runningTrackers(host: HostView): RunningTrackers {
+  let elsewhere = 0
   const found = host.list('/proc').flatMap((name): RunningTracker[] => {
     if (!/^\d+$/.test(name)) return []
     const pid = Number(name)
     const program = programOf(wordsOf(host, pid))
-    if (program === null || !isInThisNetwork(host, pid)) return []
+    if (program === null) return []
+    if (!isInThisNetwork(host, pid)) {
+      elsewhere++
+      return []
+    }
     return [{ pid, program, wants: wantsOfProcess(host, pid, program) }]
   })
-  return found.slice(0, TRACKERS_MAX)
+  return { here: found.slice(0, TRACKERS_MAX), elsewhere }
 }
 
 /** One in a container's network has another host, so to speak. If that cannot be read, it counts as here. */

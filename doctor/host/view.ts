@@ -1,5 +1,6 @@
 // What a check may look at, and what it returns. Every check is a pure function of this view, so tests can plant
 // any text. Implemented by files.ts for a real host. Used by everything in this folder.
+import type { ReceiveQueues } from '../../src/os/network-card.ts'
 import type { Finding } from '../finding.ts'
 import { type Change, sysctlPath } from './changes.ts'
 import type { RunningTracker, Wants } from './wants.ts'
@@ -21,6 +22,8 @@ export interface HostView {
   clockIsSynchronised(): boolean | null
   /** The receive ring of a network card, in packets; null if it has none that can be read. */
   receiveRing(card: string): Ring | null
+  /** The queues of a network card; null if it does not tell. */
+  receiveQueues(card: string): ReceiveQueues | null
 }
 
 export interface Ring {

@@ -109,3 +109,4 @@ export const STA_UNSYNC = 0x40
 export const SIOCETHTOOL = 0x8946
 export const ETHTOOL_GRINGPARAM = 0x10
 export const ETHTOOL_SRINGPARAM = 0x11
+export const ETHTOOL_GCHANNELS = 0x3c

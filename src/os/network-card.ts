@@ -1,7 +1,8 @@
-// The rings of network cards, as ethtool reads and sets them. Used by the doctor.
+// The rings and queues of network cards, as ethtool reads and sets them. Used by the doctor.
 import { addressHigh, addressLow, addressOf, libc, nativeWords } from './ffi.ts'
 import {
   AF_INET,
+  ETHTOOL_GCHANNELS,
   ETHTOOL_GRINGPARAM,
   ETHTOOL_SRINGPARAM,
   SIOCETHTOOL,
@@ -17,6 +18,12 @@ const NAME_BYTES_MAX = 15
 const RING_WORDS = 9
 const RING_RECEIVE_MAX = 1
 const RING_RECEIVE = 5
+/** struct ethtool_channels in words: 0 command │ 1 most receive … 4 most combined │ 5 receive … 8 combined. */
+const CHANNELS_WORDS = 9
+const CHANNELS_RECEIVE_MAX = 1
+const CHANNELS_COMBINED_MAX = 4
+const CHANNELS_RECEIVE = 5
+const CHANNELS_COMBINED = 8
 
 /** In packets; null if the card has no ring, or it may not be read. */
 export function receiveRing(card: string): { size: number; sizeMax: number } | null {
@@ -24,6 +31,25 @@ export function receiveRing(card: string): { size: number; sizeMax: number } | n
   ring[0] = ETHTOOL_GRINGPARAM
   if (!ask(card, ring)) return null
   return { size: ring[RING_RECEIVE], sizeMax: ring[RING_RECEIVE_MAX] }
+}
+
+export interface ReceiveQueues {
+  readonly count: number
+  readonly countMax: number
+  /** What ethtool calls them: those that send too, or not. */
+  readonly kind: 'combined' | 'rx'
+}
+
+/** Queues that receive: in use, and at most. Null if the card does not tell. */
+export function receiveQueues(card: string): ReceiveQueues | null {
+  const channels = nativeWords(CHANNELS_WORDS)
+  channels[0] = ETHTOOL_GCHANNELS
+  if (!ask(card, channels)) return null
+  return {
+    count: channels[CHANNELS_RECEIVE] + channels[CHANNELS_COMBINED],
+    countMax: channels[CHANNELS_RECEIVE_MAX] + channels[CHANNELS_COMBINED_MAX],
+    kind: channels[CHANNELS_COMBINED_MAX] > 0 ? 'combined' : 'rx',
+  }
 }
 
 /** Returns whether the card has taken it. The card may be without link for some seconds. */

@@ -38,6 +38,7 @@ export const GOOD: Readonly<Record<string, string>> = {
   '/proc/sys/net/ipv4/tcp_syncookies': '1\n',
   '/proc/sys/net/ipv4/tcp_migrate_req': '1\n',
   '/proc/sys/net/ipv4/tcp_max_tw_buckets': '262144\n',
+  '/proc/sys/net/ipv4/tcp_mem': '190000\t250000\t380000\n',
   '/proc/sys/net/ipv4/ip_local_port_range': '32768\t60999\n',
   '/proc/sys/net/ipv4/ip_local_reserved_ports': '\n',
   '/sys/class/net/eth0/device/vendor': '0x1af4\n',

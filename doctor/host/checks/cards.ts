@@ -50,6 +50,7 @@ export function cards(subject: Subject): HostFinding[] {
   return found.flatMap((card) => [
     ...cardDrops(subject, card),
     ...cardRing(subject, card),
+    ...unusedQueues(subject, card),
     ...steering(subject, card),
     ...placement(subject, card),
   ])
@@ -114,6 +115,25 @@ function packetRate({ host }: Subject, card: Card): number {
   const packets = statistic(host, card, 'rx_packets')
   const uptime = Number((host.read('/proc/uptime') ?? '').split(' ')[0])
   return Math.max(packets?.perSecond ?? 0, uptime > 0 ? (packets?.total ?? 0) / uptime : 0)
+}
+
+/** A queue of its own for each processor is better than steering, where the card has them. */
+function unusedQueues({ host }: Subject, card: Card): HostFinding[] {
+  const name = 'card_queues'
+  const queues = host.receiveQueues(card.name)
+  if (queues === null || queues.countMax === 0) return []
+  const wanted = Math.min(queues.countMax, cpuCount(host.read('/proc/stat')))
+  const text = `${card.name} receives with ${queues.count} of the ${queues.countMax} queues that it has.`
+  if (queues.count >= wanted) return [{ name, severity: 'good', text }]
+  return [
+    {
+      name,
+      severity: 'warning',
+      text,
+      cost: 'Fewer processors than there are share the kernel’s part of all packets.',
+      remedy: `Use one for each processor (some cards lose their link for a second):\nethtool -L ${card.name} ${queues.kind} ${wanted}`,
+    },
+  ]
 }
 
 function steering(subject: Subject, card: Card): HostFinding[] {
@@ -186,7 +206,9 @@ function placement({ host }: Subject, card: Card): HostFinding[] {
   const all = perCpu.reduce((sum, count) => sum + count, 0)
   const most = Math.max(...perCpu)
   const cpu = perCpu.indexOf(most)
-  const text = `Of ${grouped(all)} interrupts of ${card.name}'s ${lines.length} queues, processor ${cpu} took ${percent(most / Math.max(1, all))}.`
+  const allowed = host.read(`/proc/irq/${lines[0].number}/smp_affinity_list`)?.trim()
+  const pinned = allowed === undefined ? '' : ` (the first may go to processors ${allowed})`
+  const text = `Of ${grouped(all)} interrupts of ${card.name}'s ${lines.length} queues, processor ${cpu} took ${percent(most / Math.max(1, all))}${pinned}.`
   if (all < INTERRUPTS_MIN || most / all < ONE_SIDED_SHARE)
     return [{ name, severity: 'good', text }]
   const commands = lines.map(

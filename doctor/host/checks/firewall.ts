@@ -99,6 +99,14 @@ export function addressTranslation({ host, wants }: Subject): HostFinding[] {
   const chains = rulesetOf(host)
   if (chains === null) return []
   const translated = wants.ports.filter((port) => redirections(chains, port) > 0)
+  const isMasked = chains.some(({ rules }) => rules.some(({ verdict }) => verdict === 'masquerade'))
+  if (translated.length === 0 && isMasked) {
+    const text =
+      'Rules of this host translate addresses for others (masquerade), as for containers behind a bridge, though not those of the tracker’s ports.'
+    const cost = 'All packets of this host then pass connection tracking.'
+    const remedy = 'Take the tracker’s ports out of it: conntrack_ports.'
+    return [{ name, severity: 'note', text, cost, remedy }]
+  }
   if (translated.length === 0) {
     return [
       {

@@ -25,7 +25,7 @@ export function steal({ host }: Subject): HostFinding[] {
   const total = now.stolen / Math.max(1, now.all)
   const ticks = now.all - before.all
   const share = ticks >= TICKS_MIN ? (now.stolen - before.stolen) / ticks : 0
-  const text = `The host of this virtual machine took ${percent(share)} of its processor time while watched, ${percent(total)} since it started.`
+  const text = `Other virtual machines took ${percent(share)} of the processor time while watched, ${percent(total)} since the system started.`
   if (share < STOLEN_SHARE && total < STOLEN_SHARE) return [{ name, severity: 'good', text }]
   return [
     {

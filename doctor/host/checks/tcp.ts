@@ -1,5 +1,6 @@
 // Ports and states of TCP connections: closed ones that are remembered, and the range of outgoing ports.
 import { grouped } from '../../../src/metrics/text-table.ts'
+import { pageBytes } from '../../../src/os/process.ts'
 import { remedyOf, sysctl, sysctlPath } from '../changes.ts'
 import { memoryBytes, pairedCounter, socketFigure } from '../parse.ts'
 import { counter, type HostFinding, type Subject, sysctlNumber, unknown } from '../view.ts'
@@ -52,6 +53,42 @@ export function timeWait({ host, wants }: Subject): HostFinding[] {
           ? remedyOf('Make room:', changes)
           : 'More would take too much of this machine’s memory: have clients keep their connections ([network] keep_alive).',
       changes,
+    },
+  ]
+}
+
+/** Half of what is allowed before the kernel slows all connections down. */
+const MEMORY_SHARE = 0.5
+
+/** /proc/sys/net/ipv4/tcp_mem: pages below which nothing is done, from which connections are slowed, and the most. */
+export function tcpMemory({ host, wants }: Subject): HostFinding[] {
+  const name = 'tcp_memory'
+  if (!wants.servesTcp) return []
+  const limits = (host.read('/proc/sys/net/ipv4/tcp_mem') ?? '').trim().split(/\s+/).map(Number)
+  const used = socketFigure(host.read('/proc/net/sockstat') ?? '', 'TCP', 'mem')
+  const aborted = counter(host, '/proc/net/netstat', pairedCounter('TcpExt.TCPAbortOnMemory'))
+  if (limits.length !== 3 || used === null) {
+    return [unknown(name, 'How much memory TCP may use', '/proc/sys/net/ipv4/tcp_mem')]
+  }
+  const [, pressure, most] = limits
+  const text = `TCP uses ${grouped(used)} pages of memory; from ${grouped(pressure)} on all connections are slowed down (net.ipv4.tcp_mem).`
+  const lost = aborted === null || aborted.total === 0 ? null : aborted
+  if (lost === null && used < pressure * MEMORY_SHARE) return [{ name, severity: 'good', text }]
+  const changes = [sysctl('net.ipv4.tcp_mem', limits.map((pages) => pages * 2).join(' '))]
+  const memory = memoryBytes(host.read('/proc/meminfo') ?? '', 'MemTotal') ?? 0
+  // Twice as much has to leave room for programs.
+  const fits = most * 2 * pageBytes() < memory / 2
+  return [
+    {
+      name,
+      severity: (lost?.grown ?? 0) > 0 || used >= pressure ? 'fault' : 'warning',
+      text:
+        lost === null ? text : `${text} Connections ended for want of it: ${lostText(lost, null)}.`,
+      cost: 'Answers are late, and connections are reset.',
+      remedy: fits
+        ? remedyOf('Allow more:', changes)
+        : 'Lower [limits] max_connections, or take a machine with more memory.',
+      changes: fits ? changes : [],
     },
   ]
 }

@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as buffers from '../../../doctor/host/checks/buffers.ts'
 import { plantedHost, subjectOf, UDP_ONLY, WANTS } from './planted.ts'
 
@@ -64,4 +66,22 @@ test('TCP is not looked at for a tracker of UDP alone', () => {
   expect(buffers.listenBacklog(subject)).toEqual([])
   expect(buffers.handshakeBacklog(subject)).toEqual([])
   expect(buffers.synCookies(subject)).toEqual([])
+})
+
+test('the settings that come with the package are good', () => {
+  const text = readFileSync(join(import.meta.dir, '../../../packaging/sysctl/aquatic.conf'), 'utf8')
+  const lines = [...text.matchAll(/^(\S+) = (\d+)$/gm)]
+  const files = lines.map(([, key, value]) => [
+    `/proc/sys/${key.replaceAll('.', '/')}`,
+    `${value}\n`,
+  ])
+  expect(files.length).toBeGreaterThan(3)
+  const subject = subjectOf(plantedHost(Object.fromEntries(files)))
+  const checks = [
+    buffers.receiveBuffer,
+    buffers.packetBacklog,
+    buffers.listenBacklog,
+    buffers.handshakeBacklog,
+  ]
+  for (const check of checks) expect(check(subject)).toMatchObject([{ severity: 'good' }])
 })

@@ -98,6 +98,21 @@ describe('rings and drops', () => {
     expect(findingNamed(found({}, { rings: small }), 'card_ring').severity).toBe('good')
   })
 
+  test('queues that a card has and nobody uses', () => {
+    const of = (count: number, countMax: number) =>
+      findingNamed(
+        found({}, { queues: { eth0: { count, countMax, kind: 'combined' } } }),
+        'card_queues',
+      )
+    expect(of(1, 8)).toMatchObject({
+      severity: 'warning',
+      text: 'eth0 receives with 1 of the 8 queues that it has.',
+      remedy: expect.stringContaining('\nethtool -L eth0 combined 4'),
+    })
+    expect(of(4, 8).severity).toBe('good')
+    expect(of(1, 1).severity).toBe('good')
+  })
+
   test('what the card drops', () => {
     const path = `${CARD}/statistics/rx_missed_errors`
     const findings = found({ packets: 1000, missed: 500 }, { earlier: { [path]: '100\n' } })
@@ -138,8 +153,16 @@ describe('interrupts of several queues', () => {
       [`${CARD}/device/../msi_irqs/30`]: 'msix\n',
       [`${CARD}/device/../msi_irqs/31`]: 'msix\n',
     }
-    const host = plantedHost({ ...files({ cpus: 2, queues: 2, interrupts }), ...more })
-    expect(findingNamed(cards(subjectOf(host)), 'interrupts').severity).toBe('warning')
+    const affinity = { '/proc/irq/30/smp_affinity_list': '0-1\n' }
+    const host = plantedHost({
+      ...files({ cpus: 2, queues: 2, interrupts }),
+      ...more,
+      ...affinity,
+    })
+    expect(findingNamed(cards(subjectOf(host)), 'interrupts')).toMatchObject({
+      severity: 'warning',
+      text: expect.stringContaining('took 100 % (the first may go to processors 0-1).'),
+    })
   })
 })
 

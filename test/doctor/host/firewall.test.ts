@@ -96,6 +96,12 @@ test('address translation of the tracker’s port', () => {
     firewall.addressTranslation(subjectOf(plantedHost({}, { outputs })))
   expect(of({ 'iptables-save': nat })[0]).toMatchObject({ severity: 'warning' })
   expect(of({ 'iptables-save': nat.replaceAll('3000', '80') })[0].severity).toBe('good')
+  const masked =
+    '*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\nCOMMIT\n'
+  expect(of({ 'iptables-save': masked })[0]).toMatchObject({
+    severity: 'note',
+    text: expect.stringContaining('masquerade'),
+  })
   expect(of({})).toEqual([])
 })
 

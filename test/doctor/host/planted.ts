@@ -1,6 +1,7 @@
 // A host that a test makes up: files as texts, now and when watching began. Used by the tests beside it.
 import type { HostFinding, HostView, Ring, Subject } from '../../../doctor/host/view.ts'
 import type { RunningTracker, Wants } from '../../../doctor/host/wants.ts'
+import type { ReceiveQueues } from '../../../src/os/network-card.ts'
 
 type Texts = Readonly<Record<string, string>>
 
@@ -11,11 +12,12 @@ interface Planted {
   readonly outputs?: Texts
   readonly clock?: boolean | null
   readonly rings?: Readonly<Record<string, Ring>>
+  readonly queues?: Readonly<Record<string, ReceiveQueues>>
 }
 
 /** Watched for two seconds. A file without an earlier text has not changed. */
 export function plantedHost(files: Texts, planted: Planted = {}): HostView {
-  const { earlier = {}, links = {}, outputs = {}, clock = null, rings = {} } = planted
+  const { earlier = {}, links = {}, outputs = {}, clock = null, rings = {}, queues = {} } = planted
   const textIn = (texts: Texts, path: string) => {
     const found = Object.hasOwn(texts, path) ? texts[path] : undefined
     return found ?? null
@@ -35,6 +37,7 @@ export function plantedHost(files: Texts, planted: Planted = {}): HostView {
     output: ([name]) => textIn(outputs, name),
     clockIsSynchronised: () => clock,
     receiveRing: (card) => rings[card] ?? null,
+    receiveQueues: (card) => queues[card] ?? null,
   }
 }
 

@@ -14,7 +14,7 @@ function runningOf(cmdline: string, environ = '', links: Record<string, string> 
     { '/proc/7/cmdline': cmdline, '/proc/7/environ': environ, '/proc/x/cmdline': cmdline },
     { links: { '/proc/7/cwd': folder, '/proc/self/ns/net': 'net:[1]', ...links } },
   )
-  return runningTrackers(host)
+  return runningTrackers(host).here
 }
 
 test('a tracker, with its own file, flags and environment', () => {
@@ -65,6 +65,8 @@ test('other programs are none of ours', () => {
 
 test('one in another network namespace, as a container, has another host', () => {
   const cmdline = words('aquatic_udp')
-  expect(runningOf(cmdline, '', { '/proc/7/ns/net': 'net:[2]' })).toEqual([])
+  const links = { '/proc/7/ns/net': 'net:[2]', '/proc/self/ns/net': 'net:[1]' }
+  const host = plantedHost({ '/proc/7/cmdline': cmdline }, { links })
+  expect(runningTrackers(host)).toEqual({ here: [], elsewhere: 1 })
   expect(runningOf(cmdline, '', { '/proc/7/ns/net': 'net:[1]' })).toHaveLength(1)
 })

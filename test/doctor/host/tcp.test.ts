@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'bun:test'
-import { outgoingPorts, reservedPorts, timeWait } from '../../../doctor/host/checks/tcp.ts'
+import {
+  outgoingPorts,
+  reservedPorts,
+  tcpMemory,
+  timeWait,
+} from '../../../doctor/host/checks/tcp.ts'
 import { plantedHost, subjectOf, UDP_ONLY, WANTS } from './planted.ts'
 
 const BUCKETS = '/proc/sys/net/ipv4/tcp_max_tw_buckets'
@@ -44,6 +49,41 @@ describe('closed connections', () => {
 
   test('half full is a warning', () => {
     expect(timeWait(subjectOf(plantedHost(files(131_072, 70_000))))[0].severity).toBe('warning')
+  })
+})
+
+describe('memory of TCP', () => {
+  const found = (used: number, aborted = 0, memory = 33_554_432) =>
+    tcpMemory(
+      subjectOf(
+        plantedHost({
+          '/proc/sys/net/ipv4/tcp_mem': '10000\t20000\t30000\n',
+          '/proc/net/sockstat': `TCP: inuse 5 orphan 0 tw 0 alloc 9 mem ${used}\n`,
+          '/proc/net/netstat': `TcpExt: TW TCPAbortOnMemory\nTcpExt: 7 ${aborted}\n`,
+          '/proc/meminfo': `MemTotal: ${memory} kB\n`,
+        }),
+      ),
+    )[0]
+
+  test('much of it in use, too much, and connections that were ended for it', () => {
+    expect(found(100).severity).toBe('good')
+    expect(found(15_000)).toMatchObject({
+      severity: 'warning',
+      changes: [{ key: 'net.ipv4.tcp_mem', value: '20000 40000 60000' }],
+    })
+    expect(found(25_000).severity).toBe('fault')
+    expect(found(100, 3)).toMatchObject({
+      severity: 'warning',
+      text: expect.stringContaining('for want of it: 3'),
+    })
+  })
+
+  test('a small machine is not told to allow more than it has', () => {
+    expect(found(15_000, 0, 262_144)).toMatchObject({ changes: [] })
+  })
+
+  test('what cannot be read is said', () => {
+    expect(tcpMemory(subjectOf(plantedHost({})))[0].text).toContain('unknown')
   })
 })
 
