@@ -95,6 +95,8 @@ export class WsClient {
   private closeFrame = { code: 1006, reason: '' }
   private ended = false
   pings = 0
+  /** Every frame that came: its first byte and its payload. */
+  onFrame: (first: number, payload: Buffer) => void = () => {}
 
   static async connect(endpoint: Endpoint, options: ConnectOptions = {}): Promise<WsClient> {
     const socket = openSocket(endpoint, options)
@@ -199,6 +201,7 @@ export class WsClient {
     const size = short < 126 ? short : short === 126 ? bytes.readUInt16BE(2) : bytes.readUInt32BE(6)
     if (bytes.length < headSize + size) return false
     const payload = bytes.subarray(headSize, headSize + size)
+    this.onFrame(bytes[0], payload)
     this.take(bytes[0] & 15, payload)
     this.bytes = bytes.subarray(headSize + size)
     return true
