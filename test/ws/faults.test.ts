@@ -203,6 +203,21 @@ async function closesSlowHandshake(
   expect(performance.now() - since).toBeLessThan(15_500)
 }
 
+test('a frame over the limit of frames closes the connection; the same message in several does not', () =>
+  withWs(`[network]\n${ADDRESS}\nwebsocket_max_frame_size = 1000\n`, async (tracker) => {
+    const [long, parts] = [
+      await WsClient.connect(tracker.at()),
+      await WsClient.connect(tracker.at()),
+    ]
+    const message = new TextEncoder().encode(JSON.stringify(announce(1)).padEnd(1500, ' '))
+    parts.sendFrame(OPCODE_TEXT, message.subarray(0, 1000), false)
+    parts.sendFrame(OPCODE_CONTINUATION, message.subarray(1000), true)
+    expect(await parts.next()).toMatchObject({ info_hash: HASH })
+    long.sendFrame(OPCODE_TEXT, message, true)
+    expect((await long.closed).code).toBe(1009)
+    parts.destroy()
+  }))
+
 test('a client that does not read what it asks for is closed at the bound', async () => {
   const settings = `[network]\n${ADDRESS}\n[limits]\nmax_torrents = 1000\nmax_peers = 1000\nmax_backlog_bytes = 65536\n`
   await withWs(settings, async (tracker) => {

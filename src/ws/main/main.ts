@@ -45,7 +45,7 @@ import {
 } from '../../tracker/tcp-listeners.ts'
 import type { TrackerProgram } from '../../tracker/tracker.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
-import type { WsConfig } from '../settings/config.ts'
+import { frameBytesMax, type WsConfig } from '../settings/config.ts'
 import { WS_KINDS } from '../settings/config-checks.ts'
 import { wsProgram } from '../settings/program.ts'
 import { writeReport } from '../worker/client-reports.ts'
@@ -322,7 +322,7 @@ function sharedStart(parts: SharedParts) {
     counters,
     signalKeys: { key0, key1 },
     messageBytesMax: config.network.websocket_max_message_size,
-    frameBytesMax: config.network.websocket_max_message_size,
+    frameBytesMax: frameBytesMax(config),
     countDownloads: config.protocol.count_downloads,
     ...workerSettings(config, maxConnections, workers),
   }

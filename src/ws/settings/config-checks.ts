@@ -46,7 +46,6 @@ function lifeSign({ protocol, cleaning: { ping_interval_seconds } }: WsConfig): 
 const WITHOUT_EFFECT = {
   'network.poll_event_capacity': 4096,
   'network.poll_timeout_milliseconds': 50,
-  'network.websocket_max_frame_size': 16384,
   'handlers.max_requests_per_iter': 10000,
   'handlers.channel_recv_timeout_microseconds': 200,
 }

@@ -30,6 +30,8 @@ const CONNECTIONS_MAX = 16000000
 const CONNECTION_AGE_SEC_MAX = 900
 const MESSAGE_BYTES_MAX = 16777216
 const OFFERS_MAX = 100
+/** The default of aquatic's files, which few have chosen. */
+const FRAME_BYTES_USUAL = 16384
 // Costs are in 2^18ths of a second, which would be too coarse above this, considering four times as many per
 // network.
 const REQUEST_RATE_MAX = 20_000
@@ -60,13 +62,13 @@ const network = section('Where the tracker listens, its certificate, and bounds 
   poll_event_capacity: integer(
     4096,
     { min: 1, max: 1000000 },
-    `Has no effect: the runtime's event loop takes events as they come. Accepted for compatibility
+    `Has no effect: a worker takes as many events as there are. Accepted for compatibility
     with aquatic's files.`,
   ),
   poll_timeout_milliseconds: integer(
     50,
     { min: 1, max: 3600000 },
-    `Has no effect: the runtime's event loop wakes up by itself. Accepted for compatibility with
+    `Has no effect: a worker wakes up when there is something to do. Accepted for compatibility with
     aquatic's files.`,
   ),
   websocket_max_message_size: bytes(
@@ -76,10 +78,12 @@ const network = section('Where the tracker listens, its certificate, and bounds 
     offers has 20,000 to 40,000.`,
   ),
   websocket_max_frame_size: bytes(
-    16384,
+    FRAME_BYTES_USUAL,
     { min: 1, max: MESSAGE_BYTES_MAX },
-    `Has no effect: the runtime limits messages, not their frames. Accepted for compatibility with
-    aquatic's files.`,
+    `Close a connection that sends a frame longer than this (bytes). Messages may have several frames.
+
+    16384, the default of aquatic's files, means as long as a message: browsers send each message as
+    one frame.`,
   ),
 })
 
@@ -308,3 +312,10 @@ export const wsSchema = trackerSchema({
 })
 
 export type WsConfig = ConfigOf<typeof wsSchema>
+
+/** The longest frame of a client, in bytes. */
+export function frameBytesMax({ network }: Pick<WsConfig, 'network'>): number {
+  const { websocket_max_frame_size, websocket_max_message_size } = network
+  const isUsual = websocket_max_frame_size === FRAME_BYTES_USUAL
+  return isUsual ? websocket_max_message_size : websocket_max_frame_size
+}

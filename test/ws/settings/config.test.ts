@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { type Environment, loadSettings } from '../../../src/config/load.ts'
 import { entriesOf } from '../../../src/config/schema.ts'
 import type { WsConfig } from '../../../src/ws/settings/config.ts'
+import { frameBytesMax } from '../../../src/ws/settings/config.ts'
 import { wsSettings } from '../../../src/ws/settings/program.ts'
 import { newerFileContract, oldFileContract, settingsContract } from '../../contract/settings.ts'
 
@@ -122,6 +123,21 @@ test('the password of the certificate is the secret that is never shown', () => 
   expect(secret.map(({ path }) => path)).toEqual(['network.tls_pkcs12_password'])
 })
 
+test('frames may be as long as messages where the setting is that of old files, or as long as it says', () => {
+  const most = (frame: number, message: number) =>
+    frameBytesMax({
+      network: {
+        ...DEFAULTS.network,
+        websocket_max_frame_size: frame,
+        websocket_max_message_size: message,
+      },
+    } as Parameters<typeof frameBytesMax>[0])
+  expect(most(16384, 65536)).toBe(65536)
+  expect(most(16384, 4096)).toBe(4096)
+  expect(most(16385, 65536)).toBe(16385)
+  expect(most(1000, 65536)).toBe(1000)
+})
+
 describe('contradictions', () => {
   const PEM = {
     NETWORK_TLS_CERTIFICATE_PATH: 'cert.pem',
@@ -156,7 +172,6 @@ describe('contradictions', () => {
   test.each([
     ['NETWORK_POLL_EVENT_CAPACITY', '1'],
     ['NETWORK_POLL_TIMEOUT_MILLISECONDS', '1'],
-    ['NETWORK_WEBSOCKET_MAX_FRAME_SIZE', '1000'],
     ['HANDLERS_MAX_REQUESTS_PER_ITER', '1'],
     ['HANDLERS_CHANNEL_RECV_TIMEOUT_MICROSECONDS', '1'],
   ])('%s, which has no effect, is told when it is changed', (name, value) => {
