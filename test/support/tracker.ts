@@ -138,7 +138,9 @@ export class Tracker {
         ? ALL_SMALL
         : SMALL
     const exact = isOfAll ? ALL_EXACT_INTERVALS : EXACT_INTERVALS
-    const storesPeers = !program.includes(WS_EXECUTABLE)
+    const storesPeers = !program.some(
+      (each) => each === WS_EXECUTABLE || each.endsWith('/aquatic_ws.ts'),
+    )
     const limited = settings.includes('[limits]') ? settings : `${settings}${small}`
     const isSaid = !storesPeers || settings.includes('[peer_addresses]')
     writeFileSync(path, isSaid ? limited : `${limited}\n${OF_TESTS}`)
