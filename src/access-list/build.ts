@@ -1,7 +1,9 @@
 // Fills the table of an access list (its layout is in list.ts). Called by read-file.ts, in the main thread.
 // Owns the table until it is handed to the workers.
 import { hashWords } from '../memory/half-sip-hash.ts'
-import { type AccessListData, findSlot, isSame, SLOT_WORDS } from './list.ts'
+import { NO_EDITS } from './edits.ts'
+import type { AccessListData } from './list.ts'
+import { findSlot, isSame, SLOT_WORDS } from './slots.ts'
 
 /** At most two of three slots are in use. */
 const SLOTS_PER_ENTRY = 1.5
@@ -52,6 +54,12 @@ export class ListBuilder {
   }
 
   finish(mode: number): AccessListData {
-    return { mode, slots: this.slots, slotCount: this.slotCount, hasZeros: this.hasZeros }
+    return {
+      mode,
+      slots: this.slots,
+      slotCount: this.slotCount,
+      hasZeros: this.hasZeros,
+      edits: NO_EDITS,
+    }
   }
 }

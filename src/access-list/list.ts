@@ -1,11 +1,14 @@
 // The access list as workers use it: tells whether a torrent is forbidden. Called by the handlers for each
 // announce and scrape, and by a cleaning after a change. Reads a table in shared memory that build.ts has
-// filled and that is never written again; a new list is a new table.
+// filled and that is never written again; a new list is a new table, and single changes are in another one (edits.ts).
 //
 // Open addressing with linear probing, 20 bytes per slot, at least a third of the slots empty: a look-up reads
 // one or two cache lines. A slot of zeros is empty, so the info hash of 20 zeros is stored separately.
 // Positions come from the keyed hash of the info hash, which the caller has anyway, so neither the author of
 // the list nor a client can make many info hashes collide.
+
+import { ADDED, findEdit, NO_EDITS } from './edits.ts'
+import { findSlot, isEmpty } from './slots.ts'
 
 export const MODE_OFF = 0
 export const MODE_ALLOW = 1
@@ -18,6 +21,8 @@ export interface AccessListData {
   readonly slots: SharedArrayBuffer
   readonly slotCount: number
   readonly hasZeros: boolean
+  /** The memory of edits.ts. */
+  readonly edits: SharedArrayBuffer
 }
 
 export const ALL_ALLOWED: AccessListData = {
@@ -25,20 +30,19 @@ export const ALL_ALLOWED: AccessListData = {
   slots: new SharedArrayBuffer(0),
   slotCount: 0,
   hasZeros: false,
+  edits: NO_EDITS,
 }
-
-export const SLOT_WORDS = 5
-
-const TWO_32 = 4294967296
 
 export class AccessList {
   private mode = MODE_OFF
   private words: Int32Array
   private slotCount = 0
   private hasZeros = false
+  private edits: Int32Array
 
   constructor(data = ALL_ALLOWED) {
     this.words = new Int32Array(data.slots)
+    this.edits = new Int32Array(data.edits)
     this.replace(data)
   }
 
@@ -47,6 +51,7 @@ export class AccessList {
     this.words = new Int32Array(data.slots)
     this.slotCount = data.slotCount
     this.hasZeros = data.hasZeros
+    this.edits = new Int32Array(data.edits)
   }
 
   // HOT: no allocation below this line.
@@ -59,42 +64,15 @@ export class AccessList {
   /** Whether the torrent with the info hash at `source[at]`, whose keyed hash is `hash`, is forbidden. */
   forbids(source: Int32Array, at: number, hash: number): boolean {
     if (this.mode === MODE_OFF) return false
-    const words = this.words
-    const slot = findSlot(words, this.slotCount, source, at, hash)
-    const found = slot < 0 ? this.hasZeros : words[slot] !== 0 || !isEmpty(words, slot)
+    const edit = findEdit(this.edits, source, at, hash)
+    const found = edit === 0 ? this.isInFile(source, at, hash) : edit === ADDED
     return found === (this.mode === MODE_DENY)
   }
-}
 
-/** The slot of the info hash, or the empty slot where it would be; −1 for the one of zeros, which has none. */
-export function findSlot(
-  words: Int32Array,
-  slotCount: number,
-  source: Int32Array,
-  at: number,
-  hash: number,
-): number {
-  if (isEmpty(source, at)) return -1
-  const end = slotCount * SLOT_WORDS
-  let slot = Math.floor(((hash >>> 0) * slotCount) / TWO_32) * SLOT_WORDS
-  // This ends because a third of the slots are empty.
-  while (!isSame(words, slot, source, at) && !isEmpty(words, slot)) {
-    slot += SLOT_WORDS
-    if (slot === end) slot = 0
+  /** Whether the file has it, whatever has been edited since. */
+  isInFile(source: Int32Array, at: number, hash: number): boolean {
+    const words = this.words
+    const slot = findSlot(words, this.slotCount, source, at, hash)
+    return slot < 0 ? this.hasZeros : words[slot] !== 0 || !isEmpty(words, slot)
   }
-  return slot
-}
-
-export function isSame(words: Int32Array, slot: number, source: Int32Array, at: number): boolean {
-  return (
-    words[slot] === source[at] &&
-    words[slot + 1] === source[at + 1] &&
-    words[slot + 2] === source[at + 2] &&
-    words[slot + 3] === source[at + 3] &&
-    words[slot + 4] === source[at + 4]
-  )
-}
-
-function isEmpty(words: Int32Array, slot: number): boolean {
-  return (words[slot] | words[slot + 1] | words[slot + 2] | words[slot + 3] | words[slot + 4]) === 0
 }

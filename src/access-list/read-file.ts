@@ -4,7 +4,8 @@
 import { counted } from '../config/quantities.ts'
 import { isLineEnd, ListFileError, Mistakes, skipBlanks, withListFile } from '../list-file/lines.ts'
 import { ENTRIES_MAX, type HashKey, ListBuilder } from './build.ts'
-import { type AccessListData, SLOT_WORDS } from './list.ts'
+import type { AccessListData } from './list.ts'
+import { SLOT_WORDS } from './slots.ts'
 
 /** The shortest entry: 40 digits and the end of the line. */
 const ENTRY_BYTES_MIN = 41

@@ -24,7 +24,10 @@ export const accessListSettings = section('Which torrents the tracker serves.', 
     force. A million info hashes take about 30 MB of memory. A file that is being written is read
     only once its size and time have stopped changing; replace it by renaming to be sure that no
     half of it is read. With [privileges] drop_privileges, the file can be read again only if it
-    lies below chroot_path and the user can read it there.`,
+    lies below chroot_path and the user can read it there.
+
+    Edits over the operations endpoint ([operations] token_path) are kept in a file beside this one,
+    whose name has .edits at its end, and hold until this file says the same.`,
   ),
 })
 

@@ -66,9 +66,9 @@ export class ListReloader<C extends ListConfig, L> {
   /** The folder at startup, for relative paths, and below it the root directory after chroot. */
   private readonly folder = process.cwd()
   private readonly root: string
-  private readonly log: Log
+  protected readonly log: Log
   private readonly send: (list: L) => void
-  private path: string
+  protected path: string
   private rootHasChanged = false
   /** The state of the file from which the list was read. */
   private seen = ''
@@ -211,7 +211,8 @@ export class ListReloader<C extends ListConfig, L> {
     }
   }
 
-  private take(list: L, mode: string): void {
+  /** Puts a list in force that was read. Throws ListFileError. */
+  protected take(list: L, mode: string): void {
     this.inForce = list
     this.isOff = mode === 'off'
   }

@@ -22,6 +22,8 @@ export interface HttpRequest {
   readonly target: string
   /** Null in HTTP 1.0 without one. */
   readonly host: string | null
+  /** Missing without one, or with several. */
+  readonly authorization?: string
 }
 
 export interface HttpAnswer {
@@ -164,12 +166,15 @@ export class HttpServer {
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
   400: 'Bad Request',
+  401: 'Unauthorized',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  409: 'Conflict',
   421: 'Misdirected Request',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
+  507: 'Insufficient Storage',
   505: 'HTTP Version Not Supported',
 }
 
@@ -180,15 +185,19 @@ export function parseHead(head: string): HttpRequest | number {
   if (method === undefined) return 400
   if (major !== '1') return 505
   const hosts: string[] = []
+  const authorizations: string[] = []
   for (const line of lines) {
     // Also folded lines, which are obsolete.
     const [, name] = /^([!#$%&'*+\-.^_`|~\w]+):/.exec(line) ?? []
     if (name === undefined || line.includes('\r')) return 400
     // Not in the expression: its backtracking would take minutes for a line full of spaces.
-    if (name.toLowerCase() === 'host') hosts.push(line.slice(name.length + 1).trim())
+    const value = () => line.slice(name.length + 1).trim()
+    if (name.toLowerCase() === 'host') hosts.push(value())
+    else if (name.toLowerCase() === 'authorization') authorizations.push(value())
   }
   if (hosts.length > 1 || (hosts.length === 0 && minor !== '0')) return 400
-  return { method, target, host: hosts[0] ?? null }
+  const request = { method, target, host: hosts[0] ?? null }
+  return authorizations.length === 1 ? { ...request, authorization: authorizations[0] } : request
 }
 
 function refusal(status: number): HttpAnswer {

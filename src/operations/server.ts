@@ -6,6 +6,7 @@ import { StartError } from '../config/cli.ts'
 import { logFor } from '../log/log.ts'
 import { nowMilliseconds } from '../os/clock.ts'
 import { listenRemedy } from '../os/error.ts'
+import type { EditRoute } from './edit-route.ts'
 import { isServedAs } from './hosts.ts'
 import { type HttpAnswer, type HttpRequest, HttpServer } from './http.ts'
 import { CONTENT_SECURITY_POLICY, liveHtml, pageHtml } from './page.ts'
@@ -37,6 +38,8 @@ const UNKNOWN_NAME =
 export class OperationsServer {
   readonly address: SocketAddress
   private readonly view: TrackerView
+  /** Null where nothing can be edited. */
+  private readonly edits: EditRoute | null
   private readonly sampler: Sampler
   private readonly names: readonly string[]
   private readonly server: HttpServer
@@ -48,11 +51,13 @@ export class OperationsServer {
     { address, host_names }: Pick<OperationsConfig, 'address' | 'host_names'>,
     view: TrackerView,
     sharing: PortSharing = 'alone',
+    edits: EditRoute | null = null,
   ) {
     const wanted = parseSocketAddress(address)
     if ('fault' in wanted)
       throw new StartError(`[operations] address = '${address}' ${wanted.fault}`)
     this.view = view
+    this.edits = edits
     this.names = [host_names].flat()
     this.sampler = new Sampler(view)
     this.server = this.listen(wanted, sharing)
@@ -90,9 +95,12 @@ export class OperationsServer {
     }
   }
 
-  private page({ method, target, host }: HttpRequest): HttpAnswer {
+  private page(request: HttpRequest): HttpAnswer {
+    const { method, target, host } = request
     // Browsers always name the host.
     if (host !== null && !isServedAs(host, this.names)) return text(UNKNOWN_NAME, 421)
+    const edited = this.edits?.answer(request) ?? null
+    if (edited !== null) return text(edited.body, edited.status, edited.headers)
     if (method !== 'GET' && method !== 'HEAD') {
       return text('only GET and HEAD are served here\n', 405, { Allow: 'GET, HEAD' })
     }
@@ -130,7 +138,7 @@ export class OperationsServer {
   }
 }
 
-function text(body: string, status: number, headers: Record<string, string> = {}): HttpAnswer {
+function text(body: string, status: number, headers: HttpAnswer['headers'] = {}): HttpAnswer {
   const type = { 'Content-Type': 'text/plain; charset=utf-8' }
   return { status, headers: { ...COMMON_HEADERS, ...type, ...headers }, body }
 }

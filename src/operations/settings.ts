@@ -3,7 +3,7 @@
 import { ADDRESS_FORMS, checkSocketAddress, parseSocketAddress } from '../config/address.ts'
 import { type ListenSettings, listenAddresses, overlap } from '../config/listen.ts'
 import { type ConfigOf, type Finding, problem, section, warning } from '../config/schema.ts'
-import { boolean, string, stringOrList } from '../config/setting.ts'
+import { boolean, refuseNul, string, stringOrList } from '../config/setting.ts'
 import { isHostName } from './hosts.ts'
 
 export const operationsSettings = section(
@@ -31,6 +31,17 @@ export const operationsSettings = section(
       endpoint's address and read it. If a reverse proxy passes on the outer name, list that name
       here.`,
     ),
+    token_path: string(
+      '',
+      { allowed: "a file, or ''", check: refuseNul },
+      `A file with a token, with which single info hashes are added to the access list and removed: by
+      PUT and DELETE of /access-list/INFO_HASH, with the header "Authorization: Bearer TOKEN". GET tells
+      whether one is listed. '' allows none of this.
+
+      Changes are in force when they are answered, and are kept in a file beside the list, named like it
+      with .edits at its end. The token is the file's first line, of at least 16 characters, and is read at startup. It
+      gives nobody else any right, but travels unencrypted.`,
+    ),
     show_info_hashes: boolean(
       false,
       `Show the twenty largest torrents with their info hashes on the page and in /stats.json.
@@ -43,8 +54,12 @@ export const operationsSettings = section(
 export type OperationsConfig = ConfigOf<{ operations: typeof operationsSettings }>['operations']
 
 /** What may be a mistake about the section. */
-export function operationsFindings({ address }: OperationsConfig): Finding[] {
-  if (address === '') return []
+export function operationsFindings({ address, token_path }: OperationsConfig): Finding[] {
+  if (address === '') {
+    if (token_path === '') return []
+    const text = '[operations] token_path has no effect without address: there is no endpoint.'
+    return [warning(['operations.token_path', 'operations.address'], text)]
+  }
   const parsed = parseSocketAddress(address)
   if ('fault' in parsed || /^127\.|^::1$/.test(parsed.host)) return []
   const text = `[operations] address = '${address}' is not an address of this machine alone: whoever

@@ -52,6 +52,8 @@ export interface SwarmWorkerData extends SwarmSettings {
 
 export interface SwarmUpdate {
   readonly accessList?: AccessListData
+  /** Single info hashes that are forbidden now: the list itself is shared memory. */
+  readonly accessEdited?: true
   readonly settings?: SwarmSettings
 }
 
@@ -116,10 +118,11 @@ export function serveFrom<R extends AnnounceRequest>(
 }
 
 export function takeAccessLists(
-  updates: UpdateHandlers<Pick<SwarmUpdate, 'accessList'>>,
+  updates: UpdateHandlers<Pick<SwarmUpdate, 'accessList' | 'accessEdited'>>,
   swarms: Swarms,
   cleaner: Cleaner,
 ): void {
+  updates.on('accessEdited', () => cleaner.accessEdited())
   updates.on('accessList', (list, now) => {
     swarms.access.replace(list)
     cleaner.accessChanged(now)

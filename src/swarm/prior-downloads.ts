@@ -4,7 +4,7 @@
 //
 // A table of info hashes like that of an access list (access-list/list.ts), and a count for each slot.
 // Torrent rows are for torrents with peers: a row for each torrent ever counted would never go away.
-import { findSlot, isSame, SLOT_WORDS } from '../access-list/list.ts'
+import { findSlot, isSame, SLOT_WORDS } from '../access-list/slots.ts'
 import { STATE_COMPLETED_MAX } from './layout.ts'
 import type { Table } from './table/table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from './table/torrents.ts'

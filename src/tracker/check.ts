@@ -1,11 +1,14 @@
 // What startup of any tracker would refuse apart from mistakes in the settings themselves, for --check: the
 // users, folders, files and addresses that they name. Called by program.ts. Nothing is made, changed or
 // listened on.
+
+import { resolve } from 'node:path'
 import { accessKeyFaults } from '../access-keys/reloader.ts'
 import { accessListFaults } from '../access-list/reloader.ts'
 import { addressBytes, addressText, parseSocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'
+import { readToken } from '../operations/token.ts'
 import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
 import { holdTcpPort, releaseTcpPort } from '../os/tcp-port.ts'
 import { exportFault, persistenceFault } from '../persistence/folder-check.ts'
@@ -49,6 +52,7 @@ export async function checkTracker(
       ...addresses.problems,
       ...(folder === null ? [] : [folder]),
       ...(await accessListFaults(access_list)),
+      ...tokenFaults(config.operations.token_path),
       ...(await accessKeyFaults(access_keys)),
     ],
     warnings: [...warnings, ...addresses.warnings, ...(exported === null ? [] : [exported])],
@@ -67,6 +71,11 @@ function operationsAddress(text: string): CheckedAddress[] {
   if (parsed === null || 'fault' in parsed) return []
   const item = { ...parsed, dualStack: false, optional: false, portFromIndex: -1 }
   return [{ item, setting: settingText('[operations] address') }]
+}
+
+function tokenFaults(path: string): string[] {
+  const token = path === '' ? null : readToken(resolve(path))
+  return typeof token === 'string' ? [`[operations] token_path '${path}' ${token}`] : []
 }
 
 function settingText(title: string): string {

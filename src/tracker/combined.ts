@@ -176,6 +176,10 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
     }))
   }
 
+  accessListEdited(): void {
+    this.own.accessListEdited()
+  }
+
   sendAccessList(list: Parameters<Protocol<object>['sendAccessList']>[0]): void {
     this.own.sendAccessList(list)
   }

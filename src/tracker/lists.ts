@@ -1,14 +1,15 @@
 // The lists that a tracker reads from files: which torrents it serves, and which clients. Made by tracker.ts,
 // once for all protocols. Owns both.
 import { AccessKeyReloader } from '../access-keys/reloader.ts'
-import { AccessListReloader } from '../access-list/reloader.ts'
+import type { AccessListData } from '../access-list/list.ts'
+import { AccessListReloader, type ListEditing } from '../access-list/reloader.ts'
 import type { Log } from '../log/log.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import type { Protocol } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
 
-type Receiver = Pick<Protocol<never>, 'sendAccessList' | 'sendAccessKeys'>
+type Receiver = Pick<Protocol<never>, 'sendAccessList' | 'accessListEdited' | 'sendAccessKeys'>
 
 export class Lists {
   readonly torrents: AccessListReloader
@@ -20,9 +21,16 @@ export class Lists {
     swarms: SwarmBuffers,
     log: Log,
     protocols: () => readonly Receiver[],
+    editing: Omit<ListEditing, 'forbidden'>,
   ) {
-    this.torrents = new AccessListReloader(access_list, privileges, swarms, log, (list) => {
+    const send = (list: AccessListData) => {
       for (const protocol of protocols()) protocol.sendAccessList(list)
+    }
+    this.torrents = new AccessListReloader(access_list, privileges, swarms, log, send, {
+      ...editing,
+      forbidden: () => {
+        for (const protocol of protocols()) protocol.accessListEdited()
+      },
     })
     this.keys = new AccessKeyReloader(access_keys, privileges, log, (keys) => {
       for (const protocol of protocols()) protocol.sendAccessKeys(keys)
@@ -48,6 +56,10 @@ export class Lists {
   stop(): void {
     this.torrents.stop()
     this.keys.stop()
+  }
+
+  takenOver(): void {
+    this.torrents.takenOver()
   }
 
   rootChanged(): void {

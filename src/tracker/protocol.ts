@@ -142,6 +142,8 @@ export interface Protocol<C> {
   /** The sources of its troubles, once it has begun. */
   troubles(): readonly TroubleSource[]
   sendAccessList(list: AccessListData): void
+  /** Single torrents have become forbidden: the next cleaning removes them. */
+  accessListEdited(): void
   sendAccessKeys(keys: AccessKeys): void
   /** Puts settings in force; those at `paths` have changed. */
   configure(config: C, paths: ReadonlySet<string>): void

@@ -13,6 +13,6 @@ export const COMBINED: Relative = {
 export const SINGLE: Relative = {
   name: 'a single tracker',
   settings: { schema: {} },
-  sections: ['network', 'handlers', 'acme'],
+  sections: ['network', 'pause', 'handlers', 'acme'],
   remedy: 'give it with --udp, --http or --ws in place of -c',
 }

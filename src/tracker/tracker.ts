@@ -2,6 +2,7 @@
 // endpoint, giving up rights, persistence and export, reload, stop. Called by program.ts with valid settings; a
 // protocol's own part is defined in protocol.ts. The main thread serves no clients. Owns the shared memory of
 // all protocols.
+import { resolve } from 'node:path'
 import {
   Census,
   type CountPeers,
@@ -11,12 +12,14 @@ import {
   sampleClients,
 } from '../census/census.ts'
 import { addressText } from '../config/address.ts'
-import type { Program, RunContext } from '../config/cli.ts'
+import { type Program, type RunContext, StartError } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
 import type { ConfigOf, Schema } from '../config/schema.ts'
 import { type Log, type LogAddresses, logFor, setLog, writeNotice } from '../log/log.ts'
+import { EditRoute } from '../operations/edit-route.ts'
 import { OperationsServer } from '../operations/server.ts'
 import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
+import { readToken, type Token } from '../operations/token.ts'
 import type { Identity } from '../os/privileges.ts'
 import { releaseStartCode } from '../os/resident-code.ts'
 import { descriptorLimit } from '../os/tcp-port.ts'
@@ -108,6 +111,13 @@ export async function runTracker<S extends Schema>(
   await tracker.serve()
 }
 
+/** The token of [operations], if it names one. Throws StartError. */
+function tokenOf({ token_path }: CommonConfig['operations']): Token | null {
+  const token = token_path === '' ? null : readToken(resolve(token_path))
+  if (typeof token !== 'string') return token
+  throw new StartError(`[operations] token_path '${token_path}' ${token}`)
+}
+
 function noticesOf(name: string): Notices {
   return {
     info: (text) => writeNotice('info', `${name}: ${text}`),
@@ -138,6 +148,8 @@ class Tracker<S extends Schema> implements TrackerProcess {
   private readonly log: Log
   private readonly workers: Workers
   private readonly lists: Lists
+  /** With which the access list may be edited; null where it may not. */
+  private readonly token: Token | null
   /** Troubles at runtime; each part adds its own sources. */
   private readonly troubles = new Troubles(logFor('trouble'))
   private readonly service: ServiceManager
@@ -165,7 +177,11 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.logAddresses = config.log_addresses
     this.workers = new Workers(program.name, entry, this.log, program.several)
     this.service = new ServiceManager(program.name, this.workers, this.log)
-    this.lists = new Lists(config, parts.swarms, this.log, () => this.protocols)
+    this.token = tokenOf(config.operations)
+    this.lists = new Lists(config, parts.swarms, this.log, () => this.protocols, {
+      isEditable: this.token !== null,
+      isBeside: this.takesOver,
+    })
     const isSampled = statistics.peer_clients && parts.kinds.includes('ipv4')
     this.sampled = isSampled ? sampleClients(cleaning.max_peer_age) : null
     this.census = statistics.peer_clients ? new Census(...this.waysToCount()) : null
@@ -253,6 +269,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.workers.beforeExit(() => persistence.finish())
     await persistence.start(() => this.workers.handOver())
     for (const protocol of this.protocols) protocol.takenOver?.()
+    this.lists.takenOver()
   }
 
   private tellStart(operations: string | null): void {
@@ -318,14 +335,21 @@ class Tracker<S extends Schema> implements TrackerProcess {
       workers: this.workers,
       troubles: this.troubles,
       accessKeys: () => this.lists.keys.count,
+      accessListEdits: () => this.lists.torrents.editCount,
       process: new ProcessFigures(),
       census: this.census,
       survey: this.surveyView(),
     })
     const sharing = this.persistence === null ? 'alone' : this.takesOver ? 'beside' : 'first'
-    const server = new OperationsServer(operations, view, sharing)
+    const server = new OperationsServer(operations, view, sharing, this.editRoute())
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
+  }
+
+  private editRoute(): EditRoute | null {
+    const { token, lists } = this
+    if (token === null) return null
+    return new EditRoute(token, lists.torrents, (text) => logFor('operations').warn(text))
   }
 
   private surveyView(): SurveyView | null {

@@ -35,6 +35,8 @@ export interface ViewParts {
   readonly troubles: Troubles
   /** How many access keys there are; null where none is asked for. */
   readonly accessKeys: () => number | null
+  /** How many info hashes are not as in the list's file; null where none can be edited. */
+  readonly accessListEdits: () => number | null
   readonly process: ProcessFigures
   /** Null if it was not requested. */
   readonly census: Census | null
@@ -88,6 +90,7 @@ export class View implements TrackerView {
       ]),
       this.troubleFamily(),
       ...this.keyFamilies(),
+      ...this.editFamilies(),
       ...protocols.flatMap((protocol) => protocol.families()),
       ...swarms.families(),
       ...clientFamilies(prefix, census?.result ?? null),
@@ -101,6 +104,14 @@ export class View implements TrackerView {
     if (count === null) return []
     const help = 'Access keys in the list in force, those that have ended too.'
     return [gaugeFamily('tracker_access_keys', help, [[{}, count]])]
+  }
+
+  private editFamilies(): MetricFamily[] {
+    const count = this.parts.accessListEdits()
+    if (count === null) return []
+    const help =
+      'Info hashes that were added to the access list, or removed, and are not so in its file.'
+    return [gaugeFamily('tracker_access_list_edits', help, [[{}, count]])]
   }
 
   private troubleFamily(): MetricFamily {

@@ -41,6 +41,7 @@ export function viewContract(
       workers: new Workers('test', new URL('file:///none'), logFor('test')),
       troubles: new Troubles(logFor('test')),
       accessKeys: () => null,
+      accessListEdits: () => null,
       process: new ProcessFigures(),
       census: null,
       survey: null,

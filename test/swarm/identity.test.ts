@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from 'bun:test'
 import { ListBuilder } from '../../src/access-list/build.ts'
-import { AccessList, findSlot, isSame, MODE_ALLOW } from '../../src/access-list/list.ts'
+import { AccessList, MODE_ALLOW } from '../../src/access-list/list.ts'
+import { findSlot, isSame } from '../../src/access-list/slots.ts'
 import { hashWords } from '../../src/memory/half-sip-hash.ts'
 import { isMapped } from '../../src/os/message.ts'
 import { PEER_CONNECTION } from '../../src/swarm/layout.ts'

@@ -220,6 +220,10 @@ class HttpProtocol implements Protocol<HttpConfig> {
     this.tell({ accessList })
   }
 
+  accessListEdited(): void {
+    this.tell({ accessEdited: true })
+  }
+
   sendAccessKeys(accessKeys: AccessKeys): void {
     this.tell({ accessKeys })
   }

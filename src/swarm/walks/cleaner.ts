@@ -27,6 +27,8 @@ export class Cleaner {
   private slicePeers = SLICE_PEERS_MIN
   /** From when on a cleaning also forgets forbidden torrents; the end of time when there are none. */
   private purgeFrom = 0
+  /** The next cleaning does, whatever the time. */
+  private purgesNext = false
   private purging = false
 
   /** Times in seconds. `tables` are this worker's alone to clean; `shared`: others answer from them too. */
@@ -61,6 +63,11 @@ export class Cleaner {
     this.purgeFrom = now + PURGE_DELAY_SEC
   }
 
+  /** Single torrents have become forbidden, in all workers at once. */
+  accessEdited(): void {
+    this.purgesNext = true
+  }
+
   // HOT: no allocation below this line.
 
   /** Does one slice when a cleaning is due or under way. Returns true while there is more to do. */
@@ -86,7 +93,8 @@ export class Cleaner {
   }
 
   private choosePurge(now: number): void {
-    this.purging = now >= this.purgeFrom && this.swarms.access.isOn()
+    this.purging = (now >= this.purgeFrom || this.purgesNext) && this.swarms.access.isOn()
+    this.purgesNext = false
     if (now >= this.purgeFrom) this.purgeFrom = Number.MAX_SAFE_INTEGER
   }
 

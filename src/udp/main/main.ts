@@ -167,6 +167,10 @@ class UdpProtocol implements Protocol<UdpConfig> {
     for (const worker of this.updates) worker.send({ accessList })
   }
 
+  accessListEdited(): void {
+    for (const worker of this.updates) worker.send({ accessEdited: true })
+  }
+
   /** To who checks requests. */
   sendAccessKeys(accessKeys: AccessKeys): void {
     for (const worker of this.socketUpdates) worker.send({ accessKeys })

@@ -245,6 +245,10 @@ class WsProtocol implements Protocol<WsConfig> {
     this.tell({ accessKeys })
   }
 
+  accessListEdited(): void {
+    this.tell({ accessEdited: true })
+  }
+
   configure(config: WsConfig): void {
     this.inForce = config
     const settings = workerSettings(config, this.maxConnections, this.shared.workers)

@@ -13,6 +13,7 @@ import type { BacklogLimits } from './send.ts'
 export interface WsUpdate extends KeyUpdate {
   readonly certificates?: NewCertificates
   readonly accessList?: AccessListData
+  readonly accessEdited?: true
   readonly priorDownloads?: PriorDownloadsData
   readonly settings?: WorkerSettings
 }

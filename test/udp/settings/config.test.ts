@@ -41,7 +41,7 @@ const DEFAULTS: UdpConfig = {
   },
   handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
   statistics: { interval: 0, peer_clients: false, torrent_peer_histograms: false },
-  operations: { address: '', host_names: '', show_info_hashes: false },
+  operations: { address: '', host_names: '', token_path: '', show_info_hashes: false },
   access_list: { mode: 'off', path: '' },
   access_keys: { mode: 'off', path: '', unknown_keys_per_minute: 60 },
   cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },
