@@ -22,9 +22,12 @@ const INVALID_IDS = 0.2
 /** Of the larger kind of client that opens a connection for each request. */
 const LISTED_FACTOR = 4
 
-export const profile = choice(
-  'none',
-  NAMES,
+/** `what`: it changes. */
+export function profileSetting(what: string) {
+  return choice('none', NAMES, what)
+}
+
+export const profile = profileSetting(
   `A mix of requests as public trackers get them, in place of the defaults below: 'public' (clients keep
   their connection ids, swarms have 1.3 peers on average), 'reconnecting' (most connect before they
   announce, 2.5 peers), or 'listed' ('public' in mode 'open', at four times the rate from half a minute on).

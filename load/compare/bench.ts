@@ -10,8 +10,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FlagError, StartError } from '../../src/config/cli.ts'
+import { loadSettings } from '../../src/config/load.ts'
 import { writeStderr, writeStdout } from '../../src/config/output.ts'
-import { defaultsOf } from '../../src/config/schema.ts'
 import { exitOnSignals, pinSelf } from '../children.ts'
 import { expectWritable } from '../flags.ts'
 import { loadSettings as httpLoadSettings } from '../http/config.ts'
@@ -25,6 +25,7 @@ import { type LoadPlan, runAquatic, runOurs } from './load.ts'
 import type { StartPlan } from './other-trackers.ts'
 import { chartOf, type Run, reportOf } from './report.ts'
 import { startTracker } from './start.ts'
+import { type Kind, streamsOf } from './streams.ts'
 
 const EXIT_OK = 0
 const EXIT_FAILED = 1
@@ -47,7 +48,7 @@ export async function runBench(
   for (const name of missing) writeStderr(`skipped: ${name} is not on this machine\n`)
   const plan = loadPlan(config, paths, folder)
   pinSelf(config.generator_cores)
-  const rounds = await allRounds(config, candidates, plan, startOptions(config, folder))
+  const rounds = await allRounds(config, candidates, plan, startOptions(config, plan, folder))
   const generator = `${config.generator === 'ours' ? `ours ${version}` : 'of aquatic 0.9'}`
   const comparison = { config, candidates, missing, generator, rounds }
   const text = reportOf(comparison, report === undefined ? null : `${report}.svg`)
@@ -105,19 +106,16 @@ function loadPlan(
   paths: ReadonlyMap<string, string>,
   folder: string,
 ): LoadPlan {
-  const { protocol, generator, load_settings } = config
-  const name = `aquatic_${protocol === 'https' ? 'http' : protocol}_load_test`
-  const onPath = generator === 'ours' ? ownExecutable(name) : name
-  const executable = findExecutable('load-test', 'AQUATIC_COMPARE_LOAD_TEST', onPath, paths)
-  if (executable === null) {
-    const remedy =
-      generator === 'ours' ? './scripts/build.sh builds it' : `cargo install ${name}, or see paths`
-    throw new StartError(`there is no ${name} (${generator}): ${remedy}`)
-  }
+  const { protocol, load_settings } = config
+  const settings = load_settings === '' ? '' : loadSettingsOf(load_settings)
+  const streams = streamsOf(config, settings)
+  const kinds = [...new Set(streams.map(({ kind }) => kind))]
+  const executables = kinds.map((kind) => [kind, loadTestOf(config, kind, paths)] as const)
   return {
     protocol,
-    executable,
-    settings: load_settings === '' ? '' : loadSettingsOf(load_settings),
+    executables: Object.fromEntries(executables),
+    streams,
+    settings,
     warmUpSec: config.warm_up,
     measuredSec: config.measured,
     trackerCores: coreList(config.tracker_cores),
@@ -127,19 +125,40 @@ function loadPlan(
   }
 }
 
+function loadTestOf(
+  { generator, protocol }: BenchConfig,
+  kind: Kind,
+  paths: ReadonlyMap<string, string>,
+): string {
+  const name = `aquatic_${kind}_load_test`
+  const onPath = generator === 'ours' ? ownExecutable(name) : name
+  // Those of a site lie side by side.
+  const given = protocol === 'site' ? new Map<string, string>() : paths
+  const executable = findExecutable('load-test', 'AQUATIC_COMPARE_LOAD_TEST', onPath, given)
+  if (executable !== null) return executable
+  const remedy =
+    generator === 'ours' ? './scripts/build.sh builds it' : `cargo install ${name}, or see paths`
+  throw new StartError(`there is no ${name} (${generator}): ${remedy}`)
+}
+
 type StartExtras = Pick<StartPlan, 'certificate'> & { infoHashes?: StartPlan['infoHashes'] }
 
-function startOptions(config: BenchConfig, folder: string): StartExtras {
+function startOptions(config: BenchConfig, plan: LoadPlan, folder: string): StartExtras {
   const certificate = usesTls(config.protocol) ? makeCertificate(folder) : null
   return config.generator === 'ours'
-    ? { certificate, infoHashes: () => infoHashesOf(config) }
+    ? { certificate, infoHashes: () => infoHashesOf(config, plan, folder) }
     : { certificate }
 }
 
-/** Those of our load tester's default population. */
-function infoHashesOf({ seed, protocol }: BenchConfig): string {
-  const { requests } =
-    protocol === 'udp' ? defaultsOf(udpLoadSettings.schema) : defaultsOf(httpLoadSettings.schema)
+/** Those that our load tester announces with its settings. */
+function infoHashesOf({ seed, protocol }: BenchConfig, plan: LoadPlan, folder: string): string {
+  const file = join(folder, 'load-settings.toml')
+  writeFileSync(file, plan.streams[0].settings)
+  const { config } =
+    protocol === 'udp'
+      ? loadSettings(udpLoadSettings, file, {})
+      : loadSettings(httpLoadSettings, file, {})
+  const { requests } = config
   return new Population(
     createPopulation({
       torrents: requests.number_of_torrents,

@@ -1,14 +1,23 @@
 // The settings of aquatic_bench: names, defaults, limits and their manual. The default file, its
 // checks, the environment variables and docs/config-bench.md are derived from this schema.
-import { type ConfigOf, defineSettings, type Finding, problem } from '../../src/config/schema.ts'
+import {
+  type ConfigOf,
+  defineSettings,
+  type Finding,
+  problem,
+  section,
+} from '../../src/config/schema.ts'
 import {
   choice,
+  decimal,
   type Fault,
   integer,
   seconds,
   string,
   stringOrList,
 } from '../../src/config/setting.ts'
+import { profileSetting } from '../profiles.ts'
+import { PEERS_MAX, RATE_MAX } from '../settings.ts'
 import { entryOf, namesOf, PROTOCOLS } from './entries.ts'
 
 const ROUNDS_MAX = 100
@@ -21,7 +30,11 @@ const schema = {
     PROTOCOLS,
     `What to compare: UDP trackers, HTTP trackers, those that speak HTTPS themselves, or WebTorrent
     trackers ('ws', over TLS). How HTTP clients connect (once per request, kept, with resumed sessions) is
-    set in load_settings.`,
+    set in load_settings. 'site' asks one tracker of all protocols over all of them at once, see [site].`,
+  ),
+  profile: profileSetting(
+    `The profile of our load testers: 'public', 'reconnecting' or 'listed' ask as public trackers are asked.
+    What load_settings sets overrides it.`,
   ),
   trackers: stringOrList(
     ['ours', 'aquatic', 'aquatic-uring', 'opentracker', 'bittorrent-tracker', 'chihaya', 'torrust'],
@@ -31,7 +44,8 @@ const schema = {
     named. The flag --trackers does the same, with commas.
 
     UDP: ${namesOf('udp').join(', ')}. HTTP: ${namesOf('http').join(', ')}. HTTPS:
-    ${namesOf('https').join(', ')}. WebTorrent: ${namesOf('ws').join(', ')}. Debian's opentracker serves
+    ${namesOf('https').join(', ')}. WebTorrent: ${namesOf('ws').join(', ')}. Site:
+    ${namesOf('site').join(', ')}. Debian's opentracker serves
     listed torrents only; it gets a list of those that the load tester announces.`,
   ),
   paths: stringOrList(
@@ -96,12 +110,50 @@ const schema = {
     { min: 1, max: 2147483647 },
     'The seed of the torrents and peers that our load tester simulates.',
   ),
+  site: section(
+    `Protocol 'site': UDP, HTTP, HTTPS and WebTorrent over TLS at once, on a schedule, over IPv4 and IPv6.
+    Needs a profile. Each has torrents of its own, so that all answers can be checked.`,
+    {
+      requests_per_second: integer(
+        2000,
+        { min: 10, max: RATE_MAX },
+        `Announces, scrapes and connects of all protocols together. With the profile 'listed' four times as
+        many from half a minute on.`,
+      ),
+      https_share: decimal(
+        0.25,
+        { min: 0, max: 1 },
+        'The share of HTTPS, with a new connection and a full handshake for each request.',
+      ),
+      http_share: decimal(
+        0.1,
+        { min: 0, max: 1 },
+        'The share of HTTP, with a new connection for each request.',
+      ),
+      ws_share: decimal(
+        0.02,
+        { min: 0, max: 1 },
+        'The share of WebTorrent, on connections that stay.',
+      ),
+      ipv6_share: decimal(
+        0.25,
+        { min: 0, max: 1 },
+        'The share of IPv6 among requests over UDP, HTTP and HTTPS.',
+      ),
+      peers: integer(
+        300_000,
+        { min: 1000, max: PEERS_MAX },
+        'Peers to simulate over UDP, HTTP and HTTPS together, in swarms of the size that the profile has.',
+      ),
+    },
+  ),
 }
 
 export type BenchConfig = ConfigOf<typeof schema>
 
 const common = [
   'protocol',
+  'profile',
   'trackers',
   'rounds',
   'warm_up',
@@ -143,8 +195,9 @@ function crossCheck({
   trackers,
   tracker_cores,
   generator_cores,
+  ...rest
 }: BenchConfig): Finding[] {
-  const findings: Finding[] = []
+  const findings = protocol === 'site' ? siteFindings(rest) : []
   for (const name of [trackers].flat()) {
     if (PROTOCOLS.some((one) => entryOf(one, name) !== null)) continue
     const text = `'${name}' is not a tracker that this program knows: known are
@@ -155,6 +208,30 @@ function crossCheck({
     const text = `tracker_cores and generator_cores are both '${tracker_cores}': the load tester would
       take the tracker's time. Choose other cores for one of them.`
     findings.push(problem(['tracker_cores', 'generator_cores'], text))
+  }
+  return findings
+}
+
+function siteFindings({
+  profile,
+  load_settings,
+  generator,
+  site,
+}: Pick<BenchConfig, 'profile' | 'load_settings' | 'generator' | 'site'>): Finding[] {
+  const findings: Finding[] = []
+  if (profile === 'none') {
+    const text = `protocol = 'site' needs a profile: set profile = 'public'.`
+    findings.push(problem(['protocol', 'profile'], text))
+  }
+  if (load_settings !== '' || generator === 'aquatic') {
+    const text = `protocol = 'site' has several load testers, all ours: load_settings and generator =
+      'aquatic' do not apply. Delete them.`
+    findings.push(problem(['load_settings', 'generator'], text))
+  }
+  const { https_share, http_share, ws_share } = site
+  if (https_share + http_share + ws_share > 1) {
+    const text = '[site] https_share, http_share and ws_share are more than 1 together: lower one.'
+    findings.push(problem(['site.https_share', 'site.http_share', 'site.ws_share'], text))
   }
   return findings
 }

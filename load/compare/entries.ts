@@ -17,8 +17,8 @@ import {
   torrustCommand,
 } from './other-trackers.ts'
 
-/** 'https' is HTTP over TLS, for those that speak it themselves. */
-export const PROTOCOLS = ['udp', 'http', 'https', 'ws'] as const
+/** 'https' is HTTP over TLS, for those that speak it themselves; 'site' is all at once. */
+export const PROTOCOLS = ['udp', 'http', 'https', 'ws', 'site'] as const
 export type Protocol = (typeof PROTOCOLS)[number]
 
 export interface Entry {
@@ -216,13 +216,14 @@ const ENTRIES: Readonly<Record<Protocol, Readonly<Record<string, Entry>>>> = {
     aquatic: { ...AQUATIC_HTTP, protocol: 'https' },
   },
   ws: { ours: OURS_WS, aquatic: AQUATIC_WS },
+  site: { ours: { ...OURS_ALL, protocol: 'site', command: siteCommand } },
 }
 
 /** Variants of ours with such a name listen on all addresses, as by default, and pay for packet info. */
 const WILDCARD_NAME = 'ours-wildcard'
 
 export function usesTls(protocol: Protocol): boolean {
-  return protocol === 'ws' || protocol === 'https'
+  return protocol === 'ws' || protocol === 'https' || protocol === 'site'
 }
 
 export function namesOf(protocol: Protocol): string[] {
@@ -292,6 +293,42 @@ function allCommand(
     const prefix = `AQUATIC_${name.toUpperCase()}`
     env[`${prefix}_NETWORK_ADDRESS`] = `127.0.0.1:${asked ? port : 0}`
     if (asked) env[`${prefix}_SOCKET_WORKERS`] = String(workers)
+  }
+  return { argv: [...runner(executable), '-c', file], env }
+}
+
+/** Behind the port of UDP and HTTP. */
+export const HTTPS_PORT = 1
+export const WS_PORT = 2
+
+/** Of a tracker: TCP and UDP ports in a row. */
+export function portsOf({ protocol }: Pick<Entry, 'protocol'>): number {
+  return protocol === 'site' ? 1 + WS_PORT : 1
+}
+
+/** All protocols, with TLS, on both loopback addresses. */
+function siteCommand({
+  executable,
+  folder,
+  port,
+  settings,
+  workers,
+  certificate,
+}: StartPlan): Command {
+  const file = join(folder, 'settings.toml')
+  writeFileSync(file, settings)
+  const at = (offset: number) => `127.0.0.1:${port + offset},[::1]:${port + offset}`
+  const env: Record<string, string> = {
+    AQUATIC_UDP_NETWORK_ADDRESS: at(0),
+    AQUATIC_HTTP_NETWORK_PLAIN_ADDRESS: at(0),
+    AQUATIC_HTTP_NETWORK_ADDRESS: at(HTTPS_PORT),
+    AQUATIC_WS_NETWORK_ADDRESS: at(WS_PORT),
+  }
+  for (const name of ['UDP', 'HTTP', 'WS']) env[`AQUATIC_${name}_SOCKET_WORKERS`] = String(workers)
+  for (const name of ['HTTP', 'WS']) {
+    env[`AQUATIC_${name}_NETWORK_USE_TLS`] = 'true'
+    env[`AQUATIC_${name}_NETWORK_TLS_CERTIFICATE_PATH`] = certificate?.certificate ?? ''
+    env[`AQUATIC_${name}_NETWORK_TLS_PRIVATE_KEY_PATH`] = certificate?.key ?? ''
   }
   return { argv: [...runner(executable), '-c', file], env }
 }

@@ -3,12 +3,13 @@
 // print rates every five seconds. Used by bench.ts. Owns the generator's process while it runs.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { plainEnvironment, startChild } from '../children.ts'
+import { type Child, plainEnvironment, startChild } from '../children.ts'
 import { type CoreTicks, coresTicks, cpuSeconds, memoryOf } from '../proc.ts'
 import type { Candidate } from './candidates.ts'
-import { type Protocol, runner, usesTls, withNetwork } from './entries.ts'
+import { type Protocol, runner } from './entries.ts'
 import { BLOCK_SECONDS, Generator } from './generator.ts'
 import type { RunningTracker } from './start.ts'
+import { type Kind, type Stream, settingsText } from './streams.ts'
 
 /** What was measured in one run of one tracker. */
 export interface Measured {
@@ -33,12 +34,16 @@ export interface Measured {
   readonly cores: CoreTicks
   readonly rssKb: number
   readonly peakKb: number
+  /** Of a site: what each load tester measured. */
+  readonly parts?: readonly (Measured & { readonly name: string })[]
 }
 
 export interface LoadPlan {
   readonly protocol: Protocol
-  readonly executable: string
-  /** TOML of the user's for the load tester; '' for none. */
+  /** Load testers. */
+  readonly executables: Readonly<Partial<Record<Kind, string>>>
+  readonly streams: readonly Stream[]
+  /** TOML of the user's for aquatic's load tester; '' for none. */
   readonly settings: string
   readonly warmUpSec: number
   readonly measuredSec: number
@@ -57,53 +62,82 @@ interface Sample {
   readonly cores: CoreTicks
 }
 
-/** Throws when the tracker or the load tester ends early. */
+/** Throws when the tracker or a load tester ends early. */
 export async function runOurs(
   plan: LoadPlan,
   candidate: Candidate,
   tracker: RunningTracker,
 ): Promise<Measured> {
-  const settings = join(plan.folder, 'load.toml')
-  const report = join(plan.folder, 'load.json')
-  writeFileSync(settings, ourSettings(plan, candidate, tracker.port))
-  const pid = String(tracker.child.pid)
-  const argv = [...runner(plan.executable), '-c', settings, '--json', report, '--pid', pid]
-  const generator = startChild('the load tester', argv, {
-    core: plan.generatorCores,
-    env: plainEnvironment(),
-  })
+  const running = plan.streams.map((stream, index) =>
+    startStream(plan, stream, index, candidate, tracker),
+  )
   const samples: Sample[] = []
   const timer = setInterval(() => {
     samples.push({ atMs: performance.now(), cores: coresTicks(plan.trackerCores) })
   }, SAMPLE_MS)
   try {
     const limit = (plan.warmUpSec + plan.measuredSec) * 1000 + SLACK_MS
-    await untilEnd(tracker, generator.ended, limit)
-    const code = await generator.ended
-    // 3: wrong answers, which the report tells.
-    if (code !== 0 && code !== 3) throw new Error(`the load tester ended: ${generator.errors()}`)
-    return fromReport(JSON.parse(readFileSync(report, 'utf8')), samples)
+    const parts = await Promise.all(
+      running.map(async ({ name, child, report }) => {
+        await untilEnd(tracker, child.ended, limit)
+        const code = await child.ended
+        // 3: wrong answers, which the report tells.
+        if (code !== 0 && code !== 3) throw new Error(`the load tester ended: ${child.errors()}`)
+        return { name, ...fromReport(JSON.parse(readFileSync(report, 'utf8')), samples) }
+      }),
+    )
+    return together(parts)
   } finally {
     clearInterval(timer)
-    await generator.stop()
+    await Promise.all(running.map(({ child }) => child.stop()))
   }
 }
 
-function ourSettings(plan: LoadPlan, { entry }: Candidate, port: number): string {
-  const off = [...(entry.returnsOwnPeer ? ['own_peer'] : []), ...(entry.exempt ?? [])]
-  const lines = [
-    ...off.map((name) => `${name} = false\n`),
-    ...(entry.allows ?? []).map((name) => `${name} = true\n`),
-  ]
-  const checks = lines.length === 0 ? '' : `\n[checks]\n${lines.join('')}`
-  const settings = usesTls(plan.protocol)
-    ? withNetwork(plan.settings, 'use_tls = true\n')
-    : plan.settings
-  return `server_address = '127.0.0.1:${port}'
-duration = ${plan.warmUpSec + plan.measuredSec}
-summarize_last = ${plan.measuredSec}
-seed = ${plan.seed}
-${settings}${checks}`
+function startStream(
+  plan: LoadPlan,
+  stream: Stream,
+  index: number,
+  candidate: Candidate,
+  tracker: RunningTracker,
+): { name: string; child: Child; report: string } {
+  const settings = join(plan.folder, `load-${index}.toml`)
+  const report = join(plan.folder, `load-${index}.json`)
+  writeFileSync(settings, settingsText(stream, index, candidate, { ...plan, port: tracker.port }))
+  const pid = String(tracker.child.pid)
+  const executable = plan.executables[stream.kind] ?? ''
+  const argv = [...runner(executable), '-c', settings, '--json', report, '--pid', pid]
+  const options = { core: plan.generatorCores, env: plainEnvironment() }
+  return { name: stream.name, child: startChild('the load tester', argv, options), report }
+}
+
+/** Of load testers that ran at once: each has seen the same process and the same cores. */
+function together(parts: readonly (Measured & { readonly name: string })[]): Measured {
+  const [first] = parts
+  if (parts.length === 1) return first
+  const sum = (read: (part: Measured) => number) => parts.reduce((all, part) => all + read(part), 0)
+  const most = (read: (part: Measured) => number) => Math.max(...parts.map(read))
+  const kinds = parts.flatMap(({ name, wrongKinds }) =>
+    Object.entries(wrongKinds).map(([kind, count]) => [`${name} ${kind}`, count] as const),
+  )
+  return {
+    ...first,
+    cpuSec: sum(({ cpuSec }) => cpuSec) / parts.length,
+    responses: sum(({ responses }) => responses),
+    requests: sum(({ requests }) => requests),
+    lost: sum(({ lost }) => lost),
+    errors: sum(({ errors }) => errors),
+    wrong: sum(({ wrong }) => wrong ?? 0),
+    wrongKinds: Object.fromEntries(kinds),
+    shortShare: most(({ shortShare }) => shortShare),
+    latency: {
+      p50: most(({ latency }) => latency?.p50 ?? 0),
+      p99: most(({ latency }) => latency?.p99 ?? 0),
+      p999: most(({ latency }) => latency?.p999 ?? 0),
+    },
+    generatorCpuSec: sum(({ generatorCpuSec }) => generatorCpuSec),
+    peakKb: most(({ peakKb }) => peakKb),
+    parts,
+  }
 }
 
 /** Of either load tester: that for WebTorrent counts messages, sent and received. */
@@ -160,7 +194,11 @@ export async function runAquatic(plan: LoadPlan, tracker: RunningTracker): Promi
       cores: coresTicks(plan.trackerCores),
     })
   }
-  const generator = new Generator([plan.executable, '-c', settings], plan.generatorCores, sample)
+  const generator = new Generator(
+    [Object.values(plan.executables)[0], '-c', settings],
+    plan.generatorCores,
+    sample,
+  )
   try {
     const from = blocks(plan.warmUpSec) - 1
     const to = from + blocks(plan.measuredSec)

@@ -4,6 +4,7 @@ import { counted } from '../../src/config/quantities.ts'
 import { effectiveFile } from '../../src/config/toml-text.ts'
 import { grouped } from '../../src/metrics/text-table.ts'
 import { machineList } from '../machine.ts'
+import { lostShare } from '../report.ts'
 import { median, spread, table } from '../statistics.ts'
 import { barChart, standalone } from '../svg.ts'
 import type { Candidate } from './candidates.ts'
@@ -51,7 +52,7 @@ export function reportOf(comparison: Comparison, chart: string | null): string {
     `# ${title} compared, ${date}`,
     '',
     ...warning(comparison),
-    `Load tester ${generator}; trackers with ${workers} on cores ${config.tracker_cores}, load tester on`,
+    `Load tester ${generator}, profile '${config.profile}'; trackers with ${workers} on cores ${config.tracker_cores}, load tester on`,
     `cores ${config.generator_cores}; ${warm_up} s of load, then ${measured} s measured; ${counted(rounds, 'round')} in alternation.`,
     'Each tracker has its own default settings. Repeat it with the settings at the end:',
     '`aquatic_bench -c FILE`.',
@@ -66,7 +67,9 @@ export function reportOf(comparison: Comparison, chart: string | null): string {
     ...(protocol === 'ws'
       ? ['Responses are all messages that clients received, offers and answers included.']
       : []),
+    ...(protocol === 'site' ? ['Latencies are those of the slowest protocol.'] : []),
     '',
+    ...siteTable(comparison),
     ...candidates.map((candidate) => candidateLine(candidate, comparison)),
     ...missing.map((name) => `- ${name}: not on this machine, skipped`),
     ...failures(comparison),
@@ -90,7 +93,13 @@ export function chartOf({ candidates, rounds }: Comparison): string {
   return standalone(barChart(bars, 'CPU µs per response, less is better'))
 }
 
-const TITLES = { udp: 'UDP', http: 'HTTP', https: 'HTTPS', ws: 'WebTorrent' } as const
+const TITLES = {
+  udp: 'UDP',
+  http: 'HTTP',
+  https: 'HTTPS',
+  ws: 'WebTorrent',
+  site: 'All-protocol',
+} as const
 
 const HEAD = [
   'tracker',
@@ -134,6 +143,27 @@ function resultTable({ candidates, rounds, config }: Comparison): string {
     ]
   })
   return table(HEAD, rows)
+}
+
+/** What each protocol of a site was asked, and how long clients waited. */
+function siteTable({ candidates, rounds }: Comparison): string[] {
+  const head = ['tracker', 'over', 'responses/s', 'lost', 'p50 ms', 'p99 ms', 'p99.9 ms']
+  const rows = candidates.flatMap(({ name }) => {
+    const runs = runsOf(name, rounds).map(({ parts = [] }) => parts)
+    return (runs[0] ?? []).map((one, i) => {
+      const of = (read: (part: Measured) => number) => median(runs.map((parts) => read(parts[i])))
+      return [
+        name,
+        one.name,
+        of(({ responses, seconds }) => responses / seconds).toFixed(0),
+        percent(runs.map((parts) => lostShare(parts[i].lost, parts[i].requests))),
+        of(({ latency }) => latency?.p50 ?? Number.NaN).toFixed(2),
+        of(({ latency }) => latency?.p99 ?? Number.NaN).toFixed(2),
+        of(({ latency }) => latency?.p999 ?? Number.NaN).toFixed(2),
+      ]
+    })
+  })
+  return rows.length === 0 ? [] : [table(head, rows), '']
 }
 
 function coreCount(cores: string): number {

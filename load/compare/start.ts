@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type Child, plainEnvironment, startChild } from '../children.ts'
 import { cpuSeconds, tcpPortListens, udpPortBound, usesIoUring } from '../proc.ts'
 import type { Candidate } from './candidates.ts'
+import { portsOf } from './entries.ts'
 import { infoHashLines } from './info-hashes.ts'
 import type { StartPlan } from './other-trackers.ts'
 
@@ -39,7 +40,7 @@ export async function startTracker(
 ): Promise<RunningTracker> {
   const { name, executable, settings, entry } = candidate
   const own = mkdtempSync(join(folder, 'tracker-'))
-  const port = await freePort()
+  const port = await freePort(portsOf(entry))
   const { argv, env } = entry.command({
     name,
     executable,
@@ -55,7 +56,8 @@ export async function startTracker(
     cwd: own,
     env: { ...plainEnvironment(), ...env },
   })
-  const isOpen = () => (entry.protocol === 'udp' ? udpPortBound(port) : tcpPortListens(port))
+  const last = port + portsOf(entry) - 1
+  const isOpen = () => (entry.protocol === 'udp' ? udpPortBound(port) : tcpPortListens(last))
   try {
     await until(READY_TIMEOUT_MS, child, 'did not open its port', isOpen)
     await settle(child)
@@ -92,15 +94,16 @@ function remarkOf({ name }: Candidate, pid: number): string {
 }
 
 /**
- * Free for TCP and for UDP: opentracker opens both, and after a run over HTTP many ports of the machine are
+ * The first of `count` in a row. Free for TCP and for UDP: opentracker opens both, and after a run over HTTP many ports of the machine are
  * those of connections that have just ended.
  */
-async function freePort(): Promise<number> {
+async function freePort(count: number): Promise<number> {
   for (let left = PORT_ATTEMPTS; ; left--) {
-    const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => {} } })
+    const listener = listenAt(0)
     const { port } = listener
     listener.stop(true)
     try {
+      for (let next = port + 1; next < port + count; next++) listenAt(next).stop(true)
       const socket = await Bun.udpSocket({ hostname: '127.0.0.1', port })
       socket.close()
       return port
@@ -108,4 +111,8 @@ async function freePort(): Promise<number> {
       if (left === 0) throw error
     }
   }
+}
+
+function listenAt(port: number) {
+  return Bun.listen({ hostname: '127.0.0.1', port, socket: { data: () => {} } })
 }

@@ -109,11 +109,49 @@ trackers = ['ours', 'chihaya']\n`
   expect(exitCode).toBe(0)
 }, 60_000)
 
+test('a site is asked over all protocols at once, and every answer is checked', () => {
+  const settings = `protocol = 'site'\nprofile = 'public'\nrounds = 1\nwarm_up = 2\nmeasured = 3
+trackers = ['ours']\n[site]\nrequests_per_second = 100\npeers = 2000\n`
+  const { exitCode, stdout } = bench(settings)
+  expect(stdout).toStartWith('# All-protocol trackers compared')
+  expect(stdout).toContain("profile 'public'")
+  const row = stdout.match(/^\| ours .*$/m)?.[0].split('|') ?? []
+  expect(Number.parseFloat(row[2])).toBeGreaterThan(1)
+  expect(row[8].trim(), stdout).toBe('0')
+  const over = [...stdout.matchAll(/^\| ours +\| ([a-z]+(?: IPv6)?) +\| (\d+) /gm)]
+  const names = ['udp', 'udp IPv6', 'http', 'http IPv6', 'https', 'https IPv6', 'wss']
+  expect(over.map(([, name]) => name)).toEqual(names)
+  const rates = over.map(([, , rate]) => Number(rate))
+  const all = rates.reduce((sum, rate) => sum + rate, 0)
+  // 100, and the messages of WebTorrent; a busy machine is late.
+  expect(all).toBeGreaterThan(70)
+  expect(all).toBeLessThan(140)
+  expect((rates[1] + rates[3] + rates[5]) / all).toBeGreaterThan(0.15)
+  expect((rates[1] + rates[3] + rates[5]) / all).toBeLessThan(0.35)
+  expect(exitCode).toBe(0)
+}, 60_000)
+
+test('trackers are compared under a profile', () => {
+  const { exitCode, stdout } = bench(
+    `${shortRun()}\nprofile = 'reconnecting'\ntrackers = ['ours']\n`,
+  )
+  expect(exitCode).toBe(0)
+  expect(stdout).toContain("profile 'reconnecting'")
+  const row = stdout.match(/^\| ours .*$/m)?.[0].split('|') ?? []
+  expect(row[8].trim(), stdout).toBe('0')
+}, 60_000)
+
 describe('settings that cannot be run are reported at once', () => {
   test.each([
     ["trackers = ['ours', 'opentraker']", "'opentraker' is not a tracker that this program knows"],
     ["tracker_cores = '1'", 'tracker_cores and generator_cores are both'],
     ["tracker_cores = 'all'", 'names no cores'],
+    ["protocol = 'site'", "needs a profile: set profile = 'public'"],
+    ["protocol = 'site'\nprofile = 'public'\nload_settings = 'x'", 'do not apply'],
+    [
+      "protocol = 'site'\nprofile = 'public'\n[site]\nhttps_share = 0.6\nhttp_share = 0.6",
+      'more than 1 together',
+    ],
     ["paths = ['ours']", 'is not NAME=FILE'],
     ["trackers = ['chihaya']", 'no tracker to measure'],
     ["generator = 'aquatic'\ntrackers = ['ours']", 'cargo install aquatic_udp_load_test'],
