@@ -1,9 +1,10 @@
 // What the swarm tables cost by themselves: nanoseconds per announce from a thousand to ten million
 // peers, bytes per peer, and how long a slice of a cleaning holds the lock.
-// Run: bun bench/swarm.ts [--smoke] [--max PEERS] [--ipv6]
+// Run: bun bench/swarm.ts [--smoke] [--max PEERS] [--ipv6] [--ahead]
 //
 // Seeded. «new» is a peer's first announce, «again» that of a random known one; each wants 50
-// peers and reads those it gets. Times are the fastest round, and mean ± deviation over rounds. The
+// peers and reads those it gets. With --ahead, every other round of «again» looks batches through ahead, as the
+// UDP tracker does with large tables (swarm/table/look-ahead.ts). Times are the fastest round, and mean ± deviation over rounds. The
 // checksum covers every count and every chosen peer, so that nothing can be optimised away.
 
 import { PAGE_BYTES } from '../src/memory/arena.ts'
@@ -11,6 +12,7 @@ import { nowMilliseconds } from '../src/os/clock.ts'
 import { Announce } from '../src/swarm/announce.ts'
 import { attachTables, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
 import { Swarms } from '../src/swarm/swarm.ts'
+import { LookAhead } from '../src/swarm/table/look-ahead.ts'
 import { hashInfoHash } from '../src/swarm/table/torrents.ts'
 import { cleanSlice, startCleaning } from '../src/swarm/walks/clean.ts'
 import { type Times, times } from './support/times.ts'
@@ -18,6 +20,7 @@ import { writeInfoHash } from './support/workload.ts'
 
 const smoke = process.argv.includes('--smoke')
 const ipv4 = !process.argv.includes('--ipv6')
+const usesAhead = process.argv.includes('--ahead')
 const maxAt = process.argv.indexOf('--max')
 const PEERS_MAX = maxAt > 0 ? Number(process.argv[maxAt + 1]) : smoke ? 2000 : 10_000_000
 const ROUND = smoke ? 2000 : 100_000
@@ -29,6 +32,8 @@ const NOW = 5000
 const MAX_AGE = 1200
 const SLICE_PEERS = 1000
 const PEERS_PER_ADDRESS = 32
+/** As a busy tracker receives them. */
+const BATCH = 32
 
 /**
  * A tracker has about one torrent for every five peers, and popularity falls with the 0.7th power of
@@ -67,6 +72,17 @@ function popular(peers: number): TorrentOf {
 
 const alone: TorrentOf = () => 1
 
+/** Torrents alike, so that those with peers have 1.3 or 2.5 on average, as at public trackers. */
+const PEERS_PER_TORRENT_SMALL = 0.56
+const PEERS_PER_TORRENT_MEDIUM = 2.23
+
+function small(peersPerTorrent: number): (peers: number) => TorrentOf {
+  return (peers) => {
+    const torrents = Math.ceil(peers / peersPerTorrent)
+    return (peer) => Math.floor((torrents * mix(peer ^ 0x5bd1e995)) / 4294967296)
+  }
+}
+
 /** Everything about a peer follows from its number, so that the benchmark itself needs no memory for it. */
 function writeRequest(index: number, peer: number, torrentOf: TorrentOf): void {
   const at = index * REQUEST_WORDS
@@ -82,9 +98,16 @@ function writeRequest(index: number, peer: number, torrentOf: TorrentOf): void {
 }
 
 /** Handles the first `count` requests; returns nanoseconds for each. */
-function announceAll(swarms: Swarms, count: number, now: number): number {
+function announceAll(swarms: Swarms, ahead: LookAhead | null, count: number, now: number): number {
   const start = nowMilliseconds()
-  for (let index = 0; index < count; index++) announce(swarms, index * REQUEST_WORDS, now)
+  for (let first = 0; first < count; first += BATCH) {
+    const batch = Math.min(BATCH, count - first)
+    if (ahead?.isWorthwhile(batch)) {
+      for (let i = 0; i < batch; i++) ahead.hash(i, ipv4, requests, (first + i) * REQUEST_WORDS)
+      ahead.readAll(batch)
+    }
+    for (let i = 0; i < batch; i++) announce(swarms, (first + i) * REQUEST_WORDS, now)
+  }
   return ((nowMilliseconds() - start) * 1e6) / count
 }
 
@@ -127,20 +150,26 @@ function measure(peers: number, torrentOf: TorrentOf, firstLine: number): Result
   setPeersPerAddress(buffers, PEERS_PER_ADDRESS)
   const totals = new Int32Array(buffers.control)
   const swarms = new Swarms(attachTables(buffers), totals, true, 1, null)
+  const ahead = new LookAhead(swarms, totals, BATCH)
   // First all peers once, then random ones again; the last tenth of the first is shown.
   const added: number[] = []
   const step = Math.min(ROUND, Math.ceil(peers / 20))
   for (let peer = 0; peer < peers; peer += step) {
     const count = Math.min(step, peers - peer)
     for (let i = 0; i < count; i++) writeRequest(i, peer + i, torrentOf)
-    const each = announceAll(swarms, count, NOW)
+    const each = announceAll(swarms, null, count, NOW)
     if (peer >= peers * 0.9) added.push(each)
   }
   const again: number[] = []
+  const lookedAhead: number[] = []
   for (let round = 0; round <= ROUNDS; round++) {
     for (let i = 0; i < ROUND; i++) writeRequest(i, Math.floor(random() * peers), torrentOf)
-    const each = announceAll(swarms, ROUND, NOW)
+    const each = announceAll(swarms, null, ROUND, NOW)
     if (round > 0) again.push(each)
+    if (!usesAhead) continue
+    for (let i = 0; i < ROUND; i++) writeRequest(i, Math.floor(random() * peers), torrentOf)
+    const other = announceAll(swarms, ahead, ROUND, NOW)
+    if (round > 0) lookedAhead.push(other)
   }
   const result = { again: times(again), swarms }
   const bytes = (swarms.ipv4[0].arena.pagesInUse() * PAGE_BYTES) / peers
@@ -151,6 +180,7 @@ function measure(peers: number, torrentOf: TorrentOf, firstLine: number): Result
     show(result.again),
     ratio.toFixed(2).padStart(8),
     bytes.toFixed(1).padStart(14),
+    ...(usesAhead ? [show(times(lookedAhead))] : []),
   ]
   console.log(cells.join(' '))
   return result
@@ -158,7 +188,10 @@ function measure(peers: number, torrentOf: TorrentOf, firstLine: number): Result
 
 function head(title: string): void {
   console.log(`\n${title}`)
-  console.log('       peers            new, ns          again, ns  × first  bytes per peer')
+  console.log(
+    '       peers            new, ns          again, ns  × first  bytes per peer' +
+      (usesAhead ? '          ahead, ns' : ''),
+  )
 }
 
 /** Milliseconds that slices of a cleaning hold the lock. */
@@ -202,6 +235,8 @@ console.log(`Announces, ${ipv4 ? 'IPv4' : 'IPv6'}, ${WANTED} peers wanted; one t
 series('(warming up)', 10_000, popular)
 series('(warming up)', 10_000, () => alone)
 const [many] = series('Many torrents, popularity as of a tracker', 10_000_000, popular)
+series('Torrents of 1.3 peers', 10_000_000, small(PEERS_PER_TORRENT_SMALL))
+series('Torrents of 2.5 peers', 10_000_000, small(PEERS_PER_TORRENT_MEDIUM))
 const [one] = series('One torrent', 1_000_000, () => alone)
 
 console.log(`\nCleaning, slices of ${SLICE_PEERS} peers`)

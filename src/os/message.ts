@@ -71,6 +71,11 @@ function isMappedAddress(words: Int32Array, at: number): boolean {
   return words[at] === 0 && words[at + 1] === 0 && words[at + 2] === MAPPED_WORD
 }
 
+/** Whether the socket address at `names[name]` is an IPv4 one, also in the form of an IPv6 one. */
+export function isNamedIPv4(names: Int32Array, name: number): boolean {
+  return (names[name] & FAMILY_MASK) === AF_INET || isMapped(names, name)
+}
+
 /** Reads the address from the socket address at `names[name]`. */
 export function readName(target: AddressTarget, names: Int32Array, name: number): void {
   if ((names[name] & FAMILY_MASK) === AF_INET) target.setIPv4(names[name + 1])

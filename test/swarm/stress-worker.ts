@@ -3,8 +3,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { SwarmBuffers } from '../../src/swarm/memory.ts'
 import { ANNOUNCED } from '../../src/swarm/status.ts'
+import { LookAhead } from '../../src/swarm/table/look-ahead.ts'
+import { INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
 import { cleanSlice, startCleaning } from '../../src/swarm/walks/clean.ts'
 import { FAMILIES, Harness, randomFrom } from './harness.ts'
+
+/** Packets of a batch that is looked through ahead. */
+const AHEAD = 16
 
 export interface StressTask {
   readonly buffers: SwarmBuffers
@@ -37,6 +42,7 @@ function run(task: StressTask): StressReport {
   const members = FAMILIES.map(() => new Map<string, boolean>())
   let refused = 0
   const tables = harness.tables
+  const ahead = new LookAhead(harness.swarms, new Int32Array(task.buffers.control), AHEAD, 0)
   let cleaned = task.thread
   startCleaning(tables[cleaned])
   waitForAll(task)
@@ -45,6 +51,7 @@ function run(task: StressTask): StressReport {
     const family = FAMILIES[which]
     const torrent = task.torrents[Math.floor(task.torrents.length * random() ** 3)]
     const own = pick(task.peersPerThread) * task.threads + task.thread
+    if (i % AHEAD === 0) readAhead(harness, ahead, task.torrents, i)
     const kind = pick(100)
     if (kind < 55) {
       const seeder = pick(2) === 0
@@ -76,6 +83,25 @@ function run(task: StressTask): StressReport {
     }
   }
   return { members, refused }
+}
+
+/** Without the locks, while the other threads change the tables: it must do no harm, and hashes are right. */
+function readAhead(
+  harness: Harness,
+  ahead: LookAhead,
+  torrents: readonly number[],
+  from: number,
+): void {
+  const source = new Int32Array(INFO_HASH_WORDS)
+  for (let i = 0; i < AHEAD; i++) {
+    harness.writeInfoHash(torrents[(from + i) % torrents.length], source)
+    ahead.hash(i, i % 2 === 0, source, 0)
+  }
+  ahead.readAll(AHEAD)
+  for (let i = 0; i < AHEAD; i++) {
+    const hash = harness.hashOf(torrents[(from + i) % torrents.length])
+    if (ahead.hashes[i] !== hash) throw new Error('a hash that was made ahead is wrong')
+  }
 }
 
 function checkAnswer(peers: readonly number[], asker: number): void {

@@ -20,6 +20,8 @@ export class Request {
   readonly announce = new Announce()
   /** The sender. */
   readonly peer = this.announce.peer
+  /** `announce.hash` is known already (swarm/table/look-ahead.ts). */
+  isHashed = false
   /** Of a scrape: `infoHashCount` info hashes start at `words[infoHashes]`. */
   infoHashes = 0
   infoHashCount = 0

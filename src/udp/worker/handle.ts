@@ -13,6 +13,7 @@ import { hashWords } from '../../memory/half-sip-hash.ts'
 import { FAILING, type Pause, SERVING, SILENT } from '../../requests/pause.ts'
 import { countersByVerdict } from '../../requests/refusals.ts'
 import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
+import type { LookAhead } from '../../swarm/table/look-ahead.ts'
 import type { ConnectionIds } from '../wire/connection-id.ts'
 import {
   ANNOUNCE_EVENT,
@@ -98,6 +99,8 @@ export class Handler {
   readonly counts: Int32Array
   /** Null where no key is ever asked for. */
   keys: AnnounceKey | null = null
+  /** Null where other threads have the tables. */
+  ahead: LookAhead | null = null
   private readonly limits: SourceLimits | null
   private readonly requests: Requests
   private readonly ids: ConnectionIds
@@ -235,7 +238,9 @@ export class Handler {
     peer.port = port
     announce.source = words
     announce.infoHash = infoHash
-    announce.hash = hashWords(words, infoHash, INFO_HASH_BYTES / 4, this.key0, this.key1)
+    if (!request.isHashed) {
+      announce.hash = hashWords(words, infoHash, INFO_HASH_BYTES / 4, this.key0, this.key1)
+    }
     announce.seeder = (words[at + ANNOUNCE_LEFT] | words[at + ANNOUNCE_LEFT + 1]) === 0
     announce.completed = event === EVENT_COMPLETED
     announce.stopped = event === EVENT_STOPPED

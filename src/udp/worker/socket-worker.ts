@@ -31,6 +31,7 @@ import {
   serveFrom,
 } from '../../requests/swarm-worker.ts'
 import type { SourceLimits } from '../../source-limits/source-limits.ts'
+import { LookAhead } from '../../swarm/table/look-ahead.ts'
 import { Deliverer } from '../pipeline/deliver.ts'
 import { Forwarder } from '../pipeline/forward.ts'
 import { ScrapeJoiner } from '../pipeline/join.ts'
@@ -85,6 +86,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const ids = new ConnectionIds(data.secret, data.maxConnectionAge)
   const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts, limits)
   handler.keys = new AnnounceKey(openKeyGate(data, updates))
+  handler.ahead = stages.ahead
   updates.on('settings', ({ requests, rates, maxConnectionAge }) => {
     handler.configure(requests)
     limits.setRates(rates)
@@ -101,6 +103,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
 interface Stages {
   readonly requests: Requests
   readonly schedule: Schedule
+  readonly ahead: LookAhead | null
 }
 
 function inline(
@@ -115,6 +118,7 @@ function inline(
   return {
     requests: responder,
     schedule: new InlineSchedule(new Poll(data.sockets.map(({ fd }) => fd)), open.cleaner),
+    ahead: new LookAhead(open.swarms, new Int32Array(data.swarms.control), data.batchPackets),
   }
 }
 
@@ -152,6 +156,7 @@ function pipeline(
       links.event,
       fds.length,
     ),
+    ahead: null,
   }
 }
 

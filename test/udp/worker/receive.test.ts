@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { NAME_WORDS } from '../../../src/os/message.ts'
 import { type PacketBatch, PacketMemory } from '../../../src/os/packet-batch.ts'
 import { socketAddress } from '../../../src/os/socket.ts'
+import { LookAhead } from '../../../src/swarm/table/look-ahead.ts'
 import { Request } from '../../../src/udp/wire/request.ts'
 import {
   FAMILY_IPV6,
@@ -134,4 +135,37 @@ describe.each([
     const bytes = 2 * 16 + 2 * 20 + (ipv4 ? 6 : 18)
     expect(sent).toEqual(ipv4 ? [bytes, 0] : [0, bytes])
   })
+})
+
+test('a batch that is looked through ahead gets the same answers', () => {
+  const froms = ['10.1.2.3', '2001:db8::5', '::ffff:a01:204', '10.9.9.9', '2001:db8::6']
+  const answersOf = (withAhead: boolean) => {
+    const harness = newHarness()
+    const { swarms, buffers } = harness.swarm
+    const totals = new Int32Array(buffers.control)
+    if (withAhead) harness.handler.ahead = new LookAhead(swarms, totals, SLOTS, 0)
+    const connects = froms.map((from) => ({ from, port: 5000, packet: connectRequest() }))
+    const ids = serve(harness, connects).map((one) => readConnect(one as Buffer).connectionId)
+    const announces = Array.from({ length: 60 }, (_, i) => ({
+      from: froms[i % froms.length],
+      port: 5000,
+      packet: announceRequest(ids[i % froms.length], {
+        infoHash: Buffer.alloc(20, i % 7),
+        port: 6000 + i,
+      }),
+    }))
+    // Among them a packet that is too short, one with a wrong id, and a connect.
+    announces[10].packet = announces[10].packet.subarray(0, 97)
+    announces[20].packet.writeUInt32BE(1, 0)
+    announces[30].packet = connectRequest()
+    const answers = [serve(harness, announces), serve(harness, announces)].flat()
+    return {
+      answers: answers.map((one) => one?.toString('hex') ?? ''),
+      counts: harness.handler.counts,
+    }
+  }
+  const [plain, ahead] = [answersOf(false), answersOf(true)]
+  expect(plain.answers.filter((answer) => answer !== '').length).toBe(116)
+  expect(ahead.answers).toEqual(plain.answers)
+  expect([...ahead.counts]).toEqual([...plain.counts])
 })
