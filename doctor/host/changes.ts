@@ -23,8 +23,9 @@ export function sysctl(key: string, value: number | string): Change {
   return { kind: 'sysctl', key, value: String(value) }
 }
 
+/** A slash in a key stands for a dot in a name, as in that of the card eth0.100. */
 export function sysctlPath(key: string): string {
-  return `/proc/sys/${key.replaceAll('.', '/')}`
+  return `/proc/sys/${key.replace(/[./]/g, (mark) => (mark === '.' ? '/' : '.'))}`
 }
 
 /** The command that makes it now. */

@@ -1,5 +1,5 @@
 // From changes to files: what --apply writes, as texts. Pure functions, called by apply.ts.
-import { type Change, lineOf, pathOf } from './changes.ts'
+import { type Change, lineOf, pathOf, sysctlPath } from './changes.ts'
 
 const HEADER = [
   '# Written by aquatic_doctor --apply, and removed by aquatic_doctor --revert as long as nobody changes it.',
@@ -56,18 +56,23 @@ export interface LaterFile {
 /** Lines in later files that set the same keys to something else. */
 export function overrides(changes: readonly Change[], later: readonly LaterFile[]): string[] {
   const wanted = new Map(
-    changes.flatMap((change) =>
-      change.kind === 'sysctl' ? [[change.key, change.value] as const] : [],
-    ),
+    changes.flatMap((change) => {
+      return change.kind === 'sysctl' ? [[sysctlPath(change.key), change.value] as const] : []
+    }),
   )
   return later.flatMap(({ path, text }) =>
     text.split('\n').flatMap((line) => {
       const [, key, value] = /^\s*-?\s*([\w./-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
-      const ours = key === undefined ? undefined : wanted.get(key.replaceAll('/', '.'))
+      const ours = key === undefined ? undefined : wanted.get(pathOfKey(key))
       if (ours === undefined || normal(value) === normal(ours)) return []
       return [`${path} sets ${key} = ${value} after it, which wins when the system starts`]
     }),
   )
+}
+
+/** A key may be written with slashes throughout; the first mark tells. */
+function pathOfKey(key: string): string {
+  return /^[^./]*\//.test(key) ? `/proc/sys/${key}` : sysctlPath(key)
 }
 
 /** Blanks between numbers may be any. */

@@ -114,11 +114,25 @@ function matchOf(rule: Rule, { family, transport, port }: Packet): 'yes' | 'no' 
   if (rule.matches === 'others') return 'no'
   if (rule.transports !== null && !rule.transports.includes(transport)) return 'no'
   if (rule.family !== null && rule.family !== family) return 'no'
-  // A stranger's port may be any.
-  const source = rule.sourcePorts === null ? 'yes' : 'no'
-  const destination = includes(rule.destinationPorts, port)
-  if (source === 'no' || destination === 'no') return 'no'
-  return destination === 'maybe' || rule.matches === 'some' ? 'maybe' : 'yes'
+  const parts = [strangersPort(rule.sourcePorts), includes(rule.destinationPorts, port)]
+  if (parts.includes('no')) return 'no'
+  return parts.includes('maybe') || rule.matches === 'some' ? 'maybe' : 'yes'
+}
+
+/** A stranger's port may be any from here on. */
+const CLIENT_PORT_MIN = 1024
+const CLIENT_PORTS = 65_536 - CLIENT_PORT_MIN
+/** Rules leave out a few ports, or are for a few. */
+const FEW_SHARE = 0.01
+
+function strangersPort(ports: PortRanges): 'yes' | 'no' | 'maybe' {
+  if (ports === null) return 'yes'
+  if (ports === 'unknown') return 'maybe'
+  const count = ports.reduce((sum, [first, last]) => {
+    return sum + Math.max(0, last - Math.max(first, CLIENT_PORT_MIN) + 1)
+  }, 0)
+  if (count <= CLIENT_PORTS * FEW_SHARE) return 'no'
+  return count >= CLIENT_PORTS * (1 - FEW_SHARE) ? 'yes' : 'maybe'
 }
 
 function includes(ports: PortRanges, port: number): 'yes' | 'no' | 'maybe' {

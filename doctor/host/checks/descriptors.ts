@@ -2,7 +2,7 @@
 import { grouped } from '../../../src/metrics/text-table.ts'
 import { remedyOf, sysctl } from '../changes.ts'
 import { openFileLimits } from '../parse.ts'
-import { type HostFinding, numberIn, type Subject, sysctlNumber, unknown } from '../view.ts'
+import { type HostFinding, type Subject, sysctlNumber, unknown } from '../view.ts'
 import type { Wants } from '../wants.ts'
 
 /** For listening sockets, workers, files, and connections on their way. */
@@ -57,7 +57,7 @@ export function systemFiles({ host, wants }: Subject): HostFinding[] {
   const name = 'system_files'
   const wanted = wants.connections + OTHERS_ROOMY
   const perProcess = sysctlNumber(host, 'fs.nr_open')
-  const most = sysctlNumber(host, 'fs.file-max') ?? numberIn(host, '/proc/sys/fs/file-max')
+  const most = sysctlNumber(host, 'fs.file-max')
   const open = Number((host.read('/proc/sys/fs/file-nr') ?? '').split(/\s+/)[0])
   if (perProcess === null || most === null) {
     return [unknown(name, 'How many files the system may have open', '/proc/sys/fs')]

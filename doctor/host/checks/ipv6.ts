@@ -68,10 +68,11 @@ function advertisements({ host }: Subject): HostFinding[] {
     ({ isAdvertised }) => isAdvertised,
   )
   return advertised.flatMap(({ card }): HostFinding[] => {
-    const forwarding = sysctlNumber(host, `net.ipv6.conf.${card}.forwarding`)
-    const accepted = sysctlNumber(host, `net.ipv6.conf.${card}.accept_ra`)
+    const settings = `net.ipv6.conf.${card.replaceAll('.', '/')}`
+    const forwarding = sysctlNumber(host, `${settings}.forwarding`)
+    const accepted = sysctlNumber(host, `${settings}.accept_ra`)
     if (forwarding !== 1 || accepted !== 1) return []
-    const changes = [sysctl(`net.ipv6.conf.${card}.accept_ra`, 2)]
+    const changes = [sysctl(`${settings}.accept_ra`, 2)]
     return [
       {
         name,

@@ -61,7 +61,10 @@ describe('the table', () => {
   })
 
   test('too few buckets', () => {
-    const few = files(10, 262_144, { [`${SYS}/nf_conntrack_buckets`]: '16384\n' })
+    const eight = files(10, 262_144, { [`${SYS}/nf_conntrack_buckets`]: '32768\n' })
+    const enough = connectionTracking(subjectOf(plantedHost(eight)))
+    expect(findingNamed(enough, 'conntrack_buckets').severity).toBe('good')
+    const few = files(10, 262_144, { [`${SYS}/nf_conntrack_buckets`]: '32767\n' })
     const findings = connectionTracking(subjectOf(plantedHost(few)))
     expect(findingNamed(findings, 'conntrack_buckets')).toMatchObject({
       severity: 'warning',

@@ -45,6 +45,16 @@ test('an address without a route is a fault', () => {
   expect(findingNamed(findings, 'ipv6_route').severity).toBe('fault')
 })
 
+test.each([
+  ['one that is down', routeLine('00000002', 'eth0')],
+  ['one that refuses', routeLine('00000203', 'eth0')],
+  ['one to a network', routeLine('00000001', 'eth0', `2001${'0'.repeat(28)}`, '40')],
+  ['one to half of all', routeLine('00000001', 'eth0', ZERO, '01')],
+])('a route is none: %s', (_, route) => {
+  const findings = ipv6(subjectOf(plantedHost(files(GLOBAL, route))))
+  expect(findingNamed(findings, 'ipv6_route').severity).toBe('fault')
+})
+
 test('a kernel without IPv6, and one that has it disabled', () => {
   expect(ipv6(subjectOf(plantedHost({ '/proc/net/dev': '\n' })))[0].text).toContain('without IPv6')
   const off = files(GLOBAL, STATIC, { '/proc/sys/net/ipv6/conf/all/disable_ipv6': '1\n' })
@@ -68,6 +78,13 @@ test('a route that expires because forwarding is on', () => {
     { severity: 'warning', changes: [{ key: 'net.ipv6.conf.eth0.accept_ra', value: '2' }] },
   ])
   expect(found(ADVERTISED, '2\n')).toEqual([])
+  const vlan = '/proc/sys/net/ipv6/conf/eth0.100'
+  const route = routeLine('00450003', 'eth0.100')
+  const more = { [`${vlan}/forwarding`]: '1\n', [`${vlan}/accept_ra`]: '1\n' }
+  const findings = ipv6(subjectOf(plantedHost(files(GLOBAL, route, more))))
+  expect(findingNamed(findings, 'ipv6_advertisements').remedy).toEndWith(
+    '\nsysctl -w net.ipv6.conf.eth0/100.accept_ra=2',
+  )
   expect(found(STATIC, '1\n')).toEqual([])
 })
 

@@ -34,6 +34,13 @@ test('drops of the queues per processor: of all processors, in hexadecimal', () 
     'The queues per processor dropped 316 since the system started (0.032 % of all), none now.',
   )
   expect(finding.severity).toBe('note')
+  expect(finding.remedy).toBe(
+    'The queue is long enough, so a processor is too slow: spread the packets (receive_steering, interrupts).',
+  )
+  const short = { ...files, '/proc/sys/net/core/netdev_max_backlog': '1000\n' }
+  expect(losses.queueDrops(subjectOf(plantedHost(short)))[0].remedy).toBe(
+    'Lengthen the queue:\nsysctl -w net.core.netdev_max_backlog=16384',
+  )
 })
 
 test('drops that go on are a fault, with their rate', () => {

@@ -30,13 +30,14 @@ describe('overcommit', () => {
 })
 
 test.each([
-  ['always madvise [never]', 'note'],
-  ['[always] madvise never', 'note'],
-  ['always [madvise] never', 'good'],
-])('huge pages: %s', (text, severity) => {
+  ['always madvise [never]', 'note', 'There are no transparent huge pages'],
+  ['[always] madvise never', 'note', 'asked for or not'],
+  ['always [madvise] never', 'good', 'Programs that ask'],
+])('huge pages: %s', (text, severity, sentence) => {
   const path = '/sys/kernel/mm/transparent_hugepage/enabled'
   const [finding] = hugePages(subjectOf(plantedHost({ [path]: `${text}\n` })))
   expect(finding.severity).toBe(severity as 'good')
+  expect(finding.text).toContain(sentence)
   const command = `Give them to programs that ask:\necho madvise > ${path}`
   expect(finding.remedy).toBe(severity === 'good' ? undefined : command)
   // Other programs may depend on it.
@@ -72,6 +73,12 @@ describe('limits of control groups', () => {
       [`${folder}/memory.max`]: '1073741824\n',
       [`${folder}/memory.events`]: 'low 0\nhigh 0\nmax 9\noom 3\noom_kill 2\n',
     })
+    const none = plantedHost({
+      ...unified,
+      [`${folder}/memory.max`]: '1073741824\n',
+      [`${folder}/memory.events`]: 'oom_kill 0\n',
+    })
+    expect(memoryLimit(subjectOf(none, UDP_ONLY, [TRACKER]))[0].severity).toBe('good')
     expect(memoryLimit(subjectOf(host, UDP_ONLY, [TRACKER]))[0]).toMatchObject({
       severity: 'warning',
       text: expect.stringContaining('ended for it: 2 since'),

@@ -77,6 +77,8 @@ describe('a limit on processor time', () => {
       processorLimit(subjectOf(plantedHost(files(throttled)), UDP_ONLY, [TRACKER]))[0].severity
     expect(severity(300)).toBe('warning')
     expect(severity(3)).toBe('note')
+    const [calm] = processorLimit(subjectOf(plantedHost(files(300)), UDP_ONLY, [TRACKER]))
+    expect(calm.text).toEndWith('30 % of all periods.')
     expect(severity(0)).toBe('good')
   })
 

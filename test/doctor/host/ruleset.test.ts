@@ -163,6 +163,111 @@ test('tables that iptables has made count once, and are read from iptables', () 
   expect(inputVerdict(both, packet('udp', 3000))).toBe('open')
 })
 
+/** Rules of one input chain, in the form of nft's expressions. */
+function verdictOf(policy: 'accept' | 'drop', ...rules: readonly (readonly object[])[]) {
+  const chain = { family: 'inet', table: 't', name: 'in', type: 'filter', hook: 'input', policy }
+  const items = rules.map((expr) => ({ rule: { family: 'inet', table: 't', chain: 'in', expr } }))
+  const chains = chainsOf({ nft: JSON.stringify({ nftables: [{ chain }, ...items] }) })
+  return inputVerdict(chains, packet('udp', 3000))
+}
+
+describe('conditions of nftables', () => {
+  const ACCEPT_IT = { accept: null }
+  const match = (left: object, right: unknown, op = '==') => ({ match: { op, left, right } })
+  const meta = (key: string) => ({ meta: { key } })
+  const field = (protocol: string, name: string) => ({ payload: { protocol, field: name } })
+
+  test.each([
+    ['from the cards of loopback', match(meta('iifname'), 'lo'), 'closed'],
+    ['not from them', match(meta('iifname'), 'lo', '!='), 'open'],
+    ['from another card', match(meta('iifname'), 'eth0'), 'unknown'],
+    ['of the other family', match(meta('nfproto'), 'ipv6'), 'closed'],
+    ['not of the other family', match(meta('nfproto'), 'ipv6', '!='), 'unknown'],
+    ['of this family', match(meta('nfproto'), 'ipv4'), 'open'],
+    ['of one of two protocols', match(meta('l4proto'), { set: ['tcp', 'udp'] }), 'open'],
+    ['of another protocol', match(field('ip', 'protocol'), 'tcp'), 'closed'],
+    ['not of another protocol', match(field('ip', 'protocol'), 'tcp', '!='), 'unknown'],
+    ['to the port of any transport', match(field('th', 'dport'), 3000), 'open'],
+    ['from a port', match(field('udp', 'sport'), 53), 'closed'],
+    ['from an address', match(field('ip', 'saddr'), '192.0.2.1'), 'closed'],
+    ['not from an address', match(field('ip', 'saddr'), '192.0.2.1', '!='), 'unknown'],
+    ['to an address', match(field('ip', 'daddr'), '192.0.2.1'), 'unknown'],
+    ['new ones', match({ ct: { key: 'state' } }, ['established', 'new'], 'in'), 'open'],
+    ['other than new ones', match({ ct: { key: 'state' } }, 'new', '!='), 'closed'],
+    ['other than invalid ones', match({ ct: { key: 'state' } }, 'invalid', '!='), 'open'],
+    ['of ICMP', match(field('icmp', 'type'), 'echo-request'), 'closed'],
+    ['of a length', match(field('udp', 'length'), 8), 'unknown'],
+    ['by a limit', { limit: { rate: 5, per: 'second' } }, 'unknown'],
+    ['with a counter', { counter: { packets: 0, bytes: 0 } }, 'open'],
+    ['by something new', { somethingNew: 1 }, 'unknown'],
+  ])('accepted only %s', (_, condition, verdict) => {
+    expect(verdictOf('drop', [condition, ACCEPT_IT])).toBe(verdict as 'open')
+  })
+
+  const vmap = (key: object, ...pairs: readonly (readonly [string, object])[]) => ({
+    vmap: { key, data: { set: pairs } },
+  })
+
+  test('a map of the states of connections is understood, others are not', () => {
+    const state = { ct: { key: 'state' } }
+    const known = ['established', { accept: null }] as const
+    expect(verdictOf('drop', [vmap(state, known)])).toBe('closed')
+    expect(verdictOf('drop', [vmap(state, known, ['new', { accept: null }])])).toBe('open')
+    expect(verdictOf('accept', [vmap(state, known, ['new', { drop: null }])])).toBe('closed')
+    expect(verdictOf('drop', [vmap(meta('iifname'), ['eth0', { accept: null }])])).toBe('unknown')
+    expect(verdictOf('drop', [{ queue: null }])).toBe('unknown')
+  })
+
+  test('what comes after a rule that decides does not count', () => {
+    expect(verdictOf('accept', [ACCEPT_IT], [{ drop: null }])).toBe('open')
+    expect(verdictOf('accept', [{ drop: null }], [ACCEPT_IT])).toBe('closed')
+    expect(verdictOf('drop', [{ return: null }], [ACCEPT_IT])).toBe('closed')
+    expect(verdictOf('drop', [{ limit: {} }, { drop: null }], [ACCEPT_IT])).toBe('unknown')
+  })
+})
+
+describe('conditions of iptables', () => {
+  test.each([
+    ['-i lo', 'closed'],
+    ['! -i lo', 'open'],
+    ['-i eth0', 'unknown'],
+    ['-s 192.0.2.0/24', 'closed'],
+    ['! -s 192.0.2.0/24', 'unknown'],
+    ['-d 192.0.2.1/32', 'unknown'],
+    ['-p udp', 'open'],
+    ['-p tcp', 'closed'],
+    ['! -p tcp', 'unknown'],
+    ['-p udp -m udp ! --dport 3000', 'closed'],
+    ['-p udp -m udp ! --dport 1:2999', 'open'],
+    ['-p udp -m udp --dport 2999:3001', 'open'],
+    ['-p udp -m udp --sport 53', 'closed'],
+    ['-p udp -m udp ! --sport 53', 'open'],
+    ['-p udp -m udp --sport 1024:65535', 'open'],
+    ['-p udp -m udp ! --sport 0:1023', 'open'],
+    ['-p udp -m udp --sport 1024:30000', 'unknown'],
+    ['-p udp -m udp --sport 6881:6889', 'closed'],
+    ['-m state --state NEW', 'open'],
+    ['-m conntrack ! --ctstate INVALID', 'open'],
+    ['-m conntrack --ctstate RELATED,ESTABLISHED', 'closed'],
+    ['-p udp -m set --match-set friends src', 'unknown'],
+    ['-p icmp -m icmp --icmp-type 8', 'closed'],
+  ])('accepted only with %s', (condition, verdict) => {
+    const text = `*filter\n:INPUT DROP [0:0]\n-A INPUT ${condition} -j ACCEPT\nCOMMIT\n`
+    expect(inputVerdict(chainsOf({ 'iptables-save': text }), packet('udp', 3000))).toBe(
+      verdict as 'open',
+    )
+  })
+
+  test('a target that nobody knows is not taken for a decision', () => {
+    const text = (target: string) => `*filter\n:INPUT DROP [0:0]\n-A INPUT -j ${target}\nCOMMIT\n`
+    const verdict = (target: string) =>
+      inputVerdict(chainsOf({ 'iptables-save': text(target) }), packet('udp', 3000))
+    expect(verdict('SOMETHING')).toBe('unknown')
+    expect(verdict('LOG --log-prefix "a -j ACCEPT"')).toBe('closed')
+    expect(verdict('NFQUEUE')).toBe('unknown')
+  })
+})
+
 test('chains that call each other for ever end in «unknown»', () => {
   const loop = '*filter\n:INPUT DROP [0:0]\n:a - [0:0]\n-A INPUT -j a\n-A a -j a\nCOMMIT\n'
   expect(inputVerdict(chainsOf({ 'iptables-save': loop }), packet('udp', 1))).toBe('unknown')
