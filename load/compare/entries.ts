@@ -2,7 +2,7 @@
 // a load tester has to know about it. Used by candidates.ts and start.ts.
 //
 // Each runs with its own default settings; only the address, the number of workers and, for WebTorrent,
-// the certificate are given. To add one, add an entry.
+// the certificate are given, and ours do without [pressure] (start.ts). To add one, add an entry.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'

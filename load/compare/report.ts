@@ -54,7 +54,7 @@ export function reportOf(comparison: Comparison, chart: string | null): string {
     ...warning(comparison),
     `Load tester ${generator}, profile '${config.profile}'; trackers with ${workers} on cores ${config.tracker_cores}, load tester on`,
     `cores ${config.generator_cores}; ${warm_up} s of load, then ${measured} s measured; ${counted(rounds, 'round')} in alternation.`,
-    'Each tracker has its own default settings. Repeat it with the settings at the end:',
+    'Each tracker has its own default settings, ours without [pressure]. Repeat it with the settings at the end:',
     '`aquatic_bench -c FILE`.',
     '',
     ...(file === undefined ? [] : [`![CPU time per response](${file})`, '']),

@@ -1,11 +1,12 @@
 // Starts a tracker on its cores and returns when it is ready to be measured. Used by aquatic_bench, the
 // soak test and the latency probe. Owns the folders it makes, inside the caller's.
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Child, plainEnvironment, startChild } from '../children.ts'
 import { cpuSeconds, tcpPortListens, udpPortBound, usesIoUring } from '../proc.ts'
 import type { Candidate } from './candidates.ts'
-import { portsOf } from './entries.ts'
+import { portsOf, runner } from './entries.ts'
 import { infoHashLines } from './info-hashes.ts'
 import type { StartPlan } from './other-trackers.ts'
 
@@ -54,7 +55,7 @@ export async function startTracker(
   const child = startChild(name, argv, {
     core: cores,
     cwd: own,
-    env: { ...plainEnvironment(), ...env },
+    env: { ...plainEnvironment(), ...withoutPressure(candidate), ...env },
   })
   const last = port + portsOf(entry) - 1
   const isOpen = () => (entry.protocol === 'udp' ? udpPortBound(port) : tcpPortListens(last))
@@ -66,6 +67,17 @@ export async function startTracker(
     await child.stop()
     throw error
   }
+}
+
+/**
+ * Full load is pressure, under which ours would do other work than the rest: not store some peers. Builds that do
+ * not know the setting, and settings of the user's own, are left alone.
+ */
+function withoutPressure({ name, executable, settings }: Candidate): Record<string, string> {
+  if (!name.startsWith('ours') || settings.includes('[pressure]')) return {}
+  const [program, ...first] = runner(executable)
+  const { stdout } = spawnSync(program, [...first, '-p'], { timeout: 5000 })
+  return stdout?.includes('[pressure]') ? { AQUATIC_PRESSURE_ENABLED: 'false' } : {}
 }
 
 // Reading a long white list or compiling code must not count as serving.
