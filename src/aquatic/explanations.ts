@@ -32,6 +32,11 @@ export const SHARED_EXPLANATIONS: Readonly<Record<string, string>> = {
     peers are served. When an eighth or less is left, one source gets a sixteenth of that at once, and as much again per
     minute. Lower it if startup reports that the system refuses to reserve the memory.`,
 
+  'pressure.max_interval_factor': `Make intervals at most this many times as long as peer_announce_interval of [udp.protocol],
+    [http.protocol] and [ws.protocol]. With 1 they stay as they are.
+
+    Lists of public trackers leave out trackers that ask for more than three hours.`,
+
   source_limits: `What one source may ask for over UDP and HTTP together, so that none can exhaust the tracker.
     WebTorrent has limits of its own, [ws.source_limits]. Requests from this machine (127.0.0.0/8, ::1) are never
     limited.`,

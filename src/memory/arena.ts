@@ -116,6 +116,11 @@ export class Arena {
     unlock(pool, POOL_LOCK)
   }
 
+  /** Pages that there are for tables. */
+  pages(): number {
+    return this.pool[POOL_PAGES] - 1
+  }
+
   /** Pages in use by tables now. */
   pagesInUse(): number {
     const pool = this.pool

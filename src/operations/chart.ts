@@ -14,6 +14,7 @@ const SIGNS: Readonly<Record<Unit, string>> = {
   bytes: 'B',
   seconds: 's',
   count: '',
+  percent: '%',
   'percent of one core': '%',
 }
 

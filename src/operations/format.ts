@@ -18,6 +18,7 @@ export function valueText(value: number, unit: Unit): string {
       return rateText(value)
     case 'count':
       return grouped(value)
+    case 'percent':
     case 'percent of one core':
       return percentText(value)
   }

@@ -34,6 +34,7 @@ export type Unit =
   | 'bytes'
   | 'seconds'
   | 'count'
+  | 'percent'
   | 'percent of one core'
 
 /** A chart of the last hour; its newest values are shown above it. */

@@ -44,13 +44,18 @@ export function lossSource(loss: Loss): TroubleSource {
   return { name: loss.name, find }
 }
 
-/** How much a total has grown within the last minute. */
+/** How much a total has grown within the last minute, or so many checks. */
 export class Growth {
+  private readonly checks: number
   private readonly totals: number[] = [0]
+
+  constructor(checks = CHECKS) {
+    this.checks = checks
+  }
 
   since(total: number): number {
     this.totals.push(total)
-    if (this.totals.length > CHECKS + 1) this.totals.shift()
+    if (this.totals.length > this.checks + 1) this.totals.shift()
     return total - this.totals[0]
   }
 }

@@ -14,8 +14,8 @@ import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_th
 import { type Log, type LogFormat, logFormat, setLogFormat, writeNotice } from '../log/log.ts'
 import { endProcess } from '../os/process.ts'
 import { askForShortTurns } from '../os/scheduling.ts'
+import { threadNumber } from '../os/thread-times.ts'
 import { forgetFirsts } from './first-value.ts'
-import type { Trouble, TroubleSource } from './troubles.ts'
 
 /** The process does not wait longer for a worker to stop. */
 const STOP_MILLISECONDS = 900
@@ -29,6 +29,11 @@ const STATE_STOP = 0
 const STATE_DRAIN = 1
 /** A cache line: the flag is read in every loop, and nothing beside it is written. */
 const STATE_WORDS = 16
+
+// Of a heartbeat.
+const HEARTBEAT_BEATS = 0
+/** Told once, when it serves. */
+const HEARTBEAT_THREAD = 1
 
 /**
  * A worker that has not beaten for so many checks hangs: idle ones beat every 200 ms. Checks are counted, not
@@ -82,6 +87,7 @@ interface FailureNotice {
 /** What tells that a worker makes progress, as of the last check. */
 interface Pulse {
   readonly name: string
+  readonly kind: string
   readonly words: Int32Array
   beats: number
   /** Checks in a row that found no new beat. */
@@ -171,10 +177,15 @@ export class Workers {
     return this.pulses.filter(({ missed }) => missed >= STALL_CHECKS).map(({ name }) => name)
   }
 
+  /** Those that serve, with their number in /proc/self/task; 0 = not known. */
+  threads(): { readonly kind: string; readonly thread: number }[] {
+    return this.pulses.map(({ words, kind }) => ({ kind, thread: words[HEARTBEAT_THREAD] }))
+  }
+
   /** Counted by the timer alone, so it does not matter how often anybody asks. */
   private checkHeartbeats(): void {
     for (const pulse of this.pulses) {
-      const beats = Atomics.load(pulse.words, 0)
+      const beats = Atomics.load(pulse.words, HEARTBEAT_BEATS)
       pulse.missed = beats === pulse.beats ? pulse.missed + 1 : 0
       pulse.beats = beats
     }
@@ -312,28 +323,14 @@ function tellFailure(program: string, worker: WorkerStart, cause: string): void 
   writeNotice('error', `${program}: ${nameOf(worker)} failed, so the tracker ends: ${cause}`)
 }
 
-/** A worker that hangs, which only a restart mends. */
-export function stallTrouble(workers: Workers): TroubleSource {
-  const find = (): Trouble | null => {
-    const names = workers.stalled()
-    if (names.length === 0) return null
-    return {
-      severity: 'bad',
-      text: `No progress in ${names.join(', ')}: clients of ${names.length === 1 ? 'it' : 'them'} get no answers.`,
-      remedy: 'Restart the tracker, or let the watchdog of systemd do it (docs/operations.md).',
-      restartHelps: true,
-    }
-  }
-  return { name: 'worker_stalled', find }
-}
-
 function nameOf({ title, index }: WorkerStart): string {
   return `${title} worker ${index + 1}`
 }
 
 function newPulse(worker: WorkerStart): Pulse {
   const words = new Int32Array(worker.heartbeat)
-  return { name: nameOf(worker), words, beats: 0, missed: 0 }
+  const kind = `${worker.protocol} ${worker.role}`
+  return { name: nameOf(worker), kind, words, beats: 0, missed: 0 }
 }
 
 function textOf(error: unknown): string {
@@ -349,6 +346,7 @@ export function sayReady(): void {
   askForShortTurns()
   const { failure, ...worker } = workerData as WorkerStart & { failure: FailureNotice }
   setLogFormat(failure.format)
+  Atomics.store(new Int32Array(worker.heartbeat), HEARTBEAT_THREAD, threadNumber())
   process.on('uncaughtException', (error) => {
     tellFailure(failure.program, worker, textOf(error))
     endProcess(1)
@@ -387,5 +385,5 @@ export function mustDrain(state: Int32Array): boolean {
 
 /** Shows the main thread that this worker makes progress. `heartbeat`: words over WorkerStart.heartbeat. */
 export function beat(heartbeat: Int32Array): void {
-  Atomics.add(heartbeat, 0, 1)
+  Atomics.add(heartbeat, HEARTBEAT_BEATS, 1)
 }

@@ -12,10 +12,12 @@ import {
   NOT_ALLOWED,
   PEERS_FULL,
   PEERS_RATIONED,
+  PRESSED,
   PRIVATE_ADDRESS,
   RESERVED_ADDRESS,
   TORRENTS_FULL,
   TORRENTS_RATIONED,
+  TURNED_AWAY,
 } from '../swarm/status.ts'
 
 /** Reasons among a protocol's `rejected` counters, in this order: limits on memory and the access list; */
@@ -34,9 +36,13 @@ export const REFUSED_BY_LIMITS = [
 /** Addresses of which a peer is not stored. As with peers_per_address, the client gets its answer. */
 export const NOT_KEPT_BY_ADDRESS = ['private_address', 'reserved_address'] as const
 
+/** In large swarms under pressure: refused, or not stored but answered, as above. */
+export const REFUSED_UNDER_PRESSURE = ['pressure', 'pressure_not_kept'] as const
+
 type Reason = (
   | typeof REFUSED_BY_SWARMS
   | typeof REFUSED_BY_LIMITS
+  | typeof REFUSED_UNDER_PRESSURE
   | typeof NOT_KEPT_BY_ADDRESS
 )[number]
 
@@ -73,6 +79,11 @@ const REFUSALS: readonly Refusal[] = [
     text: 'Tracker is full: no new torrents',
   },
   { status: PEERS_FULL, counter: 'rejected_peers_full', text: 'Tracker is full: no new peers' },
+  {
+    status: PRESSED,
+    counter: 'rejected_pressure',
+    text: 'Tracker is overloaded: no new peers in large swarms for now',
+  },
 ]
 
 /** Answered as usual, except for a warning where the protocol has one. */
@@ -91,6 +102,11 @@ const NOT_KEPT: readonly Refusal[] = [
     status: RESERVED_ADDRESS,
     counter: 'rejected_reserved_address',
     text: 'Other peers do not get yours: its address is reserved, and nobody can reach it',
+  },
+  {
+    status: TURNED_AWAY,
+    counter: 'rejected_pressure_not_kept',
+    text: 'Other peers do not get yours for now: the tracker is overloaded, and this torrent has many',
   },
 ]
 

@@ -2,7 +2,6 @@
 // are kept, the table's lock, the sample of clients, the interval to return. A protocol's respond.ts extends it
 // with the code that writes its answers. One per worker that owns or locks the tables.
 import type { ClientSample } from '../census/sample.ts'
-import { jittered } from '../config/announce-interval.ts'
 import type { PeerAddresses } from '../peer-addresses/peer-addresses.ts'
 import type { Announce } from '../swarm/announce.ts'
 import {
@@ -11,10 +10,12 @@ import {
   NOT_ALLOWED,
   PRIVATE_ADDRESS,
   RESERVED_ADDRESS,
+  TURNED_AWAY,
 } from '../swarm/status.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table/table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from '../swarm/table/torrents.ts'
+import { toldInterval } from './told-interval.ts'
 
 /** The part of a protocol's reused request that the swarms need. */
 export interface AnnounceRequest {
@@ -29,6 +30,7 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
   /** Samples the clients that announce; null if they are not counted. */
   clients: ClientSample | null = null
   protected readonly swarms: Swarms
+  /** Without pressure. */
   protected interval = 0
   /** Percent. */
   private jitter = 0
@@ -50,6 +52,7 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
     this.now = now
     this.clients?.setTime(now)
     this.addresses?.setTime(now)
+    this.swarms.pressure.look()
   }
 
   // HOT: no allocation below this line.
@@ -109,13 +112,19 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
     table.unlock()
   }
 
-  /** The interval for one client, in seconds. */
+  /** The interval for one client, in seconds, by the counts of `swarms`. */
   protected toldInterval(): number {
-    return jittered(this.interval, this.jitter, this.swarms.choice.random())
+    return toldInterval(this.swarms, this.interval, this.jitter)
+  }
+
+  /** For a client that is refused: as if its swarm were large. */
+  protected refusedInterval(): number {
+    return this.swarms.pressure.interval(this.interval, true)
   }
 }
 
 /** Whether the announce is answered as usual, although the peer is not kept. */
 function isNotKept(status: number): boolean {
-  return status === CROWDED || status === PRIVATE_ADDRESS || status === RESERVED_ADDRESS
+  if (status === CROWDED || status === TURNED_AWAY) return true
+  return status === PRIVATE_ADDRESS || status === RESERVED_ADDRESS
 }

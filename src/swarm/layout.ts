@@ -24,7 +24,7 @@ export const TABLE_WORDS = 64
 
 // ── Totals over all tables, in front of the headers; touched by atomics only ───────────────────
 //  0 torrents │ 1 peers │ 2 max torrents │ 3 max peers │ 4, 5 tables are used alone, or locked
-//  6 peers per address and torrent
+//  6 peers per address and torrent │ 16… pressure (pressure.ts), on a cache line of its own
 export const TOTAL_TORRENTS = 0
 export const TOTAL_PEERS = 1
 export const TOTAL_MAX_TORRENTS = 2
@@ -35,7 +35,9 @@ export const TOTAL_ALONE = 4
 export const TOTAL_LOCKED = 5
 /** Peers of one address that a torrent keeps at most; 0 = no limit. */
 export const TOTAL_PEERS_PER_ADDRESS = 6
-export const TOTAL_WORDS = 16
+/** Written once a second at most, while others of the totals change with each new peer. */
+export const TOTAL_PRESSURE = 16
+export const TOTAL_WORDS = 32
 
 // ── Torrent row ────────────────────────────────────────────────────────────────────────────────
 //  0…4 info hash │ 5 state │ 6… by kind:

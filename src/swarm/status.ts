@@ -22,3 +22,7 @@ export const NOT_ALLOWED = 8
 export const PRIVATE_ADDRESS = 9
 /** or one that no peer can have. */
 export const RESERVED_ADDRESS = 10
+/** The same under pressure, in a swarm that is too large to take new peers; */
+export const TURNED_AWAY = 11
+/** under more pressure, they are refused. */
+export const PRESSED = 12

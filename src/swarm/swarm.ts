@@ -40,7 +40,7 @@ import {
 import { isOwner, mayTake } from './owner.ts'
 import { addToSet, findInSet, found, judgeBySample, removeFromSet } from './peers/large.ts'
 import { locate } from './peers/locate.ts'
-import { findPeer, hashPeer, writePeer } from './peers/peer.ts'
+import { findPeer, hashPeer, type Peer, writePeer } from './peers/peer.ts'
 import { enlarge, reduceLarge } from './peers/resize.ts'
 import {
   closeSlot,
@@ -52,8 +52,17 @@ import {
   shrinkSmall,
   small,
 } from './peers/small.ts'
+import { Pressure } from './pressure.ts'
 import { PriorDownloads } from './prior-downloads.ts'
-import { ANNOUNCED, CROWDED, HELD, PEERS_FULL, TORRENTS_FULL } from './status.ts'
+import {
+  ANNOUNCED,
+  CROWDED,
+  HELD,
+  PEERS_FULL,
+  PRESSED,
+  TORRENTS_FULL,
+  TURNED_AWAY,
+} from './status.ts'
 import type { SwarmTables, Table } from './table/table.ts'
 import { findTorrent, insertTorrent, removeTorrent } from './table/torrents.ts'
 
@@ -68,6 +77,8 @@ export class Swarms {
   readonly priorDownloads = new PriorDownloads()
   /** Decides whether new torrents and peers are let in. */
   readonly admission: Admission
+  /** Which swarms take no new peers for now; who asks for its time has it look. */
+  readonly pressure: Pressure
   /** Counts of the last announce, leave or scrape; announce and leave leave the asking peer out. */
   seeders = 0
   leechers = 0
@@ -89,6 +100,7 @@ export class Swarms {
     this.ipv6 = tables.ipv6
     this.websocket = tables.websocket
     this.admission = new Admission(totals)
+    this.pressure = new Pressure(totals)
     this.tableShift = 32 - Math.log2(Math.max(tables.ipv4.length, tables.websocket.length))
     this.countDownloads = countDownloads
     this.choice = new Choice(seed)
@@ -194,10 +206,11 @@ export class Swarms {
     const count = small.seeders + small.leechers
     let index = findPeer(table, small.base, count, peer)
     if (index < 0) {
-      if (this.admission.isCrowded(table, peer, peer.neighbours)) {
+      const unkept = this.whyNotKept(table, peer, peer.neighbours, count)
+      if (unkept !== ANNOUNCED) {
         this.readCounts(table, row)
         this.choice.fromSmall(table, seeder, -1, wanted)
-        return CROWDED
+        return unkept
       }
       if (count === table.smallMax) {
         if (!enlarge(table, row)) return PEERS_FULL
@@ -267,10 +280,12 @@ export class Swarms {
     }
     if (!known) {
       const others = judgeBySample(table, words[otherSlot], hash, peer.neighbours)
-      if (this.admission.isCrowded(table, peer, alike + others)) {
+      const count = words[countAt] + words[otherCountAt]
+      const unkept = this.whyNotKept(table, peer, alike + others, count)
+      if (unkept !== ANNOUNCED) {
         this.readCounts(table, row)
         this.choice.fromLarge(table, row, seeder, false, announce.wanted)
-        return CROWDED
+        return unkept
       }
       const status = this.admission.newPeer(peer)
       if (status !== ANNOUNCED) return status
@@ -298,6 +313,13 @@ export class Swarms {
   private countOthers(seeders: number, leechers: number, seeder: boolean): void {
     this.seeders = seeder ? seeders - 1 : seeders
     this.leechers = seeder ? leechers : leechers - 1
+  }
+
+  /** Of a new peer, with `same` peers of its address among the `count` of its swarm; ANNOUNCED: it is kept. */
+  private whyNotKept(table: Table, peer: Peer, same: number, count: number): number {
+    if (this.admission.isCrowded(table, peer, same)) return CROWDED
+    if (count < this.pressure.turnAwayFrom) return ANNOUNCED
+    return this.pressure.refuses ? PRESSED : TURNED_AWAY
   }
 
   private held(table: Table, row: number): number {

@@ -57,6 +57,7 @@ const SHARED_SECTIONS: readonly string[] = [
   'peer_addresses',
   'persistence',
   'scrape_export',
+  'pressure',
 ]
 
 /** Settings about the swarms themselves, not about how clients reach them. */

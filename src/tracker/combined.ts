@@ -163,6 +163,10 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
     this.own.end()
   }
 
+  use(): ReturnType<Protocol<object>['use']> {
+    return this.own.use()
+  }
+
   troubles(): readonly TroubleSource[] {
     const { lens, name, title } = this
     return this.own.troubles().map((source) => ({

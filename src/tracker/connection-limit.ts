@@ -1,6 +1,7 @@
 // How many connections a protocol may have: what the settings allow, or fewer if the system's limit is lower,
 // since further ones would fail one by one. Used by main.ts of the protocols over TCP. Owns nothing.
 import { counted } from '../config/quantities.ts'
+import type { ProtocolUse } from '../pressure/ceilings.ts'
 import { lossSource } from '../process/losses.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import type { ProtocolPlace } from './protocol.ts'
@@ -80,4 +81,15 @@ export function resourceSources(
       remedy: () => held.remedy,
     }),
   ]
+}
+
+/** Of a protocol over TCP, by its settings and its gauges. */
+export function connectionUse(
+  { protocol }: { readonly protocol: { readonly peer_announce_interval: number } },
+  gauges: { readonly connections: number; readonly connectionLimit: number },
+): ProtocolUse {
+  return {
+    announceInterval: protocol.peer_announce_interval,
+    connections: { open: gauges.connections, max: gauges.connectionLimit },
+  }
 }

@@ -10,6 +10,7 @@ import type { CheckFindings } from '../config/cli.ts'
 import type { ListenSettings } from '../config/listen.ts'
 import type { Identity } from '../os/privileges.ts'
 import type { CountState } from '../persistence/count-state.ts'
+import type { ProtocolUse } from '../pressure/ceilings.ts'
 import type { FirstValue } from '../process/first-value.ts'
 import type { Ask } from '../process/health-check.ts'
 import type { TroubleSource } from '../process/troubles.ts'
@@ -139,6 +140,8 @@ export interface Protocol<C> {
   begin(): void
   /** Called when the stop begins. */
   end(): void
+  /** What it uses now of what can run out (pressure/), once it has begun. */
+  use(): ProtocolUse
   /** The sources of its troubles, once it has begun. */
   troubles(): readonly TroubleSource[]
   sendAccessList(list: AccessListData): void

@@ -31,6 +31,7 @@ import {
 } from '../operations/settings.ts'
 import { type ScrapeExportConfig, scrapeExportFindings } from '../persistence/scrape-export.ts'
 import { type PersistenceConfig, persistenceFindings } from '../persistence/settings.ts'
+import { type PressureConfig, pressureFindings, pressureSettings } from '../pressure/settings.ts'
 import { type PrivilegeConfig, privilegeFindings } from '../process/privileges.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { type ReserveLimits, reserveFindings } from '../swarm/reserve.ts'
@@ -64,6 +65,7 @@ export function trackerSchema<T extends Schema, S extends Schema, M extends Sche
     ...parts.serving,
     ...operatorSections,
     ...parts.storing,
+    pressure: pressureSettings,
   }
 }
 
@@ -169,6 +171,7 @@ export interface CommonConfig {
     /** Only if peers are stored by address. */
     readonly peers_per_torrent?: number
   }
+  readonly pressure: PressureConfig
   readonly persistence: PersistenceConfig
   readonly scrape_export: ScrapeExportConfig
 }
@@ -208,6 +211,12 @@ export function commonFindings(
     ...listenFindings(config.network),
     ...intervalFindings(config.protocol.peer_announce_interval, usualInterval),
     ...ageFindings(config.cleaning, sign),
+    ...pressureFindings(
+      config.pressure,
+      config.protocol.peer_announce_interval,
+      config.cleaning.max_peer_age,
+      PEER_AGE_SEC_MAX,
+    ),
     ...privilegeFindings(privileges),
     ...persistenceFindings(config.persistence, privileges),
     ...scrapeExportFindings(config.scrape_export, privileges),

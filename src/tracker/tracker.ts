@@ -26,14 +26,16 @@ import { descriptorLimit } from '../os/tcp-port.ts'
 import { createPublicPeers } from '../peer-addresses/peer-addresses.ts'
 import type { Persistence } from '../persistence/persistence.ts'
 import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
+import type { PressureWatch } from '../pressure/watch.ts'
 import { ProcessFigures } from '../process/figures.ts'
 import { FirstValue } from '../process/first-value.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { signals } from '../process/signals.ts'
+import { stallTrouble } from '../process/stalls.ts'
 import { Troubles } from '../process/troubles.ts'
-import { stallTrouble, Workers } from '../process/workers.ts'
+import { Workers } from '../process/workers.ts'
 import { BanLog } from '../source-limits/ban-log.ts'
 import { createSourceLimits } from '../source-limits/source-limits.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
@@ -43,15 +45,11 @@ import type { Swarms } from '../swarm/swarm.ts'
 import { Survey } from '../swarm/walks/survey.ts'
 import { Lists } from './lists.ts'
 import { canApply } from './live-settings.ts'
+import { listeningText, noticesOf } from './notices.ts'
 import { openPersistence, type PersistedParts } from './persistence.ts'
 import { kindsOf, placeOf } from './place.ts'
-import {
-  enabledOf,
-  type Notices,
-  type Protocol,
-  type ProtocolType,
-  type TrackerProcess,
-} from './protocol.ts'
+import { watchPressure } from './pressure.ts'
+import { enabledOf, type Protocol, type ProtocolType, type TrackerProcess } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
 import { SwarmFigures } from './swarm-figures.ts'
 import { View } from './view.ts'
@@ -118,13 +116,6 @@ function tokenOf({ token_path }: CommonConfig['operations']): Token | null {
   throw new StartError(`[operations] token_path '${token_path}' ${token}`)
 }
 
-function noticesOf(name: string): Notices {
-  return {
-    info: (text) => writeNotice('info', `${name}: ${text}`),
-    warn: (text) => writeNotice('warn', `${name}: warning: ${text}`),
-  }
-}
-
 /** Parts made before the tracker. */
 interface TrackerParts {
   /** The user that the process becomes; null if it keeps its rights. */
@@ -158,6 +149,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
   private readonly sampled: SampledClients | null
   private readonly persistence: Persistence | null
   private scrapeExport: ScrapeExport | null = null
+  private readonly pressure: PressureWatch
   private protocols: readonly Protocol<TrackerConfig<S>>[] = []
 
   constructor(program: TrackerProgram<S>, run: TrackerRun<S>, parts: TrackerParts) {
@@ -185,6 +177,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     const isSampled = statistics.peer_clients && parts.kinds.includes('ipv4')
     this.sampled = isSampled ? sampleClients(cleaning.max_peer_age) : null
     this.census = statistics.peer_clients ? new Census(...this.waysToCount()) : null
+    this.pressure = watchPressure(config, parts.swarms, this.sampled, () => this.protocols)
     this.watchTroubles()
   }
 
@@ -275,12 +268,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
   private tellStart(operations: string | null): void {
     if (signals.mustStop) return
     const { name, run } = this
-    const served = this.protocols.map(({ addresses, socketPaths = [], summary, title = '' }) => {
-      const name = title === '' ? '' : `${title}: `
-      const places = [...addresses.map(addressText), ...socketPaths.map((path) => `unix:${path}`)]
-      return `${name}${places.join(', ')} (${summary})`
-    })
-    const state = `listening on ${served.join(', ')}`
+    const state = listeningText(this.protocols)
     writeNotice('info', `${name} ${run.version} ${state}`)
     if (operations !== null) writeNotice('info', `${name} operations at http://${operations}/`)
     this.service.ready(state)
@@ -293,6 +281,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     workers.onStop(() => this.banLog.stop())
     workers.onStop(() => this.troubles.stop())
     workers.onStop(() => this.census?.stop())
+    workers.onStop(() => this.pressure.stop())
     workers.onStop(() => this.lists.stop())
     await Promise.all(protocols.map((protocol) => protocol.startWorkers()))
     for (const protocol of protocols) {
@@ -302,10 +291,12 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.banLog.start(() => this.logAddresses)
     this.troubles.start()
     this.census?.start()
+    this.pressure.start(this.workers.threads())
   }
 
   private watchTroubles(): void {
     this.troubles.add(stallTrouble(this.workers), ...this.lists.troubleSources)
+    this.troubles.add(this.pressure.troubleSource)
     if (this.persistence !== null) this.troubles.add(this.persistence.troubleSource)
     this.troubles.onChange(([worst]) => {
       this.service.trouble(worst === undefined ? '' : `${worst.severity}: ${worst.text}`)
@@ -331,6 +322,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
       settings,
       prefix,
       swarms: new SwarmFigures(this.swarms, prefix, kindsOf(this.program.protocols)),
+      pressure: this.pressure,
       protocols: this.protocols.map(({ figures }) => figures),
       workers: this.workers,
       troubles: this.troubles,
@@ -391,7 +383,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.logAddresses = config.log_addresses
     setLimits(this.swarms, config.limits.max_torrents, config.limits.max_peers)
     setPeersPerAddress(this.swarms, config.source_limits.peers_per_torrent ?? 0)
-    this.sampled?.reader.setMaxAge(config.cleaning.max_peer_age)
+    this.pressure.configure(config)
     this.persistence?.setInterval(config.persistence.interval_minutes)
     this.scrapeExport?.configure(config)
     for (const protocol of this.protocols) protocol.configure(config, paths)

@@ -6,6 +6,7 @@ import { clientBreakdowns, clientFamilies } from '../census/view.ts'
 import { gaugeFamily, type MetricFamily } from '../metrics/families.ts'
 import type { SurveyView } from '../operations/survey-view.ts'
 import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../operations/view.ts'
+import type { PressureWatch } from '../pressure/watch.ts'
 import type { ProcessFigures } from '../process/figures.ts'
 import type { FoundTrouble, Troubles } from '../process/troubles.ts'
 import type { Workers } from '../process/workers.ts'
@@ -31,6 +32,7 @@ export interface ViewParts {
   readonly prefix: string
   readonly protocols: readonly ProtocolFigures[]
   readonly swarms: SwarmFigures
+  readonly pressure: Pick<PressureWatch, 'charts' | 'families'>
   readonly workers: Workers
   readonly troubles: Troubles
   /** How many access keys there are; null where none is asked for. */
@@ -52,7 +54,7 @@ export class View implements TrackerView {
   private readonly parts: ViewParts
 
   constructor(parts: ViewParts) {
-    const { prefix, protocols, swarms, census, survey } = parts
+    const { prefix, protocols, swarms, pressure, census, survey } = parts
     this.parts = parts
     this.name = parts.name
     this.version = parts.version
@@ -60,6 +62,7 @@ export class View implements TrackerView {
     this.charts = [
       ...protocols.flatMap(({ charts }) => charts),
       ...swarms.charts,
+      ...pressure.charts,
       ...PROCESS_CHARTS,
     ]
     this.breakdowns = [
@@ -82,7 +85,7 @@ export class View implements TrackerView {
   }
 
   families(): readonly MetricFamily[] {
-    const { prefix, protocols, swarms, census, survey, process } = this.parts
+    const { prefix, protocols, swarms, pressure, census, survey, process } = this.parts
     const labels = { name: this.name, version: this.version }
     return [
       gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
@@ -93,6 +96,7 @@ export class View implements TrackerView {
       ...this.editFamilies(),
       ...protocols.flatMap((protocol) => protocol.families()),
       ...swarms.families(),
+      ...pressure.families(),
       ...clientFamilies(prefix, census?.result ?? null),
       ...(survey?.families(prefix) ?? []),
       ...process.families(),

@@ -38,6 +38,7 @@ export function viewContract(
       prefix: 'tracker',
       protocols: [figuresOf(slots, swarms)],
       swarms: new SwarmFigures(swarms, 'tracker'),
+      pressure: { charts: [], families: () => [] },
       workers: new Workers('test', new URL('file:///none'), logFor('test')),
       troubles: new Troubles(logFor('test')),
       accessKeys: () => null,

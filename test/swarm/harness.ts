@@ -19,7 +19,7 @@ import {
   type SwarmLimits,
 } from '../../src/swarm/memory.ts'
 import { Peer } from '../../src/swarm/peers/peer.ts'
-import { ANNOUNCED, CROWDED, HELD } from '../../src/swarm/status.ts'
+import { ANNOUNCED, CROWDED, HELD, TURNED_AWAY } from '../../src/swarm/status.ts'
 import { Swarms } from '../../src/swarm/swarm.ts'
 import type { Table } from '../../src/swarm/table/table.ts'
 import { hashInfoHash, INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
@@ -224,7 +224,7 @@ export class Harness {
         if ((table.words[at + table.stride - 1] & PEER_SEEDER_BIT) !== 0) peersSeeding++
       }
     }
-    if (status !== ANNOUNCED && status !== HELD && status !== CROWDED)
+    if (![ANNOUNCED, HELD, CROWDED, TURNED_AWAY].includes(status))
       return { status, seeders: 0, leechers: 0, peers, peersSeeding }
     return { status, seeders, leechers, peers, peersSeeding }
   }

@@ -47,6 +47,7 @@ function run(task: StressTask): StressReport {
   startCleaning(tables[cleaned])
   waitForAll(task)
   for (let i = 0; i < task.operations; i++) {
+    harness.swarms.pressure.look()
     const which = pick(FAMILIES.length)
     const family = FAMILIES[which]
     const torrent = task.torrents[Math.floor(task.torrents.length * random() ** 3)]

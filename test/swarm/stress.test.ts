@@ -3,6 +3,7 @@
 import { expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
 import { setPeersPerAddress } from '../../src/swarm/memory.ts'
+import { NO_PRESSURE, writePressure } from '../../src/swarm/pressure.ts'
 import { findTorrent, INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
 import { Exporter } from './exporter.ts'
 import {
@@ -51,6 +52,29 @@ test('four threads on one full arena damage nothing', async () => {
   checkInvariants(harness)
   harness.clean(STRESS_NOW + 10_000, STRESS_MAX_AGE, 1000)
   expect(checkInvariants(harness).torrents).toBe(0)
+}, 60_000)
+
+test('four threads under pressure that comes and goes lose nobody, and keep nobody whom they turn away', async () => {
+  const harness = new Harness()
+  const totals = new Int32Array(harness.buffers.control)
+  let running = true
+  const work = stress(harness, torrentsOfTables(harness, 3, 40), OPERATIONS / 2).finally(() => {
+    running = false
+  })
+  for (let i = 0; running; i++) {
+    const [turnAwayFrom, refuses] = [
+      [0, false] as const,
+      [200, false] as const,
+      [20, true] as const,
+    ][i % 3]
+    writePressure(totals, { ...NO_PRESSURE, turnAwayFrom, refuses, age: 1 + (i % 2) })
+    await new Promise(setImmediate)
+  }
+  const reports = await work
+  expect(reports.reduce((sum, report) => sum + report.refused, 0)).toBeGreaterThan(1000)
+  checkInvariants(harness)
+  harness.clean(STRESS_NOW, STRESS_MAX_AGE, 1000)
+  expectMembers(harness, reports)
 }, 60_000)
 
 test('four threads at the same addresses get no more than their peers per torrent', async () => {

@@ -20,6 +20,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/peer-addresses',
     'src/process',
     'src/persistence',
+    'src/pressure',
     'src/tls',
     'src/source-limits',
     'src/requests',

@@ -8,6 +8,7 @@ import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
 import { counterSlots } from '../../metrics/counters.ts'
 import type { Identity } from '../../os/privileges.ts'
+import type { ProtocolUse } from '../../pressure/ceilings.ts'
 import { pathBelow } from '../../process/privileges.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender } from '../../process/updates.ts'
@@ -20,6 +21,7 @@ import { acmeDomains } from '../../tls/acme-settings.ts'
 import { checkTls, type TlsFiles, tlsForStart } from '../../tls/tls.ts'
 import {
   connectionLimit,
+  connectionUse,
   type LimitsInForce,
   limitsInForce,
 } from '../../tracker/connection-limit.ts'
@@ -50,8 +52,8 @@ import { httpFigures } from './view.ts'
 
 /** Descriptors besides those of connections: the runtime's own, files; */
 const OWN_DESCRIPTORS = 32
-/** per worker: its epoll, its spare descriptor, and those the runtime opens for a thread. */
-const WORKER_DESCRIPTORS = 8
+/** per worker: its epoll, its spare descriptor, its times, and those the runtime opens for a thread. */
+const WORKER_DESCRIPTORS = 9
 /** Connections that are answered and closed at once, which the limit does not count. */
 const PASSING_DESCRIPTORS = 16
 
@@ -205,6 +207,10 @@ class HttpProtocol implements Protocol<HttpConfig> {
     this.reader.stop()
     this.unixSocket?.remove()
     this.https?.end()
+  }
+
+  use(): ProtocolUse {
+    return connectionUse(this.inForce, this.reader.latest.gauges)
   }
 
   troubles(): readonly TroubleSource[] {

@@ -12,6 +12,7 @@ import {
   REFUSED_BY_LIMITS,
   REFUSED_BY_PAUSE,
   REFUSED_BY_SWARMS,
+  REFUSED_UNDER_PRESSURE,
 } from '../../requests/refusals.ts'
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../tcp/counters.ts'
 
@@ -49,6 +50,7 @@ const BY_FAMILY = [
       ...REFUSED_BY_KEYS,
       ...REFUSED_BY_PAUSE,
       ...NOT_KEPT_BY_ADDRESS,
+      ...REFUSED_UNDER_PRESSURE,
     ],
     { table: 'Refused requests', nonZero: true, lost: 'refused' },
   ),
@@ -120,11 +122,14 @@ export const REJECTED_PAUSED = 41
 /** Answered as usual, but the peer is not stored. */
 export const REJECTED_PRIVATE_ADDRESS = 42
 export const REJECTED_RESERVED_ADDRESS = 43
-export const RECEIVED_BYTES = 44
-export const SENT_BYTES = 45
+export const REJECTED_PRESSURE = 44
+/** Answered as usual, but the peer is not stored. */
+export const REJECTED_PRESSURE_NOT_KEPT = 45
+export const RECEIVED_BYTES = 46
+export const SENT_BYTES = 47
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 46
+export const FAMILY_IPV6 = 48
 
 // Counters without a family.
 const WORKER = 2 * FAMILY_IPV6

@@ -80,7 +80,7 @@ export class Responder extends SwarmResponder<HttpRequest> {
 
   /** Refuses a request for a reason that may be temporary. */
   refuse(request: HttpRequest, reason: number, text: Uint8Array): number {
-    const minutes = Math.ceil(this.interval / MINUTE_SEC)
+    const minutes = Math.ceil(this.refusedInterval() / MINUTE_SEC)
     return this.fail(request, reason, text, minutes)
   }
 
@@ -99,7 +99,7 @@ export class Responder extends SwarmResponder<HttpRequest> {
     reason: number,
     text: Uint8Array,
     minutes: number,
-    interval = this.interval,
+    interval = this.refusedInterval(),
   ): number {
     const { family } = request
     this.counts[family + reason]++

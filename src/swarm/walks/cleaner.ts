@@ -81,8 +81,8 @@ export class Cleaner {
       startCleaning(this.tables[0])
     }
     const table = this.tables[this.current]
-    if (!cleanSlice(this.swarms, table, now, this.maxAge, this.slicePeers, this.purging))
-      return true
+    const maxAge = this.swarms.pressure.age(this.maxAge)
+    if (!cleanSlice(this.swarms, table, now, maxAge, this.slicePeers, this.purging)) return true
     this.current++
     if (this.current < this.tables.length) {
       startCleaning(this.tables[this.current])

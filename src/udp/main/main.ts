@@ -9,6 +9,7 @@ import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
 import { logFor } from '../../log/log.ts'
 import { counterSlots } from '../../metrics/counters.ts'
+import type { ProtocolUse } from '../../pressure/ceilings.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender, type UpdateSource } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
@@ -41,6 +42,8 @@ import { udpFigures } from './view.ts'
 
 const log = logFor('udp')
 
+const SLEEPLESS = { sleepless: 'udp request' }
+
 /** The number of threads in each role. */
 interface WorkerCounts {
   readonly socket: number
@@ -64,7 +67,7 @@ export const udpProtocol: ProtocolType<UdpConfig> = {
     return {
       swarmWorkers: Math.max(workers.socket, workers.request),
       connections: 0,
-      descriptors: workers.socket * addresses + workers.request + workers.socket,
+      descriptors: workers.socket * addresses + 2 * (workers.request + workers.socket),
       open: (process, place) => new UdpProtocol(process, place, config, workers),
     }
   },
@@ -153,6 +156,15 @@ class UdpProtocol implements Protocol<UdpConfig> {
 
   end(): void {
     this.reader.stop()
+  }
+
+  use(): ProtocolUse {
+    const { totals, histograms } = this.reader.latest
+    return {
+      announceInterval: this.inForce.protocol.peer_announce_interval,
+      ...(this.config.handlers.channel_recv_timeout_microseconds === 0 && SLEEPLESS),
+      packets: { lost: totals.receiveDrops, received: histograms.batch_size.sum },
+    }
   }
 
   troubles(): readonly TroubleSource[] {

@@ -13,6 +13,7 @@ import {
   REFUSED_BY_LIMITS,
   REFUSED_BY_PAUSE,
   REFUSED_BY_SWARMS,
+  REFUSED_UNDER_PRESSURE,
 } from '../../requests/refusals.ts'
 
 const BY_FAMILY = [
@@ -38,6 +39,7 @@ const BY_FAMILY = [
       ...REFUSED_BY_KEYS,
       ...REFUSED_BY_PAUSE,
       ...NOT_KEPT_BY_ADDRESS,
+      ...REFUSED_UNDER_PRESSURE,
     ],
     { table: 'Refused packets', nonZero: true, lost: 'refused' },
   ),
@@ -113,11 +115,14 @@ export const REJECTED_PAUSED = 30
 /** Answered as usual, but the peer is not stored. */
 export const REJECTED_PRIVATE_ADDRESS = 31
 export const REJECTED_RESERVED_ADDRESS = 32
-export const RECEIVED_BYTES = 33
-export const SENT_BYTES = 34
+export const REJECTED_PRESSURE = 33
+/** Answered as usual, but the peer is not stored. */
+export const REJECTED_PRESSURE_NOT_KEPT = 34
+export const RECEIVED_BYTES = 35
+export const SENT_BYTES = 36
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 35
+export const FAMILY_IPV6 = 37
 
 // Counters without a family.
 const WORKER = 2 * FAMILY_IPV6

@@ -14,6 +14,7 @@ import { counterSlots } from '../../metrics/counters.ts'
 import { OpenDescriptors } from '../../os/descriptors.ts'
 import type { Identity } from '../../os/privileges.ts'
 import { descriptorLimit } from '../../os/tcp-port.ts'
+import type { ProtocolUse } from '../../pressure/ceilings.ts'
 import { signals } from '../../process/signals.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender } from '../../process/updates.ts'
@@ -26,6 +27,7 @@ import { reloadProblems } from '../../tls/reload-check.ts'
 import { checkTls, type TlsFiles, tlsForStart } from '../../tls/tls.ts'
 import {
   connectionLimit,
+  connectionUse,
   type LimitsInForce,
   limitsInForce,
 } from '../../tracker/connection-limit.ts'
@@ -70,8 +72,8 @@ const DRAIN_MILLISECONDS = (DRAIN_SECONDS + 5) * 1000
 
 /** Descriptors beside connections: the runtime's own, files; */
 const OWN_DESCRIPTORS = 32
-/** per worker: its epoll, its spare descriptor, its eventfd, and those the runtime opens for a thread. */
-const WORKER_DESCRIPTORS = 9
+/** per worker: its epoll, its spare descriptor, its eventfd, its times, and those the runtime opens for a thread. */
+const WORKER_DESCRIPTORS = 10
 /** Connections that are answered and closed at once, which the limit does not count. */
 const PASSING_DESCRIPTORS = 16
 
@@ -219,6 +221,10 @@ class WsProtocol implements Protocol<WsConfig> {
   end(): void {
     this.reader.stop()
     this.guard?.stop()
+  }
+
+  use(): ProtocolUse {
+    return connectionUse(this.inForce, this.reader.latest.gauges)
   }
 
   troubles(): readonly TroubleSource[] {

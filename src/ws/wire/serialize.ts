@@ -3,7 +3,6 @@
 // Ids and descriptions are copied as they were in a client's message, quotes included: checked JSON. Every message has
 // what clients need to understand it: the action (without it they consider the connection broken) and, if known, the
 // info hash (without it they cannot tell which torrent it is about). For each message there is also a bound of its size.
-import { jittered } from '../../config/announce-interval.ts'
 import {
   ACTION_SCRAPE,
   HASH_TEXT,
@@ -58,14 +57,6 @@ const FILE_BYTES =
 const FAILURE_BYTES = ANNOUNCE_FAILURE.length + INFO_HASH.length + OFFER_ID.length + 2
 const TAIL_BYTES = PEER_ID.length + INFO_HASH.length + 1
 const FIELDS_BYTES = OFFER.length + OFFER_ID.length
-
-/** The interval for one client. `random`: in [0, 1). */
-export function toldInterval(
-  settings: { readonly announceInterval: number; readonly intervalJitter: number },
-  random: number,
-): number {
-  return jittered(settings.announceInterval, settings.intervalJitter, random)
-}
 
 // HOT: no allocation below this line.
 

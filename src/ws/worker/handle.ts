@@ -12,9 +12,10 @@ import {
 } from '../../access-keys/verdict.ts'
 import { Regions } from '../../memory/region.ts'
 import { byStatus, countersByStatus } from '../../requests/refusals.ts'
+import { toldInterval } from '../../requests/told-interval.ts'
 import { Announce } from '../../swarm/announce.ts'
 import type { ConnectionStates } from '../../swarm/connections.ts'
-import { ANNOUNCED, GATED, HELD, NOT_ALLOWED } from '../../swarm/status.ts'
+import { ANNOUNCED, GATED, HELD, NOT_ALLOWED, TURNED_AWAY } from '../../swarm/status.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
 import type { Table } from '../../swarm/table/table.ts'
 import { hashInfoHash } from '../../swarm/table/torrents.ts'
@@ -35,7 +36,6 @@ import {
   announceBytes,
   failureBytes,
   scrapeBytes,
-  toldInterval,
   writeAnnounce,
   writeFailure,
 } from '../wire/serialize.ts'
@@ -58,6 +58,7 @@ import {
   REJECTED_PEER_ID,
   REJECTED_PEER_ID_HELD,
   REJECTED_PEER_IDS_PER_TORRENT,
+  REJECTED_PRESSURE_NOT_KEPT,
   REJECTED_REQUESTS_PER_ADDRESS,
   REJECTED_REQUESTS_PER_CONNECTION,
   REJECTED_TORRENTS_PER_CONNECTION,
@@ -162,6 +163,7 @@ export class Handler {
   /** Sets the time (seconds of the monotonic clock) for the messages that follow. */
   setTime(now: number): void {
     this.now = now
+    this.swarms.pressure.look()
   }
 
   /** Handles one message: the bytes up to `to`, which can be anything. They are read during the call only. */
@@ -266,11 +268,11 @@ export class Handler {
       const memberships = connection.memberships ?? this.newMemberships(connection)
       memberships.add(request.ids, INFO_HASH, request.ids, PEER_ID)
     }
-    if (status !== ANNOUNCED && status !== HELD) {
+    if (status !== ANNOUNCED && status !== HELD && status !== TURNED_AWAY) {
       this.refuseByStatus(connection, status)
       return
     }
-    this.respond(connection, status === HELD)
+    this.respond(connection, status)
     this.countOffers(request)
     if (count > 0) this.signal.sendOffers(connection, request, receivers, count)
   }
@@ -287,13 +289,15 @@ export class Handler {
     return this.swarms.announce(table, announcement)
   }
 
-  /** `held`: another connection has the peer id, so this one is not in the swarm. */
-  private respond(connection: Connection, held: boolean): void {
+  /** HELD: another connection has the peer id, so this one is not in the swarm; nor is it if TURNED_AWAY. */
+  private respond(connection: Connection, status: number): void {
     const { seeders, leechers } = this.swarms
-    if (held) this.counts[REJECTED_PEER_ID_HELD]++
+    if (status === HELD) this.counts[REJECTED_PEER_ID_HELD]++
+    if (status === TURNED_AWAY) this.counts[REJECTED_PRESSURE_NOT_KEPT]++
+    const isIn = status === ANNOUNCED
     const { seeder } = this.request
-    const complete = seeders + (seeder && !held ? 1 : 0)
-    const incomplete = leechers + (seeder || held ? 0 : 1)
+    const complete = seeders + (seeder && isIn ? 1 : 0)
+    const incomplete = leechers + (seeder || !isIn ? 0 : 1)
     this.sendAnnounce(connection, complete, incomplete, this.request.offersInvalid)
   }
 
@@ -305,7 +309,8 @@ export class Handler {
   ): void {
     const { request, writer, sender } = this
     this.counts[RESPONSES_ANNOUNCE]++
-    const interval = toldInterval(this.settings, this.swarms.choice.random())
+    const { announceInterval, intervalJitter } = this.settings
+    const interval = toldInterval(this.swarms, announceInterval, intervalJitter)
     if (!this.open(connection, announceBytes(request))) return
     writeAnnounce(writer, request, interval, complete, incomplete, leftOut)
     sender.commit(writer.at)

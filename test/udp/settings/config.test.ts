@@ -64,6 +64,14 @@ const DEFAULTS: UdpConfig = {
   },
   scrape_export: { path: '', cleanings: 10 },
   persistence: { path: '', interval_minutes: 10, take_over: false },
+  pressure: {
+    enabled: true,
+    longer_intervals_percent: 75,
+    turn_away_percent: 85,
+    refuse_percent: 95,
+    max_interval_factor: 4,
+    large_swarm_peers: 50,
+  },
 }
 
 settingsContract('aquatic_udp', udpSettings, DEFAULTS)

@@ -54,6 +54,14 @@ const DEFAULTS: WsConfig = {
   access_list: { mode: 'off', path: '' },
   access_keys: { mode: 'off', path: '', unknown_keys_per_minute: 60 },
   persistence: { path: '', interval_minutes: 10, take_over: false },
+  pressure: {
+    enabled: true,
+    longer_intervals_percent: 75,
+    turn_away_percent: 85,
+    refuse_percent: 95,
+    max_interval_factor: 4,
+    large_swarm_peers: 50,
+  },
   scrape_export: { path: '', cleanings: 10 },
   cleaning: {
     interval: 30,
