@@ -1,14 +1,14 @@
 // A real host as the checks see it (view.ts): files below a folder, commands, and two things that only system calls
 // tell. Called by host.ts: once when watching begins, and once more at its end. Owns what it has read.
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { clockIsSynchronised } from '../../src/os/clock-state.ts'
 import { type ReceiveQueues, receiveQueues, receiveRing } from '../../src/os/network-card.ts'
 import type { HostView, Ring } from './view.ts'
 
-/** Where administrators' commands are, which the path of others may lack. */
-const COMMAND_FOLDERS = '/usr/local/sbin:/usr/sbin:/sbin'
+/** Where administrators' commands are, which the path of others may lack. First, since root may run this anywhere. */
+const COMMAND_FOLDERS = ['/usr/sbin', '/sbin', '/usr/bin', '/bin', '/usr/local/sbin']
 const COMMAND_MILLISECONDS_MAX = 5000
 const COMMAND_BYTES_MAX = 64 * 2 ** 20
 
@@ -83,16 +83,16 @@ export class HostFiles implements HostView {
   }
 
   private run([name, ...args]: readonly string[]): string | null {
-    const path = `${process.env.PATH ?? ''}:${COMMAND_FOLDERS}`
-    const { status, stdout, error } = spawnSync(name, args, {
-      env: { ...process.env, PATH: path, LC_ALL: 'C' },
+    const program = programNamed(name)
+    if (program === null) return null
+    const { status, stdout, error } = spawnSync(program, args, {
+      env: { ...process.env, LC_ALL: 'C' },
       encoding: 'latin1',
       timeout: COMMAND_MILLISECONDS_MAX,
       maxBuffer: COMMAND_BYTES_MAX,
     })
     if (error === undefined && status === 0) return stdout
-    const code = (error as { code?: string } | undefined)?.code
-    if (code !== 'ENOENT') this.denied.add(`the output of ${[name, ...args].join(' ')}`)
+    this.denied.add(`the output of ${[name, ...args].join(' ')}`)
     return null
   }
 
@@ -109,4 +109,11 @@ export class HostFiles implements HostView {
       return null
     }
   }
+}
+
+/** Its whole path, so that nothing in the working directory is run. */
+function programNamed(name: string): string | null {
+  const own = (process.env.PATH ?? '').split(':').filter((folder) => folder.startsWith('/'))
+  const paths = [...COMMAND_FOLDERS, ...own].map((folder) => join(folder, name))
+  return paths.find((path) => existsSync(path)) ?? null
 }

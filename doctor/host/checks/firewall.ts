@@ -1,5 +1,5 @@
 // Do the firewall's rules let clients reach the ports, and does something translate addresses on the way?
-import { ipv4Addresses, isPrivateIpv4 } from '../parse.ts'
+import { ipv4Addresses, ipv6Addresses, isPrivateIpv4 } from '../parse.ts'
 import type { Chain } from '../rules.ts'
 import { inputVerdict, redirections, rulesetOf } from '../ruleset.ts'
 import { type HostFinding, type HostView, type Subject, unknown } from '../view.ts'
@@ -8,14 +8,16 @@ import { listed } from '../words.ts'
 
 export function firewall({ host, wants }: Subject): HostFinding[] {
   const name = 'firewall'
-  if (wants.ports.length === 0) return []
+  // Without an address of IPv6, its rules concern nobody.
+  const ports = wants.ports.filter(({ family }) => family === 4 || hasIpv6(host))
+  if (ports.length === 0) return []
   const chains = rulesetOf(host)
   if (chains === null) {
     const text =
       'Whether a firewall lets clients in is unknown: its rules cannot be seen here (nft, iptables-save, as root).'
     return [{ name, severity: 'note', text }]
   }
-  const judged = wants.ports.map((port) => ({ port, verdict: inputVerdict(chains, port) }))
+  const judged = ports.map((port) => ({ port, verdict: inputVerdict(chains, port) }))
   const shut = judged.filter(({ verdict }) => verdict === 'closed').map(({ port }) => port)
   const unclear = judged.filter(({ verdict }) => verdict === 'unknown').map(({ port }) => port)
   const findings: HostFinding[] = []
@@ -34,8 +36,13 @@ export function firewall({ host, wants }: Subject): HostFinding[] {
     findings.push({ name, severity: 'note', text, remedy })
   }
   if (findings.length > 0) return findings
-  const text = `As far as its rules can be seen, the firewall of this host lets clients reach ${namesOf(wants.ports)}. Firewalls before it cannot be seen from here.`
+  const text = `As far as its rules can be seen, the firewall of this host lets clients reach ${namesOf(ports)}. Firewalls before it cannot be seen from here.`
   return [{ name, severity: 'good', text }]
+}
+
+function hasIpv6(host: HostView): boolean {
+  const addresses = ipv6Addresses(host.read('/proc/net/if_inet6') ?? '')
+  return addresses.some(({ isGlobal, card }) => isGlobal && card !== 'lo')
 }
 
 /** `UDP port 3000 (IPv4, IPv6)` */

@@ -40,10 +40,15 @@ export function timeWait({ host, wants }: Subject): HostFinding[] {
   const affordable = 2 ** Math.floor(Math.log2(memory / TIME_WAIT_MEMORY_SHARE / TIME_WAIT_BYTES))
   const wanted = Math.min(TIME_WAIT_WANTED, Math.max(affordable, TIME_WAIT_MIN))
   const changes = most < wanted ? [sysctl(key, wanted)] : []
+  const isNow = overflows !== null && overflows.grown > 0
+  // What overflowed before there was as much room as there can be is over.
+  if (changes.length === 0 && !isNow && !isCrowded && overflowed) {
+    return [{ name, severity: 'note', text: `${room}. Overflows: ${lostText(overflows, null)}.` }]
+  }
   return [
     {
       name,
-      severity: overflows !== null && overflows.grown > 0 ? 'fault' : 'warning',
+      severity: isNow ? 'fault' : 'warning',
       text: overflowed ? `${room}. Overflows: ${lostText(overflows, null)}.` : `${room}.`,
       cost:
         'Connections beyond that are forgotten at once: late packets of theirs are answered with a reset, and the ' +

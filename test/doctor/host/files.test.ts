@@ -54,3 +54,20 @@ test('commands: what they print, once for both looks; one that fails is not perm
   expect(before.notPermitted()).toEqual([`the output of ${command.join(' ')}`])
   expect(new HostFiles('/').output(['cat', marker])).toBe('x\n')
 })
+
+test('a command of the working directory is never run', () => {
+  const place = join(folder, 'place')
+  mkdirSync(place)
+  writeFileSync(join(place, 'planted-command'), '#!/bin/sh\necho planted\n', { mode: 0o755 })
+  const script = `import { HostFiles } from '${join(import.meta.dir, '../../../doctor/host/files.ts')}'
+    console.log(new HostFiles('/').output(['planted-command']))`
+  for (const PATH of ['', ':', '.', '/nowhere::']) {
+    const { stdout } = Bun.spawnSync([process.execPath, '-e', script], {
+      cwd: place,
+      env: { PATH },
+    })
+    expect(stdout.toString()).toBe('null\n')
+  }
+  const { stdout } = Bun.spawnSync([process.execPath, '-e', script], { env: { PATH: place } })
+  expect(stdout.toString().trim()).toBe('planted')
+})

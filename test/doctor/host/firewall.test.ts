@@ -7,8 +7,11 @@ const save = (policy: string, ...rules: string[]) =>
 const udp = '-p udp -m udp --dport 3000 -j ACCEPT'
 const tcp = '-p tcp -m tcp --dport 3000 -j ACCEPT'
 
-const found = (outputs: Record<string, string>) =>
-  firewall.firewall(subjectOf(plantedHost({}, { outputs })))
+const IPV6 = {
+  '/proc/net/if_inet6': '20010db8000000000000000000000001 02 40 00 80     eth0\n',
+}
+const found = (outputs: Record<string, string>, files: Record<string, string> = IPV6) =>
+  firewall.firewall(subjectOf(plantedHost(files, { outputs })))
 
 describe('the firewall', () => {
   test('a closed port is a fault with the rule that opens it', () => {
@@ -30,6 +33,15 @@ describe('the firewall', () => {
         text: expect.stringContaining('UDP port 3000 (IPv4, IPv6) and TCP port 3000 (IPv4)'),
       },
     ])
+  })
+
+  test('a host without IPv6 may drop it', () => {
+    const outputs = { 'iptables-save': save('ACCEPT'), 'ip6tables-save': save('DROP') }
+    expect(found(outputs)[0].severity).toBe('fault')
+    const loopback = '00000000000000000000000000000001 01 80 10 80       lo\n'
+    const linkLocal = 'fe80000000000000000000000000000a 02 40 20 80     eth0\n'
+    expect(found(outputs, { '/proc/net/if_inet6': loopback + linkLocal })[0].severity).toBe('good')
+    expect(found(outputs, {})[0].severity).toBe('good')
   })
 
   test('what is not understood is said', () => {

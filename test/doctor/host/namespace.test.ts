@@ -169,7 +169,7 @@ describe.skipIf(WHY_NO_NFT !== '')(`with nftables${WHY_NO_NFT}`, () => {
     const shut = named(await findings([input]), 'firewall')
     expect(shut).toMatchObject({
       severity: 'fault',
-      text: 'The firewall of this host drops what clients send to UDP port 3000 (IPv4, IPv6).',
+      text: 'The firewall of this host drops what clients send to UDP port 3000 (IPv4).',
     })
     const [, ...commands] = (shut.remedy ?? '').split('\n')
     expect(named(await findings([input, ...commands]), 'firewall').severity).toBe('good')

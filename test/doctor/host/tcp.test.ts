@@ -41,6 +41,16 @@ describe('closed connections', () => {
     expect(timeWait(subjectOf(host))[0].severity).toBe('fault')
   })
 
+  test('overflows from before there was as much room as there can be are only noted', () => {
+    const found = timeWait(subjectOf(plantedHost(files(1_048_576, 0, 9))))[0]
+    expect(found).toMatchObject({ severity: 'note', text: expect.stringContaining('none now') })
+    const host = plantedHost(files(1_048_576, 0, 9), { earlier: files(1_048_576, 0, 8) })
+    expect(timeWait(subjectOf(host))[0].severity).toBe('fault')
+    expect(timeWait(subjectOf(plantedHost(files(1_048_576, 600_000, 9))))[0].severity).toBe(
+      'warning',
+    )
+  })
+
   test('a small machine gets no more than it can hold', () => {
     const small = { ...files(4096), '/proc/meminfo': 'MemTotal:        2097152 kB\n' }
     const [finding] = timeWait(subjectOf(plantedHost(small)))
