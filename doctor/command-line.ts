@@ -36,6 +36,8 @@ export interface Asking {
   readonly resolve: readonly string[]
   /** The name server to ask, in place of the system's. */
   readonly nameServer: string | null
+  /** A file with the info hashes to ask about; null: random ones. */
+  readonly infoHashes: string | null
 }
 
 /** A reason not to begin that the caller can remove: its message is all they need to see, and the exit code is 2. */
@@ -79,6 +81,14 @@ const FLAGS: readonly Flag[] = [
     name: 'name-server',
     value: 'ADDRESS',
     help: ['ask this name server, such as 192.0.2.53:53'],
+  },
+  {
+    name: 'info-hashes',
+    value: 'FILE',
+    help: [
+      'ask about the info hashes in this file, 40 hex digits a line,',
+      'for trackers that serve listed ones only',
+    ],
   },
   { name: 'json', help: ['print JSON'] },
   {
@@ -204,6 +214,7 @@ function lineOf(
       only: given.get('only') ?? null,
       resolve: given.get('resolve')?.split(',') ?? [],
       nameServer: given.get('name-server') ?? null,
+      infoHashes: given.get('info-hashes') ?? null,
     },
   }
 }
@@ -219,7 +230,7 @@ function askingMistake(given: ReadonlyMap<string, string>, urls: readonly string
   for (const name of ['list', 'only']) {
     if (given.has(name) && !given.has('conformance')) return `--${name} goes with --conformance`
   }
-  for (const name of ['resolve', 'name-server']) {
+  for (const name of ['resolve', 'name-server', 'info-hashes']) {
     if (given.has(name) && urls.length === 0) return `--${name} is about a tracker: give its URL`
   }
   const wrong = given

@@ -1,4 +1,5 @@
 // Asks trackers as clients do, and prints what was found. Called by doctor/main.ts.
+import { readFileSync } from 'node:fs'
 import { version } from '../../package.json'
 import { writeStderr, writeStdout } from '../../src/config/output.ts'
 import { type DoctorLine, UsageError } from '../command-line.ts'
@@ -13,8 +14,14 @@ import {
 import { checksOf, type Listed, type Outcome, runConformance } from './conformance.ts'
 import { PATIENCE } from './deadline.ts'
 import { diagnose } from './diagnose.ts'
-import { type Endpoint, type Protocol, parseTrackerUrl, type TrackerUrl } from './endpoint.ts'
-import { placesOf } from './resolve.ts'
+import {
+  type Endpoint,
+  listedHashes,
+  type Protocol,
+  parseTrackerUrl,
+  type TrackerUrl,
+} from './endpoint.ts'
+import { type Naming, placesOf } from './resolve.ts'
 import { conformanceJson, listJson, listText, type Subject, TAP_HEAD, TapSubject } from './tap.ts'
 
 /** Returns the exit code. */
@@ -29,10 +36,32 @@ export async function askTrackers(line: DoctorLine): Promise<number> {
   return examine(urls, line)
 }
 
+/** No tracker needs more to be asked about. */
+const HASHES_MAX = 100_000
+
+function namingOf({ resolve: addresses, nameServer, infoHashes }: DoctorLine['asking']): Naming {
+  if (infoHashes === null) return { addresses, nameServer, patience: PATIENCE }
+  let text: string
+  try {
+    text = readFileSync(infoHashes, 'latin1')
+  } catch (error) {
+    throw new UsageError(`--info-hashes: ${(error as Error).message}`)
+  }
+  const list = text.match(/^[\da-f]{40}\b/gim)?.slice(0, HASHES_MAX) ?? []
+  if (list.length === 0)
+    throw new UsageError(`--info-hashes: ${infoHashes} has no line with 40 hex digits`)
+  return {
+    addresses,
+    nameServer,
+    patience: PATIENCE,
+    hashes: listedHashes(list.map((hex) => Buffer.from(hex, 'hex'))),
+  }
+}
+
 async function examine(urls: readonly TrackerUrl[], { asking, json }: DoctorLine): Promise<number> {
   const reports: Report[] = []
   for (const url of urls) {
-    const means = { addresses: asking.resolve, nameServer: asking.nameServer, patience: PATIENCE }
+    const means = namingOf(asking)
     for (const report of await diagnose(url, means)) {
       reports.push(report)
       if (!json) print(`${reports.length > 1 ? '\n' : ''}${reportText(report)}`)
@@ -79,9 +108,10 @@ async function endpointsOf(
   urls: readonly TrackerUrl[],
   { asking }: DoctorLine,
 ): Promise<Endpoint[]> {
+  const naming = namingOf(asking)
   const all: Endpoint[] = []
   for (const url of urls) {
-    const places = await placesOf(url, { addresses: asking.resolve, nameServer: asking.nameServer })
+    const places = await placesOf(url, naming)
     if (places.failure !== '') throw new UsageError(`${url.host}: ${places.failure}`)
     const [away] = places.outOfReach
     if (places.endpoints.length === 0)

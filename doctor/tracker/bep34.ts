@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import type { Diagnosis } from './diagnosis.ts'
 import type { TrackerUrl } from './endpoint.ts'
-import { resolverAt } from './resolve.ts'
+import { type Naming, resolverAt } from './resolve.ts'
 
 /** Names may have many records beside; nobody needs more than one of these. */
 const RECORDS_MAX = 50
@@ -10,11 +10,11 @@ const REMEDY = 'Change the TXT record of the name that begins with BITTORRENT, o
 
 export async function probeBep34(
   { host, port, protocol }: TrackerUrl,
-  nameServer: string | null,
+  naming: Naming,
   diagnosis: Diagnosis,
 ): Promise<void> {
   if (isIP(host) !== 0) return
-  const records = await textRecords(host, nameServer)
+  const records = await textRecords(host, naming)
   if (records === null) {
     diagnosis.add(
       'note',
@@ -70,9 +70,12 @@ export async function probeBep34(
 /** What a name without such records is answered by. */
 const NONE = /ENODATA|ENOTFOUND/
 
-async function textRecords(host: string, nameServer: string | null): Promise<string[] | null> {
+async function textRecords(
+  host: string,
+  { nameServer, patience }: Naming,
+): Promise<string[] | null> {
   try {
-    const records = await resolverAt(nameServer).resolveTxt(host)
+    const records = await resolverAt(nameServer, patience).resolveTxt(host)
     return records.slice(0, RECORDS_MAX).map((parts) => parts.join('').slice(0, 255))
   } catch (error) {
     return NONE.test(String((error as NodeJS.ErrnoException).code)) ? [] : null

@@ -1,5 +1,7 @@
 // What a conformance check is, and how one fails or is left out. Every file with «checks» in its name has a list of
-// them; run.ts runs them. Nothing here comes from the tracker's own code: a fault in both would hide.
+// them; conformance.ts runs them. Nothing here comes from the tracker's own code: a fault in both would hide.
+
+import type { Endpoint } from './endpoint.ts'
 
 /** A promise of our documents, or of a BEP or RFC, that a client can see kept or broken. */
 export interface Check<Session> {
@@ -21,6 +23,11 @@ export class Unmet extends Error {
 /** This cannot be seen from here; the message says why. */
 export class Skip extends Error {
   override name = 'Skip'
+}
+
+/** For checks that need an info hash of their own making. */
+export function mustTakeAnyHash({ endpoint }: { readonly endpoint: Endpoint }): void {
+  if (endpoint.hashes.areListed) throw new Skip('it needs an info hash that is not listed')
 }
 
 /** Ours alone: where BEPs and RFCs leave freedom, a tracker may differ without fault. */

@@ -1,7 +1,6 @@
 // Says what is wrong with a tracker, whatever its software: of its name, and at each of its addresses. Called by ask.ts.
 import type { Report } from '../finding.ts'
 import { probeBep34 } from './bep34.ts'
-import type { Patience } from './deadline.ts'
 import { Diagnosis } from './diagnosis.ts'
 import type { Endpoint, TrackerUrl } from './endpoint.ts'
 import { probeHttp } from './http/probe.ts'
@@ -10,7 +9,6 @@ import { probeUdp } from './udp/probe.ts'
 import { probeWs } from './ws/probe.ts'
 
 export interface Means extends Naming {
-  readonly patience: Patience
   /** An authority to trust beside the system's, as PEM. */
   readonly authority?: string
 }
@@ -20,7 +18,7 @@ export async function diagnose(url: TrackerUrl, means: Means): Promise<Report[]>
   const places = await placesOf(url, means)
   const name = new Diagnosis()
   names(url, places, name, means.addresses.length > 0)
-  await probeBep34(url, means.nameServer, name)
+  await probeBep34(url, means, name)
   const reports: Report[] = []
   if (name.findings.length > 0) reports.push({ subject: url.text, findings: name.findings })
   for (const endpoint of places.endpoints) {

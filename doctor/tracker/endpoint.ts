@@ -1,4 +1,5 @@
 // Where the doctor asks: a tracker's URL, and one of the addresses its name has. Used by every probe and check.
+import { randomBytes, randomInt } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 
 export type Protocol = 'udp' | 'http' | 'https' | 'ws' | 'wss'
@@ -18,6 +19,23 @@ export interface Endpoint {
   readonly url: TrackerUrl
   readonly address: string
   readonly family: 4 | 6
+  readonly hashes: Hashes
+}
+
+/** Where the info hashes come from that it is asked about. */
+export interface Hashes {
+  readonly next: () => Buffer
+  /** Whether others are refused. */
+  readonly areListed: boolean
+}
+
+/** Nobody else's torrents. */
+const RANDOM: Hashes = { next: () => randomBytes(20), areListed: false }
+
+/** Those of a list, one after the other, for trackers that serve no others. */
+export function listedHashes(list: readonly Buffer[]): Hashes {
+  let index = randomInt(list.length)
+  return { next: () => Buffer.from(list[index++ % list.length]), areListed: true }
 }
 
 const PORTS: Readonly<Record<Protocol, number>> = { udp: 0, http: 80, https: 443, ws: 80, wss: 443 }
@@ -50,8 +68,8 @@ export function authority(url: TrackerUrl): string {
   return `${host}:${url.port}`
 }
 
-export function endpointAt(url: TrackerUrl, address: string): Endpoint {
-  return { url, address, family: isIP(address) === 6 ? 6 : 4 }
+export function endpointAt(url: TrackerUrl, address: string, hashes = RANDOM): Endpoint {
+  return { url, address, family: isIP(address) === 6 ? 6 : 4, hashes }
 }
 
 /** An address in its bytes, an IPv4 one that comes in an IPv6 one included; null for what is none. */

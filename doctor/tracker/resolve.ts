@@ -2,10 +2,11 @@
 import { lookup, Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { within } from './deadline.ts'
-import { type Endpoint, endpointAt, type TrackerUrl } from './endpoint.ts'
+import { type Patience, within } from './deadline.ts'
+import { type Endpoint, endpointAt, type Hashes, type TrackerUrl } from './endpoint.ts'
 
-const DNS_MS = 5000
+/** The system asks several servers, several times. */
+const LOOKUP_MS = 15_000
 /** Of each family. */
 const ADDRESSES_MAX = 8
 
@@ -21,10 +22,12 @@ export interface Naming {
   /** In place of what the name has. */
   readonly addresses: readonly string[]
   readonly nameServer: string | null
+  readonly hashes?: Hashes
+  readonly patience: Patience
 }
 
-export function resolverAt(nameServer: string | null): Resolver {
-  const resolver = new Resolver({ timeout: DNS_MS, tries: 2 })
+export function resolverAt(nameServer: string | null, { answerMs }: Patience): Resolver {
+  const resolver = new Resolver({ timeout: answerMs, tries: 2 })
   if (nameServer !== null) resolver.setServers([nameServer])
   return resolver
 }
@@ -32,7 +35,7 @@ export function resolverAt(nameServer: string | null): Resolver {
 export async function placesOf(url: TrackerUrl, naming: Naming): Promise<Places> {
   const { addresses, failure } = await addressesOf(url, naming)
   const isHere = ({ family, address }: Endpoint) => isReachable(family, address)
-  const all = [...new Set(addresses)].map((address) => endpointAt(url, address))
+  const all = [...new Set(addresses)].map((address) => endpointAt(url, address, naming.hashes))
   return {
     endpoints: all.filter(isHere),
     outOfReach: all.filter((endpoint) => !isHere(endpoint)).map(({ address }) => address),
@@ -42,13 +45,15 @@ export async function placesOf(url: TrackerUrl, naming: Naming): Promise<Places>
 
 async function addressesOf(
   url: TrackerUrl,
-  { addresses, nameServer }: Naming,
+  { addresses, nameServer, patience }: Naming,
 ): Promise<{ addresses: readonly string[]; failure: string }> {
   if (addresses.length > 0) return { addresses, failure: '' }
   if (isIP(url.host) !== 0) return { addresses: [url.host], failure: '' }
   try {
     const found =
-      nameServer === null ? await bySystem(url.host) : await byServer(url.host, nameServer)
+      nameServer === null
+        ? await bySystem(url.host)
+        : await byServer(url.host, nameServer, patience)
     return { addresses: found, failure: 'it has no address' }
   } catch (error) {
     return { addresses: [], failure: (error as Error).message }
@@ -56,15 +61,15 @@ async function addressesOf(
 }
 
 async function bySystem(host: string): Promise<string[]> {
-  const found = await within(lookup(host, { all: true }), 2 * DNS_MS)
-  if (found === undefined) throw new Error(`no answer in ${(2 * DNS_MS) / 1000} seconds`)
+  const found = await within(lookup(host, { all: true }), LOOKUP_MS)
+  if (found === undefined) throw new Error(`no answer in ${LOOKUP_MS / 1000} seconds`)
   const of = (family: number) =>
     found.filter((each) => each.family === family).slice(0, ADDRESSES_MAX)
   return [...of(4), ...of(6)].map(({ address }) => address)
 }
 
-async function byServer(host: string, nameServer: string): Promise<string[]> {
-  const resolver = resolverAt(nameServer)
+async function byServer(host: string, nameServer: string, patience: Patience): Promise<string[]> {
+  const resolver = resolverAt(nameServer, patience)
   const asked = [resolver.resolve4(host), resolver.resolve6(host)]
   const answers = await Promise.allSettled(asked)
   const found = answers.flatMap((answer) =>

@@ -19,7 +19,7 @@ test('without arguments it looks at the host', () => {
     yes: false,
     root: '/',
     seconds: 1,
-    asking: { list: false, only: null, resolve: [], nameServer: null },
+    asking: { list: false, only: null, resolve: [], nameServer: null, infoHashes: null },
   })
 })
 

@@ -1,5 +1,5 @@
 // Conformance checks of HTTP: the form of announces' answers, failures, and scrapes. Listed by conformance.ts.
-import { type Check, must, mustBe, Skip, shown } from '../check.ts'
+import { type Check, must, mustBe, mustTakeAnyHash, Skip, shown } from '../check.ts'
 import { INTERVAL_MAX, INTERVAL_MIN, INTERVAL_SOURCE } from '../interval.ts'
 import { isDictionary, readBencode } from './bencode.ts'
 import type { Response } from './connection.ts'
@@ -264,18 +264,21 @@ const scrapes: Check<HttpSession>[] = [
     name: 'http/scrape/counts',
     says: 'A scrape gets "complete", "downloaded" and "incomplete" of a torrent, by its info hash.',
     source: 'BEP 48',
-    run: async (session) =>
-      mustBe(
-        'complete/downloaded/incomplete',
-        await session.counts(await knownTorrent(session)),
-        '1/0/1',
-      ),
+    run: async (session) => {
+      const counts = await session.counts(await knownTorrent(session))
+      // Whether a seeder that starts counts as a download is another check's.
+      must(
+        /^1\/\d+\/1$/.test(counts),
+        `complete/downloaded/incomplete is ${counts} instead of 1/0/1`,
+      )
+    },
   },
   {
     name: 'http/scrape/canonical',
     says: 'The bencode of a scrape is in its one form: info hashes in order.',
     source: 'BEP 3',
     run: async (session) => {
+      mustTakeAnyHash(session)
       const hashes = [0xff, 0x00, 0x80].map((first) =>
         Buffer.concat([Buffer.from([first]), session.newHash().subarray(1)]),
       )
@@ -289,18 +292,22 @@ const scrapes: Check<HttpSession>[] = [
     name: 'http/scrape/unknown-gets-zeros',
     says: 'A torrent that the tracker does not know gets zeros: libtorrent and rtorrent fail if it is missing.',
     source: SCRAPE,
-    run: async (session) =>
-      mustBe('complete/downloaded/incomplete', await session.counts(session.newHash()), '0/0/0'),
+    run: async (session) => {
+      const hash = session.newHash()
+      const entry = (await session.scrape([hash])).get(hash.toString('latin1'))
+      must(entry !== undefined, 'it is missing')
+      mustBe('complete/incomplete', `${entry.complete}/${entry.incomplete}`, '0/0')
+    },
   },
   {
     name: 'http/scrape/several',
     says: 'A scrape of several torrents gets each.',
     source: 'BEP 48',
     run: async (session) => {
-      const hashes = [await knownTorrent(session), session.newHash(), session.newHash()]
+      const hashes = [await knownTorrent(session), await knownTorrent(session)]
       const entries = await session.scrape(hashes)
-      mustBe('the number of torrents', entries.size, 3)
-      mustBe('"complete" of the first', entries.get(hashes[0].toString('latin1'))?.complete, 1)
+      const complete = hashes.map((hash) => entries.get(hash.toString('latin1'))?.complete)
+      mustBe('"complete" of each', complete.join(), '1,1')
     },
   },
   {

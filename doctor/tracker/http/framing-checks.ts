@@ -162,7 +162,7 @@ const tolerant: Check<HttpSession>[] = [
   accepted(
     'http/request/empty-line-before',
     'An empty line before a request is skipped.',
-    'RFC 9112',
+    HTTP,
     (session) => `\r\n${session.requestText(scrapeTarget(session), CLOSE)}`,
   ),
   accepted(

@@ -1,6 +1,6 @@
 // Asks one HTTP tracker at one address as clients do, and remembers which peers it announced, to stop them at the end. Used by
 // the HTTP probes and checks.
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { mustBe, Unmet } from '../check.ts'
 import type { Patience } from '../deadline.ts'
 import { addressBytes, addressSeen, authority, type Endpoint } from '../endpoint.ts'
@@ -81,7 +81,7 @@ export class HttpSession {
   }
 
   newHash(): Buffer {
-    return randomBytes(20)
+    return this.endpoint.hashes.next()
   }
 
   newPort(): number {
@@ -178,10 +178,10 @@ export class HttpSession {
     return scrapeEntries(dictionary)
   }
 
-  /** The counts of one torrent, as text. */
+  /** The counts of one torrent, as text: complete/downloaded/incomplete. One that is missing has no peers. */
   async counts(hash: Buffer): Promise<string> {
     const entry = (await this.scrape([hash])).get(hash.toString('latin1'))
-    if (entry === undefined) throw new Unmet('a scrape lacks the torrent that was asked for')
+    if (entry === undefined) return '0/0/0'
     return `${entry.complete}/${entry.downloaded}/${entry.incomplete}`
   }
 

@@ -152,7 +152,7 @@ const events: Check<UdpSession>[] = [
   {
     name: 'udp/event/paused-stays',
     says: 'A client that pauses stays a peer.',
-    source: 'BEP 21',
+    source: ANNOUNCE,
     run: async (session) => {
       const hash = session.newHash()
       const [port] = await session.join(hash, [LEECHER])

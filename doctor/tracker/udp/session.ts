@@ -1,6 +1,6 @@
 // Asks one UDP tracker at one address as clients do, and remembers which peers it announced, to stop them at the end.
 // Used by the UDP probes and checks. Owns its sockets until close().
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { Skip, Unmet } from '../check.ts'
 import { type Patience, pause, within } from '../deadline.ts'
@@ -190,7 +190,7 @@ export class UdpSession {
 
   /** Nobody else's torrent. */
   newHash(): Buffer {
-    return randomBytes(20)
+    return this.endpoint.hashes.next()
   }
 
   /** The address by which the tracker must know this machine; null if only the tracker can tell. */

@@ -48,7 +48,7 @@ export class WsSession {
   }
 
   newHash(): string {
-    return randomBytes(20).toString('latin1')
+    return this.endpoint.hashes.next().toString('latin1')
   }
 
   newPeerId(): string {

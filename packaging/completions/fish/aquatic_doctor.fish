@@ -11,6 +11,7 @@ complete -c aquatic_doctor -l list -d 'with --conformance: print the checks, run
 complete -c aquatic_doctor -l only -x -d 'with --conformance: only checks whose names contain this; * stands for anything'
 complete -c aquatic_doctor -l resolve -x -d 'ask the trackers at this address, or at each of a list with commas'
 complete -c aquatic_doctor -l name-server -x -d 'ask this name server, such as 192.0.2.53:53'
+complete -c aquatic_doctor -l info-hashes -r -F -d 'ask about the info hashes in this file, 40 hex digits a line, for trackers that serve listed ones only'
 complete -c aquatic_doctor -l json -d 'print JSON'
 complete -c aquatic_doctor -l root -r -F -d 'read and write below DIR instead of /, as of an image; changes nothing that runs'
 complete -c aquatic_doctor -s h -l help -d 'print this text'
