@@ -1,0 +1,68 @@
+// Every conformance check of WebTorrent can fail: with its fault planted in a small tracker it does, without it does not.
+import { afterAll, describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import type { TlsOptions } from 'node:tls'
+import { checksOf } from '../../../doctor/tracker/conformance.ts'
+import { Certificates } from '../../support/certificates.ts'
+import { outcomesAt } from './planted.ts'
+import { WS_FAULTS } from './ws-faults.ts'
+import { type WsFault, WsTracker } from './ws-tracker.ts'
+
+const certificates = new Certificates()
+certificates.makeNamed('tracker', 'tracker.test')
+afterAll(() => certificates.remove())
+const PEM = {
+  cert: readFileSync(certificates.path('tracker.pem')),
+  key: readFileSync(certificates.path('tracker-key.pem')),
+}
+
+const TLS_FAULTS: Readonly<Record<string, TlsOptions>> = {
+  'ws/tls/1.2': { minVersion: 'TLSv1.3' },
+  'ws/tls/1.3': { maxVersion: 'TLSv1.2' },
+  'ws/tls/not-1.1': { minVersion: 'TLSv1.1' },
+  'ws/tls/no-http-2': { ALPNProtocols: ['h2', 'http/1.1'] },
+}
+
+async function outcomesWith(fault: WsFault, only?: string) {
+  const tracker = await WsTracker.open(fault)
+  try {
+    const protocol = fault.tls === undefined ? 'ws' : 'wss'
+    return await outcomesAt(`${protocol}://127.0.0.1:${tracker.port}/`, only)
+  } finally {
+    tracker.close()
+  }
+}
+
+const NAMES = checksOf('ws').map(({ name }) => name)
+
+test('the small tracker is right without a fault', async () => {
+  const outcomes = await outcomesWith({ tls: PEM })
+  expect(outcomes.filter(({ result }) => result !== 'pass')).toEqual([])
+}, 60_000)
+
+test.each(NAMES.filter((name) => !name.startsWith('ws/tls/')))(
+  '%s sees its fault',
+  async (name) => {
+    expect(Object.keys(WS_FAULTS)).toContain(name)
+    const [outcome] = await outcomesWith(WS_FAULTS[name], name)
+    expect(outcome).toMatchObject({ name, result: 'fail' })
+  },
+  20_000,
+)
+
+describe('over TLS', () => {
+  test.each(NAMES.filter((name) => name.startsWith('ws/tls/')))(
+    '%s sees its fault',
+    async (name) => {
+      expect(Object.keys(TLS_FAULTS)).toContain(name)
+      const [outcome] = await outcomesWith({ tls: { ...PEM, ...TLS_FAULTS[name] } }, name)
+      expect(outcome).toMatchObject({ name, result: 'fail' })
+    },
+    20_000,
+  )
+})
+
+test('no fault is of a check that there is not', () => {
+  const all = [...Object.keys(WS_FAULTS), ...Object.keys(TLS_FAULTS)]
+  expect(all.filter((name) => !NAMES.includes(name))).toEqual([])
+})
