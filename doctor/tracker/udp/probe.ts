@@ -20,6 +20,7 @@ import {
 } from './packets.ts'
 import { UdpSession } from './session.ts'
 
+const FORGED = 'Anybody can register a victim’s address as a peer of any torrent.'
 const FIREWALL =
   'See whether the tracker runs and listens on this address and port, and whether a firewall, a full connection tracking table or a container’s network drops packets; on its host: aquatic_doctor'
 
@@ -66,7 +67,11 @@ async function connects(session: UdpSession, diagnosis: Diagnosis): Promise<bool
       'Its answer to a connect is wrong',
       'Clients cannot announce.',
       async () => {
-        readConnect(answer.bytes)
+        const id = readConnect(answer.bytes)
+        if (id.equals(Buffer.alloc(8)) || id.equals(connectPacket(0).subarray(0, 8))) {
+          const text = 'Its connection id is a number that everybody knows.'
+          diagnosis.add('fault', 'connection_id', text, FORGED)
+        }
         if (answer.bytes.length > 16)
           throw new Unmet(`16 bytes are answered by ${answer.bytes.length}`)
         diagnosis.good('reachable', `It answers a connect in ${Math.round(answer.ms)} ms.`)
@@ -85,13 +90,8 @@ async function strangers(session: UdpSession, diagnosis: Diagnosis): Promise<voi
     const answers = await session.main.answersTo(packet)
     const size = answers.reduce((sum, { bytes }) => sum + bytes.length, 0)
     if (answers.some(({ bytes }) => bytes.length >= 8 && actionOf(bytes) === ANNOUNCE)) {
-      const cost = 'Anybody can register a victim’s address as a peer of any torrent.'
-      diagnosis.add(
-        'fault',
-        'connection_id',
-        'It serves an announce whose connection id is made up.',
-        cost,
-      )
+      const text = 'It serves an announce whose connection id is made up.'
+      diagnosis.add('fault', 'connection_id', text, FORGED)
       return
     }
     if (size > packet.length) {

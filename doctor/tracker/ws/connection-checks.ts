@@ -126,7 +126,7 @@ const handshakes: Check<WsSession>[] = [
     'Sec-WebSocket-Key': '',
   }),
   refuses('ws/handshake/other-version-is-refused', 'A handshake of another version is refused.', {
-    'Sec-WebSocket-Version': '8',
+    'Sec-WebSocket-Version': '99',
   }),
 ]
 

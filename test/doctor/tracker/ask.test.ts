@@ -137,7 +137,10 @@ not ok 1 - udp://HOST/announce at 127.0.0.1
   })
 
   test.each([
-    [['--only', 'no-such-check', 'udp://127.0.0.1:1'], 'no check of udp://127.0.0.1:1 has such a name'],
+    [
+      ['--only', 'no-such-check', 'udp://127.0.0.1:1'],
+      'no check of udp://127.0.0.1:1 has such a name',
+    ],
     [['udp://127.0.0.1'], "'udp://127.0.0.1' has no port"],
     [['udp://127.0.0.1:1', '--info-hashes', '/nonexistent'], '--info-hashes: ENOENT'],
   ])('%j is a mistake', async (args, part) => {

@@ -72,6 +72,7 @@ const UDP: [wrong: string[], fault: UdpFault][] = [
   [['fault source_address'], { elsewhere: true }],
   [['fault reachable'], { request: () => null }],
   [['fault connection_id', 'fault connection_id_address'], { accepts: () => true }],
+  [['fault connection_id', 'fault connection_id_address'], { idFor: () => Buffer.alloc(8) }],
   [['fault connection_id_address'], { idFor: () => Buffer.alloc(8, 7) }],
   [
     ['fault amplification'],

@@ -38,7 +38,7 @@ const CONNECTING: Record<string, WsFault> = {
     text.includes('Key:') ? text : `${text}\r\nSec-WebSocket-Key: x`,
   ),
   'ws/handshake/other-version-is-refused': head((text) =>
-    text.replace('Version: 8', 'Version: 13'),
+    text.replace('Version: 99', 'Version: 13'),
   ),
   'ws/http/health': head((text) => text.replace(' /health', ' /')),
   'ws/http/announce-gets-a-failure': head((text) => text.replace(/ \/announce\?\S*/, ' /')),
