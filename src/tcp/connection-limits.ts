@@ -17,6 +17,9 @@ const ENTRIES = 16
 const ENTRY_WORDS = 3
 const ENTRY_COUNT = 2
 
+/** The key of connections that no limit per address applies to: an IPv4 address that no client has. */
+const UNLIMITED = -1
+
 export const ADMITTED = 0
 export const FULL = 1
 export const FULL_FOR_ADDRESS = 2
@@ -72,9 +75,10 @@ export class ConnectionLimits {
   /** Counts a connection, if the limits allow it. `always`: the limit per address applies to proxies too. */
   enterConnection(connection: CountedConnection, always = false): number {
     const { ipv4, a0, a1, unix } = connection
-    connection.keyHigh = ipv4 ? 0 : a0
-    connection.keyLow = ipv4 ? a0 : a1
     const limited = !unix && (always || !this.trusted.has(connection))
+    // What a proxy has open must not count against a connection that is its own.
+    connection.keyHigh = ipv4 || !limited ? 0 : a0
+    connection.keyLow = limited ? (ipv4 ? a0 : a1) : UNLIMITED
     return this.enter(connection.keyHigh, connection.keyLow, limited)
   }
 

@@ -203,17 +203,31 @@ export abstract class TcpConnections {
   }
 
   /**
-   * Counts a connection for its client once that is known, in place of whoever it came from. ADMITTED, FULL or
-   * FULL_FOR_ADDRESS.
+   * Counts a connection for its client once that is known, in place of whoever it came from; who has asked for nothing
+   * yet makes room. ADMITTED, FULL or FULL_FOR_ADDRESS.
    */
   admitAs(connection: Connection, client: AddressWords): number {
     if (connection.counted) this.limits.leaveConnection(connection)
     connection.counted = false
     connection.becomeOf(client, connection.port)
-    if (!this.hasSpare()) return FULL
-    const admission = this.limits.enterConnection(connection, true)
+    if (!this.hasSpare() && !(this.makeRoomFor(connection) && this.hasSpare())) return FULL
+    let admission = this.limits.enterConnection(connection, true)
+    if (admission === FULL && this.makeRoomFor(connection)) {
+      admission = this.limits.enterConnection(connection, true)
+    }
     connection.counted = admission === ADMITTED
     return admission
+  }
+
+  /** Ends the connection that has waited for longest without having asked for anything. False if there is none. */
+  private makeRoomFor(connection: Connection): boolean {
+    const waiting =
+      longestIn(this.idle, connection) ??
+      longestIn(this.first, connection) ??
+      longestIn(this.request, connection)
+    if (waiting === null) return false
+    this.end(waiting, CLOSED_MADE_ROOM)
+    return true
   }
 
   private watchFor(connection: Connection, events: number): boolean {
@@ -335,4 +349,9 @@ export abstract class TcpConnections {
     connection.next = this.free
     this.free = connection
   }
+}
+
+/** The first of a list, or the second if the first is this one. */
+function longestIn({ first }: ConnectionList, except: Connection): Connection | null {
+  return first === except ? except.next : first
 }
