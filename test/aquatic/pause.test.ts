@@ -1,6 +1,6 @@
 // [pause]: protocols and address families of a running tracker are switched off and on by SIGHUP, under load, and
 // whoever is not concerned loses nothing.
-// Takes up to 60 seconds.
+// Takes up to 120 seconds.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,9 +9,17 @@ import { Certificates } from '../support/certificates.ts'
 import { folderOfFile } from '../support/folder.ts'
 import { announceTarget, askOnce, askOnceTls, HttpConnection } from '../support/http-client.ts'
 import { announceRequest, connectRequest, readError } from '../support/packets.ts'
-import { ALL_EXECUTABLE, type Endpoint, HTTP_EXECUTABLE, Tracker } from '../support/tracker.ts'
+import {
+  ALL_EXECUTABLE,
+  type Endpoint,
+  HTTP_EXECUTABLE,
+  Tracker,
+  withTracker,
+} from '../support/tracker.ts'
 import { UdpClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
+import { WsClient } from '../support/ws-client.ts'
+import { announce as wsAnnounce } from '../ws/messages.ts'
 import { at, settingsFor } from './harness.ts'
 
 setDefaultTimeout(60_000)
@@ -27,6 +35,9 @@ const folder = folderOfFile()
 const file = join(folder, 'aquatic.toml')
 let tracker: Tracker
 let page = ''
+/** What the tracker has said before its last change. */
+let log = ''
+let wsAt: Endpoint = { host: '', port: 0 }
 const places = new Map<string, Endpoint>()
 
 function write(pauses: string): void {
@@ -36,6 +47,7 @@ function write(pauses: string): void {
 
 /** Resolves once the settings are in force in the main thread; workers have them within 0.2 seconds. */
 async function change(pauses: string): Promise<void> {
+  log += tracker.stderr
   tracker.stderr = ''
   write(pauses)
   tracker.signal('SIGHUP')
@@ -51,6 +63,7 @@ beforeAll(async () => {
     places.set(`${name} IPv4`, at(tracker, name))
     places.set(`${name} IPv6`, at(tracker, name, true))
   }
+  wsAt = at(tracker, 'ws')
 })
 
 afterAll(() => tracker.discard())
@@ -222,7 +235,9 @@ test('a pause is a trouble on the page, in statistics and metrics, and in the lo
     each.test(texts[i]),
   )
   expect(has).toEqual([true, true])
-  await tracker.waitForOutput(/trouble: attention: (UDP|HTTP): Requests are not served/)
+  // Within a minute, each kind of trouble is told once.
+  const line = /trouble: attention: (UDP|HTTP): Requests are not served/
+  await waitUntil('the log has it', () => line.test(log + tracker.stderr))
   expect(tracker.stderr).toContain("[udp.pause] ipv6 = 'failure' (it was 'no')")
   await change('')
   await waitUntil('no trouble', async () => (await stats()).troubles.length === 0)
@@ -245,6 +260,69 @@ test.each(['failure', 'silent'])(
     await change('')
   },
 )
+
+describe('a pause of WebTorrent', () => {
+  const ask = async (client: WsClient, message: object) => {
+    const answer = await client.ask(message)
+    return answer['failure reason'] ?? Object.keys(answer).find((key) => key === 'complete')
+  }
+  const scrape = { action: 'scrape', info_hash: HASH }
+
+  test('refuses announces and scrapes on connections that stay, and lets peers leave', async () => {
+    const client = await WsClient.connect(wsAt)
+    expect(await ask(client, wsAnnounce(HASH, 1))).toBe('complete')
+    await change(`[ws.pause]\nipv4 = 'failure'\nreason = 'A "quoted" \\ reason'\n`)
+    const reason = 'A "quoted" \\ reason'
+    await waitUntil('the pause', async () => (await ask(client, wsAnnounce(HASH, 1))) === reason)
+    expect(await ask(client, scrape)).toBe(reason)
+    expect(await ask(client, { ...wsAnnounce(HASH, 1), event: 'stopped' })).toBe('complete')
+    const late = await WsClient.connect(wsAt)
+    expect(await ask(late, wsAnnounce(HASH, 2))).toBe(reason)
+    await change('')
+    await waitUntil('its end', async () => (await ask(late, wsAnnounce(HASH, 2))) === 'complete')
+    for (const each of [client, late]) each.destroy()
+  })
+
+  test('as silent says nothing, and counts', async () => {
+    const client = await WsClient.connect(wsAt)
+    await change("[ws.pause]\nipv4 = 'silent'\n")
+    const counted = async () => {
+      const { samples } = (await stats()).metrics.tracker_ws_rejected_total
+      return samples.find(({ labels }) => labels.reason === 'paused')?.value ?? Number.NaN
+    }
+    const before = await counted()
+    await waitUntil('silence', async () => {
+      client.send(wsAnnounce(HASH, 3))
+      return (await counted()) > before
+    })
+    let frames = 0
+    client.onFrame = () => {
+      frames++
+    }
+    const now = await counted()
+    for (let i = 0; i < 5; i++) client.send(wsAnnounce(HASH, 3))
+    await waitUntil('all are counted', async () => (await counted()) >= now + 5)
+    expect(frames).toBe(0)
+    expect(await announce('http IPv4', null)).toBe('peers')
+    client.destroy()
+    await change('')
+  })
+})
+
+test('a tracker that is paused when it starts serves nobody', async () => {
+  const pauses = ['udp', 'http', 'ws'].map((name) => `[${name}.pause]\nipv4 = 'failure'\n`).join('')
+  await withTracker(settingsFor({ more: pauses }), async (other) => {
+    const udp = await UdpClient.open()
+    const { packet } = await udp.request(connectRequest(), at(other, 'udp'))
+    expect(readError(packet).text).toBe('Paused')
+    udp.close()
+    const overHttp = await askOnce(at(other, 'http'), announceTarget({ infoHash: HASH }))
+    expect(readDictionary(overHttp.body)).toHaveProperty('retry in', 60)
+    const ws = await WsClient.connect(at(other, 'ws'))
+    expect(await ws.ask(wsAnnounce(HASH, 1))).toHaveProperty('failure reason')
+    ws.destroy()
+  })
+})
 
 describe('https and http of one tracker', () => {
   const certificates = new Certificates()

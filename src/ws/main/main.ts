@@ -19,6 +19,7 @@ import { signals } from '../../process/signals.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
+import { pauseTrouble } from '../../requests/pause-settings.ts'
 import { createConnectionStates } from '../../swarm/connections.ts'
 import { NO_PRIOR_DOWNLOADS } from '../../swarm/prior-downloads.ts'
 import { createConnectionLimits } from '../../tcp/connection-limits.ts'
@@ -84,9 +85,9 @@ export const wsProtocol: ProtocolType<WsConfig> = {
   persists: 'counts',
   listens: ({ network }) => ({ settings: network, title: '' }),
   check: ({ network }, remark) => checkTls(network, remark),
-  healthQuestion: ({ network, access_keys }) => {
-    // A check has no key.
-    if (access_keys.mode !== 'off')
+  healthQuestion: ({ network, access_keys, pause }) => {
+    // A check has no key, and a silent pause answers no scrape.
+    if (access_keys.mode !== 'off' || pause.ipv4 === 'silent' || pause.ipv6 === 'silent')
       return (address, most) => askForHealth(address, network.use_tls, most)
     return (address) => askForScrape(address, network.use_tls, network.proxy_header)
   },
@@ -228,10 +229,13 @@ class WsProtocol implements Protocol<WsConfig> {
   }
 
   troubles(): readonly TroubleSource[] {
-    const troubles = wsTroubles(
-      () => this.reader.latest,
-      () => this.limits(),
-    )
+    const troubles = [
+      pauseTrouble(() => this.inForce.pause),
+      ...wsTroubles(
+        () => this.reader.latest,
+        () => this.limits(),
+      ),
+    ]
     const { guard } = this
     if (guard === null) return troubles
     return [{ name: 'open_files', find: () => guard.trouble() }, ...troubles]

@@ -1,5 +1,6 @@
 // Which WebTorrent settings can change at runtime, and in what form workers receive them. Used by main.ts.
 import { listOf } from '../../config/setting.ts'
+import { pauseOf, pausePaths } from '../../requests/pause-settings.ts'
 import { liveSettings, upToStart } from '../../tracker/live-settings.ts'
 import type { WsConfig } from '../settings/config.ts'
 import type { WorkerSettings } from '../worker/worker-updates.ts'
@@ -20,6 +21,7 @@ export const LIVE_SETTINGS = liveSettings<WsConfig>(
     'network.trusted_proxies',
     'network.proxy_header',
     'network.allowed_origins',
+    ...pausePaths(),
   ],
   {
     'limits.max_connections': upToStart(({ limits }) => limits.max_connections),
@@ -30,7 +32,7 @@ export const LIVE_SETTINGS = liveSettings<WsConfig>(
 
 /** `maxConnections`: as many as there is memory for. `workers`: how many share limits for the whole process. */
 export function workerSettings(
-  { network, protocol, cleaning, limits, source_limits, log_level }: WsConfig,
+  { network, protocol, pause, cleaning, limits, source_limits, log_level }: WsConfig,
   maxConnections: number,
   workers: number,
 ): WorkerSettings {
@@ -43,6 +45,7 @@ export function workerSettings(
       maxTorrentsPerConnection: limits.max_torrents_per_connection,
       maxPeerIdsPerTorrent: limits.max_peer_ids_per_torrent,
     },
+    pause: pauseOf(pause),
     housekeeping: {
       maxConnectionAge: cleaning.max_connection_age,
       pingInterval: cleaning.ping_interval_seconds,

@@ -8,6 +8,7 @@ import { boolean, bytes, integer, seconds } from '../../config/setting.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { countPersistence } from '../../persistence/settings.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
+import { pauseSection } from '../../requests/pause-settings.ts'
 import { proxyHeader, trustedProxies } from '../../tcp/proxy-settings.ts'
 import { tlsSettings } from '../../tls/settings.ts'
 import {
@@ -117,6 +118,15 @@ const protocol = section('What clients are told.', {
     the torrent has peers, and with [persistence] path over a restart. With false, scrapes report 0.`,
   ),
 })
+
+const pause = pauseSection(
+  {
+    failure:
+      'announces and scrapes get the reason as their failure reason, on connections that stay open',
+    silence: 'they get no message',
+  },
+  {},
+)
 
 const handlers = section(
   'The loop of a request worker. This tracker has none, so nothing here has an effect.',
@@ -300,7 +310,7 @@ export const wsSchema = trackerSchema({
       fill one core; leave a core to the rest of the machine.`,
     ),
   },
-  serving: { network, protocol, handlers },
+  serving: { network, protocol, pause, handlers },
   storing: {
     cleaning,
     persistence: countPersistence,

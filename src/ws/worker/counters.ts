@@ -9,7 +9,7 @@ import { REFUSED_BY_KEYS, REFUSED_BY_KEYS_IN_USE } from '../../access-keys/verdi
 import { CounterList, counter, labelled, untold } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
-import { REFUSED_UNDER_PRESSURE } from '../../requests/refusals.ts'
+import { REFUSED_BY_PAUSE, REFUSED_UNDER_PRESSURE } from '../../requests/refusals.ts'
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../tcp/counters.ts'
 
 const BY_FAMILY = [
@@ -58,6 +58,7 @@ const OTHERS = [
       'peer_ration',
       ...REFUSED_UNDER_PRESSURE,
       ...REFUSED_BY_KEYS_IN_USE,
+      ...REFUSED_BY_PAUSE,
     ],
     { table: 'Refused messages', nonZero: true, lost: 'refused messages' },
   ),
@@ -174,35 +175,36 @@ export const REJECTED_PRESSURE_NOT_KEPT = OTHER + 22
 export const REJECTED_KEY_MISSING = OTHER + 23
 export const REJECTED_KEY_UNKNOWN = OTHER + 24
 export const REJECTED_KEY_ENDED = OTHER + 25
-export const OFFERS_RECEIVED = OTHER + 26
-export const OFFERS_LEFT_OUT_INVALID = OTHER + 27
-export const OFFERS_LEFT_OUT_BEYOND_LIMIT = OTHER + 28
-export const OFFERS_SENT = OTHER + 29
-export const ANSWERS_SENT = OTHER + 30
-export const DROPPED_BETWEEN_WORKERS_OFFER = OTHER + 31
-export const DROPPED_BETWEEN_WORKERS_ANSWER = OTHER + 32
-export const DROPPED_BACKLOG_OFFER = OTHER + 33
-export const DROPPED_BACKLOG_ANSWER = OTHER + 34
-export const RECEIVER_GONE_OFFER = OTHER + 35
-export const RECEIVER_GONE_ANSWER = OTHER + 36
-export const SLOW_CLIENTS = OTHER + 37
-export const REFUSED_CONNECTIONS_FULL = OTHER + 38
-export const REFUSED_CONNECTIONS_PER_ADDRESS = OTHER + 39
-export const REFUSED_ORIGIN = OTHER + 40
-export const REFUSED_KEY_MISSING = OTHER + 41
-export const REFUSED_KEY_UNKNOWN = OTHER + 42
-export const REFUSED_KEY_ENDED = OTHER + 43
-export const REFUSED_KEY_GUESSES = OTHER + 44
-export const REFUSED_HTTP_CLIENT = OTHER + 45
-export const PROXY_HEADER_MISSING = OTHER + 46
-export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 47
-export const CLOSED_BACKLOG = OTHER + 48
-export const CLOSED_SILENT = OTHER + 49
-export const CLOSED_UNREACHABLE = OTHER + 50
-export const CLOSED_BACKLOG_TOTAL = OTHER + 51
-export const CLOSED_REQUESTS = OTHER + 52
+export const REJECTED_PAUSED = OTHER + 26
+export const OFFERS_RECEIVED = OTHER + 27
+export const OFFERS_LEFT_OUT_INVALID = OTHER + 28
+export const OFFERS_LEFT_OUT_BEYOND_LIMIT = OTHER + 29
+export const OFFERS_SENT = OTHER + 30
+export const ANSWERS_SENT = OTHER + 31
+export const DROPPED_BETWEEN_WORKERS_OFFER = OTHER + 32
+export const DROPPED_BETWEEN_WORKERS_ANSWER = OTHER + 33
+export const DROPPED_BACKLOG_OFFER = OTHER + 34
+export const DROPPED_BACKLOG_ANSWER = OTHER + 35
+export const RECEIVER_GONE_OFFER = OTHER + 36
+export const RECEIVER_GONE_ANSWER = OTHER + 37
+export const SLOW_CLIENTS = OTHER + 38
+export const REFUSED_CONNECTIONS_FULL = OTHER + 39
+export const REFUSED_CONNECTIONS_PER_ADDRESS = OTHER + 40
+export const REFUSED_ORIGIN = OTHER + 41
+export const REFUSED_KEY_MISSING = OTHER + 42
+export const REFUSED_KEY_UNKNOWN = OTHER + 43
+export const REFUSED_KEY_ENDED = OTHER + 44
+export const REFUSED_KEY_GUESSES = OTHER + 45
+export const REFUSED_HTTP_CLIENT = OTHER + 46
+export const PROXY_HEADER_MISSING = OTHER + 47
+export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 48
+export const CLOSED_BACKLOG = OTHER + 49
+export const CLOSED_SILENT = OTHER + 50
+export const CLOSED_UNREACHABLE = OTHER + 51
+export const CLOSED_BACKLOG_TOTAL = OTHER + 52
+export const CLOSED_REQUESTS = OTHER + 53
 /** The counters of TCP connections, in the order of tcp/counters.ts. */
-export const TCP = OTHER + 53
+export const TCP = OTHER + 54
 
 /** Nanoseconds from when a message arrived until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)

@@ -5,17 +5,16 @@
 // passed on gets none. Owns the current request and the receivers of its offers.
 
 import {
-  byVerdict,
   countersByKeyVerdict,
   KEY_VALID,
   REFUSED_BY_KEYS_IN_USE,
 } from '../../access-keys/verdict.ts'
 import { Regions } from '../../memory/region.ts'
-import { byStatus, countersByStatus } from '../../requests/refusals.ts'
+import { countersByStatus } from '../../requests/refusals.ts'
 import { toldInterval } from '../../requests/told-interval.ts'
 import { Announce } from '../../swarm/announce.ts'
 import type { ConnectionStates } from '../../swarm/connections.ts'
-import { ANNOUNCED, GATED, HELD, NOT_ALLOWED, TURNED_AWAY } from '../../swarm/status.ts'
+import { ANNOUNCED, HELD, NOT_ALLOWED, TURNED_AWAY } from '../../swarm/status.ts'
 import type { Swarms } from '../../swarm/swarm.ts'
 import type { Table } from '../../swarm/table/table.ts'
 import { hashInfoHash } from '../../swarm/table/torrents.ts'
@@ -40,7 +39,7 @@ import {
   writeFailure,
 } from '../wire/serialize.ts'
 import { isUtf8 } from '../wire/utf8.ts'
-import { type Phrase, phrase, Writer } from '../wire/writer.ts'
+import { type Phrase, Writer } from '../wire/writer.ts'
 import type { Connection, Connections } from './connection.ts'
 import type { ConnectionKeys } from './connection-key.ts'
 import {
@@ -55,6 +54,7 @@ import {
   REJECTED_EVENT,
   REJECTED_INFO_HASH,
   REJECTED_JSON,
+  REJECTED_PAUSED,
   REJECTED_PEER_ID,
   REJECTED_PEER_ID_HELD,
   REJECTED_PEER_IDS_PER_TORRENT,
@@ -78,7 +78,8 @@ import {
   TOO_MANY_TORRENTS,
 } from './member-limits.ts'
 import { MEMBER_PEER_ID, MEMBER_WORDS, Memberships } from './memberships.ts'
-import { WHY } from './reasons.ts'
+import { MessagePause } from './message-pause.ts'
+import { KEY_TEXTS, TEXTS, WHY } from './reasons.ts'
 import { CANDIDATES_PER_OFFER, chooseReceivers, RECEIVER_WORDS } from './receivers.ts'
 import {
   ADMITTED,
@@ -92,12 +93,7 @@ import type { Sender } from './send.ts'
 import type { Signal } from './signal.ts'
 
 const REASONS = countersByStatus(STORED_COUNTERS)
-const TEXTS = byStatus(({ status, text }) => {
-  return phrase(status === GATED ? 'Too many new torrents from your address' : text)
-})
-
 const KEY_REASONS = countersByKeyVerdict(STORED_COUNTERS, 'rejected', REFUSED_BY_KEYS_IN_USE)
-const KEY_TEXTS = byVerdict(({ text }) => phrase(text))
 
 /** The settings that determine responses. */
 export interface RequestSettings extends MemberMaxima {
@@ -118,6 +114,7 @@ export interface HandlerParts {
 export class Handler {
   /** Null where no key is ever asked for. */
   keys: ConnectionKeys | null = null
+  readonly pause = new MessagePause()
   private readonly swarms: Swarms
   private readonly states: ConnectionStates
   private readonly sender: Sender
@@ -168,7 +165,7 @@ export class Handler {
 
   /** Handles one message: the bytes up to `to`, which can be anything. They are read during the call only. */
   message(connection: Connection, bytes: Uint8Array, from: number, to: number): void {
-    const { request, counts } = this
+    const { request, counts, pause } = this
     counts[connection.family + RECEIVED_MESSAGES]++
     counts[connection.family + RECEIVED_BYTES] += to - from
     connection.lastMessage = this.now
@@ -181,6 +178,8 @@ export class Handler {
     const access = this.keys === null ? KEY_VALID : this.keys.verdictOn(connection)
     if (!this.parse(bytes, from, to)) this.refuse(connection, REJECTED_JSON, WHY.json)
     else if (access !== KEY_VALID) this.refuse(connection, KEY_REASONS[access], KEY_TEXTS[access])
+    else if (pause.refuses(connection, request))
+      this.refuse(connection, REJECTED_PAUSED, pause.reason)
     else if (request.action === ACTION_ANNOUNCE) this.announce(connection)
     else if (request.action === ACTION_SCRAPE) this.scrape(connection)
     else this.refuse(connection, REJECTED_ACTION, WHY.action)
@@ -391,6 +390,7 @@ export class Handler {
   private refuse(connection: Connection, counter: number, reason: Phrase): void {
     const { request, writer } = this
     this.counts[counter]++
+    if (reason.length === 0) return
     this.counts[RESPONSES_ERROR]++
     if (!this.open(connection, failureBytes(request, reason))) return
     writeFailure(writer, request, reason)

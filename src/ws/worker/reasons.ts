@@ -1,4 +1,7 @@
 // Why messages are refused, as clients are told. Used by handle.ts; those of other parts of the tracker come from there.
+import { byVerdict } from '../../access-keys/verdict.ts'
+import { byStatus } from '../../requests/refusals.ts'
+import { GATED } from '../../swarm/status.ts'
 import { phrase } from '../wire/writer.ts'
 
 export const WHY = {
@@ -16,3 +19,11 @@ export const WHY = {
   oftenOnConnection: phrase('Too many requests on this connection: announce less often'),
   oftenFromAddress: phrase('Too many requests from your address: announce less often'),
 } as const
+
+/** By status of an announce. */
+export const TEXTS = byStatus(({ status, text }) => {
+  return phrase(status === GATED ? 'Too many new torrents from your address' : text)
+})
+
+/** By verdict on an access key. */
+export const KEY_TEXTS = byVerdict(({ text }) => phrase(text))

@@ -119,6 +119,7 @@ export class Serving implements FrameEvents {
     const { sender, signal, requestLimits } = this
     const parts = { swarms, connections, sender, signal, requestLimits }
     this.handler = new Handler(parts, data.requests, counts)
+    this.handler.pause.configure(data.pause)
     this.exchange = this.connectTo(data.exchange, plan)
     this.blocks = new Blocks(blockBytes(data))
     this.frames = new FrameStream({
@@ -176,6 +177,7 @@ export class Serving implements FrameEvents {
   private configure(settings: WorkerSettings): void {
     const { requests } = settings
     this.handler.settings = requests
+    this.handler.pause.configure(settings.pause)
     this.handler.request.limitTo(requests.maxOffers, requests.maxScrapeTorrents)
     this.housekeeping.configure(settings.housekeeping)
     this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)

@@ -1,6 +1,7 @@
 // Messages between the main thread and a running socket worker: settings, new certificates. Sent by main.ts, handled by
 // serving.ts and tls-worker.ts.
 import type { AccessListData } from '../../access-list/list.ts'
+import type { Pause } from '../../requests/pause.ts'
 import type { KeyUpdate } from '../../requests/swarm-worker.ts'
 import type { PriorDownloadsData } from '../../swarm/prior-downloads.ts'
 import type { CertificateAnswer, NewCertificates } from '../../tls/certificate-change.ts'
@@ -21,6 +22,7 @@ export interface WsUpdate extends KeyUpdate {
 /** The settings that can change at runtime. */
 export interface WorkerSettings {
   readonly requests: RequestSettings
+  readonly pause: Pause
   readonly housekeeping: HousekeepingSettings
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number

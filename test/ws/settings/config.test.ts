@@ -48,6 +48,12 @@ const DEFAULTS: WsConfig = {
     interval_jitter: 5,
     count_downloads: true,
   },
+  pause: {
+    ipv4: 'no',
+    ipv6: 'no',
+    reason: 'Tracker is paused: try again later',
+    retry_minutes: 60,
+  },
   handlers: { max_requests_per_iter: 10000, channel_recv_timeout_microseconds: 200 },
   statistics: { interval: 0, peer_clients: false, torrent_peer_histograms: false },
   operations: { address: '', host_names: '', token_path: '', show_info_hashes: false },
