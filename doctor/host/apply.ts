@@ -22,7 +22,8 @@ import {
   type Applied,
   ApplyError,
   type ChangedRing,
-  type ChangedValue,
+  joinedRings,
+  joinedValues,
   NOTHING_APPLIED,
   readRecord,
   Tree,
@@ -146,7 +147,7 @@ function carryOut(tree: Tree, plan: Plan, known: Applied): number {
   const intended: Applied = {
     changes: plan.changes,
     files: plan.files,
-    values: joined(
+    values: joinedValues(
       known.values,
       plan.values.map(({ path, before }) => ({ path, before, after: null })),
     ),
@@ -183,20 +184,6 @@ function recordOrUndo(tree: Tree, intended: Applied, folders: readonly string[])
     for (const folder of [...folders].reverse()) tree.removeFolder(folder)
     throw error
   }
-}
-
-/** What was before the first change is what --revert restores. */
-function joined(known: readonly ChangedValue[], fresh: readonly ChangedValue[]): ChangedValue[] {
-  const first = fresh.filter(({ path }) => !known.some((other) => other.path === path))
-  return [...known, ...first]
-}
-
-function joinedRings(known: readonly ChangedRing[], fresh: readonly ChangedRing[]): ChangedRing[] {
-  const again = (card: string) => fresh.find((ring) => ring.card === card)
-  return [
-    ...known.map((ring) => ({ ...ring, after: again(ring.card)?.after ?? ring.after })),
-    ...fresh.filter(({ card }) => !known.some((ring) => ring.card === card)),
-  ]
 }
 
 function failureOf(act: () => void): string | null {

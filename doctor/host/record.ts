@@ -167,3 +167,23 @@ export function writeRecord(tree: Tree, applied: Applied): Applied {
 export function removeRecord(tree: Tree): void {
   tree.remove(RECORD)
 }
+
+/** What was before the first change is what --revert restores. */
+export function joinedValues(
+  known: readonly ChangedValue[],
+  fresh: readonly ChangedValue[],
+): ChangedValue[] {
+  const first = fresh.filter(({ path }) => !known.some((other) => other.path === path))
+  return [...known, ...first]
+}
+
+export function joinedRings(
+  known: readonly ChangedRing[],
+  fresh: readonly ChangedRing[],
+): ChangedRing[] {
+  const again = (card: string) => fresh.find((ring) => ring.card === card)
+  return [
+    ...known.map((ring) => ({ ...ring, after: again(ring.card)?.after ?? ring.after })),
+    ...fresh.filter(({ card }) => !known.some((ring) => ring.card === card)),
+  ]
+}
