@@ -96,8 +96,9 @@ export class HostFiles implements HostView {
     return null
   }
 
+  /** Not joined: a «..» is that of the folder a link leads to, which only the kernel knows. */
   private real(path: string): string {
-    return join(this.root, path)
+    return this.isRunning() ? path : `${this.root}${path}`
   }
 
   private attempt<T>(path: string, act: () => T): T | null {

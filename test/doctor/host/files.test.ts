@@ -21,6 +21,16 @@ test('a tree of files: texts, names in the order of their numbers, links', () =>
   expect(host.notPermitted()).toEqual([])
 })
 
+test('a path through a link goes on from where the link leads', () => {
+  const root = join(folder, 'linked')
+  mkdirSync(join(root, 'devices/pci/virtio2'), { recursive: true })
+  mkdirSync(join(root, 'devices/pci/msi_irqs'))
+  writeFileSync(join(root, 'devices/pci/msi_irqs/38'), 'msix')
+  mkdirSync(join(root, 'class/eth0'), { recursive: true })
+  symlinkSync('../../devices/pci/virtio2', join(root, 'class/eth0/device'))
+  expect(new HostFiles(root).list('/class/eth0/device/../msi_irqs')).toEqual(['38'])
+})
+
 test('a tree has no kernel: nothing is asked but files', () => {
   const host = new HostFiles(folder)
   expect(host.output(['echo', 'a'])).toBeNull()
