@@ -116,7 +116,7 @@ describe('--apply and --revert', () => {
     const text = (path: string) => readFileSync(join(root, path), 'utf8')
     expect(text('proc/sys/net/core/rmem_max')).toBe('8388608\n')
     expect(text(SYSCTL)).toContain('\nnet.core.rmem_max = 8388608\n')
-    expect(text(SYSCTL)).toContain('\nnet.ipv4.ip_local_port_range = 16384 60999\n')
+    expect(text(SYSCTL)).toContain('\nnet.ipv4.ip_local_port_range = 32768 60999\n')
     expect(text('etc/modules-load.d/aquatic-doctor.conf')).toEndWith('\nnf_conntrack\n')
     expect(text('etc/tmpfiles.d/aquatic-doctor.conf')).toEndWith(
       '\nw /sys/module/nf_conntrack/parameters/hashsize - - - - 262144\n',
@@ -227,7 +227,7 @@ describe('--apply and --revert', () => {
     const later = '/etc/sysctl.d/99-zz.conf'
     const root = hostOf({
       ...FAULTY,
-      [later]: '# mine\n-net/core/somaxconn = 64\nnet.ipv4.ip_local_port_range=16384   60999\n',
+      [later]: '# mine\n-net/core/somaxconn = 64\nnet.ipv4.ip_local_port_range=32768   60999\n',
       '/etc/sysctl.conf': 'net.core.rmem_max = 1\n',
       '/etc/sysctl.d/10-early.conf': 'net.core.rmem_max = 2\n',
     })

@@ -2,7 +2,7 @@
 // packets of every service, silently, which is the most frequent fault of public trackers.
 import { grouped } from '../../../src/metrics/text-table.ts'
 import { type Change, remedyOf, sysctl } from '../changes.ts'
-import { columnSum } from '../parse.ts'
+import { columnSum, memoryBytes } from '../parse.ts'
 import { notrackState, rulesetOf } from '../ruleset.ts'
 import {
   counter,
@@ -22,6 +22,9 @@ const FULL_SHARE = 0.9
 const CROWDED_SHARE = 0.5
 /** What an operator with 100 million announces a day came to, after 262,144 had cost 8 to 16 % of its uptime. */
 const TABLE_WANTED = 1_048_576
+/** A full table takes so much of the kernel's memory, of which it gets a quarter at most. */
+const ENTRY_BYTES = 320
+const MEMORY_SHARE = 4
 /** An exchange with a tracker over UDP is over within seconds. The kernel's defaults are 30 and 120. */
 const UDP_TIMEOUT = 10
 const UDP_STREAM_TIMEOUT = 15
@@ -53,7 +56,6 @@ export function connectionTracking(subject: Subject): HostFinding[] {
   ]
 }
 
-/** The table's size in bytes of kernel memory: some 320 an entry. */
 function tableFill({ host }: Subject, used: number, most: number): HostFinding {
   const name = 'conntrack'
   const share = used / most
@@ -72,14 +74,20 @@ function tableFill({ host }: Subject, used: number, most: number): HostFinding {
 }
 
 function tableChanges(host: Subject['host'], most: number): Change[] {
-  const wanted = Math.max(TABLE_WANTED, most * 2)
+  const memory =
+    memoryBytes(host.read('/proc/meminfo') ?? '', 'MemTotal') ?? Number.POSITIVE_INFINITY
+  const affordable = 2 ** Math.floor(Math.log2(memory / MEMORY_SHARE / ENTRY_BYTES))
+  const wanted = Math.max(most, Math.min(Math.max(TABLE_WANTED, most * 2), affordable))
+  const buckets = numberIn(host, HASH_SIZE)
   return [
     // The sysctl keys exist only once the module is loaded, so it has to be before they are set.
     { kind: 'module', name: 'nf_conntrack' },
-    sysctl(`${FOLDER}.nf_conntrack_max`, wanted),
+    ...(wanted > most ? [sysctl(`${FOLDER}.nf_conntrack_max`, wanted)] : []),
     ...lower(host, 'nf_conntrack_udp_timeout', UDP_TIMEOUT),
     ...lower(host, 'nf_conntrack_udp_timeout_stream', UDP_STREAM_TIMEOUT),
-    ...(numberIn(host, HASH_SIZE) === null ? [] : [hashSize(wanted / ENTRIES_PER_BUCKET)]),
+    ...(buckets === null || buckets >= wanted / ENTRIES_PER_BUCKET
+      ? []
+      : [hashSize(wanted / ENTRIES_PER_BUCKET)]),
   ]
 }
 

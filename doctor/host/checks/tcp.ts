@@ -99,9 +99,9 @@ export function tcpMemory({ host, wants }: Subject): HostFinding[] {
 }
 
 const RANGE = 'net.ipv4.ip_local_port_range'
-/** The kernel's default has 28,232. */
+/** The kernel's default range has 28,232; what is recommended is no other, since services have ports below it. */
 const RANGE_MIN = 28_000
-const RANGE_WANTED = '16384 60999'
+const RANGE_WANTED = { first: 32_768, last: 60_999 }
 
 export function outgoingPorts({ host, wants }: Subject): HostFinding[] {
   const name = 'outgoing_ports'
@@ -110,8 +110,8 @@ export function outgoingPorts({ host, wants }: Subject): HostFinding[] {
   const { first, last } = range
   const count = last - first + 1
   const text = `${grouped(count)} ports (${first} to ${last}) are for outgoing connections (${RANGE}).`
-  if (count >= RANGE_MIN || !wants.servesTcp) return [{ name, severity: 'good', text }]
-  const changes = [sysctl(RANGE, RANGE_WANTED)]
+  if (!isNarrow(range) || !wants.servesTcp) return [{ name, severity: 'good', text }]
+  const changes = [sysctl(RANGE, `${RANGE_WANTED.first} ${RANGE_WANTED.last}`)]
   return [
     {
       name,
@@ -135,7 +135,11 @@ export function reservedPorts({ host, wants }: Subject): HostFinding[] {
   if (range === null) return []
   const reserved = (host.read('/proc/sys/net/ipv4/ip_local_reserved_ports') ?? '').trim()
   const all = [...new Set([...portsOf(wants, 'udp'), ...portsOf(wants, 'tcp')])]
-  const inRange = all.filter((port) => port >= range.first && port <= range.last)
+  // Also within the range that outgoingPorts recommends.
+  const ranges = isNarrow(range) && wants.servesTcp ? [range, RANGE_WANTED] : [range]
+  const inRange = all.filter((port) => {
+    return ranges.some(({ first, last }) => port >= first && port <= last)
+  })
   const open = inRange.filter(
     (port) => !rangesOf(reserved).some(([a, b]) => port >= a && port <= b),
   )
@@ -144,21 +148,31 @@ export function reservedPorts({ host, wants }: Subject): HostFinding[] {
       { name, severity: 'good', text: 'No outgoing connection can take a port of the tracker.' },
     ]
   }
-  const ports = listed(open.map(String))
+  const isOne = open.length === 1
+  const ports = `${isOne ? 'Port' : 'Ports'} ${listed(open.map(String))}`
   const changes = [sysctl(key, [...(reserved === '' ? [] : [reserved]), ...open].join(','))]
   return [
     {
       name,
       severity: 'warning',
-      text: `Port ${ports} of ${wants.source} lies within the range of outgoing ports (${range.first} to ${range.last}).`,
-      cost: 'Any program’s outgoing connection may have the port when the tracker starts, which then fails.',
+      text: `${ports} of ${wants.source} ${isOne ? 'lies' : 'lie'} within the range of outgoing ports (${ranges.map(({ first, last }) => `${first} to ${last}`).join(', wider: ')}).`,
+      cost: 'Any program’s outgoing connection may have such a port when the tracker starts, which then fails.',
       remedy: remedyOf('Reserve it:', changes),
       changes,
     },
   ]
 }
 
-function portRange(text: string | null): { first: number; last: number } | null {
+interface PortRange {
+  readonly first: number
+  readonly last: number
+}
+
+function isNarrow({ first, last }: PortRange): boolean {
+  return last - first + 1 < RANGE_MIN
+}
+
+function portRange(text: string | null): PortRange | null {
   const match = /^(\d+)\s+(\d+)\s*$/.exec(text ?? '')
   return match === null ? null : { first: Number(match[1]), last: Number(match[2]) }
 }

@@ -55,9 +55,33 @@ describe('the table', () => {
     ])
   })
 
+  test('a small machine gets a table that it can hold', () => {
+    const of = (kilobytes: number) => {
+      const memory = { '/proc/meminfo': `MemTotal: ${kilobytes} kB\n` }
+      const host = plantedHost(files(262_000, 262_144, memory))
+      const { changes = [] } = findingNamed(connectionTracking(subjectOf(host)), 'conntrack')
+      return changes.flatMap((change) => ('key' in change ? [`${change.key}=${change.value}`] : []))
+    }
+    expect(of(1_048_576)[0]).toBe('net.netfilter.nf_conntrack_max=524288')
+    expect(of(262_144)).toEqual([
+      'net.netfilter.nf_conntrack_udp_timeout=10',
+      'net.netfilter.nf_conntrack_udp_timeout_stream=15',
+    ])
+  })
+
   test('half full is a warning, less is good', () => {
     expect(tableOf(140_000).severity).toBe('warning')
     expect(tableOf(100_000).severity).toBe('good')
+  })
+
+  test('buckets are never made fewer', () => {
+    const many = files(262_000, 262_144, { [HASH]: '300000\n' })
+    const { changes = [] } = findingNamed(
+      connectionTracking(subjectOf(plantedHost(many))),
+      'conntrack',
+    )
+    expect(changes.length).toBeGreaterThan(2)
+    expect(changes.filter(({ kind }) => kind === 'sysfs')).toEqual([])
   })
 
   test('too few buckets', () => {

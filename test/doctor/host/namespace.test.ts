@@ -55,7 +55,7 @@ describe.skipIf(WHY_NO_NAMESPACE !== '')(`in a network namespace${WHY_NO_NAMESPA
       syn_cookies: 'SYN cookies are off',
       handshake_backlog: '64 handshakes',
       outgoing_ports: '1,001 ports (2500 to 3500)',
-      reserved_ports: 'Port 3000 and 3001 of',
+      reserved_ports: 'Ports 3000 and 3001 of',
     }
     for (const [name, text] of Object.entries(expected)) {
       const finding = named(found, name)
@@ -70,7 +70,7 @@ describe.skipIf(WHY_NO_NAMESPACE !== '')(`in a network namespace${WHY_NO_NAMESPA
       sysctl('tcp_max_tw_buckets', '262144'),
       sysctl('tcp_syncookies', '1'),
       sysctl('tcp_max_syn_backlog', '8192'),
-      sysctl('ip_local_port_range', '"16384 60999"'),
+      sysctl('ip_local_port_range', '"32768 60999"'),
       sysctl('tcp_migrate_req', '1'),
     ])
     for (const name of [
@@ -209,7 +209,7 @@ describe.skipIf(WHY_NO_NAMESPACE !== '')(`--apply on a kernel${WHY_NO_NAMESPACE}
     expect(before).toEqual(['16\n', '500\n', '2500\t3500\n', '\n'])
     expect(applied[0]).toBe('4096\n')
     expect(Number(applied[1])).toBeGreaterThanOrEqual(65_536)
-    expect(applied.slice(2)).toEqual(['16384\t60999\n', '2600\n'])
+    expect(applied.slice(2)).toEqual(['32768\t60999\n', '2600\n'])
     expect(reverted).toEqual(before)
     expect(left).toEqual([])
   })

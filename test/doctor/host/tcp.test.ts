@@ -102,7 +102,7 @@ describe('ports', () => {
     const [finding] = outgoingPorts(subjectOf(plantedHost({ [RANGE]: '50000\t50999\n' })))
     expect(finding.severity).toBe('warning')
     expect(finding.cost).toContain('17 connections per second')
-    expect(finding.remedy).toContain('sysctl -w net.ipv4.ip_local_port_range="16384 60999"')
+    expect(finding.remedy).toContain('sysctl -w net.ipv4.ip_local_port_range="32768 60999"')
   })
 
   test('the default range is good, and a narrow one does not concern UDP', () => {
@@ -123,6 +123,15 @@ describe('ports', () => {
     })
     const reserved = { ...files, [RESERVED]: '39999-40001\n' }
     expect(reservedPorts(subjectOf(plantedHost(reserved), wants))[0].severity).toBe('good')
+  })
+
+  test('a port within the range that is recommended has to be reserved, too', () => {
+    const wants = { ...WANTS, ports: [4000, 40_000].map((port) => ({ ...WANTS.ports[0], port })) }
+    const files = { [RANGE]: '3000\t4999\n', [RESERVED]: '\n' }
+    expect(reservedPorts(subjectOf(plantedHost(files), wants))[0]).toMatchObject({
+      text: 'Ports 4000 and 40000 of the settings lie within the range of outgoing ports (3000 to 4999, wider: 32768 to 60999).',
+      changes: [{ value: '4000,40000' }],
+    })
   })
 
   test('a port outside it is good', () => {
