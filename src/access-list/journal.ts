@@ -1,4 +1,5 @@
-// The file beside a list that keeps its edits over a restart: a line for each, `+` or `-` and the info hash in hex.
+// The file beside a list that keeps its edits over a restart: a line for each, `+` or `-` and the info hash in hex; `=`
+// ends an edit, because the list's file says the same, and decides again.
 // Used by list-edits.ts, in the main thread. Owns an open file.
 //
 // An edit is on the disk before it is in force. A line that was cut by a crash is not in force, nor was it ever. Of an
@@ -25,13 +26,12 @@ const JOURNAL_BYTES_MAX = 64 * 2 ** 20
 const USELESS_LINES_MIN = 1000
 /** For the tracker's user, and others who may read the list. */
 const MODE = 0o644
-const LINE = /^[+-][0-9a-f]{40}$/
+const LINE = /^[+=-][0-9a-f]{40}$/
 
 export class Journal {
   private path: string
   private file = -1
   private lines = 0
-  private bytes = 0
 
   constructor(listPath: string) {
     this.path = journalOf(listPath)
@@ -42,7 +42,6 @@ export class Journal {
     const edits = this.read()
     try {
       this.file = openSync(this.path, 'a', MODE)
-      this.bytes = fstatSync(this.file).size
     } catch (error) {
       throw new ListFileError(`cannot keep edits in ${this.path}: ${(error as Error).message}`)
     }
@@ -61,16 +60,26 @@ export class Journal {
 
   /** On the disk when it returns. Throws what the system does; then there is no trace of it. */
   append(infoHash: string, isAdded: boolean): void {
-    const line = lineOf(infoHash, isAdded)
+    this.write(lineOf(infoHash, isAdded), 1)
+  }
+
+  /** The file says the same as the edits of these. Throws likewise. */
+  end(infoHashes: readonly string[]): void {
+    if (infoHashes.length === 0) return
+    this.write(infoHashes.map((infoHash) => `=${infoHash}\n`).join(''), infoHashes.length)
+  }
+
+  private write(text: string, lines: number): void {
+    const { size } = fstatSync(this.file)
     try {
-      if (writeSync(this.file, line) !== line.length) throw new Error('the disk is full')
+      if (writeSync(this.file, text) !== text.length) throw new Error('the disk is full')
       fdatasyncSync(this.file)
     } catch (error) {
-      ftruncateSync(this.file, this.bytes)
+      // Another process does not write at the same time, but for a moment in a take-over.
+      ftruncateSync(this.file, size)
       throw error
     }
-    this.lines++
-    this.bytes += line.length
+    this.lines += lines
   }
 
   /** Leaves nothing but these in the file, if that is worth it. Without the right to, the file only grows. */
@@ -82,7 +91,6 @@ export class Journal {
       const file = openSync(this.path, 'a')
       this.close()
       this.file = file
-      this.bytes = fstatSync(file).size
     } catch {}
   }
 
@@ -107,7 +115,7 @@ export class Journal {
       }
       // At its last place, so that the order is that of the lines.
       edits.delete(line.slice(1))
-      edits.set(line.slice(1), line[0] === '+')
+      if (line[0] !== '=') edits.set(line.slice(1), line[0] === '+')
     }
     this.lines = lines.length
     if (rest === '') return edits

@@ -59,14 +59,25 @@ export class ListEdits {
     const edits = createEdits()
     this.tableBefore = this.table
     this.table = new Int32Array(edits)
+    const over: string[] = []
     for (const [infoHash, isAdded] of this.edits) {
       const hash = this.read(infoHash)
-      const isNeeded = this.isInFile(hash) !== isAdded && hasRoom(this.table, this.infoHash, hash)
-      if (isNeeded) writeEdit(this.table, this.infoHash, hash, isAdded ? ADDED : REMOVED)
-      else this.edits.delete(infoHash)
+      if (this.isInFile(hash) === isAdded) over.push(infoHash)
+      else if (hasRoom(this.table, this.infoHash, hash)) {
+        writeEdit(this.table, this.infoHash, hash, isAdded ? ADDED : REMOVED)
+      }
     }
+    this.end(over)
     if (tidies) this.journal.tidy(this.edits)
     return { ...base, edits }
+  }
+
+  /** What the file says too is no edit any more, unless that cannot be kept. */
+  private end(over: readonly string[]): void {
+    try {
+      this.journal.end(over)
+      for (const infoHash of over) this.edits.delete(infoHash)
+    } catch {}
   }
 
   /** Whether the info hash, in 40 hex digits, is in the list. */
@@ -79,12 +90,14 @@ export class ListEdits {
     if (this.has(infoHash) === isAdded) return 'same'
     const hash = this.read(infoHash)
     if (!hasRoom(this.table, this.infoHash, hash)) return 'full'
-    this.journal.append(infoHash, isAdded)
+    const isInFile = this.isInFile(hash)
+    if (isInFile === isAdded) this.journal.end([infoHash])
+    else this.journal.append(infoHash, isAdded)
     for (const table of new Set([this.table, this.tableBefore])) {
       const fits = hasRoom(table, this.infoHash, hash)
       if (fits) writeEdit(table, this.infoHash, hash, isAdded ? ADDED : REMOVED)
     }
-    if (this.isInFile(hash) === isAdded) this.edits.delete(infoHash)
+    if (isInFile === isAdded) this.edits.delete(infoHash)
     else this.edits.set(infoHash, isAdded)
     return 'changed'
   }

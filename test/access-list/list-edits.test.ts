@@ -81,6 +81,18 @@ test('a file written anew from older data does not undo them; one that agrees en
   expect([1, 2].map((n) => allows(again, n))).toEqual([true, false])
 })
 
+test('an edit that a file has ended stays ended over a restart, also beside others', () => {
+  const { edits } = editsOver(baseOf())
+  for (const n of [1, 2, 3]) edits.set(hex(n), true)
+  edits.over(baseOf(1, 2), true)
+  edits.set(hex(2), false)
+  edits.set(hex(2), true)
+  expect(edits.count).toBe(1)
+  edits.close()
+  const { list } = editsOver(baseOf())
+  expect([1, 2, 3].map((n) => allows(list, n))).toEqual([false, false, true])
+})
+
 test('workers that still have the list before a new reading see edits made after it', () => {
   const { edits, list } = editsOver(baseOf(1))
   const late = new AccessList(list)
@@ -98,7 +110,7 @@ describe('the journal', () => {
     edits.set(hex(1), true)
     edits.set(hex(2), true)
     edits.set(hex(1), false)
-    expect(lines()).toEqual([`+${hex(1)}`, `+${hex(2)}`, `-${hex(1)}`])
+    expect(lines()).toEqual([`+${hex(1)}`, `+${hex(2)}`, `=${hex(1)}`])
     edits.close()
     const { list } = editsOver(baseOf())
     expect([1, 2].map((n) => allows(list, n))).toEqual([false, true])

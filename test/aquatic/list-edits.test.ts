@@ -1,6 +1,6 @@
 // Info hashes that are added to the access list and removed while the tracker runs: in force in all workers of all
 // protocols when that is answered, and after any end of the process.
-// Takes up to 120 seconds.
+// Takes up to 240 seconds.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
