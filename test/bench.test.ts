@@ -9,6 +9,7 @@ test.each([
   'http-request',
   'snapshot',
   'swarm',
+  'who-may',
   'ws-client',
   'ws-message',
 ])('bench/%s.ts runs', (name) => {

@@ -5,6 +5,8 @@
 // returned to itself; every returned peer was announced in that torrent and address family, once; and
 // the counts lie between what surely is there (announced and answered before this request left) and
 // what can be there (announced so far).
+
+import { swapBytes } from '../../src/memory/byte-order.ts'
 import {
   ACTION_ANNOUNCE,
   ACTION_CONNECT,
@@ -18,7 +20,6 @@ import {
   SCRAPE_ENTRY_BYTES,
   SCRAPE_RESPONSE_ENTRIES_BYTES,
 } from '../../src/udp/wire/layout.ts'
-import { swapBytes } from '../../src/udp/wire/parse.ts'
 import { HISTOGRAM_BUCKETS, recordMs } from '../histogram.ts'
 import {
   type Population,

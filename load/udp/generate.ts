@@ -1,5 +1,7 @@
 // Writes requests: connect, announce, scrape, in the proportion of the settings. Called by worker.ts,
 // once per request; each is put into the send memory of its socket and noted in the ring.
+
+import { swapBytes } from '../../src/memory/byte-order.ts'
 import {
   ACTION_ANNOUNCE,
   ACTION_CONNECT,
@@ -19,7 +21,6 @@ import {
   REQUEST_TRANSACTION,
   SCRAPE_INFO_HASHES,
 } from '../../src/udp/wire/layout.ts'
-import { swapBytes } from '../../src/udp/wire/parse.ts'
 import { type Population, portOf, TORRENT_KNOWN, torrentAt } from '../population.ts'
 import { mix, type Random } from '../random.ts'
 import type { Conversation } from './conversation.ts'

@@ -1,9 +1,10 @@
 // Which addresses others can reach: public ones, those of a site's own networks, and those that nobody has. Called
-// by peer-addresses.ts for each announce, and for the check of settings. Sources: the registries of special-purpose
+// by peer-addresses.ts for each announce, for addresses that clients name, and for the check of settings. Sources: the registries of special-purpose
 // addresses (RFC 6890) and of IPv6 address space.
 //
 // Carriers' own networks (100.64.0.0/10) are private: a tracker sees them only from inside such a network, or in
 // a virtual one that uses the same addresses. So are the loopback addresses, from which only this machine comes.
+import type { AddressWords } from '../tcp/networks.ts'
 
 /** What `classOf` returns. */
 export const PUBLIC = 0
@@ -82,4 +83,11 @@ function classOfGlobal(a0: number, a1: number): number {
 function classOfOther(a0: number, a1: number, a2: number, a3: number): number {
   if ((a0 & 0xfe) === 0xfc) return PRIVATE
   return (a0 | a1 | a2) === 0 && a3 === WORD_ONE ? PRIVATE : RESERVED
+}
+
+/** Not the unspecified address, multicast or broadcast. */
+export function isUnicast({ ipv4, a0, a1, a2, a3 }: AddressWords): boolean {
+  const first = a0 & 0xff
+  if (ipv4) return first !== 0 && first < 224
+  return first !== 0xff && (a0 | a1 | a2 | a3) !== 0
 }

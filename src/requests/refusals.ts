@@ -1,5 +1,6 @@
 // Why a valid announce is refused: by status (swarm/status.ts), the text for its client and the counter for the
 // operator. Used by the protocols' workers.
+import { REFUSED_BY_KEYS } from '../access-keys/verdict.ts'
 import {
   BANNED,
   TOO_MANY,
@@ -46,8 +47,25 @@ type Reason = (
   | typeof NOT_KEPT_BY_ADDRESS
 )[number]
 
+/** The lists of networks and of clients (client-lists/gate.ts), and what clients are told. */
+export const REFUSED_BY_LISTS = ['denied_network', 'denied_client'] as const
+export const DENIED_TEXTS = {
+  network: 'Your network is not served',
+  client: 'Client not allowed: use another one',
+} as const
+
 /** The operator has paused the protocol or the client's address family (pause.ts). */
 export const REFUSED_BY_PAUSE = ['paused'] as const
+
+/** Those of protocols that store peers by address, in the order of their counters, but for those of swarms. */
+export const REFUSED_BY_ALL = [
+  ...REFUSED_BY_LIMITS,
+  ...REFUSED_BY_KEYS,
+  ...REFUSED_BY_PAUSE,
+  ...NOT_KEPT_BY_ADDRESS,
+  ...REFUSED_UNDER_PRESSURE,
+  ...REFUSED_BY_LISTS,
+] as const
 
 export interface Refusal {
   readonly status: number

@@ -5,6 +5,7 @@ import { fullGC } from 'bun:jsc'
 import { type AccessKeys, KeyGate, type KeyGateData } from '../access-keys/gate.ts'
 import type { AccessListData } from '../access-list/list.ts'
 import { ClientSample, type ClientSampleData } from '../census/sample.ts'
+import { ClientGate, type ClientGateData, type ClientListUpdate } from '../client-lists/gate.ts'
 import { clockSeconds } from '../os/clock.ts'
 import { PeerAddresses, type PeerAddressRules } from '../peer-addresses/peer-addresses.ts'
 import { type FirstValue, takeFirst } from '../process/first-value.ts'
@@ -57,13 +58,13 @@ export interface SwarmUpdate {
   readonly settings?: SwarmSettings
 }
 
-/** Of a worker that asks for keys. */
-export interface KeyWorkerData {
+/** Of a worker that asks for keys, and who is asking. */
+export interface KeyWorkerData extends ClientGateData {
   readonly keyGate: KeyGateData
   readonly accessKeys: FirstValue<AccessKeys>
 }
 
-export interface KeyUpdate {
+export interface KeyUpdate extends ClientListUpdate {
   readonly accessKeys?: AccessKeys
 }
 
@@ -141,6 +142,28 @@ export function openKeyGate(
   updates.on('accessKeys', (keys) => {
     gate.replace(keys)
     // As above.
+    fullGC()
+  })
+  return gate
+}
+
+/** A list that was read again, or changed. */
+export type ListUpdate = Pick<SwarmUpdate, 'accessList' | 'accessEdited'> & KeyUpdate
+
+export function openClientGate(
+  { networkList, clientList }: ClientGateData,
+  updates: UpdateHandlers<ClientListUpdate>,
+): ClientGate {
+  const gate = new ClientGate()
+  gate.setNetworks(takeFirst(networkList))
+  gate.setClients(takeFirst(clientList))
+  updates.on('networkList', (list) => {
+    gate.setNetworks(list)
+    // As above.
+    fullGC()
+  })
+  updates.on('clientList', (list) => {
+    gate.setClients(list)
     fullGC()
   })
   return gate

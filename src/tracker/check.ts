@@ -5,6 +5,7 @@
 import { resolve } from 'node:path'
 import { accessKeyFaults } from '../access-keys/reloader.ts'
 import { accessListFaults } from '../access-list/reloader.ts'
+import { clientListFaults } from '../client-lists/reloader.ts'
 import { addressBytes, addressText, parseSocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'
@@ -18,7 +19,14 @@ import type { CommonConfig } from './settings.ts'
 
 type CheckedConfig = Pick<
   CommonConfig,
-  'access_keys' | 'access_list' | 'operations' | 'persistence' | 'privileges' | 'scrape_export'
+  | 'access_keys'
+  | 'access_list'
+  | 'network_list'
+  | 'client_list'
+  | 'operations'
+  | 'persistence'
+  | 'privileges'
+  | 'scrape_export'
 >
 
 /** `listening`: of each enabled protocol. */
@@ -27,6 +35,7 @@ export async function checkTracker(
   listening: readonly ProtocolListening[],
 ): Promise<CheckFindings> {
   const { access_keys, access_list, persistence, privileges, scrape_export } = config
+  const { network_list, client_list } = config
   const { identity, problems, warnings } = checkPrivileges(privileges)
   // A process that cannot become the user cannot find out what that user may do. And a wrong root directory is
   // enough to report.
@@ -54,6 +63,7 @@ export async function checkTracker(
       ...(await accessListFaults(access_list)),
       ...tokenFaults(config.operations.token_path),
       ...(await accessKeyFaults(access_keys)),
+      ...(await clientListFaults(network_list, client_list)),
     ],
     warnings: [...warnings, ...addresses.warnings, ...(exported === null ? [] : [exported])],
   }

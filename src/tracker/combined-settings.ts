@@ -52,6 +52,8 @@ const SHARED_SECTIONS: readonly string[] = [
   'operations',
   'access_list',
   'access_keys',
+  'network_list',
+  'client_list',
   'privileges',
   'source_limits',
   'peer_addresses',

@@ -180,16 +180,8 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
     }))
   }
 
-  accessListEdited(): void {
-    this.own.accessListEdited()
-  }
-
-  sendAccessList(list: Parameters<Protocol<object>['sendAccessList']>[0]): void {
-    this.own.sendAccessList(list)
-  }
-
-  sendAccessKeys(keys: Parameters<Protocol<object>['sendAccessKeys']>[0]): void {
-    this.own.sendAccessKeys(keys)
+  sendList(update: Parameters<Protocol<object>['sendList']>[0]): void {
+    this.own.sendList(update)
   }
 
   configure(config: CombinedConfig, paths: ReadonlySet<string>): void {

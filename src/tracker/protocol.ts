@@ -5,6 +5,7 @@ import type { AccessKeys, KeyGateData } from '../access-keys/gate.ts'
 import type { AccessListData } from '../access-list/list.ts'
 import type { Census } from '../census/census.ts'
 import type { ClientSampleData } from '../census/sample.ts'
+import type { ClientGateData } from '../client-lists/gate.ts'
 import type { SocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
 import type { ListenSettings } from '../config/listen.ts'
@@ -15,6 +16,7 @@ import type { FirstValue } from '../process/first-value.ts'
 import type { Ask } from '../process/health-check.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import type { GroupOptions, WorkerGroup } from '../process/workers.ts'
+import type { ListUpdate } from '../requests/swarm-worker.ts'
 import type { BanWriterData } from '../source-limits/ban-writer.ts'
 import type { SourceCounterData } from '../source-limits/source-counters.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
@@ -109,12 +111,14 @@ export interface TrackerProcess {
   /** The sample of announces from which clients are counted, if they are. */
   readonly clientSample: ClientSampleData | null
   readonly census: Census | null
-  /** The list in force; changes arrive by `Protocol.sendAccessList`. */
+  /** The list in force; changes arrive by `Protocol.sendList`. */
   accessList(): FirstValue<AccessListData>
   /** What the gates of all workers share (access-keys/gate.ts), */
   readonly keyGate: KeyGateData
-  /** and the keys in force now; changes come by `Protocol.sendAccessKeys`. */
+  /** and the keys in force now; changes come by `Protocol.sendList`. */
   accessKeys(): FirstValue<AccessKeys>
+  /** The lists of networks and clients in force; changes come by `Protocol.sendList`. */
+  clientLists(): ClientGateData
   /** For each worker that bans addresses: its end of the ban log. */
   newBanWriter(): BanWriterData
   newWorkers(options?: GroupOptions): WorkerGroup
@@ -144,10 +148,8 @@ export interface Protocol<C> {
   use(): ProtocolUse
   /** The sources of its troubles, once it has begun. */
   troubles(): readonly TroubleSource[]
-  sendAccessList(list: AccessListData): void
-  /** Single torrents have become forbidden: the next cleaning removes them. */
-  accessListEdited(): void
-  sendAccessKeys(keys: AccessKeys): void
+  /** Passes a list that was read again, or changed, to the workers. */
+  sendList(update: ListUpdate): void
   /** Puts settings in force; those at `paths` have changed. */
   configure(config: C, paths: ReadonlySet<string>): void
   /** The process is about to become another user, who must own what only an owner can change. */

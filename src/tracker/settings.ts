@@ -10,6 +10,12 @@ import {
   accessListFindings,
   accessListSettings,
 } from '../access-list/settings.ts'
+import {
+  type ClientListConfig,
+  clientListFindings,
+  clientListSettings,
+  networkListSettings,
+} from '../client-lists/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
 import { intervalFindings } from '../config/announce-interval.ts'
 import {
@@ -51,6 +57,8 @@ export const operatorSections = {
   operations: operationsSettings,
   access_list: accessListSettings,
   access_keys: accessKeySettings,
+  network_list: networkListSettings,
+  client_list: clientListSettings,
 }
 
 /** The settings of a tracker with one protocol, in the order in which every tracker's file and manual have them. */
@@ -163,6 +171,8 @@ export interface CommonConfig {
   readonly operations: OperationsConfig
   readonly access_list: AccessListConfig
   readonly access_keys: AccessKeyConfig
+  readonly network_list: ClientListConfig
+  readonly client_list: ClientListConfig
   readonly cleaning: { readonly interval: number; readonly max_peer_age: number }
   readonly privileges: PrivilegeConfig
   readonly limits: ReserveLimits
@@ -224,6 +234,7 @@ export function commonFindings(
     ...operationsFindings(config.operations),
     ...accessListFindings(config.access_list, privileges),
     ...accessKeyFindings(config.access_keys, privileges),
+    ...clientListFindings(config, privileges),
   ]
 }
 

@@ -209,6 +209,10 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return new FirstValue(this.lists.keys.keys)
   }
 
+  clientLists(): ReturnType<Lists['clientLists']> {
+    return this.lists.clientLists()
+  }
+
   newBanWriter(): ReturnType<BanLog['newWriter']> {
     return this.banLog.newWriter()
   }

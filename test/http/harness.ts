@@ -3,6 +3,7 @@
 
 import type { KeyGate } from '../../src/access-keys/gate.ts'
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
+import type { ClientGate } from '../../src/client-lists/gate.ts'
 import { ANSWER_BYTES_MAX } from '../../src/http/wire/layout.ts'
 import { HttpRequest } from '../../src/http/wire/request.ts'
 import {
@@ -42,7 +43,9 @@ export interface HarnessOptions extends Partial<HttpSettings> {
   readonly clients?: ClientSampleData
   /** Which peers are stored; all without. */
   readonly addresses?: PeerAddresses
-  /** Whom requests are served to; to all without. */
+  /** Whom requests are served to, by network and client; to all without. */
+  readonly gate?: ClientGate
+  /** The same by their keys. */
   readonly keys?: KeyGate
 }
 
@@ -95,6 +98,7 @@ export class HttpHarness {
     }
     this.handler = new Handler(this.responder, settings, counts, sources)
     this.handler.keys = options.keys ?? null
+    this.handler.clients = options.gate ?? null
     this.request.out = this.out
     this.request.to = GUARD_BYTES
     this.setTime(START)

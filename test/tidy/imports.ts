@@ -14,6 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/access-keys',
     'src/access-list',
     'src/census',
+    'src/client-lists',
     'src/list-file',
     'src/metrics',
     'src/operations',

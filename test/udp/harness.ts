@@ -3,6 +3,7 @@
 
 import type { KeyGate } from '../../src/access-keys/gate.ts'
 import { ClientSample, type ClientSampleData } from '../../src/census/sample.ts'
+import type { ClientGate } from '../../src/client-lists/gate.ts'
 import type { PeerAddresses } from '../../src/peer-addresses/peer-addresses.ts'
 import { NO_PAUSE } from '../../src/requests/pause.ts'
 import {
@@ -59,7 +60,9 @@ export interface HarnessOptions extends Partial<RequestSettings> {
   readonly clients?: ClientSampleData
   /** Which peers are stored; all without. */
   readonly addresses?: PeerAddresses
-  /** Whom announces are served to; to all without. */
+  /** Whom requests are served to; to all without. */
+  readonly gate?: ClientGate
+  /** The same of announces, by their keys. */
   readonly keys?: KeyGate
 }
 
@@ -124,6 +127,7 @@ export class UdpHarness {
     const sources = options.rates === undefined ? null : sourceLimits(options.rates, counts)
     swarm.swarms.admission.gate = sources
     this.handler = new Handler(requests, this.ids, swarm.buffers, settings, counts, sources)
+    this.handler.clients = options.gate ?? null
     if (options.keys !== undefined) this.handler.keys = new AnnounceKey(options.keys)
     this.now = options.now ?? START
     this.setTime(this.now)

@@ -8,6 +8,7 @@ import { createGuessLimits } from '../../src/access-keys/guess-limits.ts'
 import { newHashKey } from '../../src/access-keys/key-hash.ts'
 import { ListBuilder } from '../../src/access-list/build.ts'
 import { MODE_OFF } from '../../src/access-list/list.ts'
+import { ALL_CLIENTS, ALL_NETWORKS } from '../../src/client-lists/gate.ts'
 import { logFor } from '../../src/log/log.ts'
 import { CounterReader, counterSlots } from '../../src/metrics/counters.ts'
 import type { Distribution } from '../../src/metrics/histogram.ts'
@@ -110,6 +111,8 @@ export class LoneWorkers {
       links: links === null ? null : links.socketWorkers[0],
       keyGate: { hashKey: newHashKey(), guesses: createGuessLimits() },
       accessKeys: new FirstValue(KEYS_OFF),
+      networkList: new FirstValue(ALL_NETWORKS),
+      clientList: new FirstValue(ALL_CLIENTS),
     }
     return start(data)
   }

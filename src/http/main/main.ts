@@ -1,8 +1,6 @@
 // HTTP as a protocol of a tracker: opens its sockets, starts its workers, says what can change at runtime. Created
 // by the tracker (tracker/tracker.ts), in the main thread. Owns what its workers share besides the swarms.
 import { availableParallelism } from 'node:os'
-import type { AccessKeys } from '../../access-keys/gate.ts'
-import type { AccessListData } from '../../access-list/list.ts'
 import { addressText, type SocketAddress } from '../../config/address.ts'
 import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
@@ -14,6 +12,7 @@ import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { pauseTrouble } from '../../requests/pause-settings.ts'
+import type { ListUpdate } from '../../requests/swarm-worker.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import { ConnectionLimits, createConnectionLimits } from '../../tcp/connection-limits.ts'
 import { prepareAcme } from '../../tls/acme.ts'
@@ -222,16 +221,8 @@ class HttpProtocol implements Protocol<HttpConfig> {
     return [paused, ...troubles, ...(this.https?.troubles() ?? [])]
   }
 
-  sendAccessList(accessList: AccessListData): void {
-    this.tell({ accessList })
-  }
-
-  accessListEdited(): void {
-    this.tell({ accessEdited: true })
-  }
-
-  sendAccessKeys(accessKeys: AccessKeys): void {
-    this.tell({ accessKeys })
+  sendList(update: ListUpdate): void {
+    this.tell(update)
   }
 
   configure(config: HttpConfig): void {
@@ -293,6 +284,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
       accessList: process.accessList(),
       keyGate: process.keyGate,
       accessKeys: process.accessKeys(),
+      ...process.clientLists(),
       counters: this.counters,
     }
   }

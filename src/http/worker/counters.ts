@@ -3,17 +3,10 @@
 //
 //  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters without a
 //  family, from TCP on those of tcp/counters.ts │ RESPONSE_TIME… │ TURN_SIZE…
-import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
-import {
-  NOT_KEPT_BY_ADDRESS,
-  REFUSED_BY_LIMITS,
-  REFUSED_BY_PAUSE,
-  REFUSED_BY_SWARMS,
-  REFUSED_UNDER_PRESSURE,
-} from '../../requests/refusals.ts'
+import { REFUSED_BY_ALL, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../tcp/counters.ts'
 
 const BY_FAMILY = [
@@ -46,11 +39,7 @@ const BY_FAMILY = [
       'proxy_header_missing',
       'proxy_header_not_understood',
       ...REFUSED_BY_SWARMS,
-      ...REFUSED_BY_LIMITS,
-      ...REFUSED_BY_KEYS,
-      ...REFUSED_BY_PAUSE,
-      ...NOT_KEPT_BY_ADDRESS,
-      ...REFUSED_UNDER_PRESSURE,
+      ...REFUSED_BY_ALL,
     ],
     { table: 'Refused requests', nonZero: true, lost: 'refused' },
   ),
@@ -125,11 +114,13 @@ export const REJECTED_RESERVED_ADDRESS = 43
 export const REJECTED_PRESSURE = 44
 /** Answered as usual, but the peer is not stored. */
 export const REJECTED_PRESSURE_NOT_KEPT = 45
-export const RECEIVED_BYTES = 46
-export const SENT_BYTES = 47
+export const REJECTED_DENIED_NETWORK = 46
+export const REJECTED_DENIED_CLIENT = 47
+export const RECEIVED_BYTES = 48
+export const SENT_BYTES = 49
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 48
+export const FAMILY_IPV6 = 50
 
 // Counters without a family.
 const WORKER = 2 * FAMILY_IPV6

@@ -11,6 +11,7 @@ import {
   KEY_MISSING,
   KEY_VALID,
 } from '../../access-keys/verdict.ts'
+import type { ClientGate } from '../../client-lists/gate.ts'
 import { CLIENT_KNOWN, CLIENT_UNNAMED, HEADER_MISSING } from '../../http-head/proxies.ts'
 import {
   BAD_FRAMING,
@@ -19,11 +20,12 @@ import {
   HEAD_TOO_LARGE,
   LINE_TOO_LONG,
 } from '../../http-head/read-head.ts'
+import { isUnicast } from '../../peer-addresses/address-class.ts'
 import { NO_PAUSE, type Pause, SERVING, SILENT } from '../../requests/pause.ts'
-import { countersByVerdict } from '../../requests/refusals.ts'
+import { countersByVerdict, DENIED_TEXTS } from '../../requests/refusals.ts'
 import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
-import { SCRAPE_HASHES_MAX } from '../wire/layout.ts'
+import { INFO_HASH_WORDS, SCRAPE_HASHES_MAX } from '../wire/layout.ts'
 import { parse } from '../wire/parse.ts'
 import {
   ANNOUNCE,
@@ -34,19 +36,15 @@ import {
   UNKNOWN_METHOD,
   UNKNOWN_PATH,
 } from '../wire/request.ts'
-import {
-  type FixedAnswer,
-  failureText,
-  fixedAnswer,
-  writeFixed,
-  writeRedirect,
-} from '../wire/serialize.ts'
+import { type FixedAnswer, failureText, writeFixed, writeRedirect } from '../wire/serialize.ts'
 import type { Challenges } from './challenges.ts'
 import {
   FAMILY_COUNTERS,
   FAMILY_IPV4,
   FAMILY_IPV6,
   RECEIVED_BYTES,
+  REJECTED_DENIED_CLIENT,
+  REJECTED_DENIED_NETWORK,
   REJECTED_FRAMING,
   REJECTED_HEAD_TOO_LARGE,
   REJECTED_HEADER,
@@ -73,6 +71,19 @@ import {
   RESPONSES_REDIRECT,
   SENT_BYTES,
 } from './counters.ts'
+import {
+  BAD_REQUEST,
+  HEALTH_ANSWER,
+  NOT_ALLOWED,
+  NOT_FOUND,
+  PAGE_ANSWER,
+  TIMED_OUT,
+  TOO_LARGE,
+  TOO_LONG,
+  TOO_MANY_REQUESTS,
+  UNAVAILABLE,
+  WRONG_VERSION,
+} from './fixed-answers.ts'
 import type { HttpProxies } from './proxies.ts'
 import type { Responder } from './respond.ts'
 
@@ -90,30 +101,6 @@ export interface HttpSettings {
   readonly pauseHttps: Pause
 }
 
-const PAGE_ANSWER = fixedAnswer(
-  '200 OK',
-  'This is a BitTorrent tracker (aquatic). Put the address of this page with /announce behind it into a\n' +
-    'torrent or a client.\n',
-)
-const HEALTH_ANSWER = fixedAnswer('200 OK', 'ok\n')
-const BAD_REQUEST = fixedAnswer('400 Bad Request', 'Bad Request\n')
-const NOT_FOUND = fixedAnswer('404 Not Found', 'Not Found: announces go to /announce\n')
-const NOT_ALLOWED = fixedAnswer(
-  '405 Method Not Allowed',
-  'Method Not Allowed\n',
-  'Allow: GET, HEAD\r\n',
-)
-const TIMED_OUT = fixedAnswer('408 Request Timeout', 'Request Timeout\n')
-// Transmission asks for fewer torrents when a scrape's answer has these words.
-const TOO_LONG = fixedAnswer('414 Request-URI Too Long', 'Request-URI Too Long\n')
-const TOO_MANY_REQUESTS = fixedAnswer('429 Too Many Requests', 'Too Many Requests\n')
-const TOO_LARGE = fixedAnswer(
-  '431 Request Header Fields Too Large',
-  'Request Header Fields Too Large\n',
-)
-const UNAVAILABLE = fixedAnswer('503 Service Unavailable', 'Service Unavailable\n')
-const WRONG_VERSION = fixedAnswer('505 HTTP Version Not Supported', 'HTTP Version Not Supported\n')
-
 const NO_HEADER = new Uint8Array(0)
 const OVER = countersByVerdict(FAMILY_COUNTERS)
 const KEY_REASONS = countersByKeyVerdict(FAMILY_COUNTERS)
@@ -123,6 +110,8 @@ const TOO_MANY = failureText('Too many requests from this address: try again lat
 const NO_PORT = failureText('Port missing or not valid')
 const BAD_INFO_HASH = failureText('Info hash is not of 20 bytes')
 const NO_INFO_HASH = failureText('Info hash missing')
+const DENIED_NETWORK = failureText(DENIED_TEXTS.network)
+const DENIED_CLIENT = failureText(DENIED_TEXTS.client)
 const UNNAMED = failureText('The proxy of this tracker names no client in the PROXY protocol')
 const FULL_SCRAPE = failureText('No info hash: full scrapes are not allowed')
 
@@ -134,6 +123,8 @@ export class Handler {
   redirectTo: Uint8Array | null = null
   /** Null if keys are never required. */
   keys: KeyGate | null = null
+  /** Null where everybody is served. */
+  clients: ClientGate | null = null
   /** Null where no certificate authority is answered. */
   challenges: Challenges | null = null
   /** Its connections are encrypted. */
@@ -228,8 +219,11 @@ export class Handler {
     this.counts[family + SENT_BYTES] += request.end - request.to
   }
 
-  /** Pages are served during a pause too: health checks and certificate authorities ask for them. */
+  /** Pages are served during a pause, and to all networks: health checks and certificate authorities ask for them. */
   private answerOrNot(request: HttpRequest, bytes: Uint8Array, client: number): number {
+    if (request.kind <= SCRAPE && client === CLIENT_KNOWN) {
+      if (this.clients?.deniesNetwork(request.source)) return this.denyNetwork(request)
+    }
     const { pause } = this
     const level = request.source.ipv4 ? pause.ipv4 : pause.ipv6
     if (level === SERVING || request.kind > SCRAPE) return this.answer(request, bytes, client)
@@ -241,6 +235,11 @@ export class Handler {
     const status = this.limits === null ? ADMITTED : this.limits.request(request.source)
     if (status !== ADMITTED && client === CLIENT_KNOWN) return this.refuse(request, status)
     return this.responder.refuseFor(request, REJECTED_PAUSED, this.pauseText, pause.retryMinutes)
+  }
+
+  private denyNetwork(request: HttpRequest): number {
+    request.close = true
+    return this.responder.refuseForGood(request, REJECTED_DENIED_NETWORK, DENIED_NETWORK)
   }
 
   /** `client`: of proxies.ts. A proxy that does not say whom it asks for must not be banned for many. */
@@ -279,6 +278,9 @@ export class Handler {
     this.counts[request.family + REQUESTS_ANNOUNCE]++
     const verdict = this.verdictOn(request, bytes)
     if (verdict !== KEY_VALID) return this.refuseKey(request, verdict)
+    if (this.clients?.deniesClient(request.words, INFO_HASH_WORDS)) {
+      return this.responder.refuseForGood(request, REJECTED_DENIED_CLIENT, DENIED_CLIENT)
+    }
     if (infoHashCount !== 1) return this.refuseInfoHash(request, NO_INFO_HASH)
     if (peer.port === 0 && !announce.stopped) {
       return this.responder.refuseForGood(request, REJECTED_PORT, NO_PORT)
@@ -388,11 +390,4 @@ export class Handler {
     this.counts[request.family + RESPONSES_ERROR]++
     return writeFixed(request, answer)
   }
-}
-
-/** Not the unspecified address, multicast or broadcast. */
-function isUnicast({ ipv4, a0, a1, a2, a3 }: Peer): boolean {
-  const first = a0 & 0xff
-  if (ipv4) return first !== 0 && first < 224
-  return first !== 0xff && (a0 | a1 | a2 | a3) !== 0
 }

@@ -4,6 +4,7 @@ import type { UpdateHandlers } from '../../process/updates.ts'
 import type { WorkerStart } from '../../process/workers.ts'
 import {
   type KeyWorkerData,
+  openClientGate,
   openKeyGate,
   openSourceLimits,
   openSwarms,
@@ -64,6 +65,7 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
   handler.isSecure = data.role === 'tls'
   handler.configure(data.requests)
   handler.keys = openKeyGate(data, updates)
+  handler.clients = openClientGate(data, updates)
   updates.on('settings', ({ requests, rates }) => {
     handler.configure(requests)
     sources.setRates(rates)

@@ -2,8 +2,6 @@
 // by the tracker (tracker/tracker.ts), in the main thread. Owns what its workers share beside the swarms.
 
 import { availableParallelism } from 'node:os'
-import type { AccessKeys } from '../../access-keys/gate.ts'
-import type { AccessListData } from '../../access-list/list.ts'
 import type { SocketAddress } from '../../config/address.ts'
 import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
@@ -15,6 +13,7 @@ import { UpdateSender, type UpdateSource } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { SILENT } from '../../requests/pause.ts'
 import { pauseOf, pauseTrouble } from '../../requests/pause-settings.ts'
+import type { ListUpdate } from '../../requests/swarm-worker.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
 import type {
   Protocol,
@@ -175,17 +174,11 @@ class UdpProtocol implements Protocol<UdpConfig> {
     return [pauseTrouble(() => this.inForce.pause), ...troubles]
   }
 
-  sendAccessList(accessList: AccessListData): void {
-    for (const worker of this.updates) worker.send({ accessList })
-  }
-
-  accessListEdited(): void {
-    for (const worker of this.updates) worker.send({ accessEdited: true })
-  }
-
-  /** To who checks requests. */
-  sendAccessKeys(accessKeys: AccessKeys): void {
-    for (const worker of this.socketUpdates) worker.send({ accessKeys })
+  sendList(update: ListUpdate): void {
+    // Other lists concern who checks requests.
+    const isOfSwarms = update.accessList !== undefined || update.accessEdited !== undefined
+    const workers = isOfSwarms ? this.updates : this.socketUpdates
+    for (const worker of workers) worker.send(update)
   }
 
   configure(config: UdpConfig, paths: ReadonlySet<string>): void {
@@ -212,6 +205,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       role: 'socket',
       keyGate: this.process.keyGate,
       accessKeys: this.process.accessKeys(),
+      ...this.process.clientLists(),
       index,
       workers: this.counts.socket,
       links: this.counts.request === 0 ? null : this.links.socketWorkers[index],

@@ -1,5 +1,6 @@
 // Reads a request in place: what it is, or why it is refused. Called once per packet by handle.ts, before
 // anything else uses it. Fields stay where they are (layout.ts).
+import { swapBytes } from '../../memory/byte-order.ts'
 import {
   ACTION_ANNOUNCE,
   ACTION_CONNECT,
@@ -45,9 +46,4 @@ export function parse(words: Int32Array, at: number, bytes: number): number {
 export function numWant(words: Int32Array, at: number, max: number): number {
   const wanted = swapBytes(words[at + ANNOUNCE_NUM_WANT])
   return wanted <= 0 || wanted > max ? max : wanted
-}
-
-/** Converts between big endian and the machine's order, either way. */
-export function swapBytes(word: number): number {
-  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
 }

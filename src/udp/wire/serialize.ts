@@ -1,5 +1,7 @@
 // Writes responses straight into the buffer from which they are sent. Called by handle.ts. `at` is the first
 // word of an answer in `out`, where there is room for the largest one; the result is its size in bytes.
+
+import { swapBytes } from '../../memory/byte-order.ts'
 import {
   ACTION_ANNOUNCE,
   ACTION_CONNECT,
@@ -11,7 +13,6 @@ import {
   SCRAPE_ENTRY_BYTES,
   SCRAPE_RESPONSE_ENTRIES_BYTES,
 } from './layout.ts'
-import { swapBytes } from './parse.ts'
 
 /** A text as the words of an error response. */
 export interface ErrorText {

@@ -4,17 +4,10 @@
 //
 //  0… IPv4 counters │ FAMILY_IPV6… the same for IPv6 │ WORKER… counters without a
 //  family │ RESPONSE_TIME… │ BATCH_SIZE…
-import { REFUSED_BY_KEYS } from '../../access-keys/verdict.ts'
 import { CounterList, counter, labelled, named } from '../../metrics/counter-list.ts'
 import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
-import {
-  NOT_KEPT_BY_ADDRESS,
-  REFUSED_BY_LIMITS,
-  REFUSED_BY_PAUSE,
-  REFUSED_BY_SWARMS,
-  REFUSED_UNDER_PRESSURE,
-} from '../../requests/refusals.ts'
+import { REFUSED_BY_ALL, REFUSED_BY_SWARMS } from '../../requests/refusals.ts'
 
 const BY_FAMILY = [
   labelled('requests', 'type', 'Valid requests by type.', ['connect', 'announce', 'scrape']),
@@ -35,11 +28,7 @@ const BY_FAMILY = [
       'no_info_hash',
       ...REFUSED_BY_SWARMS,
       'connect_rate',
-      ...REFUSED_BY_LIMITS,
-      ...REFUSED_BY_KEYS,
-      ...REFUSED_BY_PAUSE,
-      ...NOT_KEPT_BY_ADDRESS,
-      ...REFUSED_UNDER_PRESSURE,
+      ...REFUSED_BY_ALL,
     ],
     { table: 'Refused packets', nonZero: true, lost: 'refused' },
   ),
@@ -118,11 +107,13 @@ export const REJECTED_RESERVED_ADDRESS = 32
 export const REJECTED_PRESSURE = 33
 /** Answered as usual, but the peer is not stored. */
 export const REJECTED_PRESSURE_NOT_KEPT = 34
-export const RECEIVED_BYTES = 35
-export const SENT_BYTES = 36
+export const REJECTED_DENIED_NETWORK = 35
+export const REJECTED_DENIED_CLIENT = 36
+export const RECEIVED_BYTES = 37
+export const SENT_BYTES = 38
 
 export const FAMILY_IPV4 = 0
-export const FAMILY_IPV6 = 37
+export const FAMILY_IPV6 = 39
 
 // Counters without a family.
 const WORKER = 2 * FAMILY_IPV6

@@ -9,9 +9,10 @@ import {
   KEY_MISSING,
   KEY_VALID,
 } from '../../access-keys/verdict.ts'
+import type { ClientGate } from '../../client-lists/gate.ts'
 import { hashWords } from '../../memory/half-sip-hash.ts'
 import { FAILING, type Pause, SERVING, SILENT } from '../../requests/pause.ts'
-import { countersByVerdict } from '../../requests/refusals.ts'
+import { countersByVerdict, DENIED_TEXTS } from '../../requests/refusals.ts'
 import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
 import type { LookAhead } from '../../swarm/table/look-ahead.ts'
 import type { ConnectionIds } from '../wire/connection-id.ts'
@@ -19,6 +20,7 @@ import {
   ANNOUNCE_EVENT,
   ANNOUNCE_INFO_HASH,
   ANNOUNCE_LEFT,
+  ANNOUNCE_PEER_ID,
   ANNOUNCE_PORT,
   answerBytes,
   ERROR_BYTES_MAX,
@@ -49,6 +51,8 @@ import {
   REJECTED_ACTION,
   REJECTED_CONNECT_RATE,
   REJECTED_CONNECTION_ID,
+  REJECTED_DENIED_CLIENT,
+  REJECTED_DENIED_NETWORK,
   REJECTED_NO_INFO_HASH,
   REJECTED_PAUSED,
   REJECTED_PORT,
@@ -82,6 +86,10 @@ const KEY_REASONS = countersByKeyVerdict(FAMILY_COUNTERS)
 
 const ERROR_CONNECTION_ID = errorText('Connection ID invalid or expired')
 const ERROR_PORT = errorText('Port must not be 0')
+/** It fits a connect. */
+const ERROR_DENIED_CONNECT = errorText('denied')
+const ERROR_NETWORK = errorText(DENIED_TEXTS.network)
+const ERROR_CLIENT = errorText(DENIED_TEXTS.client)
 const KEY_ERRORS = byVerdict(({ text }) => errorText(text))
 const ERROR_SCRAPE_KEY = errorText('Access key missing: scrapes over UDP cannot carry one')
 const ERROR_NO_INFO_HASH = errorText('No info hash: full scrapes are not allowed')
@@ -101,6 +109,8 @@ export class Handler {
   keys: AnnounceKey | null = null
   /** Null where other threads have the tables. */
   ahead: LookAhead | null = null
+  /** Null where everybody is served. */
+  clients: ClientGate | null = null
   private readonly limits: SourceLimits | null
   private readonly requests: Requests
   private readonly ids: ConnectionIds
@@ -175,6 +185,9 @@ export class Handler {
       return this.error(request, ERROR_CONNECTION_ID, request.bytes)
     }
     if (this.limits !== null && this.isOver(request, this.limits.request(peer))) return 0
+    if (this.clients?.deniesNetwork(peer)) {
+      return this.deny(request, REJECTED_DENIED_NETWORK, ERROR_NETWORK)
+    }
     if (pause === FAILING) {
       this.paused(request)
       return this.error(request, this.pauseText, ERROR_BYTES_MAX)
@@ -188,6 +201,10 @@ export class Handler {
     if (this.limits !== null && !this.limits.connect(peer)) {
       this.counts[family + REJECTED_CONNECT_RATE]++
       return 0
+    }
+    if (this.clients?.deniesNetwork(peer)) {
+      // An error stops the client's repetitions, and is no longer than its connect.
+      return this.deny(request, REJECTED_DENIED_NETWORK, ERROR_DENIED_CONNECT)
     }
     if (pause === FAILING) {
       // At once, which spares the client its announce, and us half of the packets.
@@ -203,6 +220,12 @@ export class Handler {
   private paused({ family }: Request): number {
     this.counts[family + REJECTED_PAUSED]++
     return 0
+  }
+
+  /** Refuses whom the lists exclude, with an error no longer than the request. */
+  private deny(request: Request, reason: number, text: ErrorText): number {
+    this.counts[request.family + reason]++
+    return this.error(request, text, request.bytes)
   }
 
   /** Without an answer: an error would be one more packet for a source that already has too many. */
@@ -226,6 +249,9 @@ export class Handler {
     if (keys?.gate.required) {
       const verdict = keys.check(request)
       if (verdict !== KEY_VALID) return this.refuseKey(request, verdict, KEY_ERRORS[verdict])
+    }
+    if (this.clients?.deniesClient(words, at + ANNOUNCE_PEER_ID)) {
+      return this.deny(request, REJECTED_DENIED_CLIENT, ERROR_CLIENT)
     }
     const port = words[at + ANNOUNCE_PORT] & 0xffff
     if (port === 0) {

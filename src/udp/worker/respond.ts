@@ -1,13 +1,14 @@
 // Carries out valid requests on the swarms (requests/responder.ts) and writes the responses: the stage that
 // owns or locks the tables. Called by handle.ts in a socket worker that answers by itself, and by
 // request-worker.ts for requests from a channel.
+
+import { swapBytes } from '../../memory/byte-order.ts'
 import { byStatus, countersByNotKept, countersByStatus } from '../../requests/refusals.ts'
 import { SwarmResponder } from '../../requests/responder.ts'
 import { ANNOUNCED } from '../../swarm/status.ts'
 import type { Table } from '../../swarm/table/table.ts'
 import { INFO_HASH_WORDS } from '../../swarm/table/torrents.ts'
 import { ERROR_BYTES_MAX } from '../wire/layout.ts'
-import { swapBytes } from '../wire/parse.ts'
 import type { Request } from '../wire/request.ts'
 import {
   errorText,

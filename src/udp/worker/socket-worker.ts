@@ -24,6 +24,7 @@ import {
 } from '../../process/workers.ts'
 import {
   type KeyWorkerData,
+  openClientGate,
   openKeyGate,
   openSourceLimits,
   openSwarms,
@@ -87,6 +88,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts, limits)
   handler.keys = new AnnounceKey(openKeyGate(data, updates))
   handler.ahead = stages.ahead
+  handler.clients = openClientGate(data, updates)
   updates.on('settings', ({ requests, rates, maxConnectionAge }) => {
     handler.configure(requests)
     limits.setRates(rates)

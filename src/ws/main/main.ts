@@ -4,8 +4,7 @@
 
 import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import type { AccessKeys } from '../../access-keys/gate.ts'
-import type { AccessListData } from '../../access-list/list.ts'
+import type { ClientGateData } from '../../client-lists/gate.ts'
 import type { SocketAddress } from '../../config/address.ts'
 import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
@@ -20,6 +19,7 @@ import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { pauseTrouble } from '../../requests/pause-settings.ts'
+import type { ListUpdate } from '../../requests/swarm-worker.ts'
 import { createConnectionStates } from '../../swarm/connections.ts'
 import { NO_PRIOR_DOWNLOADS } from '../../swarm/prior-downloads.ts'
 import { createConnectionLimits } from '../../tcp/connection-limits.ts'
@@ -145,7 +145,7 @@ class WsProtocol implements Protocol<WsConfig> {
   /** The start data common to all workers. */
   private readonly shared: Omit<
     OwnStart<WsWorkerData>,
-    'index' | 'exchange' | 'accessList' | 'accessKeys'
+    'index' | 'exchange' | 'accessList' | 'accessKeys' | keyof ClientGateData
   >
 
   constructor({ process, place, config, workers, tls }: WsParts) {
@@ -247,16 +247,8 @@ class WsProtocol implements Protocol<WsConfig> {
     return new DescriptorGuard({ ports, descriptors: new OpenDescriptors(limit), limit })
   }
 
-  sendAccessList(accessList: AccessListData): void {
-    this.tell({ accessList })
-  }
-
-  sendAccessKeys(accessKeys: AccessKeys): void {
-    this.tell({ accessKeys })
-  }
-
-  accessListEdited(): void {
-    this.tell({ accessEdited: true })
+  sendList(update: ListUpdate): void {
+    this.tell(update)
   }
 
   configure(config: WsConfig): void {
@@ -289,7 +281,8 @@ class WsProtocol implements Protocol<WsConfig> {
   private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {
     const accessList = this.process.accessList()
     const accessKeys = this.process.accessKeys()
-    const data = { ...this.shared, index, exchange, accessList, accessKeys }
+    const lists = this.process.clientLists()
+    const data = { ...this.shared, ...lists, index, exchange, accessList, accessKeys }
     const ports = portsOf(exchange)
     const { tls } = this
     if (tls !== null) {

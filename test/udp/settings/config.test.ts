@@ -44,6 +44,8 @@ const DEFAULTS: UdpConfig = {
   operations: { address: '', host_names: '', token_path: '', show_info_hashes: false },
   access_list: { mode: 'off', path: '' },
   access_keys: { mode: 'off', path: '', unknown_keys_per_minute: 60 },
+  network_list: { mode: 'off', path: '' },
+  client_list: { mode: 'off', path: '' },
   cleaning: { interval: 30, max_peer_age: 1200, max_connection_age: 300 },
   privileges: { drop_privileges: false, chroot_path: '.', user: 'nobody', group: '' },
   limits: { max_torrents: 20000000, max_peers: 100000000 },

@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
+import { swapBytes } from '../../../src/memory/byte-order.ts'
 import {
   ANNOUNCE,
   CONNECT,
   numWant,
   parse,
   SCRAPE,
-  swapBytes,
   TOO_SHORT,
   UNKNOWN_ACTION,
   WRONG_PROTOCOL_ID,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { swapBytes } from '../../../src/udp/wire/parse.ts'
+import { swapBytes } from '../../../src/memory/byte-order.ts'
 import {
   errorText,
   writeAnnounceHead,

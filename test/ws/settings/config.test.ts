@@ -59,6 +59,8 @@ const DEFAULTS: WsConfig = {
   operations: { address: '', host_names: '', token_path: '', show_info_hashes: false },
   access_list: { mode: 'off', path: '' },
   access_keys: { mode: 'off', path: '', unknown_keys_per_minute: 60 },
+  network_list: { mode: 'off', path: '' },
+  client_list: { mode: 'off', path: '' },
   persistence: { path: '', interval_minutes: 10, take_over: false },
   pressure: {
     enabled: true,
