@@ -27,18 +27,22 @@ export const proxyHeader = (missing: string): Setting<string> =>
 
 export const PROXY_PROTOCOLS = ['off', 'required'] as const
 
-export const proxyProtocol = choice(
-  'off',
-  PROXY_PROTOCOLS,
-  `Whether connections begin with a PROXY protocol header, version 1 or 2, which names the client:
-  'required' or 'off'. Load balancers that forward TCP without reading HTTP send it (HAProxy:
-  send-proxy-v2, nginx: proxy_protocol on in a stream block).
+/** `sources`: where else connections are believed from. `unnamed`: what becomes of those whose header names nobody. */
+export const proxyProtocol = (
+  sources: string,
+  unnamed: string,
+): Setting<(typeof PROXY_PROTOCOLS)[number]> =>
+  choice(
+    'off',
+    PROXY_PROTOCOLS,
+    `Whether connections begin with a PROXY protocol header, version 1 or 2, which names the client:
+    'required' or 'off'. Load balancers that forward TCP without reading HTTP send it (HAProxy:
+    send-proxy-v2, nginx: proxy_protocol on in a stream block).
 
-  With 'required', a connection is closed and counted if it does not begin with one, or if it comes neither
-  from trusted_proxies nor over unix_socket, since anyone else could name any client. proxy_header is
-  used only if the client that the PROXY protocol names is itself one of trusted_proxies. With a PROXY
-  header that names nobody (UNKNOWN, LOCAL), announces and scrapes fail; health checks are answered.`,
-)
+    With 'required', a connection is closed and counted if it does not begin with one, or if it comes ${sources}, since
+    anyone else could name any client. proxy_header is used only if the client that the PROXY protocol names is itself
+    one of trusted_proxies. With a PROXY header that names nobody (UNKNOWN, LOCAL), ${unnamed}.`,
+  )
 
 interface ProxyConfig {
   readonly use_tls: boolean

@@ -93,3 +93,31 @@ export function connectionUse(
     connections: { open: gauges.connections, max: gauges.connectionLimit },
   }
 }
+
+type ProxyCounter = 'accepted' | 'closed_proxy_header' | 'closed_proxy_not_trusted'
+
+/** Connections that end because of [network] proxy_protocol. */
+export function proxyProtocolSources(of: (...names: ProxyCounter[]) => number): TroubleSource[] {
+  const proxyConnections = (reason: 'header' | 'not_trusted', text: string, remedy: string) =>
+    lossSource({
+      name: `proxy_protocol_${reason}`,
+      lost: () => of(`closed_proxy_${reason}`),
+      all: () => of('accepted'),
+      from: 0,
+      what: 'connection',
+      text: (figure, when) => `Closed ${figure} ${when} ${text}.`,
+      remedy: () => remedy,
+    })
+  return [
+    proxyConnections(
+      'header',
+      'that did not begin with a valid header of the PROXY protocol ([network] proxy_protocol)',
+      "Have the proxy send it, for its health checks too, or set proxy_protocol to 'off'.",
+    ),
+    proxyConnections(
+      'not_trusted',
+      'from addresses that are not in [network] trusted_proxies, with proxy_protocol required',
+      'If they are your own proxies, name them there; otherwise let only those reach the port.',
+    ),
+  ]
+}

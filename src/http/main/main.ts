@@ -31,6 +31,7 @@ import type {
   ProtocolType,
   TrackerProcess,
 } from '../../tracker/protocol.ts'
+import { askAtSocket, askBehindProxy } from '../../tracker/raw-health-check.ts'
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
 import { type Listening, openListeners } from '../../tracker/tcp-listeners.ts'
 import type { TrackerProgram } from '../../tracker/tracker.ts'
@@ -41,7 +42,7 @@ import { COUNTER_WORDS, type HttpNames } from '../worker/counters.ts'
 import type { HttpWorkerData } from '../worker/serving.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
 import type { HttpUpdate } from '../worker/worker-updates.ts'
-import { askAtSocket, askBehindProxy, askForHealth } from './health-check.ts'
+import { askForHealth } from './health-check.ts'
 import { Https } from './https.ts'
 import { httpReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'

@@ -8,6 +8,7 @@ import {
   connectionsPerAddress,
   DESCRIPTORS_REMEDY,
   type LimitsInForce,
+  proxyProtocolSources,
   resourceSources,
 } from '../../tracker/connection-limit.ts'
 import { fullSources } from '../../tracker/limits.ts'
@@ -67,27 +68,8 @@ function proxyHeaderSources(
       remedy: () =>
         "Have the proxy set it to its client's address, or name the header that it does set.",
     })
-  const proxyConnections = (reason: 'header' | 'not_trusted', text: string, remedy: string) =>
-    lossSource({
-      name: `proxy_protocol_${reason}`,
-      lost: () => of(`closed_proxy_${reason}`),
-      all: () => of('accepted'),
-      from: 0,
-      what: 'connection',
-      text: (figure, when) => `Closed ${figure} ${when} ${text}.`,
-      remedy: () => remedy,
-    })
   return [
-    proxyConnections(
-      'header',
-      'that did not begin with a valid header of the PROXY protocol ([network] proxy_protocol)',
-      "Have the proxy send it, for its health checks too, or set proxy_protocol to 'off'.",
-    ),
-    proxyConnections(
-      'not_trusted',
-      'from addresses that are not in [network] trusted_proxies, with proxy_protocol required',
-      'If they are your own proxies, name them there; otherwise let only those reach the port.',
-    ),
+    ...proxyProtocolSources(of),
     sourceOf('missing', 'without [network] proxy_header'),
     sourceOf(
       'not_understood',

@@ -74,7 +74,10 @@ const network = section('Where the tracker listens, and how long connections sta
   proxy_header: proxyHeader(
     `Announces and scrapes in which it is missing or has no address get a failure that says so`,
   ),
-  proxy_protocol: proxyProtocol,
+  proxy_protocol: proxyProtocol(
+    'neither from trusted_proxies nor over unix_socket',
+    'announces and scrapes fail; health checks are answered',
+  ),
   ...unixSocketSettings,
   keep_alive: boolean(
     true,

@@ -39,6 +39,7 @@ import type {
   ProtocolType,
   TrackerProcess,
 } from '../../tracker/protocol.ts'
+import { askBehindProxy } from '../../tracker/raw-health-check.ts'
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
 import {
   findTlsAddresses,
@@ -86,6 +87,7 @@ export const wsProtocol: ProtocolType<WsConfig> = {
   listens: ({ network }) => ({ settings: network, title: '' }),
   check: ({ network }, remark) => checkTls(network, remark),
   healthQuestion: ({ network, access_keys, pause }) => {
+    if (network.proxy_protocol !== 'off') return askBehindProxy
     // A check has no key, and a silent pause answers no scrape.
     if (access_keys.mode !== 'off' || pause.ipv4 === 'silent' || pause.ipv6 === 'silent')
       return (address, most) => askForHealth(address, network.use_tls, most)

@@ -64,6 +64,7 @@ export function workerSettings(
     },
     trustedProxies: listOf(network.trusted_proxies),
     proxyHeader: network.proxy_header,
+    proxyProtocol: network.proxy_protocol === 'required',
     allowedOrigins: listOf(network.allowed_origins),
     reports: log_level === 'debug' || log_level === 'trace',
     cleaningInterval: cleaning.interval,

@@ -7,6 +7,7 @@ import type { TroubleSource } from '../../process/troubles.ts'
 import {
   connectionsPerAddress,
   type LimitsInForce,
+  proxyProtocolSources,
   resourceSources,
 } from '../../tracker/connection-limit.ts'
 import { fullSources } from '../../tracker/limits.ts'
@@ -18,6 +19,10 @@ const LOSS_FROM = 0.001
 
 /** Single clients that ask too much stay below this; if a proxy's clients count as one, it is about half. */
 const REFUSED_REQUESTS_FROM = 0.2
+
+/** Connections beyond a limit: those with a handshake, and those that would have had to wait. */
+const OVER_ADDRESS = ['refused_connections_per_address', 'closed_connections_per_address'] as const
+const OVER_ALL = ['refused_connections_full', 'closed_connections_full'] as const
 
 const PROXY_HEADER = {
   from: 0,
@@ -36,8 +41,8 @@ export function wsTroubles(
     connectionsFull(of, limits),
     lossSource({
       name: 'connections_per_address',
-      lost: () => of('refused_connections_per_address', 'closed_connections_per_address'),
-      all: () => of('accepted'),
+      lost: () => of(...OVER_ADDRESS),
+      all: () => of('connections_opened', ...OVER_ADDRESS),
       from: 0,
       what: 'connection',
       ...connectionsPerAddress(limits),
@@ -78,6 +83,7 @@ export function wsTroubles(
       what: 'incomplete messages and clients that do not read',
       remedy: 'Lower [limits] max_backlog_bytes or max_connections_per_ip: someone does not read.',
     }),
+    ...proxyProtocolSources(of),
     ...proxyHeaderSources(of),
     ...fullSources(of, limits),
   ]
@@ -89,8 +95,8 @@ function connectionsFull(
 ): TroubleSource {
   return lossSource({
     name: 'connections_full',
-    lost: () => of('refused_connections_full', 'closed_connections_full'),
-    all: () => of('accepted'),
+    lost: () => of(...OVER_ALL),
+    all: () => of('connections_opened', ...OVER_ALL),
     from: 0,
     what: 'connection',
     text: (figure, when) => {

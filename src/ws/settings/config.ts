@@ -9,7 +9,7 @@ import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { countPersistence } from '../../persistence/settings.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
 import { pauseSection } from '../../requests/pause-settings.ts'
-import { proxyHeader, trustedProxies } from '../../tcp/proxy-settings.ts'
+import { proxyHeader, proxyProtocol, trustedProxies } from '../../tcp/proxy-settings.ts'
 import { tlsSettings } from '../../tls/settings.ts'
 import {
   CLEANING_INTERVAL_SEC_MAX,
@@ -52,6 +52,10 @@ const network = section('Where the tracker listens, its certificate, and bounds 
   ),
   proxy_header: proxyHeader(
     `Connections without it, or with no address in it, count as the proxy's own`,
+  ),
+  proxy_protocol: proxyProtocol(
+    'from none of trusted_proxies',
+    `the connection counts as the proxy's own`,
   ),
   allowed_origins: originsSetting(
     `Web pages that may use the tracker: their scheme, host and port, as browsers send them, without

@@ -19,6 +19,7 @@ import { ConnectionLimits } from '../../tcp/connection-limits.ts'
 import type { ConnectionOptions, TcpConnections, TcpTimes } from '../../tcp/connections.ts'
 import { Networks } from '../../tcp/networks.ts'
 import { Output } from '../../tcp/output.ts'
+import { ProxyProtocol } from '../../tcp/proxy-protocol.ts'
 import type { Transfer } from '../../tcp/transfer.ts'
 import { GOING_AWAY } from '../wire/frame.ts'
 import { ClientReports } from './client-reports.ts'
@@ -91,6 +92,8 @@ export class Serving implements FrameEvents {
   private readonly swarms: Swarms
   private readonly cleaner: Cleaner
   private readonly limits: ConnectionLimits
+  /** The first handler of connections that begin with a header of the PROXY protocol. */
+  private readonly proxies: ProxyProtocol
   private readonly handler: Handler
   private readonly signal: Signal
   private readonly reports: ClientReports
@@ -140,8 +143,9 @@ export class Serving implements FrameEvents {
     const now = clockSeconds()
     this.cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
     this.housekeeping = new Housekeeping(connections, sender, data.housekeeping, counts, now)
+    this.proxies = new ProxyProtocol(this.upgrader, this.limits)
     this.tcp = {
-      handler: this.upgrader,
+      handler: data.proxyProtocol ? this.proxies : this.upgrader,
       limits: this.limits,
       times: TIMES,
       counts,
@@ -190,8 +194,10 @@ export class Serving implements FrameEvents {
   }
 
   private applyProxies(settings: WorkerSettings): void {
+    const trusted = new Networks(settings.trustedProxies)
     this.upgrader.configure(settings)
-    this.limits.setTrusted(new Networks(settings.trustedProxies))
+    this.limits.setTrusted(trusted)
+    this.proxies.setTrusted(trusted)
   }
 
   /** Closes the connection of a slot because this process stops. False if there is none to tell. */

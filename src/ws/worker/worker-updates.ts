@@ -30,6 +30,8 @@ export interface WorkerSettings {
   readonly requestRates: RequestRates
   readonly trustedProxies: readonly string[]
   readonly proxyHeader: string
+  /** Connections begin with a header of the PROXY protocol; fixed at startup. */
+  readonly proxyProtocol: boolean
   readonly allowedOrigins: readonly string[]
   /** Report clients to the main thread that are refused, or closed for what they did. */
   readonly reports: boolean

@@ -35,6 +35,7 @@ const DEFAULTS: WsConfig = {
     tls_pkcs12_password: '',
     trusted_proxies: '',
     proxy_header: 'X-Forwarded-For',
+    proxy_protocol: 'off',
     allowed_origins: '',
     poll_event_capacity: 4096,
     poll_timeout_milliseconds: 50,
