@@ -5,7 +5,7 @@
 // until the file says the same; from then on the file decides again.
 import { hashWords } from '../memory/half-sip-hash.ts'
 import type { HashKey } from './build.ts'
-import { ADDED, createEdits, EDITS_MAX, hasRoom, REMOVED, writeEdit } from './edits.ts'
+import { ADDED, createEdits, EDITS_MAX, hasRoom, NO_EDITS, REMOVED, writeEdit } from './edits.ts'
 import { type Edits, Journal } from './journal.ts'
 import { AccessList, type AccessListData } from './list.ts'
 import { SLOT_WORDS } from './slots.ts'
@@ -21,17 +21,19 @@ export class ListEdits {
   private readonly edits: Edits
   private base = new AccessList()
   /** Of the list in force; and of the one before, which workers may use until they take it. */
-  private table = new Int32Array(createEdits())
+  private table = new Int32Array(NO_EDITS)
   private tableBefore = this.table
   private readonly infoHash = new Int32Array(SLOT_WORDS)
   private readonly infoHashBytes = Buffer.from(this.infoHash.buffer)
 
-  /** Throws ListFileError. */
-  constructor(path: string, key: HashKey) {
+  /** `before`: in whose place it is. Throws ListFileError. */
+  constructor(path: string, key: HashKey, before: ListEdits | null = null) {
     this.path = path
     this.key = key
     this.journal = new Journal(path)
     this.edits = this.journal.open()
+    // Workers may use it until they take the next list.
+    if (before !== null) this.table = before.table
   }
 
   close(): void {
@@ -93,8 +95,8 @@ export class ListEdits {
     const isInFile = this.isInFile(hash)
     if (isInFile === isAdded) this.journal.end([infoHash])
     else this.journal.append(infoHash, isAdded)
-    for (const table of new Set([this.table, this.tableBefore])) {
-      const fits = hasRoom(table, this.infoHash, hash)
+    for (const table of [this.table, this.tableBefore]) {
+      const fits = table.length > 1 && hasRoom(table, this.infoHash, hash)
       if (fits) writeEdit(table, this.infoHash, hash, isAdded ? ADDED : REMOVED)
     }
     if (isInFile === isAdded) this.edits.delete(infoHash)

@@ -50,6 +50,8 @@ export class AccessListReloader extends ListReloader<AccessListConfig, ReadList>
   private readonly key: HashKey
   private readonly editing: ListEditing
   private isBeside: boolean
+  /** Another process may have written the journal. */
+  private mustReadEdits = false
   /** Null if there is no list, or none that can be edited. */
   private edits: ListEdits | null = null
   private purgeTimer: ReturnType<typeof setTimeout> | undefined
@@ -104,11 +106,10 @@ export class AccessListReloader extends ListReloader<AccessListConfig, ReadList>
 
   /** The process that this one takes over from has ended, and may have written edits until then. */
   takenOver(): void {
+    if (!this.isBeside) return
     this.isBeside = false
-    if (this.edits === null) return
-    this.edits.close()
-    this.edits = null
-    this.reload('take-over')
+    this.mustReadEdits = true
+    if (this.edits !== null) this.reload('take-over')
   }
 
   override stop(): void {
@@ -134,8 +135,9 @@ export class AccessListReloader extends ListReloader<AccessListConfig, ReadList>
   }
 
   private withEdits(read: ReadList): ReadList {
-    if (this.edits?.path !== this.path) {
-      const edits = new ListEdits(this.path, this.key)
+    if (this.edits?.path !== this.path || this.mustReadEdits) {
+      const edits = new ListEdits(this.path, this.key, this.edits)
+      this.mustReadEdits = false
       this.edits?.close()
       this.edits = edits
     }

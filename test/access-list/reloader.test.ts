@@ -1,8 +1,12 @@
 import { describe, expect, spyOn, test } from 'bun:test'
-import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AccessList, type AccessListData } from '../../src/access-list/list.ts'
-import { AccessListReloader, accessListFaults } from '../../src/access-list/reloader.ts'
+import {
+  AccessListReloader,
+  accessListFaults,
+  type ListEditing,
+} from '../../src/access-list/reloader.ts'
 import type { AccessListConfig } from '../../src/access-list/settings.ts'
 import { StartError } from '../../src/config/cli.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -34,7 +38,7 @@ function forbids(data: AccessListData, n: number): boolean {
   return new AccessList(data).forbids(words, 0, hashWords(words, 0, 5, KEY.key0, KEY.key1))
 }
 
-function reloaderOf(config: AccessListConfig, chroot = folder) {
+function reloaderOf(config: AccessListConfig, chroot = folder, editing?: ListEditing) {
   const told: string[] = []
   const sent: AccessListData[] = []
   const log = {
@@ -43,7 +47,8 @@ function reloaderOf(config: AccessListConfig, chroot = folder) {
     always: (level: string, text: string) => told.push(`always ${level}: ${text}`),
   } as unknown as Log
   const privileges = { drop_privileges: false, chroot_path: chroot } as never
-  const reloader = new AccessListReloader(config, privileges, KEY, log, (data) => sent.push(data))
+  const send = (data: AccessListData) => sent.push(data)
+  const reloader = new AccessListReloader(config, privileges, KEY, log, send, editing)
   return { reloader, told, sent }
 }
 
@@ -236,6 +241,61 @@ describe('a file that stays missing', () => {
     rmSync(path)
     for (let i = 0; i < 40; i++) poll()
     expect([told, reloader.troubleSource.find()]).toEqual([[], null])
+    reloader.stop()
+  })
+})
+
+describe('a list that can be edited', () => {
+  const editable = (isBeside: boolean) => {
+    const calls = { forbidden: 0 }
+    const forbidden = () => {
+      calls.forbidden++
+    }
+    return { calls, editing: { isEditable: true, isBeside, forbidden } }
+  }
+
+  test('tells of edits that forbid torrents, once for many, and not of others', async () => {
+    const { calls, editing } = editable(false)
+    const { reloader, sent } = reloaderOf({ mode: 'allow', path: list(1, 2, 3) }, folder, editing)
+    await reloader.load()
+    expect(reloader.edit(hex(4), true)).toBe('changed')
+    for (const n of [1, 2, 4]) expect(reloader.edit(hex(n), false)).toBe('changed')
+    await waitUntil('the call', () => calls.forbidden === 1)
+    expect([1, 2, 3, 4].map((n) => forbids(reloader.list, n))).toEqual([true, true, false, true])
+    expect(sent).toEqual([])
+    reloader.stop()
+  })
+
+  test('has what another process edited until this one took over from it', async () => {
+    const { editing } = editable(true)
+    const path = list(1)
+    const { reloader, sent } = reloaderOf({ mode: 'allow', path }, folder, editing)
+    await reloader.load()
+    appendFileSync(`${path}.edits`, `+${hex(2)}\n-${hex(1)}\n`)
+    expect(reloader.edit(hex(3), true)).toBe('changed')
+    reloader.takenOver()
+    await waitUntil('the new list', () => sent.length === 1)
+    expect([1, 2, 3].map((n) => forbids(sent[0], n))).toEqual([true, false, false])
+    expect(reloader.editCount).toBe(3)
+    reloader.stop()
+  })
+
+  test('cannot be while it is off, and loses nothing by that', async () => {
+    const { editing } = editable(false)
+    const path = list(1)
+    const { reloader, sent } = reloaderOf({ mode: 'allow', path }, folder, editing)
+    await reloader.load()
+    reloader.edit(hex(2), true)
+    reloader.change({ mode: 'off', path })
+    await waitUntil('off', () => sent.length === 1)
+    expect([reloader.edit(hex(3), true), reloader.has(hex(1)), reloader.editCount]).toEqual([
+      'off',
+      null,
+      null,
+    ])
+    reloader.change({ mode: 'deny', path })
+    await waitUntil('on again', () => sent.length === 2)
+    expect([1, 2, 3].map((n) => forbids(sent[1], n))).toEqual([true, true, false])
     reloader.stop()
   })
 })
