@@ -7,6 +7,7 @@ import { HTTP_ANNOUNCE_CHECKS } from './http/announce-checks.ts'
 import { ANSWER_CHECKS } from './http/answer-checks.ts'
 import { HTTP_EVENT_CHECKS } from './http/event-checks.ts'
 import { FRAMING_CHECKS } from './http/framing-checks.ts'
+import { HTTP_SCRAPE_CHECKS } from './http/scrape-checks.ts'
 import { HttpSession } from './http/session.ts'
 import { tlsChecks } from './tls-checks.ts'
 import { ANNOUNCE_CHECKS } from './udp/announce-checks.ts'
@@ -118,6 +119,7 @@ const HTTP = suite(
     ...ANSWER_CHECKS,
     ...HTTP_ANNOUNCE_CHECKS,
     ...HTTP_EVENT_CHECKS,
+    ...HTTP_SCRAPE_CHECKS,
     ...FRAMING_CHECKS,
     ...tlsChecks('http'),
   ],

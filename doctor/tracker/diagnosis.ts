@@ -1,8 +1,11 @@
 // Collects what the probes of one tracker find, and judges what all protocols have alike. Used by the probes.
 import type { Finding, Severity } from '../finding.ts'
 import { shown, Unmet } from './check.ts'
-import { addressText, isPublic } from './endpoint.ts'
+import { addressText, isLoopback, isPublic } from './endpoint.ts'
 import { INTERVAL_MAX, INTERVAL_MIN } from './interval.ts'
+
+const PRIVATE_REMEDY =
+  'A public tracker may not keep peers with private addresses, such as this machine’s: ask it from elsewhere.'
 
 export class Diagnosis {
   readonly findings: Finding[] = []
@@ -58,7 +61,10 @@ export class Diagnosis {
   ownPeer(found: Buffer | undefined, count: number, asked: string): void {
     if (found === undefined) {
       const text = `A second client gets ${count} peers, and the one that announced before is not among them.`
-      this.add('fault', 'own_peer', text, 'Clients of a small torrent never meet.')
+      const cost = 'Clients of a small torrent never meet.'
+      // In a local network that may be meant: nobody elsewhere can reach such peers.
+      if (isPublic(asked) || isLoopback(asked)) this.add('fault', 'own_peer', text, cost)
+      else this.add('warning', 'own_peer', text, cost, PRIVATE_REMEDY)
       return
     }
     const text = addressText(found)

@@ -114,6 +114,10 @@ export function addressSeen({ address }: Endpoint): Buffer | null {
       : null
 }
 
+export function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1'
+}
+
 export function addressText(bytes: Buffer): string {
   if (bytes.length === 4) return bytes.join('.')
   const parts = Array.from({ length: bytes.length / 2 }, (_, i) =>

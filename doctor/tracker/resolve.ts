@@ -3,7 +3,7 @@ import { lookup, Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { type Patience, within } from './deadline.ts'
-import { type Endpoint, endpointAt, type Hashes, type TrackerUrl } from './endpoint.ts'
+import { type Endpoint, endpointAt, type Hashes, isLoopback, type TrackerUrl } from './endpoint.ts'
 
 /** The system asks several servers, several times. */
 const LOOKUP_MS = 15_000
@@ -82,11 +82,10 @@ async function byServer(host: string, nameServer: string, patience: Patience): P
 
 /** Whether this machine has an address of that family from which it might be reached. */
 function isReachable(family: 4 | 6, address: string): boolean {
-  const isLoopback = address.startsWith('127.') || address === '::1'
   return Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .some((own) => {
       if (own.family !== `IPv${family}`) return false
-      return isLoopback || (!own.internal && !/^fe80:/i.test(own.address))
+      return isLoopback(address) || (!own.internal && !/^fe80:/i.test(own.address))
     })
 }

@@ -1,6 +1,6 @@
 // Reads bencode (BEP 3) from a stranger: says what no client can read, and what only strict ones refuse. Written apart from
 // everything that writes bencode here. Used by the HTTP probes and checks.
-import { Unmet } from '../check.ts'
+import { shown, Unmet } from '../check.ts'
 
 export type Bencoded = number | Buffer | readonly Bencoded[] | Dictionary
 /** Keys have one character per byte. */
@@ -56,7 +56,7 @@ class Reader {
     this.at++
     const digits = this.until('e')
     if (!/^-?\d{1,20}$/.test(digits))
-      throw new Unmet(`i${digits.slice(0, 30)}e is no bencoded number`)
+      throw new Unmet(`${shown(`i${digits}e`)} is no bencoded number`)
     if (/^-?0\d|^-0/.test(digits)) this.fault(`the number ${digits} has a form that is not allowed`)
     return Number(digits)
   }
@@ -77,8 +77,8 @@ class Reader {
       if (last !== undefined && key <= last) {
         this.fault(
           key === last
-            ? `the key "${key}" occurs twice`
-            : `the key "${key}" comes behind "${last}"`,
+            ? `the key ${shown(key)} occurs twice`
+            : `the key ${shown(key)} comes behind ${shown(last)}`,
         )
       }
       last = key

@@ -1,6 +1,6 @@
 // Asks an HTTP tracker as clients do, and says what is wrong with it. Called by diagnose.ts for each address.
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
-import { Unmet } from '../check.ts'
+import { shown, Unmet } from '../check.ts'
 import type { Patience } from '../deadline.ts'
 import type { Diagnosis } from '../diagnosis.ts'
 import { type Endpoint, usesTls } from '../endpoint.ts'
@@ -62,6 +62,10 @@ async function announces(session: HttpSession, diagnosis: Diagnosis): Promise<vo
   framing(response, diagnosis)
   const reason = dictionary.get('failure reason')
   if (reason !== undefined) return diagnosis.refused(String(reason))
+  const warning = dictionary.get('warning message')
+  if (warning !== undefined) {
+    diagnosis.add('note', 'warning_message', `It warns: ${shown(String(warning))}.`)
+  }
   await diagnosis.step(
     'interval',
     'It names no interval',

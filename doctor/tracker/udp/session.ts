@@ -92,7 +92,11 @@ export class UdpSocket {
 
   send(packet: Buffer): void {
     this.sentAt = performance.now()
-    this.socket.send(packet, this.endpoint.url.port, this.endpoint.address)
+    try {
+      this.socket.send(packet, this.endpoint.url.port, this.endpoint.address)
+    } catch {
+      // The system tells here what came back for an earlier packet; the time limit decides.
+    }
   }
 
   /** The answer with a new transaction id, from wherever it comes; undefined when there is none. */

@@ -128,6 +128,19 @@ const handshakes: Check<WsSession>[] = [
   refuses('ws/handshake/other-version-is-refused', 'A handshake of another version is refused.', {
     'Sec-WebSocket-Version': '99',
   }),
+  {
+    name: 'ws/handshake/other-version-gets-426',
+    says: 'A handshake of another version gets 426, and Sec-WebSocket-Version says which one is spoken.',
+    source: HTTP,
+    run: async (session) => {
+      const fields = { 'Sec-WebSocket-Version': '99' }
+      const { endpoint, patience } = session
+      const { connection, head } = await shakeHands(endpoint, patience, { fields })
+      connection.close()
+      mustBe('the status', head.status, 426)
+      mustBe('Sec-WebSocket-Version', head.fields.get('sec-websocket-version'), '13')
+    },
+  },
 ]
 
 async function ask(session: WsSession, target: string): Promise<Response> {

@@ -216,12 +216,13 @@ async function mustReachNobody(
   answer: object,
   others: readonly Peer[],
 ): Promise<void> {
-  const response = await sender.ask(answer)
-  must(typeof response['failure reason'] === 'string', `the response is ${shown(response)}`)
+  sender.send(answer)
   for (const { client } of others) {
     const got = (await client.quiet()).find((message) => 'answer' in message)
     must(got === undefined, `somebody gets ${shown(got)}`)
   }
+  const response = await sender.next()
+  must(typeof response['failure reason'] === 'string', `the response is ${shown(response)}`)
 }
 
 const answers: Check<WsSession>[] = [

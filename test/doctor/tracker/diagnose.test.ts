@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { diagnose, type Means } from '../../../doctor/tracker/diagnose.ts'
+import { Diagnosis } from '../../../doctor/tracker/diagnosis.ts'
 import { parseTrackerUrl } from '../../../doctor/tracker/endpoint.ts'
 import { Certificates } from '../../support/certificates.ts'
 import { NameServer } from '../../support/name-server.ts'
@@ -304,8 +305,7 @@ test('a stranger who sends without end is left in time', async () => {
   server.close()
 })
 
-test('peers behind a proxy or a container have its address: a fault of a public tracker only', async () => {
-  const { Diagnosis } = await import('../../../doctor/tracker/diagnosis.ts')
+test('peers behind a proxy or a container have its address: a fault of a public tracker only', () => {
   const found = (peer: string, asked: string) => {
     const diagnosis = new Diagnosis()
     diagnosis.ownPeer(Buffer.from(peer.split('.').map(Number)), 1, asked)
@@ -314,4 +314,17 @@ test('peers behind a proxy or a container have its address: a fault of a public 
   expect(found('172.17.0.1', '198.51.100.7')).toEqual(['peer_address'])
   expect(found('203.0.113.9', '198.51.100.7')).toEqual([])
   expect(found('172.17.0.1', '10.0.0.2')).toEqual([])
+})
+
+test('no peer back in a local network may be meant', () => {
+  const found = (asked: string) => {
+    const diagnosis = new Diagnosis()
+    diagnosis.ownPeer(undefined, 0, asked)
+    return diagnosis.findings.map(({ severity }) => severity).join()
+  }
+  expect([found('198.51.100.7'), found('127.0.0.1'), found('10.0.0.2')]).toEqual([
+    'fault',
+    'fault',
+    'warning',
+  ])
 })

@@ -54,6 +54,8 @@ export class UdpTracker {
       hostname: '127.0.0.1',
       socket: {
         data: (_, packet, port, host) => tracker.receive(Buffer.from(packet), { host, port }),
+        // Of clients that have gone.
+        error: () => {},
       },
     })
     return tracker
@@ -84,8 +86,14 @@ export class UdpTracker {
     const right = read === null ? null : this.answerTo(read, from)
     const sent = answer === undefined ? right : answer(right, packet, from, this)
     const all = sent === null ? [] : Buffer.isBuffer(sent) ? [sent] : sent
-    for (const each of all)
-      (elsewhere === true ? this.other : this.socket).send(each, from.port, from.host)
+    const socket = elsewhere === true ? this.other : this.socket
+    for (const each of all) {
+      try {
+        socket.send(each, from.port, from.host)
+      } catch {
+        // The system tells here that an earlier answer reached nobody.
+      }
+    }
   }
 
   private answerTo(packet: Buffer, from: From): Buffer | null {

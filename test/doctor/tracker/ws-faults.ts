@@ -40,6 +40,9 @@ const CONNECTING: Record<string, WsFault> = {
   'ws/handshake/other-version-is-refused': head((text) =>
     text.replace('Version: 99', 'Version: 13'),
   ),
+  'ws/handshake/other-version-gets-426': response((text) =>
+    text.replace('Sec-WebSocket-Version: 13\r\n', ''),
+  ),
   'ws/http/health': head((text) => text.replace(' /health', ' /')),
   'ws/http/announce-gets-a-failure': head((text) => text.replace(/ \/announce\?\S*/, ' /')),
   'ws/http/other-requests-get-426': head((text) =>

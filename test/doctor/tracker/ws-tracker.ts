@@ -144,7 +144,11 @@ export class WsTracker {
         : target.startsWith('/announce?')
           ? ['200 OK', failure]
           : ['426 X', 'no']
-    respond(status, `Content-Length: ${body.length}\r\nConnection: close\r\n`, body)
+    respond(
+      status,
+      `Content-Length: ${body.length}\r\nSec-WebSocket-Version: 13\r\nConnection: close\r\n`,
+      body,
+    )
     socket.end()
     return false
   }
