@@ -81,10 +81,13 @@ export class CountState implements PersistedState {
   /** For torrents that already have peers, after a take-over. */
   private raise(entries: Int32Array): void {
     const { swarms } = this
-    for (let at = 0; at < entries.length; at += COUNT_WORDS) {
-      const hash = hashInfoHash(swarms.websocket[0], entries, at)
-      const table = swarms.websocketTableOf(hash)
-      table.locked(() => restoreCompleted(table, entries, at, hash))
+    let at = 0
+    let hash = 0
+    // One function for all entries: there may be millions (swarm/walks/restore.ts).
+    const raiseOne = () => restoreCompleted(swarms.websocketTableOf(hash), entries, at, hash)
+    for (; at < entries.length; at += COUNT_WORDS) {
+      hash = hashInfoHash(swarms.websocket[0], entries, at)
+      swarms.websocketTableOf(hash).locked(raiseOne)
     }
   }
 

@@ -38,6 +38,20 @@ export const restoring = {
 
 const announce = new Announce()
 
+/**
+ * The peers that are restored under the lock now. One object and one function for all of them: a snapshot
+ * has millions of pieces, and the collector counts the swarms' shared memory as heap, so that it would let
+ * gigabytes of closures gather.
+ */
+const part: {
+  swarms: Swarms | null
+  table: Table | null
+  words: Int32Array
+  piece: number
+  first: number
+  last: number
+} = { swarms: null, table: null, words: new Int32Array(0), piece: 0, first: 0, last: 0 }
+
 /** Restores the UDP peers of the piece at `words[at]`; returns where the next one begins. */
 export function restorePiece(swarms: Swarms, ipv4: boolean, words: Int32Array, at: number): number {
   const hash = hashInfoHash(swarms.ipv4[0], words, at)
@@ -48,13 +62,22 @@ export function restorePiece(swarms: Swarms, ipv4: boolean, words: Int32Array, a
   announce.infoHash = at
   announce.hash = hash
   for (let first = at + PIECE_HEAD_WORDS; first < end; first += PEERS_PER_LOCK * stride) {
-    const last = Math.min(end, first + PEERS_PER_LOCK * stride)
-    table.locked(() => {
-      for (let peer = first; peer < last; peer += stride) restorePeer(swarms, table, words, peer)
-      if (restoring.completed) restoreCompleted(table, words, at, hash)
-    })
+    part.swarms = swarms
+    part.table = table
+    part.words = words
+    part.piece = at
+    part.first = first
+    part.last = Math.min(end, first + PEERS_PER_LOCK * stride)
+    table.locked(restorePart)
   }
   return end
+}
+
+function restorePart(): void {
+  const { swarms, table, words, piece, first, last } = part
+  if (swarms === null || table === null) return
+  for (let peer = first; peer < last; peer += table.stride) restorePeer(swarms, table, words, peer)
+  if (restoring.completed) restoreCompleted(table, words, piece, announce.hash)
 }
 
 // HOT: no allocation below this line.
