@@ -13,10 +13,13 @@ import {
   HTTP_EXECUTABLE,
   runTracker,
   type Tracker,
+  WS_EXECUTABLE,
   withTracker,
 } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
+import { Refused, WsClient } from '../support/ws-client.ts'
+import { announce } from '../ws/messages.ts'
 
 setDefaultTimeout(60_000)
 
@@ -43,6 +46,18 @@ const askHttp: Ask = async (at, from, peerId) => {
   const { body } = await connection.ask(target)
   connection.close()
   return String(readDictionary(body)['failure reason'] ?? '')
+}
+
+const askWs: Ask = async (at, from, peerId) => {
+  try {
+    const client = await WsClient.connect(at, { localAddress: from })
+    const answer = await client.ask({ ...announce('h'.repeat(20), 1), peer_id: peerId })
+    client.destroy()
+    return answer['failure reason'] ?? ''
+  } catch (error) {
+    if (error instanceof Refused) return String(error.status)
+    throw error
+  }
 }
 
 interface Served {
@@ -75,6 +90,13 @@ const SERVED: readonly Served[] = [
     ask: askHttp,
     networkText: 'Your network is not served',
   },
+  {
+    name: 'aquatic_ws',
+    executable: WS_EXECUTABLE,
+    settings: 'socket_workers = 2\n',
+    ask: askWs,
+    networkText: '403',
+  },
 ]
 
 const CLIENT_TEXT = 'Client not allowed: use another one'
@@ -95,13 +117,16 @@ function write(name: string, text: string): void {
   renameSync(`${pathOf(name)}.new`, pathOf(name))
 }
 
-function settingsOf({ settings }: Served, modes: { networks?: string; clients?: string }): string {
+function settingsOf(
+  { settings, executable }: Served,
+  modes: { networks?: string; clients?: string },
+): string {
   const { networks = 'off', clients = 'off' } = modes
   return `log_level = 'info'\n${settings}${NETWORK}
 [network_list]\nmode = '${networks}'\npath = '${pathOf('networks')}'
 [client_list]\nmode = '${clients}'\npath = '${pathOf('clients')}'
 [operations]\naddress = '127.0.0.1:0'
-[limits]\nmax_torrents = 1000\nmax_peers = 10000\n`
+[limits]\nmax_torrents = 1000\nmax_peers = 10000\n${executable === WS_EXECUTABLE ? 'max_connections = 500\n' : ''}`
 }
 
 async function metric(tracker: Tracker, name: string): Promise<number> {

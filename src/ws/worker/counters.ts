@@ -59,6 +59,7 @@ const OTHERS = [
       ...REFUSED_UNDER_PRESSURE,
       ...REFUSED_BY_KEYS_IN_USE,
       ...REFUSED_BY_PAUSE,
+      'denied_client',
     ],
     { table: 'Refused messages', nonZero: true, lost: 'refused messages' },
   ),
@@ -95,7 +96,14 @@ const OTHERS = [
     'refused',
     'reason',
     'Refused connections by reason; http_client is a request for an HTTP tracker.',
-    ['connections_full', 'connections_per_address', 'origin', ...REFUSED_BY_KEYS, 'http_client'],
+    [
+      'connections_full',
+      'connections_per_address',
+      'origin',
+      ...REFUSED_BY_KEYS,
+      'http_client',
+      'denied_network',
+    ],
     {
       metric: 'refused_connections',
       table: 'Refused connections',
@@ -176,35 +184,37 @@ export const REJECTED_KEY_MISSING = OTHER + 23
 export const REJECTED_KEY_UNKNOWN = OTHER + 24
 export const REJECTED_KEY_ENDED = OTHER + 25
 export const REJECTED_PAUSED = OTHER + 26
-export const OFFERS_RECEIVED = OTHER + 27
-export const OFFERS_LEFT_OUT_INVALID = OTHER + 28
-export const OFFERS_LEFT_OUT_BEYOND_LIMIT = OTHER + 29
-export const OFFERS_SENT = OTHER + 30
-export const ANSWERS_SENT = OTHER + 31
-export const DROPPED_BETWEEN_WORKERS_OFFER = OTHER + 32
-export const DROPPED_BETWEEN_WORKERS_ANSWER = OTHER + 33
-export const DROPPED_BACKLOG_OFFER = OTHER + 34
-export const DROPPED_BACKLOG_ANSWER = OTHER + 35
-export const RECEIVER_GONE_OFFER = OTHER + 36
-export const RECEIVER_GONE_ANSWER = OTHER + 37
-export const SLOW_CLIENTS = OTHER + 38
-export const REFUSED_CONNECTIONS_FULL = OTHER + 39
-export const REFUSED_CONNECTIONS_PER_ADDRESS = OTHER + 40
-export const REFUSED_ORIGIN = OTHER + 41
-export const REFUSED_KEY_MISSING = OTHER + 42
-export const REFUSED_KEY_UNKNOWN = OTHER + 43
-export const REFUSED_KEY_ENDED = OTHER + 44
-export const REFUSED_KEY_GUESSES = OTHER + 45
-export const REFUSED_HTTP_CLIENT = OTHER + 46
-export const PROXY_HEADER_MISSING = OTHER + 47
-export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 48
-export const CLOSED_BACKLOG = OTHER + 49
-export const CLOSED_SILENT = OTHER + 50
-export const CLOSED_UNREACHABLE = OTHER + 51
-export const CLOSED_BACKLOG_TOTAL = OTHER + 52
-export const CLOSED_REQUESTS = OTHER + 53
+export const REJECTED_DENIED_CLIENT = OTHER + 27
+export const OFFERS_RECEIVED = OTHER + 28
+export const OFFERS_LEFT_OUT_INVALID = OTHER + 29
+export const OFFERS_LEFT_OUT_BEYOND_LIMIT = OTHER + 30
+export const OFFERS_SENT = OTHER + 31
+export const ANSWERS_SENT = OTHER + 32
+export const DROPPED_BETWEEN_WORKERS_OFFER = OTHER + 33
+export const DROPPED_BETWEEN_WORKERS_ANSWER = OTHER + 34
+export const DROPPED_BACKLOG_OFFER = OTHER + 35
+export const DROPPED_BACKLOG_ANSWER = OTHER + 36
+export const RECEIVER_GONE_OFFER = OTHER + 37
+export const RECEIVER_GONE_ANSWER = OTHER + 38
+export const SLOW_CLIENTS = OTHER + 39
+export const REFUSED_CONNECTIONS_FULL = OTHER + 40
+export const REFUSED_CONNECTIONS_PER_ADDRESS = OTHER + 41
+export const REFUSED_ORIGIN = OTHER + 42
+export const REFUSED_KEY_MISSING = OTHER + 43
+export const REFUSED_KEY_UNKNOWN = OTHER + 44
+export const REFUSED_KEY_ENDED = OTHER + 45
+export const REFUSED_KEY_GUESSES = OTHER + 46
+export const REFUSED_HTTP_CLIENT = OTHER + 47
+export const REFUSED_DENIED_NETWORK = OTHER + 48
+export const PROXY_HEADER_MISSING = OTHER + 49
+export const PROXY_HEADER_NOT_UNDERSTOOD = OTHER + 50
+export const CLOSED_BACKLOG = OTHER + 51
+export const CLOSED_SILENT = OTHER + 52
+export const CLOSED_UNREACHABLE = OTHER + 53
+export const CLOSED_BACKLOG_TOTAL = OTHER + 54
+export const CLOSED_REQUESTS = OTHER + 55
 /** The counters of TCP connections, in the order of tcp/counters.ts. */
-export const TCP = OTHER + 54
+export const TCP = OTHER + 56
 
 /** Nanoseconds from when a message arrived until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)

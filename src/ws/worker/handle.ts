@@ -4,13 +4,9 @@
 // Every announce and scrape gets a response; if it cannot be carried out, with the reason. An answer that was
 // passed on gets none. Owns the current request and the receivers of its offers.
 
-import {
-  countersByKeyVerdict,
-  KEY_VALID,
-  REFUSED_BY_KEYS_IN_USE,
-} from '../../access-keys/verdict.ts'
+import { KEY_VALID } from '../../access-keys/verdict.ts'
+import type { ClientGate } from '../../client-lists/gate.ts'
 import { Regions } from '../../memory/region.ts'
-import { countersByStatus } from '../../requests/refusals.ts'
 import { toldInterval } from '../../requests/told-interval.ts'
 import { Announce } from '../../swarm/announce.ts'
 import type { ConnectionStates } from '../../swarm/connections.ts'
@@ -51,6 +47,7 @@ import {
   REJECTED_ACTION,
   REJECTED_ANSWER,
   REJECTED_ANSWER_WITHOUT_OFFER,
+  REJECTED_DENIED_CLIENT,
   REJECTED_EVENT,
   REJECTED_INFO_HASH,
   REJECTED_JSON,
@@ -68,7 +65,6 @@ import {
   RESPONSES_ANNOUNCE,
   RESPONSES_ERROR,
   RESPONSES_SCRAPE,
-  STORED_COUNTERS,
 } from './counters.ts'
 import {
   FITS,
@@ -79,7 +75,7 @@ import {
 } from './member-limits.ts'
 import { MEMBER_PEER_ID, MEMBER_WORDS, Memberships } from './memberships.ts'
 import { MessagePause } from './message-pause.ts'
-import { KEY_TEXTS, TEXTS, WHY } from './reasons.ts'
+import { KEY_REASONS, KEY_TEXTS, REASONS, TEXTS, WHY } from './reasons.ts'
 import { CANDIDATES_PER_OFFER, chooseReceivers, RECEIVER_WORDS } from './receivers.ts'
 import {
   ADMITTED,
@@ -91,9 +87,6 @@ import {
 import { Scraper } from './scrape.ts'
 import type { Sender } from './send.ts'
 import type { Signal } from './signal.ts'
-
-const REASONS = countersByStatus(STORED_COUNTERS)
-const KEY_REASONS = countersByKeyVerdict(STORED_COUNTERS, 'rejected', REFUSED_BY_KEYS_IN_USE)
 
 /** The settings that determine responses. */
 export interface RequestSettings extends MemberMaxima {
@@ -114,6 +107,8 @@ export interface HandlerParts {
 export class Handler {
   /** Null where no key is ever asked for. */
   keys: ConnectionKeys | null = null
+  /** Null where every client is served. */
+  clients: ClientGate | null = null
   readonly pause = new MessagePause()
   private readonly swarms: Swarms
   private readonly states: ConnectionStates
@@ -234,6 +229,8 @@ export class Handler {
       this.refuse(connection, REJECTED_INFO_HASH, WHY.infoHash)
     } else if (request.peerId !== VALID) {
       this.refuse(connection, REJECTED_PEER_ID, WHY.peerId)
+    } else if (this.clients?.deniesClient(request.ids, PEER_ID)) {
+      this.refuse(connection, REJECTED_DENIED_CLIENT, WHY.client)
     } else if (request.answer !== ABSENT) {
       this.answer(connection)
     } else {

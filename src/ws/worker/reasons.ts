@@ -1,8 +1,13 @@
-// Why messages are refused, as clients are told. Used by handle.ts; those of other parts of the tracker come from there.
-import { byVerdict } from '../../access-keys/verdict.ts'
-import { byStatus } from '../../requests/refusals.ts'
+// Why messages are refused, as clients are told, and as it is counted. Used by handle.ts; those of other parts of the tracker come from there.
+import {
+  byVerdict,
+  countersByKeyVerdict,
+  REFUSED_BY_KEYS_IN_USE,
+} from '../../access-keys/verdict.ts'
+import { byStatus, countersByStatus, DENIED_TEXTS } from '../../requests/refusals.ts'
 import { GATED } from '../../swarm/status.ts'
 import { phrase } from '../wire/writer.ts'
+import { STORED_COUNTERS } from './counters.ts'
 
 export const WHY = {
   json: phrase('Invalid JSON'),
@@ -18,6 +23,7 @@ export const WHY = {
   peerIds: phrase('Too many peer ids in one torrent on one connection'),
   oftenOnConnection: phrase('Too many requests on this connection: announce less often'),
   oftenFromAddress: phrase('Too many requests from your address: announce less often'),
+  client: phrase(DENIED_TEXTS.client),
 } as const
 
 /** By status of an announce. */
@@ -27,3 +33,7 @@ export const TEXTS = byStatus(({ status, text }) => {
 
 /** By verdict on an access key. */
 export const KEY_TEXTS = byVerdict(({ text }) => phrase(text))
+
+/** The counters of both. */
+export const REASONS = countersByStatus(STORED_COUNTERS)
+export const KEY_REASONS = countersByKeyVerdict(STORED_COUNTERS, 'rejected', REFUSED_BY_KEYS_IN_USE)

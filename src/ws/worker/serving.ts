@@ -7,7 +7,12 @@ import { clockSeconds, readClock } from '../../os/clock.ts'
 import { type FirstValue, takeFirst } from '../../process/first-value.ts'
 import type { UpdateHandlers } from '../../process/updates.ts'
 import { provokeFault, type WorkerStart } from '../../process/workers.ts'
-import { type KeyWorkerData, openKeyGate, takeAccessLists } from '../../requests/swarm-worker.ts'
+import {
+  type KeyWorkerData,
+  openClientGate,
+  openKeyGate,
+  takeAccessLists,
+} from '../../requests/swarm-worker.ts'
 import type { SourceCounterData } from '../../source-limits/source-counters.ts'
 import { type ConnectionBuffers, ConnectionStates } from '../../swarm/connections.ts'
 import { attachSwarms, type SwarmBuffers } from '../../swarm/memory.ts'
@@ -137,6 +142,8 @@ export class Serving implements FrameEvents {
     this.keys = new ConnectionKeys(openKeyGate(data, updates))
     this.upgrader.keys = this.keys
     this.handler.keys = this.keys
+    this.handler.clients = openClientGate(data, updates)
+    this.upgrader.clients = this.handler.clients
     const tables = swarms.websocket.filter((_, i) => i % data.workers === data.index)
     const shared = data.workers > 1
     const { cleaningInterval, maxPeerAge } = data

@@ -10,6 +10,7 @@ import {
   KEY_GUESSES,
   KEY_VALID,
 } from '../../access-keys/verdict.ts'
+import type { ClientGate } from '../../client-lists/gate.ts'
 import { RequestHead } from '../../http-head/head.ts'
 import { ascii, CR, HEAD_BYTES_MAX, LF } from '../../http-head/layout.ts'
 import {
@@ -26,6 +27,7 @@ import {
   readHead,
 } from '../../http-head/read-head.ts'
 import { requestPath } from '../../operations/request.ts'
+import { DENIED_TEXTS } from '../../requests/refusals.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
 import type { AddressKey } from '../../tcp/client-address.ts'
 import type { StreamHandler, Connection as TcpConnection } from '../../tcp/connection.ts'
@@ -42,6 +44,7 @@ import {
   PROXY_HEADER_NOT_UNDERSTOOD,
   REFUSED_CONNECTIONS_FULL,
   REFUSED_CONNECTIONS_PER_ADDRESS,
+  REFUSED_DENIED_NETWORK,
   REFUSED_HTTP_CLIENT,
   REFUSED_ORIGIN,
   STORED_COUNTERS,
@@ -78,6 +81,7 @@ const HEALTH_ANSWER = answer('200 OK', 'OK\n')
 // With status 200: they read no other body.
 const HTTP_FAILURE_ANSWER = answer('200 OK', HTTP_FAILURE)
 const WRONG_ORIGIN = answer('403 Forbidden', 'This origin is not allowed here.\n')
+const DENIED_NETWORK = answer('403 Forbidden', `${DENIED_TEXTS.network}\n`)
 const NO_HANDSHAKE = answer('400 Bad Request', 'This is not a valid WebSocket handshake.\n')
 const WRONG_WEBSOCKET = answer(
   '426 Upgrade Required',
@@ -129,6 +133,8 @@ export class Upgrader implements StreamHandler {
   readonly requestBytesMax = HEAD_BYTES_MAX
   /** Null where no key is ever asked for. */
   keys: ConnectionKeys | null = null
+  /** Null where every network is served. */
+  clients: ClientGate | null = null
   private readonly parts: UpgraderParts
   private readonly head = new RequestHead()
   private server: TcpConnections | null = null
@@ -274,6 +280,10 @@ export class Upgrader implements StreamHandler {
     const said = head.isAnonymous ? CLIENT_UNNAMED : this.proxies.readSource(head, input)
     if (said === HEADER_MISSING) counts[PROXY_HEADER_MISSING]++
     else if (said !== CLIENT_KNOWN) counts[PROXY_HEADER_NOT_UNDERSTOOD]++
+    if (this.clients?.deniesNetwork(head.source)) {
+      counts[REFUSED_DENIED_NETWORK]++
+      return DENIED_NETWORK
+    }
     const key = keyOfSource(head.source)
     const access = this.keys?.check(this.targetIn(input), key) ?? KEY_VALID
     if (access !== KEY_VALID) {
