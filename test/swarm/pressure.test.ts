@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import { NO_PRESSURE, type PressureState, writePressure } from '../../src/swarm/pressure.ts'
 import { ANNOUNCED, PRESSED, TURNED_AWAY } from '../../src/swarm/status.ts'
+import { Cleaner } from '../../src/swarm/walks/cleaner.ts'
 import { FAMILIES, Harness, SMALL_LIMITS, testBuffers } from './harness.ts'
 import { checkInvariants } from './invariants.ts'
 
@@ -84,6 +85,23 @@ test('a worker learns of a change when it looks, and only then', () => {
   expect(pressure.largeFrom).toBeGreaterThan(1e9)
   expect(pressure).toMatchObject({ refuses: false })
   expect(pressure.age(1200)).toBe(1200)
+})
+
+test('a cleaning leaves peers as much longer as their clients were told to wait', () => {
+  const left = (state: Partial<PressureState>) => {
+    const harness = under(state)
+    harness.announce('ipv4', 1, 1, { now: 1000 })
+    const cleaner = new Cleaner(harness.swarms, harness.tables, 10, 1000, false, 1000)
+    for (const now of [2990, 3020]) {
+      for (let slices = 0; cleaner.step(now); slices++) expect(slices).toBeLessThan(1000)
+      const stays = (state.age ?? 1) * 1000 >= now - 1000
+      expect(harness.scrape('ipv4', 1).leechers).toBe(stays ? 1 : 0)
+    }
+    return harness.scrape('ipv4', 1).leechers
+  }
+  expect(left({})).toBe(0)
+  expect(left({ age: 2 })).toBe(0)
+  expect(left({ age: 3 })).toBe(1)
 })
 
 describe('intervals', () => {
