@@ -5,19 +5,22 @@
 // A session is two connections with a few torrents of their own, each with one peer per torrent, so that there is one
 // receiver for every offer and nothing depends on chance. One of them sends some messages and a scrape that marks their
 // end; then the other sends such a scrape. A session ends with frames that are wrong, or with a close.
+import { writeFileSync } from 'node:fs'
 import type { Socket as TcpSocket } from 'node:net'
+import { join } from 'node:path'
+import { inFolder } from '../support/folder.ts'
 import { randomWords } from '../support/random.ts'
 import { listenOn, Tracker } from '../support/tracker.ts'
 import { waitFor } from '../support/wait.ts'
 import { openSocket } from '../support/ws-client.ts'
 import { Generated } from './generated.ts'
 
-const SESSIONS_AT_ONCE = 64
+const SESSIONS_AT_ONCE = 200
 const STEPS_PER_SESSION = 60
 /** Fewer offers in a turn than a connection takes before it counts as busy. */
 const MESSAGES_PER_STEP = 7
 const CHANGED_PER_MESSAGE = 3
-const TIMEOUT_MILLISECONDS = 10_000
+const TIMEOUT_MILLISECONDS = 60_000
 
 const TEXT = 1
 const BINARY = 2
@@ -290,21 +293,24 @@ function compare(session: Session, [before, after]: readonly string[][][]): void
   for (const [i, was] of before.entries()) {
     const is = after[i]
     if (JSON.stringify(was) === JSON.stringify(is)) continue
-    const at = was.findIndex((each, n) => each !== is[n])
+    const longer = was.length > is.length ? was : is
+    const at = longer.findIndex((_, n) => was[n] !== is[n])
     const kind = i < steps ? 'messages' : `end: ${was.at(-1)} → ${is.at(-1)}`
     const sent = i < steps ? session.steps[i >> 1].frames : session.last[i - steps]
     const counts = `${was.length} and ${is.length} messages, first different: ${at}`
-    note(kind, `${counts}\n  was ${was[at]}\n  is  ${is[at]}\n  sent ${sent.toString('base64')}`)
+    note(kind, `${counts}\n  was ${was[at]}\n  is  ${is[at]}\n  all ${is.join('\n      ')}\n  sent ${sent.toString('base64')}`)
   }
 }
 
-async function main(): Promise<void> {
+async function main(folder: string): Promise<void> {
+  const file = join(folder, 'tracker.toml')
+  writeFileSync(file, SETTINGS)
   const builds: Build[] = []
   for (const [name, executable] of [
     ['old', oldBuild],
     ['new', newBuild],
   ]) {
-    const tracker = new Tracker({ executable, settings: SETTINGS })
+    const tracker = new Tracker({ executable, file })
     await tracker.waitForStart()
     builds.push({ name, tracker })
   }
@@ -326,4 +332,4 @@ async function main(): Promise<void> {
   console.log(`${messages} messages, ${answers} received, ${differences.size} kinds of differences`)
 }
 
-await main()
+await inFolder(main)
