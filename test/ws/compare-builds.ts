@@ -298,7 +298,10 @@ function compare(session: Session, [before, after]: readonly string[][][]): void
     const kind = i < steps ? 'messages' : `end: ${was.at(-1)} → ${is.at(-1)}`
     const sent = i < steps ? session.steps[i >> 1].frames : session.last[i - steps]
     const counts = `${was.length} and ${is.length} messages, first different: ${at}`
-    note(kind, `${counts}\n  was ${was[at]}\n  is  ${is[at]}\n  all ${is.join('\n      ')}\n  sent ${sent.toString('base64')}`)
+    note(
+      kind,
+      `${counts}\n  was ${was[at]}\n  is  ${is[at]}\n  all ${is.join('\n      ')}\n  sent ${sent.toString('base64')}`,
+    )
   }
 }
 

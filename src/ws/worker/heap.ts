@@ -1,38 +1,32 @@
-// Keeps a worker's JavaScript heap small. Called by the socket worker several times a second, and every
-// thousand messages, since a turn of the event loop can have millions and last for seconds.
+// Keeps a worker's JavaScript heap small. Called by the workers at the end of each turn.
 //
-// Messages are strings, so serving makes garbage: some 200 MB a second at full load. The engine counts the
-// swarms' reserve, which is shared memory, as part of the heap, and so lets garbage grow as large again before
-// it collects all of it: 1.2 GB instead of 0.2. A full collection of the little that is live takes 5 to 15 ms,
-// and is done after a certain amount of traffic. (fullGC, not Bun.gc(true): that throws compiled code away as
-// well. Bun.gc(false) collects too little. Bun 1.4.5, November 2026.)
+// Messages leave no garbage, but connections that have ended do, and over TLS the runtime gives what it receives in arrays
+// of their own. The engine counts the swarms' reserve, which is shared memory, as part of the heap, and so lets garbage
+// grow with it before it collects. A full collection of the little that is live takes 5 to 15 ms, and is done after a
+// certain amount of garbage. (fullGC, not Bun.gc(true): that throws compiled code away as well. Bun.gc(false) collects
+// too little. Bun 1.4.5, November 2026.)
 import { fullGC } from 'bun:jsc'
-import { FAMILY_IPV6, RECEIVED_BYTES, RECEIVED_MESSAGES, SENT_BYTES } from './counters.ts'
+import { CONNECTIONS_CLOSED, FAMILY_IPV6, RECEIVED_BYTES } from './counters.ts'
 
-const TRAFFIC_BYTES = 64 * 2 ** 20
-/** Garbage of a message besides its text: `{}` has two characters, but makes some 300 bytes. */
-const MESSAGE_BYTES = 256
-/** Messages between two checks; a power of two. */
-const CHECK_MESSAGES = 1024
+const GARBAGE_BYTES = 16 * 2 ** 20
+/** What a connection has beside its memory outside of the heap, rounded up. */
+const CONNECTION_BYTES = 2048
 
 export class Heap {
   private readonly counts: Int32Array
+  private readonly isTls: boolean
   private collectedAt = 0
 
-  constructor(counts: Int32Array) {
+  constructor(counts: Int32Array, isTls: boolean) {
     this.counts = counts
-  }
-
-  /** Call it for each served message. */
-  served(): void {
-    if ((this.both(RECEIVED_MESSAGES) & (CHECK_MESSAGES - 1)) === 0) this.tend()
+    this.isTls = isTls
   }
 
   tend(): void {
-    const texts = this.both(RECEIVED_BYTES) + this.both(SENT_BYTES)
-    const traffic = (texts + this.both(RECEIVED_MESSAGES) * MESSAGE_BYTES) | 0
-    if (((traffic - this.collectedAt) | 0) < TRAFFIC_BYTES) return
-    this.collectedAt = traffic
+    const connections = this.both(CONNECTIONS_CLOSED) * CONNECTION_BYTES
+    const garbage = (connections + (this.isTls ? this.both(RECEIVED_BYTES) : 0)) | 0
+    if (((garbage - this.collectedAt) | 0) < GARBAGE_BYTES) return
+    this.collectedAt = garbage
     fullGC()
   }
 

@@ -34,7 +34,6 @@ import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTER_WORDS, TCP } from './co
 import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { type FrameEvents, FrameStream } from './frame-stream.ts'
 import { Handler } from './handle.ts'
-import { Heap } from './heap.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { RequestLimits } from './request-limits.ts'
 import { type Plan, Sender } from './send.ts'
@@ -81,7 +80,6 @@ export class Serving implements FrameEvents {
   readonly sender: Sender
   readonly exchange: Exchange | null
   readonly housekeeping: Housekeeping
-  readonly heap = new Heap(this.counts)
   readonly upgrader: Upgrader
   readonly frames: FrameStream
   readonly output = new Output(OUTPUT_BYTES)
@@ -236,7 +234,6 @@ export class Serving implements FrameEvents {
       isMarked(bytes, from, to) ? from + MARK_BYTES : from,
       to,
     )
-    this.heap.served()
     if (this.data.fault) provokeFault()
   }
 

@@ -8,6 +8,7 @@ import { mustDrain, mustStop, sayDone, sayReady } from '../../process/workers.ts
 import { TcpServer } from '../../tcp/server.ts'
 import { Transfer } from '../../tcp/transfer.ts'
 import { DRAIN_STEP_MILLISECONDS, Drain } from './drain.ts'
+import { Heap } from './heap.ts'
 import { Serving, type WsWorkerData } from './serving.ts'
 import { TurnEnd } from './turn-end.ts'
 import type { WsUpdate } from './worker-updates.ts'
@@ -42,6 +43,7 @@ class SocketWorker {
   private readonly serving: Serving
   private readonly server: TcpServer
   private readonly reporter: Reporter
+  private readonly heap: Heap
   private readonly state: Int32Array
   private readonly workers: number
   private drain: Drain | null = null
@@ -61,6 +63,7 @@ class SocketWorker {
       wakeEvent: data.exchange?.wakeEvents[data.index] ?? -1,
     })
     this.serving.connect(this.server, transfer)
+    this.heap = new Heap(counts, false)
     this.reporter = new Reporter(counts, data.counters, data.index, data.heartbeat)
     this.state = new Int32Array(data.state)
     this.workers = data.workers
@@ -127,7 +130,7 @@ class SocketWorker {
     this.updates.applyDue(now)
     server.serve(now)
     this.turnEnd.run()
-    serving.heap.tend()
+    this.heap.tend()
     if (now !== this.ticked) {
       this.ticked = now
       serving.housekeeping.tick(now)

@@ -10,6 +10,7 @@ import { Transfer } from '../../tcp/transfer.ts'
 import { takeCertificates } from '../../tls/certificate-change.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
 import { Drain } from './drain.ts'
+import { Heap } from './heap.ts'
 import { Serving, tell, type WsWorkerData } from './serving.ts'
 import type { WsUpdate } from './worker-updates.ts'
 
@@ -45,6 +46,7 @@ class TlsWorker {
   private readonly serving: Serving
   private readonly server: TlsServer
   private readonly reporter: Reporter
+  private readonly heap: Heap
   private isCleaning = false
   private ticked = 0
 
@@ -62,9 +64,10 @@ class TlsWorker {
       sockets,
       addresses: data.addresses,
       before: () => this.serving.setTime(),
-      after: () => {},
+      after: () => this.heap.tend(),
     })
     this.serving.connect(this.server, transfer)
+    this.heap = new Heap(counts, true)
     this.reporter = new Reporter(counts, data.counters, data.index, data.heartbeat)
     this.ticked = this.serving.now
     this.updates.on('certificates', (given) => {
@@ -114,7 +117,7 @@ class TlsWorker {
     const { serving } = this
     const now = serving.setTime()
     this.server.tick(now)
-    serving.heap.tend()
+    this.heap.tend()
     if (now !== this.ticked) {
       this.ticked = now
       serving.housekeeping.tick(now)
