@@ -12,6 +12,8 @@ import type { Output } from './output.ts'
 export const RECEIVE_BYTES = BLOCK_BYTES_MAX
 /** The most pipelined requests answered in one turn, since other connections wait meanwhile. */
 export const REQUESTS_PER_TURN = 64
+/** The same of handlers that last, whose messages are short work and whose answers go out together at the end of a turn. */
+const MESSAGES_PER_TURN = 1024
 
 /** Sends the bytes. */
 export interface ByteSender {
@@ -99,7 +101,8 @@ export class Transfer {
     let requests = 0
     connection.paused = false
     while (from < to) {
-      if (requests === REQUESTS_PER_TURN) {
+      const most = connection.handler.lasts ? MESSAGES_PER_TURN : REQUESTS_PER_TURN
+      if (requests >= most) {
         connection.paused = true
         break
       }
