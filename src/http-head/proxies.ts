@@ -5,12 +5,11 @@
 // one before it believable; anything the client itself sent comes before all of them.
 import { Peer } from '../swarm/peers/peer.ts'
 import { readAddress } from '../tcp/address-text.ts'
+import { FORWARDED } from '../tcp/client-address.ts'
 import type { Networks } from '../tcp/networks.ts'
 import type { RequestHead } from './head.ts'
 import { ascii, COMMA, EQUALS, isToken, skipSpace, trimmedEnd } from './layout.ts'
 
-/** RFC 7239. All other headers have one address or a list. */
-const FORWARDED = 'forwarded'
 const FOR = ascii('for')
 
 const QUOTE = 0x22

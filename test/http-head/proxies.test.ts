@@ -2,12 +2,12 @@ import { describe, expect, test } from 'bun:test'
 import { parse } from '../../src/http/wire/parse.ts'
 import { HttpRequest } from '../../src/http/wire/request.ts'
 import { CLIENT_KNOWN, TrustedProxies } from '../../src/http-head/proxies.ts'
-import { ProxyList } from '../../src/tcp/client-address.ts'
 import { Networks } from '../../src/tcp/networks.ts'
 import { get } from '../http/harness.ts'
 import { addressBytes } from '../support/packets.ts'
 import { randomWords } from '../support/random.ts'
 import { setSource } from '../udp/harness.ts'
+import { ProxyList } from './naive-proxies.ts'
 
 const PROXIES = ['10.0.0.0/8', '192.0.2.1', '2001:db8:1::/48', '198.51.100.128/25']
 
