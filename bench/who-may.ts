@@ -106,10 +106,13 @@ const addresses = new PeerAddresses(
 addresses.setTime(1)
 for (const ipv4 of [true, false]) {
   fill(ipv4)
+  // Public ones, as nearly all are: branches would otherwise cost more than the question.
+  if (ipv4)
+    for (let i = 0; i < QUESTIONS; i++) words[i * 4] = (words[i * 4] & ~0xff) | (11 + below(88))
   peer.ipv4 = ipv4
   report(`the loop alone, ${ipv4 ? 'IPv4' : 'IPv6'}`, (at) => peerAt(at).a0 === 1)
   report(
-    `class of an address, ${ipv4 ? 'IPv4' : 'IPv6'}`,
+    `class of a public address, ${ipv4 ? 'IPv4' : 'IPv6'}`,
     (at) => addresses.place(peerAt(at)) !== 0,
   )
 }

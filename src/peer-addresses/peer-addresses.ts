@@ -17,7 +17,7 @@ import { classOf, PRIVATE, PUBLIC } from './address-class.ts'
 const LAST_IPV4 = 0
 const LAST_IPV6 = 16
 const SHARED_WORDS = 32
-/** The time is written this often (seconds), since all workers read the line. */
+/** Each worker writes the time this often (seconds): others read the line. */
 const NOTE_SEC = 16
 
 export type PrivatePeers = 'auto' | 'store' | 'refuse'
@@ -56,6 +56,9 @@ export class PeerAddresses {
   private storesPrivate = false
   /** Private peers are stored as long as there are no public ones. */
   private isAuto = false
+  /** The second after which this worker notes a public peer again. */
+  private nextIPv4 = -1
+  private nextIPv6 = -1
   private maxAge = 0
   private now = 0
 
@@ -95,7 +98,9 @@ export class PeerAddresses {
     }
     switch (classOfPeer(peer)) {
       case PUBLIC:
-        if (this.isAuto) this.notePublic(peer.ipv4)
+        if (this.isAuto && this.now > (peer.ipv4 ? this.nextIPv4 : this.nextIPv6)) {
+          this.notePublic(peer.ipv4)
+        }
         return ANNOUNCED
       case PRIVATE:
         return this.takesPrivate(peer.ipv4) ? ANNOUNCED : PRIVATE_ADDRESS
@@ -125,9 +130,9 @@ export class PeerAddresses {
   }
 
   private notePublic(ipv4: boolean): void {
-    const at = ipv4 ? LAST_IPV4 : LAST_IPV6
-    const last = Atomics.load(this.last, at)
-    if (last === 0 || this.now - last >= NOTE_SEC) Atomics.store(this.last, at, this.now)
+    Atomics.store(this.last, ipv4 ? LAST_IPV4 : LAST_IPV6, this.now)
+    if (ipv4) this.nextIPv4 = this.now + NOTE_SEC
+    else this.nextIPv6 = this.now + NOTE_SEC
   }
 }
 
