@@ -161,12 +161,11 @@ async function restarted(
 
 /** Of a hundred million announces a day, with all that belongs to them. */
 function daily({ steady }: Result): { coreShare: number; inMbit: number; outMbit: number } {
-  const { counts, tracker, receive_buffer_drops } = steady
+  const { counts, tracker } = steady
   const announces = counts.answered_announce
   const requests = counts.sent_connect + announces + counts.sent_scrape + counts.sent_invalid
   const answers = counts.answered_connect + announces + counts.answered_scrape
   const mbit = (bytes: number) => ((bytes / announces) * ANNOUNCES_A_DAY * 8) / DAY_SEC / 1e6
-  if (receive_buffer_drops.tracker > requests / 100) throw new Error('the rate is too high here')
   return {
     coreShare: ((tracker.cpu_seconds / announces) * ANNOUNCES_A_DAY) / DAY_SEC,
     inMbit: mbit(counts.sent_bytes + requests * PACKET_OVERHEAD_BYTES),
@@ -187,6 +186,9 @@ function reportOf(results: readonly Result[]): string {
     row('p50 ms', ms('p50')),
     row('p99 ms', ms('p99')),
     row('p99.9 ms', ms('p99.9')),
+    row('dropped at its full receive buffer', ({ steady }) =>
+      String(steady.receive_buffer_drops.tracker),
+    ),
     row('lost', ({ steady }) => `${(steady.lost_share * 100).toFixed(3)} %`),
     row('stop with a snapshot, s', ({ restart }) => restart?.stop.toFixed(1) ?? 'keeps nothing'),
     row('start with it, s', ({ restart }) => restart?.start.toFixed(1) ?? ''),
