@@ -105,7 +105,7 @@ export class Diagnosis {
       )
   }
 
-  refused(reason: string): void {
+  refused(reason: unknown): void {
     const cost =
       'Lists of open trackers leave it out; clients need to know that their torrents are served.'
     this.add(

@@ -2,7 +2,7 @@
 // handshake of WebTorrent. Owns its socket until close().
 import { connect, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import { Unmet } from '../check.ts'
+import { shown, Unmet } from '../check.ts'
 import { type Patience, within } from '../deadline.ts'
 import { type Endpoint, usesTls } from '../endpoint.ts'
 
@@ -108,7 +108,7 @@ export class Connection {
     }
     const length = head.fields.get('content-length')
     if (length === undefined) return { ...head, body: await this.rest(), framing: 'close' }
-    if (!/^\d{1,9}$/.test(length)) throw new Unmet(`Content-Length is "${length.slice(0, 40)}"`)
+    if (!/^\d{1,9}$/.test(length)) throw new Unmet(`Content-Length is ${shown(length)}`)
     return { ...head, body: await this.exactly(Number(length)), framing: 'length' }
   }
 
@@ -169,7 +169,7 @@ export class Connection {
     for (;;) {
       const line = await this.line()
       const size = Number.parseInt(/^[\da-f]{1,7}/i.exec(line)?.[0] ?? 'x', 16)
-      if (Number.isNaN(size)) throw new Unmet(`a chunk begins with "${line.slice(0, 40)}"`)
+      if (Number.isNaN(size)) throw new Unmet(`a chunk begins with ${shown(line)}`)
       total += size
       if (total > BODY_BYTES_MAX) throw new Unmet(`a body has more than ${BODY_BYTES_MAX} bytes`)
       parts.push((await this.exactly(size + 2)).subarray(0, size))
@@ -208,5 +208,5 @@ function fieldsOf(head: string): Map<string, string> {
 }
 
 function printed(bytes: Buffer): string {
-  return JSON.stringify(bytes.toString('latin1', 0, 60))
+  return shown(bytes.toString('latin1', 0, 60))
 }

@@ -1,7 +1,7 @@
 // Asks one HTTP tracker at one address as clients do, and remembers which peers it announced, to stop them at the end. Used by
 // the HTTP probes and checks.
 import { randomInt } from 'node:crypto'
-import { mustBe, Unmet } from '../check.ts'
+import { mustBe, shown, Unmet } from '../check.ts'
 import type { Patience } from '../deadline.ts'
 import { addressBytes, addressSeen, authority, type Endpoint } from '../endpoint.ts'
 import { type Bencoded, type Dictionary, isDictionary, readBencode } from './bencode.ts'
@@ -221,8 +221,7 @@ export function served(response: Response): Dictionary {
   mustBe('the status', response.status, 200)
   const dictionary = dictionaryOf(response)
   const reason = dictionary.get('failure reason')
-  if (reason !== undefined)
-    throw new Unmet(`the tracker refuses: ${JSON.stringify(String(reason).slice(0, 100))}`)
+  if (reason !== undefined) throw new Unmet(`the tracker refuses: ${shown(String(reason))}`)
   return dictionary
 }
 

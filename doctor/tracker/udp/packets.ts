@@ -1,5 +1,5 @@
 // BEP 15 as a client writes and reads it, apart from the tracker's own code. Used by the UDP probes and checks.
-import { Unmet } from '../check.ts'
+import { shown, Unmet } from '../check.ts'
 
 export const CONNECT = 0
 export const ANNOUNCE = 1
@@ -159,7 +159,6 @@ export function readScrape(answer: Buffer): ScrapeEntry[] {
 function expectAction(answer: Buffer, action: number, what: string): void {
   const got = actionOf(answer)
   if (got === action) return
-  const text =
-    got === ERROR ? `the error ${JSON.stringify(errorText(answer).slice(0, 100))}` : `action ${got}`
+  const text = got === ERROR ? `the error ${shown(errorText(answer))}` : `action ${got}`
   throw new Unmet(`${what === 'announce' ? 'an' : 'a'} ${what} is answered by ${text}`)
 }

@@ -33,7 +33,9 @@ export async function probeUdp(
   try {
     if (!(await connects(session, diagnosis))) return
     await strangers(session, diagnosis)
-    await otherAddress(session, diagnosis)
+    await diagnosis.step('connect', 'A further connect fails', 'Clients cannot announce.', () =>
+      otherAddress(session, diagnosis),
+    )
     await peers(session, diagnosis)
   } finally {
     await session.close()

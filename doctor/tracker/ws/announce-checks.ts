@@ -10,7 +10,7 @@ const ERRORS = 'webtorrent-protocol.md, Errors'
 const OWNERSHIP = 'webtorrent-protocol.md, Peer ownership'
 
 function countsIn({ complete, incomplete }: Message): string {
-  return `${complete}/${incomplete}`
+  return `${shown(complete)}/${shown(incomplete)}`
 }
 
 /** One announce that should be counted so: complete/incomplete. */

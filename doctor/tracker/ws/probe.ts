@@ -1,11 +1,11 @@
 // Asks a WebTorrent tracker as clients do, and says what is wrong with it. Called by diagnose.ts for each address.
-import { Unmet } from '../check.ts'
+import { shown, Unmet } from '../check.ts'
 import type { Patience } from '../deadline.ts'
 import type { Diagnosis } from '../diagnosis.ts'
 import { type Endpoint, usesTls } from '../endpoint.ts'
 import { probeTls } from '../tls-probe.ts'
 import { PING, PONG, type WsClient } from './client.ts'
-import { announceOf, answerTo, newOffer, SEEDER, WsSession } from './session.ts'
+import { announceOf, answerTo, entryOf, newOffer, SEEDER, WsSession } from './session.ts'
 
 const FAILURE = 'Browsers get no peers.'
 const INTERVAL_MIN = 10
@@ -43,7 +43,7 @@ async function announces(session: WsSession, first: WsClient, diagnosis: Diagnos
   )
   if (response === undefined) return
   const reason = response['failure reason']
-  if (reason !== undefined) return diagnosis.refused(String(reason))
+  if (reason !== undefined) return diagnosis.refused(reason)
   if (response.info_hash !== hash) {
     diagnosis.add(
       'fault',
@@ -57,7 +57,7 @@ async function announces(session: WsSession, first: WsClient, diagnosis: Diagnos
   if (typeof interval === 'number' && interval >= INTERVAL_MIN && interval <= INTERVAL_MAX) {
     diagnosis.good('interval', `Clients shall announce every ${interval} seconds.`)
   } else {
-    const text = `The interval is ${JSON.stringify(interval) ?? 'missing'}.`
+    const text = `The interval is ${shown(interval)}.`
     diagnosis.add(
       'warning',
       'interval',
@@ -109,12 +109,9 @@ async function leaves(
 ): Promise<void> {
   const counts = async () => {
     const client = await session.connect()
-    const { files } = await client.ask({ action: 'scrape', info_hash: hash })
-    const entry = (files as Record<string, { complete: number; incomplete: number }> | undefined)?.[
-      hash
-    ]
-    if (entry === undefined) throw new Unmet('it lacks the torrent')
-    return `${entry.complete}/${entry.incomplete}`
+    const message = await client.ask({ action: 'scrape', info_hash: hash })
+    const [complete, , incomplete] = entryOf(message, hash).split('/')
+    return `${complete}/${incomplete}`
   }
   await diagnosis.step(
     'scrape',

@@ -1,6 +1,6 @@
 // Asks one WebTorrent tracker at one address as clients do. Used by the WebTorrent probes and checks. Owns its connections.
 import { randomBytes } from 'node:crypto'
-import { must } from '../check.ts'
+import { must, shown } from '../check.ts'
 import type { Patience } from '../deadline.ts'
 import { addressSeen, type Endpoint } from '../endpoint.ts'
 import { Connection } from '../http/connection.ts'
@@ -90,7 +90,7 @@ export function answerTo(hash: string, peerId: string, received: Message): objec
     peer_id: peerId,
     to_peer_id: received.peer_id,
     offer_id: received.offer_id,
-    answer: { type: 'answer', sdp: `v=0\r\na="\u20ac" to ${String(received.offer_id).length}\r\n` },
+    answer: { type: 'answer', sdp: 'v=0\r\ns="\u20ac\\"\r\na=recvonly\r\n' },
   }
 }
 
@@ -101,7 +101,9 @@ export async function scraped(client: WsClient, hash: string): Promise<string> {
 
 export function entryOf({ files }: Message, hash: string): string {
   must(typeof files === 'object' && files !== null, 'a scrape has no object "files"')
-  const entry = (files as Record<string, Message>)[hash]
+  const entry = (files as Record<string, unknown>)[hash]
   must(entry !== undefined, 'a scrape lacks the torrent that was asked for')
-  return `${entry.complete}/${entry.downloaded}/${entry.incomplete}`
+  must(typeof entry === 'object' && entry !== null, 'an entry of "files" is no object')
+  const { complete, downloaded, incomplete } = entry as Message
+  return [complete, downloaded, incomplete].map((count) => shown(count)).join('/')
 }

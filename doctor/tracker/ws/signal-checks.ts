@@ -49,7 +49,7 @@ function mustBeJson(what: string, got: unknown, wanted: unknown): void {
 
 async function offersOf({ client }: Peer): Promise<string[]> {
   return (await client.quiet()).flatMap((message) =>
-    'offer' in message ? [String(message.offer_id)] : [],
+    'offer' in message ? [shown(message.offer_id)] : [],
   )
 }
 
@@ -263,7 +263,7 @@ const answers: Check<WsSession>[] = [
       receiver.client.send(answerTo(hash, receiver.peerId, received))
       await offerer.client.next()
       const { complete, incomplete } = await offerer.client.ask(announceOf(hash, offerer.peerId))
-      mustBe('complete/incomplete', `${complete}/${incomplete}`, '1/1')
+      mustBe('complete/incomplete', `${shown(complete)}/${shown(incomplete)}`, '1/1')
     },
   },
   {
