@@ -48,14 +48,17 @@ export class Ranges {
 
   /** Whether the key is in one of the ranges. */
   hasKey(): boolean {
-    const { words } = this
-    const bucket = indexOf(this.key[0])
+    const { words, keyWords } = this
+    const first = this.key[0]
+    const bucket = indexOf(first)
     let low = words[bucket]
     let high = words[bucket + 1]
     // The ranges before `low` start at the key or before, those from `high` on behind it.
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.compare(INDEX_WORDS, middle) < 0) high = middle
+      // Nearly always the first word decides.
+      const start = words[INDEX_WORDS + middle * keyWords]
+      if (start > first || (start === first && this.compare(INDEX_WORDS, middle) < 0)) high = middle
       else low = middle + 1
     }
     return low > 0 && this.compare(this.endsAt, low - 1) <= 0
