@@ -29,7 +29,7 @@ export interface UdpFault {
   /** Whether a connection id is taken. */
   readonly accepts?: (id: Buffer, from: From, right: Buffer) => boolean
   readonly idFor?: (from: From) => Buffer
-  /** Answers from another port. */
+  /** Answers from another address. */
   readonly elsewhere?: boolean
   /** What tells peers apart, and where a peer is. */
   readonly key?: (packet: Buffer, from: From) => string
@@ -49,7 +49,7 @@ export class UdpTracker {
 
   static async open(fault: UdpFault = {}): Promise<UdpTracker> {
     const tracker = new UdpTracker(fault)
-    tracker.other = await Bun.udpSocket({ hostname: '127.0.0.1' })
+    tracker.other = await Bun.udpSocket({ hostname: '127.0.0.2' })
     tracker.socket = await Bun.udpSocket({
       hostname: '127.0.0.1',
       socket: {
