@@ -19,7 +19,8 @@ export const networkListSettings = section('Whom the tracker serves, by their ne
     What counts is the address that a request comes from, or the one that a trusted proxy names. Over UDP a connect
     gets the error "denied", and a request with a connection id from before a longer one; over HTTP announces and
     scrapes get a failure, and the connection ends (pages are for all: health checks and certificate authorities ask
-    for them); a WebTorrent handshake gets status 403. Peers that are stored already age out.`,
+    for them); a WebTorrent handshake gets status 403, and open connections of a network that a new list
+    denies are closed. Peers that are stored already age out.`,
   ),
   path: listPath(
     `The list: a text file with one IPv4 or IPv6 address or network (CIDR) per line, such as 192.0.2.0/24 or

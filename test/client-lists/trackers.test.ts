@@ -17,7 +17,7 @@ import {
   withTracker,
 } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
-import { waitUntil } from '../support/wait.ts'
+import { waitFor, waitUntil } from '../support/wait.ts'
 import { Refused, WsClient } from '../support/ws-client.ts'
 import { announce } from '../ws/messages.ts'
 
@@ -199,5 +199,28 @@ describe.each(SERVED)('$name', (served) => {
     })
     expect(without.code).toBe(1)
     expect(without.stderr).toContain(`[client_list] path '${pathOf('clients')}' cannot be read`)
+  })
+})
+
+test('aquatic_ws closes open connections of a network that a new list denies, and keeps the others', async () => {
+  write('networks', '10.0.0.0/8\n')
+  const served = SERVED[3]
+  write('tracker.toml', settingsOf(served, { networks: 'deny' }))
+  const options = { executable: served.executable, file: pathOf('tracker.toml') }
+  await withTracker(options, async (tracker) => {
+    const [denied, kept] = await Promise.all(
+      [DENIED_AT, SERVED_AT].map((localAddress) =>
+        WsClient.connect(tracker.at(), { localAddress }),
+      ),
+    )
+    for (const client of [denied, kept]) await client.ask(announce('h'.repeat(20), 1))
+    write('networks', `${DENIED_AT}\n`)
+    expect(await waitFor(denied.closed, 10_000)).toEqual({
+      code: 1008,
+      reason: 'Your network is not served',
+    })
+    expect(await metric(tracker, 'denied_network')).toBe(1)
+    expect((await kept.ask(announce('h'.repeat(20), 1))).interval).toBeGreaterThan(0)
+    kept.destroy()
   })
 })

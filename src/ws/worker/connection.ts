@@ -2,6 +2,7 @@
 // is accepted (upgrade.ts), dropped when the socket closes. Owns the connection's state; its peers in swarms
 // are removed by handle.ts.
 import { type ConnectionStates, GENERATION_MASK, SLOT_BITS } from '../../swarm/connections.ts'
+import type { AddressWords } from '../../tcp/networks.ts'
 import { FAMILY_IPV4, FAMILY_IPV6 } from './counters.ts'
 import type { Memberships } from './memberships.ts'
 import type { PendingOffers } from './pending-offers.ts'
@@ -16,6 +17,8 @@ export const OUTBOX_OFFERS_MAX = 32
 export interface Socket {
   /** Bytes that wait because the client does not take them. */
   readonly unsentBytes: number
+  /** The client's address, as a trusted proxy names it if there is one. */
+  readonly client: AddressWords
   /** Sends whole frames, after what waits. False if it is broken. */
   write(address: number, bytes: number): boolean
   /** Closes it at the end of the turn: with a close frame, */

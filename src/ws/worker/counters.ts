@@ -121,7 +121,7 @@ const OTHERS = [
     'closed',
     'reason',
     'Connections that ended, by reason. Closed by the tracker: backlog is a client too slow for its messages, backlog_total one of many such.',
-    ['backlog', 'silent', 'unreachable', 'backlog_total', 'requests'],
+    ['backlog', 'silent', 'unreachable', 'backlog_total', 'requests', 'denied_network'],
     { metric: 'closed_connections', table: 'Closed connections', nonZero: true },
   ),
   ...TCP_COUNTERS,
@@ -213,8 +213,9 @@ export const CLOSED_SILENT = OTHER + 52
 export const CLOSED_UNREACHABLE = OTHER + 53
 export const CLOSED_BACKLOG_TOTAL = OTHER + 54
 export const CLOSED_REQUESTS = OTHER + 55
+export const CLOSED_DENIED_NETWORK = OTHER + 56
 /** The counters of TCP connections, in the order of tcp/counters.ts. */
-export const TCP = OTHER + 56
+export const TCP = OTHER + 57
 
 /** Nanoseconds from when a message arrived until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)

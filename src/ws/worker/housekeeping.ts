@@ -1,8 +1,10 @@
-// A socket worker's periodic work on its connections: pings, silent ones, old offers. `tick` is called once a second by the
-// socket worker.
-import { PING } from '../wire/frame.ts'
+// A socket worker's periodic work on its connections: pings, silent ones, old offers, and those whose network is no longer
+// served. `tick` is called once a second by the socket worker.
+import type { ClientGate } from '../../client-lists/gate.ts'
+import { DENIED_TEXTS } from '../../requests/refusals.ts'
+import { PING, POLICY } from '../wire/frame.ts'
 import type { Connection, Connections } from './connection.ts'
-import { CLOSED_SILENT, CLOSED_UNREACHABLE } from './counters.ts'
+import { CLOSED_DENIED_NETWORK, CLOSED_SILENT, CLOSED_UNREACHABLE } from './counters.ts'
 import type { Sender } from './send.ts'
 
 const CLOSE_CODE_SILENT = 1000
@@ -27,6 +29,8 @@ export class Housekeeping {
   private readonly counts: Int32Array
   private now: number
   private hasWaited = false
+  /** Whose networks are served; null until they have changed since the connections came. */
+  private changed: ClientGate | null = null
 
   constructor(
     connections: Connections,
@@ -46,6 +50,11 @@ export class Housekeeping {
   configure(settings: HousekeepingSettings): void {
     this.settings = settings
     this.connections.pingInterval = settings.pingInterval
+  }
+
+  /** Has those closed that the list excludes now: a handshake is judged only once. */
+  networksChanged(clients: ClientGate): void {
+    this.changed = clients
   }
 
   tick(now: number): void {
@@ -75,12 +84,17 @@ export class Housekeeping {
   }
 
   private visitConnections(now: number): void {
+    const { changed } = this
+    this.changed = null
     const { slotCount } = this.connections
     for (let slot = 0; slot < slotCount; slot++) {
       const connection = this.connections.at(slot)
       if (connection === null || connection.closed || connection.socket === null) continue
       this.rotateOffers(connection, now)
-      if (now - lastOf(connection) > this.settings.maxConnectionAge) {
+      if (changed?.deniesNetwork(connection.socket.client)) {
+        this.counts[CLOSED_DENIED_NETWORK]++
+        connection.socket.close(POLICY, DENIED_TEXTS.network)
+      } else if (now - lastOf(connection) > this.settings.maxConnectionAge) {
         this.counts[CLOSED_SILENT]++
         connection.socket.close(CLOSE_CODE_SILENT, 'silent for too long')
       } else if (now >= connection.nextPing) {

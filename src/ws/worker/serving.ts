@@ -3,6 +3,7 @@
 // loop) and tls-worker.ts (the runtime's sockets, on its event loop), which have the TCP connections.
 import { parentPort } from 'node:worker_threads'
 import type { AccessListData } from '../../access-list/list.ts'
+import type { ClientGate } from '../../client-lists/gate.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
 import { type FirstValue, takeFirst } from '../../process/first-value.ts'
 import type { UpdateHandlers } from '../../process/updates.ts'
@@ -157,7 +158,7 @@ export class Serving implements FrameEvents {
       countsAt: TCP,
     }
     this.applyProxies(data)
-    this.takeUpdates(updates)
+    this.takeUpdates(updates, this.handler.clients)
     this.setTime()
   }
 
@@ -176,11 +177,13 @@ export class Serving implements FrameEvents {
     return exchange
   }
 
-  private takeUpdates(updates: UpdateHandlers<WsUpdate>): void {
+  private takeUpdates(updates: UpdateHandlers<WsUpdate>, clients: ClientGate): void {
     const { swarms, cleaner } = this
     updates.on('settings', (settings) => this.configure(settings))
     updates.on('priorDownloads', (counts) => swarms.priorDownloads.replace(counts))
     takeAccessLists(updates, swarms, cleaner)
+    // After the gate has taken them.
+    updates.on('networkList', () => this.housekeeping.networksChanged(clients))
   }
 
   private configure(settings: WorkerSettings): void {

@@ -2,6 +2,7 @@
 // writes it, when a handshake is accepted; the client's state beyond that is in connection.ts.
 import type { BlockChain } from '../../tcp/block-chain.ts'
 import type { Connection as TcpConnection } from '../../tcp/connection.ts'
+import type { AddressWords } from '../../tcp/networks.ts'
 import { NO_CODE } from '../wire/frame.ts'
 import type { Connection, Socket } from './connection.ts'
 
@@ -52,6 +53,10 @@ export class WsSocket implements Socket {
 
   get unsentBytes(): number {
     return this.tcp.unsentBytes
+  }
+
+  get client(): AddressWords {
+    return this.tcp
   }
 
   write(address: number, bytes: number): boolean {

@@ -19,6 +19,8 @@ export class FrameSocket implements Socket {
     this.room = room
   }
 
+  readonly client = { ipv4: true, a0: 0x0100007f, a1: 0, a2: 0, a3: 0 }
+
   get unsentBytes(): number {
     return this.buffered
   }

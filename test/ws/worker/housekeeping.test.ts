@@ -1,8 +1,12 @@
 // What the clock does to connections, second by second.
 import { expect, test } from 'bun:test'
+import { RangeBuilder } from '../../../src/client-lists/build-ranges.ts'
+import { ClientGate, MODE_DENY } from '../../../src/client-lists/gate.ts'
+import { NO_NETWORKS } from '../../../src/client-lists/network-file.ts'
 import { ConnectionStates, createConnectionStates } from '../../../src/swarm/connections.ts'
 import { type Connection, Connections, type Socket } from '../../../src/ws/worker/connection.ts'
 import {
+  CLOSED_DENIED_NETWORK,
   CLOSED_SILENT,
   CLOSED_UNREACHABLE,
   COUNTER_COUNT,
@@ -185,4 +189,25 @@ test('who was full of offers gets some again when they are forgotten', () => {
   expect(takes()).toBe(false)
   fixture.run(10)
   expect(takes()).toBe(true)
+})
+
+test('connections whose network a new list denies are closed, once, and the others stay', async () => {
+  const fixture = new Fixture()
+  const builder = new RangeBuilder(1)
+  builder.add([10], 8)
+  const tables = { ...NO_NETWORKS, ipv4: await builder.finish() }
+  const gate = new ClientGate()
+  const from = (name: string, a0: number) => {
+    const { socket } = fixture.open(name)
+    Object.assign(socket as object, { client: { ipv4: true, a0, a1: 0, a2: 0, a3: 0 } })
+  }
+  from('denied', 0x0100000a)
+  from('served', 0x0100000b)
+  gate.setNetworks({ mode: MODE_DENY, tables })
+  fixture.run(1)
+  expect(fixture.events).toEqual([])
+  fixture.housekeeping.networksChanged(gate)
+  fixture.run(3)
+  expect(fixture.events).toEqual(['2 denied closed'])
+  expect(fixture.counts[CLOSED_DENIED_NETWORK]).toBe(1)
 })
