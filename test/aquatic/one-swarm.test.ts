@@ -131,7 +131,7 @@ test.skipIf(WHY_NO_NAMESPACE !== '')(
   `what one source may ask for it may ask over both together${WHY_NO_NAMESPACE}`,
   async () => {
     const script = join(import.meta.dir, 'shared-limits.ts')
-    const { stdout, stderr } = await inNamespace('ip address add 198.18.0.1/32 dev lo', script, [])
+    const { stdout, stderr } = await inNamespace('ip address add 5.6.7.1/32 dev lo', script, [])
     expect(stderr + stdout).toBe('good\n')
   },
 )

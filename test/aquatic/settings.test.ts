@@ -46,7 +46,7 @@ describe('the settings of aquatic', () => {
     expect(shared).toContain('log_level')
     expect(shared).toContain('persistence.path')
     expect(shared).toContain('source_limits.requests_per_second')
-    expect(shared.filter((path) => /^(network|handlers|workers)/.test(path))).toEqual([])
+    expect(shared.filter((path) => /^(network|handlers|workers)(\.|$)/.test(path))).toEqual([])
     expect(entries.has('ws.source_limits.requests_per_second')).toBe(true)
     expect(entries.has('udp.cleaning.max_connection_age')).toBe(true)
     for (const name of ['http', 'ws']) {

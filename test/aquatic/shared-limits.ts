@@ -7,7 +7,7 @@ import { ALL_EXECUTABLE, type Endpoint, withTracker } from '../support/tracker.t
 import { withClient } from '../support/udp-client.ts'
 
 /** Given to the namespace by the test. */
-const HERE = '198.18.0.1'
+const HERE = '5.6.7.1'
 
 const settings = (limits: string) =>
   `[udp.network]\naddress = '${HERE}:0'\n[http.network]\naddress = '${HERE}:0'\n[ws]\nenabled = false\n` +

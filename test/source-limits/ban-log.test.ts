@@ -143,7 +143,7 @@ test.skipIf(WHY_NO_NAMESPACE !== '')(
   `lines of a running tracker name the banned as it is set, as text and as JSON${WHY_NO_NAMESPACE}`,
   async () => {
     const script = join(import.meta.dir, '../udp/namespace-scenarios.ts')
-    const setup = 'ip address add 198.18.0.1/32 dev lo; ip address add 198.18.0.77/32 dev lo'
+    const setup = 'ip address add 5.6.7.1/32 dev lo; ip address add 5.6.7.77/32 dev lo'
     const { stdout, stderr } = await inNamespace(setup, script, ['ban-lines'])
     expect(stderr + stdout).toBe('good\n')
   },

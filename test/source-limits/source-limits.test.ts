@@ -180,7 +180,7 @@ describe('other rates', () => {
     `come by SIGHUP to all workers${WHY_NO_NAMESPACE}`,
     async () => {
       const script = join(import.meta.dir, '../udp/namespace-scenarios.ts')
-      const setup = 'ip address add 198.18.0.1/32 dev lo'
+      const setup = 'ip address add 5.6.7.1/32 dev lo'
       const { code, stderr } = await inNamespace(setup, script, ['other-source-limits'])
       expect(stderr).toBe('')
       expect(code).toBe(0)

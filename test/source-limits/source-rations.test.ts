@@ -307,7 +307,7 @@ describe('at the handler', () => {
     `peers_per_torrent comes by SIGHUP, and holds for a snapshot${WHY_NO_NAMESPACE}`,
     async () => {
       const script = join(import.meta.dir, '../udp/namespace-scenarios.ts')
-      const setup = 'ip address add 198.18.0.1/32 dev lo'
+      const setup = 'ip address add 5.6.7.1/32 dev lo'
       const { stdout, stderr } = await inNamespace(setup, script, ['peers-per-torrent'])
       expect(stderr + stdout).toBe('good\n')
     },

@@ -18,7 +18,7 @@ import { UdpClient, withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 
 /** An address that is no loopback address, which the test has given to the namespace. */
-const HERE = '198.18.0.1'
+const HERE = '5.6.7.1'
 
 const scenarios: Record<string, () => Promise<void>> = {
   'many-ipv6-addresses': manyIPv6Addresses,
@@ -207,7 +207,7 @@ async function peersPerTorrent(): Promise<void> {
 
 /** What the log says of a banned client, by format and form of its address. */
 async function banLines(): Promise<void> {
-  const client = '198.18.0.77'
+  const client = '5.6.7.77'
   const forms = { plain: client, hashed: 'client [0-9a-f]{16}', off: 'a client' }
   for (const [i, [form, name]] of Object.entries(forms).entries()) {
     const requestWorkers = i % 2
