@@ -9,6 +9,7 @@
 import { AF_UNIX } from '../os/kernel.ts'
 import { FAMILY_MASK, readName } from '../os/message.ts'
 import type { BlockChain } from './block-chain.ts'
+import type { ConnectionLimits } from './connection-limits.ts'
 import type { AddressWords } from './networks.ts'
 
 export interface StreamHandler {
@@ -83,8 +84,8 @@ export class Connection {
   since = 0
   /** The events that epoll watches; −1 = it does not know the connection. */
   watched = -1
-  /** The connection limits count it. */
-  counted = false
+  /** The connection limits that count it; null = none do. */
+  countedBy: ConnectionLimits | null = null
   /** Its key, see connection-limits.ts. */
   keyHigh = 0
   keyLow = 0
@@ -118,7 +119,7 @@ export class Connection {
     this.looked = 0
     this.isAnonymous = false
     this.watched = -1
-    this.counted = false
+    this.countedBy = null
     this.answered = false
     this.paused = false
     this.fault = -1

@@ -150,7 +150,8 @@ export abstract class TcpConnections {
    * received.
    */
   protected handle(connection: Connection, bytes: number, mayHaveMore: boolean): void {
-    this.served++
+    // Handlers that last measure their messages themselves.
+    if (!connection.handler.lasts) this.served++
     if (this.stopping && !connection.handler.lasts) connection.closing = true
     this.transfer.consume(connection, bytes)
     this.settle(connection, mayHaveMore)
@@ -164,7 +165,11 @@ export abstract class TcpConnections {
     else if (connection.closing && connection.answered) this.finish(connection, mayHaveMore)
     else if (connection.paused) this.stay(connection, this.ready, EPOLLIN)
     else if (connection.heldBytes === 0) this.stay(connection, this.idle, EPOLLIN)
-    else if (connection.answered || !connection.counted || connection.list !== this.request) {
+    else if (
+      connection.answered ||
+      connection.countedBy === null ||
+      connection.list !== this.request
+    ) {
       this.stay(connection, this.request, EPOLLIN)
     }
   }
@@ -204,19 +209,25 @@ export abstract class TcpConnections {
 
   /**
    * Counts a connection for its client once that is known, in place of whoever it came from; who has asked for nothing
-   * yet makes room. ADMITTED, FULL or FULL_FOR_ADDRESS.
+   * yet makes room. `limits`: of the protocol that the connection has from now on. ADMITTED, FULL or FULL_FOR_ADDRESS.
    */
-  admitAs(connection: Connection, client: AddressWords): number {
-    if (connection.counted) this.limits.leaveConnection(connection)
-    connection.counted = false
+  admitAs(connection: Connection, client: AddressWords, limits: ConnectionLimits): number {
+    this.leave(connection)
     connection.becomeOf(client, connection.port)
     if (!this.hasSpare() && !(this.makeRoomFor(connection) && this.hasSpare())) return FULL
-    let admission = this.limits.enterConnection(connection, true)
-    if (admission === FULL && this.makeRoomFor(connection)) {
-      admission = this.limits.enterConnection(connection, true)
+    let admission = limits.enterConnection(connection, true)
+    // Those that wait are counted by the limits of the first protocol.
+    if (admission === FULL && limits === this.limits && this.makeRoomFor(connection)) {
+      admission = limits.enterConnection(connection, true)
     }
-    connection.counted = admission === ADMITTED
+    if (admission === ADMITTED) connection.countedBy = limits
     return admission
+  }
+
+  /** It counts for nobody any more. */
+  private leave(connection: Connection): void {
+    if (connection.countedBy !== null) connection.countedBy.leaveConnection(connection)
+    connection.countedBy = null
   }
 
   /** Ends the connection that has waited for longest without having asked for anything. False if there is none. */
@@ -272,7 +283,7 @@ export abstract class TcpConnections {
 
   /** Puts a connection into a list to wait from now on. */
   protected stay(connection: Connection, list: ConnectionList, events: number): void {
-    if (!connection.counted && !this.admit(connection, list)) return
+    if (connection.countedBy === null && !this.admit(connection, list)) return
     if (!this.watchFor(connection, events)) {
       this.end(connection, CLOSED_MEMORY)
       return
@@ -286,8 +297,10 @@ export abstract class TcpConnections {
     let reason = CLOSED_DESCRIPTORS
     if (this.hasSpare()) {
       const admission = this.enter(connection)
-      connection.counted = admission === ADMITTED
-      if (connection.counted) return true
+      if (admission === ADMITTED) {
+        connection.countedBy = this.limits
+        return true
+      }
       reason = admission === FULL ? CLOSED_FULL : CLOSED_PER_ADDRESS
     }
     if (list === this.request) {
@@ -342,7 +355,7 @@ export abstract class TcpConnections {
   protected forget(connection: Connection): void {
     connection.handler.ended(connection)
     if (connection.list !== null) connection.list.remove(connection)
-    if (connection.counted) this.limits.leaveConnection(connection)
+    this.leave(connection)
     this.transfer.release(connection)
     connection.generation = (connection.generation + 1) & 0x7fffffff
     connection.fd = -1

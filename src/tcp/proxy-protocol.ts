@@ -8,7 +8,6 @@
 // that it names nobody has not checked what its client wrote there.
 import { isThisMachine } from '../swarm/address.ts'
 import type { Connection, StreamHandler } from './connection.ts'
-import type { ConnectionLimits } from './connection-limits.ts'
 import { CLOSED_PROXY_HEADER, CLOSED_PROXY_NOT_TRUSTED } from './counters.ts'
 import { Networks } from './networks.ts'
 import { BAD_HEADER, HEADER_BYTES_MAX, ProxyHeader, readProxyHeader } from './proxy-header.ts'
@@ -18,13 +17,11 @@ export class ProxyProtocol implements StreamHandler {
   readonly answerBytesMax = 0
   readonly requestBytesMax = HEADER_BYTES_MAX
   private readonly next: StreamHandler
-  private readonly limits: ConnectionLimits
   private readonly header = new ProxyHeader()
   private trusted = new Networks([])
 
-  constructor(next: StreamHandler, limits: ConnectionLimits) {
+  constructor(next: StreamHandler) {
     this.next = next
-    this.limits = limits
   }
 
   setTrusted(trusted: Networks): void {
@@ -60,8 +57,8 @@ export class ProxyProtocol implements StreamHandler {
 
   /** From here on the connection is the client's, and counts for it. */
   private rename(connection: Connection): void {
-    if (connection.counted) this.limits.leaveConnection(connection)
-    connection.counted = false
+    connection.countedBy?.leaveConnection(connection)
+    connection.countedBy = null
     const { client, port } = this.header
     connection.becomeOf(client, port)
   }

@@ -90,8 +90,8 @@ export interface TlsServerOptions extends ConnectionOptions {
   readonly addresses: readonly ServerAddress[]
   /** Called before bytes are handled; returns the second of the monotonic clock. */
   readonly before: () => number
-  /** Called once they are handled and answered. */
-  readonly after: () => void
+  /** Called once they are handled and answered; `served`: how often, without those of handlers that last. */
+  readonly after: (served: number) => void
 }
 
 export class TlsServer extends TcpConnections {
@@ -240,8 +240,9 @@ export class TlsServer extends TcpConnections {
       return
     }
     this.now = this.options.before()
+    this.served = 0
     this.work(() => this.takeAll(connection, socket, data))
-    this.options.after()
+    this.options.after(this.served)
   }
 
   private takeAll(connection: Connection, socket: TlsSocket, data: Uint8Array): void {
@@ -277,11 +278,12 @@ export class TlsServer extends TcpConnections {
     const connection = socket.data
     if (connection === undefined || connection === null || connection.unsentBytes === 0) return
     this.now = this.options.before()
+    this.served = 0
     this.work(() => {
       this.writeOn(connection)
       this.serveOn()
     })
-    this.options.after()
+    this.options.after(this.served)
   }
 
   private closed(socket: TlsSocket, isBroken: boolean): void {

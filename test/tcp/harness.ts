@@ -127,7 +127,7 @@ export class Bench {
     this.limits = new ConnectionLimits(this.limitsTable, maxConnections, maxPerAddress)
     const trusted = new Networks(options.trusted ?? [])
     this.limits.setTrusted(trusted)
-    const proxies = new ProxyProtocol(this.lines, this.limits)
+    const proxies = new ProxyProtocol(this.lines)
     proxies.setTrusted(trusted)
     this.server = new TcpServer({
       listeners: [listener],

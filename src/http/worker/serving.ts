@@ -75,7 +75,7 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
   const stream = new HttpStream(handler, output)
   stream.closesAll = !keepAlive
   const limits = new ConnectionLimits(data.connectionLimits, max, maxPerAddress)
-  const proxies = new ProxyProtocol(stream, limits)
+  const proxies = new ProxyProtocol(stream)
   const trust = ({ trusted, header, unix }: ProxyRules) => {
     const networks = new Networks(trusted)
     limits.setTrusted(networks)

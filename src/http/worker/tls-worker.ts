@@ -84,7 +84,9 @@ class TlsWorker {
       sockets,
       addresses: data.addresses,
       before: () => this.setTime(),
-      after: () => this.measure(),
+      after: (served) => {
+        if (served > 0) this.measure()
+      },
     })
     this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
     this.updates.on('settings', ({ connections }) => this.server.setTimes(connections.times))

@@ -137,7 +137,14 @@ export class Serving implements FrameEvents {
       plan,
     })
     const { frames, output } = this
-    this.upgrader = new Upgrader({ connections, frames, output, counts, reports })
+    this.upgrader = new Upgrader({
+      connections,
+      frames,
+      limits: this.limits,
+      output,
+      counts,
+      reports,
+    })
     this.keys = new ConnectionKeys(openKeyGate(data, updates))
     this.upgrader.keys = this.keys
     this.handler.keys = this.keys
@@ -149,7 +156,7 @@ export class Serving implements FrameEvents {
     const now = clockSeconds()
     this.cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
     this.housekeeping = new Housekeeping(connections, sender, data.housekeeping, counts, now)
-    this.proxies = new ProxyProtocol(this.upgrader, this.limits)
+    this.proxies = new ProxyProtocol(this.upgrader)
     this.tcp = {
       handler: data.proxyProtocol ? this.proxies : this.upgrader,
       limits: this.limits,

@@ -31,7 +31,7 @@ import { DENIED_TEXTS } from '../../requests/refusals.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
 import type { AddressKey } from '../../tcp/client-address.ts'
 import type { StreamHandler, Connection as TcpConnection } from '../../tcp/connection.ts'
-import { ADMITTED, FULL } from '../../tcp/connection-limits.ts'
+import { ADMITTED, type ConnectionLimits, FULL } from '../../tcp/connection-limits.ts'
 import type { TcpConnections } from '../../tcp/connections.ts'
 import { Networks } from '../../tcp/networks.ts'
 import type { Output } from '../../tcp/output.ts'
@@ -122,6 +122,7 @@ export interface UpgradeSettings {
 export interface UpgraderParts {
   readonly connections: Connections
   readonly frames: FrameStream
+  readonly limits: ConnectionLimits
   readonly output: Output
   readonly counts: Int32Array
   readonly reports: ClientReports
@@ -290,7 +291,7 @@ export class Upgrader implements StreamHandler {
       counts[KEY_REASONS[access]]++
       return KEY_ANSWERS[access]
     }
-    const admission = this.server?.admitAs(tcp, head.source) ?? FULL
+    const admission = this.server?.admitAs(tcp, head.source, parts.limits) ?? FULL
     if (admission === ADMITTED) return null
     return this.refuse(admission, key, isTrusted, said)
   }
