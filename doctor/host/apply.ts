@@ -60,7 +60,10 @@ export async function applyChanges(
   const known = readRecord(tree) ?? NOTHING_APPLIED
   const findings = await findingsOf(line, environment)
   const wanted = merged(findings.flatMap(({ changes = [] }) => changes))
-  if (wanted.length === 0) return said('There is nothing to change.\n', EXIT_GOOD)
+  if (wanted.length === 0) {
+    requireKernelSettings(line.root)
+    return said('There is nothing to change.\n', EXIT_GOOD)
+  }
   const plan = planOf(tree, wanted, known, new HostFiles(line.root))
   refuseForeign(tree, plan.files, known)
   writeStdout(planText(plan))
@@ -68,6 +71,14 @@ export async function applyChanges(
     return said('Nothing was changed.\n', EXIT_WRONG)
   }
   return carryOut(tree, plan, known)
+}
+
+/** An image on a disk has none, and what cannot be read is not right. */
+function requireKernelSettings(root: string): void {
+  if (new HostFiles(root).list('/proc/sys').length > 0) return
+  throw new ApplyError(
+    `${root} has no kernel settings to judge (proc/sys): start it, or mount /proc and /sys there. Nothing was changed.`,
+  )
 }
 
 function planOf(tree: Tree, wanted: readonly Change[], known: Applied, host: HostFiles): Plan {

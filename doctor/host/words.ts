@@ -7,14 +7,14 @@ import type { Counter } from './view.ts'
 /** From this share on clients notice: one announce in a thousand has to be repeated. */
 export const LOSS_SHARE = 0.001
 
-/** `1,204 since the start of the system (0.3 % of all), 20 per second now`. */
-export function lostText(lost: Counter, all: Counter | null): string {
+/** `1,204 packets since the system started (0.3 % of all), 20 per second now`; `what` may be missing. */
+export function lostText(lost: Counter, all: Counter | null, what = ''): string {
   const share =
     all === null || all.total === 0
       ? ''
       : ` (${shareText(Math.min(1, lost.total / all.total))} of all)`
   const now = lost.grown > 0 ? `, ${rateText(lost.perSecond)} per second now` : ', none now'
-  return `${grouped(lost.total)} since the system started${share}${now}`
+  return `${grouped(lost.total)}${what === '' ? '' : ` ${what}`} since the system started${share}${now}`
 }
 
 /** What is lost now is worse than what once was. `all`: null where a share means nothing. */

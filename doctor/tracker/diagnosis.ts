@@ -43,7 +43,7 @@ export class Diagnosis {
   /** For UDP and HTTP, whose lists have bounds. */
   interval(seconds: number): void {
     if (seconds >= INTERVAL_MIN && seconds <= INTERVAL_MAX) {
-      this.good('interval', `Clients shall announce every ${seconds} seconds.`)
+      this.good('interval', `It asks clients to announce every ${seconds} seconds.`)
       return
     }
     const bounds = `${INTERVAL_MIN} to ${INTERVAL_MAX}`
@@ -51,7 +51,7 @@ export class Diagnosis {
     this.add(
       'warning',
       'interval',
-      `Clients shall announce every ${seconds} seconds.`,
+      `It asks clients to announce every ${seconds} seconds.`,
       cost,
       `Set an interval of ${bounds} seconds.`,
     )

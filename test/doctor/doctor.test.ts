@@ -143,6 +143,13 @@ describe('--apply and --revert', () => {
     expect(apply(root, '-y')).toMatchObject({ code: 0, stdout: 'There is nothing to change.\n' })
   })
 
+  test('in an image without /proc there is nothing to judge, which is said', () => {
+    const root = hostOf({ '/etc/hostname': 'image\n' })
+    const { code, stdout, stderr } = apply(root, '-y')
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain(`${root} has no kernel settings to judge (proc/sys)`)
+  })
+
   test('without a yes nothing happens', () => {
     const root = hostOf(FAULTY)
     const before = treeOf(root)

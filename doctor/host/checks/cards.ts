@@ -79,7 +79,7 @@ function cardDrops({ host }: Subject, card: Card): HostFinding[] {
     {
       name,
       severity,
-      text: `${card.name} dropped ${lostText(lost, statistic(host, card, 'rx_packets'))} (${which.join(', ')}).`,
+      text: `${card.name} dropped ${lostText(lost, statistic(host, card, 'rx_packets'), 'packets')} (${which.join(', ')}).`,
       cost: 'These packets never reach the tracker. A few dropped ones may be of protocols that nobody here speaks.',
       remedy:
         'A larger ring (card_ring) takes longer bursts; more cores for its packets (receive_steering) keep it empty.',

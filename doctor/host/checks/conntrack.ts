@@ -123,7 +123,7 @@ function tableDrops({ host }: Subject): HostFinding[] {
     {
       name,
       severity: lossSeverity(total, null),
-      text: `Connection tracking dropped ${lostText(total, null)} (${which.join(', ')}).`,
+      text: `Connection tracking dropped ${lostText(total, null, 'packets')} (${which.join(', ')}).`,
       cost: 'These packets are lost without any trace in the tracker.',
       remedy: 'Take the tracker’s ports out of the table (conntrack_ports).',
     },

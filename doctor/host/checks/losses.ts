@@ -53,7 +53,7 @@ export function queueDrops({ host }: Subject): HostFinding[] {
     {
       name,
       severity,
-      text: `The queues per processor dropped ${lostText(dropped, all)}.`,
+      text: `The queues per processor dropped ${lostText(dropped, all, 'packets')}.`,
       cost: 'These packets never reach the tracker; clients wait and ask again.',
       remedy,
       changes,
@@ -129,11 +129,11 @@ export function udpReceiveDrops(subject: Subject): HostFinding[] {
     {
       name,
       severity,
-      text: `Full receive buffers of UDP sockets cost ${lostText(lost, all)}${own}.`,
+      text: `Full receive buffers of UDP sockets lost ${lostText(lost, all, 'packets')}${own}.`,
       cost: 'Each lost announce is sent again after 15 seconds; a client gives up or asks another tracker.',
       remedy:
-        'Where the tracker’s sockets are meant: raise [network] socket_recv_buffer_size while the machine has time to ' +
-        'spare; where a worker fills its core, add socket_workers.',
+        'If the tracker’s own sockets lose them: add socket_workers where a worker fills its core; otherwise raise ' +
+        '[network] socket_recv_buffer_size.',
     },
   ]
 }
@@ -163,7 +163,7 @@ export function udpSendErrors(subject: Subject): HostFinding[] {
     {
       name,
       severity,
-      text: `Full send buffers of UDP sockets cost ${lostText(lost, all)}.`,
+      text: `Full send buffers of UDP sockets lost ${lostText(lost, all, 'packets')}.`,
       cost: 'The tracker has done the work, and the client asks again.',
       remedy:
         'The card or its link is full, or a traffic shaper holds packets back: see «tc -s qdisc».',

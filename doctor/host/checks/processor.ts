@@ -125,17 +125,18 @@ export function clock({ host, wants }: Subject): HostFinding[] {
       {
         name,
         severity: 'note',
-        text: 'Whether the clock follows a time server cannot be told here.',
+        text: 'Whether the clock is synchronised with a time server cannot be told here.',
       },
     ]
   }
-  if (isRight) return [{ name, severity: 'good', text: 'The clock follows a time server.' }]
+  if (isRight)
+    return [{ name, severity: 'good', text: 'The clock is synchronised with a time server.' }]
   return [
     {
       name,
       severity: wants.servesTcp ? 'warning' : 'note',
-      text: 'No program keeps the clock right by a time server.',
-      cost: 'Certificates seem expired or not yet valid, access keys end at the wrong time, and logs of several machines do not fit together.',
+      text: 'Nothing synchronises the clock with a time server.',
+      cost: 'Certificates seem expired or not yet valid, access keys end at the wrong time, and logs of several machines disagree.',
       remedy:
         'Install and start one:\napt-get install systemd-timesyncd\nsystemctl enable --now systemd-timesyncd',
     },

@@ -25,7 +25,7 @@ const answers: Check<HttpSession>[] = [
   },
   {
     name: 'http/answer/canonical',
-    says: 'The bencode is in its one form: keys in order and once, no leading zeros, nothing behind the end.',
+    says: 'The bencode is canonical: keys in order and once, no leading zeros, nothing behind the end.',
     source: 'BEP 3',
     run: async (session) => {
       const hash = session.newHash()
@@ -234,7 +234,7 @@ const failures: Check<HttpSession>[] = [
   },
   {
     name: 'http/failure/canonical',
-    says: 'The bencode of a failure is in its one form.',
+    says: 'The bencode of a failure is canonical.',
     source: 'BEP 3',
     run: async (session) => mustBeCanonical(await someRefusal(session)),
   },

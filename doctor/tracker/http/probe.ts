@@ -142,12 +142,12 @@ function unpacked(response: Response, diagnosis: Diagnosis): Response {
 
 function canonical({ body }: Response, diagnosis: Diagnosis): void {
   const { faults } = readBencode(body)
-  if (faults.length === 0) diagnosis.good('bencode', 'Answers are bencoded in their one form.')
+  if (faults.length === 0) diagnosis.good('bencode', 'Answers are canonical bencode.')
   else
     diagnosis.add(
       'warning',
       'bencode',
-      `The bencode of an answer is not in its one form: ${faults.join(', ')}.`,
+      `The bencode of an answer is not canonical: ${faults.join(', ')}.`,
       'Strict clients refuse it (BEP 3).',
     )
 }

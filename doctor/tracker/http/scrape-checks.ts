@@ -31,7 +31,7 @@ export const HTTP_SCRAPE_CHECKS: readonly Check<HttpSession>[] = [
   },
   {
     name: 'http/scrape/canonical',
-    says: 'The bencode of a scrape is in its one form: info hashes in order.',
+    says: 'The bencode of a scrape is canonical: info hashes in order.',
     source: 'BEP 3',
     run: async (session) => {
       mustTakeAnyHash(session)

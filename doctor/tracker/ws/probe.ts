@@ -55,7 +55,7 @@ async function announces(session: WsSession, first: WsClient, diagnosis: Diagnos
   }
   const { interval } = response
   if (typeof interval === 'number' && interval >= INTERVAL_MIN && interval <= INTERVAL_MAX) {
-    diagnosis.good('interval', `Clients shall announce every ${interval} seconds.`)
+    diagnosis.good('interval', `It asks clients to announce every ${interval} seconds.`)
   } else {
     const text = `The interval is ${shown(interval)}.`
     diagnosis.add(

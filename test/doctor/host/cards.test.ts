@@ -118,7 +118,7 @@ describe('rings and drops', () => {
     const findings = found({ packets: 1000, missed: 500 }, { earlier: { [path]: '100\n' } })
     expect(findingNamed(findings, 'card_drops')).toMatchObject({
       severity: 'fault',
-      text: 'eth0 dropped 500 since the system started (50 % of all), 200 per second now (rx_missed_errors 500).',
+      text: 'eth0 dropped 500 packets since the system started (50 % of all), 200 per second now (rx_missed_errors 500).',
     })
     expect(findingNamed(found({ packets: 1000 }), 'card_drops').severity).toBe('good')
   })

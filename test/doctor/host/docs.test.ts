@@ -22,7 +22,7 @@ function namesInSources(): string[] {
 }
 
 function namesInDocs(): string[] {
-  const [, table] = read('docs/doctor.md').split('## What it looks at')
+  const [table] = read('docs/doctor.md').split('## What it looks at')[1].split(/^## /m)
   const cells = [...table.matchAll(/^\| ([^|]*) \|/gm)].map(([, cell]) =>
     cell.replace(/\(.*?\)/g, ''),
   )

@@ -31,7 +31,7 @@ test('drops of the queues per processor: of all processors, in hexadecimal', () 
   const files = { [SOFTNET]: softnet([1_000_000, 300, 0], [500, 16, 0]) }
   const [finding] = losses.queueDrops(subjectOf(plantedHost(files)))
   expect(finding.text).toBe(
-    'The queues per processor dropped 316 since the system started (0.032 % of all), none now.',
+    'The queues per processor dropped 316 packets since the system started (0.032 % of all), none now.',
   )
   expect(finding.severity).toBe('note')
   expect(finding.remedy).toBe(
@@ -87,7 +87,7 @@ test('full receive buffers of both families count, and the tracker’s own socke
   const [finding] = losses.udpReceiveDrops(subjectOf(plantedHost(files)))
   expect(finding.severity).toBe('warning')
   expect(finding.text).toBe(
-    'Full receive buffers of UDP sockets cost 1,000 since the system started (10 % of all), none now; ' +
+    'Full receive buffers of UDP sockets lost 1,000 packets since the system started (10 % of all), none now; ' +
       'sockets now open on UDP port 3000 lost 321 of them.',
   )
 })
