@@ -74,7 +74,7 @@ export function pauseOf(
 
 /** Shows what is paused: nobody shall wonder for long why clients are missing. */
 export function pauseTrouble(
-  config: () => Readonly<Record<string, string | number>>,
+  config: () => Readonly<Record<string, string | number | undefined>>,
 ): TroubleSource {
   return {
     name: 'paused',

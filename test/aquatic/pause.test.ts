@@ -220,7 +220,8 @@ test('silence over HTTP closes without an answer, and pages are served', async (
 })
 
 test('a pause is a trouble on the page, in statistics and metrics, and in the log', async () => {
-  await change("[udp.pause]\nipv6 = 'failure'\n[http.pause]\nipv4 = 'silent'\n")
+  // It serves no https, so that pause is none.
+  await change("[udp.pause]\nipv6 = 'failure'\n[http.pause]\nipv4 = 'silent'\nhttps = 'failure'\n")
   await waitUntil('both are troubles', async () => (await stats()).troubles.length === 2)
   const { state, troubles } = await stats()
   expect(state).toBe('attention')

@@ -218,8 +218,15 @@ class HttpProtocol implements Protocol<HttpConfig> {
       () => this.reader.latest,
       () => this.limits(),
     )
-    const paused = pauseTrouble(() => this.inForce.pause)
+    const paused = pauseTrouble(() => this.pauseInUse())
     return [paused, ...troubles, ...(this.https?.troubles() ?? [])]
+  }
+
+  /** Without what is set for a scheme that nothing here serves. */
+  private pauseInUse(): Partial<HttpConfig['pause']> {
+    const { http, https, ...pause } = this.inForce.pause
+    const { plain, tls } = this.parts.workers
+    return { ...pause, ...(plain > 0 ? { http } : {}), ...(tls > 0 ? { https } : {}) }
   }
 
   sendList(update: ListUpdate): void {
