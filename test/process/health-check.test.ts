@@ -1,5 +1,8 @@
 // With the real executables, which ask themselves.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inFolder } from '../support/folder.ts'
 import { EXECUTABLE, listenOn, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 
@@ -7,8 +10,13 @@ setDefaultTimeout(60_000)
 
 const SECONDS = '10'
 
-async function ask(executable: string, address: string, seconds = SECONDS) {
-  const env = { PATH: process.env.PATH ?? '', AQUATIC_NETWORK_ADDRESS: address }
+async function ask(
+  executable: string,
+  address: string,
+  seconds = SECONDS,
+  more: Readonly<Record<string, string>> = {},
+) {
+  const env = { PATH: process.env.PATH ?? '', AQUATIC_NETWORK_ADDRESS: address, ...more }
   const child = Bun.spawn([executable, '--health-check', seconds], {
     stdin: 'ignore',
     stdout: 'pipe',
@@ -64,6 +72,18 @@ describe('aquatic_ws', () => {
   test('is healthy when it answers a scrape', () =>
     withTracker({ executable: WS_EXECUTABLE }, async (tracker) => {
       expect(await ask(WS_EXECUTABLE, tracker.address())).toEqual({ code: 0, stderr: '' })
+    }))
+
+  test('is healthy when its list of networks denies this machine, as published ones do', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'networks')
+      writeFileSync(path, '0.0.0.0/8\n127.0.0.0/8\n')
+      const settings = `[network]\naddress = '127.0.0.1:0'\n[network_list]\nmode = 'deny'\npath = '${path}'\n`
+      await withTracker({ executable: WS_EXECUTABLE, settings }, async (tracker) => {
+        const more = { AQUATIC_NETWORK_LIST_MODE: 'deny', AQUATIC_NETWORK_LIST_PATH: path }
+        const answer = await ask(WS_EXECUTABLE, tracker.address(), SECONDS, more)
+        expect(answer).toEqual({ code: 0, stderr: '' })
+      })
     }))
 
   test('is not when something else has its port', async () => {

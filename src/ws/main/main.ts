@@ -86,10 +86,11 @@ export const wsProtocol: ProtocolType<WsConfig> = {
   persists: 'counts',
   listens: ({ network }) => ({ settings: network, title: '' }),
   check: ({ network }, remark) => checkTls(network, remark),
-  healthQuestion: ({ network, access_keys, pause }) => {
+  healthQuestion: ({ network, access_keys, network_list, pause }) => {
     if (network.proxy_protocol !== 'off') return askBehindProxy
-    // A check has no key, and a silent pause answers no scrape.
-    if (access_keys.mode !== 'off' || pause.ipv4 === 'silent' || pause.ipv6 === 'silent')
+    // A check has no key, a list may deny this machine, as published ones do, and a silent pause answers no scrape.
+    const isSilent = pause.ipv4 === 'silent' || pause.ipv6 === 'silent'
+    if (access_keys.mode !== 'off' || network_list.mode === 'deny' || isSilent)
       return (address, most) => askForHealth(address, network.use_tls, most)
     return (address) => askForScrape(address, network.use_tls, network.proxy_header)
   },
