@@ -195,7 +195,7 @@ export class ListReloader<C extends ListConfig, L> {
     this.tell(reason, 'error', `${text}; the previous list stays in force`)
   }
 
-  /** Null if the file changed while it was read. */
+  /** Null if the file changed while it was read, or if it is not the list any more: another reading follows. */
   private async readSettled(): Promise<L | null> {
     const { path, config, kind } = this
     if (config.mode === 'off') return kind.read(path, config)
@@ -204,11 +204,15 @@ export class ListReloader<C extends ListConfig, L> {
     this.seen = state
     try {
       const found = await kind.read(path, config)
-      return stateOf(path) === state ? found : null
+      return this.isStill(path, state) ? found : null
     } catch (error) {
-      if (stateOf(path) === state) throw error
+      if (this.isStill(path, state)) throw error
       return null
     }
+  }
+
+  private isStill(path: string, state: string): boolean {
+    return path === this.path && stateOf(path) === state
   }
 
   /** Puts a list in force that was read. Throws ListFileError. */
