@@ -6,7 +6,7 @@
 import { hashWords } from '../memory/half-sip-hash.ts'
 import type { HashKey } from './build.ts'
 import { ADDED, createEdits, EDITS_MAX, hasRoom, NO_EDITS, REMOVED, writeEdit } from './edits.ts'
-import { type Edits, Journal } from './journal.ts'
+import { type Edits, Journal, type JournalUse } from './journal.ts'
 import { AccessList, type AccessListData } from './list.ts'
 import { SLOT_WORDS } from './slots.ts'
 
@@ -18,7 +18,7 @@ export class ListEdits {
   path: string
   private readonly key: HashKey
   private readonly journal: Journal
-  private readonly edits: Edits
+  private edits: Edits
   private base = new AccessList()
   /** Of the list in force; and of the one before, which workers may use until they take it. */
   private table = new Int32Array(NO_EDITS)
@@ -27,17 +27,22 @@ export class ListEdits {
   private readonly infoHashBytes = Buffer.from(this.infoHash.buffer)
 
   /** `before`: in whose place it is. Throws ListFileError. */
-  constructor(path: string, key: HashKey, before: ListEdits | null = null) {
+  constructor(path: string, key: HashKey, use: JournalUse, before: ListEdits | null = null) {
     this.path = path
     this.key = key
     this.journal = new Journal(path)
-    this.edits = this.journal.open()
+    this.edits = this.journal.open(use)
     // Workers may use it until they take the next list.
     if (before !== null) this.table = before.table
   }
 
   close(): void {
     this.journal.close()
+  }
+
+  /** For a process that was beside another one, which has ended. Then call `over`. Throws ListFileError. */
+  readAgain(): void {
+    this.edits = this.journal.readAgain()
   }
 
   rootChanged(path: string): void {
@@ -55,8 +60,8 @@ export class ListEdits {
     return this.table[0] > EDITS_MAX / 2 && this.edits.size < this.table[0] / 2
   }
 
-  /** The list as read from its file, with the edits that it does not have. `tidies`: the journal too. */
-  over(base: AccessListData, tidies: boolean): AccessListData {
+  /** The list as read from its file, with the edits that it does not have. */
+  over(base: AccessListData): AccessListData {
     this.base = new AccessList(base)
     const edits = createEdits()
     this.tableBefore = this.table
@@ -70,7 +75,7 @@ export class ListEdits {
       }
     }
     this.end(over)
-    if (tidies) this.journal.tidy(this.edits)
+    this.journal.tidy(this.edits)
     return { ...base, edits }
   }
 
@@ -101,6 +106,7 @@ export class ListEdits {
     }
     if (isInFile === isAdded) this.edits.delete(infoHash)
     else this.edits.set(infoHash, isAdded)
+    this.journal.tidyLong(this.edits)
     return 'changed'
   }
 

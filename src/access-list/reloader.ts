@@ -135,13 +135,15 @@ export class AccessListReloader extends ListReloader<AccessListConfig, ReadList>
   }
 
   private withEdits(read: ReadList): ReadList {
-    if (this.edits?.path !== this.path || this.mustReadEdits) {
-      const edits = new ListEdits(this.path, this.key, this.edits)
-      this.mustReadEdits = false
+    if (this.edits?.path !== this.path) {
+      const { isBeside, editing } = this
+      const use = { isBeside, isEditable: editing.isEditable }
+      const edits = new ListEdits(this.path, this.key, use, this.edits)
       this.edits?.close()
       this.edits = edits
-    }
-    return { ...read, list: this.edits.over(read.list, !this.isBeside) }
+    } else if (this.mustReadEdits) this.edits.readAgain()
+    this.mustReadEdits = false
+    return { ...read, list: this.edits.over(read.list) }
   }
 
   private purgeSoon(): void {
