@@ -12,6 +12,7 @@ import { ClientReports } from '../../src/ws/worker/client-reports.ts'
 import { Connections } from '../../src/ws/worker/connection.ts'
 import { COUNTER_COUNT } from '../../src/ws/worker/counters.ts'
 import { FrameStream } from '../../src/ws/worker/frame-stream.ts'
+import { MessageParts } from '../../src/ws/worker/message-parts.ts'
 import { Sender } from '../../src/ws/worker/send.ts'
 
 export const MESSAGE_BYTES_MAX = 1000
@@ -25,6 +26,7 @@ export class FrameBench {
   readonly events: string[] = []
   readonly counts = new Int32Array(COUNTER_COUNT)
   readonly blocks = new Blocks(2 ** 22)
+  readonly parts = new MessageParts(this.counts, 2 ** 22)
   private readonly frames: FrameStream
   private readonly tcp: TcpConnection
   private readonly connections = new Connections(0, states, 30)
@@ -49,7 +51,7 @@ export class FrameBench {
         closed: () => this.events.push('closed'),
       },
       sender,
-      blocks: this.blocks,
+      parts: this.parts,
       limits: { messageBytesMax: MESSAGE_BYTES_MAX, frameBytesMax: FRAME_BYTES_MAX },
       plan,
     })

@@ -120,8 +120,16 @@ const OTHERS = [
   labelled(
     'closed',
     'reason',
-    'Connections that ended, by reason. Closed by the tracker: backlog is a client too slow for its messages, backlog_total one of many such.',
-    ['backlog', 'silent', 'unreachable', 'backlog_total', 'requests', 'denied_network'],
+    'Connections that ended, by reason. Closed by the tracker: backlog is a client too slow for its messages, backlog_total one of many such, unfinished_message one that began a message and did not end it.',
+    [
+      'backlog',
+      'silent',
+      'unreachable',
+      'backlog_total',
+      'requests',
+      'denied_network',
+      'unfinished_message',
+    ],
     { metric: 'closed_connections', table: 'Closed connections', nonZero: true },
   ),
   ...TCP_COUNTERS,
@@ -214,8 +222,9 @@ export const CLOSED_UNREACHABLE = OTHER + 53
 export const CLOSED_BACKLOG_TOTAL = OTHER + 54
 export const CLOSED_REQUESTS = OTHER + 55
 export const CLOSED_DENIED_NETWORK = OTHER + 56
+export const CLOSED_UNFINISHED_MESSAGE = OTHER + 57
 /** The counters of TCP connections, in the order of tcp/counters.ts. */
-export const TCP = OTHER + 57
+export const TCP = OTHER + 58
 
 /** Nanoseconds from when a message arrived until what it caused was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)

@@ -5,8 +5,6 @@
 // A message that is in the input as a whole is unmasked and handled where it is. Of another one the pieces are stored in
 // blocks as they come, unmasked, so that nothing is read twice, and joined once it is complete.
 import { NativeBytes } from '../../os/tcp-stream.ts'
-import { BlockChains } from '../../tcp/block-chain.ts'
-import type { Blocks } from '../../tcp/blocks.ts'
 import type { StreamHandler, Connection as TcpConnection } from '../../tcp/connection.ts'
 import type { TcpConnections } from '../../tcp/connections.ts'
 import type { Transfer } from '../../tcp/transfer.ts'
@@ -33,6 +31,7 @@ import {
 } from '../wire/frame.ts'
 import { isUtf8 } from '../wire/utf8.ts'
 import type { Connection } from './connection.ts'
+import type { MessageParts } from './message-parts.ts'
 import type { Plan, Sender } from './send.ts'
 import { CLOSES, IS_CUT, type SocketOwner, STAYS, WsSocket } from './ws-socket.ts'
 
@@ -64,7 +63,7 @@ export interface FrameLimits {
 export interface FrameStreamOptions {
   readonly events: FrameEvents
   readonly sender: Sender
-  readonly blocks: Blocks
+  readonly parts: MessageParts
   readonly limits: FrameLimits
   readonly plan: Plan
 }
@@ -78,7 +77,7 @@ export class FrameStream implements StreamHandler, SocketOwner {
   private readonly sender: Sender
   private readonly limits: FrameLimits
   private readonly plan: Plan
-  private readonly chains: BlockChains
+  private readonly parts: MessageParts
   /** By the slot of their TCP connections. */
   private readonly sockets: (WsSocket | null)[] = []
   private server: TcpConnections | null = null
@@ -97,7 +96,7 @@ export class FrameStream implements StreamHandler, SocketOwner {
     this.sender = options.sender
     this.limits = options.limits
     this.plan = options.plan
-    this.chains = new BlockChains(options.blocks)
+    this.parts = options.parts
   }
 
   /** Who has the connections' bytes. */
@@ -158,7 +157,7 @@ export class FrameStream implements StreamHandler, SocketOwner {
 
   private forget(socket: WsSocket): void {
     this.sockets[socket.tcp.slot] = null
-    this.dropParts(socket)
+    this.parts.drop(socket)
     this.events.closed(socket.connection)
   }
 
@@ -218,23 +217,15 @@ export class FrameStream implements StreamHandler, SocketOwner {
 
   private store(socket: WsSocket, from: number, bytes: number): boolean {
     if (this.transfer === null) return false
-    if (socket.parts === null) socket.parts = this.chains.take()
-    return socket.parts.append(this.transfer.inputAddress + from, bytes)
+    return this.parts.add(socket, this.transfer.inputAddress + from, bytes)
   }
 
   private complete(socket: WsSocket): void {
     const { bytes } = this.joinParts(socket)
     const length = socket.parts === null ? 0 : socket.parts.bytes
     const { opcode, hasOther } = socket
-    this.dropParts(socket)
+    this.parts.drop(socket)
     this.deliver(socket, bytes, 0, length, opcode, hasOther)
-  }
-
-  private dropParts(socket: WsSocket): void {
-    socket.opcode = 0
-    if (socket.parts === null) return
-    this.chains.give(socket.parts)
-    socket.parts = null
   }
 
   private deliver(

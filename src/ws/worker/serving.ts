@@ -36,6 +36,7 @@ import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { type FrameEvents, FrameStream } from './frame-stream.ts'
 import { Handler } from './handle.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { MessageParts } from './message-parts.ts'
 import { RequestLimits } from './request-limits.ts'
 import { type Plan, Sender } from './send.ts'
 import { Signal, type SignalKeys } from './signal.ts'
@@ -44,8 +45,8 @@ import type { WorkerReport, WorkerSettings, WsUpdate } from './worker-updates.ts
 
 /** For answers to HTTP requests, one at a time. */
 const OUTPUT_BYTES = 4096
-/** For incomplete messages, beside what waits for clients that do not read. */
-const PARTS_BYTES_MAX = 64 * 2 ** 20
+/** For incomplete handshakes and frames' heads, beside what waits for clients that do not read. */
+const HELD_BYTES_MAX = 16 * 2 ** 20
 /** The most that a response has beside the message that it answers: numbers of each torrent in a scrape. */
 const SCRAPE_FILE_BYTES = 128
 const RESPONSE_BYTES = 4096
@@ -85,6 +86,7 @@ export class Serving implements FrameEvents {
   readonly frames: FrameStream
   readonly output = new Output(OUTPUT_BYTES)
   readonly blocks: Blocks
+  private readonly parts = new MessageParts(this.counts)
   /** For the server of the TCP connections. */
   readonly tcp: Omit<ConnectionOptions, 'transfer'>
   /** The process ends: what is left of connections ends with it. */
@@ -132,7 +134,7 @@ export class Serving implements FrameEvents {
     this.frames = new FrameStream({
       events: this,
       sender,
-      blocks: this.blocks,
+      parts: this.parts,
       limits: data,
       plan,
     })
@@ -279,7 +281,14 @@ export class Serving implements FrameEvents {
     this.keys.setTime(now)
     this.reports.setTime(now)
     this.upgrader.setTime(now)
+    this.parts.setTime(now)
     return now
+  }
+
+  /** Once a second. */
+  tick(now: number): void {
+    this.housekeeping.tick(now)
+    if (!this.housekeeping.waits) this.parts.expire()
   }
 
   /** A slice of cleaning, if one is due; true if there is more to do. */
@@ -303,7 +312,7 @@ function isMarked(bytes: Uint8Array, from: number, to: number): boolean {
 }
 
 function blockBytes({ backlogs }: WorkerSettings): number {
-  return PARTS_BYTES_MAX + backlogs.inAll
+  return HELD_BYTES_MAX + backlogs.inAll
 }
 
 /** A response repeats ids of the message, and what is passed on has all of it, each with some text. */

@@ -133,7 +133,7 @@ class SocketWorker {
     this.heap.tend()
     if (now !== this.ticked) {
       this.ticked = now
-      serving.housekeeping.tick(now)
+      serving.tick(now)
       this.turnEnd.run()
     }
     this.reporter.reportSometimes(now)

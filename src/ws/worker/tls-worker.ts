@@ -120,7 +120,7 @@ class TlsWorker {
     this.heap.tend()
     if (now !== this.ticked) {
       this.ticked = now
-      serving.housekeeping.tick(now)
+      serving.tick(now)
     }
     this.reporter.reportSometimes(now)
     if (!this.isCleaning) this.clean()

@@ -30,6 +30,10 @@ export class WsSocket implements Socket {
   opcode = 0
   /** Its bytes so far, without those that the current frame still lacks; null = none. */
   parts: BlockChain | null = null
+  /** The second in which the first of them came. Before and after it are the neighbours in message-parts.ts. */
+  partsSince = 0
+  previous: WsSocket | null = null
+  next: WsSocket | null = null
   /** Some of its bytes are not ASCII. */
   hasOther = false
 
