@@ -48,6 +48,9 @@ export class RequestHead {
   webSocketVersionFrom = 0
   webSocketVersionTo = 0
   webSocketVersions = 0
+  /** Where the first sub-protocol is that the client would speak; nowhere if there is none. */
+  webSocketProtocolFrom = 0
+  webSocketProtocolTo = 0
   originFrom = 0
   originTo = 0
   origins = 0

@@ -58,6 +58,7 @@ const TRANSFER_ENCODING = ascii('transfer-encoding')
 const UPGRADE = ascii('upgrade')
 const WEBSOCKET = ascii('websocket')
 const WEBSOCKET_KEY = ascii('sec-websocket-key')
+const WEBSOCKET_PROTOCOL = ascii('sec-websocket-protocol')
 const WEBSOCKET_VERSION = ascii('sec-websocket-version')
 const ORIGIN = ascii('origin')
 const CLOSE = ascii('close')
@@ -244,6 +245,8 @@ function beginFields(head: RequestHead): void {
   head.asksForWebSocket = false
   head.asksForUpgrade = false
   head.webSocketKeys = 0
+  head.webSocketProtocolFrom = 0
+  head.webSocketProtocolTo = 0
   head.webSocketVersions = 0
   head.origins = 0
 }
@@ -302,6 +305,8 @@ function readField(
     head.webSocketVersionFrom = skipSpace(bytes, from, end)
     head.webSocketVersionTo = trimmedEnd(bytes, head.webSocketVersionFrom, end)
     head.webSocketVersions++
+  } else if (isToken(bytes, name, nameEnd, WEBSOCKET_PROTOCOL)) {
+    readSubProtocol(head, bytes, from, end)
   } else if (isToken(bytes, name, nameEnd, ORIGIN)) {
     head.originFrom = skipSpace(bytes, from, end)
     head.originTo = trimmedEnd(bytes, head.originFrom, end)
@@ -341,6 +346,18 @@ function readUpgrade(head: RequestHead, bytes: Uint8Array, from: number, to: num
     while (at < to && bytes[at] !== COMMA) at++
     at++
   }
+}
+
+/** The first of a list of tokens, in the first field that has one. */
+function readSubProtocol(head: RequestHead, bytes: Uint8Array, from: number, to: number): void {
+  if (head.webSocketProtocolTo > 0) return
+  const start = skipSpace(bytes, from, to)
+  let end = start
+  while (end < to && TOKEN[bytes[end]] === 1) end++
+  const next = skipSpace(bytes, end, to)
+  if (end === start || (next < to && bytes[next] !== COMMA)) return
+  head.webSocketProtocolFrom = start
+  head.webSocketProtocolTo = end
 }
 
 /** A length is a single number; repeated fields must agree. */

@@ -41,8 +41,8 @@ describe('a handshake is taken', () => {
     ['with fields twice', `Upgrade: h2c\r\nConnection: x\r\n${UPGRADE}`],
     ['with spaces and tabs around values', UPGRADE.replace(/: (.*)\r/g, ':\t  $1 \t\r')],
     [
-      'with extensions and protocols that it declines',
-      `${UPGRADE}Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: a, b\r\n`,
+      'with extensions, which it declines',
+      `${UPGRADE}Sec-WebSocket-Extensions: permessage-deflate\r\n`,
     ],
   ])('%s', async (_, fields) => {
     const reply = (await replyTo(tracker.at(), request(fields)))?.toString() ?? ''
@@ -84,6 +84,42 @@ describe('a handshake is refused', () => {
     const reply = (await replyTo(tracker.at(), head))?.toString() ?? ''
     expect(reply).toStartWith(`HTTP/1.1 ${status} `)
     if (status === 426) expect(reply).toContain('\r\nSec-WebSocket-Version: 13\r\n')
+  })
+})
+
+// Browsers end a connection for which they offered some and got none.
+describe('of the sub-protocols that a client offers, it takes', () => {
+  test.each([
+    ['the first', 'a, b', 'a'],
+    [
+      'the first of several fields',
+      ' one.two/3\t\r\nSec-WebSocket-Protocol: b'.replace('/3', ''),
+      'one.two',
+    ],
+    ['a long one', 'x'.repeat(64), 'x'.repeat(64)],
+    ['none that is too long', 'x'.repeat(65), undefined],
+    ['none that is not a token', 'a b', undefined],
+    ['none that is quoted', '"a"', undefined],
+    ['none where there is none', ' ', undefined],
+  ])('%s', async (_, offered, taken) => {
+    const fields = `${UPGRADE}Sec-WebSocket-Protocol: ${offered}\r\n`
+    const reply = (await replyTo(tracker.at(), request(fields)))?.toString() ?? ''
+    expect(reply).toStartWith('HTTP/1.1 101 ')
+    expect(/\r\nSec-WebSocket-Protocol: ([^\r]*)\r\n/.exec(reply)?.[1]).toBe(taken)
+  })
+
+  test('for its own connection only', async () => {
+    const { host, port } = tracker.at()
+    const offers = new WebSocket(`ws://${host}:${port}/`, ['webtorrent', 'other'])
+    await new Promise((resolve, reject) => {
+      offers.onopen = resolve
+      offers.onerror = reject
+    })
+    expect(offers.protocol).toBe('webtorrent')
+    offers.close()
+    const client = await WsClient.connect(tracker.at())
+    expect(client.head).not.toContain('Sec-WebSocket-Protocol')
+    client.destroy()
   })
 })
 

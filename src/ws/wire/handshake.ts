@@ -28,13 +28,26 @@ export function checkHandshake(head: RequestHead, bytes: Uint8Array): number {
   return isKnown && webSocketVersions === 1 ? HANDSHAKE : OTHER_VERSION
 }
 
+/** Longer names are not repeated. */
+const SUB_PROTOCOL_BYTES_MAX = 64
+
 /** The answer to a head for which `checkHandshake` gave HANDSHAKE. */
 export function acceptHandshake(head: RequestHead, bytes: Uint8Array): Uint8Array {
   const accept = createHash('sha1').update(keyOf(head, bytes)).update(GUID).digest('base64')
   return ascii(
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-      `Sec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      `Sec-WebSocket-Accept: ${accept}\r\n${subProtocol(head, bytes)}\r\n`,
   )
+}
+
+/**
+ * There is none in this protocol, but browsers close a connection for which they offered some and got none. So the first one is
+ * taken, as the tracker of the npm client does.
+ */
+function subProtocol(head: RequestHead, bytes: Uint8Array): string {
+  const { webSocketProtocolFrom: from, webSocketProtocolTo: to } = head
+  if (to === from || to - from > SUB_PROTOCOL_BYTES_MAX) return ''
+  return `Sec-WebSocket-Protocol: ${Buffer.from(bytes.slice(from, to)).toString('latin1')}\r\n`
 }
 
 function keyOf({ webSocketKeyFrom, webSocketKeyTo }: RequestHead, bytes: Uint8Array): string {
