@@ -17,9 +17,12 @@ const TEXT_HEAD = 0x81
 const PONG_HEAD = 0x8a
 const CLOSE_HEAD = 0x88
 
+/** A ping would come in at any time, and its answer into the middle of a frame that is sent byte by byte. */
+const SETTINGS = `${listenOn('127.0.0.1:0')}[cleaning]\nping_interval_seconds = 900\n`
+
 let tracker: Tracker
 beforeAll(async () => {
-  tracker = new Tracker({ executable: WS_EXECUTABLE, settings: listenOn('127.0.0.1:0') })
+  tracker = new Tracker({ executable: WS_EXECUTABLE, settings: SETTINGS })
   await tracker.waitForStart()
 })
 afterAll(() => tracker.discard())
