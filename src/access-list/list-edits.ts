@@ -55,9 +55,9 @@ export class ListEdits {
     return this.edits.size
   }
 
-  /** Reading the file again would make room. */
+  /** Reading the file again would make room: slots of info hashes that are as in the file again are not reused. */
   get isCrowded(): boolean {
-    return this.table[0] > EDITS_MAX / 2 && this.edits.size < this.table[0] / 2
+    return this.table[0] > EDITS_MAX / 2 && this.table[0] - this.edits.size > EDITS_MAX / 8
   }
 
   /** The list as read from its file, with the edits that it does not have. */

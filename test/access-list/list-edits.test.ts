@@ -114,6 +114,19 @@ test('workers that still have the list before a new reading see edits made after
   }
 })
 
+test('the list is to be read again while that makes room, and not when it would not', () => {
+  const numbers = Array.from({ length: 40_000 }, (_, n) => n)
+  writeFileSync(journal, numbers.map((n) => `+${hex(n)}\n`).join(''))
+  const { edits } = editsOver(baseOf())
+  expect(edits.isCrowded).toBe(false)
+  // Ten thousand edits would wait for the disk for half a minute.
+  Object.assign(Reflect.get(edits, 'journal'), { end: () => {}, tidyLong: () => {} })
+  for (const n of numbers.slice(0, 10_000)) edits.set(hex(n), false)
+  expect(edits.isCrowded).toBe(true)
+  edits.over(baseOf())
+  expect([edits.count, edits.isCrowded]).toEqual([30_000, false])
+})
+
 describe('the journal', () => {
   test('has a line for each edit, and of one info hash the last one counts', () => {
     const { edits } = editsOver(baseOf())
