@@ -3,9 +3,10 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { type ConfigOf, type Finding, problem, section, warning } from '../config/schema.ts'
 import { choice, type Fault, listOf, string, stringOrList } from '../config/setting.ts'
-import { addressWords } from '../tcp/client-address.ts'
+import { addressWords, parseNetwork } from '../tcp/client-address.ts'
+import type { AddressWords } from '../tcp/networks.ts'
 import { checkNetwork } from '../tcp/proxy-settings.ts'
-import { classOf, PUBLIC } from './address-class.ts'
+import { classOf, isUnicast, PUBLIC } from './address-class.ts'
 import type { PeerAddressRules } from './peer-addresses.ts'
 
 export const peerAddressSettings = section(
@@ -34,7 +35,7 @@ export const peerAddressSettings = section(
     ),
     internal_networks: stringOrList(
       '',
-      { allowed: "'', an address or a network such as '192.168.0.0/16'", check: checkNetwork },
+      { allowed: "'', an address or a network such as '192.168.0.0/16'", check: checkInternal },
       `The site's own networks, whose peers are stored with external_ipv4 or external_ipv6 in place of the address
       that they announce from: for a tracker and seeders behind the same NAT, which forwards the seeders' ports.
 
@@ -98,13 +99,40 @@ export function peerAddressFindings(config: PeerAddressConfig): Finding[] {
 }
 
 function isPublic(address: string): boolean {
-  const { ipv4, words } = addressWords(address)
-  return classOf(ipv4, words[0], words[1], words[2], words[3]) === PUBLIC
+  const { ipv4, a0, a1, a2, a3 } = asAddress(address)
+  return classOf(ipv4, a0, a1, a2, a3) === PUBLIC
+}
+
+function asAddress(text: string): AddressWords {
+  const { ipv4, words } = addressWords(text)
+  const [a0, a1, a2, a3] = words
+  return { ipv4, a0, a1, a2, a3 }
+}
+
+/** One that is everybody's would give all peers the one external address. */
+function checkInternal(text: string): Fault | null {
+  const fault = checkNetwork(text)
+  const network = fault === null ? parseNetwork(text) : null
+  if (network === null) return fault
+  if (network.bits > addressWords(network.address).mappedBits) return null
+  return {
+    fault: 'is all addresses, so that every peer would get the external one',
+    remedy: "Write the site's own networks, such as '192.168.0.0/16'",
+  }
 }
 
 function checkAddress(is: (text: string) => boolean, family: string, example: string) {
   return (text: string): Fault | null => {
-    if (text === '' || (is(text) && !text.includes('%') && !/^::ffff:/i.test(text))) return null
+    if (text === '') return null
+    // IPv6 notation can mean an IPv4 address, in many ways.
+    const isOne = is(text) && !text.includes('%') && addressWords(text).ipv4 === isIPv4(text)
+    if (isOne && !isUnicast(asAddress(text))) {
+      return {
+        fault: 'is an address that nobody can have',
+        remedy: `Write one such as '${example}'`,
+      }
+    }
+    if (isOne) return null
     return { fault: `is not an ${family} address`, remedy: `Write one such as '${example}'` }
   }
 }

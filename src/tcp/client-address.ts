@@ -23,8 +23,11 @@ export function parseNetwork(text: string): { address: string; bits: number } | 
   const most = isIPv4(address) ? IPV4_BITS : isIPv6(address) ? IPV6_BITS : 0
   if (most === 0 || address.includes('%') || rest.length > 0) return null
   if (bitsText === undefined) return { address, bits: most }
-  if (!/^\d{1,3}$/.test(bitsText) || Number(bitsText) > most) return null
-  return { address, bits: Number(bitsText) }
+  const bits = Number(bitsText)
+  if (!/^\d{1,3}$/.test(bitsText) || bits > most) return null
+  // Fewer bits of ::ffff:0:0/96 would be more than IPv4 has, and so all of it.
+  if (bits < addressWords(address).mappedBits) return null
+  return { address, bits }
 }
 
 /** A header value that names this machine. */
