@@ -47,9 +47,9 @@ ${sections.slice(1).map(tableText).join('\n')}
 /** Colours that colour-blind people can tell apart, on light and on dark. */
 const STYLE = `${PLOT_STYLE}
 :root{--page:#fcfcfb;--card:var(--page);--text:#1a1a19;--soft:#6d6c67;--edge:#e4e3df;
---s1:#2a78d6;--s2:#eb6834;--s3:#1baf7a;--s4:#eda100;--s5:#e87ba4;--s6:#4a3aa7}
+--s1:#2a78d6;--s2:#eb6834;--s3:#1baf7a;--s4:#eda100;--s5:#e87ba4;--s6:#4a3aa7;--s7:#6f6a60}
 @media (prefers-color-scheme:dark){:root{--page:#1a1a19;--text:#f4f3ef;--soft:#a5a49d;--edge:#383733;
---s1:#3987e5;--s2:#d95926;--s3:#199e70;--s4:#c98500;--s5:#d55181;--s6:#9085e9}}
+--s1:#3987e5;--s2:#d95926;--s3:#199e70;--s4:#c98500;--s5:#d55181;--s6:#9085e9;--s7:#a39d91}}
 body{background:var(--page);color:var(--text);font:15px/1.5 system-ui,sans-serif;max-width:820px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:1.8rem 0 .3rem}h3{font-size:1rem;margin:1.2rem 0 0}.soft{color:var(--soft)}.plot{height:17rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}

@@ -7,13 +7,15 @@ export const STYLE = `${PLOT_STYLE}
 :root {
   color-scheme: light dark;
   --page: #f4f5f7; --card: #ffffff; --text: #1c2430; --soft: #5b6675; --edge: #dde1e7;
-  --s1: #1d5fd0; --s2: #b45309; --s3: #047857; --s4: #b91c1c; --s5: #6d28d9;
+  --s1: #1d5fd0; --s2: #b45309; --s3: #047857; --s4: #b91c1c; --s5: #6d28d9; --s6: #be185d;
+  --s7: #57534e;
   --good: #047857; --attention: #a15c07; --bad: #b91c1c;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #12161c; --card: #1a2029; --text: #e4e8ee; --soft: #9aa5b4; --edge: #2c3540;
-    --s1: #6ea8fe; --s2: #f5b14c; --s3: #4ecb9b; --s4: #f58383; --s5: #b79cf7;
+    --s1: #6ea8fe; --s2: #f5b14c; --s3: #4ecb9b; --s4: #f58383; --s5: #b79cf7; --s6: #f48fb8;
+    --s7: #a8a29e;
     --good: #4ecb9b; --attention: #f5b14c; --bad: #f58383;
   }
 }

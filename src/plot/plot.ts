@@ -30,12 +30,15 @@ export type Plot = Omit<PlotData, 'lines'> & {
 /** The script that draws the charts of a page, and draws them again by `drawPlots()`. */
 export const PLOT_SCRIPT = `/*! uPlot. ${licence.replaceAll('*/', '')} */\n${library}\n${drawing}`
 
+/** A chart has no more lines than there are colours, `--s1` to `--s7` of the page's style. */
+export const PLOT_COLOURS = 7
+
 export const PLOT_STYLE = `${libraryStyle}
 .legend { position: relative; display: flex; flex-wrap: wrap; gap: .1rem 1rem; margin: .25rem 0 .4rem; padding: 0; list-style: none; color: var(--soft); font-size: .87rem; }
 .legend b { display: inline-block; min-width: 5.2em; color: var(--text); font-weight: 600; }
 .legend .at { position: absolute; right: 0; bottom: 100%; padding-left: .5rem; background: var(--card); }
 .swatch { display: inline-block; width: .7rem; height: .2rem; margin: 0 .4rem .22rem 0; border-radius: 1px; }
-${[1, 2, 3, 4, 5, 6].map((i) => `.s${i} .swatch { background: var(--s${i}); }`).join('\n')}
+${Array.from({ length: PLOT_COLOURS }, (_, i) => `.s${i + 1} .swatch { background: var(--s${i + 1}); }`).join('\n')}
 .plot { height: 10rem; overflow: hidden; }
 .u-select { background: var(--soft); opacity: .25; }
 .u-vt .u-cursor-x { border-color: var(--soft); }

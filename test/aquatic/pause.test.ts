@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PLOT_COLOURS } from '../../src/plot/plot.ts'
 import { readDictionary } from '../support/bencode.ts'
 import { Certificates } from '../support/certificates.ts'
 import { folderOfFile } from '../support/folder.ts'
@@ -232,6 +233,9 @@ test('a pause is a trouble on the page, in statistics and metrics, and in the lo
   const texts = await Promise.all(
     ['', 'metrics'].map(async (path) => (await fetch(page + path)).text()),
   )
+  // Of all protocols' charts none has more lines than there are colours.
+  expect(texts[0]).toContain(`<li class="s${PLOT_COLOURS}">`)
+  expect(texts[0]).not.toContain(`<li class="s${PLOT_COLOURS + 1}">`)
   const has = [/data-trouble="udp_paused"/, /trouble.*udp_paused.* 1\n/].map((each, i) =>
     each.test(texts[i]),
   )

@@ -1,8 +1,17 @@
 import { expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PLOT_SCRIPT, PLOT_STYLE, type Plot, plotHtml, policyHash } from '../../src/plot/plot.ts'
+import { STYLE } from '../../src/operations/style.ts'
+import {
+  PLOT_COLOURS,
+  PLOT_SCRIPT,
+  PLOT_STYLE,
+  type Plot,
+  plotHtml,
+  policyHash,
+} from '../../src/plot/plot.ts'
 import { plotsIn } from './plots-in.ts'
 
 const ROOT = join(import.meta.dir, '../..')
@@ -19,6 +28,17 @@ const PLOT: Plot = {
   marks: [['p50', 2]],
   format: String,
 }
+
+test('each line has a colour of its own on the page, on light and on dark', () => {
+  const report = readFileSync(join(ROOT, 'load/report-html.ts'), 'utf8')
+  for (const style of [STYLE, report]) {
+    const colours = [...style.matchAll(/--s(\d+): ?(#[0-9a-f]{6})/g)]
+    expect(colours.map(([, number]) => Number(number))).toEqual(
+      [0, 1].flatMap(() => Array.from({ length: PLOT_COLOURS }, (_, i) => i + 1)),
+    )
+    expect(new Set(colours.map(([, , colour]) => colour)).size).toBe(2 * PLOT_COLOURS)
+  }
+})
 
 test('what the script reads is what was given, with gaps and without needless digits', () => {
   const html = plotHtml(PLOT)
