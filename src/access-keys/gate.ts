@@ -1,6 +1,7 @@
 // Decides by the key in its path whether a request or connection may use a private tracker. Called by the workers of
 // all protocols. One per worker; the table of keys is in shared memory (table.ts) and is replaced when the list
 // changes.
+import { wallSeconds } from '../os/clock.ts'
 import type { SourceCounterData } from '../source-limits/source-counters.ts'
 import type { Peer } from '../swarm/peers/peer.ts'
 import { GuessLimits } from './guess-limits.ts'
@@ -59,7 +60,7 @@ export class KeyGate {
   setTime(now: number): void {
     if (now === this.second) return
     this.second = now
-    this.time = Math.floor(Date.now() / 1000)
+    this.time = wallSeconds()
     this.guesses.setTime(now)
   }
 

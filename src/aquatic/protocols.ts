@@ -4,6 +4,7 @@
 import { httpProtocol } from '../http/main/main.ts'
 import { httpSettings } from '../http/settings/config.ts'
 import { runHttpWorker } from '../http/worker/run.ts'
+import { useClock } from '../os/clock.ts'
 import { combinedPersistence } from '../persistence/settings.ts'
 import type { WorkerStart } from '../process/workers.ts'
 import { combinedTracker, type Member } from '../tracker/combined.ts'
@@ -76,6 +77,7 @@ export const aquaticTracker = combinedTracker({
 
 /** Called in a new thread. */
 export function runWorker(data: WorkerStart): void {
+  useClock(data.clock)
   const served = PROTOCOLS.find(({ name }) => name === data.protocol)
   if (served === undefined) throw new Error(`there is no protocol ${data.protocol}`)
   served.runWorker(data as never)

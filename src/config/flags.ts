@@ -31,9 +31,8 @@ export interface Flag {
   help: readonly string[]
 }
 
-/** A flag that one executable has beyond the family's; it always takes a value. */
+/** A flag that one executable has beyond the family's; the value of one without is ''. */
 export interface OwnFlag extends Flag {
-  value: string
   /** Added to the message when the value is missing or empty. */
   emptyHint?: string
 }
@@ -98,7 +97,12 @@ export function parseCommandLine(
   args: readonly string[],
   own: readonly OwnFlag[] = [],
 ): CommandLine | { mistake: string } {
-  const ownOptions = Object.fromEntries(own.map(({ name }) => [name, { type: 'string' } as const]))
+  const ownOptions = Object.fromEntries(
+    own.map(({ name, value }) => {
+      const type: 'string' | 'boolean' = value === undefined ? 'boolean' : 'string'
+      return [name, { type }]
+    }),
+  )
   const options = { ...OPTIONS, ...ownOptions }
   // Not strict: mistakes are reported below, in our own words.
   const { tokens } = parseArgs({
@@ -143,12 +147,16 @@ export function parseCommandLine(
   return { action: 'print-short-config', configPath, values }
 }
 
-/** Notes the value of an executable's own flag; returns what is wrong with it, or null. */
+/** Notes an executable's own flag; returns what is wrong with it, or null. */
 function takeOwn(
   { name, value: wanted, emptyHint = '' }: OwnFlag,
   token: { value?: string | undefined; inlineValue?: boolean | undefined },
   values: Map<string, string>,
 ): string | null {
+  if (wanted === undefined) {
+    values.set(name, '')
+    return token.value === undefined ? null : `--${name} takes no value`
+  }
   const value = token.value ?? ''
   // As with -c: what looks like the next flag is no value.
   if (value === '' || (token.inlineValue !== true && value.startsWith('-'))) {

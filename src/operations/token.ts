@@ -1,6 +1,8 @@
 // The token with which a client of the operations endpoint may change something: read from a file at startup, before
 // the process gives up its rights. Used by edit-route.ts; made by tracker/tracker.ts. Owns a hash of it.
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { resolve } from 'node:path'
+import { StartError } from '../config/cli.ts'
 import { FileFault, readRegularFile } from '../config/named-file.ts'
 
 /** Fewer could be guessed; more are hardly meant. */
@@ -20,6 +22,13 @@ export class Token {
     const [, given = ''] = /^Bearer +(\S+)$/i.exec(authorization) ?? []
     return timingSafeEqual(hashOf(given), this.hash)
   }
+}
+
+/** The token of [operations] token_path, if it names a file. Throws StartError. */
+export function tokenOf(tokenPath: string): Token | null {
+  const token = tokenPath === '' ? null : readToken(resolve(tokenPath))
+  if (typeof token !== 'string') return token
+  throw new StartError(`[operations] token_path '${tokenPath}' ${token}`)
 }
 
 /** The token in a file, whose first line it is; or what is wrong with it, to follow the setting's name. */

@@ -12,6 +12,7 @@
 // DRAIN_MESSAGE.
 import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type Log, type LogFormat, logFormat, setLogFormat, writeNotice } from '../log/log.ts'
+import { clockData } from '../os/clock.ts'
 import { endProcess } from '../os/process.ts'
 import { askForShortTurns } from '../os/scheduling.ts'
 import { threadNumber } from '../os/thread-times.ts'
@@ -56,6 +57,8 @@ export interface WorkerStart {
   readonly state: SharedArrayBuffer
   /** Of `newHeartbeat`: the worker calls `beat` in each turn of its loop, several times a second. */
   readonly heartbeat: SharedArrayBuffer
+  /** Of the process's clock (os/clock.ts), for the thread to use. */
+  readonly clock: SharedArrayBuffer
   /** Tests only: throw once something has been served. */
   readonly fault: boolean
 }
@@ -63,7 +66,7 @@ export interface WorkerStart {
 /** What a role's start data hold of their own: the rest is added when it starts. */
 export type OwnStart<T extends WorkerStart> = Omit<
   T,
-  'protocol' | 'title' | 'state' | 'heartbeat' | 'fault'
+  'protocol' | 'title' | 'state' | 'heartbeat' | 'clock' | 'fault'
 >
 
 export interface GroupOptions {
@@ -175,6 +178,11 @@ export class Workers {
   /** Names of the workers that serve no more although their threads live, as of the timer's last check. */
   stalled(): string[] {
     return this.pulses.filter(({ missed }) => missed >= STALL_CHECKS).map(({ name }) => name)
+  }
+
+  /** Of those that serve: each turn that a worker has reported is one more. */
+  beats(): number[] {
+    return this.pulses.map(({ words }) => Atomics.load(words, HEARTBEAT_BEATS))
   }
 
   /** Those that serve, with their number in /proc/self/task; 0 = not known. */
@@ -291,7 +299,8 @@ export class WorkerGroup {
     const { protocol, several, state } = this
     const title = several ? `${protocol} ${own.role}` : own.role
     const fault = faultAskedOf(title, own.index)
-    const data = { ...own, protocol, title, state, heartbeat: newHeartbeat(), fault }
+    const shared = { state, heartbeat: newHeartbeat(), clock: clockData() }
+    const data = { ...own, protocol, title, ...shared, fault }
     const { worker, serves } = this.launch(data, ports, (message) => {
       if (message === DONE_MESSAGE) done()
       else this.heard(message)

@@ -1,7 +1,7 @@
 // Gets a certificate from an authority that speaks ACME, and renews it when a third of its lifetime is left. Created by
 // main.ts of a protocol over TLS, in the main thread. Owns the files in its folder, from which the workers load the
 // certificate. Responses to the authority's challenges are files that workers serve (http/worker/challenges.ts).
-import { createPrivateKey, generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import {
   chownSync,
   existsSync,
@@ -12,7 +12,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import forge from 'node-forge'
 import { StartError } from '../config/cli.ts'
 import { printable } from '../config/output.ts'
 import type { Log } from '../log/log.ts'
@@ -20,6 +19,7 @@ import type { Identity } from '../os/privileges.ts'
 import type { Trouble, TroubleSource } from '../process/troubles.ts'
 import { type AcmeConfig, type AcmeFiles, acmeDomains, acmeFiles } from './acme-settings.ts'
 import { challengeFile, challengeFolder } from './challenge-files.ts'
+import { selfSigned } from './self-signed.ts'
 import { nameOf, readTlsFiles } from './tls.ts'
 
 const PLACEHOLDER = 'no certificate yet'
@@ -30,7 +30,6 @@ const LOOK_MS = 12 * HOUR_MS
 const RETRY_MS = HOUR_MS
 /** A certificate is renewed when less than this share of its lifetime is left. */
 const RENEW_SHARE = 1 / 3
-const DAY_MS = 24 * HOUR_MS
 /** Of an answer of the authority: a chain of certificates has some KiB. */
 const ANSWER_BYTES_MAX = 1 << 20
 /** Of what is told of a failure: its text may be the authority's. */
@@ -53,7 +52,7 @@ export function prepareAcme(config: AcmeConfig): void {
     if (isPair(readIfThere(certificate), readIfThere(key))) return
     const next = nextOf(certificate)
     if (isPair(readIfThere(next), readIfThere(key))) renameSync(next, certificate)
-    else replacePair(acmeFiles(config), selfSigned())
+    else replacePair(acmeFiles(config), selfSigned(PLACEHOLDER))
   } catch (error) {
     throw new StartError(`[acme] path '${config.path}' cannot be used: ${(error as Error).message}`)
   }
@@ -280,27 +279,4 @@ function faultText(error: unknown): string {
   const { message } = error as Partial<Error>
   const text = printable(`${message ?? error}`).slice(0, FAULT_CHARACTERS_MAX)
   return text.trim() === '' ? 'the authority gives no reason' : text
-}
-
-function selfSigned(): { key: string; certificate: string } {
-  const pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  const certificate = forge.pki.createCertificate()
-  const publicKey = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString()
-  certificate.publicKey = forge.pki.publicKeyFromPem(publicKey)
-  certificate.serialNumber = '01'
-  certificate.validity.notBefore = new Date(Date.now() - DAY_MS)
-  certificate.validity.notAfter = new Date(Date.now() + 365 * DAY_MS)
-  const name = [{ name: 'commonName', value: PLACEHOLDER }]
-  certificate.setSubject(name)
-  certificate.setIssuer(name)
-  // pkcs12.ts replaces the library's functions for private keys, so the platform signs.
-  const signer = {
-    sign: () => {
-      const content = forge.asn1.toDer(certificate.tbsCertificate as forge.asn1.Asn1).getBytes()
-      return sign('sha256', Buffer.from(content, 'latin1'), pair.privateKey).toString('latin1')
-    },
-  }
-  certificate.sign(signer as never, forge.md.sha256.create())
-  return { key, certificate: forge.pki.certificateToPem(certificate) }
 }

@@ -7,6 +7,7 @@ import type { Schema } from '../config/schema.ts'
 import type { Identity } from '../os/privileges.ts'
 import { HEALTH_CHECK } from '../process/health-check.ts'
 import type { TroubleSource } from '../process/troubles.ts'
+import { TEST, testSettings } from '../test-mode/settings.ts'
 import { combineSettings, isEnabled, type ProtocolSettings } from './combined-settings.ts'
 import { type LiveSettings, PROCESS_LIVE } from './live-settings.ts'
 import type {
@@ -45,8 +46,13 @@ export function combinedTracker(program: CombinedProgram): TrackerProgram<Schema
     name,
     description,
     settings,
-    flags: [...fileFlags(members), HEALTH_CHECK],
-    base: (flags, reached) => settingsOfFiles(members, lenses, flags, reached),
+    flags: [...fileFlags(members), HEALTH_CHECK, TEST],
+    base: (flags, reached) => {
+      const files = settingsOfFiles(members, lenses, flags, reached)
+      if (!flags.has(TEST.name)) return files
+      const { values } = testSettings(members.map(({ name: member }) => member))
+      return { ...files, values: new Map([...values, ...files.values]) }
+    },
     subsystem: 'tracker',
     metricPrefix: 'tracker',
     several: true,
@@ -126,7 +132,7 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
   readonly title: string
   readonly liveSettings: LiveSettings<CombinedConfig>
   readonly figures: ProtocolFigures
-  private readonly name: string
+  readonly name: string
   private readonly own: Protocol<object>
   private readonly lens: Lens
 

@@ -129,6 +129,8 @@ export interface TrackerProcess {
 export interface Protocol<C> {
   /** Its name in messages; '' if it is the only protocol of the program. */
   readonly title?: string
+  /** The section of its settings, if it is one of several. */
+  readonly name?: string
   /** Its addresses, with the ports that the system chose. */
   readonly addresses: readonly SocketAddress[]
   /** Its Unix sockets. */

@@ -2,7 +2,6 @@
 // endpoint, giving up rights, persistence and export, reload, stop. Called by program.ts with valid settings; a
 // protocol's own part is defined in protocol.ts. The main thread serves no clients. Owns the shared memory of
 // all protocols.
-import { resolve } from 'node:path'
 import {
   Census,
   type CountPeers,
@@ -12,14 +11,14 @@ import {
   sampleClients,
 } from '../census/census.ts'
 import { addressText } from '../config/address.ts'
-import { type Program, type RunContext, StartError } from '../config/cli.ts'
+import type { Program, RunContext } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
 import type { ConfigOf, Schema } from '../config/schema.ts'
 import { type Log, type LogAddresses, logFor, setLog, writeNotice } from '../log/log.ts'
 import { EditRoute } from '../operations/edit-route.ts'
 import { OperationsServer } from '../operations/server.ts'
 import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
-import { readToken, type Token } from '../operations/token.ts'
+import { type Token, tokenOf } from '../operations/token.ts'
 import type { Identity } from '../os/privileges.ts'
 import { releaseStartCode } from '../os/resident-code.ts'
 import { descriptorLimit } from '../os/tcp-port.ts'
@@ -52,6 +51,7 @@ import { watchPressure } from './pressure.ts'
 import { enabledOf, type Protocol, type ProtocolType, type TrackerProcess } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
 import { SwarmFigures } from './swarm-figures.ts'
+import { beginTest, isTest } from './tested.ts'
 import { View } from './view.ts'
 
 export type TrackerConfig<S extends Schema> = ConfigOf<S> & CommonConfig
@@ -109,13 +109,6 @@ export async function runTracker<S extends Schema>(
   await tracker.serve()
 }
 
-/** The token of [operations], if it names one. Throws StartError. */
-function tokenOf({ token_path }: CommonConfig['operations']): Token | null {
-  const token = token_path === '' ? null : readToken(resolve(token_path))
-  if (typeof token !== 'string') return token
-  throw new StartError(`[operations] token_path '${token_path}' ${token}`)
-}
-
 /** Parts made before the tracker. */
 interface TrackerParts {
   /** The user that the process becomes; null if it keeps its rights. */
@@ -162,14 +155,14 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.config = config
     this.swarms = parts.swarms
     this.persistence = parts.persisted.persistence
-    this.walksThroughSwarms =
-      persistence.path !== '' || scrape_export.path !== '' || isSurveyWanted(config)
+    const isWalkWanted = isSurveyWanted(config) || isTest(run.context)
+    this.walksThroughSwarms = persistence.path !== '' || scrape_export.path !== '' || isWalkWanted
     this.log = logFor(program.subsystem)
     this.banLog = new BanLog(this.log)
     this.logAddresses = config.log_addresses
     this.workers = new Workers(program.name, entry, this.log, program.several)
     this.service = new ServiceManager(program.name, this.workers, this.log)
-    this.token = tokenOf(config.operations)
+    this.token = tokenOf(config.operations.token_path)
     this.lists = new Lists(config, parts.swarms, this.log, () => this.protocols, {
       isEditable: this.token !== null,
       isBeside: this.takesOver,
@@ -254,6 +247,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.startExport()
     reloader.start(identity !== null, this.service)
     this.tellStart(operations)
+    if (isTest(this.run.context)) await this.beginTest()
     signals.serving(() => this.workers.stop())
   }
 
@@ -340,6 +334,12 @@ class Tracker<S extends Schema> implements TrackerProcess {
     const server = new OperationsServer(operations, view, sharing, this.editRoute())
     this.workers.onStop(() => server.stop())
     return addressText(server.address)
+  }
+
+  /** For --test: relays in front of the tracker, and commands. */
+  private beginTest(): Promise<void> {
+    const { program, config, protocols, workers, swarms } = this
+    return beginTest(program, config, { protocols, workers, swarms, version: this.run.version })
   }
 
   private editRoute(): EditRoute | null {

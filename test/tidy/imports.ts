@@ -5,7 +5,7 @@ import { type Finding, finding, line, type Node, type Source, walk } from './sou
 
 /** From the top down: a file imports from its own folder, its own level and the levels below it. */
 const LEVELS: readonly (readonly string[])[] = [
-  ['bin', 'load', 'doctor', 'bench', 'scripts'],
+  ['bin', 'load', 'doctor', 'bench', 'scripts', 'testing'],
   ['src/aquatic'],
   ['src/udp', 'src/ws', 'src/http'],
   ['src/tracker'],
@@ -27,6 +27,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/requests',
     'src/tcp',
     'src/http-head',
+    'src/test-mode',
   ],
   ['src/memory', 'src/channel', 'src/os'],
   ['src/config', 'src/log', 'src/plot'],

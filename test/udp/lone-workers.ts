@@ -12,7 +12,7 @@ import { ALL_CLIENTS, ALL_NETWORKS } from '../../src/client-lists/gate.ts'
 import { logFor } from '../../src/log/log.ts'
 import { CounterReader, counterSlots } from '../../src/metrics/counters.ts'
 import type { Distribution } from '../../src/metrics/histogram.ts'
-import { clockSeconds, readClock } from '../../src/os/clock.ts'
+import { clockData, clockSeconds, readClock } from '../../src/os/clock.ts'
 import { createPublicPeers } from '../../src/peer-addresses/peer-addresses.ts'
 import { FirstValue } from '../../src/process/first-value.ts'
 import { UpdateSender } from '../../src/process/updates.ts'
@@ -140,6 +140,7 @@ export class LoneWorkers {
     return {
       state: this.state,
       heartbeat: this.heartbeats[slot],
+      clock: clockData(),
       swarms: this.swarms,
       tendsSwarms: true,
       sharesSwarms: false,

@@ -11,3 +11,4 @@ complete -c aquatic -l udp -r -F -d 'serve UDP as aquatic_udp -c FILE does; then
 complete -c aquatic -l http -r -F -d 'serve HTTP as aquatic_http -c FILE does; then protocols without such a file are not served'
 complete -c aquatic -l ws -r -F -d 'serve WebTorrent as aquatic_ws -c FILE does; then protocols without such a file are not served'
 complete -c aquatic -l health-check -x -d 'ask the tracker that runs with these settings: exit code 0 if it answers in time, else 1'
+complete -c aquatic -l test -d 'for tests of clients: free ports of 127.0.0.1 and ::1, URLs as a line of JSON, commands on standard input, which ends it'
