@@ -109,22 +109,22 @@ const NOT_KEPT: readonly Refusal[] = [
   {
     status: CROWDED,
     counter: 'rejected_peers_per_address',
-    text: 'Other peers do not get yours: this torrent has too many at your address',
+    text: 'Your peer is not given to others: this torrent has too many at your address',
   },
   {
     status: PRIVATE_ADDRESS,
     counter: 'rejected_private_address',
-    text: 'Other peers do not get yours: its address is private, and others of this tracker are public',
+    text: 'Your peer is not given to others: its address is private, and those of other clients are public',
   },
   {
     status: RESERVED_ADDRESS,
     counter: 'rejected_reserved_address',
-    text: 'Other peers do not get yours: its address is reserved, and nobody can reach it',
+    text: 'Your peer is not given to others: its address is reserved, and nobody can reach it',
   },
   {
     status: TURNED_AWAY,
     counter: 'rejected_pressure_not_kept',
-    text: 'Other peers do not get yours for now: the tracker is overloaded, and this torrent has many',
+    text: 'Your peer is not given to others for now: the tracker is overloaded, and this torrent has many',
   },
 ]
 

@@ -45,7 +45,7 @@ export function fullSources(
       name: 'peers_full',
       lost: () => of('rejected_peers_full'),
       text: (figure, when) =>
-        `Refused ${figure} ${when} of new peers: [limits] max_peers = ${limits().max_peers} is reached.`,
+        `Refused ${figure} ${when} for new peers: [limits] max_peers = ${limits().max_peers} is reached.`,
     }),
     lossSource({
       ...shared,
@@ -60,7 +60,7 @@ export function fullSources(
       name: 'peers_rationed',
       lost: () => of('rejected_peer_ration'),
       text: (figure, when) =>
-        `Refused ${figure} ${when} of new peers: [limits] max_peers = ${limits().max_peers} is ` +
+        `Refused ${figure} ${when} for new peers: [limits] max_peers = ${limits().max_peers} is ` +
         'nearly reached, and the rest is shared out.',
     }),
   ]

@@ -63,7 +63,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
         expect(await refusal(client, to, 1, 4)).toBe('Tracker is full: no new peers')
         expect(await refusal(client, to, 2, 1)).toBe('Tracker is full: no new peers')
         await tracker.waitForOutput(
-          /: Refused [12] announces? in .* of new peers: \[limits\] max_peers = 3 is reached\. /,
+          /: Refused [12] announces? in .* for new peers: \[limits\] max_peers = 3 is reached\. /,
         )
         expect((await client.announce(to, { port: 2 })).leechers).toBe(2)
         await client.announce(to, { port: 1, event: 3 })

@@ -9,9 +9,9 @@ import { announceTarget, compactPeers, HttpHarness } from '../harness.ts'
 const PUBLIC4 = '1.1.1.1'
 const PUBLIC6 = '2606:4700::1'
 const PRIVATE_WARNING =
-  'Other peers do not get yours: its address is private, and others of this tracker are public'
+  'Your peer is not given to others: its address is private, and those of other clients are public'
 const RESERVED_WARNING =
-  'Other peers do not get yours: its address is reserved, and nobody can reach it'
+  'Your peer is not given to others: its address is reserved, and nobody can reach it'
 
 function harnessWith(...options: Parameters<typeof addressesFor>): HttpHarness {
   return new HttpHarness({ addresses: addressesFor(...options), believesAddresses: true })

@@ -67,7 +67,7 @@ test('limits are named as they are in force, and by what they come from', () => 
     ': [limits] max_connections = 30 is reached.',
     'from addresses that have 3, [limits] max_connections_per_ip.',
     'for new torrents: [limits] max_torrents = 10 is reached.',
-    'of new peers: [limits] max_peers = 20 is reached.',
+    'for new peers: [limits] max_peers = 20 is reached.',
   ])
   const [{ text, remedy }] = found(counts, { ...LIMITS, fewerDescriptors: true })
   expect(text).toEndWith(': the limit on open files has room for 30.')
