@@ -203,20 +203,46 @@ check_node() {
     die "npm $NPM_MAJOR_MIN or later is needed for the set-up, this is $npm_version"
 }
 
+# The runtime of the npm package: $BUN_EXECUTABLE, the package «bun», or one in the PATH, so that `npm install
+# --omit=optional` needs no 100 MB where there is one. Sets `bun`.
+find_runtime() {
+  if [ -n "${BUN_EXECUTABLE:-}" ]; then
+    bun=$BUN_EXECUTABLE
+    is_new_enough || die "BUN_EXECUTABLE ($bun) is no Bun $BUN_MIN or later"
+    return 0
+  fi
+  check_platform
+  if find_package_bun; then return 0; fi
+  if bun=$(command -v bun) && is_new_enough; then return 0; fi
+  die "no Bun $BUN_MIN or later: install without --omit=optional, or put one into the PATH or name it in BUN_EXECUTABLE"
+}
+
+# The version this is tested with.
+BUN_MIN=1.4.5
+
+is_new_enough() {
+  version=$("$bun" --version 2>/dev/null) || return 1
+  [ "$(printf '%s\n%s\n' "$BUN_MIN" "$version" | sort -V | head -n 1)" = "$BUN_MIN" ]
+}
+
 # Sets `bun`. Bun's install script moves the executable into the package «bun»; where npm may not
 # run scripts, it stays in the package of the platform. When this is itself a package of others, npm
 # may have put both into a folder further up.
 find_bun() {
   check_platform
+  find_package_bun ||
+    die 'the package «bun» has no executable for this machine: remove node_modules and install again'
+}
+
+find_package_bun() {
   folder=$root
   while :; do
     for bun in "$folder/node_modules/@oven/bun-linux-$cpu/bin/bun" "$folder/node_modules/bun/bin/bun.exe"; do
       if [ -x "$bun" ] && "$bun" --revision >/dev/null 2>&1; then return 0; fi
     done
-    [ "$folder" != / ] || break
+    [ "$folder" != / ] || return 1
     folder=$(dirname -- "$folder")
   done
-  die 'the package «bun» has no executable for this machine: remove node_modules and install again'
 }
 
 # Replaces this process by an executable of bin/, run from its source: what the npm package does. Files
@@ -225,7 +251,7 @@ find_bun() {
 launch() {
   name=$1
   shift
-  find_bun
+  find_runtime
   check_memory_limits
   ignore_reload_signals "$name"
   exec "$bun" --no-env-file --config=/dev/null --no-install "$root/bin/$name.ts" "$@"

@@ -1,6 +1,6 @@
 // The package as npm makes it, installed into an empty folder. Needs npm, and its cache or registry.
 import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json'
 import { defaultFile } from '../../src/config/toml-text.ts'
@@ -11,18 +11,24 @@ import { withClient } from '../support/udp-client.ts'
 setDefaultTimeout(120_000)
 
 const ROOT = join(import.meta.dir, '../..')
-/** 815 KB today, for eight programs with their manuals: the tests (510 KB) or a built executable would not fit. */
+/** 985 KB today, for nine programs with their manuals: the tests (510 KB) or a built executable would not fit. */
 const PACKED_BYTES_MAX = 1_000_000
+
+const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
+/** Of all packages without Bun, whose own has 100 MB; 22 MB today. */
+const SMALL_KB_MAX = 40_000
 
 const folder = folderOfFile()
 const empty = join(folder, 'an empty folder')
+const small = join(folder, 'small')
+let packed = ''
 let paths: string[] = []
 let packedBytes = 0
 
 beforeAll(() => {
   mkdirSync(empty)
-  const packed = run(ROOT, 'npm', 'pack', '--json', '--pack-destination', folder)
-  const report = JSON.parse(packed)
+  const said = run(ROOT, 'npm', 'pack', '--json', '--pack-destination', folder)
+  const report = JSON.parse(said)
   // npm 12 gives an object by name, the earlier ones a list.
   const [{ filename, size, files }] = Object.values(report) as {
     filename: string
@@ -31,8 +37,8 @@ beforeAll(() => {
   }[]
   paths = files.map(({ path }) => path)
   packedBytes = size
-  const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
-  run(empty, 'npm', 'install', ...quiet, join(folder, filename))
+  packed = join(folder, filename)
+  run(empty, 'npm', 'install', ...QUIET, packed)
 })
 
 function run(cwd: string, ...command: string[]): string {
@@ -51,7 +57,9 @@ test('it holds what runs, and nothing for developers only', () => {
     expect(paths).toContain(path)
   }
   expect(
-    paths.filter((path) => /^(test|bench|dist|node_modules|\.)|\.(lock|log)$/.test(path)),
+    paths.filter((path) =>
+      /^((test|bench|dist|node_modules|examples)\/|\.)|\.(lock|log)$/.test(path),
+    ),
   ).toEqual([])
   expect(packedBytes).toBeLessThan(PACKED_BYTES_MAX)
 })
@@ -67,6 +75,21 @@ test.each(['aquatic', 'aquatic_udp', 'aquatic_ws', 'aquatic_udp_load_test'])(
     expect(run(empty, 'npx', '--no-install', name, '-v')).toBe(`${name} ${version}\n`)
   },
 )
+
+test.each([
+  ['node', 'node'],
+  ['bun', process.execPath],
+])('the module aquatic/testing starts a tracker from %s', (_, runtime) => {
+  writeFileSync(
+    join(empty, 'module.mjs'),
+    `import { startTracker } from 'aquatic/testing'
+    const tracker = await startTracker({ udp: true })
+    await tracker.stop()
+    console.log(tracker.udp, tracker.http)`,
+  )
+  const text = run(empty, runtime, 'module.mjs')
+  expect(text).toMatch(/^udp:\/\/127\.0\.0\.1:\d+\/announce null\n$/)
+})
 
 test('the tracker serves, minds no file of its folder, and is the process that gets the signal', async () => {
   writeFileSync(join(empty, '.env'), 'AQUATIC_LOG_LEVEL=nonsense\n')
@@ -98,4 +121,31 @@ test('the tracker serves, minds no file of its folder, and is the process that g
   } finally {
     child.kill('SIGKILL')
   }
+})
+
+test('without optional packages it is small, and runs on a Bun that is there', () => {
+  mkdirSync(small)
+  run(small, 'npm', 'install', '--omit=optional', ...QUIET, packed)
+  expect(existsSync(join(small, 'node_modules/@oven'))).toBeFalse()
+  const [kilobytes] = run(small, 'du', '-sk', '.').split('\t')
+  expect(Number(kilobytes)).toBeLessThan(SMALL_KB_MAX)
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  const saidBy = (env: Record<string, string>) => {
+    const command = [join(small, 'node_modules/.bin/aquatic'), '-v']
+    const { exitCode, stdout, stderr } = Bun.spawnSync(command, { env })
+    return `${exitCode} ${stdout}${stderr}`
+  }
+  const PATH = '/usr/bin:/bin'
+  const says = `0 aquatic ${version}\n`
+  expect(saidBy({ PATH })).toMatch(
+    /^1 aquatic: no Bun 1\.\d+\.\d+ or later: install without --omit/,
+  )
+  expect(saidBy({ PATH, BUN_EXECUTABLE: process.execPath })).toBe(says)
+  symlinkSync(process.execPath, join(bin, 'bun'))
+  expect(saidBy({ PATH: `${bin}:${PATH}` })).toBe(says)
+  // An old one is none.
+  const old = join(folder, 'old-bun')
+  writeFileSync(old, '#!/bin/sh\necho 1.4.4\n', { mode: 0o755 })
+  expect(saidBy({ PATH, BUN_EXECUTABLE: old })).toContain(`BUN_EXECUTABLE (${old}) is no Bun`)
 })
