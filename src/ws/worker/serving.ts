@@ -81,7 +81,7 @@ export class Serving implements FrameEvents {
   readonly connections: Connections
   readonly sender: Sender
   readonly exchange: Exchange | null
-  readonly housekeeping: Housekeeping
+  private readonly housekeeping: Housekeeping
   readonly upgrader: Upgrader
   readonly frames: FrameStream
   readonly output = new Output(OUTPUT_BYTES)
