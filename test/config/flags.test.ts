@@ -89,3 +89,13 @@ describe('flags of one executable', () => {
     expect(flagsHelp([])).toBe(flagsHelp(own).split('\n').slice(0, -3).join('\n').concat('\n'))
   })
 })
+
+test('an own flag without a value takes none', () => {
+  const own = [{ name: 'test', help: ['for tests'] }]
+  for (const args of [['--test'], ['--test', '--test'], ['--test', '-c', 'x']]) {
+    expect(parseCommandLine(args, own)).toMatchObject({ values: new Map([['test', '']]) })
+  }
+  expect(parseCommandLine(['--test=x'], own)).toEqual({ mistake: '--test takes no value' })
+  expect(parseCommandLine(['--test', 'x'], own)).toHaveProperty('mistake')
+  expect(parseCommandLine([], own)).toMatchObject({ values: new Map() })
+})
