@@ -9,6 +9,19 @@ export const SHARED_EXPLANATIONS: Readonly<Record<string, string>> = {
     The count lasts as long as the torrent has peers, and with [persistence] path over a restart. With false, 0 is
     reported.`,
 
+  'ws.network.address': `Listen on this address and port, or on each of a list, such as
+    ['192.0.2.1:3001', '[2001:db8::1]:3001']. With exactly the addresses of [http.network], both protocols share them: the
+    workers of HTTP serve both, and [http] socket_workers and the TLS and proxy settings of [http.network] hold for both.
+
+    0.0.0.0 means every IPv4 address of the machine. [::] means every IPv6 address, and every IPv4
+    address too, unless another entry listens on IPv4 with the same port or ipv6_only is true. Host names are not
+    accepted. Port 0 lets the system choose a free port, for tests. Ports below 1024 need the right to open them at
+    startup.
+
+    An empty list opens nothing here; address_ipv6 must then name an address. In an environment
+    variable, separate the addresses of a list with commas; [] is the empty list. Startup fails if an
+    address cannot be opened.`,
+
   cleaning: 'When peers and torrents are forgotten.',
 
   'cleaning.max_peer_age': `Forget a peer that has not announced for this long (seconds).

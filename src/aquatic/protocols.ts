@@ -7,6 +7,7 @@ import { runHttpWorker } from '../http/worker/run.ts'
 import { useClock } from '../os/clock.ts'
 import { combinedPersistence } from '../persistence/settings.ts'
 import type { WorkerStart } from '../process/workers.ts'
+import type { OpenGuest } from '../tcp/guest.ts'
 import { combinedTracker, type Member } from '../tracker/combined.ts'
 import { udpProtocol } from '../udp/main/main.ts'
 import { udpSettings } from '../udp/settings/config.ts'
@@ -14,6 +15,7 @@ import { runUdpWorker } from '../udp/worker/run.ts'
 import { wsProtocol } from '../ws/main/main.ts'
 import { PATHS_WITHOUT_EFFECT } from '../ws/settings/config-checks.ts'
 import { wsSettings } from '../ws/settings/program.ts'
+import { WsGuest, type WsGuestData } from '../ws/worker/guest.ts'
 import { runWsWorker } from '../ws/worker/run.ts'
 import { SHARED_EXPLANATIONS } from './explanations.ts'
 
@@ -40,6 +42,11 @@ const UDP: ServedProtocol = {
   },
 }
 
+type HttpStart = Parameters<typeof runHttpWorker>[0]
+
+/** In a worker of HTTP: WebTorrent on its connections. */
+const openGuest: OpenGuest = (start, own, host) => new WsGuest(start, own as WsGuestData, host)
+
 const HTTP: ServedProtocol = {
   name: 'http',
   title: 'HTTP',
@@ -47,7 +54,7 @@ const HTTP: ServedProtocol = {
   transport: 'tcp',
   settings: httpSettings,
   type: httpProtocol,
-  runWorker: runHttpWorker,
+  runWorker: (data: HttpStart) => runHttpWorker(data, openGuest),
 }
 
 const WS: ServedProtocol = {
@@ -61,6 +68,20 @@ const WS: ServedProtocol = {
   // Its source limits count per connection, with other bursts.
   ownSections: ['source_limits'],
   omitted: PATHS_WITHOUT_EFFECT,
+  guestOf: {
+    host: 'http',
+    followed: [
+      'socket_workers',
+      'network.use_tls',
+      'network.tls_certificate_path',
+      'network.tls_private_key_path',
+      'network.tls_pkcs12_path',
+      'network.tls_pkcs12_password',
+      'network.trusted_proxies',
+      'network.proxy_header',
+      'network.proxy_protocol',
+    ],
+  },
   // Port 3000 over TCP is left for HTTP, so that its announce URL has UDP's port. 3001 needs no rights either.
   defaults: { 'network.address': '0.0.0.0:3001' },
 }

@@ -270,7 +270,8 @@ type Launch = (
 
 /** The workers of one protocol, of all its roles. */
 export class WorkerGroup {
-  readonly drainMilliseconds: number
+  /** May be raised before a hand-over. */
+  drainMilliseconds: number
   private readonly state = new SharedArrayBuffer(STATE_WORDS * 4)
   private readonly threads: Worker[] = []
   private readonly heard: (message: unknown) => void

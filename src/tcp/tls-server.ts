@@ -42,7 +42,7 @@ const POLITE: ReadonlySet<number> = new Set([
 ])
 
 /** Memory for bytes to send. */
-interface NativeMemory {
+export interface NativeMemory {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly address: number
 }

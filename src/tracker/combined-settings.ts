@@ -20,6 +20,7 @@ import {
 import { boolean } from '../config/setting.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { type ReserveLimits, reserveFindings } from '../swarm/reserve.ts'
+import { type GuestRules, OwnConfig } from './sharing.ts'
 
 /** `crossCheck` takes the settings in the form of the protocol's own program. */
 export interface OwnSettings {
@@ -45,6 +46,8 @@ export interface ProtocolSettings {
   readonly omitted?: readonly string[]
   /** Other default values, by path. */
   readonly defaults?: Readonly<Record<string, unknown>>
+  /** It may be served by the workers of another protocol, on the same addresses. */
+  readonly guestOf?: GuestRules
 }
 
 const SHARED_SECTIONS: readonly string[] = [
@@ -84,8 +87,9 @@ export interface KnownProtocol extends ProtocolSettings {
 
 export interface CombinedSettings {
   readonly settings: Settings
-  /** In the order of the protocols. */
+  /** In the order of the protocols, as the following. */
   readonly lenses: readonly Lens[]
+  readonly configs: readonly OwnConfig[]
 }
 
 export interface SharedTexts {
@@ -100,12 +104,30 @@ export function combineSettings(
   { sections, explanations }: SharedTexts,
 ): CombinedSettings {
   const lenses = protocols.map(lensOf)
+  const configs = protocols.map((_, i) => ownConfig(protocols, lenses, i))
   const retired = Object.assign({}, ...lenses.map((lens) => lens.retired()))
   const schema = explained({ ...combinedSchema(lenses), ...sections }, explanations)
-  const crossCheck = (config: object) => findingsOf(protocols, lenses, config)
+  const crossCheck = (config: object) => findingsOf(protocols, { lenses, configs }, config)
   const enabled = protocols.map(({ name }) => pathOf(name, 'enabled'))
   const common = [...enabled, ...lenses.flatMap((lens, i) => commonOf(protocols[i], lens))]
-  return { settings: defineSettings<Schema>({ schema, retired, crossCheck, common }), lenses }
+  return {
+    settings: defineSettings<Schema>({ schema, retired, crossCheck, common }),
+    lenses,
+    configs,
+  }
+}
+
+function ownConfig(
+  protocols: readonly KnownProtocol[],
+  lenses: readonly Lens[],
+  index: number,
+): OwnConfig {
+  const { name, guestOf = null } = protocols[index]
+  const host = protocols.findIndex((each) => each.name === guestOf?.host)
+  return new OwnConfig(
+    { name, lens: lenses[index], rules: guestOf },
+    host < 0 ? null : { name: protocols[host].name, lens: lenses[host] },
+  )
 }
 
 function commonOf({ settings }: ProtocolSettings, lens: Lens): string[] {
@@ -143,18 +165,18 @@ function lensOf(protocol: ProtocolSettings): Lens {
 
 function findingsOf(
   protocols: readonly KnownProtocol[],
-  lenses: readonly Lens[],
+  { lenses, configs }: Omit<CombinedSettings, 'settings'>,
   config: object,
 ): Finding[] {
   const served = protocols.flatMap((protocol, i) => {
-    return isEnabled(config, protocol.name) ? [{ protocol, lens: lenses[i] }] : []
+    return isEnabled(config, protocol.name) ? [{ protocol, lens: lenses[i], own: configs[i] }] : []
   })
   if (served.length === 0) {
     const paths = protocols.map(({ name }) => `${name}.enabled`)
     const titles = protocols.map(({ name }) => `[${name}] enabled`)
     return [problem(paths, `no protocol is enabled: set ${titles.join(' or ')} = true.`)]
   }
-  const own = served.flatMap(({ protocol, lens }) => ownFindings(protocol, lens, config))
+  const own = served.flatMap((each) => ownFindings(each, config))
   const kinds = new Set(served.flatMap(({ protocol }) => protocol.type.kinds))
   const { limits } = config as { limits: ReserveLimits }
   const all = [...own, ...reserveFindings(limits, [...kinds]), ...portFindings(served, config)]
@@ -163,25 +185,30 @@ function findingsOf(
 }
 
 /** What the protocol's own program would report. */
-function ownFindings({ settings }: ProtocolSettings, lens: Lens, config: object): Finding[] {
-  return settings.crossCheck(lens.config(config) as never).map((finding) => ({
+function ownFindings({ protocol, lens, own }: Served, config: object): Finding[] {
+  const { settings } = protocol
+  const found = settings.crossCheck(own.checked(config) as never).map((finding) => ({
     ...finding,
     paths: finding.paths.map((path) => lens.outer(path) ?? path),
     text: lens.text(finding.text),
   }))
+  return [...own.contradictions(config), ...found]
 }
 
 interface Served {
   readonly protocol: KnownProtocol
   readonly lens: Lens
+  readonly own: OwnConfig
 }
 
 /** Two protocols over TCP on one port: the second could not be opened, or would get half of the clients. */
 function portFindings(served: readonly Served[], config: object): Finding[] {
-  const all = served.map(({ protocol: { name, transport, type }, lens }) => {
+  const alone = served.filter(({ own }) => !own.isGuest(config))
+  const all = alone.map(({ protocol: { name, transport, type, guestOf }, lens }) => {
     const own = lens.config(config) as { network: ListenSettings }
     const { settings } = type.listens(own as never)
-    return { name, transport, network: own.network, items: listenAddresses(settings) }
+    const host = guestOf?.host
+    return { name, transport, host, network: own.network, items: listenAddresses(settings) }
   })
   const pairs = all.flatMap((one, i) => all.slice(0, i).map((other) => [other, one] as const))
   return pairs.flatMap(([other, one]) => {
@@ -194,7 +221,11 @@ function portFindings(served: readonly Served[], config: object): Finding[] {
     const [first, second] = named.map(titleOf)
     const paths = named.map(({ section, key }) => pathOf(section, key))
     const text = `${first} and ${second} are both
-      ${addressText(item)}: protocols over TCP need ports of their own.`
+      ${addressText(item)}: protocols over TCP need ports of their own${
+        one.host === other.name
+          ? `, or the same addresses in [${other.name}.network] as in [${one.name}.network], and no others`
+          : ''
+      }.`
     return [problem(paths, text)]
   })
 }

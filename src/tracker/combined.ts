@@ -11,6 +11,8 @@ import { TEST, testSettings } from '../test-mode/settings.ts'
 import { combineSettings, isEnabled, type ProtocolSettings } from './combined-settings.ts'
 import { type LiveSettings, PROCESS_LIVE } from './live-settings.ts'
 import type {
+  GuestProtocol,
+  HostWorkers,
   Notices,
   Protocol,
   ProtocolListening,
@@ -18,6 +20,7 @@ import type {
   ProtocolType,
 } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
+import type { OwnConfig } from './sharing.ts'
 import { fileFlags, settingsOfFiles } from './single-files.ts'
 import type { TrackerConfig, TrackerProgram } from './tracker.ts'
 import type { ProtocolFigures } from './view.ts'
@@ -41,7 +44,7 @@ export interface CombinedProgram {
 
 export function combinedTracker(program: CombinedProgram): TrackerProgram<Schema> {
   const { name, description, members } = program
-  const { settings, lenses } = combineSettings(members, program)
+  const { settings, lenses, configs } = combineSettings(members, program)
   return {
     name,
     description,
@@ -56,8 +59,25 @@ export function combinedTracker(program: CombinedProgram): TrackerProgram<Schema
     subsystem: 'tracker',
     metricPrefix: 'tracker',
     several: true,
-    protocols: members.map((member, i) => new TypeWithin(member, lenses[i])),
+    protocols: members.map((member, i) => {
+      const host = members.findIndex(({ name }) => name === member.guestOf?.host)
+      const workers = (config: CombinedConfig) => hostWorkers(members[host], configs[host], config)
+      return new TypeWithin(member, { lens: lenses[i], own: configs[i], workers })
+    }),
   }
+}
+
+function hostWorkers(host: Member, own: OwnConfig, config: CombinedConfig): HostWorkers {
+  const type = host.type as ProtocolType<object>
+  if (type.hostWorkers === undefined) throw new Error(`${host.name} serves no other protocol`)
+  return type.hostWorkers(own.served(config))
+}
+
+interface MemberParts {
+  readonly lens: Lens
+  readonly own: OwnConfig
+  /** Of its host, where it is a guest. */
+  readonly workers: (config: CombinedConfig) => HostWorkers
 }
 
 class TypeWithin implements ProtocolType<CombinedConfig> {
@@ -66,14 +86,18 @@ class TypeWithin implements ProtocolType<CombinedConfig> {
   private readonly names: { readonly name: string; readonly title: string }
   private readonly type: ProtocolType<object>
   private readonly lens: Lens
+  private readonly own: OwnConfig
+  private readonly workers: MemberParts['workers']
 
-  constructor(member: Member, lens: Lens) {
+  constructor(member: Member, { lens, own, workers }: MemberParts) {
     this.kinds = member.type.kinds
     this.persists = member.type.persists
     this.names = { name: member.name, title: member.title }
     // Only the protocol knows the type of its settings; the lens gives it those of its own schema.
     this.type = member.type as ProtocolType<object>
     this.lens = lens
+    this.own = own
+    this.workers = workers
   }
 
   isEnabled(config: CombinedConfig): boolean {
@@ -81,13 +105,13 @@ class TypeWithin implements ProtocolType<CombinedConfig> {
   }
 
   listens(config: CombinedConfig): ProtocolListening {
-    const { settings } = this.type.listens(this.lens.config(config))
+    const { settings } = this.type.listens(this.own.served(config))
     return { settings, title: this.lens.text('[network] address') }
   }
 
   check(config: CombinedConfig, remark: (text: string) => void): CheckFindings {
     const { lens } = this
-    const { problems, warnings } = this.type.check(lens.config(config), (text) =>
+    const { problems, warnings } = this.type.check(this.own.checked(config), (text) =>
       remark(lens.text(text)),
     )
     return {
@@ -97,23 +121,27 @@ class TypeWithin implements ProtocolType<CombinedConfig> {
   }
 
   healthQuestion(config: CombinedConfig): ReturnType<ProtocolType<object>['healthQuestion']> {
-    return this.type.healthQuestion(this.lens.config(config))
+    return this.type.healthQuestion(this.own.served(config))
   }
 
   prepare(config: CombinedConfig, tell: Notices): ProtocolPlan<CombinedConfig> {
-    const { lens } = this
-    const { type, names } = this
+    const { lens, own, type, names } = this
     const noticesWithin = {
       info: (text: string) => tell.info(lens.text(text)),
       warn: (text: string) => tell.warn(lens.text(text)),
     }
-    const plan = named(lens, () => type.prepare(lens.config(config), noticesWithin))
+    const plan = named(lens, () => {
+      const served = own.served(config)
+      return own.isGuest(config) && type.prepareGuest !== undefined
+        ? type.prepareGuest(served, this.workers(config))
+        : type.prepare(served, noticesWithin)
+    })
     return {
       ...plan,
       open: (process, place) => {
         const within = { ...place, ...names, tell: noticesWithin }
         const protocol = named(lens, () => plan.open(process, within))
-        return new ProtocolWithin(protocol, lens, names)
+        return new ProtocolWithin(protocol, { lens, config: own }, names)
       },
     }
   }
@@ -135,9 +163,15 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
   readonly name: string
   private readonly own: Protocol<object>
   private readonly lens: Lens
+  private readonly config: OwnConfig
 
-  constructor(own: Protocol<object>, lens: Lens, names: { title: string; name: string }) {
+  constructor(
+    own: Protocol<object>,
+    { lens, config }: { readonly lens: Lens; readonly config: OwnConfig },
+    names: { title: string; name: string },
+  ) {
     this.own = own
+    this.config = config
     this.lens = lens
     this.title = names.title
     this.name = names.name
@@ -155,6 +189,14 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
 
   get summary(): string {
     return this.own.summary
+  }
+
+  get asGuest(): GuestProtocol | null {
+    return this.own.asGuest ?? null
+  }
+
+  host(guest: GuestProtocol): void {
+    this.own.host?.(guest)
   }
 
   startWorkers(): Promise<void> {
@@ -193,7 +235,7 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
   configure(config: CombinedConfig, paths: ReadonlySet<string>): void {
     const inner = [...paths].map((path) => this.lens.inner(path))
     const known = inner.filter((path) => path !== undefined)
-    this.own.configure(this.lens.config(config), new Set(known))
+    this.own.configure(this.config.served(config), new Set(known))
   }
 
   giveTo(identity: Identity): void {

@@ -1,6 +1,7 @@
 // The interface between a tracker (tracker.ts) and its protocols, in both directions. Implemented by main.ts of
 // each protocol. What protocols share in one process is never made by one of them: swarms, access list and
 // keys, limits of sources, the persisted state and the census of clients come from the process.
+import type { MessagePort } from 'node:worker_threads'
 import type { AccessKeys, KeyGateData } from '../access-keys/gate.ts'
 import type { AccessListData } from '../access-list/list.ts'
 import type { Census } from '../census/census.ts'
@@ -41,6 +42,26 @@ export interface ProtocolType<C> {
   healthQuestion(config: C): Ask
   /** The first step of startup: reads what has to be valid before anything is reserved or opened. */
   prepare(config: C, tell: Notices): ProtocolPlan<C>
+  /** How many workers it has that another protocol can be served by. */
+  hostWorkers?(config: C): HostWorkers
+  /** The same as `prepare`, to be served by workers of another protocol. */
+  prepareGuest?(config: C, workers: HostWorkers): ProtocolPlan<C>
+}
+
+/** Those with TLS come first. */
+export interface HostWorkers {
+  readonly tls: number
+  readonly plain: number
+}
+
+/** A protocol that is served by another one's workers (tcp/guest.ts), as these see it. */
+export interface GuestProtocol {
+  /** In a take-over its connections have ended within this time. */
+  readonly drainMilliseconds: number
+  /** Where it is served. */
+  servedAt(addresses: readonly SocketAddress[]): void
+  /** Its part of the start data of a worker, with the ports in it; null for one that does not serve it. */
+  startFor(index: number): { readonly data: object; readonly ports: readonly MessagePort[] } | null
 }
 
 /** The protocols that the settings enable. */
@@ -156,6 +177,10 @@ export interface Protocol<C> {
   configure(config: C, paths: ReadonlySet<string>): void
   /** The process is about to become another user, who must own what only an owner can change. */
   giveTo?(identity: Identity): void
+  /** What it is to the protocol whose workers serve it; null if it has its own. */
+  readonly asGuest?: GuestProtocol | null
+  /** Before its workers start: they serve another protocol too. */
+  host?(guest: GuestProtocol): void
   /** The process that this one takes over from has ended. */
   takenOver?(): void
 }

@@ -221,6 +221,9 @@ class Tracker<S extends Schema> implements TrackerProcess {
   /** Once, before `serve`. */
   open(openAll: (process: TrackerProcess) => readonly Protocol<TrackerConfig<S>>[]): void {
     this.protocols = openAll(this)
+    for (const { asGuest = null } of this.protocols) {
+      if (asGuest !== null) for (const protocol of this.protocols) protocol.host?.(asGuest)
+    }
   }
 
   /** Resolves once the tracker serves. */

@@ -87,7 +87,7 @@ describe('the settings of aquatic', () => {
     )
   })
 
-  test('may name one port for UDP and HTTP, but not for two protocols over TCP', () => {
+  test('may name one port for UDP and HTTP, and the same addresses for HTTP and WebTorrent, but not some of them', () => {
     const of = (name: string) => entries.get(`${name}.network.address`)?.setting.defaultValue
     expect([of('udp'), of('http'), of('ws')]).toEqual([
       '0.0.0.0:3000',
@@ -98,9 +98,12 @@ describe('the settings of aquatic', () => {
       load({ AQUATIC_HTTP_NETWORK_ADDRESS: http, AQUATIC_WS_NETWORK_ADDRESS: ws }).problems
     const told = (address: string) =>
       'AQUATIC_HTTP_NETWORK_ADDRESS: [http.network] address and ' +
-      `[ws.network] address are both ${address}: protocols over TCP need ports of their own.`
-    expect(both('0.0.0.0:3000', '0.0.0.0:3000')).toBe(told('0.0.0.0:3000'))
-    expect(both('127.0.0.1:3000', '127.0.0.1:3000')).toBe(told('127.0.0.1:3000'))
+      `[ws.network] address are both ${address}: protocols over TCP need ports of their own, or the same addresses in ` +
+      '[http.network] as in [ws.network], and no others.'
+    expect(both('0.0.0.0:3000', '0.0.0.0:3000')).toBe('')
+    expect(both('127.0.0.1:3000', '127.0.0.1:3000')).toBe('')
+    expect(both('127.0.0.1:3000,[::1]:3000', '[::1]:3000,127.0.0.1:3000')).toBe('')
+    expect(both('127.0.0.1:3000,[::1]:3000', '127.0.0.1:3000')).toBe(told('127.0.0.1:3000'))
     expect(both('0.0.0.0:3000', '127.0.0.1:3000')).toBe(told('127.0.0.1:3000'))
     expect(both('192.0.2.1:3000,[::1]:7000', '127.0.0.1:80,[::1]:7000')).toBe(told('[::1]:7000'))
     expect(both('[::]:3000', '127.0.0.1:3000')).toBe(told('127.0.0.1:3000'))
@@ -116,6 +119,51 @@ describe('the settings of aquatic', () => {
     )
     const off = { AQUATIC_HTTP_ENABLED: 'false', AQUATIC_WS_NETWORK_ADDRESS: '0.0.0.0:3000' }
     expect(load(off)).toEqual({ problems: '', warnings: '' })
+  })
+
+  test('of addresses that HTTP and WebTorrent share are those of HTTP', () => {
+    const shared = {
+      AQUATIC_HTTP_NETWORK_ADDRESS: '127.0.0.1:443',
+      AQUATIC_WS_NETWORK_ADDRESS: '127.0.0.1:443',
+      AQUATIC_HTTP_NETWORK_USE_TLS: 'true',
+      AQUATIC_HTTP_NETWORK_TLS_CERTIFICATE_PATH: '/cert.pem',
+      AQUATIC_HTTP_NETWORK_TLS_PRIVATE_KEY_PATH: '/key.pem',
+    }
+    const withMore = (more: Environment) => load({ ...shared, ...more }).problems
+    expect(load(shared)).toEqual({ problems: '', warnings: '' })
+    // The same again is no contradiction.
+    expect(withMore({ AQUATIC_WS_NETWORK_USE_TLS: 'true' })).toBe('')
+    expect(withMore({ AQUATIC_WS_NETWORK_TLS_CERTIFICATE_PATH: '/cert.pem' })).toBe('')
+    const told = (key: string, section = '.network') =>
+      new RegExp(
+        `\\[ws${section.replace('.', '\\.')}\\] ${key} is not as \\[http${section.replace('.', '\\.')}\\] .*: on the addresses that ` +
+          '\\[ws.network\\] and \\[http.network\\] share, the latter decides. Delete it, or give \\[ws.network\\] address a port of its own.',
+      )
+    expect(withMore({ AQUATIC_WS_NETWORK_TLS_CERTIFICATE_PATH: '/other.pem' })).toMatch(
+      told("tls_certificate_path = '/other.pem'"),
+    )
+    expect(withMore({ AQUATIC_WS_NETWORK_TRUSTED_PROXIES: '192.0.2.1' })).toMatch(
+      told("trusted_proxies = '192.0.2.1'"),
+    )
+    expect(withMore({ AQUATIC_WS_NETWORK_PROXY_HEADER: 'X-Real-IP' })).toMatch(
+      told("proxy_header = 'X-Real-IP'"),
+    )
+    expect(withMore({ AQUATIC_WS_SOCKET_WORKERS: '3' })).toMatch(told('socket_workers = 3', ''))
+    expect(withMore({ AQUATIC_WS_SOCKET_WORKERS: '3', AQUATIC_HTTP_SOCKET_WORKERS: '3' })).toBe('')
+    // A password is not shown.
+    const secret = withMore({ AQUATIC_WS_NETWORK_TLS_PKCS12_PASSWORD: 'hush' })
+    expect(secret).toMatch(told('tls_pkcs12_password'))
+    expect(secret).not.toContain('hush')
+    const plain = {
+      AQUATIC_HTTP_NETWORK_ADDRESS: '0.0.0.0:80',
+      AQUATIC_WS_NETWORK_ADDRESS: '0.0.0.0:80',
+    }
+    expect(load({ ...plain, AQUATIC_WS_NETWORK_USE_TLS: 'true' }).problems).toMatch(
+      told('use_tls = true'),
+    )
+    expect(load({ ...plain, AQUATIC_WS_NETWORK_PROXY_PROTOCOL: 'required' }).problems).toMatch(
+      told("proxy_protocol = 'required'"),
+    )
   })
 
   test('may not name a port of a protocol over TCP for the operations page', () => {

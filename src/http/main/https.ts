@@ -1,5 +1,6 @@
 // HTTPS in the main thread: its addresses, workers, new certificates on SIGUSR1, and descriptors. Created by
 // main.ts if use_tls is set.
+import type { MessagePort } from 'node:worker_threads'
 import type { SocketAddress } from '../../config/address.ts'
 import { logFor } from '../../log/log.ts'
 import { OpenDescriptors } from '../../os/descriptors.ts'
@@ -69,10 +70,15 @@ export class Https {
   }
 
   /** Resolves once it serves. */
-  startWorker(own: OwnStart<HttpWorkerData>): Promise<void> {
+  startWorker(own: OwnStart<HttpWorkerData>, ports: readonly MessagePort[]): Promise<void> {
     const { tls } = this.parts
     const addresses = this.listening.servers
-    return this.group.start<TlsWorkerData>({ ...own, role: 'tls', addresses, tls })
+    return this.group.start<TlsWorkerData>({ ...own, role: 'tls', addresses, tls }, ports)
+  }
+
+  /** Its workers serve others too, which take so long to end. */
+  drainFor(milliseconds: number): void {
+    this.group.drainMilliseconds = Math.max(this.group.drainMilliseconds, milliseconds)
   }
 
   begin(): void {

@@ -7,6 +7,7 @@ import { counted } from '../../config/quantities.ts'
 import { counterSlots } from '../../metrics/counters.ts'
 import type { Identity } from '../../os/privileges.ts'
 import type { ProtocolUse } from '../../pressure/ceilings.ts'
+import { forgetFirsts } from '../../process/first-value.ts'
 import { pathBelow } from '../../process/privileges.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender } from '../../process/updates.ts'
@@ -26,6 +27,8 @@ import {
 } from '../../tracker/connection-limit.ts'
 import { GUARD_DESCRIPTORS } from '../../tracker/descriptor-guard.ts'
 import type {
+  GuestProtocol,
+  HostWorkers,
   Protocol,
   ProtocolPlace,
   ProtocolType,
@@ -57,6 +60,8 @@ const WORKER_DESCRIPTORS = 9
 /** Connections that are answered and closed at once, which the limit does not count. */
 const PASSING_DESCRIPTORS = 16
 
+const NO_GUEST = { data: null, ports: [] }
+
 export const httpProtocol: ProtocolType<HttpConfig> = {
   kinds: UDP_KINDS,
   persists: 'swarms',
@@ -74,18 +79,19 @@ export const httpProtocol: ProtocolType<HttpConfig> = {
         : askAtSocket(path)
     }
   },
+  hostWorkers: ({ network, socket_workers }) => {
+    const { plain, tls } = workersFor(network, socket_workers)
+    // Browsers do not follow a redirect when they ask for WebSocket.
+    return { tls, plain: network.use_tls && redirectTarget(network) !== '' ? 0 : plain }
+  },
   prepare: (given, tell) => {
     const config = { ...given, network: networkWithAcme(given) }
     const { network, socket_workers } = config
     if (acmeDomains(config.acme).length > 0) prepareAcme(config.acme)
     const hasSocket = network.unix_socket !== ''
     const addresses = listenAddresses(allListening(network)).length + (hasSocket ? 1 : 0)
-    const perKind = socket_workers === 0 ? availableParallelism() : socket_workers
     const tls = network.use_tls ? tlsForStart(network, tell) : null
-    const workers = {
-      plain: tls === null || plainListening(network) !== null || hasSocket ? perKind : 0,
-      tls: tls === null ? 0 : perKind,
-    }
+    const workers = workersFor(network, socket_workers)
     const all = workers.plain + workers.tls
     const descriptors =
       OWN_DESCRIPTORS +
@@ -108,13 +114,20 @@ export const httpTracker: TrackerProgram<typeof httpProgram.settings.schema> = {
   protocols: [httpProtocol],
 }
 
+function workersFor(network: HttpConfig['network'], socketWorkers: number): HostWorkers {
+  const perKind = socketWorkers === 0 ? availableParallelism() : socketWorkers
+  const { use_tls, unix_socket } = network
+  const hasPlain = !use_tls || plainListening(network) !== null || unix_socket !== ''
+  return { plain: hasPlain ? perKind : 0, tls: use_tls ? perKind : 0 }
+}
+
 interface HttpParts {
   readonly process: TrackerProcess
   readonly place: ProtocolPlace
   /** The settings at startup. */
   readonly config: HttpConfig
   /** The number of workers of each kind. */
-  readonly workers: { readonly plain: number; readonly tls: number }
+  readonly workers: HostWorkers
   /** Null without HTTPS. */
   readonly tls: TlsFiles | null
 }
@@ -140,6 +153,8 @@ class HttpProtocol implements Protocol<HttpConfig> {
   private readonly https: Https | null
   private readonly unixSocket: UnixSocket | null
   private readonly workers: WorkerGroup
+  /** Another protocol that its workers serve; null if there is none. */
+  private guest: GuestProtocol | null = null
   private readonly reader: StatisticsReader<HttpNames>
   private readonly counters: SharedArrayBuffer
   /** The number that memory has been set up for. */
@@ -182,11 +197,19 @@ class HttpProtocol implements Protocol<HttpConfig> {
     this.figures = httpFigures(this.reader)
   }
 
+  host(guest: GuestProtocol): void {
+    this.guest = guest
+    const { network } = this.parts.config
+    const redirects = redirectTarget(network) !== '' && this.https !== null
+    guest.servedAt(redirects ? (this.https?.addresses ?? []) : this.addresses)
+    this.workers.drainMilliseconds = guest.drainMilliseconds
+    this.https?.drainFor(guest.drainMilliseconds)
+  }
+
   async startWorkers(): Promise<void> {
-    const { https } = this
     const { plain, tls } = this.parts.workers
     // HTTPS workers come first. A worker's index is also that of its counters and tables.
-    const secure = Array.from({ length: tls }, (_, index) => https?.startWorker(this.worker(index)))
+    const secure = Array.from({ length: tls }, (_, index) => this.startSecure(index))
     const socket = Array.from({ length: plain }, (_, i) =>
       this.startPlain(tls + i, [
         ...(this.listening?.listeners[i] ?? []),
@@ -258,22 +281,34 @@ class HttpProtocol implements Protocol<HttpConfig> {
     return limitsInForce(this.inForce.limits, this.maxConnections)
   }
 
+  private async startSecure(index: number): Promise<void> {
+    const guest = this.guest?.startFor(index) ?? NO_GUEST
+    const data = { ...this.worker(index), guest: guest.data }
+    const serves = this.https?.startWorker(data, guest.ports)
+    forgetFirsts(guest.data ?? {})
+    await serves
+  }
+
   private startPlain(index: number, listeners: readonly number[]): Promise<void> {
     const { network } = this.parts.config
     const sender = new UpdateSender<HttpUpdate>()
     this.updates.push(sender)
+    const guest = this.guest?.startFor(index) ?? NO_GUEST
     const data = {
       ...this.worker(index),
+      guest: guest.data,
       role: 'socket' as const,
       listeners,
       redirectTo: network.use_tls ? redirectTarget(network) : '',
       challengeFolder: network.acme_webroot,
       updates: sender.source,
     }
-    return this.workers.start<SocketWorkerData>(data, [sender.source.port])
+    const serves = this.workers.start<SocketWorkerData>(data, [sender.source.port, ...guest.ports])
+    forgetFirsts(guest.data ?? {})
+    return serves
   }
 
-  private worker(index: number): OwnStart<HttpWorkerData> {
+  private worker(index: number): Omit<OwnStart<HttpWorkerData>, 'guest'> {
     const { process, place, config, workers } = this.parts
     return {
       role: '',

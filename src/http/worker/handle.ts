@@ -101,6 +101,9 @@ export interface HttpSettings {
   readonly pauseHttps: Pause
 }
 
+/** Of `serve`: the request asks for the guest's protocol. */
+export const UPGRADES = -1
+
 const NO_HEADER = new Uint8Array(0)
 const OVER = countersByVerdict(FAMILY_COUNTERS)
 const KEY_REASONS = countersByKeyVerdict(FAMILY_COUNTERS)
@@ -127,6 +130,8 @@ export class Handler {
   clients: ClientGate | null = null
   /** Null where no certificate authority is answered. */
   challenges: Challenges | null = null
+  /** Requests for WebSocket are another protocol's. */
+  hasGuest = false
   /** Its connections are encrypted. */
   isSecure = false
   private pause = NO_PAUSE
@@ -177,7 +182,7 @@ export class Handler {
    * Serves the request that begins at `bytes[from]`, sent by `request.source`. Returns its size, with the
    * answer's end in `request.end`; or 0 if it is incomplete before `to`. `searched`: so many of the bytes were
    * here before, when that was so. When `request.close` is set, the connection ends with the answer, and what
-   * stands behind the request is not read.
+   * stands behind the request is not read. UPGRADES: nothing was done.
    */
   serve(request: HttpRequest, bytes: Uint8Array, from: number, to: number, searched = 0): number {
     request.end = request.to
@@ -186,6 +191,7 @@ export class Handler {
     request.proxyHeader = this.proxies === null ? NO_HEADER : this.proxies.header
     const used = parse(request, bytes, from, to, searched)
     if (used === 0) return 0
+    if (this.hasGuest && used > 0 && request.asksForWebSocket) return UPGRADES
     let client = CLIENT_KNOWN
     if (request.isAnonymous) client = CLIENT_UNNAMED
     else if (used > 0 && this.proxies !== null) client = this.proxies.readSource(request, bytes)

@@ -3,10 +3,11 @@
 
 import { HEAD_BYTES_MAX } from '../../http-head/layout.ts'
 import type { Connection, StreamHandler } from '../../tcp/connection.ts'
+import type { Guest } from '../../tcp/guest.ts'
 import type { Output } from '../../tcp/output.ts'
 import { ANSWER_BYTES_MAX } from '../wire/layout.ts'
 import { HttpRequest } from '../wire/request.ts'
-import type { Handler } from './handle.ts'
+import { type Handler, UPGRADES } from './handle.ts'
 
 export class HttpStream implements StreamHandler {
   readonly lasts = false
@@ -14,6 +15,7 @@ export class HttpStream implements StreamHandler {
   readonly requestBytesMax = HEAD_BYTES_MAX
   /** Every connection ends with its first answer. */
   closesAll = false
+  private guest: Guest | null = null
   private readonly request = new HttpRequest()
   private readonly handler: Handler
   private readonly output: Output
@@ -22,6 +24,12 @@ export class HttpStream implements StreamHandler {
     this.handler = handler
     this.output = output
     this.request.out = output.bytes
+  }
+
+  /** From now on requests for its protocol are the guest's. */
+  welcome(guest: Guest): void {
+    this.guest = guest
+    this.handler.hasGuest = true
   }
 
   // HOT: no allocation below this line.
@@ -34,10 +42,17 @@ export class HttpStream implements StreamHandler {
       connection.looked = to - from
       return 0
     }
+    if (used === UPGRADES) return this.handOver(connection, input, from, to)
     this.output.end = request.end
     connection.closing = request.close
     connection.lingers = request.isUnread
     return used
+  }
+
+  /** The guest reads the whole request anew. */
+  private handOver(connection: Connection, input: Uint8Array, from: number, to: number): number {
+    if (this.guest === null) return 0
+    return this.guest.consume(connection, input, from, to)
   }
 
   expired(connection: Connection): void {

@@ -15,6 +15,7 @@ import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { Blocks } from '../../tcp/blocks.ts'
 import { ConnectionLimits } from '../../tcp/connection-limits.ts'
 import type { ConnectionOptions } from '../../tcp/connections.ts'
+import type { Guest, GuestHost, OpenGuest } from '../../tcp/guest.ts'
 import { Networks } from '../../tcp/networks.ts'
 import { Output } from '../../tcp/output.ts'
 import { ProxyProtocol } from '../../tcp/proxy-protocol.ts'
@@ -41,6 +42,8 @@ export interface HttpWorkerData
   readonly requests: WorkerSettings['requests']
   readonly connectionLimits: SharedArrayBuffer
   readonly counters: SharedArrayBuffer
+  /** Of another protocol on the same connections; null if there is none. */
+  readonly guest: object | null
 }
 
 export interface Serving {
@@ -94,8 +97,26 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
     stream,
     proxies,
     output,
-    blocks: new Blocks(HELD_BYTES_MAX / data.workers),
+    blocks: new Blocks(heldBytes(data)),
     cleaner: open.cleaner,
     connections: { handler: stream, limits, times, counts, countsAt: TCP },
   }
+}
+
+function heldBytes({ workers }: HttpWorkerData): number {
+  return HELD_BYTES_MAX / workers
+}
+
+/** Null if the worker has none. `plan`: has something done at the end of the turn, on an event loop. */
+export function welcomeGuest(
+  { stream, output, blocks }: Serving,
+  data: HttpWorkerData,
+  openGuest: OpenGuest | null,
+  plan: GuestHost['plan'],
+): Guest | null {
+  if (data.guest === null) return null
+  if (openGuest === null) throw new Error('there is a guest, and nobody to open it')
+  const guest = openGuest(data, data.guest, { output, blocks, blockBytes: heldBytes(data), plan })
+  stream.welcome(guest)
+  return guest
 }

@@ -13,6 +13,7 @@ import {
   sayDone,
   sayReady,
 } from '../../process/workers.ts'
+import type { Guest, OpenGuest } from '../../tcp/guest.ts'
 import type { ServerAddress } from '../../tcp/server-address.ts'
 import { TlsServer, TlsSockets } from '../../tcp/tls-server.ts'
 import { Transfer } from '../../tcp/transfer.ts'
@@ -23,7 +24,7 @@ import {
 } from '../../tls/certificate-change.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
 import { RESPONSE_TIME, RESPONSE_TIME_SHAPE, TURN_SIZE, TURN_SIZE_SHAPE } from './counters.ts'
-import { type HttpWorkerData, openServing, type Serving } from './serving.ts'
+import { type HttpWorkerData, openServing, type Serving, welcomeGuest } from './serving.ts'
 import type { HttpUpdate } from './worker-updates.ts'
 
 /** Clock, deadlines, heartbeat, counters, a slice of cleaning. */
@@ -38,6 +39,8 @@ const STOP_MILLISECONDS = 500
 /** and in a take-over. No longer: what has changed since the snapshot follows when it is over. */
 export const DRAIN_MILLISECONDS = 2000
 const LOOK_MILLISECONDS = 20
+/** Between two steps of a guest's drain. */
+const DRAIN_STEP_MILLISECONDS = 50
 
 export interface TlsWorkerData extends HttpWorkerData {
   readonly role: 'tls'
@@ -52,13 +55,13 @@ export interface TlsWorkerReport {
 
 type WorkerMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | HttpUpdate
 
-export function runTlsWorker(data: TlsWorkerData): void {
+export function runTlsWorker(data: TlsWorkerData, openGuest: OpenGuest | null): void {
   readClock()
-  const worker = new TlsWorker(data)
+  const worker = new TlsWorker(data, openGuest)
   worker.start()
   parentPort?.on('message', (message: WorkerMessage) => {
     if (message === STOP_MESSAGE) worker.stop(STOP_MILLISECONDS)
-    else if (message === DRAIN_MESSAGE) worker.stop(DRAIN_MILLISECONDS)
+    else if (message === DRAIN_MESSAGE) worker.drain()
     else worker.apply(message)
   })
   sayReady()
@@ -68,19 +71,25 @@ class TlsWorker {
   private readonly data: TlsWorkerData
   private readonly updates = new UpdateHandlers<HttpUpdate>()
   private readonly serving: Serving
+  private readonly guest: Guest | null
   private readonly server: TlsServer
   private readonly reporter: Reporter
   private isCleaning = false
   private isStopping = false
 
-  constructor(data: TlsWorkerData) {
+  constructor(data: TlsWorkerData, openGuest: OpenGuest | null) {
     this.data = data
     this.serving = openServing(data, this.updates)
     const { handler, stream, output, blocks, connections } = this.serving
-    const sockets = new TlsSockets(output)
+    this.guest = welcomeGuest(this.serving, data, openGuest, (task) => {
+      setImmediate(() => this.server.work(task))
+    })
+    const { guest } = this
+    const sockets = guest === null ? new TlsSockets(output) : new TlsSockets(output, guest.memory)
+    const transfer = new Transfer(output, blocks, stream, sockets)
     this.server = new TlsServer({
       ...connections,
-      transfer: new Transfer(output, blocks, stream, sockets),
+      transfer,
       sockets,
       addresses: data.addresses,
       before: () => this.setTime(),
@@ -88,6 +97,7 @@ class TlsWorker {
         if (served > 0) this.measure()
       },
     })
+    guest?.connect(this.server, transfer)
     this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
     this.updates.on('settings', ({ connections }) => this.server.setTimes(connections.times))
     this.updates.on('certificates', (certificates) => this.useCertificates(certificates))
@@ -109,16 +119,41 @@ class TlsWorker {
    */
   stop(milliseconds: number): void {
     const end = performance.now() + milliseconds
-    if (!this.isStopping) this.server.stopListening()
-    this.isStopping = true
+    this.stopListening()
+    this.guest?.sayGoodbyeToAll()
     setInterval(() => {
       if (this.server.count === 0 || performance.now() >= end) this.end()
     }, LOOK_MILLISECONDS)
   }
 
+  /** Another process already serves new connections. A guest's connections end one after the other. */
+  drain(): void {
+    const { guest } = this
+    if (guest === null) {
+      this.stop(DRAIN_MILLISECONDS)
+      return
+    }
+    this.stopListening()
+    guest.beginDrain()
+    const timer = setInterval(() => {
+      // After what this turn has caused is sent.
+      setImmediate(() => {
+        if (!guest.drainOn()) return
+        clearInterval(timer)
+        this.stop(DRAIN_MILLISECONDS)
+      })
+    }, DRAIN_STEP_MILLISECONDS)
+  }
+
+  private stopListening(): void {
+    if (!this.isStopping) this.server.stopListening()
+    this.isStopping = true
+  }
+
   private end(): void {
     this.server.close()
     this.reporter.report()
+    this.guest?.report()
     sayDone()
     process.exit(0)
   }
@@ -135,6 +170,7 @@ class TlsWorker {
     readClock()
     const now = clockSeconds()
     this.serving.handler.setTime(now)
+    this.guest?.setTime()
     return now
   }
 
@@ -142,11 +178,13 @@ class TlsWorker {
     const now = this.setTime()
     for (let pass = 0; pass < EXPIRY_PASSES; pass++) this.server.tick(now)
     this.reporter.reportSometimes(now)
+    this.guest?.endTurn()
     if (!this.isCleaning) this.clean()
   }
 
   private clean(): void {
     this.isCleaning = this.serving.cleaner.step(this.setTime())
+    if (this.guest?.clean()) this.isCleaning = true
     if (this.isCleaning) setTimeout(() => this.clean(), CLEANING_PAUSE_MILLISECONDS)
   }
 

@@ -4,10 +4,10 @@
 
 import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { MessageChannel } from 'node:worker_threads'
 import type { ClientGateData } from '../../client-lists/gate.ts'
 import type { SocketAddress } from '../../config/address.ts'
 import { listenAddresses } from '../../config/listen.ts'
-import { counted } from '../../config/quantities.ts'
 import { logFor } from '../../log/log.ts'
 import { counterSlots } from '../../metrics/counters.ts'
 import { OpenDescriptors } from '../../os/descriptors.ts'
@@ -25,7 +25,7 @@ import { NO_PRIOR_DOWNLOADS } from '../../swarm/prior-downloads.ts'
 import { createConnectionLimits } from '../../tcp/connection-limits.ts'
 import { CertificateChange } from '../../tls/certificate-change.ts'
 import { reloadProblems } from '../../tls/reload-check.ts'
-import { checkTls, type TlsFiles, tlsForStart } from '../../tls/tls.ts'
+import { checkTls, tlsForStart } from '../../tls/tls.ts'
 import {
   connectionLimit,
   connectionUse,
@@ -34,6 +34,7 @@ import {
 } from '../../tracker/connection-limit.ts'
 import { DescriptorGuard, GUARD_DESCRIPTORS } from '../../tracker/descriptor-guard.ts'
 import type {
+  GuestProtocol,
   Protocol,
   ProtocolPlace,
   ProtocolType,
@@ -41,12 +42,6 @@ import type {
 } from '../../tracker/protocol.ts'
 import { askBehindProxy } from '../../tracker/raw-health-check.ts'
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
-import {
-  findTlsAddresses,
-  type Listening,
-  openListeners,
-  type TlsListening,
-} from '../../tracker/tcp-listeners.ts'
 import type { TrackerProgram } from '../../tracker/tracker.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
 import { frameBytesMax, type WsConfig } from '../settings/config.ts'
@@ -58,6 +53,7 @@ import { COUNTER_WORDS } from '../worker/counters.ts'
 import { DRAIN_SECONDS } from '../worker/drain.ts'
 import type { ExchangeEnds } from '../worker/exchange.ts'
 import { createExchange, portsOf } from '../worker/exchange-rings.ts'
+import type { WsGuestData } from '../worker/guest.ts'
 import { createRequestLimits } from '../worker/request-limits.ts'
 import type { WsWorkerData } from '../worker/serving.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
@@ -66,6 +62,7 @@ import type { WorkerReport, WsUpdate } from '../worker/worker-updates.ts'
 import { askForHealth, askForScrape } from './health-check.ts'
 import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
+import { hasOwnLoop, openSockets, type Sockets, summaryOf } from './sockets.ts'
 import { wsTroubles } from './troubles.ts'
 import { wsFigures } from './view.ts'
 
@@ -76,6 +73,8 @@ const DRAIN_MILLISECONDS = (DRAIN_SECONDS + 5) * 1000
 const OWN_DESCRIPTORS = 32
 /** per worker: its epoll, its spare descriptor, its eventfd, its times, and those the runtime opens for a thread. */
 const WORKER_DESCRIPTORS = 10
+/** Per worker of another protocol that serves it: its eventfd, its times. */
+const GUEST_DESCRIPTORS = 2
 /** Connections that are answered and closed at once, which the limit does not count. */
 const PASSING_DESCRIPTORS = 16
 
@@ -106,7 +105,21 @@ export const wsProtocol: ProtocolType<WsConfig> = {
         (tls === null ? 0 : GUARD_DESCRIPTORS) +
         workers * (addresses + WORKER_DESCRIPTORS),
       connections: config.limits.max_connections,
-      open: (process, place) => new WsProtocol({ process, place, config, workers, tls }),
+      open: (process, place) => {
+        const sockets = openSockets(config, workers, tls, process.takesOver)
+        return new WsProtocol({ process, place, config, workers, sockets })
+      },
+    }
+  },
+  prepareGuest: (config, host) => {
+    const workers = host.tls + host.plain
+    return {
+      swarmWorkers: workers,
+      descriptors: workers * GUEST_DESCRIPTORS,
+      connections: config.limits.max_connections,
+      open: (process, place) => {
+        return new WsProtocol({ process, place, config, workers, sockets: { kind: 'guest', host } })
+      },
     }
   },
 }
@@ -120,21 +133,15 @@ export const wsTracker: TrackerProgram<typeof wsProgram.settings.schema> = {
 
 class WsProtocol implements Protocol<WsConfig> {
   readonly liveSettings = LIVE_SETTINGS
-  readonly addresses: readonly SocketAddress[]
+  addresses: readonly SocketAddress[]
   readonly figures: ProtocolFigures
   readonly summary: string
   private readonly process: TrackerProcess
   private readonly place: ProtocolPlace
   /** The settings at startup. */
   private readonly config: WsConfig
-  private readonly listening: Listening | TlsListening
-  /** Null with TLS, whose workers open theirs by themselves. */
-  private readonly listeners: Listening['listeners'] | null
-  private readonly tls: {
-    readonly servers: TlsListening['servers']
-    readonly files: TlsFiles
-  } | null
-  /** One for each worker of plain connections. */
+  private readonly sockets: Sockets
+  /** One for each worker that is not told by messages. */
   private readonly updates: UpdateSender<WsUpdate>[] = []
   private readonly workers: WorkerGroup
   private readonly reader: StatisticsReader<WsNames>
@@ -151,25 +158,15 @@ class WsProtocol implements Protocol<WsConfig> {
     'index' | 'exchange' | 'accessList' | 'accessKeys' | keyof ClientGateData
   >
 
-  constructor({ process, place, config, workers, tls }: WsParts) {
+  constructor({ process, place, config, workers, sockets }: WsParts) {
     const { swarms } = process
     this.process = process
     this.place = place
     this.config = config
     const { network } = config
-    if (tls === null) {
-      const listening = openListeners(network, workers, process.takesOver)
-      this.listening = listening
-      this.listeners = listening.listeners
-      this.tls = null
-    } else {
-      const listening = findTlsAddresses(network, process.takesOver)
-      this.listening = listening
-      this.listeners = null
-      this.tls = { servers: listening.servers, files: tls }
-    }
-    this.addresses = this.listening.addresses
-    this.summary = `${tls === null ? 'ws' : 'wss'}, ${counted(workers, 'socket worker')}`
+    this.sockets = sockets
+    this.addresses = sockets.kind === 'guest' ? [] : sockets.listening.addresses
+    this.summary = summaryOf(sockets, network.use_tls, workers)
     this.inForce = config
     this.workers = process.newWorkers({
       protocol: 'ws',
@@ -185,7 +182,7 @@ class WsProtocol implements Protocol<WsConfig> {
       messageBytesMax: network.websocket_max_message_size,
       maxOffers: config.protocol.max_offers,
     }
-    this.exchange = createExchange(workers, exchangeLimits, tls === null)
+    this.exchange = createExchange(workers, exchangeLimits, (worker) => hasOwnLoop(sockets, worker))
     this.maxConnections = maxConnections
     this.reader = wsReader({
       slots: counters,
@@ -205,18 +202,32 @@ class WsProtocol implements Protocol<WsConfig> {
       maxConnections,
     })
     process.priorDownloads?.onChange((priorDownloads) => this.tell({ priorDownloads }))
-    this.guard = tls === null ? null : this.newGuard()
+    this.guard = sockets.kind === 'tls' ? this.newGuard() : null
     this.figures = wsFigures(this.reader, this.guard)
   }
 
+  get asGuest(): GuestProtocol | null {
+    if (this.sockets.kind !== 'guest') return null
+    return {
+      drainMilliseconds: DRAIN_MILLISECONDS,
+      servedAt: (addresses) => {
+        this.addresses = addresses
+      },
+      startFor: (index) => this.startGuest(index),
+    }
+  }
+
   async startWorkers(): Promise<void> {
+    if (this.sockets.kind === 'guest') return
     await Promise.all(this.exchange.map((exchange, index) => this.startWorker(index, exchange)))
   }
 
   begin(): void {
-    this.listening.release()
-    this.guard?.start()
     this.reader.start()
+    // Its host has the addresses, and the certificates.
+    if (this.sockets.kind === 'guest') return
+    this.sockets.listening.release()
+    this.guard?.start()
     signals.on('SIGUSR1', () => {
       if (this.process.isServing()) this.certificates.begin()
     })
@@ -262,7 +273,8 @@ class WsProtocol implements Protocol<WsConfig> {
 
   giveTo(identity: Identity): void {
     const { network, privileges } = this.config
-    const problems = network.use_tls ? reloadProblems(network, privileges, identity) : []
+    const problems =
+      this.sockets.kind === 'tls' ? reloadProblems(network, privileges, identity) : []
     for (const problem of problems) this.place.tell.warn(problem)
   }
 
@@ -273,7 +285,7 @@ class WsProtocol implements Protocol<WsConfig> {
 
   private tell(update: WsUpdate): void {
     for (const worker of this.updates) worker.send(update)
-    if (this.tls !== null) this.workers.tell(update)
+    if (this.sockets.kind === 'tls') this.workers.tell(update)
   }
 
   private heard(report: WorkerReport): void {
@@ -282,21 +294,42 @@ class WsProtocol implements Protocol<WsConfig> {
   }
 
   private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {
-    const accessList = this.process.accessList()
-    const accessKeys = this.process.accessKeys()
-    const lists = this.process.clientLists()
-    const data = { ...this.shared, ...lists, index, exchange, accessList, accessKeys }
+    const data = { ...this.startOf(exchange), index }
     const ports = portsOf(exchange)
-    const { tls } = this
-    if (tls !== null) {
-      const own = { ...data, kind: 'tls' as const, addresses: tls.servers, tls: tls.files }
+    const { sockets } = this
+    if (sockets.kind === 'tls') {
+      const { listening, files } = sockets
+      const own = { ...data, kind: 'tls' as const, addresses: listening.servers, tls: files }
       return this.workers.start<TlsWorkerData>(own, ports)
     }
-    const sender = new UpdateSender<WsUpdate>()
-    this.updates.push(sender)
-    const listeners = this.listeners?.[index] ?? []
+    const sender = this.newUpdates()
+    const listeners = sockets.kind === 'plain' ? sockets.listening.listeners[index] : []
     const own = { ...data, kind: 'plain' as const, listeners, updates: sender.source }
     return this.workers.start<SocketWorkerData>(own, [...ports, sender.source.port])
+  }
+
+  private startGuest(index: number): ReturnType<GuestProtocol['startFor']> {
+    if (index >= this.exchange.length) return null
+    const exchange = this.exchange[index]
+    const sender = this.newUpdates()
+    const { port1, port2 } = new MessageChannel()
+    port1.on('message', (message) => this.heard(message as WorkerReport))
+    port1.unref()
+    const own = { ...this.startOf(exchange), updates: sender.source, toMain: port2 }
+    const data: WsGuestData = own
+    return { data, ports: [...portsOf(exchange), sender.source.port, port2] }
+  }
+
+  private newUpdates(): UpdateSender<WsUpdate> {
+    const sender = new UpdateSender<WsUpdate>()
+    this.updates.push(sender)
+    return sender
+  }
+
+  private startOf(exchange: ExchangeEnds | null) {
+    const accessList = this.process.accessList()
+    const accessKeys = this.process.accessKeys()
+    return { ...this.shared, ...this.process.clientLists(), exchange, accessList, accessKeys }
   }
 }
 
@@ -305,7 +338,7 @@ interface WsParts {
   readonly place: ProtocolPlace
   readonly config: WsConfig
   readonly workers: number
-  readonly tls: TlsFiles | null
+  readonly sockets: Sockets
 }
 
 interface SharedParts {

@@ -11,18 +11,18 @@ import { type ExchangeEnds, type ExchangeLimits, recordWordsMax } from './exchan
 const RING_WORDS_MIN = 2 ** 17
 const RING_RECORDS_MIN = 4
 
-/** By worker; null if there is only one. `wakesByEvent`: they have loops of their own, which wait for an eventfd. */
+/** By worker; null if there is only one. `wakesByEvent`: which have loops of their own, which wait for an eventfd. */
 export function createExchange(
   workers: number,
   limits: ExchangeLimits,
-  wakesByEvent = false,
+  wakesByEvent: (worker: number) => boolean = () => false,
 ): (ExchangeEnds | null)[] {
   if (workers === 1) return [null]
   const words = Math.max(RING_WORDS_MIN, RING_RECORDS_MIN * (recordWordsMax(limits) + 1))
   const all = Array.from({ length: workers }, (_, index) => index)
   const links = all.map((from) => all.map((to) => (from === to ? null : createLink(words))))
   const sleepWords = all.map(() => createSleepWord())
-  const wakeEvents = all.map(() => (wakesByEvent ? openEvent() : -1))
+  const wakeEvents = all.map((worker) => (wakesByEvent(worker) ? openEvent() : -1))
   return all.map((worker) => {
     const incoming = all.map((from) => links[from][worker]).filter((link) => link !== null)
     return {

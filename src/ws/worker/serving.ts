@@ -23,6 +23,7 @@ import { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { Blocks } from '../../tcp/blocks.ts'
 import { ConnectionLimits } from '../../tcp/connection-limits.ts'
 import type { ConnectionOptions, TcpConnections, TcpTimes } from '../../tcp/connections.ts'
+import type { GuestHost } from '../../tcp/guest.ts'
 import { Networks } from '../../tcp/networks.ts'
 import { Output } from '../../tcp/output.ts'
 import { ProxyProtocol } from '../../tcp/proxy-protocol.ts'
@@ -76,6 +77,15 @@ export interface WsWorkerData extends WorkerStart, WorkerSettings, KeyWorkerData
   readonly counters: SharedArrayBuffer
 }
 
+export interface ServingOptions {
+  /** Has something done at the end of the turn. */
+  readonly plan: Plan
+  /** Tells the main thread. */
+  readonly tell?: (report: WorkerReport) => void
+  /** Whose connections these are, if they are those of another protocol's worker. */
+  readonly host?: GuestHost
+}
+
 export class Serving implements FrameEvents {
   readonly counts = new Int32Array(COUNTER_WORDS)
   readonly connections: Connections
@@ -84,7 +94,7 @@ export class Serving implements FrameEvents {
   private readonly housekeeping: Housekeeping
   readonly upgrader: Upgrader
   readonly frames: FrameStream
-  readonly output = new Output(OUTPUT_BYTES)
+  readonly output: Output
   readonly blocks: Blocks
   private readonly parts = new MessageParts(this.counts)
   /** For the server of the TCP connections. */
@@ -95,6 +105,8 @@ export class Serving implements FrameEvents {
   isDraining = false
   now = 0
   private readonly data: WsWorkerData
+  /** What of `blocks` is for others. */
+  private readonly hostBytes: number
   private readonly swarms: Swarms
   private readonly cleaner: Cleaner
   private readonly limits: ConnectionLimits
@@ -106,8 +118,11 @@ export class Serving implements FrameEvents {
   private readonly keys: ConnectionKeys
   private readonly requestLimits: RequestLimits
 
-  /** `plan`: has something done at the end of the turn. */
-  constructor(data: WsWorkerData, updates: UpdateHandlers<WsUpdate>, plan: Plan) {
+  constructor(
+    data: WsWorkerData,
+    updates: UpdateHandlers<WsUpdate>,
+    { plan, tell: telling = tell, host }: ServingOptions,
+  ) {
     const { counts } = this
     const states = new ConnectionStates(data.connections)
     const swarms = attachSwarms(data.swarms, data.countDownloads, states)
@@ -116,7 +131,7 @@ export class Serving implements FrameEvents {
     this.data = data
     this.swarms = swarms
     const { maxConnections, maxConnectionsPerAddress } = data
-    this.reports = new ClientReports(data.reports, tell)
+    this.reports = new ClientReports(data.reports, telling)
     this.limits = new ConnectionLimits(data.limits, maxConnections, maxConnectionsPerAddress)
     this.connections = new Connections(data.index, states, data.housekeeping.pingInterval)
     const messageBytesMax = longestMessage(data)
@@ -130,7 +145,10 @@ export class Serving implements FrameEvents {
     this.handler = new Handler(parts, data.requests, counts)
     this.handler.pause.configure(data.pause)
     this.exchange = this.connectTo(data.exchange, plan)
-    this.blocks = new Blocks(blockBytes(data))
+    this.output = host?.output ?? new Output(OUTPUT_BYTES)
+    this.hostBytes = host?.blockBytes ?? 0
+    this.blocks = host?.blocks ?? new Blocks(blockBytes(data))
+    this.blocks.limitTo(this.hostBytes + blockBytes(data))
     this.frames = new FrameStream({
       events: this,
       sender,
@@ -204,7 +222,7 @@ export class Serving implements FrameEvents {
     this.cleaner.setTimes(settings.cleaningInterval, settings.maxPeerAge, this.now)
     this.limits.configure(settings.maxConnections, settings.maxConnectionsPerAddress)
     this.sender.configure(settings.backlogs)
-    this.blocks.limitTo(blockBytes(settings))
+    this.blocks.limitTo(this.hostBytes + blockBytes(settings))
     this.requestLimits.configure(settings.requestRates)
     this.reports.wanted = settings.reports
     this.applyProxies(settings)

@@ -53,7 +53,7 @@ class SocketWorker {
 
   constructor(data: SocketWorkerData) {
     this.updates = new WorkerUpdates<WsUpdate>(data.updates)
-    this.serving = new Serving(data, this.updates, this.turnEnd.plan)
+    this.serving = new Serving(data, this.updates, this.turnEnd)
     const { upgrader, output, blocks, tcp, counts } = this.serving
     const transfer = new Transfer(output, blocks, upgrader)
     this.server = new TcpServer({

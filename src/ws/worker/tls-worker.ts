@@ -52,8 +52,8 @@ class TlsWorker {
 
   constructor(data: TlsWorkerData) {
     this.data = data
-    this.serving = new Serving(data, this.updates, (task) => {
-      setImmediate(() => this.server.work(task))
+    this.serving = new Serving(data, this.updates, {
+      plan: (task) => setImmediate(() => this.server.work(task)),
     })
     const { upgrader, output, blocks, tcp, counts, sender } = this.serving
     const sockets = new TlsSockets(output, sender.memory)
