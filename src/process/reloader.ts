@@ -12,6 +12,9 @@ import { type PrivilegeConfig, pathBelow } from './privileges.ts'
 import type { ServiceManager } from './service-manager.ts'
 import { signals } from './signals.ts'
 
+/** Between two readings: signals in this time cause one reading at its end, or many would leave no time for anything else. */
+const PAUSE_MILLISECONDS = 100
+
 export interface ReloadRules<S extends Schema> {
   readonly schema: S
   /** Whether the setting at `path` can take the value it has in `after` without a restart. */
@@ -33,6 +36,8 @@ export class Reloader<S extends Schema> {
   private readonly folder = process.cwd()
   private readonly root: string
   private rootHasChanged = false
+  private nextReading = 0
+  private isPlanned = false
 
   constructor(
     config: ConfigOf<S>,
@@ -57,7 +62,18 @@ export class Reloader<S extends Schema> {
   start(rootHasChanged: boolean, service: ServiceManager): void {
     this.rootHasChanged = rootHasChanged
     if (rootHasChanged) this.path = this.pathInside
-    signals.on('SIGHUP', () => service.reload(() => this.reload(rootHasChanged)))
+    const read = () => {
+      this.isPlanned = false
+      service.reload(() => this.reload(rootHasChanged))
+      this.nextReading = performance.now() + PAUSE_MILLISECONDS
+    }
+    signals.on('SIGHUP', () => {
+      const wait = this.nextReading - performance.now()
+      if (this.isPlanned) return
+      this.isPlanned = wait > 0
+      if (this.isPlanned) setTimeout(read, wait).unref()
+      else read()
+    })
   }
 
   private reload(rootHasChanged: boolean): void {

@@ -76,3 +76,22 @@ test('secrets that wait for a restart are not shown, neither the old nor the new
     }
   })
 })
+
+test('many signals cause few readings, the last of which sees what was written before it', () => {
+  write('', 'max_torrents = 500\n')
+  return withTracker({ file }, async (tracker) => {
+    const began = performance.now()
+    let sent = 0
+    await waitUntil('a hundred signals were sent', () => {
+      for (let i = 0; i < 20; i++) tracker.signal('SIGHUP')
+      sent += 20
+      return sent >= 100
+    })
+    write('', 'max_torrents = 500\n[protocol]\nmax_response_peers = 9\n')
+    tracker.signal('SIGHUP')
+    await tracker.waitForOutput(/settings changed: \[protocol\] max_response_peers = 9 .*\n/)
+    const readings = tracker.stderr.match(/settings (read again|changed): /g) ?? []
+    // Not more than one in a tenth of a second.
+    expect(readings.length).toBeLessThan((performance.now() - began) / 100 + 2)
+  })
+})
