@@ -190,7 +190,9 @@ async function startTracker(inside: readonly string[]): Promise<Child> {
   writeFileSync(
     settings,
     `[network]\naddress = '${TRACKER}'\n${buffer}[operations]\naddress = '${METRICS}'\n` +
-      '[limits]\nmax_torrents = 2000000\nmax_peers = 10000000\n',
+      '[limits]\nmax_torrents = 2000000\nmax_peers = 10000000\n' +
+      // The clients' addresses are reserved for benchmarks, and a flood is pressure.
+      "[peer_addresses]\nreserved_peers = 'store'\n[pressure]\nenabled = false\n",
   )
   const command = [...inside, AQUATIC_UDP, '-c', settings]
   const tracker = startChild('tracker', command, core(TRACKER_CORE))

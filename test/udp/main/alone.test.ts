@@ -20,6 +20,7 @@ async function areAlone(walksThroughSwarms: boolean, sharesSwarms: boolean): Pro
     takesOver: false,
     accessList: () => null,
     accessKeys: () => null,
+    clientLists: () => ({}),
     newBanWriter: () => null,
     newWorkers: () => ({
       start: (data: Record<string, unknown>, _: unknown, done = () => {}) => {
