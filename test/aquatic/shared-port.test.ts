@@ -1,5 +1,5 @@
 // HTTP and WebTorrent on one port: clients of both at once, over TLS and without, with workers that pass offers on to each
-// other; what a handshake may follow and what may follow it; limits, certificates, a stop and a take-over.
+// other; limits, certificates, a stop and a take-over.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,20 +12,13 @@ import {
   HttpConnection,
   requestText,
 } from '../support/http-client.ts'
-import { UPGRADE } from '../support/malformed-http.ts'
 import { freePort } from '../support/proxies.ts'
-import {
-  ALL_EXECUTABLE,
-  type Endpoint,
-  runTracker,
-  type StartOptions,
-  type Tracker,
-  withTracker,
-} from '../support/tracker.ts'
+import { ALL_EXECUTABLE, type Endpoint, runTracker, withTracker } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
-import { frame, OPCODE_TEXT, openSocket, Refused, WsClient } from '../support/ws-client.ts'
+import { Refused, WsClient } from '../support/ws-client.ts'
 import { announce, answer, newHash, offer } from '../ws/messages.ts'
 import { overHttp, peersIn } from './harness.ts'
+import { FRAMES, HANDSHAKE, local, sharedSettings, withShared } from './shared-port.ts'
 
 setDefaultTimeout(120_000)
 
@@ -34,45 +27,6 @@ beforeAll(() => {
   for (const name of ['old', 'new']) files.make(name, 'ec')
 })
 afterAll(() => files.remove())
-
-interface Options extends Partial<StartOptions> {
-  readonly port: number
-  readonly tls?: boolean
-  /** Beside TLS. */
-  readonly plainPort?: number
-  readonly workers?: number
-  /** Lines of [http.network] and [ws.network], and sections behind all others. */
-  readonly http?: string
-  readonly ws?: string
-  readonly more?: string
-}
-
-function sharedSettings(options: Options): StartOptions {
-  const { port, tls = false, plainPort, workers = 1, http = '', ws = '', more = '' } = options
-  const { folder, ...rest } = { folder: files.folder, ...options }
-  const secure = tls
-    ? `use_tls = true\ntls_certificate_path = '${join(folder, 'old.pem')}'
-tls_private_key_path = '${join(folder, 'old-key.pem')}'\n`
-    : ''
-  const plain = plainPort === undefined ? '' : `plain_address = '127.0.0.1:${plainPort}'\n`
-  const settings = `log_level = 'info'
-[udp]\nenabled = false
-[http]\nsocket_workers = ${workers}
-[http.network]\naddress = '127.0.0.1:${port}'\n${secure}${plain}${http}
-[ws.network]\naddress = '127.0.0.1:${port}'\n${ws}\n${more}\n`
-  return { executable: ALL_EXECUTABLE, env: rest.env ?? {}, settings }
-}
-
-const local = (port: number): Endpoint => ({ host: '127.0.0.1', port })
-
-/** Starts one on a port that was free a moment ago. */
-async function withShared<T>(
-  options: Omit<Options, 'port'>,
-  use: (at: Endpoint, tracker: Tracker) => Promise<T>,
-): Promise<T> {
-  const port = await freePort()
-  return withTracker(sharedSettings({ ...options, port }), (tracker) => use(local(port), tracker))
-}
 
 async function connectMany(places: readonly Endpoint[], tlsOf: (place: Endpoint) => boolean) {
   const clients: WsClient[] = []
@@ -107,7 +61,7 @@ describe.each([
   ['TLS', 2, true],
 ] as const)('%s, %d workers', (_, workers, tls) => {
   test('clients of both protocols are served on one port', () =>
-    withShared({ tls, workers }, async (at) => {
+    withShared({ tls: tls && files, workers }, async (at) => {
       const ask = tls ? askOnceTls : askOnce
       expect((await ask(at, '/health')).status).toBe(200)
       expect(String((await ask(at, '/')).body)).toContain('BitTorrent tracker')
@@ -121,7 +75,7 @@ describe.each([
     }))
 
   test('a stop tells every WebSocket', () =>
-    withShared({ tls, workers }, async (at, tracker) => {
+    withShared({ tls: tls && files, workers }, async (at, tracker) => {
       const clients = await connectMany(Array(6).fill(at), () => tls)
       tracker.signal('SIGTERM')
       for (const client of clients) {
@@ -135,7 +89,7 @@ describe.each([
       const port = await freePort()
       const at = local(port)
       const more = `[persistence]\npath = '${join(folder, 'state')}'\ntake_over = true`
-      const settings = sharedSettings({ port, tls, workers, more })
+      const settings = sharedSettings({ port, tls: tls && files, workers, more })
       await withTracker(settings, async (old) => {
         const clients = await connectMany(Array(20).fill(at), () => tls)
         const hash = newHash()
@@ -155,7 +109,7 @@ describe.each([
 
 test('clients over TLS and on the plain address find each other', async () => {
   const plainPort = await freePort()
-  await withShared({ tls: true, plainPort, workers: 2 }, async (at, tracker) => {
+  await withShared({ tls: files, plainPort, workers: 2 }, async (at, tracker) => {
     const places = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? at : local(plainPort)))
     const clients = await connectMany(places, ({ port }) => port === at.port)
     await expectConnected(clients)
@@ -167,7 +121,7 @@ test('clients over TLS and on the plain address find each other', async () => {
 test('an address that redirects takes no WebSocket', async () => {
   const plainPort = await freePort()
   const http = "plain_requests = 'redirect'\nhttps_name = 'tracker.example.com'\n"
-  await withShared({ tls: true, plainPort, http }, async (at) => {
+  await withShared({ tls: files, plainPort, http }, async (at) => {
     const refused = await WsClient.connect(local(plainPort)).catch((error) => error)
     expect(refused).toBeInstanceOf(Refused)
     expect(refused.status).toBe(301)
@@ -177,7 +131,7 @@ test('an address that redirects takes no WebSocket', async () => {
 })
 
 test('new certificates are for clients of both; a WebSocket keeps its own', () =>
-  withShared({ tls: true }, async (at, tracker) => {
+  withShared({ tls: files }, async (at, tracker) => {
     const client = await WsClient.connect(at, { tls: true })
     expect(await nameShown(at)).toBe('old')
     const [before, key] = [files.read('old.pem'), files.read('old-key.pem')]
@@ -192,106 +146,6 @@ test('new certificates are for clients of both; a WebSocket keeps its own', () =
     client.destroy()
     other.destroy()
   }))
-
-/** All that is sent back until the connection ends. */
-function allOf(at: Endpoint, bytes: Uint8Array | string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = openSocket(at)
-    const parts: (string | Buffer)[] = []
-    socket.on('error', () => {})
-    socket.on('data', (part) => parts.push(part))
-    socket.on('close', () => resolve(bytesOf(...parts).toString('latin1')))
-    socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
-  })
-}
-
-const HANDSHAKE = `GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE}\r\n`
-const SCRAPE = JSON.stringify({ action: 'scrape', info_hash: 'n'.repeat(20) })
-const CLOSE = frame(8, Uint8Array.of(3, 232))
-const FRAMES = Buffer.concat([frame(OPCODE_TEXT, new TextEncoder().encode(SCRAPE)), CLOSE])
-const bytesOf = (...parts: (string | Uint8Array)[]) =>
-  Buffer.concat(
-    parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)),
-  )
-
-describe('one connection', () => {
-  test('has a request, then a handshake, then messages', () =>
-    withShared({}, async (at) => {
-      const connection = await HttpConnection.open(at)
-      expect((await connection.ask('/health')).status).toBe(200)
-      connection.send(HANDSHAKE)
-      await waitUntil('it is accepted', () => connection.bytes.includes('101 Switching'))
-      connection.send(FRAMES)
-      await waitUntil('it is answered', () => connection.bytes.includes('"action":"scrape"'))
-      connection.close()
-    }))
-
-  test('may have them all in one piece, and at every cut', () =>
-    withShared({}, async (at) => {
-      const request = requestText('/health')
-      const all = bytesOf(request, request, HANDSHAKE, FRAMES)
-      const told = await allOf(at, all)
-      expect(told.match(/HTTP\/1\.1 \d+|"action":"\w+"/g)).toEqual([
-        'HTTP/1.1 200',
-        'HTTP/1.1 200',
-        'HTTP/1.1 101',
-        '"action":"scrape"',
-      ])
-      expect(told.endsWith('\u0088\u0002\u0003\u00e8')).toBe(true)
-      const cuts = Array.from({ length: all.length - 1 }, (_, i) => i + 1)
-      const cut = async (i: number) => {
-        const socket = openSocket(at)
-        const parts: (string | Buffer)[] = []
-        const end = new Promise((resolve) => socket.on('close', resolve))
-        socket.on('error', () => {})
-        socket.on('data', (part) => parts.push(part))
-        socket.write(all.subarray(0, i), () => socket.write(all.subarray(i)))
-        await end
-        return bytesOf(...parts).toString('latin1')
-      }
-      const date = (text: string) => text.replaceAll(/Date: [^\r]*/g, '')
-      const answers = await Promise.all(cuts.map(cut))
-      expect([...new Set(answers.map(date))]).toEqual([date(told)])
-    }))
-
-  // As one who stands between a client and the tracker might read them otherwise.
-  test.each([
-    ['a body', `${UPGRADE}Content-Length: 27\r\n`],
-    ['a body in chunks', `${UPGRADE}Transfer-Encoding: chunked\r\n`],
-    ['both', `${UPGRADE}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n`],
-    ['two lengths', `${UPGRADE}Content-Length: 0\r\nContent-Length: 27\r\n`],
-    ['a length with a sign', `${UPGRADE}Content-Length: +0\r\n`],
-    ['a blank before the colon', `${UPGRADE}Content-Length : 0\r\n`],
-    ['a folded field', `${UPGRADE}X: a\r\n b\r\n`],
-    ['two keys', `${UPGRADE}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n`],
-    ['another version', UPGRADE.replace('Version: 13', 'Version: 12')],
-    ['no Connection: upgrade', UPGRADE.replace('Connection: Upgrade', 'Connection: close')],
-  ])('ends with a handshake that has %s', (_, fields) =>
-    withShared({}, async (at) => {
-      const behind = requestText('/health')
-      const told = await allOf(at, `GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n${behind}${behind}`)
-      expect(told).toMatch(/^HTTP\/1\.1 4\d\d /)
-      expect(told.match(/HTTP\/1\.1 /g)).toHaveLength(1)
-    }),
-  )
-
-  test.each([
-    ['POST', 'POST / HTTP/1.1'],
-    ['HTTP/1.0', 'GET / HTTP/1.0'],
-  ])('does not become a WebSocket by %s', (_, line) =>
-    withShared({}, async (at) => {
-      const told = await allOf(at, `${line}\r\nHost: a\r\n${UPGRADE}\r\n${requestText('/health')}`)
-      expect(told).toMatch(/^HTTP\/1\.1 4\d\d /)
-      expect(told.match(/HTTP\/1\.1 /g)).toHaveLength(1)
-    }),
-  )
-
-  test('has no handshake behind a request that ends it', () =>
-    withShared({}, async (at) => {
-      const told = await allOf(at, requestText('/health', 'Connection: close\r\n') + HANDSHAKE)
-      expect(told.match(/HTTP\/1\.1 /g)).toHaveLength(1)
-    }))
-})
 
 test('pages of other origins are refused, and may announce over HTTP', () =>
   withShared({ ws: "allowed_origins = 'https://example.com'" }, async (at) => {
@@ -326,31 +180,80 @@ test('connections count for the limits of their protocol only', () =>
     },
   ))
 
-test('proxies that HTTP trusts name the clients of WebSockets too, also after SIGHUP', () =>
-  inFolder(async (folder) => {
-    const port = await freePort()
-    const at = local(port)
-    const file = join(folder, 'settings.toml')
-    const limits =
-      '[ws.limits]\nmax_connections_per_ip = 1\n[limits]\nmax_torrents = 100\nmax_peers = 100'
-    const write = (http: string) =>
-      writeFileSync(file, sharedSettings({ port, http, more: limits }).settings ?? '')
-    write("trusted_proxies = '127.0.0.1'")
-    await withTracker({ executable: ALL_EXECUTABLE, file }, async (tracker) => {
-      const from = (client: string) =>
-        WsClient.connect(at, { headers: { 'X-Forwarded-For': client } }).catch((error) => error)
-      const clients = [await from('192.0.2.1'), await from('192.0.2.2')]
-      for (const client of clients) expect(client).toBeInstanceOf(WsClient)
-      expect((await from('192.0.2.1')).status).toBe(503)
-      write('')
-      tracker.signal('SIGHUP')
-      await tracker.waitForOutput(/settings changed: \[http.network\] trusted_proxies/)
-      await waitUntil('the worker has it', async () => {
-        const pair = [await from('192.0.2.8'), await from('192.0.2.9')]
-        for (const client of pair) if (client instanceof WsClient) client.destroy()
-        return pair.some((client) => client instanceof Refused)
+test.each([false, true])(
+  'proxies that HTTP trusts name clients of WebSockets too, also after SIGHUP; with TLS: %p',
+  (tls) =>
+    inFolder(async (folder) => {
+      const port = await freePort()
+      const at = local(port)
+      const file = join(folder, 'settings.toml')
+      const limits =
+        '[ws.limits]\nmax_connections_per_ip = 1\n[limits]\nmax_torrents = 100\nmax_peers = 100'
+      const write = (http: string) =>
+        writeFileSync(
+          file,
+          sharedSettings({ port, tls: tls && files, http, workers: 2, more: limits }).settings ??
+            '',
+        )
+      write("trusted_proxies = '127.0.0.1'")
+      await withTracker({ executable: ALL_EXECUTABLE, file }, async (tracker) => {
+        const from = (client: string) =>
+          WsClient.connect(at, { tls, headers: { 'X-Forwarded-For': client } }).catch(
+            (error) => error,
+          )
+        const clients = [await from('192.0.2.1'), await from('192.0.2.2')]
+        for (const client of clients) expect(client).toBeInstanceOf(WsClient)
+        expect((await from('192.0.2.1')).status).toBe(503)
+        write('')
+        tracker.signal('SIGHUP')
+        await tracker.waitForOutput(/settings changed: \[http.network\] trusted_proxies/)
+        await waitUntil('the worker has it', async () => {
+          const pair = [await from('192.0.2.8'), await from('192.0.2.9')]
+          for (const client of pair) if (client instanceof WsClient) client.destroy()
+          return pair.some((client) => client instanceof Refused)
+        })
+        for (const client of clients) client.destroy()
       })
-      for (const client of clients) client.destroy()
+    }),
+)
+
+test('the PROXY protocol names clients of WebSockets too', () =>
+  withShared(
+    {
+      http: "trusted_proxies = '127.0.0.1'\nproxy_protocol = 'required'\n",
+      more: `[ws.limits]\nmax_connections_per_ip = 1\n[limits]\nmax_torrents = 100\nmax_peers = 100`,
+    },
+    async (at) => {
+      const open: HttpConnection[] = []
+      const from = async (client: string, behind: string) => {
+        const connection = await HttpConnection.open(at)
+        open.push(connection)
+        connection.send(`PROXY TCP4 ${client} 192.0.2.99 1000 80\r\n${behind}`)
+        await waitUntil('it is answered', () => connection.bytes.includes('\r\n\r\n'))
+        return connection.bytes.toString('latin1').slice(0, 12)
+      }
+      expect(await from('192.0.2.1', HANDSHAKE)).toBe('HTTP/1.1 101')
+      expect(await from('192.0.2.2', requestText('/health') + HANDSHAKE)).toBe('HTTP/1.1 200')
+      await waitUntil('both are answered', () => open[1].bytes.includes('HTTP/1.1 101'))
+      for (const client of ['192.0.2.1', '192.0.2.2']) {
+        expect(await from(client, HANDSHAKE)).toBe('HTTP/1.1 503')
+      }
+      for (const connection of open) connection.close()
+    },
+  ))
+
+test('WebSockets come over the Unix socket of HTTP too', () =>
+  inFolder((folder) => {
+    const path = join(folder, 'http.sock')
+    return withShared({ tls: files, http: `unix_socket = '${path}'\n` }, async (at) => {
+      const other = await WsClient.connect(at, { tls: true })
+      const connection = await HttpConnection.open({ path })
+      connection.send(HANDSHAKE.replace('\r\n\r\n', '\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n'))
+      await waitUntil('it is accepted', () => connection.bytes.includes('HTTP/1.1 101'))
+      connection.send(FRAMES)
+      await waitUntil('it is answered', () => connection.bytes.includes('"action":"scrape"'))
+      connection.close()
+      other.destroy()
     })
   }))
 
