@@ -21,6 +21,8 @@ export interface TrackerKind {
   scheme: 'udp' | 'http' | 'https' | 'ws' | 'wss'
   /** webtorrent/reference-tracker.ts takes every seeder for a completed download. */
   countsCompleted: boolean
+  /** HTTP has the same port. */
+  sharesPort?: boolean
 }
 
 export const UDP: TrackerKind = { ...executable('aquatic_udp'), scheme: 'udp' }
@@ -28,6 +30,12 @@ export const HTTP: TrackerKind = { ...executable('aquatic_http'), scheme: 'http'
 export const HTTPS: TrackerKind = { ...HTTP, scheme: 'https' }
 export const WS: TrackerKind = { ...executable('aquatic_ws'), scheme: 'ws' }
 export const WSS: TrackerKind = { ...WS, scheme: 'wss' }
+/** The tracker of all protocols, with HTTPS and WebTorrent on one port. */
+export const WSS_BESIDE_HTTPS: TrackerKind = {
+  ...executable('aquatic'),
+  scheme: 'wss',
+  sharesPort: true,
+}
 
 /** AQUATIC_UDP_EXECUTABLE and the like, absolute paths, name others to test. */
 function executable(name: string): Omit<TrackerKind, 'scheme'> {
@@ -64,9 +72,10 @@ export class Tracker {
       announceIntervalSec === undefined
         ? 'interval_jitter = 0\n'
         : `peer_announce_interval = ${announceIntervalSec}\ninterval_jitter = 25\n`
-    const protocol = `[protocol]\n${interval}`
-    const network = `[network]\naddress = '${address}'\n${tls}`
-    await Bun.write(path, network + protocol + STATISTICS + (settings.more ?? ''))
+    const own = kind.sharesPort
+      ? sharedSettings(address, tls, interval)
+      : `[network]\naddress = '${address}'\n${tls}[protocol]\n${interval}`
+    await Bun.write(path, own + STATISTICS + (settings.more ?? ''))
     const run = kind.executable.endsWith('.ts') ? [process.execPath] : []
     const started = place.start(kind.name, [...run, kind.executable, '-c', path])
     const line = await started.waitForOutput(/listening on ([^(\n]+) \(/, READY_MS)
@@ -95,6 +104,17 @@ export class Tracker {
   stop(): Promise<number | string> {
     return this.process.stop()
   }
+}
+
+/** The lab is the tracker's own, so that no port is taken. */
+const SHARED_PORT = 3443
+
+function sharedSettings(address: string, tls: string, interval: string): string {
+  const shared = `address = '${address.replace(/:0$/, `:${SHARED_PORT}`)}'\n`
+  return (
+    `[udp]\nenabled = false\n[http.network]\n${shared}${tls}` +
+    `[ws.network]\n${shared}[ws.protocol]\n${interval}`
+  )
 }
 
 /** The only one of keySettings. */

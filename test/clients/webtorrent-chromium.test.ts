@@ -1,7 +1,8 @@
-// webtorrent in Node and in headless Chromium, each as seeder and as leecher, over ws and wss.
+// webtorrent in Node and in headless Chromium, each as seeder and as leecher, over ws and wss, also beside
+// HTTPS on one port.
 
 import { IPV4 } from './lab.ts'
-import { WS, WSS } from './tracker.ts'
+import { WS, WSS, WSS_BESIDE_HTTPS } from './tracker.ts'
 import {
   webtorrentInChromium,
   webtorrentInChromiumByMagnet,
@@ -18,5 +19,5 @@ testPairs('webtorrent', [
     [WS],
     IPV4,
   ],
-  ['Chromium to Node', webtorrentInChromium, webtorrentInNode, [WS, WSS], IPV4],
+  ['Chromium to Node', webtorrentInChromium, webtorrentInNode, [WS, WSS, WSS_BESIDE_HTTPS], IPV4],
 ])

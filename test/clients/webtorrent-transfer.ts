@@ -28,7 +28,8 @@ export function testPairs(suite: string, pairs: readonly Pair[]): void {
   describe.concurrent(suite, () => {
     for (const [name, seeder, leecher, trackers, hosts, clients] of pairs) {
       for (const tracker of trackers) {
-        const title = `moves a file from ${name} over ${tracker.scheme} and ${hosts.family}`
+        const beside = tracker.sharesPort ? ' beside https' : ''
+        const title = `moves a file from ${name} over ${tracker.scheme}${beside} and ${hosts.family}`
         const run = () => moveAndStop(hosts, { tracker, seeder, leecher }, clients)
         test(`${title}, and the tracker counts it`, run, TEST_MS)
       }
