@@ -12,6 +12,9 @@ const PIDS_MAX = 64
 /** The output of a pidof that found nothing. */
 const PID_HINT = '; is the tracker running?'
 
+/** Settings of all load testers that most users change. */
+export const COMMON = ['server_address', 'profile', 'workers', 'duration', 'mode'] as const
+
 /** In addition to those of all executables. */
 export const LOAD_TEST_FLAGS: readonly OwnFlag[] = [
   { name: 'json', value: 'FILE', help: ['write all figures to FILE as JSON'] },

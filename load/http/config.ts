@@ -8,7 +8,7 @@ import {
   section,
 } from '../../src/config/schema.ts'
 import { boolean, choice, decimal, type Fault, integer, string } from '../../src/config/setting.ts'
-import { LOAD_TEST_FLAGS } from '../flags.ts'
+import { COMMON, LOAD_TEST_FLAGS } from '../flags.ts'
 import { HTTP_PROFILES } from '../profiles.ts'
 import {
   announceAndScrapeWeights,
@@ -222,15 +222,7 @@ const schema = {
 
 export type LoadConfig = ConfigOf<typeof schema>
 
-const common = [
-  'server_address',
-  'profile',
-  'workers',
-  'duration',
-  'mode',
-  'network.use_tls',
-  'network.path',
-]
+const common = [...COMMON, 'network.use_tls', 'network.path']
 
 export const loadSettings = defineSettings({
   schema,

@@ -10,7 +10,7 @@ import {
   section,
 } from '../../src/config/schema.ts'
 import { boolean, bytes, choice, decimal, integer } from '../../src/config/setting.ts'
-import { LOAD_TEST_FLAGS } from '../flags.ts'
+import { COMMON, LOAD_TEST_FLAGS } from '../flags.ts'
 import { UDP_PROFILES } from '../profiles.ts'
 import {
   clientAddresses,
@@ -210,14 +210,7 @@ const schema = {
 
 export type LoadConfig = ConfigOf<typeof schema>
 
-const common = [
-  'server_address',
-  'profile',
-  'workers',
-  'duration',
-  'mode',
-  'network.client_addresses',
-]
+const common = [...COMMON, 'network.client_addresses']
 
 export const loadSettings = defineSettings({
   schema,

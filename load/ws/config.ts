@@ -17,7 +17,7 @@ import {
   seconds,
   string,
 } from '../../src/config/setting.ts'
-import { LOAD_TEST_FLAGS } from '../flags.ts'
+import { COMMON, LOAD_TEST_FLAGS } from '../flags.ts'
 import { WS_PROFILES } from '../profiles.ts'
 import {
   announceAndScrapeWeights,
@@ -242,15 +242,7 @@ const schema = {
 
 export type LoadConfig = ConfigOf<typeof schema>
 
-const common = [
-  'server_address',
-  'profile',
-  'workers',
-  'duration',
-  'mode',
-  'network.use_tls',
-  'network.connections',
-]
+const common = [...COMMON, 'network.use_tls', 'network.connections']
 
 export const loadSettings = defineSettings({
   schema,

@@ -11,7 +11,7 @@ import { ACCEPTED } from '../../tcp/counters.ts'
 import type { Guest, GuestHost } from '../../tcp/guest.ts'
 import type { Transfer } from '../../tcp/transfer.ts'
 import { TCP } from './counters.ts'
-import { Drain } from './drain.ts'
+import type { Drain } from './drain.ts'
 import { Heap } from './heap.ts'
 import { Serving, type WsWorkerData } from './serving.ts'
 import { TurnEnd } from './turn-end.ts'
@@ -27,28 +27,24 @@ export interface WsGuestData extends Omit<WsWorkerData, keyof WorkerStart> {
 export class WsGuest implements Guest {
   readonly memory: Serving['sender']['memory']
   readonly wakeEvent: number
-  private readonly data: WsGuestData
   private readonly updates: WorkerUpdates<WsUpdate>
   private readonly turnEnd = new TurnEnd()
   private readonly serving: Serving
   private readonly reporter: Reporter
   private readonly heap: Heap
   private drain: Drain | null = null
-  private ticked: number
 
   constructor(start: WorkerStart, data: WsGuestData, host: GuestHost) {
-    this.data = data
     this.updates = new WorkerUpdates<WsUpdate>(data.updates)
     const plan = host.plan ?? this.turnEnd.plan
     const tell = (report: object) => data.toMain.postMessage(report)
     const options = { plan, tell, host }
     this.serving = new Serving({ ...start, ...data }, this.updates, options)
-    const { sender, counts, now } = this.serving
+    const { sender, counts } = this.serving
     this.memory = sender.memory
     this.wakeEvent = data.exchange?.wakeEvents[start.index] ?? -1
     this.heap = new Heap(counts, host.plan !== null)
     this.reporter = new Reporter(counts, data.counters, start.index, start.heartbeat)
-    this.ticked = now
   }
 
   connect(server: TcpConnections, transfer: Transfer): void {
@@ -62,10 +58,7 @@ export class WsGuest implements Guest {
 
   beginDrain(): void {
     const { serving } = this
-    serving.isDraining = true
-    this.drain = new Drain(serving.connections, this.data.workers, (slot) => {
-      serving.sayGoodbye(slot)
-    })
+    this.drain = serving.beginDrain()
   }
 
   // HOT: no allocation below this line.
@@ -107,11 +100,7 @@ export class WsGuest implements Guest {
     this.updates.applyDue(now)
     this.turnEnd.run()
     this.heap.tend()
-    if (now !== this.ticked) {
-      this.ticked = now
-      serving.tick(now)
-      this.turnEnd.run()
-    }
+    if (serving.tick(now)) this.turnEnd.run()
     this.reporter.reportSometimes(now)
   }
 

@@ -33,6 +33,7 @@ import { ClientReports } from './client-reports.ts'
 import { type Connection, Connections } from './connection.ts'
 import { ConnectionKeys } from './connection-key.ts'
 import { CONNECTIONS_CLOSED, CONNECTIONS_OPENED, COUNTER_WORDS, TCP } from './counters.ts'
+import { Drain } from './drain.ts'
 import { Exchange, type ExchangeEnds } from './exchange.ts'
 import { type FrameEvents, FrameStream } from './frame-stream.ts'
 import { Handler } from './handle.ts'
@@ -102,7 +103,9 @@ export class Serving implements FrameEvents {
   /** The process ends: what is left of connections ends with it. */
   isStopping = false
   /** Another process serves in this one's place. */
-  isDraining = false
+  private isDraining = false
+  /** The second of the last tick. */
+  private ticked = clockSeconds()
   now = 0
   private readonly data: WsWorkerData
   /** What of `blocks` is for others. */
@@ -251,6 +254,12 @@ export class Serving implements FrameEvents {
     return told
   }
 
+  /** Another process serves new connections from now on; those that are here are closed one after the other. */
+  beginDrain(): Drain {
+    this.isDraining = true
+    return new Drain(this.connections, this.data.workers, (slot) => this.sayGoodbye(slot))
+  }
+
   opened(connection: Connection): void {
     this.counts[connection.family + CONNECTIONS_OPENED]++
   }
@@ -303,10 +312,13 @@ export class Serving implements FrameEvents {
     return now
   }
 
-  /** Once a second. */
-  tick(now: number): void {
+  /** What is to be done once a second; true if it was, so that there may be something to send. */
+  tick(now: number): boolean {
+    if (now === this.ticked) return false
+    this.ticked = now
     this.housekeeping.tick(now)
     if (!this.housekeeping.waits) this.parts.expire()
+    return true
   }
 
   /** A slice of cleaning, if one is due; true if there is more to do. */

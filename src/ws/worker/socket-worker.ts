@@ -1,13 +1,12 @@
 // The loop of a socket worker with plain connections: wait, serve connections, take what other workers send, do what is due.
 // Runs in its own thread, started by main.ts; what it shares with others came in its start message.
-import { clockSeconds } from '../../os/clock.ts'
 import { Reporter } from '../../process/reporter.ts'
 import type { UpdateSource } from '../../process/updates.ts'
 import { WorkerUpdates } from '../../process/worker-updates.ts'
 import { mustDrain, mustStop, sayDone, sayReady } from '../../process/workers.ts'
 import { TcpServer } from '../../tcp/server.ts'
 import { Transfer } from '../../tcp/transfer.ts'
-import { DRAIN_STEP_MILLISECONDS, Drain } from './drain.ts'
+import { DRAIN_STEP_MILLISECONDS, type Drain } from './drain.ts'
 import { Heap } from './heap.ts'
 import { Serving, type WsWorkerData } from './serving.ts'
 import { TurnEnd } from './turn-end.ts'
@@ -45,11 +44,9 @@ class SocketWorker {
   private readonly reporter: Reporter
   private readonly heap: Heap
   private readonly state: Int32Array
-  private readonly workers: number
   private drain: Drain | null = null
   private nextStep = 0
   private isCleaning = false
-  private ticked = 0
 
   constructor(data: SocketWorkerData) {
     this.updates = new WorkerUpdates<WsUpdate>(data.updates)
@@ -66,8 +63,6 @@ class SocketWorker {
     this.heap = new Heap(counts, false)
     this.reporter = new Reporter(counts, data.counters, data.index, data.heartbeat)
     this.state = new Int32Array(data.state)
-    this.workers = data.workers
-    this.ticked = clockSeconds()
   }
 
   start(): void {
@@ -89,10 +84,7 @@ class SocketWorker {
   private beginDrain(): void {
     const { serving } = this
     this.server.stopListening()
-    serving.isDraining = true
-    this.drain = new Drain(serving.connections, this.workers, (slot) => {
-      serving.sayGoodbye(slot)
-    })
+    this.drain = serving.beginDrain()
   }
 
   // HOT: no allocation below this line.
@@ -131,11 +123,7 @@ class SocketWorker {
     server.serve(now)
     this.turnEnd.run()
     this.heap.tend()
-    if (now !== this.ticked) {
-      this.ticked = now
-      serving.tick(now)
-      this.turnEnd.run()
-    }
+    if (serving.tick(now)) this.turnEnd.run()
     this.reporter.reportSometimes(now)
     this.isCleaning = serving.clean()
   }

@@ -9,7 +9,6 @@ import { TlsServer, TlsSockets } from '../../tcp/tls-server.ts'
 import { Transfer } from '../../tcp/transfer.ts'
 import { takeCertificates } from '../../tls/certificate-change.ts'
 import type { TlsFiles } from '../../tls/tls.ts'
-import { Drain } from './drain.ts'
 import { Heap } from './heap.ts'
 import { Serving, tell, type WsWorkerData } from './serving.ts'
 import type { WsUpdate } from './worker-updates.ts'
@@ -48,7 +47,6 @@ class TlsWorker {
   private readonly reporter: Reporter
   private readonly heap: Heap
   private isCleaning = false
-  private ticked = 0
 
   constructor(data: TlsWorkerData) {
     this.data = data
@@ -69,7 +67,6 @@ class TlsWorker {
     this.serving.connect(this.server, transfer)
     this.heap = new Heap(counts, true)
     this.reporter = new Reporter(counts, data.counters, data.index, data.heartbeat)
-    this.ticked = this.serving.now
     this.updates.on('certificates', (given) => {
       const certificates = takeCertificates(given, data.index, (tls) =>
         this.server.setCertificates(tls),
@@ -98,10 +95,7 @@ class TlsWorker {
   drain(): void {
     const { serving } = this
     this.server.stopListening()
-    serving.isDraining = true
-    const drain = new Drain(serving.connections, this.data.workers, (slot) => {
-      serving.sayGoodbye(slot)
-    })
+    const drain = serving.beginDrain()
     drain.start(() => this.endAfter(STOP_WAIT_MILLISECONDS))
   }
 
@@ -118,10 +112,7 @@ class TlsWorker {
     const now = serving.setTime()
     this.server.tick(now)
     this.heap.tend()
-    if (now !== this.ticked) {
-      this.ticked = now
-      serving.tick(now)
-    }
+    serving.tick(now)
     this.reporter.reportSometimes(now)
     if (!this.isCleaning) this.clean()
   }
