@@ -1,0 +1,84 @@
+// The bytes of what nodes of a cluster tell each other: a batch is a head and records of one address family. Written by
+// pack.ts and catch-up.ts, checked by unpack.ts. All of it is 32-bit words in the order of this machine (little-endian
+// everywhere we run); info hash, address and port are as in a tracker's packets, whose bytes are copied as they are.
+//
+// Only ages travel, counted from the moment of sending, so that no two clocks have to agree. Precision is a second, and a
+// second may pass between any two roundings; what follows from that is in apply.ts.
+
+// ── Batch ──────────────────────────────────────────────────────────────────────────────────────
+//  0 magic 24, version 8 │ 1 sequence │ 2 start of the node │ 3 records │ 4 words per record: 7 IPv4, 10 IPv6
+//  5 seconds per unit of age │ 6 purpose │ 7 ticket │ 8, 9 wall clock of sending, milliseconds: low, high │ 10… records
+export const BATCH_MAGIC_VERSION = 0
+export const BATCH_SEQUENCE = 1
+/** Chosen anew each time a node starts, so that others notice. */
+export const BATCH_START = 2
+export const BATCH_RECORDS = 3
+export const BATCH_RECORD_WORDS = 4
+export const BATCH_AGE_UNIT = 5
+export const BATCH_PURPOSE = 6
+/** Of an answer: the number that the request had. Otherwise 0. */
+export const BATCH_TICKET = 7
+/** For figures only, such as lag: nothing is decided by it. */
+export const BATCH_SENT_LOW = 8
+export const BATCH_SENT_HIGH = 9
+export const BATCH_HEAD_WORDS = 10
+
+/** «aqc» in front of the version, as bytes: 61 71 63. */
+export const MAGIC = 0x637161
+export const VERSION = 1
+export const MAGIC_AND_VERSION = MAGIC | (VERSION << 24)
+
+// Purposes.
+/** What has just happened at the sender, in the order of sequences; without records it is a beat. */
+export const PURPOSE_LOG = 0
+/** A part of an answer to a request: what the sender knows, whoever it heard it from. */
+export const PURPOSE_CATCH_UP = 1
+/** The last part. */
+export const PURPOSE_CATCH_UP_END = 2
+export const PURPOSE_MAX = 2
+
+/** A message of NATS should not be much longer than 14 KB: its price per record does not fall any more. */
+export const BATCH_RECORDS_MAX = 500
+
+// ── Record ─────────────────────────────────────────────────────────────────────────────────────
+//  0…4 info hash │ 5 address (IPv6: 5…8), or a count │ last word: port 16, age 12, kind 3, seeder 1
+export const RECORD_ADDRESS = 5
+export const RECORD_WORDS_IPV4 = 7
+export const RECORD_WORDS_IPV6 = 10
+export const BATCH_WORDS_MAX = BATCH_HEAD_WORDS + BATCH_RECORDS_MAX * RECORD_WORDS_IPV6
+export const BATCH_BYTES_MAX = BATCH_WORDS_MAX * 4
+
+// The last word. Between a tracker's worker and the cluster's, a second takes the place of the age (note.ts).
+export const RECORD_PORT_MASK = 0xffff
+export const RECORD_AGE_SHIFT = 16
+export const RECORD_AGE_MASK = 0xfff
+export const RECORD_KIND_SHIFT = 28
+export const RECORD_KIND_MASK = 7
+export const RECORD_SEEDER_BIT = 1 << 31
+
+// Kinds.
+/** The peer is there, with this role: it came, or it goes on. */
+export const KIND_SEEN = 0
+/** It left. The age is that of the youngest announce that this undoes (note.ts). */
+export const KIND_LEFT = 1
+/** It has just changed its role. */
+export const KIND_CHANGED = 2
+/** It has just completed its download, and the sender has counted that. */
+export const KIND_COMPLETED = 3
+/** The torrent has so many completed downloads: the first word of the address. No peer, no age. */
+export const KIND_COUNT = 4
+export const KIND_MAX = 4
+
+/** Ages beyond 12 bits need a longer unit: this covers all 15 bits of the tables' seconds. */
+export const AGE_UNIT_MAX = 8
+
+// HOT: no allocation below this line.
+
+export function kindOfRecord(last: number): number {
+  return (last >>> RECORD_KIND_SHIFT) & RECORD_KIND_MASK
+}
+
+/** In units. */
+export function ageOfRecord(last: number): number {
+  return (last >>> RECORD_AGE_SHIFT) & RECORD_AGE_MASK
+}
