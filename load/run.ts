@@ -1,6 +1,7 @@
 // A run of a load tester: reach the tracker, simulate its clients, start workers, watch, stop, report.
 // Called by the files of bin/ with valid settings and what is the tester's own (its main.ts). Runs in
 // the main thread, which sends nothing. Owns the threads and, when it has started one, the tracker.
+import { StartError } from '../src/config/cli.ts'
 import { writeStderr } from '../src/config/output.ts'
 import { counted } from '../src/config/quantities.ts'
 import { type OutputFiles, outputFiles, pidsOf, withSeedAndPid } from './flags.ts'
@@ -56,10 +57,13 @@ export async function runLoadTest<C extends CommonSettings, S extends Snapshot, 
   const watch = TrackerWatch.open(pidsOf(config, flags), config.tracker.command)
   const ended = () => watch?.ended() ?? null
   try {
-    await tester.reach(config, () => ended() ?? (interrupt.isThere() ? 'interrupted' : null))
+    await Promise.race([tester.reach(config, ended), interrupt.promise])
+    interrupt.refuseStart()
     const load = tester.prepare(config, watch)
     const threads = new Threads(entry)
     await threads.start(config.workers, (index) => load.workerData(index))
+    interrupt.refuseStart()
+    // From here on a signal ends the run, and its summary is printed.
     writeStderr(`${tester.reports.program} ${version}: ${planText(tester, config)}\n`)
     const measured = await measure(tester, config, load, threads, interrupt.promise, ended)
     load.close()
@@ -71,7 +75,8 @@ export async function runLoadTest<C extends CommonSettings, S extends Snapshot, 
 
 interface Interruption {
   readonly promise: Promise<void>
-  isThere(): boolean
+  /** Throws StartError once a signal has come: a summary of nothing would look like a tracker that says nothing. */
+  refuseStart(): void
 }
 
 /** The first signal ends the run, the second the process. */
@@ -85,7 +90,10 @@ function onInterrupt(): Interruption {
       resolve()
     })
   }
-  return { promise, isThere: () => signals > 0 }
+  const refuseStart = () => {
+    if (signals > 0) throw new StartError('interrupted before the load began: nothing was measured')
+  }
+  return { promise, refuseStart }
 }
 
 function planText<C extends CommonSettings, S extends Snapshot, P extends Period>(
