@@ -7,8 +7,10 @@
 
 // ── Batch ──────────────────────────────────────────────────────────────────────────────────────
 //  0 magic 24, version 8 │ 1 sequence │ 2 start of the node │ 3 records │ 4 words per record: 7 IPv4, 10 IPv6
-//  5 seconds per unit of age │ 6 purpose │ 7 ticket │ 8, 9 wall clock of sending, milliseconds: low, high │ 10… records
+//  5 seconds per unit of age │ 6 purpose │ 7 ticket │ 8, 9 sent: milliseconds since that start: low, high
+//  10 seconds to add to all ages │ 11 oldest sequence kept │ 12 flags │ 13… records
 export const BATCH_MAGIC_VERSION = 0
+/** Of a beat: the last one that was sent. Of a part of an answer: its number, from 0. */
 export const BATCH_SEQUENCE = 1
 /** Chosen anew each time a node starts, so that others notice. */
 export const BATCH_START = 2
@@ -18,10 +20,22 @@ export const BATCH_AGE_UNIT = 5
 export const BATCH_PURPOSE = 6
 /** Of an answer: the number that the request had. Otherwise 0. */
 export const BATCH_TICKET = 7
-/** For figures only, such as lag: nothing is decided by it. */
+/** By the sender's monotonic clock: how long the batch was on its way is added to its ages (lag.ts). */
 export const BATCH_SENT_LOW = 8
 export const BATCH_SENT_HIGH = 9
-export const BATCH_HEAD_WORDS = 10
+/** Of a batch that is sent again. */
+export const BATCH_ADDED_AGE = 10
+/** Older ones cannot be asked for any more. */
+export const BATCH_OLDEST = 11
+export const BATCH_FLAGS = 12
+export const BATCH_HEAD_WORDS = 13
+
+// Flags.
+/** The node is about to end. */
+export const FLAG_LEAVING = 1
+/** It has missed nothing of the nodes that it hears. */
+export const FLAG_WHOLE = 2
+export const FLAGS_MAX = 3
 
 /** «aqc» in front of the version, as bytes: 61 71 63. */
 export const MAGIC = 0x637161
@@ -31,11 +45,9 @@ export const MAGIC_AND_VERSION = MAGIC | (VERSION << 24)
 // Purposes.
 /** What has just happened at the sender, in the order of sequences; without records it is a beat. */
 export const PURPOSE_LOG = 0
-/** A part of an answer to a request: what the sender knows, whoever it heard it from. */
+/** A part of an answer to a request: what the sender knows, whoever it heard it from. Control messages end it. */
 export const PURPOSE_CATCH_UP = 1
-/** The last part. */
-export const PURPOSE_CATCH_UP_END = 2
-export const PURPOSE_MAX = 2
+export const PURPOSE_MAX = 1
 
 /** A message of NATS should not be much longer than 14 KB: its price per record does not fall any more. */
 export const BATCH_RECORDS_MAX = 500
