@@ -53,7 +53,7 @@ const STYLE = `
 :root{--page:#fcfcfb;--ink:#1a1a19;--soft:#6d6c67;--grid:#e4e3df;--bar:#2a78d6}
 @media (prefers-color-scheme:dark){:root{--page:#1a1a19;--ink:#f4f3ef;--soft:#a5a49d;--grid:#383733;--bar:#3987e5}}
 text{fill:var(--soft);font:12px system-ui,sans-serif}.name{fill:var(--ink)}.page{fill:var(--page)}
-.grid{stroke:var(--grid);fill:none}.bar{fill:var(--bar)}.spread{stroke:var(--ink);stroke-width:2;fill:none}
+.grid{stroke:var(--grid);fill:none}.bar{fill:var(--bar)}.other{fill:var(--soft);opacity:.6}.spread{stroke:var(--ink);stroke-width:2;fill:none}
 `
 
 /** The next of 1, 2, 2.5, 5 times a power of ten; at least a little above 0. */

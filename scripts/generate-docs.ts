@@ -1,6 +1,6 @@
 // Writes what is derived from the executables' settings and flags, the manuals in docs/, the manual
-// pages and the shells' completions in packaging/, and docs/third-party.md from the lockfile. Run it
-// after changing a setting, a flag or a dependency:
+// pages and the shells' completions in packaging/, docs/third-party.md from the lockfile, and the chart
+// of README.md from docs/benchmarks/. Run it after changing a setting, a flag, a dependency or a report:
 //   node_modules/.bin/bun scripts/generate-docs.ts
 // The tests fail while any of it is stale.
 
@@ -27,6 +27,7 @@ import type { Schema } from '../src/config/schema.ts'
 import { httpProgram } from '../src/http/settings/config.ts'
 import { udpProgram } from '../src/udp/settings/config.ts'
 import { wsProgram } from '../src/ws/settings/program.ts'
+import { figuresChart } from './figures-chart.ts'
 import { thirdPartyText } from './third-party.ts'
 
 const STOP_SIGNALS = 'SIGTERM, SIGINT'
@@ -141,7 +142,10 @@ function programOf<S extends Schema>(program: Program<S>): Program<Schema> {
 
 /** The text of each derived file, by path. */
 export function generatedFiles(): Map<string, string> {
-  const files = new Map([['docs/third-party.md', thirdPartyText()]])
+  const files = new Map([
+    ['docs/third-party.md', thirdPartyText()],
+    ['docs/pictures/cpu-per-response.svg', figuresChart()],
+  ])
   for (const { program, manual, source, isService, signals } of PROGRAMS) {
     const { name, settings } = program
     const page = { version, isService, signals }
