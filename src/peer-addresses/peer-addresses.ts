@@ -96,6 +96,11 @@ export class PeerAddresses {
       peer.setAddress(peer.ipv4 ? this.externalIPv4 : this.externalIPv6)
       return ANNOUNCED
     }
+    return this.judge(peer)
+  }
+
+  /** ANNOUNCED if a peer is stored whose address has been placed already, by another node. Otherwise why not. */
+  judge(peer: Peer): number {
     switch (classOfPeer(peer)) {
       case PUBLIC:
         if (this.isAuto && this.now > (peer.ipv4 ? this.nextIPv4 : this.nextIPv6)) {

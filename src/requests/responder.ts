@@ -2,6 +2,7 @@
 // are kept, the table's lock, the sample of clients, the interval to return. A protocol's respond.ts extends it
 // with the code that writes its answers. One per worker that owns or locks the tables.
 import type { ClientSample } from '../census/sample.ts'
+import type { ClusterNotes } from '../cluster/note.ts'
 import type { PeerAddresses } from '../peer-addresses/peer-addresses.ts'
 import type { Announce } from '../swarm/announce.ts'
 import {
@@ -29,6 +30,8 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
   addresses: PeerAddresses | null = null
   /** Samples the clients that announce; null if they are not counted. */
   clients: ClientSample | null = null
+  /** Notes what happens, for the other nodes; null without a cluster. */
+  notes: ClusterNotes | null = null
   protected readonly swarms: Swarms
   /** Without pressure. */
   protected interval = 0
@@ -76,13 +79,17 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
     let status = addresses === null ? ANNOUNCED : addresses.place(peer)
     const table = swarms.tableOf(peer.ipv4, hash)
     announce.now = this.now
+    const notes = this.notes
     let end = 0
     table.lock()
     if (announce.stopped) {
       swarms.leave(table, announce)
       status = ANNOUNCED
-    } else if (status === ANNOUNCED) status = swarms.announce(table, announce)
-    else swarms.visit(table, announce)
+      notes?.left(announce)
+    } else if (status === ANNOUNCED) {
+      status = swarms.announce(table, announce)
+      if (notes !== null && status === ANNOUNCED) notes.seen(announce)
+    } else swarms.visit(table, announce)
     if (status === ANNOUNCED || isNotKept(status)) end = this.announced(request, status, table)
     table.unlock()
     if (isNotKept(status)) return end

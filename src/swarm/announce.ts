@@ -18,4 +18,8 @@ export class Announce {
   now = 0
   /** Result: the peer is new, or has been taken over from another connection. */
   joined = false
+  /** Result: the last word of the peer's row until now (layout.ts), 0 if it was not there. */
+  before = 0
+  /** Result: a completed download was counted. */
+  counted = false
 }

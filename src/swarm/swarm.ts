@@ -85,7 +85,8 @@ export class Swarms {
   /** Completed downloads, of the same. */
   completed = 0
   private readonly tableShift: number
-  private readonly countDownloads: boolean
+  /** Whether completed downloads are counted. */
+  readonly countDownloads: boolean
   /** Null when no peer belongs to one. */
   readonly connections: ConnectionStates | null
 
@@ -123,6 +124,8 @@ export class Swarms {
     const { source, infoHash, hash, peer } = announce
     this.choice.clear()
     announce.joined = false
+    announce.before = 0
+    announce.counted = false
     let row = findTorrent(table, source, infoHash, hash)
     if (row === 0) {
       const status = this.admission.newTorrent(peer)
@@ -149,10 +152,12 @@ export class Swarms {
     this.seeders = 0
     this.leechers = 0
     this.completed = 0
+    announce.before = 0
     const row = findTorrent(table, announce.source, announce.infoHash, announce.hash)
     if (row === 0) return
     this.completed = table.words[row + ROW_STATE] & STATE_COMPLETED_MAX
     const at = locate(table, row, announce.peer)
+    if (at !== 0) announce.before = table.words[at + table.stride - 1]
     if (at !== 0 && (!table.owned || isOwner(table, at, announce.peer))) this.remove(table, row)
     this.readCounts(table, row)
     this.dropIfEmpty(table, row)
@@ -230,10 +235,13 @@ export class Swarms {
       !mayTake(table, this.connections, small.base + index * table.stride, announce)
     ) {
       return this.held(table, row)
-    } else if (seeder !== index < small.seeders) {
-      closeSlot(table, index)
-      index = openSlot(table, seeder)
-      this.changeRole(table, row, announce)
+    } else {
+      announce.before = table.words[small.base + (index + 1) * table.stride - 1]
+      if (seeder !== index < small.seeders) {
+        closeSlot(table, index)
+        index = openSlot(table, seeder)
+        this.changeRole(table, row, announce)
+      }
     }
     writePeer(table, small.base + index * table.stride, peer, lastWord(announce))
     closeSmall(table, row)
@@ -251,6 +259,7 @@ export class Swarms {
       if (table.owned && !mayTake(table, this.connections, at, announce)) {
         return this.held(table, row)
       }
+      announce.before = words[at + table.stride - 1]
       words[at + table.stride - 1] = lastWord(announce)
       if (table.owned) words[at + PEER_CONNECTION] = peer.connection
     } else {
@@ -274,9 +283,12 @@ export class Swarms {
     const known = findInSet(table, words[otherSlot], hash, peer)
     const entry = found.entry
     const index = found.index
-    if (known && table.owned) {
+    if (known) {
       const at = words[entry] + index * table.stride
-      if (!mayTake(table, this.connections, at, announce)) return this.held(table, row)
+      if (table.owned && !mayTake(table, this.connections, at, announce)) {
+        return this.held(table, row)
+      }
+      announce.before = words[at + table.stride - 1]
     }
     if (!known) {
       const others = judgeBySample(table, words[otherSlot], hash, peer.neighbours)
@@ -327,12 +339,14 @@ export class Swarms {
     return HELD
   }
 
-  private changeRole(table: Table, row: number, { seeder, completed }: Announce): void {
+  private changeRole(table: Table, row: number, announce: Announce): void {
+    const { seeder, completed } = announce
     table.control[table.header + TABLE_SEEDERS] += seeder ? 1 : -1
     table.control[table.header + TABLE_LEECHERS] += seeder ? -1 : 1
     if (!seeder || !completed || !this.countDownloads) return
     const state = table.words[row + ROW_STATE]
     if ((state & STATE_COMPLETED_MAX) !== STATE_COMPLETED_MAX) table.words[row + ROW_STATE]++
+    announce.counted = true
   }
 
   /** Removes the peer that `found` names. */

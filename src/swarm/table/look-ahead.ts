@@ -1,7 +1,7 @@
 // Reads what the announces of a batch are about to need, all of it before any of it is needed: the bucket, the
 // row, and the block or directory of peers of each torrent. Each is a cache miss in a large table, and misses that do not depend on each
 // other overlap; one after the other, as announces are handled, each waits for memory by itself.
-// Called by udp/worker/receive.ts. Owns the hashes of one batch.
+// Called by udp/worker/receive.ts, and by cluster/apply.ts for records of other nodes. Owns the hashes of one batch.
 //
 // Without the tables' locks: another thread may be changing what is read here. So nothing follows from it,
 // neither an answer nor a state, and what is not there any more reads as anything.

@@ -1,0 +1,149 @@
+// Notes what happens in the swarms of a node, for the other nodes: a record per announce into the ring of this worker,
+// from which the cluster's thread takes them (pack.ts). Called by requests/responder.ts under the table's lock. One per
+// worker that carries out announces.
+//
+//  ring record: a record (layout.ts) without its age │ the second that its age is counted from
+//  shared words: leaves noted by all workers │ per worker, a cache line each: records that found no room
+//
+// Nothing waits: when the ring is full the record is lost and counted, and the others learn by a gap in the sequence that
+// they have to ask.
+//
+// A leave is shown to the cluster's thread before the table's lock is given back. So whoever holds the lock, and has read
+// all that is in the rings, knows every leave that has happened in the table, and adds nobody who is gone (apply.ts).
+import { RingWriter } from '../channel/ring.ts'
+import type { Announce } from '../swarm/announce.ts'
+import { PEER_AGE_MAX, PEER_SEEN_MASK, PEER_SEEN_SHIFT } from '../swarm/layout.ts'
+import {
+  KIND_CHANGED,
+  KIND_COMPLETED,
+  KIND_LEFT,
+  KIND_SEEN,
+  RECORD_ADDRESS,
+  RECORD_KIND_SHIFT,
+  RECORD_SEEDER_BIT,
+  RECORD_WORDS_IPV4,
+  RECORD_WORDS_IPV6,
+} from './layout.ts'
+
+export const NOTE_WORDS_IPV4 = RECORD_WORDS_IPV4 + 1
+export const NOTE_WORDS_IPV6 = RECORD_WORDS_IPV6 + 1
+
+/** A worker's ring: 256 KiB, which 100,000 announces per second fill in 70 ms. */
+export const NOTE_RING_WORDS = 65_536
+
+/**
+ * A leave undoes the announces that its node knew of, and all others that are older than this. It does not undo one that
+ * reached another node in the last moment, because that may have been the later one.
+ */
+export const LEAVE_UNCERTAIN_SEC = 4
+
+const LEAVES = 0
+const LINE_WORDS = 16
+
+export function createNoteState(workers: number): SharedArrayBuffer {
+  return new SharedArrayBuffer((1 + workers) * LINE_WORDS * 4)
+}
+
+/** What a worker needs to note. */
+export interface NoteData {
+  readonly ring: SharedArrayBuffer
+  /** See createNoteState. */
+  readonly state: SharedArrayBuffer
+  /** Of the worker, among all that note. */
+  readonly index: number
+}
+
+/** How many leaves all workers have noted; wraps. */
+export function leavesNoted(state: Int32Array): number {
+  return Atomics.load(state, LEAVES)
+}
+
+/** How many records of a worker found no room; wraps. */
+export function recordsLost(state: Int32Array, index: number): number {
+  return Atomics.load(state, (1 + index) * LINE_WORDS)
+}
+
+export class ClusterNotes {
+  private readonly ring: RingWriter
+  private readonly state: Int32Array
+  private readonly lostAt: number
+  /** A renewal is noted when the second, moved by a hash, passes a multiple of 2 to the power of this. */
+  private renewalShift = 0
+
+  /** `maxPeerAge`: in seconds. */
+  constructor({ ring, state, index }: NoteData, maxPeerAge: number) {
+    this.ring = new RingWriter(ring, NOTE_WORDS_IPV6)
+    this.state = new Int32Array(state)
+    this.lostAt = (1 + index) * LINE_WORDS
+    this.setMaxPeerAge(maxPeerAge)
+  }
+
+  /** Also at runtime. Two periods are shorter than the age, so that nobody expires elsewhere who still announces. */
+  setMaxPeerAge(seconds: number): void {
+    let shift = 0
+    while (2 ** (shift + 2) < seconds) shift++
+    this.renewalShift = shift
+  }
+
+  // HOT: no allocation below this line.
+
+  /** After an announce that was carried out. */
+  seen(announce: Announce): void {
+    const { before, seeder, now } = announce
+    let kind = KIND_SEEN
+    if (announce.counted) kind = KIND_COMPLETED
+    else if (!announce.joined) {
+      if (before < 0 !== seeder) kind = KIND_CHANGED
+      else if (!this.isRenewalDue(announce)) return
+    }
+    this.write(announce, kind, now)
+  }
+
+  /** After a leave, of a peer that was there or not. */
+  left(announce: Announce): void {
+    const { before, now, peer } = announce
+    // Who leaves may say so without a port, and then nobody is meant.
+    if (peer.port === 0) return
+    const age = (now - (before >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK
+    let undone = LEAVE_UNCERTAIN_SEC
+    if (before !== 0 && (age < undone || age > PEER_AGE_MAX)) {
+      undone = age > PEER_AGE_MAX ? 0 : age
+    }
+    this.write(announce, KIND_LEFT, now - undone)
+    Atomics.add(this.state, LEAVES, 1)
+  }
+
+  private isRenewalDue({ before, now, hash, peer }: Announce): boolean {
+    const shift = this.renewalShift
+    const offset = hash ^ peer.a0 ^ peer.a3 ^ peer.port
+    const last = (before >>> PEER_SEEN_SHIFT) + offset
+    return (((now + offset) ^ last) & PEER_SEEN_MASK) >>> shift !== 0
+  }
+
+  private write(announce: Announce, kind: number, second: number): void {
+    const { source, infoHash, peer, seeder } = announce
+    const { ring } = this
+    const count = peer.ipv4 ? NOTE_WORDS_IPV4 : NOTE_WORDS_IPV6
+    const at = ring.room(count)
+    if (at === 0) {
+      Atomics.add(this.state, this.lostAt, 1)
+      return
+    }
+    const { words } = ring
+    for (let i = 0; i < RECORD_ADDRESS; i++) words[at + i] = source[infoHash + i]
+    words[at + RECORD_ADDRESS] = peer.a0
+    if (!peer.ipv4) {
+      words[at + RECORD_ADDRESS + 1] = peer.a1
+      words[at + RECORD_ADDRESS + 2] = peer.a2
+      words[at + RECORD_ADDRESS + 3] = peer.a3
+    }
+    const end = at + count
+    words[end - 2] =
+      peer.port |
+      (kind << RECORD_KIND_SHIFT) |
+      (seeder && kind !== KIND_LEFT ? RECORD_SEEDER_BIT : 0)
+    words[end - 1] = second
+    ring.append(at, count)
+    ring.publish()
+  }
+}

@@ -1,0 +1,204 @@
+// Packs what this node has to tell into batches: takes the records from the workers' rings, keeps them until they can be
+// sent, and buries who left. Used by the cluster's thread alone. Owns the waiting records, of which there are so many at
+// most: during an outage of the engine they stay, and are sent afterwards with the ages that they have by then, so that
+// peers who left meanwhile leave the other nodes too. When more come the oldest are lost and counted, and the others have
+// to ask for everything (catch-up.ts).
+//
+// A peer may leave and come back within the seconds that a leave is uncertain by. Then its record alone would not show
+// which came first, so it waits until that is over, and is sent if the peer is still there. The same is done for a peer
+// that another node has seen leave, while this one has seen it later.
+import { RingReader } from '../channel/ring.ts'
+import { PEER_SEEDER_BIT } from '../swarm/layout.ts'
+import { locate } from '../swarm/peers/locate.ts'
+import { hashPeer, Peer } from '../swarm/peers/peer.ts'
+import type { Swarms } from '../swarm/swarm.ts'
+import { findTorrent, hashInfoHash } from '../swarm/table/torrents.ts'
+import { type BatchHead, BatchWriter } from './batch.ts'
+import type { Graves } from './graves.ts'
+import {
+  KIND_COMPLETED,
+  KIND_LEFT,
+  KIND_SEEN,
+  kindOfRecord,
+  RECORD_ADDRESS,
+  RECORD_KIND_SHIFT,
+  RECORD_PORT_MASK,
+} from './layout.ts'
+import { leavesNoted, NOTE_WORDS_IPV4, NOTE_WORDS_IPV6, recordsLost } from './note.ts'
+import { SAME_MOMENT_SEC } from './order.ts'
+import { Waiting } from './waiting.ts'
+
+/** Records that are kept at most, per address family: 8 MB for IPv4; 11 for IPv6. */
+export const WAITING_MAX = 262_144
+/** Of those that wait because a leave is uncertain. */
+const UNCERTAIN_MAX = 4096
+
+export interface PackerOptions {
+  /** Of the workers, in their order. */
+  readonly rings: readonly SharedArrayBuffer[]
+  /** See createNoteState. */
+  readonly state: SharedArrayBuffer
+  readonly swarms: Swarms
+  readonly graves: Graves
+  readonly waitingMax?: number
+}
+
+export class Packer {
+  /** Records that were lost here because too many waited. */
+  overflowed = 0
+  private readonly rings: RingReader[]
+  private readonly state: Int32Array
+  private readonly swarms: Swarms
+  private readonly graves: Graves
+  private readonly ipv4: Waiting
+  private readonly ipv6: Waiting
+  private readonly uncertainIPv4 = new Waiting(NOTE_WORDS_IPV4, UNCERTAIN_MAX)
+  private readonly uncertainIPv6 = new Waiting(NOTE_WORDS_IPV6, UNCERTAIN_MAX)
+  private readonly batch = new BatchWriter()
+  private readonly peer = new Peer()
+  /** Leaves that have been buried, as `leavesNoted` counts. */
+  private leaves = 0
+
+  constructor({ rings, state, swarms, graves, waitingMax = WAITING_MAX }: PackerOptions) {
+    this.rings = rings.map((ring) => new RingReader(ring))
+    this.state = new Int32Array(state)
+    this.swarms = swarms
+    this.graves = graves
+    this.ipv4 = new Waiting(NOTE_WORDS_IPV4, waitingMax)
+    this.ipv6 = new Waiting(NOTE_WORDS_IPV6, waitingMax)
+  }
+
+  /** Records that wait to be sent. */
+  get waiting(): number {
+    return this.ipv4.count + this.ipv6.count
+  }
+
+  /** Records that others cannot have from us: in the workers' rings, or here, there was no room. */
+  get lost(): number {
+    let lost = this.overflowed
+    for (let worker = 0; worker < this.rings.length; worker++) {
+      lost += recordsLost(this.state, worker) >>> 0
+    }
+    return lost
+  }
+
+  /**
+   * The next batch, of the family of which more wait; null if there are none. Leaves out what is older than
+   * `maxAge` seconds. The bytes are valid until the next call.
+   */
+  take(head: BatchHead, now: number, maxAge: number): Uint8Array | null {
+    this.releaseCertain(now)
+    const ipv4 = this.ipv4.count >= this.ipv6.count
+    const waiting = ipv4 ? this.ipv4 : this.ipv6
+    const { batch } = this
+    batch.begin(ipv4, waiting.count === 0 ? 0 : Math.min(maxAge, now - waiting.oldestSecond))
+    this.fill(waiting, now, maxAge)
+    return batch.records === 0 ? null : batch.finish(head)
+  }
+
+  // HOT: no allocation below this line.
+
+  /** Whether a worker has noted a leave that is not buried yet. Under the lock of a table: one of its leaves. */
+  get isBehind(): boolean {
+    return leavesNoted(this.state) !== this.leaves
+  }
+
+  /** Takes everything from the workers' rings. */
+  collect(now: number): void {
+    const leaves = leavesNoted(this.state)
+    const { rings } = this
+    for (let i = 0; i < rings.length; i++) {
+      const ring = rings[i]
+      ring.refresh()
+      for (let at = ring.next(); at !== 0; at = ring.next()) this.collectRecord(ring, at, now)
+      ring.release()
+    }
+    this.leaves = leaves
+  }
+
+  /**
+   * Another node's leave, at `words[at]`, that this one knows better than: it is told again that the peer is there, since
+   * its announces here may not have been told (note.ts).
+   */
+  contradict(words: Int32Array, at: number, ipv4: boolean, now: number): void {
+    const uncertain = ipv4 ? this.uncertainIPv4 : this.uncertainIPv6
+    if (uncertain.isFull) this.overflowed++
+    else uncertain.append(words, at, now)
+  }
+
+  private collectRecord({ words, count }: RingReader, at: number, now: number): void {
+    const { peer, graves } = this
+    const ipv4 = count === NOTE_WORDS_IPV4
+    const second = words[at + count - 1]
+    const last = words[at + count - 2]
+    if (ipv4) peer.setIPv4(words[at + RECORD_ADDRESS])
+    else peer.setWords(words, at + RECORD_ADDRESS)
+    peer.port = last & RECORD_PORT_MASK
+    const torrentHash = hashInfoHash(this.swarms.ipv4[0], words, at)
+    const hash = torrentHash ^ hashPeer(this.swarms.tableOf(ipv4, torrentHash), peer)
+    const waiting = ipv4 ? this.ipv4 : this.ipv6
+    if (kindOfRecord(last) === KIND_LEFT) graves.bury(words, at, peer, hash, second)
+    else if (graves.secondOf(words, at, peer, hash) + SAME_MOMENT_SEC >= second) {
+      this.contradict(words, at, ipv4, now)
+      return
+    }
+    if (waiting.isFull) {
+      waiting.dropOldest()
+      this.overflowed++
+    }
+    waiting.append(words, at, second)
+  }
+
+  private fill(waiting: Waiting, now: number, maxAge: number): void {
+    const { batch } = this
+    while (waiting.count > 0 && !batch.isFull) {
+      const { words, oldest } = waiting
+      const recordWords = batch.recordWords
+      const age = now - waiting.oldestSecond
+      if (age <= maxAge) {
+        const place = batch.place
+        for (let i = 0; i < recordWords - 1; i++) batch.words[place + i] = words[oldest + i]
+        batch.add(words[oldest + recordWords - 1], age > 0 ? age : 0)
+      }
+      waiting.dropOldest()
+    }
+  }
+
+  /** Has those sent that are still there after a leave has become certain. */
+  private releaseCertain(now: number): void {
+    this.releaseFrom(this.uncertainIPv4, this.ipv4, now)
+    this.releaseFrom(this.uncertainIPv6, this.ipv6, now)
+  }
+
+  private releaseFrom(uncertain: Waiting, waiting: Waiting, now: number): void {
+    while (uncertain.count > 0 && now - uncertain.oldestSecond > SAME_MOMENT_SEC + 1) {
+      const { words, oldest } = uncertain
+      const at = oldest + uncertain.recordWords - 2
+      const last = this.lastWordOf(words, oldest, words[at], uncertain === this.uncertainIPv4)
+      if (last !== 0 && !waiting.isFull) {
+        // As of now, so that it is younger than the leave for everybody.
+        const kind =
+          kindOfRecord(words[at]) === KIND_COMPLETED && last < 0 ? KIND_COMPLETED : KIND_SEEN
+        words[at] = (last & (RECORD_PORT_MASK | PEER_SEEDER_BIT)) | (kind << RECORD_KIND_SHIFT)
+        waiting.append(words, oldest, now)
+      } else if (last !== 0) this.overflowed++
+      uncertain.dropOldest()
+    }
+  }
+
+  /** The last word of the row of the peer of a record, 0 if it is not there. */
+  private lastWordOf(words: Int32Array, at: number, recordLast: number, ipv4: boolean): number {
+    const { peer, swarms } = this
+    if (ipv4) peer.setIPv4(words[at + RECORD_ADDRESS])
+    else peer.setWords(words, at + RECORD_ADDRESS)
+    peer.port = recordLast & RECORD_PORT_MASK
+    const hash = hashInfoHash(swarms.ipv4[0], words, at)
+    const table = swarms.tableOf(ipv4, hash)
+    table.lock()
+    const row = findTorrent(table, words, at, hash)
+    const place = row === 0 ? 0 : locate(table, row, peer)
+    const last = place === 0 ? 0 : table.words[place + table.stride - 1]
+    table.unlock()
+    return last
+  }
+}

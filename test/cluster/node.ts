@@ -1,0 +1,182 @@
+// A node of a cluster for tests, without an engine: swarms, a worker that announces, and what the cluster's thread has.
+// What one sends is given to others by the test, in any order. Its clock has a phase of its own.
+import { createRing } from '../../src/channel/ring.ts'
+import { Applier } from '../../src/cluster/apply.ts'
+import { Graves } from '../../src/cluster/graves.ts'
+import { BATCH_HEAD_WORDS, PURPOSE_LOG } from '../../src/cluster/layout.ts'
+import { ClusterNotes, createNoteState, NOTE_RING_WORDS } from '../../src/cluster/note.ts'
+import { Packer } from '../../src/cluster/pack.ts'
+import { BATCH_GOOD, Batch } from '../../src/cluster/unpack.ts'
+import { type AnnounceRequest, SwarmResponder } from '../../src/requests/responder.ts'
+import { Announce } from '../../src/swarm/announce.ts'
+import { findTorrent, INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
+import {
+  address,
+  FAMILIES,
+  type Family,
+  Harness,
+  peerAt,
+  portOf,
+  setPeer,
+} from '../swarm/harness.ts'
+import { peersOfRow } from '../swarm/invariants.ts'
+
+export const MAX_PEER_AGE = 1800
+
+export interface NodeOptions {
+  readonly harness?: Harness
+  /** Seconds between this node's clock and the test's. */
+  readonly phase?: number
+  readonly workers?: number
+  readonly waitingMax?: number
+  readonly gravesMax?: number
+  readonly ringWords?: number
+  readonly maxPeerAge?: number
+}
+
+export type Event = 'started' | 'completed' | 'stopped' | 'again'
+
+class Responder extends SwarmResponder<AnnounceRequest> {
+  protected override announced(_: AnnounceRequest, status: number): number {
+    return status
+  }
+  protected override refused(_: AnnounceRequest, status: number): number {
+    return status
+  }
+}
+
+export class TestNode {
+  readonly harness: Harness
+  readonly graves: Graves
+  readonly packer: Packer
+  readonly applier: Applier
+  readonly batch = new Batch()
+  readonly notes: readonly ClusterNotes[]
+  readonly state: Int32Array
+  readonly maxPeerAge: number
+  private readonly responders: readonly Responder[]
+  private readonly phase: number
+  private readonly announceObject = new Announce()
+  private readonly infoHash = new Int32Array(INFO_HASH_WORDS)
+  private sequence = 0
+
+  constructor(options: NodeOptions = {}) {
+    const { harness = new Harness(), phase = 0, workers = 1 } = options
+    const { ringWords = NOTE_RING_WORDS, waitingMax = 10_000, gravesMax = 10_000 } = options
+    this.harness = harness
+    this.phase = phase
+    this.maxPeerAge = options.maxPeerAge ?? MAX_PEER_AGE
+    this.graves = new Graves(gravesMax)
+    const { swarms } = harness
+    const state = createNoteState(workers)
+    this.state = new Int32Array(state)
+    const rings = Array.from({ length: workers }, () => createRing(ringWords))
+    this.notes = rings.map(
+      (ring, index) => new ClusterNotes({ ring, state, index }, this.maxPeerAge),
+    )
+    this.responders = this.notes.map((notes) => {
+      const responder = new Responder(swarms, new Int32Array(1))
+      responder.notes = notes
+      return responder
+    })
+    this.packer = new Packer({ rings, state, swarms, graves: this.graves, waitingMax })
+    this.applier = new Applier({
+      swarms,
+      totals: new Int32Array(harness.buffers.control),
+      graves: this.graves,
+      packer: this.packer,
+      addresses: null,
+      networks: null,
+      maxPeerAge: this.maxPeerAge,
+    })
+  }
+
+  /** This node's second at the time of the test's clock. */
+  secondAt(time: number): number {
+    return Math.floor(time + this.phase)
+  }
+
+  /** An announce that arrives here. Returns the status. */
+  announce(
+    time: number,
+    torrent: number,
+    peer: number,
+    options: { seeder?: boolean; event?: Event; worker?: number; family?: Family } = {},
+  ): number {
+    const { seeder = false, event = 'again', worker = 0, family = 'ipv4' } = options
+    const { announceObject: announce, infoHash } = this
+    this.harness.writeInfoHash(torrent, infoHash)
+    announce.source = infoHash
+    announce.hash = this.harness.hashOf(torrent)
+    announce.seeder = seeder
+    announce.completed = event === 'completed'
+    announce.stopped = event === 'stopped'
+    announce.wanted = 0
+    const words = [0, 1, 2, 3].map((index) => address(family, peer, index))
+    setPeer(announce.peer, family, words, portOf(peer))
+    this.responders[worker].setTime(this.secondAt(time))
+    return this.responders[worker].announce({ announce })
+  }
+
+  /** The batches of everything that waits. */
+  send(time: number): Uint8Array[] {
+    const now = this.secondAt(time)
+    this.packer.collect(now)
+    const batches: Uint8Array[] = []
+    for (;;) {
+      const head = {
+        sequence: this.sequence,
+        start: 1,
+        purpose: PURPOSE_LOG,
+        ticket: 0,
+        sent: time * 1000,
+      }
+      const bytes = this.packer.take(head, now, this.maxPeerAge)
+      if (bytes === null) return batches
+      this.sequence++
+      batches.push(bytes.slice())
+    }
+  }
+
+  receive(time: number, bytes: Uint8Array): void {
+    const { applier, batch } = this
+    const result = batch.read(bytes)
+    if (result !== BATCH_GOOD) throw new Error(`a node wrote a bad batch: ${result}`)
+    const now = this.secondAt(time)
+    applier.begin(batch.ipv4, batch.recordWords, batch.ageUnit, 0, now)
+    applier.apply(batch.words, BATCH_HEAD_WORDS, batch.records)
+  }
+
+  /** Who is in some torrents: «family torrent:peer role» each, and the counts of completed downloads. */
+  members(torrents: readonly number[]): string[] {
+    const found: string[] = []
+    for (const torrent of torrents) {
+      for (const family of FAMILIES) {
+        if (family === 'websocket') continue
+        const table = this.harness.tableOf(family, torrent)
+        this.harness.writeInfoHash(torrent, this.infoHash)
+        const row = findTorrent(table, this.infoHash, 0, this.harness.hashOf(torrent))
+        if (row === 0) continue
+        for (const at of peersOfRow(table, row)) {
+          const seeder = table.words[at + table.stride - 1] < 0
+          const peer = peerAt(family, table.words, at)
+          found.push(`${family} ${torrent}:${peer} ${seeder ? 'seeder' : 'leecher'}`)
+        }
+      }
+    }
+    return found.sort()
+  }
+
+  completedOf(torrent: number, family: Family = 'ipv4'): number {
+    return this.harness.scrape(family, torrent).completed
+  }
+}
+
+/** Gives everything that some nodes have to send to all others, in order. */
+export function exchange(time: number, nodes: readonly TestNode[]): void {
+  for (const node of nodes) {
+    for (const bytes of node.send(time)) {
+      for (const other of nodes) if (other !== node) other.receive(time, bytes)
+    }
+  }
+}
