@@ -2,13 +2,13 @@
 // pack.ts and catch-up.ts, checked by unpack.ts. All of it is 32-bit words in the order of this machine (little-endian
 // everywhere we run); info hash, address and port are as in a tracker's packets, whose bytes are copied as they are.
 //
-// Only ages travel, counted from the moment of sending, so that no two clocks have to agree. Precision is a second, and a
+// Only ages travel, counted from the moment of packing, so that no two clocks have to agree. Precision is a second, and a
 // second may pass between any two roundings; what follows from that is in apply.ts.
 
 // ── Batch ──────────────────────────────────────────────────────────────────────────────────────
 //  0 magic 24, version 8 │ 1 sequence │ 2 start of the node │ 3 records │ 4 words per record: 7 IPv4, 10 IPv6
-//  5 seconds per unit of age │ 6 purpose │ 7 ticket │ 8, 9 sent: milliseconds since that start: low, high
-//  10 seconds to add to all ages │ 11 oldest sequence kept │ 12 flags │ 13… records
+//  5 seconds per unit of age │ 6 purpose │ 7 ticket │ 8, 9 packed at: milliseconds, low and high │ 10 seconds since that start
+//  11 oldest sequence kept │ 12 flags │ 13… records
 export const BATCH_MAGIC_VERSION = 0
 /** Of a beat: the last one that was sent. Of a part of an answer: its number, from 0. */
 export const BATCH_SEQUENCE = 1
@@ -20,11 +20,13 @@ export const BATCH_AGE_UNIT = 5
 export const BATCH_PURPOSE = 6
 /** Of an answer: the number that the request had. Otherwise 0. */
 export const BATCH_TICKET = 7
-/** By the sender's monotonic clock: how long the batch was on its way is added to its ages (lag.ts). */
+/**
+ * By the sender's monotonic clock: ages count back from the whole second of that, also when the batch is sent again. How
+ * far two nodes' clocks are apart, each finds out by itself.
+ */
 export const BATCH_SENT_LOW = 8
 export const BATCH_SENT_HIGH = 9
-/** Of a batch that is sent again. */
-export const BATCH_ADDED_AGE = 10
+export const BATCH_UPTIME = 10
 /** Older ones cannot be asked for any more. */
 export const BATCH_OLDEST = 11
 export const BATCH_FLAGS = 12
