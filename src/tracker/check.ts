@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { accessKeyFaults } from '../access-keys/reloader.ts'
 import { accessListFaults } from '../access-list/reloader.ts'
 import { clientListFaults } from '../client-lists/reloader.ts'
+import { clusterFaults } from '../cluster/access.ts'
 import { addressBytes, addressText, parseSocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'
@@ -24,6 +25,7 @@ type CheckedConfig = Pick<
   | 'network_list'
   | 'client_list'
   | 'operations'
+  | 'cluster'
   | 'persistence'
   | 'privileges'
   | 'scrape_export'
@@ -35,7 +37,7 @@ export async function checkTracker(
   listening: readonly ProtocolListening[],
 ): Promise<CheckFindings> {
   const { access_keys, access_list, persistence, privileges, scrape_export } = config
-  const { network_list, client_list } = config
+  const { network_list, client_list, cluster } = config
   const { identity, problems, warnings } = checkPrivileges(privileges)
   // A process that cannot become the user cannot find out what that user may do. And a wrong root directory is
   // enough to report.
@@ -64,6 +66,7 @@ export async function checkTracker(
       ...tokenFaults(config.operations.token_path),
       ...(await accessKeyFaults(access_keys)),
       ...(await clientListFaults(network_list, client_list)),
+      ...(cluster === undefined ? [] : await clusterFaults(cluster)),
     ],
     warnings: [...warnings, ...addresses.warnings, ...(exported === null ? [] : [exported])],
   }

@@ -60,6 +60,7 @@ const SHARED_SECTIONS: readonly string[] = [
   'privileges',
   'source_limits',
   'peer_addresses',
+  'cluster',
   'persistence',
   'scrape_export',
   'pressure',

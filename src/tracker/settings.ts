@@ -16,6 +16,7 @@ import {
   clientListSettings,
   networkListSettings,
 } from '../client-lists/settings.ts'
+import type { ClusterConfig } from '../cluster/settings.ts'
 import { ADDRESS_FORMS } from '../config/address.ts'
 import { intervalFindings } from '../config/announce-interval.ts'
 import {
@@ -182,6 +183,8 @@ export interface CommonConfig {
     readonly peers_per_torrent?: number
   }
   readonly pressure: PressureConfig
+  /** Only if peers are stored by address. */
+  readonly cluster?: ClusterConfig
   readonly persistence: PersistenceConfig
   readonly scrape_export: ScrapeExportConfig
 }

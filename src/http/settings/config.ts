@@ -2,6 +2,7 @@
 // environment variables and docs/config-http.md are derived from this schema. Keys from aquatic's Rust versions
 // keep their names.
 
+import { clusterFindings, clusterSettings } from '../../cluster/settings.ts'
 import { intervalJitter } from '../../config/announce-interval.ts'
 import {
   type ConfigOf,
@@ -261,6 +262,7 @@ const schema = trackerSchema({
     limits,
     source_limits: sourceLimits,
     peer_addresses: peerAddressSettings,
+    cluster: clusterSettings,
     persistence: swarmPersistence('aquatic_http'),
     scrape_export: scrapeExportSettings,
   },
@@ -287,6 +289,7 @@ function crossCheck(config: HttpConfig): Finding[] {
     ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
     ...minIntervalFindings(config),
     ...peerAddressFindings(config.peer_addresses),
+    ...clusterFindings(config.cluster, config.privileges),
     ...proxyFindings(config.network),
     ...operationsPortFindings(config.operations, allListening(config.network)),
     ...unixSocketFindings(networkWithAcme(config)),

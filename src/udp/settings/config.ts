@@ -3,6 +3,7 @@
 // keep their names.
 
 import { availableParallelism } from 'node:os'
+import { clusterFindings, clusterSettings } from '../../cluster/settings.ts'
 import { intervalJitter } from '../../config/announce-interval.ts'
 import {
   type ConfigOf,
@@ -223,6 +224,7 @@ const schema = trackerSchema({
     limits,
     source_limits: sourceLimitSettings,
     peer_addresses: peerAddressSettings,
+    cluster: clusterSettings,
     persistence: swarmPersistence('aquatic_udp'),
     scrape_export: scrapeExportSettings,
   },
@@ -248,6 +250,7 @@ function crossCheck(config: UdpConfig): Finding[] {
   return [
     ...commonFindings(config, UDP_KINDS, ANNOUNCE_INTERVAL_SEC),
     ...peerAddressFindings(config.peer_addresses),
+    ...clusterFindings(config.cluster, config.privileges),
     ...idFindings(config),
     ...workerFindings(config),
   ]

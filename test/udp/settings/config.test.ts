@@ -64,6 +64,18 @@ const DEFAULTS: UdpConfig = {
     external_ipv4: '',
     external_ipv6: '',
   },
+  cluster: {
+    servers: '',
+    node: '',
+    subject: 'aquatic',
+    credentials: 'none',
+    credentials_path: '',
+    user: '',
+    use_tls: false,
+    tls_ca_path: '',
+    tls_certificate_path: '',
+    tls_private_key_path: '',
+  },
   scrape_export: { path: '', cleanings: 10 },
   persistence: { path: '', interval_minutes: 10, take_over: false },
   pressure: {
