@@ -1,0 +1,95 @@
+// A real nats-server on 127.0.0.1, for the tests of clusters: the one that NATS_SERVER names, or an installed one. Owns its process
+// and folder until stop().
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { newFolder, removeFolder } from './folder.ts'
+import { waitUntil } from './wait.ts'
+
+// Debian's is not in the path of every user.
+const PLACES = [process.env.NATS_SERVER, Bun.which('nats-server'), '/usr/sbin/nats-server']
+const executable = PLACES.find((path) => typeof path === 'string' && existsSync(path)) ?? null
+
+/** For the name of a describe block that is skipped without one. */
+export const WHY_NO_NATS =
+  executable === null ? ' (skipped: no nats-server; NATS_SERVER names one)' : ''
+
+export class NatsServer {
+  port = 0
+  private readonly folder = newFolder()
+  private readonly settings: string
+  private process: Bun.Subprocess | null = null
+  private output = ''
+
+  /** `settings`: of its settings file, beside where it listens. It has started when this is done. */
+  static async start(settings = ''): Promise<NatsServer> {
+    const server = new NatsServer(settings)
+    await server.run()
+    return server
+  }
+
+  private constructor(settings: string) {
+    this.settings = settings
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`
+  }
+
+  /** What it has logged. */
+  get log(): string {
+    return this.output
+  }
+
+  /** The same settings on the same port, after kill(); `settings`: instead of those it has. */
+  async run(settings = this.settings): Promise<void> {
+    if (executable === null) throw new Error('there is no nats-server')
+    const file = join(this.folder, 'nats.conf')
+    writeFileSync(file, `listen: "127.0.0.1:${this.port === 0 ? -1 : this.port}"\n${settings}\n`)
+    this.output = ''
+    const child = Bun.spawn([executable, '-c', file], { stdout: 'ignore', stderr: 'pipe' })
+    this.process = child
+    void this.read(child.stderr)
+    const listening = /Listening for client connections on 127\.0\.0\.1:(\d+)/
+    await waitUntil('nats-server is ready', () => {
+      if (child.exitCode !== null) throw new Error(`nats-server has ended: ${this.output}`)
+      return listening.test(this.output) && this.output.includes('Server is ready')
+    })
+    this.port = Number(listening.exec(this.output)?.[1])
+  }
+
+  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): void {
+    this.process?.kill(name)
+  }
+
+  async kill(): Promise<void> {
+    this.signal('SIGKILL')
+    await this.process?.exited
+  }
+
+  async waitForLog(pattern: RegExp): Promise<void> {
+    await waitUntil(`nats-server logs ${pattern}`, () => pattern.test(this.output))
+  }
+
+  async stop(): Promise<void> {
+    await this.kill()
+    removeFolder(this.folder)
+  }
+
+  private async read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder()
+    for await (const chunk of stream) this.output += decoder.decode(chunk, { stream: true })
+  }
+}
+
+/** Has it used, and ends it. */
+export async function withNats<T>(
+  settings: string,
+  use: (server: NatsServer) => Promise<T>,
+): Promise<T> {
+  const server = await NatsServer.start(settings)
+  try {
+    return await use(server)
+  } finally {
+    await server.stop()
+  }
+}
