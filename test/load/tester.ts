@@ -1,8 +1,15 @@
 // Runs a load tester as its users do. Used by the tests of load/.
+import { expect } from 'bun:test'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkBuilt } from '../support/built.ts'
 import { newFolder, removeFolder } from '../support/folder.ts'
+import { waitUntil } from '../support/wait.ts'
+
+/** A hundred times what it takes on an idle machine. */
+const ENOUGH_MS = 50_000
+/** As from which the load tester itself warns of others. */
+const OTHERS_SHARE_MAX = 0.05
 
 export interface Finished {
   readonly code: number | null
@@ -25,6 +32,31 @@ export type Run = (
 /** `name`: of the executable, in dist/. */
 export function loadTester(name: string): Run {
   return (settings, flags = [], during = () => {}) => runTester(name, settings, flags, during)
+}
+
+/** Until Ctrl-C, which comes once `isEnough`: however long that takes on this machine. */
+export function runUntil(
+  run: Run,
+  settings: string,
+  isEnough: () => boolean | Promise<boolean>,
+  flags: readonly string[] = [],
+): Promise<Finished> {
+  return run(settings, flags, async (child) => {
+    const isOver = async () => child.exitCode !== null || (await isEnough())
+    await waitUntil('there was enough load', isOver, ENOUGH_MS)
+    child.kill('SIGINT')
+  })
+}
+
+/**
+ * That requests left on their schedule: hardly more than were due at the end, when some more may become due until
+ * the workers hear of it; and hardly fewer, unless others had the machine too and the last ones were late.
+ */
+export function expectScheduled(sent: number, due: number, { json }: Finished): void {
+  const { othersShare, stolenShare } = json.machine_use
+  const share = othersShare + stolenShare < OTHERS_SHARE_MAX ? 0.85 : 0.5
+  expect(sent).toBeGreaterThan(due * share)
+  expect(sent).toBeLessThan(due * 1.2)
 }
 
 async function runTester(

@@ -1,16 +1,7 @@
 // What the load testers for UDP and HTTP make of a tracker that is right, that omits answers, or that is wrong. Used
 // by their checks.test.ts.
 import { expect } from 'bun:test'
-import { waitUntil } from '../support/wait.ts'
-import type { Finished, Run } from './tester.ts'
-
-/** Until Ctrl-C, which comes once `isEnough`. */
-export function runUntil(run: Run, settings: string, isEnough: () => boolean): Promise<Finished> {
-  return run(settings, [], async (child) => {
-    await waitUntil('enough answers were sent', () => isEnough() || child.exitCode !== null)
-    child.kill('SIGINT')
-  })
-}
+import type { Finished } from './tester.ts'
 
 /** `wrong`: a kind of wrong answer that the protocol has, as the report must name it. */
 export function expectRight({ code, json, stderr }: Finished, wrong: string): void {

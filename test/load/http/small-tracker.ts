@@ -60,6 +60,8 @@ export class SmallTracker {
   /** Answers that a fault has changed. */
   faults = 0
   connections = 0
+  /** Requests that were no announces or scrapes. */
+  others = 0
   /** The first heads that came. */
   readonly requests: string[] = []
   private listener!: TCPSocketListener<Peer>
@@ -134,6 +136,7 @@ export class SmallTracker {
     }
     const fields = this.fieldsOf(answer, asks)
     this.answers++
+    if (!isValid) this.others++
     if (this.fault.fields !== undefined && this.isDue()) {
       const before = encode({ dictionary: fields })
       this.fault.fields(fields, answer.kind)

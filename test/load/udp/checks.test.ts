@@ -1,8 +1,8 @@
 import { beforeAll, describe, test } from 'bun:test'
 import { hostPort } from '../../support/tracker.ts'
 import { PEER_FAULTS, WANTED } from '../swarms.ts'
-import type { Finished } from '../tester.ts'
-import { expectMissing, expectRight, expectWrong, runUntil } from '../verdicts.ts'
+import { type Finished, runUntil } from '../tester.ts'
+import { expectMissing, expectRight, expectWrong } from '../verdicts.ts'
 import { runLoadTest } from './load-test.ts'
 import { type Answer, type Fault, SmallTracker } from './small-tracker.ts'
 

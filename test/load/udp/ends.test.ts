@@ -24,7 +24,7 @@ describe('a run that cannot begin tells why, exit code 1', () => {
     )
     expect(stdout).toBe('')
     expect(code).toBe(1)
-  }, 20_000)
+  }, 60_000)
 
   test('when settings are wrong, all of them at once', async () => {
     const { code, stderr } = await runLoadTest(`mode = 'opem'
@@ -74,7 +74,7 @@ peer_seeder_probability = 1.5
     )
     expect(stderr).toContain('the tracker ended: no licence')
     expect(code).toBe(1)
-  }, 20_000)
+  }, 60_000)
 })
 
 const LOAD_TEST = join(import.meta.dir, '../../../dist/aquatic_udp_load_test')
@@ -93,7 +93,7 @@ command = "env AQUATIC_NETWORK_ADDRESS=127.0.0.1:${port} ${EXECUTABLE}"
     expect(json.samples).toHaveLength(1)
     const socket = await Bun.udpSocket({ hostname: '127.0.0.1', port })
     socket.close()
-  }, 20_000)
+  }, 60_000)
 
   test('that dies ends the run, with its summary', async () => {
     const port = await unusedPort()
@@ -105,7 +105,7 @@ command = "env AQUATIC_NETWORK_ADDRESS=127.0.0.1:${port} _AQUATIC_TEST_FAULT=soc
     expect(stderr).toContain('the tracker ended')
     expect(code).toBe(1)
     if (stderr.includes('seed')) expect(stdout).toContain('latency, ms')
-  }, 20_000)
+  }, 60_000)
 })
 
 test('a tracker that falls silent for ten seconds ends the run, with its summary, exit code 1', async () => {
@@ -152,21 +152,23 @@ test('a stall of the tracker shows in the latency of the open loop, not only onc
   const stallMs = 400
   let stalled = false
   try {
-    const settings = `server_address = '127.0.0.1:${tracker.port}'\nduration = 2\nmode = 'open'\n${SMALL}
+    const settings = `server_address = '127.0.0.1:${tracker.port}'\nmode = 'open'\n${SMALL}
 [open_loop]
 rate = 500
 `
-    const { json } = await runLoadTest(settings, [], async () => {
+    const { json } = await runLoadTest(settings, [], async (child) => {
       await waitUntil('requests flow', () => tracker.answers > 100)
       const end = performance.now() + stallMs
       while (performance.now() < end) stalled = true
+      await waitUntil('more have been answered', () => tracker.answers > 800)
+      child.kill('SIGINT')
     })
     expect(stalled).toBe(true)
-    // 200 of 1,000 requests became due in that time; from when they were sent, one or two waited.
+    // 200 of about 800 requests became due in that time; from when they were sent, one or two waited.
     expect(json.summary.latency_ms.all.p90).toBeGreaterThan(stallMs / 4)
     expect(json.summary.latency_ms.all.max).toBeGreaterThan(stallMs * 0.8)
     expect(json.wrong_answers).toBe(0)
   } finally {
     tracker.close()
   }
-}, 20_000)
+}, 60_000)

@@ -34,6 +34,8 @@ export class SmallTracker {
   readonly sockets = new Set<ServerWebSocket<Peer>>()
   /** Messages changed so far. */
   changed = 0
+  /** Answers to offers passed on. */
+  answers = 0
   private readonly fault: Fault | null
   private seen = 0
 
@@ -79,6 +81,7 @@ export class SmallTracker {
     const { info_hash, to_peer_id, answer, offer_id } = message
     const to = [...this.sockets].find(({ data }) => data.id === to_peer_id)
     if (to === undefined) return
+    this.answers++
     const { id } = socket.data
     this.send('answer', to, { action: 'announce', info_hash, peer_id: id, answer, offer_id })
   }
