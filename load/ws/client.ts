@@ -19,6 +19,9 @@ const UNKNOWN = 0
 const SENT = 1
 const ANSWERED = 2
 
+/** Of requests given up; a response that comes later than after so many more is not expected. */
+const GIVEN_UP_MAX = 64
+
 /** A client that has so many requests under way is not asked for more: its tracker is far behind. */
 export const UNDER_WAY_MAX = 64
 
@@ -65,8 +68,8 @@ export class Client implements ConnectionEvents {
   private cursor = 0
   private joins = 0
   private nextOffer = 0
-  /** Requests given up, whose responses may still come. */
-  private givenUp = 0
+  /** Requests given up, the oldest first, whose responses may still come. */
+  private readonly givenUp: Pending[] = []
 
   constructor(
     index: number,
@@ -169,8 +172,12 @@ export class Client implements ConnectionEvents {
   expire(timeMs: number): number {
     let expired = 0
     while (this.pending.length > 0 && this.pending[0].timeMs < timeMs) {
-      if (this.pending.shift()?.kind !== ANSWER) expired++
-      this.givenUp++
+      const request = this.pending.shift() as Pending
+      if (request.kind !== ANSWER) expired++
+      this.givenUp.push(request)
+    }
+    if (this.givenUp.length > GIVEN_UP_MAX) {
+      this.givenUp.splice(0, this.givenUp.length - GIVEN_UP_MAX)
     }
     return expired
   }
@@ -244,7 +251,12 @@ export class Client implements ConnectionEvents {
       return
     }
     const [request] = this.pending.splice(at, 1)
-    if (!judge.announceResponse(message, request) || request.kind === ANSWER) return
+    // It may be the late response to one given up, when fewer peers were known.
+    const known = this.givenUp.reduce(
+      (least, before) => (before.torrent === torrent ? fewest(least, before.known) : least),
+      request.known,
+    )
+    if (!judge.announceResponse(message, { ...request, known }) || request.kind === ANSWER) return
     tally.count('received_announce')
     tally.latency(ANNOUNCE, nowMilliseconds() - request.timeMs)
     if (this.states.get(torrent) === SENT) {
@@ -261,6 +273,16 @@ export class Client implements ConnectionEvents {
       this.unasked()
       return
     }
+    if (!judge.listsTorrentsOf(message, this.pending[at])) {
+      const late = this.givenUp.findIndex(
+        (request) => request.kind === SCRAPE && judge.listsTorrentsOf(message, request),
+      )
+      if (late !== -1) {
+        this.givenUp.splice(late, 1)
+        tally.count('late')
+        return
+      }
+    }
     const [request] = this.pending.splice(at, 1)
     judge.scrapeResponse(message, request)
     tally.count('received_scrape')
@@ -269,8 +291,7 @@ export class Client implements ConnectionEvents {
   }
 
   private unasked(): void {
-    const isLate = this.givenUp > 0
-    if (isLate) this.givenUp--
+    const isLate = this.givenUp.shift() !== undefined
     this.shared.tally.count(isLate ? 'late' : 'wrong_unasked')
   }
 
@@ -321,5 +342,12 @@ export class Client implements ConnectionEvents {
       population.addKnown(torrent, population.isSeeder(this.index, torrent), -1)
     }
     this.states.clear()
+  }
+}
+
+function fewest(a: Numbers, b: Numbers): Numbers {
+  return {
+    seeders: Math.min(a.seeders, b.seeders),
+    leechers: Math.min(a.leechers, b.leechers),
   }
 }

@@ -99,18 +99,11 @@ export class Judge {
       this.wrong('wrong_fields')
       return
     }
-    const entries = Object.entries(files)
-    const torrents = new Set(entries.map(([hash]) => this.population.torrentOf(hash)))
-    const hasOthers = [...torrents].some((torrent) => !request.torrents.includes(torrent))
-    // Some trackers leave out torrents without peers.
-    const lacks = request.populated.some(
-      (torrent) => !torrents.has(torrent) && this.population.isPopulated(torrent),
-    )
-    if (hasOthers || lacks) {
+    if (!this.hasTorrentsOf(files, request)) {
       this.wrong('wrong_scrape_torrents')
       return
     }
-    for (const [hash, entry] of entries) {
+    for (const [hash, entry] of Object.entries(files)) {
       // Null has no fields, and must not make us throw.
       const { complete, incomplete, downloaded } = Object(entry)
       if (!isCount(complete) || !isCount(incomplete) || !isCount(downloaded)) {
@@ -120,6 +113,21 @@ export class Judge {
       const counts = { seeders: complete, leechers: incomplete }
       this.counts(this.population.torrentOf(hash), counts, request.known)
     }
+  }
+
+  /** Whether it can be the response to this scrape. */
+  listsTorrentsOf({ files }: Message, request: Pending): boolean {
+    return typeof files === 'object' && files !== null && this.hasTorrentsOf(files, request)
+  }
+
+  private hasTorrentsOf(files: object, request: Pending): boolean {
+    const torrents = new Set(Object.keys(files).map((hash) => this.population.torrentOf(hash)))
+    const hasOthers = [...torrents].some((torrent) => !request.torrents.includes(torrent))
+    // Some trackers leave out torrents without peers.
+    const lacks = request.populated.some(
+      (torrent) => !torrents.has(torrent) && this.population.isPopulated(torrent),
+    )
+    return !hasOthers && !lacks
   }
 
   /** `known`: what the tracker had to know of when the request was sent. */

@@ -156,6 +156,28 @@ describe.concurrent('a tracker that sends now and then', () => {
     expect(run.code).toBe(0)
   })
 
+  test('a response that comes after the next request is late, not wrong', async () => {
+    const held = new Map<ServerWebSocket<Peer>, string>()
+    const change = (out: Out) => {
+      const before = held.get(out.to)
+      if (before === undefined) {
+        held.set(out.to, JSON.stringify(out.message))
+        out.copies = 0
+      } else {
+        held.delete(out.to)
+        out.to.send(before)
+      }
+    }
+    // Those that are held at the end never come.
+    const more = 'response_timeout_milliseconds = 500\n[checks]\nmax_missing = 1\n'
+    const isEnough = ({ changed }: SmallTracker) => changed > 100
+    const { run } = await runAgainst({ kind: 'scrape', every: 1, change }, isEnough, more)
+    const { code, json } = run
+    expect(json.wrong_messages, JSON.stringify(json.wrong)).toBe(0)
+    expect(json.summary.counts.late).toBeGreaterThan(20)
+    expect(code).toBe(0)
+  })
+
   test('nothing wrong is not', async () => {
     const { run } = await runAgainst(null, ({ answers }) => answers > 200)
     const { code, json } = run
