@@ -67,6 +67,37 @@ die() {
   exit 1
 }
 
+# Whether programs that are missing may be installed on this system: what `install` is without the flag --install.
+install_by_default() {
+  if [ -n "${CI:-}" ]; then echo yes; else echo ask; fi
+}
+
+# Whether the named packages may be installed on this system. The answer holds for all that follow.
+may_install() {
+  [ "$install" != ask ] || [ ! -t 0 ] || {
+    printf 'aquatic: install with apt-get on this system: %s? [y/N] ' "$*" >&2
+    read -r answer
+    case $answer in [yY]*) install=yes ;; *) install=no ;; esac
+  }
+  [ "$install" = yes ]
+}
+
+# Installs Debian packages, separated by blanks, or ends. Usage: install_debian "NAME …"
+install_debian() {
+  [ -n "$1" ] || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    die "these Debian packages are missing, and only root with apt-get can install them: $1"
+  fi
+  # shellcheck disable=SC2086 # a list of package names
+  may_install $1 || die "these Debian packages are missing, and --install installs them: $1"
+  say "installing $1(apt-get)"
+  # shellcheck disable=SC2086 # a list of package names
+  {
+    apt-get update -qq &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $1
+  } >&2 </dev/null || die "apt-get could not install: $1"
+}
+
 # Sets `cpu` to the name that Bun's packages use.
 check_platform() {
   system=$(uname -s)
@@ -151,13 +182,22 @@ compile() {
   name=$1
   output=$2
   shift 2
+  compile_files "$name" "$output" "bin/$name.ts" "$@"
+}
+
+# The same for one executable of several sources, relative to the root: the first is the program.
+# Usage: compile_files NAME OUTPUT SOURCE… [bun build flag…]
+compile_files() {
+  name=$1
+  output=$2
+  shift 2
   rm -rf -- "$root/dist/.build"
   mkdir -p -- "$root/dist/.build" "$(dirname -- "$root/$output")"
   touch -- "$root/dist/.build/started"
   (
     cd -- "$root"
     "$bun" build --compile --sourcemap --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
-      "$@" --outfile="dist/.build/$name" "bin/$name.ts" >dist/.build/log 2>&1 </dev/null ||
+      "$@" --outfile="dist/.build/$name" >dist/.build/log 2>&1 </dev/null ||
       { cat dist/.build/log >&2; die "building $name failed"; }
   )
   touch -r "$root/dist/.build/started" -- "$root/dist/.build/$name"

@@ -14,16 +14,6 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
 
-# Whether the named packages may be installed on this system. The answer holds for all that follow.
-may_install() {
-  [ "$install" != ask ] || [ ! -t 0 ] || {
-    printf 'aquatic: install with apt-get on this system: %s? [y/N] ' "$*" >&2
-    read -r answer
-    case $answer in [yY]*) install=yes ;; *) install=no ;; esac
-  }
-  [ "$install" = yes ]
-}
-
 # Prints the Debian packages that are missing, one per line.
 missing_clients() {
   /usr/bin/python3 -c 'import libtorrent' >/dev/null 2>&1 || echo python3-libtorrent
@@ -43,19 +33,7 @@ missing_clients() {
 }
 
 ensure_clients() {
-  missing=$(missing_clients | tr '\n' ' ')
-  [ -n "$missing" ] || return 0
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    die "these Debian packages are missing, and only root with apt-get can install them: $missing"
-  fi
-  # shellcheck disable=SC2086 # a list of package names
-  may_install $missing || die "these Debian packages are missing, and --install installs them: $missing"
-  say "installing $missing(apt-get)"
-  # shellcheck disable=SC2086 # a list of package names
-  {
-    apt-get update -qq &&
-      DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
-  } >&2 </dev/null || die "apt-get could not install: $missing"
+  install_debian "$(missing_clients | tr '\n' ' ')"
   missing=$(missing_clients | tr '\n' ' ')
   [ -z "$missing" ] || die "installed, but not found where the tests look for it: $missing"
 }
@@ -178,8 +156,7 @@ run_tests() {
 }
 
 help_or_go_on "$@"
-install=ask
-[ -z "${CI:-}" ] || install=yes
+install=$(install_by_default)
 for argument in "$@"; do
   shift
   case $argument in --install) install=yes ;; *) set -- "$@" "$argument" ;; esac

@@ -1,5 +1,5 @@
 // Writes docs/third-party.md: versions and licences of everything that a built executable holds. Used
-// by generate-docs.ts. Packages come from the lockfile, their texts from the installed packages; what
+// by generate-docs.ts and bill-of-materials.ts. Packages come from the lockfile, their texts from the installed packages; what
 // the runtime is made of it tells itself (process.versions), its licences are those of its LICENSE.md.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -65,7 +65,7 @@ export function thirdPartyText(): string {
     '## The runtime',
     'Bun links these libraries statically. A commit stands where they have no version of their own; where\n' +
       'neither stands, Bun does not tell.',
-    table(['library', 'version', 'licence'], runtimeRows()),
+    table(['library', 'version', 'licence'], runtimeParts()),
     'JavaScriptCore and TinyCC are under the LGPL: who gets an executable may change them and link it\n' +
       `anew. Sources: Bun ${process.versions.bun} (github.com/oven-sh/bun, tag bun-v${process.versions.bun}), WebKit at the commit\n` +
       'above (github.com/oven-sh/WebKit), TinyCC at the commit above. `bun run build:local` in Bun’s source\n' +
@@ -79,7 +79,7 @@ export function thirdPartyText(): string {
 }
 
 /** What is neither for development nor the runtime. */
-function lockedPackages(): { name: string; version: string; license: string }[] {
+export function lockedPackages(): { name: string; version: string; license: string }[] {
   const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'))
   return Object.entries(lock.packages as Record<string, LockedPackage>)
     .filter(([path, { dev, optional }]) => path !== '' && dev !== true && optional !== true)
@@ -91,7 +91,8 @@ function lockedPackages(): { name: string; version: string; license: string }[] 
     .filter(({ name }) => name !== 'bun')
 }
 
-function runtimeRows(): string[][] {
+/** Name, version and licence of the libraries in the runtime, itself first. */
+export function runtimeParts(): string[][] {
   const versions = process.versions as Record<string, string>
   const known = new Set([...NOT_INSIDE, ...RUNTIME.map(([, , key]) => key)])
   const unknown = Object.keys(versions).filter((key) => !known.has(key))

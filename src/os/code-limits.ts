@@ -17,7 +17,8 @@ const LIMITS = [
 /** The process ends with one line, unless the error is another one. */
 export function endWithoutCode(error: unknown): never {
   if (!(error instanceof Error) || !error.message.includes('requires the JIT')) throw error
-  const name = basename(process.execPath)
+  // Of the program that was called: an executable may hold several (scripts/all-in-one.ts).
+  const name = basename(process.argv0)
   const program = name.startsWith('aquatic') ? name : 'aquatic'
   writeStderr(`${program}: the system does not let it generate code, which it needs: ${cause()}\n`)
   process.exit(1)
