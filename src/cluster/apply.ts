@@ -25,6 +25,10 @@ import { findTorrent } from '../swarm/table/torrents.ts'
 import type { Graves } from './graves.ts'
 import {
   ageOfRecord,
+  BATCH_AGE_UNIT,
+  BATCH_HEAD_WORDS,
+  BATCH_RECORD_WORDS,
+  BATCH_RECORDS,
   KIND_CHANGED,
   KIND_COMPLETED,
   KIND_COUNT,
@@ -96,7 +100,7 @@ export class Applier {
   private ipv4 = true
   private recordWords = RECORD_WORDS_IPV4
   private ageUnit = 1
-  private late = 0
+  private addedAge = 0
   private now = 0
   private maxAge = 0
 
@@ -113,21 +117,25 @@ export class Applier {
 
   // HOT: no allocation below this line.
 
-  /** For the records that follow: of which family and unit of age they are, how long they were under way, and the second. */
-  begin(ipv4: boolean, recordWords: number, ageUnit: number, late: number, now: number): void {
-    this.ipv4 = ipv4
+  /**
+   * Applies a batch that unpack.ts has found good. `addedAge`: seconds to add to its ages, from when it was packed to
+   * `now`; by two clocks, so it may be below zero.
+   */
+  apply(batch: Int32Array, addedAge: number, now: number): void {
+    const recordWords = batch[BATCH_RECORD_WORDS]
+    this.ipv4 = recordWords === RECORD_WORDS_IPV4
     this.recordWords = recordWords
-    this.ageUnit = ageUnit
-    this.late = late
+    this.ageUnit = batch[BATCH_AGE_UNIT]
+    this.addedAge = addedAge
     this.now = now
     const { pressure } = this.swarms
     pressure.look()
     this.maxAge = pressure.age(this.maxPeerAge)
     this.addresses?.setTime(now)
+    this.applyRecords(batch, BATCH_HEAD_WORDS, batch[BATCH_RECORDS])
   }
 
-  /** Applies `count` records from `words[at]` on. */
-  apply(words: Int32Array, at: number, count: number): void {
+  private applyRecords(words: Int32Array, at: number, count: number): void {
     const { ahead, announce, ipv4, recordWords, swarms } = this
     announce.source = words
     for (let first = 0; first < count; first += AHEAD) {
@@ -157,7 +165,8 @@ export class Applier {
       this.raiseCount(table, words[at + RECORD_ADDRESS])
       return
     }
-    const age = ageOfRecord(last) * this.ageUnit + this.late
+    const counted = ageOfRecord(last) * this.ageUnit + this.addedAge
+    const age = counted > 0 ? counted : 0
     if (age > this.maxAge) {
       this.counts.expired++
       return
@@ -232,6 +241,7 @@ export class Applier {
     const left = graves.secondOf(source, infoHash, peer, hash ^ hashPeer(table, peer))
     if (left + SAME_MOMENT_SEC >= announce.now) {
       counts.stale++
+      if (kind === KIND_COMPLETED) this.countDownload(table)
       return
     }
     announce.wanted = 0
@@ -288,11 +298,12 @@ export class Applier {
     table.unlock()
   }
 
-  /** The leecher that has completed was not known here. */
+  /** The leecher that has completed was not known here, or has left. */
   private countDownload(table: Table): void {
     const { source, infoHash, hash } = this.announce
     if (!this.swarms.countDownloads) return
     const row = findTorrent(table, source, infoHash, hash)
+    if (row === 0) return
     if ((table.words[row + ROW_STATE] & STATE_COMPLETED_MAX) === STATE_COMPLETED_MAX) return
     table.words[row + ROW_STATE]++
     this.counts.completed++

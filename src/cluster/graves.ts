@@ -77,13 +77,9 @@ export class Graves {
     return grave === 0 ? NEVER : this.words[grave + GRAVE_SECOND]
   }
 
-  /**
-   * For who goes through all of them, from the oldest to the youngest: the `index`-th from the oldest place; 0 if it is
-   * empty. There are `max` places.
-   */
-  graveAt(index: number): number {
-    const place = ((this.next + index) % this.max) + 1
-    const grave = place * GRAVE_WORDS
+  /** A place of the queue, from 0 to `places` − 1: the grave there, or 0. */
+  graveAt(place: number): number {
+    const grave = (place + 1) * GRAVE_WORDS
     return this.words[grave + GRAVE_USED] === 0 ? 0 : grave
   }
 

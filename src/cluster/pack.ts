@@ -1,8 +1,6 @@
-// Packs what this node has to tell into batches: takes the records from the workers' rings, keeps them until they can be
-// sent, and buries who left. Used by the cluster's thread alone. Owns the waiting records, of which there are so many at
-// most: during an outage of the engine they stay, and are sent afterwards with the ages that they have by then, so that
-// peers who left meanwhile leave the other nodes too. When more come the oldest are lost and counted, and the others have
-// to ask for everything (catch-up.ts).
+// Packs what this node has to tell into batches: takes the records from the workers' rings, and buries who left. Called by
+// the link for each batch, whether or not it can be sent, and by apply.ts; used by the cluster's thread alone. Owns the
+// records that wait, of which there are so many at most: then the oldest are lost and counted.
 //
 // A peer may leave and come back within the seconds that a leave is uncertain by. Then its record alone would not show
 // which came first, so it waits until that is over, and is sent if the peer is still there. The same is done for a peer
@@ -13,7 +11,6 @@ import { locate } from '../swarm/peers/locate.ts'
 import { hashPeer, Peer } from '../swarm/peers/peer.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { findTorrent, hashInfoHash } from '../swarm/table/torrents.ts'
-import { type BatchHead, BatchWriter } from './batch.ts'
 import type { Graves } from './graves.ts'
 import {
   KIND_COMPLETED,
@@ -21,15 +18,18 @@ import {
   KIND_SEEN,
   kindOfRecord,
   RECORD_ADDRESS,
+  RECORD_AGE_MASK,
+  RECORD_AGE_SHIFT,
   RECORD_KIND_SHIFT,
   RECORD_PORT_MASK,
+  RECORD_WORDS_IPV4,
 } from './layout.ts'
 import { leavesNoted, NOTE_WORDS_IPV4, NOTE_WORDS_IPV6, recordsLost } from './note.ts'
 import { SAME_MOMENT_SEC } from './order.ts'
 import { Waiting } from './waiting.ts'
 
-/** Records that are kept at most, per address family: 8 MB for IPv4; 11 for IPv6. */
-export const WAITING_MAX = 262_144
+/** Records that wait at most, per address family: more than all rings of some workers hold. */
+export const WAITING_MAX = 131_072
 /** Of those that wait because a leave is uncertain. */
 const UNCERTAIN_MAX = 4096
 
@@ -54,7 +54,6 @@ export class Packer {
   private readonly ipv6: Waiting
   private readonly uncertainIPv4 = new Waiting(NOTE_WORDS_IPV4, UNCERTAIN_MAX)
   private readonly uncertainIPv6 = new Waiting(NOTE_WORDS_IPV6, UNCERTAIN_MAX)
-  private readonly batch = new BatchWriter()
   private readonly peer = new Peer()
   /** Leaves that have been buried, as `leavesNoted` counts. */
   private leaves = 0
@@ -68,32 +67,13 @@ export class Packer {
     this.ipv6 = new Waiting(NOTE_WORDS_IPV6, waitingMax)
   }
 
-  /** Records that wait to be sent. */
-  get waiting(): number {
-    return this.ipv4.count + this.ipv6.count
-  }
-
-  /** Records that others cannot have from us: in the workers' rings, or here, there was no room. */
+  /** Records that others cannot have from us, since the start: in the workers' rings, or here, there was no room. Wraps. */
   get lost(): number {
     let lost = this.overflowed
     for (let worker = 0; worker < this.rings.length; worker++) {
-      lost += recordsLost(this.state, worker) >>> 0
+      lost = (lost + recordsLost(this.state, worker)) | 0
     }
     return lost
-  }
-
-  /**
-   * The next batch, of the family of which more wait; null if there are none. Leaves out what is older than
-   * `maxAge` seconds. The bytes are valid until the next call.
-   */
-  take(head: BatchHead, now: number, maxAge: number): Uint8Array | null {
-    this.releaseCertain(now)
-    const ipv4 = this.ipv4.count >= this.ipv6.count
-    const waiting = ipv4 ? this.ipv4 : this.ipv6
-    const { batch } = this
-    batch.begin(ipv4, waiting.count === 0 ? 0 : Math.min(maxAge, now - waiting.oldestSecond))
-    this.fill(waiting, now, maxAge)
-    return batch.records === 0 ? null : batch.finish(head)
   }
 
   // HOT: no allocation below this line.
@@ -149,27 +129,29 @@ export class Packer {
     waiting.append(words, at, second)
   }
 
-  private fill(waiting: Waiting, now: number, maxAge: number): void {
-    const { batch } = this
-    while (waiting.count > 0 && !batch.isFull) {
+  /**
+   * Writes up to `recordsMax` of the records of a family that wait to `out[at]`, with their ages in seconds; returns how
+   * many.
+   */
+  take(out: Int32Array, at: number, recordsMax: number, recordWords: number, now: number): number {
+    const ipv4 = recordWords === RECORD_WORDS_IPV4
+    const waiting = ipv4 ? this.ipv4 : this.ipv6
+    this.releaseFrom(ipv4 ? this.uncertainIPv4 : this.uncertainIPv6, waiting, now)
+    let to = at
+    let count = 0
+    while (count < recordsMax && waiting.count > 0) {
       const { words, oldest } = waiting
-      const recordWords = batch.recordWords
       const age = now - waiting.oldestSecond
-      if (age <= maxAge) {
-        const place = batch.place
-        for (let i = 0; i < recordWords - 1; i++) batch.words[place + i] = words[oldest + i]
-        batch.add(words[oldest + recordWords - 1], age > 0 ? age : 0)
-      }
+      for (let i = 0; i < recordWords; i++) out[to + i] = words[oldest + i]
+      out[to + recordWords - 1] |= packAge(age) << RECORD_AGE_SHIFT
       waiting.dropOldest()
+      to += recordWords
+      count++
     }
+    return count
   }
 
   /** Has those sent that are still there after a leave has become certain. */
-  private releaseCertain(now: number): void {
-    this.releaseFrom(this.uncertainIPv4, this.ipv4, now)
-    this.releaseFrom(this.uncertainIPv6, this.ipv6, now)
-  }
-
   private releaseFrom(uncertain: Waiting, waiting: Waiting, now: number): void {
     while (uncertain.count > 0 && now - uncertain.oldestSecond > SAME_MOMENT_SEC + 1) {
       const { words, oldest } = uncertain
@@ -201,4 +183,10 @@ export class Packer {
     table.unlock()
     return last
   }
+}
+
+/** Who is that old has expired elsewhere anyway, or is told of by a walk. */
+function packAge(age: number): number {
+  if (age < 0) return 0
+  return age < RECORD_AGE_MASK ? age : RECORD_AGE_MASK
 }

@@ -41,7 +41,7 @@ test('a leave that arrives late removes nobody who has come back', () => {
   a.announce(START + 100, 1, 1, { event: 'stopped' })
   const late = a.send(START + 100.5)
   b.announce(START + 110, 1, 1)
-  for (const bytes of late) b.receive(START + 100.6, bytes)
+  for (const batch of late) b.receive(START + 100.6, batch)
   expect(b.members([1])).toHaveLength(1)
   // Its announce at b was only a renewal, which is not told every time: so b tells it again.
   exchange(START + 115, [a, b])
@@ -57,7 +57,7 @@ test('a record that is older than a leave brings nobody back', () => {
   // Twenty seconds under way would be counted by the link; here the sender has sent it late.
   a.announce(START + 1, 1, 2)
   exchange(START + 21, [a, b])
-  for (const bytes of late) b.receive(START + 1, bytes)
+  for (const batch of late) b.receive(START + 1, batch)
   expect(b.members([1])).toEqual(['ipv4 1:2 leecher'])
   expect(a.members([1])).toEqual(b.members([1]))
 })
@@ -79,8 +79,8 @@ test('a download that completes is counted once by every node, whoever hears of 
   exchange(START, [a, b])
   a.announce(START + 10, 1, 1, { seeder: true, event: 'completed' })
   const batches = a.send(START + 10)
-  for (const bytes of batches) b.receive(START + 10, bytes)
-  for (const bytes of batches) b.receive(START + 10, bytes)
+  for (const batch of batches) b.receive(START + 10, batch)
+  for (const batch of batches) b.receive(START + 10, batch)
   b.announce(START + 11, 1, 1, { seeder: true, event: 'completed' })
   exchange(START + 12, [a, b])
   expect([a.completedOf(1), b.completedOf(1)]).toEqual([1, 1])
@@ -101,7 +101,7 @@ test('a renewal is told once per period only, and often enough that nobody expir
     a.announce(time, 1, 1)
     const batches = a.send(time)
     told += batches.length
-    for (const bytes of batches) b.receive(time, bytes)
+    for (const batch of batches) b.receive(time, batch)
     b.harness.clean(b.secondAt(time), MAX_PEER_AGE, 1000)
     expect(b.members([1])).toHaveLength(1)
   }

@@ -2,11 +2,26 @@
 // What one sends is given to others by the test, in any order. Its clock has a phase of its own.
 import { createRing } from '../../src/channel/ring.ts'
 import { Applier } from '../../src/cluster/apply.ts'
+import { CatchUp } from '../../src/cluster/catch-up.ts'
 import { Graves } from '../../src/cluster/graves.ts'
-import { BATCH_HEAD_WORDS, PURPOSE_LOG } from '../../src/cluster/layout.ts'
+import {
+  BATCH_AGE_UNIT,
+  BATCH_HEAD_WORDS,
+  BATCH_MAGIC_VERSION,
+  BATCH_PURPOSE,
+  BATCH_RECORD_WORDS,
+  BATCH_RECORDS,
+  BATCH_RECORDS_MAX,
+  BATCH_WORDS_MAX,
+  MAGIC_AND_VERSION,
+  PURPOSE_CATCH_UP,
+  PURPOSE_LOG,
+  RECORD_WORDS_IPV4,
+  RECORD_WORDS_IPV6,
+} from '../../src/cluster/layout.ts'
 import { ClusterNotes, createNoteState, NOTE_RING_WORDS } from '../../src/cluster/note.ts'
 import { Packer } from '../../src/cluster/pack.ts'
-import { BATCH_GOOD, Batch } from '../../src/cluster/unpack.ts'
+import { BATCH_GOOD, checkBatch } from '../../src/cluster/unpack.ts'
 import { type AnnounceRequest, SwarmResponder } from '../../src/requests/responder.ts'
 import { Announce } from '../../src/swarm/announce.ts'
 import { findTorrent, INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
@@ -50,7 +65,6 @@ export class TestNode {
   readonly graves: Graves
   readonly packer: Packer
   readonly applier: Applier
-  readonly batch = new Batch()
   readonly notes: readonly ClusterNotes[]
   readonly state: Int32Array
   readonly maxPeerAge: number
@@ -58,7 +72,6 @@ export class TestNode {
   private readonly phase: number
   private readonly announceObject = new Announce()
   private readonly infoHash = new Int32Array(INFO_HASH_WORDS)
-  private sequence = 0
 
   constructor(options: NodeOptions = {}) {
     const { harness = new Harness(), phase = 0, workers = 1 } = options
@@ -119,32 +132,36 @@ export class TestNode {
   }
 
   /** The batches of everything that waits. */
-  send(time: number): Uint8Array[] {
+  send(time: number): Int32Array[] {
     const now = this.secondAt(time)
     this.packer.collect(now)
-    const batches: Uint8Array[] = []
-    for (;;) {
-      const head = {
-        sequence: this.sequence,
-        start: 1,
-        purpose: PURPOSE_LOG,
-        ticket: 0,
-        sent: time * 1000,
-      }
-      const bytes = this.packer.take(head, now, this.maxPeerAge)
-      if (bytes === null) return batches
-      this.sequence++
-      batches.push(bytes.slice())
-    }
+    const take = (out: Int32Array, recordWords: number) =>
+      this.packer.take(out, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX, recordWords, now)
+    return [RECORD_WORDS_IPV4, RECORD_WORDS_IPV6].flatMap((recordWords) =>
+      batchesOf(PURPOSE_LOG, () => ({ recordWords, ageUnit: 1 }), take),
+    )
   }
 
-  receive(time: number, bytes: Uint8Array): void {
-    const { applier, batch } = this
-    const result = batch.read(bytes)
+  /** The batches of an answer to who has heard nothing for so many seconds. */
+  answer(time: number, seconds: number, between: () => void = () => {}): Int32Array[] {
+    const { graves, harness } = this
+    const catchUp = new CatchUp(harness.swarms, graves, () => this.secondAt(time))
+    const batches: Int32Array[] = []
+    for (let segment = 0; segment < catchUp.segments; segment++) {
+      catchUp.open(segment, seconds)
+      const next = (out: Int32Array) => {
+        between()
+        return catchUp.next(out, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX)
+      }
+      batches.push(...batchesOf(PURPOSE_CATCH_UP, () => catchUp, next))
+    }
+    return batches
+  }
+
+  receive(time: number, batch: Int32Array, addedAge = 0): void {
+    const result = checkBatch(batch, batch.length)
     if (result !== BATCH_GOOD) throw new Error(`a node wrote a bad batch: ${result}`)
-    const now = this.secondAt(time)
-    applier.begin(batch.ipv4, batch.recordWords, batch.ageUnit, 0, now)
-    applier.apply(batch.words, BATCH_HEAD_WORDS, batch.records)
+    this.applier.apply(batch, addedAge, this.secondAt(time))
   }
 
   /** Who is in some torrents: «family torrent:peer role» each, and the counts of completed downloads. */
@@ -178,5 +195,25 @@ export function exchange(time: number, nodes: readonly TestNode[]): void {
     for (const bytes of node.send(time)) {
       for (const other of nodes) if (other !== node) other.receive(time, bytes)
     }
+  }
+}
+
+function batchesOf(
+  purpose: number,
+  about: () => { readonly recordWords: number; readonly ageUnit: number },
+  take: (out: Int32Array, recordWords: number) => number,
+): Int32Array[] {
+  const batches: Int32Array[] = []
+  for (;;) {
+    const words = new Int32Array(BATCH_WORDS_MAX)
+    const records = take(words, about().recordWords)
+    if (records === 0) return batches
+    const { recordWords, ageUnit } = about()
+    words[BATCH_MAGIC_VERSION] = MAGIC_AND_VERSION
+    words[BATCH_RECORDS] = records
+    words[BATCH_RECORD_WORDS] = recordWords
+    words[BATCH_AGE_UNIT] = ageUnit
+    words[BATCH_PURPOSE] = purpose
+    batches.push(words.slice(0, BATCH_HEAD_WORDS + records * recordWords))
   }
 }
