@@ -3,12 +3,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { resolve } from 'node:path'
 import { StartError } from '../config/cli.ts'
-import { FileFault, readRegularFile } from '../config/named-file.ts'
+import { readSecretFile } from '../config/secret-file.ts'
 
-/** Fewer could be guessed; more are hardly meant. */
+/** Fewer could be guessed. */
 const CHARACTERS_MIN = 16
-const CHARACTERS_MAX = 256
-const FILE_BYTES_MAX = 4096
 
 export class Token {
   private readonly hash: Buffer
@@ -33,25 +31,8 @@ export function tokenOf(tokenPath: string): Token | null {
 
 /** The token in a file, whose first line it is; or what is wrong with it, to follow the setting's name. */
 export function readToken(path: string): Token | string {
-  let text = ''
-  try {
-    text = readRegularFile(path, FILE_BYTES_MAX).toString('latin1')
-  } catch (error) {
-    if (!(error instanceof FileFault)) throw error
-    return `cannot be read: ${error.message}`
-  }
-  const token = text.split('\n')[0].trim()
-  if (
-    /^[\x21-\x7e]*$/.test(token) &&
-    token.length >= CHARACTERS_MIN &&
-    token.length <= CHARACTERS_MAX
-  ) {
-    return new Token(token)
-  }
-  return (
-    `has no token in its first line: write ${CHARACTERS_MIN} to ${CHARACTERS_MAX} ASCII characters without ` +
-    'spaces, such as those of openssl rand -hex 32'
-  )
+  const read = readSecretFile(path, 'token', CHARACTERS_MIN)
+  return 'fault' in read ? read.fault : new Token(read.secret)
 }
 
 function hashOf(text: string): Buffer {

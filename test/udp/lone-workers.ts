@@ -107,6 +107,7 @@ export class LoneWorkers {
         answerInvalidId: false,
       },
       secret: SECRET,
+      isSecretShared: false,
       maxConnectionAge: 300,
       links: links === null ? null : links.socketWorkers[0],
       keyGate: { hashKey: newHashKey(), guesses: createGuessLimits() },

@@ -36,6 +36,7 @@ import { askForConnectionId } from './health-check.ts'
 import { type Listening, openSockets } from './listen.ts'
 import { udpReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
+import { sharedSecretFaults, sharedSecretOf } from './shared-secret.ts'
 import { udpTroubles } from './troubles.ts'
 import { udpFigures } from './view.ts'
 
@@ -53,7 +54,7 @@ export const udpProtocol: ProtocolType<UdpConfig> = {
   kinds: UDP_KINDS,
   persists: 'swarms',
   listens: ({ network }) => ({ settings: network, title: '' }),
-  check: () => ({ problems: [], warnings: [] }),
+  check: ({ protocol }) => ({ problems: sharedSecretFaults(protocol), warnings: [] }),
   healthQuestion: ({ pause }) => {
     const { ipv4, ipv6 } = pauseOf(pause)
     const isSilent = (address: SocketAddress) => (address.family === 4 ? ipv4 : ipv6) === SILENT
@@ -89,6 +90,8 @@ class UdpProtocol implements Protocol<UdpConfig> {
   private readonly config: UdpConfig
   private inForce: UdpConfig
   private readonly counts: WorkerCounts
+  /** Of the connection ids, if other machines have it too. */
+  private readonly sharedSecret: Uint8Array | null
   private readonly listening: Listening
   private readonly workers: WorkerGroup
   private readonly reader: StatisticsReader<UdpNames>
@@ -108,6 +111,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
     this.place = place
     this.config = config
     this.inForce = config
+    this.sharedSecret = sharedSecretOf(config.protocol)
     this.counts = counts
     this.listening = openSockets(config, counts.socket, process.takesOver)
     this.addresses = this.listening.addresses
@@ -211,7 +215,8 @@ class UdpProtocol implements Protocol<UdpConfig> {
       links: this.counts.request === 0 ? null : this.links.socketWorkers[index],
       sockets: this.listening.sockets[index],
       batchPackets: Math.min(this.config.network.poll_event_capacity, MAX_BATCH_PACKETS),
-      secret: this.process.secret,
+      secret: this.sharedSecret ?? this.process.secret,
+      isSecretShared: this.sharedSecret !== null,
     }
   }
 

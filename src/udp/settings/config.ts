@@ -13,7 +13,15 @@ import {
   section,
   warning,
 } from '../../config/schema.ts'
-import { boolean, bytes, choice, integer, seconds } from '../../config/setting.ts'
+import {
+  boolean,
+  bytes,
+  choice,
+  integer,
+  refuseNul,
+  seconds,
+  string,
+} from '../../config/setting.ts'
 import { peerAddressFindings, peerAddressSettings } from '../../peer-addresses/settings.ts'
 import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
@@ -36,7 +44,11 @@ import {
   WORKERS_MAX,
 } from '../../tracker/settings.ts'
 import { PAIRS_MAX } from '../pipeline/links.ts'
-import { CONNECTION_AGE_SEC_MAX } from '../wire/connection-id.ts'
+import {
+  CLOCKS_DIFFER_SEC_MAX,
+  CONNECTION_AGE_SEC_MAX,
+  SHARED_SECRET_CHARACTERS_MIN,
+} from '../wire/connection-id.ts'
 import {
   ANSWER_BYTES_MAX_IPV4,
   ANSWER_BYTES_MAX_IPV6,
@@ -133,6 +145,16 @@ const protocol = section('What clients are told.', {
     The sender of such a request may be forged. With 'silent', an unproven address receives nothing
     but the short response to a connect; clients notice the timeout and connect again. With 'error',
     a client whose id has expired learns it at once.`,
+  ),
+  connection_id_secret_path: string(
+    '',
+    { allowed: "a file, or ''", check: refuseNul },
+    `A file with a secret that several trackers share, so that each accepts the others' connection ids: for one address
+    with several machines behind it, by anycast or a load balancer. '' uses one of this tracker's own.
+
+    The secret is the file's first line, of at least ${SHARED_SECRET_CHARACTERS_MIN} characters without spaces, such as those of openssl rand -hex 32,
+    and is read at startup. Whoever has it can forge ids. Ids then carry the wall clock's seconds: keep the machines'
+    clocks within ${CLOCKS_DIFFER_SEC_MAX} seconds of each other, and use the same [cleaning] max_connection_age.`,
   ),
   count_downloads: boolean(
     true,

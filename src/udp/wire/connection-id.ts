@@ -19,6 +19,10 @@
 // An id is bound to the address, not to the port: clients use one id from several sockets. All workers share
 // the secret, because the kernel may give a client's next packet to another worker. Seconds come from the
 // monotonic clock, so that setting the wall clock does not invalidate ids.
+//
+// Several trackers behind one address may share a secret ([protocol] connection_id_secret_path), because routers and
+// balancers give a client's next packet to another tracker. Seconds then come from the wall clock, and ids may be some
+// seconds ahead, as far as the clocks of two machines differ.
 import { createHash } from 'node:crypto'
 import { macWords } from '../../memory/half-sip-hash.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
@@ -37,8 +41,14 @@ const SHORT_AGE_SEC_MAX = 4000
 /** In the long form the time is in units of so many seconds, as a power of two. */
 const LONG_UNIT_SHIFT = 1
 export const CONNECTION_AGE_SEC_MAX = 86_400
+/** Anyone can ask for ids and search for the secret that made them: in hexadecimal digits, these are 128 bits. */
+export const SHARED_SECRET_CHARACTERS_MIN = 32
+/** Of two trackers that share a secret. Machines that ask time servers differ by milliseconds. */
+export const CLOCKS_DIFFER_SEC_MAX = 10
 
 export class ConnectionIds {
+  /** Whether other machines have the secret; the time is then the wall clock's. */
+  readonly isShared: boolean
   /** The two words of the id that `issue` made. */
   id0 = 0
   id1 = 0
@@ -48,6 +58,8 @@ export class ConnectionIds {
   /** Of the present form: a unit's seconds as a power of two, and where in `message` the hash begins. */
   private unitShift = 0
   private begin = FURTHER_KEY_WORDS
+  /** How far ahead an id may be. One: another worker may have read the clock just before this one. */
+  private aheadMax = 1
   private now = -1
   private epoch = -1
   /** How many epochs an id can outlive. */
@@ -58,8 +70,9 @@ export class ConnectionIds {
   private readonly message = new Int32Array(FURTHER_KEY_WORDS + 5)
   private readonly hash = new Int32Array(2)
 
-  constructor(secret: Uint8Array, maxAge: number) {
+  constructor(secret: Uint8Array, maxAge: number, isShared = false) {
     this.secret = secret.slice()
+    this.isShared = isShared
     this.setMaxAge(maxAge)
   }
 
@@ -69,6 +82,7 @@ export class ConnectionIds {
     this.unitShift = isLong ? LONG_UNIT_SHIFT : 0
     this.begin = isLong ? 0 : FURTHER_KEY_WORDS
     this.maxAge = Math.ceil(maxAge / (1 << this.unitShift))
+    this.aheadMax = this.isShared ? CLOCKS_DIFFER_SEC_MAX >> this.unitShift : 1
     this.pastEpochs = Math.ceil(maxAge / KEY_SEC)
     if (this.now >= 0) this.makeKeys()
   }
@@ -97,7 +111,7 @@ export class ConnectionIds {
 
   /** Writes an id for the address of a peer to `id0` and `id1`. */
   issue(peer: Peer): void {
-    const time = this.now >> this.unitShift
+    const time = this.now >>> this.unitShift
     this.computeHash(time, peer)
     this.id0 = (time & 0xffff) | (this.hash[0] << 16)
     this.id1 = this.hash[1]
@@ -105,9 +119,8 @@ export class ConnectionIds {
 
   /** True if the id was made for this address at most `max_connection_age` seconds ago. */
   verify(id0: number, id1: number, peer: Peer): boolean {
-    const time = this.now >> this.unitShift
-    // −1 is allowed: another worker may have read the clock just before this one.
-    const age = ((time + 1 - id0) & 0xffff) - 1
+    const time = this.now >>> this.unitShift
+    const age = ((time + this.aheadMax - id0) & 0xffff) - this.aheadMax
     if (age > this.maxAge) return false
     this.computeHash(time - age, peer)
     // Both parts are compared at once, so that the time taken does not reveal how much of a guess was right.

@@ -11,6 +11,7 @@ import {
 } from '../../access-keys/verdict.ts'
 import type { ClientGate } from '../../client-lists/gate.ts'
 import { hashWords } from '../../memory/half-sip-hash.ts'
+import { wallSeconds } from '../../os/clock.ts'
 import { FAILING, type Pause, SERVING, SILENT } from '../../requests/pause.ts'
 import { countersByVerdict, DENIED_TEXTS } from '../../requests/refusals.ts'
 import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
@@ -161,7 +162,7 @@ export class Handler {
 
   /** Sets the time (seconds of the monotonic clock) for the requests that follow. */
   setTime(now: number): void {
-    this.ids.setTime(now)
+    this.ids.setTime(this.ids.isShared ? wallSeconds() : now)
     this.requests.setTime(now)
     this.limits?.setTime(now)
     this.keys?.gate.setTime(now)

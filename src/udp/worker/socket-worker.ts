@@ -66,6 +66,8 @@ export interface SocketWorkerData extends WorkerStart, SwarmWorkerData, KeyWorke
   readonly batchPackets: number
   readonly requests: RequestSettings
   readonly secret: Uint8Array
+  /** Whether other machines have the secret too. */
+  readonly isSecretShared: boolean
   readonly maxConnectionAge: number
   /** To the request workers; null when there are none. */
   readonly links: SocketLinks | null
@@ -84,7 +86,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
     data.links === null
       ? inline(data, counts, limits, updates)
       : pipeline(data, data.links, batches[0], counts)
-  const ids = new ConnectionIds(data.secret, data.maxConnectionAge)
+  const ids = new ConnectionIds(data.secret, data.maxConnectionAge, data.isSecretShared)
   const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts, limits)
   handler.keys = new AnnounceKey(openKeyGate(data, updates))
   handler.ahead = stages.ahead

@@ -31,6 +31,7 @@ const DEFAULTS: UdpConfig = {
     peer_announce_interval: 900,
     interval_jitter: 5,
     invalid_connection_id: 'silent',
+    connection_id_secret_path: '',
     count_downloads: true,
   },
   pause: {

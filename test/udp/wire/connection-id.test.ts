@@ -22,8 +22,8 @@ const IPV6 = addressBytes('2001:db8::7')
 class Ids {
   private readonly ids: ConnectionIds
 
-  constructor(secret: Uint8Array = SECRET, maxAge = MAX_AGE) {
-    this.ids = new ConnectionIds(secret, maxAge)
+  constructor(secret: Uint8Array = SECRET, maxAge = MAX_AGE, isShared = false) {
+    this.ids = new ConnectionIds(secret, maxAge, isShared)
   }
 
   issue(now: number, address: Uint8Array): Buffer {
@@ -131,6 +131,41 @@ test('the same address gets the same id within a second, and another one in the 
   const hash = (now: number) => ids.issue(now, IPV4).subarray(2).toString('hex')
   expect(hash(50_000)).not.toBe(hash(50_001))
 })
+
+describe.each([60, 300, 4000, 86_400])(
+  'shared by machines, with max_connection_age = %d',
+  (maxAge) => {
+    // Of the wall clock, around a change of keys, in this century and after 31 bits of seconds.
+    const MOMENTS = [1_795_800_000, EPOCH * 438_428, EPOCH * 438_428 - 1, 2 ** 31 + 5]
+    const other = () => new Ids(SECRET, maxAge, true)
+
+    test('an id is valid elsewhere, also where the clock is up to ten seconds behind', () => {
+      for (const now of MOMENTS) {
+        for (const address of [IPV4, IPV6]) {
+          const id = other().issue(now, address)
+          for (const age of [-10, -5, -1, 0, 1, 59, maxAge]) {
+            if (age > maxAge) continue
+            expect({ now, age, valid: other().verify(now + age, id, address) }).toEqual({
+              now,
+              age,
+              valid: true,
+            })
+          }
+          for (const age of [-13, -60, -4096, maxAge + 3, maxAge + 60]) {
+            expect(other().verify(now + age, id, address)).toBe(false)
+          }
+        }
+      }
+    })
+
+    test('an id is not valid where the secret is another one', () => {
+      for (const now of MOMENTS) {
+        const id = other().issue(now, IPV4)
+        expect(new Ids(withBitFlipped(SECRET, 9), maxAge, true).verify(now, id, IPV4)).toBe(false)
+      }
+    })
+  },
+)
 
 /** The longest of the short form: it could outlive its key. */
 const AGE_LIMIT = 4000
