@@ -1,6 +1,6 @@
 // The settings section [statistics], the same in every tracker. Used by the protocols' config.ts.
 import { section } from '../config/schema.ts'
-import { boolean, seconds } from '../config/setting.ts'
+import { boolean, refuseNul, seconds, string } from '../config/setting.ts'
 
 const DAY_SEC = 86400
 
@@ -31,5 +31,15 @@ export const statisticsSettings = section("Figures about the tracker's work.", {
 
     The main thread walks all torrents for that, in slices that hold a table's lock for some tens of
     microseconds: about 0.4 seconds of CPU time per million torrents.`,
+  ),
+  history_path: string(
+    '',
+    { allowed: "a file, or ''", check: refuseNul },
+    `Keep the figures of the last week and the availability of the last 90 days in this file, for the page of
+    [operations] and the public one. '' keeps them in the folder of [persistence] path, in a file that ends
+    in .history, or without that in memory alone: they then begin anew with each start.
+
+    It has at most 64 KB, is written every five minutes and on stop, and serves one tracker. With
+    [privileges] drop_privileges it must lie below chroot_path, in a folder that the user may write to.`,
   ),
 })

@@ -1,5 +1,5 @@
-// A small HTTP server for the operations endpoint: GET and HEAD, one answer per connection. Used by
-// server.ts. Owns the listening socket, its connections, and a timer while there are any.
+// A small HTTP server for the operations endpoint and the public page: GET and HEAD, one answer per connection. Opened
+// by open-server.ts. Owns the listening socket, its connections, and a timer while there are any.
 //
 // Not the runtime's server, because that does not limit connections, and answers every
 // request of a client that sends without reading. Here a connection gets one answer and is closed, so the
@@ -29,7 +29,7 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body: string | Uint8Array
 }
 
 interface Visit {
@@ -127,19 +127,21 @@ export class HttpServer {
   }
 
   private send(socket: Socket, { status, headers, body }: HttpAnswer, withoutBody: boolean): void {
-    const length = Buffer.byteLength(body)
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
     const all = {
       ...headers,
       Date: new Date().toUTCString(),
-      'Content-Length': length,
+      'Content-Length': bytes.length,
       Connection: 'close',
     }
     const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
-    const head = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Other'}\r\n${lines.join('')}\r\n`
+    const head = Buffer.from(
+      `HTTP/1.1 ${status} ${REASONS[status] ?? 'Other'}\r\n${lines.join('')}\r\n`,
+    )
     const visit = socket.data
     visit.answered = true
     visit.deadline = performance.now() + ANSWER_MILLISECONDS
-    visit.rest = Buffer.from(withoutBody ? head : head + body)
+    visit.rest = withoutBody ? head : Buffer.concat([head, bytes])
     this.flush(socket)
   }
 

@@ -7,6 +7,7 @@ import { PLOT_HINT, PLOT_SCRIPT, policyHash } from '../plot/plot.ts'
 import { conditionOf, type FoundTrouble } from '../process/troubles.ts'
 import { chartHtml } from './chart.ts'
 import { agoText, valueText } from './format.ts'
+import { ICON } from './icon.ts'
 import { type Sampler, TICK_SECONDS } from './sampler.ts'
 import { STYLE } from './style.ts'
 import type { BreakdownSpec, TextTable, TrackerView } from './view.ts'
@@ -44,10 +45,6 @@ export const CONTENT_SECURITY_POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ')
-
-const ICON =
-  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath " +
-  "d='M8 1C5 5 3 8 3 10.500a5 4.500 0 0 0 10 0C13 8 11 5 8 1z' fill='%232563eb'/%3E%3C/svg%3E"
 
 export function pageHtml(view: TrackerView, sampler: Sampler, startedAt: number): string {
   return `<!doctype html>

@@ -52,7 +52,7 @@ export class Sampler {
     this.now = this.snapshot()
     const base = (this.ticks % HISTORY_TICKS) * this.specs.length
     for (const [i, spec] of this.specs.entries()) {
-      this.newest[i] = currentValue(spec, this.now, this.before) * (spec.factor ?? 1)
+      this.newest[i] = seriesValue(spec, this.now, this.before)
       this.ring[base + i] = this.newest[i]
     }
     this.ticks++
@@ -72,6 +72,11 @@ export class Sampler {
       return this.ring[(tick % HISTORY_TICKS) * this.specs.length + series]
     })
   }
+}
+
+/** The value of a series in its chart's unit; NaN if there is none. */
+export function seriesValue(spec: SeriesSpec, now: Snapshot, before: Snapshot): number {
+  return currentValue(spec, now, before) * (spec.factor ?? 1)
 }
 
 function currentValue(spec: SeriesSpec, now: Snapshot, before: Snapshot): number {

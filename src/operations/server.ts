@@ -1,14 +1,13 @@
 // The operations endpoint: a small HTTP server in the main thread, for the operator. Opened by a
 // tracker's main before it gives up its rights; needs no files or rights afterwards.
 // Owns the listening socket and the sampler with the last hour.
-import { addressText, parseSocketAddress, type SocketAddress } from '../config/address.ts'
-import { StartError } from '../config/cli.ts'
+import type { SocketAddress } from '../config/address.ts'
 import { logFor } from '../log/log.ts'
 import { nowMilliseconds } from '../os/clock.ts'
-import { listenRemedy } from '../os/error.ts'
 import type { EditRoute } from './edit-route.ts'
 import { isServedAs } from './hosts.ts'
-import { type HttpAnswer, type HttpRequest, HttpServer } from './http.ts'
+import type { HttpAnswer, HttpRequest, HttpServer } from './http.ts'
+import { openServer, type PortSharing } from './open-server.ts'
 import { CONTENT_SECURITY_POLICY, liveHtml, pageHtml } from './page.ts'
 import { PROMETHEUS_TYPE, prometheusText } from './prometheus.ts'
 import { FailedRequests, requestPath } from './request.ts'
@@ -16,12 +15,6 @@ import { Sampler } from './sampler.ts'
 import type { OperationsConfig } from './settings.ts'
 import { statsOf } from './stats.ts'
 import type { TrackerView } from './view.ts'
-
-/**
- * Whether another process may have the port at the same time: 'alone' no, 'first' not yet, 'beside'
- * one has it now, and this one takes over from it (persistence/hand-over.ts).
- */
-export type PortSharing = 'alone' | 'first' | 'beside'
 
 const COMMON_HEADERS = {
   'Cache-Control': 'no-store',
@@ -53,15 +46,15 @@ export class OperationsServer {
     sharing: PortSharing = 'alone',
     edits: EditRoute | null = null,
   ) {
-    const wanted = parseSocketAddress(address)
-    if ('fault' in wanted)
-      throw new StartError(`[operations] address = '${address}' ${wanted.fault}`)
     this.view = view
     this.edits = edits
     this.names = [host_names].flat()
     this.sampler = new Sampler(view)
-    this.server = this.listen(wanted, sharing)
-    this.address = { ...wanted, port: this.server.port }
+    const opened = openServer('[operations] address', address, sharing, (request) =>
+      this.answer(request),
+    )
+    this.server = opened.server
+    this.address = opened.address
     this.sampler.start()
   }
 
@@ -69,21 +62,6 @@ export class OperationsServer {
   stop(): void {
     this.sampler.stop()
     this.server.stop()
-  }
-
-  private listen(wanted: SocketAddress, sharing: PortSharing): HttpServer {
-    const answer = (request: HttpRequest) => this.answer(request)
-    try {
-      if (sharing !== 'first') return new HttpServer(wanted, sharing === 'beside', answer)
-      // Shared from the start, a port in use would not be an error.
-      const probe = new HttpServer(wanted, false, answer)
-      probe.stop()
-      return new HttpServer({ ...wanted, port: probe.port }, true, answer)
-    } catch (error) {
-      const { code = '', message } = error as { code?: string; message: string }
-      const where = `${addressText(wanted)} ([operations] address)`
-      throw new StartError(`cannot listen on ${where}: ${listenRemedy({ code, message })}`)
-    }
   }
 
   private answer(request: HttpRequest): HttpAnswer {
@@ -138,7 +116,11 @@ export class OperationsServer {
   }
 }
 
-function text(body: string, status: number, headers: HttpAnswer['headers'] = {}): HttpAnswer {
+function text(
+  body: HttpAnswer['body'],
+  status: number,
+  headers: HttpAnswer['headers'] = {},
+): HttpAnswer {
   const type = { 'Content-Type': 'text/plain; charset=utf-8' }
   return { status, headers: { ...COMMON_HEADERS, ...type, ...headers }, body }
 }

@@ -38,7 +38,7 @@ export function statsOf(view: TrackerView, sampler: Sampler, startedAt: number):
 }
 
 /** Of a moment of the monotonic clock. */
-function timeText(moment: number): string {
+export function timeText(moment: number): string {
   return new Date(wallMilliseconds(moment)).toISOString()
 }
 

@@ -19,6 +19,26 @@ export interface TrackerView {
   tables(): readonly TextTable[]
   readonly charts: readonly ChartSpec[]
   readonly breakdowns: readonly BreakdownSpec[]
+  /** The tracker in a few figures. */
+  readonly protocols: readonly ProtocolSummary[]
+  readonly swarms: readonly SwarmSummary[]
+}
+
+/** What stands for a protocol in one row; `requests` and `lost` are summed up. */
+export interface ProtocolSummary {
+  readonly title: string
+  readonly requests: readonly SeriesSpec[]
+  readonly lost: readonly SeriesSpec[]
+  readonly responseTime: SeriesSpec
+  /** Null where there are none. */
+  readonly connections: SeriesSpec | null
+}
+
+export interface SwarmSummary {
+  readonly title: string
+  readonly torrents: SeriesSpec
+  readonly seeders: SeriesSpec
+  readonly leechers: SeriesSpec
 }
 
 export interface TextTable {

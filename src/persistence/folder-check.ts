@@ -22,8 +22,9 @@ export function persistenceFault(
   )
 }
 
-/** Why the file at `path` could not be replaced; null if it can. */
-export function exportFault(
+/** Why the file at `path`, the value of `setting`, could not be replaced; null if it can. */
+export function fileFault(
+  setting: string,
   path: string,
   privileges: PrivilegeConfig,
   identity: Identity | null,
@@ -31,7 +32,7 @@ export function exportFault(
   const folder = dirname(resolve(path))
   const why = kindOf(folder) === 'none' ? 'its folder does not exist' : null
   const fault = why ?? writeFault(folder, privileges, identity) ?? takenFault(resolve(path))
-  return fault === null ? null : `[scrape_export] path '${path}' cannot be written: ${fault}`
+  return fault === null ? null : `${setting} '${path}' cannot be written: ${fault}`
 }
 
 function folderFault(

@@ -328,7 +328,8 @@ export class Persistence {
     for (const state of this.options.states) removeFile(this.pathOf(this.deltaOf(state)))
   }
 
-  private pathOf(suffix: string): string {
+  /** A file of this program in the folder. */
+  pathOf(suffix: string): string {
     const { folder, program } = this.options
     return folder.fileOf(`${program}.${suffix}`)
   }

@@ -1,7 +1,9 @@
 // The charts and tables of the operator's page that every protocol has. `prefix`: of the metrics' names. Used
 // by the protocols' view.ts and by view.ts in this folder.
 import type { CounterList } from '../metrics/counter-list.ts'
-import type { BreakdownSpec, ChartSpec, SeriesSpec } from '../operations/view.ts'
+import type { BreakdownSpec, ChartSpec, ProtocolSummary, SeriesSpec } from '../operations/view.ts'
+
+const LOST = 'Refused and lost'
 
 export function requestsChart(prefix: string, types: readonly string[]): ChartSpec {
   const metric = `${prefix}_requests_total`
@@ -36,7 +38,30 @@ export function lostChart(
   const series = counters.shown(prefix).flatMap(({ metric, lost }): SeriesSpec[] => {
     return lost === undefined ? [] : [{ title: lost, metric, show: 'rate' }]
   })
-  return { title: 'Refused and lost', unit: 'per second', series: [...series, ...more] }
+  return { title: LOST, unit: 'per second', series: [...series, ...more] }
+}
+
+/**
+ * A protocol in one row. `types`: what counts as a request of a client; `charts`: its own, with one of what it has
+ * refused and lost.
+ */
+export function summaryOf(options: {
+  readonly title: string
+  readonly prefix: string
+  readonly types: readonly string[]
+  readonly charts: readonly ChartSpec[]
+  readonly responseTime: string
+  readonly connections?: string
+}): ProtocolSummary {
+  const { title, prefix, types, charts, responseTime, connections } = options
+  return {
+    title,
+    requests: requestsChart(prefix, types).series,
+    lost: charts.find((chart) => chart.title === LOST)?.series ?? [],
+    responseTime: { title: 'p99', metric: responseTime, show: { quantile: 0.99 } },
+    connections:
+      connections === undefined ? null : { title: 'open', metric: connections, show: 'value' },
+  }
 }
 
 /** A protocol's tables, and the table of its workers. */

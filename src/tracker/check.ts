@@ -12,8 +12,9 @@ import type { CheckFindings } from '../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../config/listen.ts'
 import { readToken } from '../operations/token.ts'
 import { isAbsentAddress, listenRemedy, SystemError } from '../os/error.ts'
+import type { Identity } from '../os/privileges.ts'
 import { holdTcpPort, releaseTcpPort } from '../os/tcp-port.ts'
-import { exportFault, persistenceFault } from '../persistence/folder-check.ts'
+import { fileFault, persistenceFault } from '../persistence/folder-check.ts'
 import { checkPrivileges } from '../process/privileges.ts'
 import type { ProtocolListening } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
@@ -28,7 +29,9 @@ type CheckedConfig = Pick<
   | 'cluster'
   | 'persistence'
   | 'privileges'
+  | 'public_page'
   | 'scrape_export'
+  | 'statistics'
 >
 
 /** `listening`: of each enabled protocol. */
@@ -36,7 +39,7 @@ export async function checkTracker(
   config: CheckedConfig,
   listening: readonly ProtocolListening[],
 ): Promise<CheckFindings> {
-  const { access_keys, access_list, persistence, privileges, scrape_export } = config
+  const { access_keys, access_list, persistence, privileges } = config
   const { network_list, client_list, cluster } = config
   const { identity, problems, warnings } = checkPrivileges(privileges)
   // A process that cannot become the user cannot find out what that user may do. And a wrong root directory is
@@ -46,16 +49,13 @@ export async function checkTracker(
     persistence.path === '' || !isAsked
       ? null
       : persistenceFault(persistence.path, privileges, identity)
-  // Startup continues without it, and the log reports each failure.
-  const exported =
-    scrape_export.path === '' || !isAsked
-      ? null
-      : exportFault(scrape_export.path, privileges, identity)
+  const unwritable = isAsked ? unwritableFiles(config, identity) : []
   const addresses = checkAddresses([
     ...listening.flatMap(({ settings, title }) => {
       return listenAddresses(settings).map((item) => ({ item, setting: settingText(title) }))
     }),
-    ...operationsAddress(config.operations.address),
+    ...pageAddress(config.operations.address, '[operations] address'),
+    ...pageAddress(config.public_page.address, '[public_page] address'),
   ])
   return {
     problems: [
@@ -68,8 +68,23 @@ export async function checkTracker(
       ...(await clientListFaults(network_list, client_list)),
       ...(cluster === undefined ? [] : await clusterFaults(cluster)),
     ],
-    warnings: [...warnings, ...addresses.warnings, ...(exported === null ? [] : [exported])],
+    warnings: [...warnings, ...addresses.warnings, ...unwritable],
   }
+}
+
+/** Startup continues without them, and the log reports each failure. */
+function unwritableFiles(
+  { scrape_export, statistics, privileges }: CheckedConfig,
+  identity: Identity | null,
+): string[] {
+  const files = [
+    ['[scrape_export] path', scrape_export.path],
+    ['[statistics] history_path', statistics.history_path],
+  ]
+  return files
+    .filter(([, path]) => path !== '')
+    .map(([setting, path]) => fileFault(setting, path, privileges, identity))
+    .filter((fault) => fault !== null)
 }
 
 interface CheckedAddress {
@@ -78,12 +93,12 @@ interface CheckedAddress {
   readonly setting: string
 }
 
-function operationsAddress(text: string): CheckedAddress[] {
+function pageAddress(text: string, setting: string): CheckedAddress[] {
   const parsed = text === '' ? null : parseSocketAddress(text)
   // An invalid address is a mistake in the settings, and reported there.
   if (parsed === null || 'fault' in parsed) return []
   const item = { ...parsed, dualStack: false, optional: false, portFromIndex: -1 }
-  return [{ item, setting: settingText('[operations] address') }]
+  return [{ item, setting: settingText(setting) }]
 }
 
 function tokenFaults(path: string): string[] {

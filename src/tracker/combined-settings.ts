@@ -53,6 +53,7 @@ export interface ProtocolSettings {
 const SHARED_SECTIONS: readonly string[] = [
   'statistics',
   'operations',
+  'public_page',
   'access_list',
   'access_keys',
   'network_list',

@@ -7,6 +7,7 @@ import type { Schema } from '../config/schema.ts'
 import type { Identity } from '../os/privileges.ts'
 import { HEALTH_CHECK } from '../process/health-check.ts'
 import type { TroubleSource } from '../process/troubles.ts'
+import type { PreparedPage } from '../public-page/prepared.ts'
 import { TEST, testSettings } from '../test-mode/settings.ts'
 import { combineSettings, isEnabled, type ProtocolSettings } from './combined-settings.ts'
 import { type LiveSettings, PROCESS_LIVE } from './live-settings.ts'
@@ -183,6 +184,10 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
     return this.own.addresses
   }
 
+  get places(): Protocol<object>['places'] {
+    return this.own.places
+  }
+
   get socketPaths(): readonly string[] {
     return this.own.socketPaths ?? []
   }
@@ -232,6 +237,10 @@ class ProtocolWithin implements Protocol<CombinedConfig> {
     this.own.sendList(update)
   }
 
+  showPage(page: PreparedPage): void {
+    this.own.showPage?.(page)
+  }
+
   configure(config: CombinedConfig, paths: ReadonlySet<string>): void {
     const inner = [...paths].map((path) => this.lens.inner(path))
     const known = inner.filter((path) => path !== undefined)
@@ -269,5 +278,6 @@ function figuresWithin(figures: ProtocolFigures, title: string): ProtocolFigures
     families: () => figures.families(),
     charts: figures.charts.map(titled),
     breakdowns: figures.breakdowns.map(titled),
+    summary: figures.summary,
   }
 }

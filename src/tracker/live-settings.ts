@@ -1,6 +1,7 @@
 // Which settings can change at runtime: those of the process are here, those of a protocol in its reload.ts.
 // Used by tracker.ts when the settings are read again.
 import { PRESSURE_PATHS } from '../pressure/settings.ts'
+import { PUBLIC_PAGE_PATHS } from '../public-page/settings.ts'
 import type { CommonConfig } from './settings.ts'
 
 /** Whether a setting can take its value in `after`; `start`: the settings for which memory was reserved. */
@@ -55,6 +56,7 @@ export const PROCESS_LIVE: LiveSettings<CommonConfig> = liveSettings<CommonConfi
     'persistence.interval_minutes',
     'scrape_export.cleanings',
     ...PRESSURE_PATHS,
+    ...PUBLIC_PAGE_PATHS,
   ],
   {
     'limits.max_torrents': upToStart(({ limits }) => limits.max_torrents),

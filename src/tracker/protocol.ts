@@ -17,6 +17,8 @@ import type { FirstValue } from '../process/first-value.ts'
 import type { Ask } from '../process/health-check.ts'
 import type { TroubleSource } from '../process/troubles.ts'
 import type { GroupOptions, WorkerGroup } from '../process/workers.ts'
+import type { AnnouncePlace } from '../public-page/announce-urls.ts'
+import type { PreparedPage } from '../public-page/prepared.ts'
 import type { ListUpdate } from '../requests/swarm-worker.ts'
 import type { BanWriterData } from '../source-limits/ban-writer.ts'
 import type { SourceCounterData } from '../source-limits/source-counters.ts'
@@ -158,6 +160,8 @@ export interface Protocol<C> {
   readonly socketPaths?: readonly string[]
   /** Settings of its own that can change while it runs. */
   readonly liveSettings: LiveSettings<C>
+  /** Where clients announce to it. */
+  readonly places: readonly AnnouncePlace[]
   readonly figures: ProtocolFigures
   /** For the line that reports the start. */
   readonly summary: string
@@ -173,6 +177,8 @@ export interface Protocol<C> {
   troubles(): readonly TroubleSource[]
   /** Passes a list that was read again, or changed, to the workers. */
   sendList(update: ListUpdate): void
+  /** Has its workers serve the public page, if they speak HTTP. */
+  showPage?(page: PreparedPage): void
   /** Puts settings in force; those at `paths` have changed. */
   configure(config: C, paths: ReadonlySet<string>): void
   /** The process is about to become another user, who must own what only an owner can change. */

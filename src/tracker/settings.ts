@@ -28,6 +28,7 @@ import {
 import { counted } from '../config/quantities.ts'
 import { type Finding, type Schema, warning } from '../config/schema.ts'
 import { boolean, integer, type Setting, seconds, string, stringOrList } from '../config/setting.ts'
+import { historyFindings } from '../history/settings.ts'
 import type { LogAddresses, LogFormat, LogLevel } from '../log/log.ts'
 import { logSettings } from '../log/settings.ts'
 import { statisticsSettings } from '../metrics/settings.ts'
@@ -40,6 +41,11 @@ import { type ScrapeExportConfig, scrapeExportFindings } from '../persistence/sc
 import { type PersistenceConfig, persistenceFindings } from '../persistence/settings.ts'
 import { type PressureConfig, pressureFindings, pressureSettings } from '../pressure/settings.ts'
 import { type PrivilegeConfig, privilegeFindings } from '../process/privileges.ts'
+import {
+  type PublicPageConfig,
+  publicPageFindings,
+  publicPageSettings,
+} from '../public-page/settings.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { type ReserveLimits, reserveFindings } from '../swarm/reserve.ts'
 
@@ -56,6 +62,7 @@ export const CLEANING_INTERVAL_SEC_MAX = 3600
 export const operatorSections = {
   statistics: statisticsSettings,
   operations: operationsSettings,
+  public_page: publicPageSettings,
   access_list: accessListSettings,
   access_keys: accessKeySettings,
   network_list: networkListSettings,
@@ -168,8 +175,10 @@ export interface CommonConfig {
   readonly statistics: {
     readonly peer_clients: boolean
     readonly torrent_peer_histograms: boolean
+    readonly history_path: string
   }
   readonly operations: OperationsConfig
+  readonly public_page: PublicPageConfig
   readonly access_list: AccessListConfig
   readonly access_keys: AccessKeyConfig
   readonly network_list: ClientListConfig
@@ -235,6 +244,8 @@ export function commonFindings(
     ...scrapeExportFindings(config.scrape_export, privileges),
     ...reserveFindings(config.limits, kinds),
     ...operationsFindings(config.operations),
+    ...publicPageFindings(config.public_page, config.operations),
+    ...historyFindings(config),
     ...accessListFindings(config.access_list, privileges),
     ...accessKeyFindings(config.access_keys, privileges),
     ...clientListFindings(config, privileges),

@@ -7,7 +7,7 @@ import {
   type LabelledValue,
   type MetricFamily,
 } from '../metrics/families.ts'
-import type { ChartSpec } from '../operations/view.ts'
+import type { ChartSpec, SeriesSpec, SwarmSummary } from '../operations/view.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import type { SwarmBuffers } from '../swarm/memory.ts'
 import { countSwarms } from '../swarm/walks/count.ts'
@@ -36,6 +36,7 @@ const BY_SWARM: Readonly<Record<PeerKindName, Shown>> = {
 
 export class SwarmFigures {
   readonly charts: readonly ChartSpec[]
+  readonly summaries: readonly SwarmSummary[]
   private readonly swarms: SwarmBuffers
   private readonly prefix: string
   private readonly kinds: readonly ShownKind[]
@@ -50,6 +51,7 @@ export class SwarmFigures {
     this.prefix = prefix
     this.kinds = swarms.kinds.map((kind) => ({ kind, ...shown[kind] }))
     this.charts = [torrentsChart(prefix, this.kinds), peersChart(prefix)]
+    this.summaries = this.kinds.map((kind) => summaryOf(prefix, kind))
   }
 
   families(): readonly MetricFamily[] {
@@ -77,6 +79,24 @@ export class SwarmFigures {
       gaugeFamily(`${prefix}_torrents`, 'Torrents with at least one peer.', torrents),
       gaugeFamily(`${prefix}_peers`, 'Peers in all torrents.', peers),
     ]
+  }
+}
+
+function summaryOf(prefix: string, { kind, labels }: ShownKind): SwarmSummary {
+  const title = BY_SWARM[kind].title
+  const peers = (role: 'seeder' | 'leecher'): SeriesSpec => {
+    return {
+      title: `${role}s`,
+      metric: `${prefix}_peers`,
+      labels: { ...labels, role },
+      show: 'value',
+    }
+  }
+  return {
+    title,
+    torrents: { title, metric: `${prefix}_torrents`, labels, show: 'value' },
+    seeders: peers('seeder'),
+    leechers: peers('leecher'),
   }
 }
 

@@ -10,14 +10,11 @@ import {
   type SampledClients,
   sampleClients,
 } from '../census/census.ts'
-import { addressText } from '../config/address.ts'
 import type { Program, RunContext } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
 import type { ConfigOf, Schema } from '../config/schema.ts'
 import { type Log, type LogAddresses, logFor, setLog, writeNotice } from '../log/log.ts'
-import { EditRoute } from '../operations/edit-route.ts'
-import { OperationsServer } from '../operations/server.ts'
-import { isSurveyWanted, SurveyView } from '../operations/survey-view.ts'
+import { isSurveyWanted } from '../operations/survey-view.ts'
 import { type Token, tokenOf } from '../operations/token.ts'
 import type { Identity } from '../os/privileges.ts'
 import { releaseStartCode } from '../os/resident-code.ts'
@@ -26,7 +23,6 @@ import { createPublicPeers } from '../peer-addresses/peer-addresses.ts'
 import type { Persistence } from '../persistence/persistence.ts'
 import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
 import type { PressureWatch } from '../pressure/watch.ts'
-import { ProcessFigures } from '../process/figures.ts'
 import { FirstValue } from '../process/first-value.ts'
 import { giveUpRights, identityFor } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
@@ -41,18 +37,16 @@ import type { PeerKindName } from '../swarm/layout.ts'
 import { attachSwarms, type SwarmBuffers, setLimits, setPeersPerAddress } from '../swarm/memory.ts'
 import { reserveSwarms } from '../swarm/reserve.ts'
 import type { Swarms } from '../swarm/swarm.ts'
-import { Survey } from '../swarm/walks/survey.ts'
 import { Lists } from './lists.ts'
 import { canApply } from './live-settings.ts'
 import { listeningText, noticesOf } from './notices.ts'
+import { openPages, type Pages } from './pages.ts'
 import { openPersistence, type PersistedParts } from './persistence.ts'
 import { kindsOf, placeOf } from './place.ts'
 import { watchPressure } from './pressure.ts'
 import { enabledOf, type Protocol, type ProtocolType, type TrackerProcess } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
-import { SwarmFigures } from './swarm-figures.ts'
 import { beginTest, isTest } from './tested.ts'
-import { View } from './view.ts'
 
 export type TrackerConfig<S extends Schema> = ConfigOf<S> & CommonConfig
 
@@ -143,6 +137,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
   private readonly persistence: Persistence | null
   private scrapeExport: ScrapeExport | null = null
   private readonly pressure: PressureWatch
+  private pages: Pages | null = null
   private protocols: readonly Protocol<TrackerConfig<S>>[] = []
 
   constructor(program: TrackerProgram<S>, run: TrackerRun<S>, parts: TrackerParts) {
@@ -237,7 +232,8 @@ class Tracker<S extends Schema> implements TrackerProcess {
     // Startup ends here: the persistence folder stays as it was.
     if (signals.mustStop) return this.workers.stop()
     const reloader = this.reloader()
-    const operations = this.serveOperations(() => reloader.settingsText)
+    const pages = this.openPages(() => reloader.settingsText)
+    this.pages = pages
     releaseStartCode()
     if (identity !== null) {
       for (const protocol of this.protocols) protocol.giveTo?.(identity)
@@ -248,30 +244,38 @@ class Tracker<S extends Schema> implements TrackerProcess {
     await this.startPersistence(persistence)
     this.lists.start()
     this.startExport()
+    pages?.begin()
     reloader.start(identity !== null, this.service)
-    this.tellStart(operations)
+    this.tellStart(pages?.places ?? [])
     if (isTest(this.run.context)) await this.beginTest()
     signals.serving(() => this.workers.stop())
   }
 
+  /** False if something could not be written. */
+  private async finish(): Promise<boolean> {
+    // First: a process that takes over reads the history once persistence has handed over.
+    await this.pages?.finish()
+    return (await this.persistence?.finish()) ?? true
+  }
+
   private async startPersistence(persistence: Persistence | null): Promise<void> {
+    this.workers.beforeExit(() => this.finish())
     if (persistence === null) {
       const why = '[persistence] path names no folder'
       signals.on('SIGUSR2', () => this.log.always('info', `nothing is written (SIGUSR2): ${why}`))
       return
     }
-    this.workers.beforeExit(() => persistence.finish())
     await persistence.start(() => this.workers.handOver())
     for (const protocol of this.protocols) protocol.takenOver?.()
     this.lists.takenOver()
   }
 
-  private tellStart(operations: string | null): void {
+  private tellStart(places: readonly string[]): void {
     if (signals.mustStop) return
     const { name, run } = this
     const state = listeningText(this.protocols)
     writeNotice('info', `${name} ${run.version} ${state}`)
-    if (operations !== null) writeNotice('info', `${name} operations at http://${operations}/`)
+    for (const place of places) writeNotice('info', `${name} ${place}`)
     this.service.ready(state)
   }
 
@@ -312,51 +316,33 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return ways
   }
 
-  /** Opens the endpoint of [operations] address; returns its address, null for none. */
-  private serveOperations(settings: () => string): string | null {
-    const { operations } = this.config
-    if (operations.address === '') return null
-    const prefix = this.program.metricPrefix
-    const view = new View({
+  private openPages(settings: () => string): Pages | null {
+    const { program, parts, persistence } = this
+    return openPages({
       name: this.name,
       version: this.run.version,
+      prefix: program.metricPrefix,
+      kinds: kindsOf(program.protocols),
+      config: this.config,
       settings,
-      prefix,
-      swarms: new SwarmFigures(this.swarms, prefix, kindsOf(this.program.protocols)),
-      pressure: this.pressure,
-      protocols: this.protocols.map(({ figures }) => figures),
+      protocols: this.protocols,
+      swarms: this.swarms,
+      attachedSwarms: () => this.attachedSwarms(),
       workers: this.workers,
       troubles: this.troubles,
-      accessKeys: () => this.lists.keys.count,
-      accessListEdits: () => this.lists.torrents.editCount,
-      process: new ProcessFigures(),
+      pressure: this.pressure,
       census: this.census,
-      survey: this.surveyView(),
+      lists: this.lists,
+      token: this.token,
+      persistence,
+      rootChanges: parts.identity !== null,
     })
-    const sharing = this.persistence === null ? 'alone' : this.takesOver ? 'beside' : 'first'
-    const server = new OperationsServer(operations, view, sharing, this.editRoute())
-    this.workers.onStop(() => server.stop())
-    return addressText(server.address)
   }
 
   /** For --test: relays in front of the tracker, and commands. */
   private beginTest(): Promise<void> {
     const { program, config, protocols, workers, swarms } = this
     return beginTest(program, config, { protocols, workers, swarms, version: this.run.version })
-  }
-
-  private editRoute(): EditRoute | null {
-    const { token, lists } = this
-    if (token === null) return null
-    return new EditRoute(token, lists.torrents, (text) => logFor('operations').warn(text))
-  }
-
-  private surveyView(): SurveyView | null {
-    if (!isSurveyWanted(this.config)) return null
-    const survey = new Survey(this.attachedSwarms())
-    survey.start()
-    this.workers.onStop(() => survey.stop())
-    return new SurveyView(survey, this.config)
   }
 
   /** Called once the process has its final user. */
@@ -393,6 +379,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.pressure.configure(config)
     this.persistence?.setInterval(config.persistence.interval_minutes)
     this.scrapeExport?.configure(config)
+    this.pages?.configure(config)
     for (const protocol of this.protocols) protocol.configure(config, paths)
     this.lists.configure(config, paths)
   }

@@ -5,7 +5,14 @@ import type { Census } from '../census/census.ts'
 import { clientBreakdowns, clientFamilies } from '../census/view.ts'
 import { gaugeFamily, type MetricFamily } from '../metrics/families.ts'
 import type { SurveyView } from '../operations/survey-view.ts'
-import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../operations/view.ts'
+import type {
+  BreakdownSpec,
+  ChartSpec,
+  ProtocolSummary,
+  SwarmSummary,
+  TextTable,
+  TrackerView,
+} from '../operations/view.ts'
 import type { PressureWatch } from '../pressure/watch.ts'
 import type { ProcessFigures } from '../process/figures.ts'
 import type { FoundTrouble, Troubles } from '../process/troubles.ts'
@@ -21,6 +28,7 @@ export interface ProtocolFigures {
   families(): readonly MetricFamily[]
   readonly charts: readonly ChartSpec[]
   readonly breakdowns: readonly BreakdownSpec[]
+  readonly summary: ProtocolSummary
 }
 
 export interface ViewParts {
@@ -51,6 +59,8 @@ export class View implements TrackerView {
   readonly settings: () => string
   readonly charts: readonly ChartSpec[]
   readonly breakdowns: readonly BreakdownSpec[]
+  readonly protocols: readonly ProtocolSummary[]
+  readonly swarms: readonly SwarmSummary[]
   private readonly parts: ViewParts
 
   constructor(parts: ViewParts) {
@@ -65,6 +75,8 @@ export class View implements TrackerView {
       ...pressure.charts,
       ...PROCESS_CHARTS,
     ]
+    this.protocols = protocols.map(({ summary }) => summary)
+    this.swarms = swarms.summaries
     this.breakdowns = [
       ...protocols.flatMap(({ breakdowns }) => breakdowns),
       ...clientBreakdowns(prefix, census !== null),

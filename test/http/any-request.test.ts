@@ -8,6 +8,7 @@ import {
   HttpRequest,
   PAGE,
   SCRAPE,
+  STATUS,
   UNKNOWN_METHOD,
   UNKNOWN_PATH,
 } from '../../src/http/wire/request.ts'
@@ -40,6 +41,7 @@ const KINDS: Readonly<Record<number, NaiveRequest['kind']>> = {
   [SCRAPE]: 'scrape',
   [PAGE]: 'page',
   [HEALTH]: 'health',
+  [STATUS]: 'status',
   [UNKNOWN_PATH]: 'unknown path',
   [UNKNOWN_METHOD]: 'unknown method',
 }

@@ -14,8 +14,9 @@ import {
   FAMILY_IPV6,
   type FamilyCounter,
 } from '../../src/http/worker/counters.ts'
-import { Handler, type HttpSettings } from '../../src/http/worker/handle.ts'
+import { Handler } from '../../src/http/worker/handle.ts'
 import { Responder } from '../../src/http/worker/respond.ts'
+import type { HttpSettings } from '../../src/http/worker/worker-updates.ts'
 import type { PeerAddresses } from '../../src/peer-addresses/peer-addresses.ts'
 import { NO_PAUSE } from '../../src/requests/pause.ts'
 import {

@@ -8,7 +8,14 @@ const HEAD_MAX = 24576
 export type Rejection = 'line' | 'line too long' | 'too large' | 'header' | 'framing' | 'version'
 
 export interface NaiveRequest {
-  readonly kind: 'announce' | 'scrape' | 'page' | 'health' | 'unknown path' | 'unknown method'
+  readonly kind:
+    | 'announce'
+    | 'scrape'
+    | 'page'
+    | 'health'
+    | 'status'
+    | 'unknown path'
+    | 'unknown method'
   readonly bytes: number
   readonly headOnly: boolean
   readonly close: boolean
@@ -128,6 +135,7 @@ function readTarget(method: string, target: string, { scrapeMax }: NaiveSettings
 
 function kindOf(path: string): readonly [NaiveRequest['kind'], string] {
   if (path === '' || path === '/') return ['page', '']
+  if (/^\/status\.json\/?$/.test(path)) return ['status', '']
   const alone = /^\/(announce|scrape|health)\/?$/.exec(path)
   if (alone !== null) return [alone[1] as NaiveRequest['kind'], '']
   const [, before, kindBehind] = /^\/([^/]{1,128})\/(announce|scrape)$/.exec(path) ?? []

@@ -19,6 +19,7 @@ const PATHS = [
   ...Array<string>(5).fill('/scrape'),
   '/',
   '/health',
+  '/status.json',
   '/announce/',
   '/0123456789abcdef/announce',
   '/announce/0123456789abcdef',

@@ -1,7 +1,14 @@
 // A tracker's view whose figures a test sets. Used by the tests of operations/.
 import type { MetricFamily } from '../../src/metrics/families.ts'
 import { distributionOf, histogramShape } from '../../src/metrics/histogram.ts'
-import type { BreakdownSpec, ChartSpec, TextTable, TrackerView } from '../../src/operations/view.ts'
+import type {
+  BreakdownSpec,
+  ChartSpec,
+  ProtocolSummary,
+  SwarmSummary,
+  TextTable,
+  TrackerView,
+} from '../../src/operations/view.ts'
 import type { FoundTrouble } from '../../src/process/troubles.ts'
 
 const SHAPE = histogramShape(10, 20, 0)
@@ -38,6 +45,24 @@ export class FakeView implements TrackerView {
   ]
   readonly breakdowns: readonly BreakdownSpec[] = [
     { title: 'By type', metric: 'test_total', label: 'type', nonZero: true },
+  ]
+
+  readonly protocols: readonly ProtocolSummary[] = [
+    {
+      title: 'Test',
+      requests: [{ title: 'good', metric: 'test_total', labels: { type: 'good' }, show: 'rate' }],
+      lost: [{ title: 'bad', metric: 'test_total', labels: { type: 'bad "\\\n' }, show: 'rate' }],
+      responseTime: { title: 'p99', metric: 'test_seconds', show: { quantile: 0.99 } },
+      connections: null,
+    },
+  ]
+  readonly swarms: readonly SwarmSummary[] = [
+    {
+      title: 'IPv4',
+      torrents: { title: 'IPv4', metric: 'test_torrents', show: 'value' },
+      seeders: { title: 'seeders', metric: 'test_torrents', show: 'value', factor: 2 },
+      leechers: { title: 'leechers', metric: 'test_torrents', show: 'value', factor: 3 },
+    },
   ]
 
   settings(): string {

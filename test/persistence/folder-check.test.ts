@@ -3,7 +3,7 @@
 import { expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { exportFault, persistenceFault } from '../../src/persistence/folder-check.ts'
+import { fileFault, persistenceFault } from '../../src/persistence/folder-check.ts'
 import { inFolder } from '../support/folder.ts'
 import { KEEPS_RIGHTS } from './folders.ts'
 
@@ -23,7 +23,7 @@ function persistence(path: string, identity: typeof NOBODY | null = null, chroot
 }
 
 function exported(path: string, identity: typeof NOBODY | null = null) {
-  const text = exportFault(path, KEEPS_RIGHTS, identity)
+  const text = fileFault('[scrape_export] path', path, KEEPS_RIGHTS, identity)
   if (text === null) return null
   const front = `[scrape_export] path '${path}' cannot be written: `
   expect(text.startsWith(front)).toBe(true)

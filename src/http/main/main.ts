@@ -12,6 +12,7 @@ import { pathBelow } from '../../process/privileges.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
+import type { PreparedPage } from '../../public-page/prepared.ts'
 import { pauseTrouble } from '../../requests/pause-settings.ts'
 import type { ListUpdate } from '../../requests/swarm-worker.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
@@ -206,6 +207,17 @@ class HttpProtocol implements Protocol<HttpConfig> {
     this.https?.drainFor(guest.drainMilliseconds)
   }
 
+  /** Without those where clients are sent elsewhere. */
+  get places(): Protocol<HttpConfig>['places'] {
+    const secure = this.https?.addresses ?? []
+    const redirects = secure.length > 0 && redirectTarget(this.parts.config.network) !== ''
+    const plain = redirects ? [] : (this.listening?.addresses ?? [])
+    return [
+      ...secure.map((address) => ({ scheme: 'https' as const, address })),
+      ...plain.map((address) => ({ scheme: 'http' as const, address })),
+    ]
+  }
+
   async startWorkers(): Promise<void> {
     const { plain, tls } = this.parts.workers
     // HTTPS workers come first. A worker's index is also that of its counters and tables.
@@ -254,6 +266,10 @@ class HttpProtocol implements Protocol<HttpConfig> {
 
   sendList(update: ListUpdate): void {
     this.tell(update)
+  }
+
+  showPage(page: PreparedPage): void {
+    this.tell({ page })
   }
 
   configure(config: HttpConfig): void {

@@ -8,6 +8,7 @@ import {
   quantileChart,
   requestsChart,
   responseTimeChart,
+  summaryOf,
   trafficChart,
 } from '../../tracker/charts.ts'
 import { histogramFamily, timeFamily, workerFamily } from '../../tracker/figures.ts'
@@ -47,7 +48,16 @@ export function httpFigures(reader: StatisticsReader<HttpNames>): ProtocolFigure
     ]
   }
   const breakdowns = counterTables(COUNTER_LIST, PREFIX, WORKER_REQUESTS)
-  return { families, charts: CHARTS, breakdowns }
+  // Pages and health checks are not what a tracker is for.
+  const summary = summaryOf({
+    title: 'HTTP',
+    prefix: PREFIX,
+    types: ['announce', 'scrape'],
+    charts: CHARTS,
+    responseTime: RESPONSE_TIME,
+    connections: CONNECTIONS,
+  })
+  return { families, charts: CHARTS, breakdowns, summary }
 }
 
 const CHARTS: readonly ChartSpec[] = [

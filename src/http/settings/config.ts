@@ -18,6 +18,7 @@ import { scrapeExportSettings } from '../../persistence/scrape-export.ts'
 import { swarmPersistence } from '../../persistence/settings.ts'
 import { HEALTH_CHECK } from '../../process/health-check.ts'
 import { privilegeSettings } from '../../process/privileges.ts'
+import { publicPagePortFindings, publicPageSettingsHttp } from '../../public-page/settings.ts'
 import { pauseLevel, pauseSection } from '../../requests/pause-settings.ts'
 import { sourceLimitSettings } from '../../source-limits/settings.ts'
 import { UDP_KINDS } from '../../swarm/layout.ts'
@@ -242,7 +243,7 @@ const sourceLimits = section(
   },
 )
 
-const schema = trackerSchema({
+const common = trackerSchema({
   threads: {
     socket_workers: integer(
       1,
@@ -267,6 +268,7 @@ const schema = trackerSchema({
     scrape_export: scrapeExportSettings,
   },
 })
+const schema = { ...common, public_page: publicPageSettingsHttp }
 
 export type HttpConfig = ConfigOf<typeof schema>
 
@@ -292,6 +294,7 @@ function crossCheck(config: HttpConfig): Finding[] {
     ...clusterFindings(config.cluster, config.privileges),
     ...proxyFindings(config.network),
     ...operationsPortFindings(config.operations, allListening(config.network)),
+    ...publicPagePortFindings(config.public_page, allListening(config.network)),
     ...unixSocketFindings(networkWithAcme(config)),
     ...tlsFindings(networkWithAcme(config), 'http://'),
     ...plainFindings(config.network),

@@ -10,6 +10,7 @@ import {
   type HttpRequest,
   PAGE,
   SCRAPE,
+  STATUS,
   UNKNOWN_METHOD,
   UNKNOWN_PATH,
 } from './request.ts'
@@ -17,6 +18,7 @@ import {
 const ANNOUNCE_PATH = ascii('announce')
 const SCRAPE_PATH = ascii('scrape')
 const HEALTH_PATH = ascii('health')
+const STATUS_PATH = ascii('status.json')
 
 // HOT: no allocation below this line.
 
@@ -46,7 +48,7 @@ function readTarget(request: HttpRequest, bytes: Uint8Array, from: number, to: n
   return at
 }
 
-/** The meaning of a path: /announce, /KEY/announce, /announce/KEY, the same of scrape, / and /health. */
+/** The meaning of a path: /announce, /KEY/announce, /announce/KEY, the same of scrape, /, /health and /status.json. */
 function kindOf(request: HttpRequest, bytes: Uint8Array, from: number, to: number): number {
   const first = from + 1
   if (first >= to) return PAGE
@@ -65,7 +67,8 @@ function kindOf(request: HttpRequest, bytes: Uint8Array, from: number, to: numbe
 function kindOfSegment(bytes: Uint8Array, from: number, to: number): number {
   if (isText(bytes, from, to, ANNOUNCE_PATH)) return ANNOUNCE
   if (isText(bytes, from, to, SCRAPE_PATH)) return SCRAPE
-  return isText(bytes, from, to, HEALTH_PATH) ? HEALTH : UNKNOWN_PATH
+  if (isText(bytes, from, to, HEALTH_PATH)) return HEALTH
+  return isText(bytes, from, to, STATUS_PATH) ? STATUS : UNKNOWN_PATH
 }
 
 function keyed(request: HttpRequest, kind: number, from: number, to: number): number {

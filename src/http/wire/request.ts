@@ -12,6 +12,8 @@ export const PAGE = 3
 export const HEALTH = 4
 export const UNKNOWN_PATH = 5
 export const UNKNOWN_METHOD = 6
+/** The public page as JSON, where there is one. */
+export const STATUS = 7
 
 export class HttpRequest extends RequestHead {
   // ── Given by the caller ────────────────────────────────────────────────────────────────────

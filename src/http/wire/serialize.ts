@@ -16,11 +16,16 @@ export interface FixedAnswer {
 }
 
 /** `more`: header fields, each with its end of line. */
-export function fixedAnswer(status: string, body: string, more = ''): FixedAnswer {
-  const bytes = new TextEncoder().encode(body)
+export function fixedAnswer(
+  status: string,
+  body: string | Uint8Array,
+  more = '',
+  type = 'text/plain; charset=utf-8',
+): FixedAnswer {
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
   const head = (connection: string) =>
     ascii(
-      `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\n${more}${connection}` +
+      `HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\n${more}${connection}` +
         `Content-Length: ${bytes.length}\r\n\r\n`,
     )
   return {

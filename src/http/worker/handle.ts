@@ -21,7 +21,7 @@ import {
   LINE_TOO_LONG,
 } from '../../http-head/read-head.ts'
 import { isUnicast } from '../../peer-addresses/address-class.ts'
-import { NO_PAUSE, type Pause, SERVING, SILENT } from '../../requests/pause.ts'
+import { NO_PAUSE, SERVING, SILENT } from '../../requests/pause.ts'
 import { countersByVerdict, DENIED_TEXTS } from '../../requests/refusals.ts'
 import { ADMITTED, type SourceLimits } from '../../source-limits/source-limits.ts'
 import type { Peer } from '../../swarm/peers/peer.ts'
@@ -33,6 +33,7 @@ import {
   type HttpRequest,
   PAGE,
   SCRAPE,
+  STATUS,
   UNKNOWN_METHOD,
   UNKNOWN_PATH,
 } from '../wire/request.ts'
@@ -76,7 +77,6 @@ import {
   HEALTH_ANSWER,
   NOT_ALLOWED,
   NOT_FOUND,
-  PAGE_ANSWER,
   TIMED_OUT,
   TOO_LARGE,
   TOO_LONG,
@@ -85,21 +85,9 @@ import {
   WRONG_VERSION,
 } from './fixed-answers.ts'
 import type { HttpProxies } from './proxies.ts'
+import { PublicAnswers } from './public-page.ts'
 import type { Responder } from './respond.ts'
-
-/** The settings that determine answers. */
-export interface HttpSettings {
-  readonly announceInterval: number
-  readonly minAnnounceInterval: number
-  /** Percent. */
-  readonly intervalJitter: number
-  readonly maxResponsePeers: number
-  readonly maxScrapeTorrents: number
-  /** Believe the addresses of ip, ipv4 and ipv6. */
-  readonly believesAddresses: boolean
-  readonly pauseHttp: Pause
-  readonly pauseHttps: Pause
-}
+import type { HttpSettings } from './worker-updates.ts'
 
 /** Of `serve`: the request asks for the guest's protocol. */
 export const UPGRADES = -1
@@ -120,6 +108,7 @@ const FULL_SCRAPE = failureText('No info hash: full scrapes are not allowed')
 
 export class Handler {
   readonly counts: Int32Array
+  readonly pages = new PublicAnswers()
   /** Null if no proxy is trusted. */
   private proxies: HttpProxies | null = null
   /** Where to redirect requests, such as https://example.com; null if they are answered here. */
@@ -268,7 +257,9 @@ export class Handler {
       case SCRAPE:
         return this.scrape(request, bytes)
       case PAGE:
-        return this.fixed(request, REQUESTS_PAGE, RESPONSES_PAGE, PAGE_ANSWER)
+        return this.fixed(request, REQUESTS_PAGE, RESPONSES_PAGE, this.pages.page)
+      case STATUS:
+        return this.status(request)
       case HEALTH:
         return this.fixed(request, REQUESTS_HEALTH, RESPONSES_HEALTH, HEALTH_ANSWER)
       case UNKNOWN_METHOD:
@@ -276,6 +267,13 @@ export class Handler {
       default:
         return this.error(request, REJECTED_PATH, NOT_FOUND)
     }
+  }
+
+  private status(request: HttpRequest): number {
+    const { status } = this.pages
+    return status === null
+      ? this.error(request, REJECTED_PATH, NOT_FOUND)
+      : this.fixed(request, REQUESTS_PAGE, RESPONSES_PAGE, status)
   }
 
   private announce(request: HttpRequest, bytes: Uint8Array): number {

@@ -69,6 +69,7 @@ export function openServing(data: HttpWorkerData, updates: UpdateHandlers<HttpUp
   handler.configure(data.requests)
   handler.keys = openKeyGate(data, updates)
   handler.clients = openClientGate(data, updates)
+  updates.on('page', (page) => handler.pages.set(page))
   updates.on('settings', ({ requests, rates }) => {
     handler.configure(requests)
     sources.setRates(rates)

@@ -1,13 +1,15 @@
 // What can change while an HTTP worker runs, in the form in which workers receive it. Sent by main.ts; applied
 // by socket-worker.ts (and requests/swarm-worker.ts).
+import type { PreparedPage } from '../../public-page/prepared.ts'
+import type { Pause } from '../../requests/pause.ts'
 import type { KeyUpdate, SwarmSettings, SwarmUpdate } from '../../requests/swarm-worker.ts'
 import type { TcpTimes } from '../../tcp/connections.ts'
 import type { NewCertificates } from '../../tls/certificate-change.ts'
-import type { HttpSettings } from './handle.ts'
 
 export interface HttpUpdate extends SwarmUpdate, KeyUpdate {
   readonly settings?: WorkerSettings
   readonly certificates?: NewCertificates
+  readonly page?: PreparedPage
 }
 
 /** The settings that can change at runtime. */
@@ -35,4 +37,18 @@ export interface ConnectionSettings {
   /** False: each connection ends with its first answer. */
   readonly keepAlive: boolean
   readonly times: TcpTimes
+}
+
+/** The settings that determine answers. */
+export interface HttpSettings {
+  readonly announceInterval: number
+  readonly minAnnounceInterval: number
+  /** Percent. */
+  readonly intervalJitter: number
+  readonly maxResponsePeers: number
+  readonly maxScrapeTorrents: number
+  /** Believe the addresses of ip, ipv4 and ipv6. */
+  readonly believesAddresses: boolean
+  readonly pauseHttp: Pause
+  readonly pauseHttps: Pause
 }

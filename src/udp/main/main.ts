@@ -132,6 +132,10 @@ class UdpProtocol implements Protocol<UdpConfig> {
     this.figures = udpFigures(this.reader)
   }
 
+  get places(): Protocol<UdpConfig>['places'] {
+    return this.addresses.map((address) => ({ scheme: 'udp', address }))
+  }
+
   get summary(): string {
     const { socket, request } = this.counts
     const sockets = counted(socket, 'socket worker')

@@ -9,6 +9,7 @@ import {
   quantileChart,
   requestsChart,
   responseTimeChart,
+  summaryOf,
   trafficChart,
 } from '../../tracker/charts.ts'
 import { histogramFamily, timeFamily, workerFamily } from '../../tracker/figures.ts'
@@ -51,11 +52,20 @@ export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures 
     families,
     charts: CHARTS,
     breakdowns: counterTables(COUNTER_LIST, PREFIX, WORKER_REQUESTS),
+    summary: summaryOf({
+      title: 'UDP',
+      prefix: PREFIX,
+      types: REQUESTS,
+      charts: CHARTS,
+      responseTime: RESPONSE_TIME,
+    }),
   }
 }
 
+const REQUESTS = ['connect', 'announce', 'scrape']
+
 const CHARTS: readonly ChartSpec[] = [
-  requestsChart(PREFIX, ['connect', 'announce', 'scrape']),
+  requestsChart(PREFIX, REQUESTS),
   responseTimeChart(RESPONSE_TIME),
   lostChart(COUNTER_LIST, PREFIX, {
     title: 'receive buffer full',

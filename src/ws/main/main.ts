@@ -217,6 +217,11 @@ class WsProtocol implements Protocol<WsConfig> {
     }
   }
 
+  get places(): Protocol<WsConfig>['places'] {
+    const scheme = this.config.network.use_tls ? 'wss' : 'ws'
+    return this.addresses.map((address) => ({ scheme, address }))
+  }
+
   async startWorkers(): Promise<void> {
     if (this.sockets.kind === 'guest') return
     await Promise.all(this.exchange.map((exchange, index) => this.startWorker(index, exchange)))

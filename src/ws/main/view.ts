@@ -15,6 +15,7 @@ import {
   quantileChart,
   requestsChart,
   responseTimeChart,
+  summaryOf,
   trafficChart,
 } from '../../tracker/charts.ts'
 import type { DescriptorGuard } from '../../tracker/descriptor-guard.ts'
@@ -27,6 +28,7 @@ import { COUNTER_LIST } from '../worker/counters.ts'
 const PREFIX = 'tracker_ws'
 const WORKER_MESSAGES = `${PREFIX}_worker_messages_total`
 const RESPONSE_TIME = `${PREFIX}_response_time_seconds`
+const REQUESTS = ['announce', 'scrape']
 const TURN_MESSAGES = `${PREFIX}_turn_messages`
 
 type GuardFigures = Pick<DescriptorGuard, 'isPaused' | 'pauses'>
@@ -56,7 +58,15 @@ export function wsFigures(
     ]
   }
   const breakdowns = counterTables(COUNTER_LIST, PREFIX, WORKER_MESSAGES)
-  return { families, charts: CHARTS, breakdowns }
+  const summary = summaryOf({
+    title: 'WebTorrent',
+    prefix: PREFIX,
+    types: REQUESTS,
+    charts: CHARTS,
+    responseTime: RESPONSE_TIME,
+    connections: `${PREFIX}_connections`,
+  })
+  return { families, charts: CHARTS, breakdowns, summary }
 }
 
 function connectionFamilies({ counts, gauges }: Reading<WsNames>): MetricFamily[] {
@@ -91,7 +101,7 @@ function guardFamilies({ isPaused, pauses }: GuardFigures): MetricFamily[] {
 }
 
 const CHARTS: readonly ChartSpec[] = [
-  requestsChart(PREFIX, ['announce', 'scrape']),
+  requestsChart(PREFIX, REQUESTS),
   {
     title: 'Offers and answers',
     unit: 'per second',

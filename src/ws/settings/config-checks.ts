@@ -3,6 +3,7 @@
 
 import { type Finding, warning } from '../../config/schema.ts'
 import { operationsPortFindings } from '../../operations/settings.ts'
+import { publicPagePortFindings } from '../../public-page/settings.ts'
 import type { PeerKindName } from '../../swarm/layout.ts'
 import { proxyFindings } from '../../tcp/proxy-settings.ts'
 import { tlsFindings } from '../../tls/settings.ts'
@@ -21,6 +22,7 @@ export function crossCheck(config: WsConfig): Finding[] {
     ...connectionFindings(config),
     ...proxyFindings(config.network),
     ...operationsPortFindings(config.operations, config.network),
+    ...publicPagePortFindings(config.public_page, config.network),
     ...withoutEffect(config),
   ]
 }
