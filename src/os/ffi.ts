@@ -7,8 +7,16 @@
 // must stay referenced for as long as the kernel may use it. A constant of a module does not count
 // as a reference: if no function of the module mentions it, the engine drops it once the module has
 // run, however long its address is used. So what a module keeps comes from `permanentWords`.
-import { dlopen, FFIType, ptr, read } from 'bun:ffi'
+import { dlopen, FFIType, ptr, read, toArrayBuffer } from 'bun:ffi'
 import { endWithoutCode } from './code-limits.ts'
+import {
+  MAP_ANONYMOUS,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_READ,
+  PROT_WRITE,
+} from './kernel.ts'
 
 // All supported machines are little endian: of a pointer in memory the low half comes first.
 const TWO_32 = 4294967296
@@ -97,6 +105,9 @@ const SYMBOLS = {
   poll: { args: [pointer, u64, i32], returns: i32 },
   ppoll: { args: [pointer, u64, pointer, pointer], returns: i32 },
   clock_gettime: { args: [i32, pointer], returns: i32 },
+  mmap: { args: [pointer, u64, i32, i32, i32, u64], returns: pointer },
+  munmap: { args: [pointer, u64], returns: i32 },
+  if_nametoindex: { args: [pointer], returns: u32 },
   memmove: { args: [pointer, pointer, u64], returns: pointer },
   getpagesize: { args: [], returns: i32 },
   madvise: { args: [pointer, u64, i32], returns: i32 },
@@ -128,6 +139,29 @@ const SYMBOLS = {
   syscall: { args: [i32, i32, pointer, u32, u32], returns: i32 },
   __errno_location: { args: [], returns: pointer },
 } as const
+
+/**
+ * Memory that the kernel maps, for as long as the process runs or until `unmap`: of a descriptor, from `offset` on, or
+ * none's (−1). Null if it refuses; errno() then says why. It begins at a page.
+ */
+export function mapMemory(bytes: number, fd = -1, offset = 0): number | null {
+  const flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE : MAP_SHARED | MAP_POPULATE
+  const both = PROT_READ | PROT_WRITE
+  const address = libc.mmap(null as never, bytes as never, both, flags, fd, offset as never)
+  // MAP_FAILED is all ones.
+  const number = Number(address ?? 0)
+  return number === 0 || number >= 2 ** 63 ? null : number
+}
+
+/** No view of it may be used from then on, in any thread. */
+export function unmapMemory(address: number, bytes: number): void {
+  libc.munmap(address as never, bytes as never)
+}
+
+/** A view of mapped memory, in any thread of the process. */
+export function mappedWords(address: number, bytes: number): Int32Array<ArrayBuffer> {
+  return new Int32Array(toArrayBuffer(address as never, 0, bytes))
+}
 
 export const libc = load()
 

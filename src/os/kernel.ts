@@ -7,6 +7,7 @@ export const EINTR = 4
 export const EAGAIN = 11
 export const ENOMEM = 12
 export const EACCES = 13
+export const EBUSY = 16
 export const ENFILE = 23
 export const EMFILE = 24
 export const ENAMETOOLONG = 36
@@ -21,6 +22,7 @@ export const EINPROGRESS = 115
 export const AF_UNIX = 1
 export const AF_INET = 2
 export const AF_INET6 = 10
+export const AF_XDP = 44
 export const SOCK_STREAM = 1
 export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
@@ -74,6 +76,7 @@ export const EPOLLIN = 1
 export const EPOLLOUT = 4
 export const EPOLLRDHUP = 0x2000
 export const POLLIN = 1
+export const POLLERR = 8
 export const POLLNVAL = 0x20
 export const F_GETFL = 3
 export const F_DUPFD_CLOEXEC = 1030
@@ -90,6 +93,12 @@ export const AT_EACCESS = 0x200
 // Processes and memory
 export const CAP_SETPCAP = 8
 export const CLOCK_MONOTONIC = 1
+export const PROT_READ = 1
+export const PROT_WRITE = 2
+export const MAP_SHARED = 1
+export const MAP_PRIVATE = 2
+export const MAP_ANONYMOUS = 0x20
+export const MAP_POPULATE = 0x8000
 export const MADV_DONTNEED = 4
 export const MADV_HUGEPAGE = 14
 export const PR_CAPBSET_READ = 23
@@ -105,7 +114,47 @@ export const SIG_UNBLOCK = 1
 export const TIME_ERROR = 5
 export const STA_UNSYNC = 0x40
 
+// Sockets of packets as they come from a network card
+export const SOL_XDP = 283
+export const XDP_MMAP_OFFSETS = 1
+export const XDP_RX_RING = 2
+export const XDP_TX_RING = 3
+export const XDP_UMEM_REG = 4
+export const XDP_UMEM_FILL_RING = 5
+export const XDP_UMEM_COMPLETION_RING = 6
+export const XDP_STATISTICS = 7
+export const XDP_MAX_TX_SKB_BUDGET = 9
+export const XDP_PGOFF_RX_RING = 0
+export const XDP_PGOFF_TX_RING = 0x80000000
+export const XDP_UMEM_PGOFF_FILL_RING = 0x100000000
+export const XDP_UMEM_PGOFF_COMPLETION_RING = 0x180000000
+export const XDP_COPY = 2
+export const XDP_ZEROCOPY = 4
+export const XDP_USE_NEED_WAKEUP = 8
+export const XDP_RING_NEED_WAKEUP = 1
+export const XDP_FLAGS_SKB_MODE = 2
+export const XDP_FLAGS_DRV_MODE = 4
+
+// Programs for the kernel. The call's number is that of x86-64; arm64 has another.
+export const SYS_BPF = process.arch === 'arm64' ? 280 : 321
+export const BPF_MAP_CREATE = 0
+export const BPF_MAP_UPDATE_ELEM = 2
+export const BPF_MAP_DELETE_ELEM = 3
+export const BPF_PROG_LOAD = 5
+export const BPF_LINK_CREATE = 28
+export const BPF_LINK_DETACH = 34
+export const BPF_MAP_TYPE_HASH = 1
+export const BPF_MAP_TYPE_ARRAY = 2
+export const BPF_MAP_TYPE_XSKMAP = 17
+export const BPF_F_MMAPABLE = 1024
+export const BPF_PROG_TYPE_XDP = 6
+export const BPF_XDP = 37
+
 // Network cards
+export const SIOCGIFFLAGS = 0x8913
+export const SIOCGIFMTU = 0x8921
+export const SIOCGIFHWADDR = 0x8927
+export const IFF_UP = 1
 export const SIOCETHTOOL = 0x8946
 export const ETHTOOL_GRINGPARAM = 0x10
 export const ETHTOOL_SRINGPARAM = 0x11

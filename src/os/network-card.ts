@@ -1,18 +1,26 @@
-// The rings and queues of network cards, as ethtool reads and sets them. Used by the doctor.
-import { addressHigh, addressLow, addressOf, libc, nativeWords } from './ffi.ts'
+// What network cards are and have: addresses, queues, rings, as ioctl and ethtool read and set them. Used by the doctor
+// and by src/xdp. Reading needs no rights.
+import { readdirSync } from 'node:fs'
+import { addressHigh, addressLow, addressOf, cString, libc, nativeWords } from './ffi.ts'
 import {
   AF_INET,
   ETHTOOL_GCHANNELS,
   ETHTOOL_GRINGPARAM,
   ETHTOOL_SRINGPARAM,
+  IFF_UP,
   SIOCETHTOOL,
+  SIOCGIFFLAGS,
+  SIOCGIFHWADDR,
+  SIOCGIFMTU,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
 } from './kernel.ts'
 
-/** struct ifreq: 0 name, 16 bytes │ 16 pointer │ …, 40 bytes. */
+/** struct ifreq: 0 name, 16 bytes │ 16 a pointer, or the answer: a number, or a family u16 and an address │ …, 40 bytes. */
 const REQUEST_WORDS = 10
-const REQUEST_POINTER = 4
+const REQUEST_ANSWER = 4
+const MAC_AT = 18
+const ARPHRD_ETHER = 1
 const NAME_BYTES_MAX = 15
 /** struct ethtool_ringparam in words: 0 command │ 1 most received … 4 most sent │ 5 received … 8 sent. */
 const RING_WORDS = 9
@@ -62,17 +70,71 @@ export function setReceiveRing(card: string, size: number): boolean {
   return ask(card, ring)
 }
 
+export interface Card {
+  /** The system's number for it: another one when it is removed and comes back. */
+  readonly index: number
+  /** Six bytes; null if it is no Ethernet card. */
+  readonly mac: Uint8Array | null
+  /** Bytes of a packet, without its Ethernet header. */
+  readonly mtu: number
+  readonly isUp: boolean
+}
+
+/** Null if there is none of this name. */
+export function cardOf(name: string): Card | null {
+  const index = libc.if_nametoindex(addressOf(cString(name)) as never)
+  const address = answer(name, SIOCGIFHWADDR)
+  const mtu = answer(name, SIOCGIFMTU)
+  const flags = answer(name, SIOCGIFFLAGS)
+  if (index === 0 || address === null || mtu === null || flags === null) return null
+  const isEthernet = (address[REQUEST_ANSWER] & 0xffff) === ARPHRD_ETHER
+  return {
+    index,
+    mac: isEthernet ? new Uint8Array(address.buffer).slice(MAC_AT, MAC_AT + 6) : null,
+    mtu: mtu[REQUEST_ANSWER],
+    isUp: (flags[REQUEST_ANSWER] & IFF_UP) !== 0,
+  }
+}
+
+/** Queues on which a card receives now, at least 1. Not after a chroot. */
+export function queueCount(name: string): number {
+  const told = receiveQueues(name)?.count ?? 0
+  if (told > 0) return told
+  try {
+    const queues = readdirSync(`/sys/class/net/${name}/queues`)
+    return Math.max(1, queues.filter((queue) => queue.startsWith('rx-')).length)
+  } catch {
+    return 1
+  }
+}
+
+/** What the system answers about a card, as a struct ifreq. */
+function answer(card: string, command: number): Int32Array<ArrayBuffer> | null {
+  const request = requestFor(card)
+  return request !== null && control(command, request) ? request : null
+}
+
 function ask(card: string, command: Int32Array<ArrayBuffer>): boolean {
+  const request = requestFor(card)
+  if (request === null) return false
+  request[REQUEST_ANSWER] = addressLow(command)
+  request[REQUEST_ANSWER + 1] = addressHigh(command)
+  // Mentioned after the call, so that the engine keeps it until then.
+  return control(SIOCETHTOOL, request) && command.length > 0
+}
+
+function requestFor(card: string): Int32Array<ArrayBuffer> | null {
   const name = new TextEncoder().encode(card)
-  if (name.length > NAME_BYTES_MAX) return false
+  if (name.length > NAME_BYTES_MAX) return null
   const request = nativeWords(REQUEST_WORDS)
   new Uint8Array(request.buffer).set(name)
-  request[REQUEST_POINTER] = addressLow(command)
-  request[REQUEST_POINTER + 1] = addressHigh(command)
+  return request
+}
+
+function control(command: number, request: Int32Array<ArrayBuffer>): boolean {
   const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
   if (fd < 0) return false
-  const result = libc.ioctl(fd, SIOCETHTOOL as never, addressOf(request) as never)
+  const result = libc.ioctl(fd, command as never, addressOf(request) as never)
   libc.close(fd)
-  // Mentioned after the call, so that the engine keeps it until then.
-  return result === 0 && command.length > 0
+  return result === 0
 }

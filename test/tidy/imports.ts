@@ -32,7 +32,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'src/http-head',
     'src/test-mode',
   ],
-  ['src/memory', 'src/channel', 'src/os'],
+  ['src/memory', 'src/channel', 'src/os', 'src/xdp'],
   ['src/config', 'src/log', 'src/plot'],
 ]
 const PROTOCOL_LEVEL = 2
@@ -92,7 +92,7 @@ export function importDirection(sources: readonly Source[]): Finding[] {
 
 const DIRECTION_REMEDY =
   'Move what both need into a level below: bin, load, bench → udp | ws → tracker → swarm, access-list, metrics,' +
-  ' process, persistence → memory, channel, os → config, log, plot; protocols never import each other'
+  ' process, persistence → memory, channel, os, xdp → config, log, plot; protocols never import each other'
 
 function folderOf(path: string): string {
   const parts = path.split('/')
