@@ -117,6 +117,9 @@ export class ReceiveBatch {
 export class PacketBatch extends ReceiveBatch {
   /** Sources of the received packets: slot i at word i × NAME_WORDS. */
   readonly names: Int32Array<ArrayBuffer>
+  /** Of the packet memory. */
+  readonly words: Int32Array<ArrayBuffer>
+  readonly out: Int32Array<ArrayBuffer>
   /** The received packet being handled; set by the user of the batch. */
   current = 0
   private readonly packetInfo: boolean
@@ -131,6 +134,8 @@ export class PacketBatch extends ReceiveBatch {
     super(fd, memory)
     const slots = memory.slots
     this.packetInfo = packetInfo
+    this.words = memory.received
+    this.out = memory.answers
     this.names = nativeWords(slots * NAME_WORDS)
     this.controls = nativeWords(packetInfo ? slots * CONTROL_WORDS : 1)
     this.outHeaders = nativeWords(slots * HEADER_WORDS)
@@ -155,6 +160,16 @@ export class PacketBatch extends ReceiveBatch {
   }
 
   // HOT: no allocation below this line.
+
+  /** The first word of received packet i. */
+  wordOf(i: number): number {
+    return i * this.memory.slotWords
+  }
+
+  /** The first word of the next answer, whichever packet it is for. */
+  answerWord(): number {
+    return this.memory.end
+  }
 
   /** Makes slot i ready for the next `receive`. Its answer, if any, must be queued before. */
   release(i: number): void {

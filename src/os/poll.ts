@@ -2,7 +2,12 @@
 // Used by udp/worker/schedule.ts when all sockets were found empty, and by the load generators, which
 // count in microseconds. Owns the list that poll reads.
 import { addressOf, libc, nativeWords } from './ffi.ts'
-import { POLLIN } from './kernel.ts'
+import { POLLERR, POLLIN } from './kernel.ts'
+
+/** In a main thread at startup, which has nothing else to do. */
+export function waitMilliseconds(milliseconds: number): void {
+  libc.poll(null as never, 0 as never, milliseconds)
+}
 
 export class Poll {
   private readonly list: Int32Array<ArrayBuffer>
@@ -40,6 +45,13 @@ export class Poll {
   pauseMicroseconds(microseconds: number): void {
     this.time[2] = microseconds * 1000
     libc.ppoll(null as never, 0 as never, this.timeAddress as never, null as never)
+  }
+
+  /** From descriptor number `first` on, waits no more for those that report nothing but an error. */
+  leaveBroken(first: number): void {
+    for (let i = first; i < this.count; i++) {
+      if (((this.list[i * 2 + 1] >>> 16) & POLLERR) !== 0) this.list[i * 2] = -1
+    }
   }
 
   /** Whether descriptor number `i` was readable when the last wait ended. */

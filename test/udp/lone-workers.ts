@@ -96,6 +96,7 @@ export class LoneWorkers {
       index: slot,
       workers: SLOTS,
       sockets: sockets.map(({ fd }) => ({ fd, packetInfo: false })),
+      queues: [],
       batchPackets,
       requests: {
         maxScrapeTorrents: 70,

@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test'
 import { counterSlots } from '../../src/metrics/counters.ts'
 import { udpReader } from '../../src/udp/main/reader.ts'
 import { udpFigures } from '../../src/udp/main/view.ts'
+import { NO_XDP_TOTALS } from '../../src/udp/main/xdp.ts'
 import { createLinks } from '../../src/udp/pipeline/links.ts'
 import { COUNTER_WORDS, COUNTERS } from '../../src/udp/worker/counters.ts'
 import { testBuffers } from '../swarm/harness.ts'
@@ -24,6 +25,7 @@ test('requests are reported for each socket worker, all kinds and families toget
     census: null,
     links: createLinks(2, 0),
     receiveDrops: () => 0,
+    xdp: () => NO_XDP_TOTALS,
     interval: () => 0,
   })
   const family = udpFigures(reader)

@@ -1,6 +1,6 @@
 // Opens the sockets of all workers. Called once by main.ts, before any worker runs and while the process may
 // still have the rights for low ports. Every failure becomes one clear line.
-import { addressBytes, addressText, isWildcard, type SocketAddress } from '../../config/address.ts'
+import { addressBytes, addressText, isWildcard } from '../../config/address.ts'
 import { StartError } from '../../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
@@ -19,7 +19,7 @@ import type { UdpConfig } from '../settings/config.ts'
 
 export interface Listening {
   /** The addresses served, with the ports that the system chose for port 0. */
-  readonly addresses: readonly SocketAddress[]
+  readonly addresses: readonly ListenAddress[]
   /** One socket per address, for each worker. */
   readonly sockets: readonly (readonly WorkerSocket[])[]
   readonly warnings: readonly string[]
@@ -45,7 +45,7 @@ export interface WorkerSocket {
 export function openSockets(config: UdpConfig, workers: number, beside = false): Listening {
   const later: (() => void)[] = []
   const { socket_recv_buffer_size } = config.network
-  const opened: { address: SocketAddress; sockets: UdpSocket[] }[] = []
+  const opened: { address: ListenAddress; sockets: UdpSocket[] }[] = []
   const ports: number[] = []
   for (const item of listenAddresses(config.network)) {
     const wanted = item.portFromIndex >= 0 ? ports[item.portFromIndex] : item.port

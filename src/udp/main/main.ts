@@ -39,8 +39,13 @@ import { LIVE_SETTINGS, workerSettings } from './reload.ts'
 import { sharedSecretFaults, sharedSecretOf } from './shared-secret.ts'
 import { udpTroubles } from './troubles.ts'
 import { udpFigures } from './view.ts'
+import { NO_XDP_TOTALS, openXdp, type XdpPath } from './xdp.ts'
+import { checkPath, queueCounts } from './xdp-cards.ts'
 
 const log = logFor('udp')
+
+/** Three maps, a program and its link. */
+const CARD_DESCRIPTORS = 5
 
 const SLEEPLESS = { sleepless: 'udp request' }
 
@@ -54,7 +59,10 @@ export const udpProtocol: ProtocolType<UdpConfig> = {
   kinds: UDP_KINDS,
   persists: 'swarms',
   listens: ({ network }) => ({ settings: network, title: '' }),
-  check: ({ protocol }) => ({ problems: sharedSecretFaults(protocol), warnings: [] }),
+  check: (config) => {
+    const path = checkPath(config)
+    return { ...path, problems: [...sharedSecretFaults(config.protocol), ...path.problems] }
+  },
   healthQuestion: ({ pause }) => {
     const { ipv4, ipv6 } = pauseOf(pause)
     const isSilent = (address: SocketAddress) => (address.family === 4 ? ipv4 : ipv6) === SILENT
@@ -62,12 +70,17 @@ export const udpProtocol: ProtocolType<UdpConfig> = {
   },
   prepare: (config) => {
     const addresses = listenAddresses(config.network).length
-    const socket = config.socket_workers === 0 ? availableParallelism() : config.socket_workers
+    const queues = queueCounts(config)
+    const own = queues.length === 0 ? availableParallelism() : Math.max(...queues)
+    const socket = config.socket_workers === 0 ? own : config.socket_workers
     const workers = { socket, request: config.request_workers }
     return {
       swarmWorkers: Math.max(workers.socket, workers.request),
       connections: 0,
-      descriptors: workers.socket * addresses + 2 * (workers.request + workers.socket),
+      descriptors:
+        workers.socket * addresses +
+        2 * (workers.request + workers.socket) +
+        queues.reduce((sum, count) => sum + count + CARD_DESCRIPTORS, 0),
       open: (process, place) => new UdpProtocol(process, place, config, workers),
     }
   },
@@ -93,6 +106,8 @@ class UdpProtocol implements Protocol<UdpConfig> {
   /** Of the connection ids, if other machines have it too. */
   private readonly sharedSecret: Uint8Array | null
   private readonly listening: Listening
+  /** Null where packets come by sockets alone. */
+  private readonly xdp: XdpPath | null
   private readonly workers: WorkerGroup
   private readonly reader: StatisticsReader<UdpNames>
   private readonly links: Links
@@ -116,6 +131,13 @@ class UdpProtocol implements Protocol<UdpConfig> {
     this.listening = openSockets(config, counts.socket, process.takesOver)
     this.addresses = this.listening.addresses
     for (const warning of this.listening.warnings) place.tell.warn(warning)
+    this.xdp = openXdp({
+      config,
+      addresses: this.listening.addresses,
+      workers: counts.socket,
+      isBeside: process.takesOver,
+      tell: place.tell,
+    })
     this.workers = process.newWorkers({ protocol: 'udp' })
     this.links = createLinks(counts.socket, counts.request)
     this.counters = counterSlots(counts.socket + counts.request, COUNTER_WORDS)
@@ -127,6 +149,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       census: place.isFirst ? process.census : null,
       links: this.links,
       receiveDrops: this.listening.receiveDrops,
+      xdp: () => this.xdp?.read() ?? NO_XDP_TOTALS,
       interval: () => this.inForce.statistics.interval,
     })
     this.figures = udpFigures(this.reader)
@@ -138,7 +161,8 @@ class UdpProtocol implements Protocol<UdpConfig> {
 
   get summary(): string {
     const { socket, request } = this.counts
-    const sockets = counted(socket, 'socket worker')
+    const path = this.xdp === null ? '' : `, ${this.xdp.summary}`
+    const sockets = counted(socket, 'socket worker') + path
     return request === 0 ? sockets : `${sockets}, ${counted(request, 'request worker')}`
   }
 
@@ -149,20 +173,23 @@ class UdpProtocol implements Protocol<UdpConfig> {
     await Promise.all([
       ...requests.map((data) => this.workers.start<RequestWorkerData>(data, [data.updates.port])),
       ...sockets.map((data) =>
-        this.workers.start<SocketWorkerData>(data, [data.updates.port], () =>
-          this.listening.close(data.index),
-        ),
+        this.workers.start<SocketWorkerData>(data, [data.updates.port], () => {
+          this.listening.close(data.index)
+          this.xdp?.close(data.index)
+        }),
       ),
     ])
   }
 
   begin(): void {
     this.listening.begin()
+    this.xdp?.begin()
     this.reader.start()
   }
 
   end(): void {
     this.reader.stop()
+    this.xdp?.end()
   }
 
   use(): ProtocolUse {
@@ -179,7 +206,8 @@ class UdpProtocol implements Protocol<UdpConfig> {
       () => this.reader.latest,
       () => this.inForce,
     )
-    return [pauseTrouble(() => this.inForce.pause), ...troubles]
+    const path = { name: 'packet_path', find: () => this.xdp?.trouble() ?? null }
+    return [pauseTrouble(() => this.inForce.pause), path, ...troubles]
   }
 
   sendList(update: ListUpdate): void {
@@ -192,6 +220,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
   configure(config: UdpConfig, paths: ReadonlySet<string>): void {
     this.inForce = config
     for (const worker of this.updates) worker.send({ settings: workerSettings(config) })
+    this.xdp?.configure(config)
     const { socket_recv_buffer_size } = config.network
     // A worker that has stopped has closed its sockets.
     if (paths.has('network.socket_recv_buffer_size') && this.process.isServing()) {
@@ -218,6 +247,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       workers: this.counts.socket,
       links: this.counts.request === 0 ? null : this.links.socketWorkers[index],
       sockets: this.listening.sockets[index],
+      queues: this.xdp?.queuesOf(index) ?? [],
       batchPackets: Math.min(this.config.network.poll_event_capacity, MAX_BATCH_PACKETS),
       secret: this.sharedSecret ?? this.process.secret,
       isSecretShared: this.sharedSecret !== null,

@@ -9,6 +9,7 @@ import { type ReaderPlace, StatisticsReader } from '../../tracker/statistics-rea
 import type { Links, SocketLinks } from '../pipeline/links.ts'
 import { COUNTERS, HISTOGRAMS, type UdpNames } from '../worker/counters.ts'
 import { statisticsFigures, statisticsText } from './statistics.ts'
+import type { XdpTotals } from './xdp.ts'
 
 export interface UdpSources {
   readonly slots: SharedArrayBuffer
@@ -18,12 +19,13 @@ export interface UdpSources {
   readonly links: Links
   /** At all sockets since they were opened: a sum of counters that wrap. */
   readonly receiveDrops: () => number
+  readonly xdp: () => XdpTotals
   readonly place?: ReaderPlace
   readonly interval: () => number
 }
 
 export function udpReader(sources: UdpSources): StatisticsReader<UdpNames> {
-  const { socketWorkers, links, receiveDrops, ...shared } = sources
+  const { socketWorkers, links, receiveDrops, xdp, ...shared } = sources
   const drops = new WrappingTotal()
   const fill = (rings: (links: SocketLinks) => readonly SharedArrayBuffer[]) =>
     Math.max(0, ...links.socketWorkers.flatMap(rings).map(ringFill))
@@ -34,7 +36,7 @@ export function udpReader(sources: UdpSources): StatisticsReader<UdpNames> {
     histograms: HISTOGRAMS,
     workers: socketWorkers,
     asked: COUNTERS.filter((name) => name.startsWith('requests_')),
-    totals: () => ({ receiveDrops: drops.take(receiveDrops()) }),
+    totals: () => ({ receiveDrops: drops.take(receiveDrops()), ...xdp() }),
     gauges: () => ({
       requestFill: fill(({ requests }) => requests),
       responseFill: fill(({ responses }) => responses),

@@ -41,6 +41,15 @@ export function udpTroubles(
       remedy: () => (load.isBusy ? moreWorkers(config()) : largerBuffer(config())),
     }),
     lossSource({
+      name: 'xdp_losses',
+      lost: () => xdpLost(reading()),
+      all: () => of('xdp_packets') + xdpLost(reading()),
+      from: LOSS_FROM,
+      what: 'packet',
+      text: (figure, when) => `${figure} ${when} were lost at the network card's queues.`,
+      remedy: () => moreWorkers(config()),
+    }),
+    lossSource({
       name: 'send_failures',
       lost: () => of('send_failures'),
       all: () => of(...RESPONSES),
@@ -64,6 +73,10 @@ export function udpTroubles(
     ...fullSources(of, () => config().limits),
     ...peerAddressSources(of),
   ]
+}
+
+function xdpLost({ totals }: Reading<UdpNames>): number {
+  return totals.xdpRingFull + totals.xdpFillEmpty + totals.xdpDropped
 }
 
 const DROPPED: readonly WorkerCounter[] = [

@@ -34,6 +34,23 @@ export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures 
         'Packets that the system dropped before the tracker saw them, because a receive buffer was full.',
         [[{}, totals.receiveDrops]],
       ),
+      counterFamily(
+        `${PREFIX}_xdp_lost_total`,
+        'Packets lost at network cards (packet_path), by reason.',
+        [
+          [{ reason: 'ring_full' }, totals.xdpRingFull],
+          [{ reason: 'fill_empty' }, totals.xdpFillEmpty],
+          [{ reason: 'dropped' }, totals.xdpDropped],
+        ],
+      ),
+      counterFamily(
+        `${PREFIX}_xdp_passed_total`,
+        'Packets of network cards (packet_path) that were left to the kernel.',
+        [
+          [{ what: 'others' }, totals.xdpPassedOthers],
+          [{ what: 'forms' }, totals.xdpPassedForms],
+        ],
+      ),
       workerFamily(WORKER_REQUESTS, 'Valid requests by socket worker.', workers),
       timeFamily(
         RESPONSE_TIME,

@@ -54,6 +54,18 @@ const OF_WORKERS = [
     request: 'request_wakes',
     socket: 'response_wakes',
   }),
+  counter('xdp_packets', 'Frames taken straight from network cards (packet_path).'),
+  labelled(
+    'xdp_refused',
+    'reason',
+    'Frames from network cards that were no good UDP packets.',
+    ['form', 'length', 'checksum', 'source'],
+    { table: 'Refused frames', nonZero: true, lost: 'bad frames' },
+  ),
+  counter(
+    'xdp_no_frame',
+    'Responses dropped because all frames were on their way to a network card (also in send_failures).',
+  ),
 ]
 
 export const COUNTER_LIST = new CounterList(BY_FAMILY, OF_WORKERS)
@@ -131,6 +143,15 @@ export const RESPONSE_WAITS = WORKER + 5
 /** Times that a sleeping request worker, or socket worker, was woken. */
 export const REQUEST_WAKES = WORKER + 6
 export const RESPONSE_WAKES = WORKER + 7
+/** Frames that came straight from network cards, */
+export const XDP_PACKETS = WORKER + 8
+/** and those of them that were refused before anybody read their payload. */
+export const XDP_REFUSED_FORM = WORKER + 9
+export const XDP_REFUSED_LENGTH = WORKER + 10
+export const XDP_REFUSED_CHECKSUM = WORKER + 11
+export const XDP_REFUSED_SOURCE = WORKER + 12
+/** Answers that found no free frame; they also count as SEND_FAILURES. */
+export const XDP_NO_FRAME = WORKER + 13
 
 /** Nanoseconds from before a packet was received until its answer was sent: 1 µs to 1 s. */
 export const RESPONSE_TIME_SHAPE = histogramShape(10, 30, 10)
@@ -142,7 +163,7 @@ export const HISTOGRAMS = {
   batch_size: BATCH_SIZE_SHAPE,
 } as const
 
-export const RESPONSE_TIME = WORKER + 8
+export const RESPONSE_TIME = WORKER + 14
 export const BATCH_SIZE = RESPONSE_TIME + histogramCounters(RESPONSE_TIME_SHAPE)
 
 /** Words per worker. */
@@ -153,7 +174,14 @@ export interface UdpNames {
   readonly counter: CounterName
   readonly histogram: keyof typeof HISTOGRAMS
   /** Packets that the system dropped because a receive buffer was full. */
-  readonly total: 'receiveDrops'
+  readonly total:
+    | 'receiveDrops'
+    /** Past the kernel (packet_path): lost at network cards, and left to the kernel. */
+    | 'xdpRingFull'
+    | 'xdpFillEmpty'
+    | 'xdpDropped'
+    | 'xdpPassedOthers'
+    | 'xdpPassedForms'
   /** The fullest channel of each direction, from 0 to 1. */
   readonly gauge: 'requestFill' | 'responseFill'
 }

@@ -5,20 +5,20 @@
 //  pipeline  valid requests go to request workers (forward.ts), answers come back (deliver.ts)
 import type { Inbox } from '../../channel/inbox.ts'
 import { clearEvent } from '../../os/event-fd.ts'
-import type { PacketBatch } from '../../os/packet-batch.ts'
 import type { Poll } from '../../os/poll.ts'
 import type { Cleaner } from '../../swarm/walks/cleaner.ts'
 import { type Deliverer, lastTimeStamp } from '../pipeline/deliver.ts'
-import type { Forwarder } from '../pipeline/forward.ts'
+import type { Forwarder, ReplySource } from '../pipeline/forward.ts'
+import type { XdpSource } from './xdp-source.ts'
 
 /** How long an idle worker sleeps at most, so that it notices a stop and the time, */
 const POLL_MILLISECONDS = 200
-/** and between two slices of a cleaning, so that other workers get at the table. */
-const CLEANING_PAUSE_MILLISECONDS = 1
+/** and between two slices of a cleaning, so that other workers get at the table, or until a card takes more answers. */
+const SHORT_WAIT_MILLISECONDS = 1
 
 export interface Schedule {
-  /** Called before a batch of socket number `socket` is handled. */
-  begin(batch: PacketBatch, socket: number): void
+  /** Called before a batch of source number `source` is handled. */
+  begin(source: number): void
   /** How many packets of that batch are answered later. */
   deferred(): number
   /** Called after a batch of each socket. */
@@ -30,11 +30,16 @@ export interface Schedule {
 export class InlineSchedule implements Schedule {
   private readonly poll: Poll
   private readonly cleaner: Cleaner
+  private readonly queues: readonly XdpSource[]
+  private readonly firstQueue: number
   private cleaning = false
 
-  constructor(poll: Poll, cleaner: Cleaner) {
+  /** `queues`: of network cards, whose descriptors are in `poll` from number `firstQueue` on. */
+  constructor(poll: Poll, cleaner: Cleaner, queues: readonly XdpSource[], firstQueue: number) {
     this.poll = poll
     this.cleaner = cleaner
+    this.queues = queues
+    this.firstQueue = firstQueue
   }
 
   // HOT: no allocation below this line.
@@ -50,7 +55,14 @@ export class InlineSchedule implements Schedule {
   }
 
   idle(): void {
-    this.poll.wait(this.cleaning ? CLEANING_PAUSE_MILLISECONDS : POLL_MILLISECONDS)
+    const isShort = this.cleaning || this.isStalled()
+    this.poll.wait(isShort ? SHORT_WAIT_MILLISECONDS : POLL_MILLISECONDS)
+    if (this.queues.length !== 0) this.poll.leaveBroken(this.firstQueue)
+  }
+
+  private isStalled(): boolean {
+    for (let i = 0; i < this.queues.length; i++) if (this.queues[i].isStalled()) return true
+    return false
   }
 }
 
@@ -60,28 +72,28 @@ export class PipelineSchedule implements Schedule {
   private readonly deliverer: Deliverer
   private readonly inbox: Inbox
   private readonly event: number
-  private readonly eventIndex: number
+  private readonly batches: readonly ReplySource[]
   private delivered = 0
 
-  /** `event` is entry `eventIndex` of `poll`, and wakes this worker for `inbox`. */
+  /** `event` is the entry of `poll` after those of `batches`, and wakes this worker for `inbox`. */
   constructor(
     poll: Poll,
     forwarder: Forwarder,
     deliverer: Deliverer,
     inbox: Inbox,
     event: number,
-    eventIndex: number,
+    batches: readonly ReplySource[],
   ) {
     this.poll = poll
     this.forwarder = forwarder
     this.deliverer = deliverer
     this.inbox = inbox
     this.event = event
-    this.eventIndex = eventIndex
+    this.batches = batches
   }
 
-  begin(batch: PacketBatch, socket: number): void {
-    this.forwarder.setBatch(batch, socket, lastTimeStamp())
+  begin(socket: number): void {
+    this.forwarder.setBatch(this.batches[socket], socket, lastTimeStamp())
   }
 
   deferred(): number {
@@ -98,6 +110,6 @@ export class PipelineSchedule implements Schedule {
     this.poll.wait(POLL_MILLISECONDS)
     this.inbox.awake()
     // Cleared even if it was set for an earlier sleep: otherwise poll would not wait again.
-    if (this.poll.isReady(this.eventIndex)) clearEvent(this.event)
+    if (this.poll.isReady(this.batches.length)) clearEvent(this.event)
   }
 }

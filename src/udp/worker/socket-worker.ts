@@ -33,6 +33,7 @@ import {
 } from '../../requests/swarm-worker.ts'
 import type { SourceLimits } from '../../source-limits/source-limits.ts'
 import { LookAhead } from '../../swarm/table/look-ahead.ts'
+import { type QueueData, XdpQueue } from '../../xdp/queue.ts'
 import { Deliverer } from '../pipeline/deliver.ts'
 import { Forwarder } from '../pipeline/forward.ts'
 import { ScrapeJoiner } from '../pipeline/join.ts'
@@ -51,10 +52,12 @@ import {
   RESPONSE_TIME_SHAPE,
 } from './counters.ts'
 import { Handler, type RequestSettings } from './handle.ts'
+import type { PacketSource } from './packet-source.ts'
 import { serveBatch } from './receive.ts'
 import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
 import type { UdpUpdate } from './worker-updates.ts'
+import { XdpSource } from './xdp-source.ts'
 
 /** Batches that a worker still serves when told to stop: some milliseconds. */
 const LAST_TURNS_MAX = 16
@@ -63,6 +66,8 @@ export interface SocketWorkerData extends WorkerStart, SwarmWorkerData, KeyWorke
   readonly role: 'socket'
   readonly index: number
   readonly sockets: readonly { fd: number; packetInfo: boolean }[]
+  /** Of network cards, with packet_path = 'xdp'. */
+  readonly queues: readonly QueueData[]
   readonly batchPackets: number
   readonly requests: RequestSettings
   readonly secret: Uint8Array
@@ -85,7 +90,7 @@ export function runSocketWorker(data: SocketWorkerData): void {
   const stages =
     data.links === null
       ? inline(data, counts, limits, updates)
-      : pipeline(data, data.links, batches[0], counts)
+      : pipeline(data, data.links, batches, counts)
   const ids = new ConnectionIds(data.secret, data.maxConnectionAge, data.isSecretShared)
   const handler = new Handler(stages.requests, ids, data.swarms, data.requests, counts, limits)
   handler.keys = new AnnounceKey(openKeyGate(data, updates))
@@ -96,7 +101,8 @@ export function runSocketWorker(data: SocketWorkerData): void {
     limits.setRates(rates)
     ids.setMaxAge(maxConnectionAge)
   })
-  const worker = new SocketWorker(data, batches, handler, stages.schedule, updates)
+  const sources = [...batches, ...stages.queues]
+  const worker = new SocketWorker(data, sources, handler, stages.schedule, updates)
   sayReady()
   worker.run()
   // The main thread, which opened the sockets, now closes them: while they are open, the system sends a share
@@ -108,6 +114,7 @@ interface Stages {
   readonly requests: Requests
   readonly schedule: Schedule
   readonly ahead: LookAhead | null
+  readonly queues: readonly XdpSource[]
 }
 
 function inline(
@@ -119,9 +126,15 @@ function inline(
   const open = openSwarms(data, limits)
   const responder = new Responder(open.swarms, counts)
   serveFrom(open, responder, data, updates)
+  const packets = data.batchPackets
+  const queues = data.queues.map(
+    (queue) => new XdpSource(new XdpQueue(queue, packets), packets, counts),
+  )
+  const poll = new Poll([...data.sockets, ...data.queues].map(({ fd }) => fd))
   return {
     requests: responder,
-    schedule: new InlineSchedule(new Poll(data.sockets.map(({ fd }) => fd)), open.cleaner),
+    schedule: new InlineSchedule(poll, open.cleaner, queues, data.sockets.length),
+    queues,
     ahead: new LookAhead(open.swarms, new Int32Array(data.swarms.control), data.batchPackets),
   }
 }
@@ -129,7 +142,7 @@ function inline(
 function pipeline(
   data: SocketWorkerData,
   links: SocketLinks,
-  batch: PacketBatch,
+  batches: readonly PacketBatch[],
   counts: Int32Array,
 ): Stages {
   const joiner = new ScrapeJoiner(counts)
@@ -143,7 +156,7 @@ function pipeline(
     joiner,
     keys: data.swarms,
     tables: tablesPerKind,
-    batch,
+    batch: batches[0],
     counts,
     countsClients: data.clients !== null,
   })
@@ -158,14 +171,15 @@ function pipeline(
       new Deliverer(readers, sendBatches, joiner, counts),
       new Inbox(readers, links.sleepWord),
       links.event,
-      fds.length,
+      batches,
     ),
     ahead: null,
+    queues: [],
   }
 }
 
 class SocketWorker {
-  private readonly batches: readonly PacketBatch[]
+  private readonly sources: readonly PacketSource[]
   private readonly handler: Handler
   private readonly request = new Request()
   private readonly schedule: Schedule
@@ -178,12 +192,12 @@ class SocketWorker {
 
   constructor(
     data: SocketWorkerData,
-    batches: readonly PacketBatch[],
+    sources: readonly PacketSource[],
     handler: Handler,
     schedule: Schedule,
     updates: WorkerUpdates<UdpUpdate>,
   ) {
-    this.batches = batches
+    this.sources = sources
     this.handler = handler
     this.schedule = schedule
     this.updates = updates
@@ -207,7 +221,7 @@ class SocketWorker {
     this.reporter.report()
   }
 
-  /** Serves one batch of each socket; returns the number of packets. */
+  /** Serves one batch of each source; returns the number of packets. */
   private turn(): number {
     readClock()
     const now = clockSeconds()
@@ -215,9 +229,9 @@ class SocketWorker {
     this.handler.setTime(now)
     this.updates.applyDue(now)
     let served = 0
-    for (let i = 0; i < this.batches.length; i++) {
-      this.schedule.begin(this.batches[i], i)
-      const packets = serveBatch(this.batches[i], this.handler, this.request, this.batchPackets)
+    for (let i = 0; i < this.sources.length; i++) {
+      this.schedule.begin(i)
+      const packets = serveBatch(this.sources[i], this.handler, this.request, this.batchPackets)
       if (packets !== 0) this.measure(packets, packets - this.schedule.deferred())
       served += packets
     }

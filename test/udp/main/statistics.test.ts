@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { bucketEnd, distributionOf, type HistogramShape } from '../../../src/metrics/histogram.ts'
 import { statisticsText } from '../../../src/udp/main/statistics.ts'
+import { NO_XDP_TOTALS } from '../../../src/udp/main/xdp.ts'
 import {
   BATCH_SIZE_SHAPE,
   type CounterName,
@@ -29,7 +30,7 @@ function intervalOf(counts: readonly (readonly [CounterName, number])[], packets
       batch_size: all(BATCH_SIZE_SHAPE, 2, packets / 2),
     },
     clients: null,
-    totals: { lockWaits: 3, lockSleeps: 0, receiveDrops: 1 },
+    totals: { lockWaits: 3, lockSleeps: 0, receiveDrops: 1, ...NO_XDP_TOTALS },
     gauges: { requestFill: 0, responseFill: 0 },
     swarms: {
       ipv4: { ...NOTHING, torrents: 1234 },

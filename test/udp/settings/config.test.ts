@@ -23,6 +23,9 @@ const DEFAULTS: UdpConfig = {
     ipv6_only: false,
     socket_recv_buffer_size: 524288,
     poll_event_capacity: 4096,
+    packet_path: 'sockets',
+    xdp_interfaces: [],
+    xdp_mode: 'auto',
   },
   protocol: {
     max_scrape_torrents: 255,

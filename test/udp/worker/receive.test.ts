@@ -1,7 +1,7 @@
 // From the socket to the handler: whose packet it is, by every word of its source address and by its port.
 import { describe, expect, test } from 'bun:test'
 import { NAME_WORDS } from '../../../src/os/message.ts'
-import { type PacketBatch, PacketMemory } from '../../../src/os/packet-batch.ts'
+import { PacketMemory } from '../../../src/os/packet-batch.ts'
 import { socketAddress } from '../../../src/os/socket.ts'
 import { LookAhead } from '../../../src/swarm/table/look-ahead.ts'
 import { Request } from '../../../src/udp/wire/request.ts'
@@ -11,6 +11,7 @@ import {
   REJECTED_SOURCE_PORT,
   SENT_BYTES,
 } from '../../../src/udp/worker/counters.ts'
+import type { PacketSource } from '../../../src/udp/worker/packet-source.ts'
 import { serveBatch } from '../../../src/udp/worker/receive.ts'
 import {
   addressBytes,
@@ -45,21 +46,25 @@ function serve(harness: UdpHarness, packets: readonly Packet[]): (Buffer | null)
   }
   const answers: (Buffer | null)[] = packets.map(() => null)
   const released: number[] = []
-  const batch = {
-    memory,
+  const source: PacketSource = {
+    words: memory.received,
+    out: memory.answers,
     names,
     current: 0,
     receive: (max: number) => Math.min(max, packets.length),
+    wordOf: (i: number) => i * memory.slotWords,
+    answerWord: () => memory.end,
     length: (i: number) => packets[i].packet.length,
     queue: (i: number, bytes: number) => {
       answers[i] = Buffer.from(Buffer.from(memory.answers.buffer, memory.end * 4, bytes))
       memory.end += Math.ceil(bytes / 16) * 4
     },
-    release: (i: number) => released.push(i),
+    release: (i: number) => {
+      released.push(i)
+    },
     flush: () => 0,
   }
-  const socket = batch as unknown as PacketBatch
-  expect(serveBatch(socket, harness.handler, new Request(), SLOTS)).toBe(packets.length)
+  expect(serveBatch(source, harness.handler, new Request(), SLOTS)).toBe(packets.length)
   expect(released).toEqual(packets.map((_, i) => i))
   return answers
 }
