@@ -111,6 +111,8 @@ export class NatsEngine implements Engine {
       timeout: times.connectMs,
       reconnect: false,
       noEcho: true,
+      // The first is one's own, or the nearest.
+      noRandomize: true,
       ignoreClusterUpdates: true,
       noAsyncTraces: true,
       // Ours are enough.

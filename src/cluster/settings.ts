@@ -19,8 +19,8 @@ export const clusterSettings = section(
     servers: stringOrList(
       '',
       { allowed: SERVERS_FORM, check: checkServer },
-      `The NATS servers, each with its port unless that is ${ENGINE_PORT}. The tracker connects to one of them, and to another when
-      that fails. '' shares nothing.
+      `The NATS servers, each with its port unless that is ${ENGINE_PORT}. The tracker connects to the first one that
+      answers, and asks them again in this order when the connection ends. '' shares nothing.
 
       Whoever may write to the server can add peers to your swarms: give each node an account of its own (credentials), and
       keep the server's port from others.`,

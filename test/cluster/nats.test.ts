@@ -99,16 +99,18 @@ describe.skipIf(WHY_NO_NATS !== '')(`with a real server${WHY_NO_NATS}`, () => {
       }),
     ))
 
-  test('of several servers, another is taken when one ends', () =>
+  test('of several servers the first that answers is taken, also after one has ended', () =>
     withNats('', (first) =>
       withNats('', (second) =>
         withNodes(async (open) => {
           const a = await open([first.address, second.address])
-          await a.connected()
-          const used = a.statuses[0]
-          const [one, other] = used.includes(first.address) ? [first, second] : [second, first]
-          await one.kill()
-          await a.reports(new RegExp(`^up: connected to ${other.address}`))
+          await a.reports(new RegExp(`^up: connected to ${first.address}`))
+          await first.kill()
+          await a.reports(new RegExp(`^up: connected to ${second.address}`))
+          await first.run()
+          a.statuses.length = 0
+          await second.kill()
+          await a.reports(new RegExp(`^up: connected to ${first.address}`))
         }),
       ),
     ))
