@@ -12,6 +12,7 @@ import { ANNOUNCED, PRIVATE_ADDRESS, RESERVED_ADDRESS } from '../swarm/status.ts
 import { readPlainAddress } from '../tcp/address-text.ts'
 import { Networks } from '../tcp/networks.ts'
 import { classOf, PRIVATE, PUBLIC } from './address-class.ts'
+import type { SourceWatch } from './source-watch.ts'
 
 /** A cache line each. */
 const LAST_IPV4 = 0
@@ -45,6 +46,8 @@ function readExternal(target: Peer, ipv4: boolean, text: string): boolean {
 }
 
 export class PeerAddresses {
+  /** Watches those that have private addresses; null if nobody does. */
+  sources: SourceWatch | null = null
   private readonly last: Int32Array
   /** Null if none are named. */
   private internal: Networks | null = null
@@ -108,6 +111,7 @@ export class PeerAddresses {
         }
         return ANNOUNCED
       case PRIVATE:
+        this.sources?.noteClient(peer, peer.port)
         return this.takesPrivate(peer.ipv4) ? ANNOUNCED : PRIVATE_ADDRESS
       default:
         return this.storesReserved ? ANNOUNCED : RESERVED_ADDRESS

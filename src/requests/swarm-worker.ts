@@ -8,6 +8,7 @@ import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { ClientGate, type ClientGateData, type ClientListUpdate } from '../client-lists/gate.ts'
 import { clockSeconds } from '../os/clock.ts'
 import { PeerAddresses, type PeerAddressRules } from '../peer-addresses/peer-addresses.ts'
+import { SourceWatch } from '../peer-addresses/source-watch.ts'
 import { type FirstValue, takeFirst } from '../process/first-value.ts'
 import type { UpdateHandlers } from '../process/updates.ts'
 import { BanWriter, type BanWriterData } from '../source-limits/ban-writer.ts'
@@ -43,6 +44,8 @@ export interface SwarmWorkerData extends SwarmSettings {
   readonly limits: SourceCounterData
   readonly bans: BanWriterData
   readonly publicPeers: SharedArrayBuffer
+  /** See peer-addresses/source-watch.ts. */
+  readonly sources: SharedArrayBuffer
   /** Null if clients are not counted. */
   readonly clients: ClientSampleData | null
   readonly accessList: FirstValue<AccessListData>
@@ -103,12 +106,13 @@ export function openSwarms(
 export function serveFrom<R extends AnnounceRequest>(
   { swarms, cleaner }: OpenSwarms,
   responder: SwarmResponder<R>,
-  { requests, clients, peerAddresses, publicPeers, maxPeerAge }: SwarmWorkerData,
+  { requests, clients, peerAddresses, publicPeers, sources, maxPeerAge }: SwarmWorkerData,
   updates: UpdateHandlers<SwarmUpdate>,
 ): void {
   responder.setInterval(requests.announceInterval, requests.intervalJitter)
   if (clients !== null) responder.clients = new ClientSample(clients)
   const addresses = new PeerAddresses(publicPeers, peerAddresses, maxPeerAge)
+  addresses.sources = new SourceWatch(sources)
   responder.addresses = addresses
   updates.on('settings', ({ requests, peerAddresses, cleaningInterval, maxPeerAge }, now) => {
     responder.setInterval(requests.announceInterval, requests.intervalJitter)

@@ -11,6 +11,14 @@ export const DEFAULT_PROXY_HEADER = 'X-Forwarded-For'
 /** RFC 7239. All other headers have one address or a list. */
 export const FORWARDED = 'forwarded'
 
+/** In its usual form: four bytes, or sixteen. */
+export function addressOfBytes(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join('.')
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(i * 2).toString(16))
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
+}
+
 /** The key under which connections are counted: an IPv4 address, or the /64 network of an IPv6 one. */
 export interface AddressKey {
   high: number

@@ -1,5 +1,6 @@
 // The peers of one torrent, of all protocols, for a test; and forgetting those that have expired without waiting for the
 // workers' next cleaning. Runs in the main thread, under the tables' locks. Owns nothing.
+
 import { clockSeconds, readClock } from '../os/clock.ts'
 import {
   PEER_AGE_MAX,
@@ -13,6 +14,7 @@ import { Peer, readPeer } from '../swarm/peers/peer.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { cleanSlice, startCleaning } from '../swarm/walks/clean.ts'
 import { PIECE_HEAD_WORDS, PIECE_PEERS, Walk } from '../swarm/walks/export.ts'
+import { addressOfBytes } from '../tcp/client-address.ts'
 
 const KINDS = ['ipv4', 'ipv6', 'websocket'] as const
 const SLICE_PEERS = 1000
@@ -79,13 +81,8 @@ function shown(swarm: PeerKindName, words: Int32Array, at: number, now: number):
   const bytes = Buffer.from(Int32Array.of(a0, a1, a2, a3, id4).buffer)
   if (swarm === 'websocket') return { swarm, peerId: bytes.toString('hex'), ...state }
   const port = ((peer.port & 255) << 8) | (peer.port >>> 8)
-  const address = peer.ipv4 ? bytes.subarray(0, 4).join('.') : ipv6Text(bytes.subarray(0, 16))
+  const address = addressOfBytes(bytes.subarray(0, peer.ipv4 ? 4 : 16))
   return { swarm, address, port, ...state }
-}
-
-function ipv6Text(bytes: Buffer): string {
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2).toString(16))
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }
 
 /**

@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { httpTroubles } from '../../src/http/main/troubles.ts'
+import { createSourceRows } from '../../src/peer-addresses/source-watch.ts'
 import { udpTroubles } from '../../src/udp/main/troubles.ts'
 import { wsTroubles } from '../../src/ws/main/troubles.ts'
 
@@ -20,9 +21,9 @@ test('every trouble of figures is in the table, with the trackers that have it',
     of,
   }))
   const troubles = {
-    udp: udpTroubles(notAsked, notAsked),
-    http: httpTroubles(notAsked, notAsked),
-    ws: wsTroubles(notAsked, notAsked),
+    udp: udpTroubles(notAsked, notAsked, createSourceRows()),
+    http: httpTroubles(notAsked, notAsked, createSourceRows()),
+    ws: wsTroubles(notAsked, notAsked, createSourceRows()),
   }
   const trackers = Object.entries(troubles).map(([which, sources]) => {
     return { tracker: `\`aquatic_${which}\``, names: sources.map(({ name }) => name) }

@@ -5,6 +5,7 @@ import { MODE_OFF } from '../../src/access-list/list.ts'
 import { logFor } from '../../src/log/log.ts'
 import { clockSeconds, readClock } from '../../src/os/clock.ts'
 import { createPublicPeers } from '../../src/peer-addresses/peer-addresses.ts'
+import { createSourceRows } from '../../src/peer-addresses/source-watch.ts'
 import { FirstValue } from '../../src/process/first-value.ts'
 import {
   openSourceLimits,
@@ -58,6 +59,7 @@ function workerData(
     rates: OFF,
     peerAddresses: DEFAULT_RULES,
     publicPeers: createPublicPeers(),
+    sources: createSourceRows(),
     bans: new BanLog(logFor('test')).newWriter(),
     clients: null,
     accessList: new FirstValue(new ListBuilder(0, { key0: 1, key1: 2 }).finish(MODE_OFF)),

@@ -14,6 +14,7 @@ import { CounterReader, counterSlots } from '../../src/metrics/counters.ts'
 import type { Distribution } from '../../src/metrics/histogram.ts'
 import { clockData, clockSeconds, readClock } from '../../src/os/clock.ts'
 import { createPublicPeers } from '../../src/peer-addresses/peer-addresses.ts'
+import { createSourceRows } from '../../src/peer-addresses/source-watch.ts'
 import { FirstValue } from '../../src/process/first-value.ts'
 import { UpdateSender } from '../../src/process/updates.ts'
 import { NO_PAUSE } from '../../src/requests/pause.ts'
@@ -151,6 +152,7 @@ export class LoneWorkers {
       rates: OFF,
       peerAddresses: { ...DEFAULT_RULES, storesReserved: true },
       publicPeers: createPublicPeers(),
+      sources: createSourceRows(),
       bans: this.banLog.newWriter(),
       clients: null,
       cleaningInterval: 30,

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { defaultsOf } from '../../src/config/schema.ts'
 import { distributionOf, histogramCounters } from '../../src/metrics/histogram.ts'
+import { createSourceRows } from '../../src/peer-addresses/source-watch.ts'
 import type { Reading } from '../../src/tracker/statistics-reader.ts'
 import { udpTroubles } from '../../src/udp/main/troubles.ts'
 import { udpSettings } from '../../src/udp/settings/config.ts'
@@ -21,6 +22,7 @@ function found(counts: Counts, packets = 0, batches = packets, receiveDrops = 0)
   const sources = udpTroubles(
     () => reading as unknown as Reading<UdpNames>,
     () => config,
+    createSourceRows(),
   )
   return sources.flatMap(({ name, find }) => {
     const trouble = find()

@@ -6,6 +6,7 @@ import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
 import { counterSlots } from '../../metrics/counters.ts'
 import type { Identity } from '../../os/privileges.ts'
+import { createSourceRows } from '../../peer-addresses/source-watch.ts'
 import type { ProtocolUse } from '../../pressure/ceilings.ts'
 import { forgetFirsts } from '../../process/first-value.ts'
 import { pathBelow } from '../../process/privileges.ts'
@@ -158,6 +159,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
   private guest: GuestProtocol | null = null
   private readonly reader: StatisticsReader<HttpNames>
   private readonly counters: SharedArrayBuffer
+  private readonly sources = createSourceRows()
   /** The number that memory has been set up for. */
   private readonly maxConnections: number
   private readonly connectionLimits: SharedArrayBuffer
@@ -252,6 +254,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
     const troubles = httpTroubles(
       () => this.reader.latest,
       () => this.limits(),
+      this.sources,
     )
     const paused = pauseTrouble(() => this.pauseInUse())
     return [paused, ...troubles, ...(this.https?.troubles() ?? [])]
@@ -337,6 +340,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
       connectionLimits: this.connectionLimits,
       limits: process.sourceLimits,
       publicPeers: process.publicPeers,
+      sources: this.sources,
       bans: process.newBanWriter(),
       clients: process.clientSample,
       ...workerSettings(config, this.maxConnections),

@@ -1,6 +1,7 @@
 // The troubles of an HTTP tracker that show in its figures: connections refused by limits, no free descriptors, full
 // swarms. Created by main.ts from the figures of reader.ts.
 import { totalOf } from '../../metrics/counter-list.ts'
+import { oneSourceTrouble } from '../../peer-addresses/one-source.ts'
 import { peerAddressSources } from '../../peer-addresses/troubles.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
@@ -19,6 +20,7 @@ import type { FamilyCounter, HttpNames, WorkerCounter } from '../worker/counters
 export function httpTroubles(
   reading: () => Reading<HttpNames>,
   limits: () => LimitsInForce,
+  sources: SharedArrayBuffer,
 ): TroubleSource[] {
   const of = (...names: (FamilyCounter | WorkerCounter)[]) => totalOf(reading().counts, ...names)
   const shared = { all: () => of('accepted'), from: 0, what: 'connection' }
@@ -51,6 +53,7 @@ export function httpTroubles(
     ...proxyHeaderSources(of),
     ...fullSources(of, limits),
     ...peerAddressSources(of),
+    oneSourceTrouble(sources, () => of('requests_announce'), 'http'),
   ]
 }
 

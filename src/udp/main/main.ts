@@ -7,6 +7,7 @@ import { listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
 import { logFor } from '../../log/log.ts'
 import { counterSlots } from '../../metrics/counters.ts'
+import { createSourceRows } from '../../peer-addresses/source-watch.ts'
 import type { ProtocolUse } from '../../pressure/ceilings.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import { UpdateSender, type UpdateSource } from '../../process/updates.ts'
@@ -112,6 +113,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
   private readonly reader: StatisticsReader<UdpNames>
   private readonly links: Links
   private readonly counters: SharedArrayBuffer
+  private readonly sources = createSourceRows()
   /** To each worker, of either kind; and to the socket workers. */
   private readonly updates: UpdateSender<UdpUpdate>[] = []
   private readonly socketUpdates: UpdateSender<UdpUpdate>[] = []
@@ -205,6 +207,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
     const troubles = udpTroubles(
       () => this.reader.latest,
       () => this.inForce,
+      this.sources,
     )
     const path = { name: 'packet_path', find: () => this.xdp?.trouble() ?? null }
     return [pauseTrouble(() => this.inForce.pause), path, ...troubles]
@@ -280,6 +283,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       ...workerSettings(this.config),
       limits: process.sourceLimits,
       publicPeers: process.publicPeers,
+      sources: this.sources,
       bans: process.newBanWriter(),
       clients: process.clientSample,
       accessList: process.accessList(),

@@ -2,6 +2,7 @@
 // workers without spare time. Made by main.ts from what reader.ts reads.
 
 import { totalOf } from '../../metrics/counter-list.ts'
+import { oneSourceTrouble } from '../../peer-addresses/one-source.ts'
 import { peerAddressSources } from '../../peer-addresses/troubles.ts'
 import { Growth, lossSource } from '../../process/losses.ts'
 import type { Trouble, TroubleSource } from '../../process/troubles.ts'
@@ -26,6 +27,7 @@ const RESPONSES = FAMILY_COUNTERS.filter((name) => name.startsWith('responses_')
 export function udpTroubles(
   reading: () => Reading<UdpNames>,
   config: () => UdpConfig,
+  sources: SharedArrayBuffer,
 ): TroubleSource[] {
   const of = (...names: (FamilyCounter | WorkerCounter)[]) => totalOf(reading().counts, ...names)
   const load = new Load(reading)
@@ -72,6 +74,7 @@ export function udpTroubles(
     }),
     ...fullSources(of, () => config().limits),
     ...peerAddressSources(of),
+    oneSourceTrouble(sources, () => of('requests_announce'), 'udp'),
   ]
 }
 

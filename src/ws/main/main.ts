@@ -13,6 +13,7 @@ import { counterSlots } from '../../metrics/counters.ts'
 import { OpenDescriptors } from '../../os/descriptors.ts'
 import type { Identity } from '../../os/privileges.ts'
 import { descriptorLimit } from '../../os/tcp-port.ts'
+import { createSourceRows } from '../../peer-addresses/source-watch.ts'
 import type { ProtocolUse } from '../../pressure/ceilings.ts'
 import { signals } from '../../process/signals.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
@@ -253,6 +254,7 @@ class WsProtocol implements Protocol<WsConfig> {
       ...wsTroubles(
         () => this.reader.latest,
         () => this.limits(),
+        this.shared.sources,
       ),
     ]
     const { guard } = this
@@ -368,6 +370,7 @@ function sharedStart(parts: SharedParts) {
     requestLimits: createRequestLimits(),
     keyGate: process.keyGate,
     counters,
+    sources: createSourceRows(),
     signalKeys: { key0, key1 },
     messageBytesMax: config.network.websocket_max_message_size,
     frameBytesMax: frameBytesMax(config),

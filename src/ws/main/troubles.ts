@@ -2,6 +2,7 @@
 // lost between workers. Made by main.ts from what reader.ts reads.
 
 import { totalOf } from '../../metrics/counter-list.ts'
+import { oneSourceTrouble } from '../../peer-addresses/one-source.ts'
 import { lossSource } from '../../process/losses.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
 import {
@@ -35,6 +36,7 @@ const PROXY_HEADER = {
 export function wsTroubles(
   reading: () => Reading<WsNames>,
   limits: () => LimitsInForce,
+  sources: SharedArrayBuffer,
 ): TroubleSource[] {
   const of = (...names: CounterName[]) => totalOf(reading().counts, ...names)
   return [
@@ -86,6 +88,7 @@ export function wsTroubles(
     ...proxyProtocolSources(of),
     ...proxyHeaderSources(of),
     ...fullSources(of, limits),
+    oneSourceTrouble(sources, () => of('requests_announce'), 'ws'),
   ]
 }
 

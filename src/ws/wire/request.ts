@@ -29,6 +29,8 @@ export const INFO_HASH = 0
 export const TO_PEER_ID = 5
 export const OFFER_ID = 10
 export const PEER_ID = 15
+/** Of a peer id: differs between clients of one kind. */
+export const PEER_ID_RANDOM = PEER_ID + 4
 const IDS_WORDS = 20
 
 // An offer, in `offers`: 0…4 offer id │ then positions in the message: 5 description, 6 its end │ 7 id, 8 its end

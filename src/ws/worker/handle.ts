@@ -7,6 +7,7 @@
 import { KEY_VALID } from '../../access-keys/verdict.ts'
 import type { ClientGate } from '../../client-lists/gate.ts'
 import { Regions } from '../../memory/region.ts'
+import type { SourceWatch } from '../../peer-addresses/source-watch.ts'
 import { toldInterval } from '../../requests/told-interval.ts'
 import { Announce } from '../../swarm/announce.ts'
 import type { ConnectionStates } from '../../swarm/connections.ts'
@@ -24,6 +25,7 @@ import {
   EVENT_STOPPED,
   INFO_HASH,
   PEER_ID,
+  PEER_ID_RANDOM,
   Request,
   VALID,
 } from '../wire/request.ts'
@@ -109,6 +111,7 @@ export class Handler {
   keys: ConnectionKeys | null = null
   /** Null where every client is served. */
   clients: ClientGate | null = null
+  sources: SourceWatch | null = null
   readonly pause = new MessagePause()
   private readonly swarms: Swarms
   private readonly states: ConnectionStates
@@ -235,6 +238,7 @@ export class Handler {
       this.answer(connection)
     } else {
       this.counts[connection.family + REQUESTS_ANNOUNCE]++
+      this.sources?.noteClient(connection.socket?.client, request.ids[PEER_ID_RANDOM])
       if (request.event === EVENT_INVALID) this.refuse(connection, REJECTED_EVENT, WHY.event)
       else if (request.event === EVENT_STOPPED) this.stop(connection)
       else this.enter(connection)

@@ -5,6 +5,7 @@ import { parentPort } from 'node:worker_threads'
 import type { AccessListData } from '../../access-list/list.ts'
 import type { ClientGate } from '../../client-lists/gate.ts'
 import { clockSeconds, readClock } from '../../os/clock.ts'
+import { SourceWatch } from '../../peer-addresses/source-watch.ts'
 import { type FirstValue, takeFirst } from '../../process/first-value.ts'
 import type { UpdateHandlers } from '../../process/updates.ts'
 import { provokeFault, type WorkerStart } from '../../process/workers.ts'
@@ -76,6 +77,8 @@ export interface WsWorkerData extends WorkerStart, WorkerSettings, KeyWorkerData
   readonly exchange: ExchangeEnds | null
   readonly accessList: FirstValue<AccessListData>
   readonly counters: SharedArrayBuffer
+  /** See peer-addresses/source-watch.ts. */
+  readonly sources: SharedArrayBuffer
 }
 
 export interface ServingOptions {
@@ -146,6 +149,7 @@ export class Serving implements FrameEvents {
     const { sender, signal, requestLimits } = this
     const parts = { swarms, connections, sender, signal, requestLimits }
     this.handler = new Handler(parts, data.requests, counts)
+    this.handler.sources = new SourceWatch(data.sources)
     this.handler.pause.configure(data.pause)
     this.exchange = this.connectTo(data.exchange, plan)
     this.output = host?.output ?? new Output(OUTPUT_BYTES)
@@ -174,10 +178,9 @@ export class Serving implements FrameEvents {
     this.handler.clients = openClientGate(data, updates)
     this.upgrader.clients = this.handler.clients
     const tables = swarms.websocket.filter((_, i) => i % data.workers === data.index)
-    const shared = data.workers > 1
-    const { cleaningInterval, maxPeerAge } = data
+    const { cleaningInterval, maxPeerAge, workers } = data
     const now = clockSeconds()
-    this.cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, shared, now)
+    this.cleaner = new Cleaner(swarms, tables, cleaningInterval, maxPeerAge, workers > 1, now)
     this.housekeeping = new Housekeeping(connections, sender, data.housekeeping, counts, now)
     this.proxies = new ProxyProtocol(this.upgrader)
     this.tcp = {

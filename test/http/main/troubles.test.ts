@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { httpTroubles } from '../../../src/http/main/troubles.ts'
 import type { CounterName, HttpNames } from '../../../src/http/worker/counters.ts'
+import { createSourceRows } from '../../../src/peer-addresses/source-watch.ts'
 import type { Reading } from '../../../src/tracker/statistics-reader.ts'
 
 const LIMITS = {
@@ -17,6 +18,7 @@ function found(counts: Partial<Record<CounterName, number>>) {
   const sources = httpTroubles(
     () => ({ counts: map }) as unknown as Reading<HttpNames>,
     () => LIMITS,
+    createSourceRows(),
   )
   return sources.flatMap(({ name, find }) => {
     const trouble = find()

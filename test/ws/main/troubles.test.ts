@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { createSourceRows } from '../../../src/peer-addresses/source-watch.ts'
 import type { LimitsInForce } from '../../../src/tracker/connection-limit.ts'
 import type { Reading } from '../../../src/tracker/statistics-reader.ts'
 import { wsTroubles } from '../../../src/ws/main/troubles.ts'
@@ -18,6 +19,7 @@ function found(counts: Partial<Record<CounterName, number>>, limits = LIMITS) {
   const sources = wsTroubles(
     () => ({ counts: map }) as unknown as Reading<WsNames>,
     () => limits,
+    createSourceRows(),
   )
   return sources.flatMap(({ name, find }) => {
     const trouble = find()
