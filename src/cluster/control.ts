@@ -1,0 +1,154 @@
+// What nodes tell each other beside batches: requests for what was missed, and what ends an answer. Written and checked
+// here; called by asking.ts and answering.ts. Checked as strictly as packets of strangers are.
+//
+//  0 magic and version │ 1 kind │ 2 ticket │ 3 start of the node that is asked, or answers │ then by kind:
+//  BATCHES  4 how many ranges │ 5… of each: first sequence, last sequence
+//  WALK     4 seconds back │ 5 segment │ 6 number of the walk, which stays the same when a segment is asked for again
+//  END      4 segment │ 5 whether it is the last │ 6 parts of it │ 7 how many nodes │ 8… of each: 8 words of name,
+//           start, the sequence up to which the sender had missed nothing of it when the walk began
+//  BUSY     nothing
+import { NODE_NAME } from './subjects.ts'
+
+/** «aqk» in front of the version, as bytes. */
+const MAGIC_AND_VERSION = 0x01_6b7161
+
+export const ASK_BATCHES = 1
+export const ASK_WALK = 2
+export const END_OF_SEGMENT = 3
+export const BUSY = 4
+
+const KIND = 1
+const TICKET = 2
+const START = 3
+const HEAD_WORDS = 4
+
+export const RANGES_MAX = 16
+/** So many nodes a node knows at most: more than any cluster of full copies can have. */
+export const NODES_MAX = 256
+const NAME_WORDS = 8
+const NODE_WORDS = NAME_WORDS + 2
+const CONTROL_BYTES_MAX = (HEAD_WORDS + 4 + NODES_MAX * NODE_WORDS) * 4
+const SEGMENTS_MAX = 2 ** 16
+
+export interface Range {
+  readonly from: number
+  readonly to: number
+}
+
+/** How far a node has heard another one. */
+export interface Heard {
+  readonly name: string
+  readonly start: number
+  readonly sequence: number
+}
+
+interface Common {
+  readonly ticket: number
+  readonly start: number
+}
+
+export type Control = Common &
+  (
+    | { readonly kind: typeof ASK_BATCHES; readonly ranges: readonly Range[] }
+    | {
+        readonly kind: typeof ASK_WALK
+        readonly seconds: number
+        readonly segment: number
+        readonly walk: number
+      }
+    | {
+        readonly kind: typeof END_OF_SEGMENT
+        readonly segment: number
+        readonly isLast: boolean
+        readonly parts: number
+        readonly heard: readonly Heard[]
+      }
+    | { readonly kind: typeof BUSY }
+  )
+
+export function writeControl(message: Control): Uint8Array {
+  const words = [MAGIC_AND_VERSION, message.kind, message.ticket, message.start]
+  if (message.kind === ASK_BATCHES) {
+    words.push(message.ranges.length)
+    for (const { from, to } of message.ranges) words.push(from, to)
+  } else if (message.kind === ASK_WALK) {
+    words.push(message.seconds, message.segment, message.walk)
+  }
+
+  if (message.kind === END_OF_SEGMENT) {
+    const { segment, isLast, parts, heard } = message
+    words.push(segment, isLast ? 1 : 0, parts, heard.length)
+    for (const { name, start, sequence } of heard) words.push(...nameWords(name), start, sequence)
+  }
+  return new Uint8Array(Uint32Array.from(words).buffer)
+}
+
+function nameWords(name: string): Uint32Array {
+  const bytes = new Uint8Array(NAME_WORDS * 4)
+  new TextEncoder().encodeInto(name, bytes)
+  return new Uint32Array(bytes.buffer)
+}
+
+/** Whether it is meant to be one; otherwise it may be a batch. */
+export function isControl(bytes: Uint8Array): boolean {
+  return bytes.length > 3 && bytes[0] === 0x61 && bytes[1] === 0x71 && bytes[2] === 0x6b
+}
+
+/** Null for what is no such message. */
+export function readControl(bytes: Uint8Array): Control | null {
+  if (bytes.length > CONTROL_BYTES_MAX || bytes.length % 4 !== 0) return null
+  const words = new Uint32Array(bytes.slice().buffer)
+  if (words.length < HEAD_WORDS || words[0] !== MAGIC_AND_VERSION) return null
+  const common = { ticket: words[TICKET], start: words[START] }
+  const body = words.subarray(HEAD_WORDS)
+  switch (words[KIND]) {
+    case ASK_BATCHES: {
+      const ranges = readRanges(body)
+      return ranges && { ...common, kind: ASK_BATCHES, ranges }
+    }
+    case ASK_WALK: {
+      const [seconds, segment, walk] = body
+      if (body.length !== 3 || segment >= SEGMENTS_MAX) return null
+      return { ...common, kind: ASK_WALK, seconds, segment, walk }
+    }
+    case END_OF_SEGMENT:
+      return readEnd(common, body)
+    case BUSY:
+      return body.length === 0 ? { ...common, kind: BUSY } : null
+    default:
+      return null
+  }
+}
+
+function readRanges(body: Uint32Array): Range[] | null {
+  const [count] = body
+  if (body.length === 0 || count === 0 || count > RANGES_MAX || body.length !== 1 + count * 2) {
+    return null
+  }
+  const ranges: Range[] = []
+  for (let at = 1; at < body.length; at += 2) {
+    const [from, to] = body.subarray(at, at + 2)
+    if (((to - from) | 0) < 0) return null
+    ranges.push({ from, to })
+  }
+  return ranges
+}
+
+function readEnd(common: Common, body: Uint32Array): Control | null {
+  if (body.length < 4) return null
+  const [segment, last, parts, count] = body
+  if (segment >= SEGMENTS_MAX || last > 1) return null
+  if (count > NODES_MAX || body.length !== 4 + count * NODE_WORDS) return null
+  const heard: Heard[] = []
+  for (let at = 4; at < body.length; at += NODE_WORDS) {
+    const name = readName(body.slice(at, at + NAME_WORDS))
+    if (name === null) return null
+    heard.push({ name, start: body[at + NAME_WORDS], sequence: body[at + NAME_WORDS + 1] })
+  }
+  return { ...common, kind: END_OF_SEGMENT, segment, isLast: last === 1, parts, heard }
+}
+
+function readName(words: Uint32Array): string | null {
+  const name = Buffer.from(words.buffer).toString('latin1').replace(/\0+$/, '')
+  return NODE_NAME.test(name) ? name : null
+}

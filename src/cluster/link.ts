@@ -1,0 +1,242 @@
+// The protocol between the nodes of a cluster, without an engine and without swarms: those are given. Called by worker.ts
+// many times a second, and by the engine with what comes in; tests run many of them in simulated time. Owns what is known of
+// the others. Nothing in it waits, and nothing waits for it.
+//
+//  engine ─► heard ─► Nodes: which run, which sequence, how late ─► Records.apply
+//  Records.take ─► Sender: numbered batches, kept for who misses them ─► engine
+//  Asking: what this node has missed     Answering: what others have     Presence: whether the name is free
+import { Answering } from './answering.ts'
+import { Asking } from './asking.ts'
+import { Batch } from './batch.ts'
+import { ASK_BATCHES, ASK_WALK, type Heard, isControl, NODES_MAX, readControl } from './control.ts'
+import type { Engine } from './engine.ts'
+import { isAfter } from './holes.ts'
+import { BATCH_FLAGS, FLAG_LEAVING, PURPOSE_CATCH_UP } from './layout.ts'
+import { APPLY, type Node, Nodes } from './nodes.ts'
+import { Presence, type PresenceState } from './presence.ts'
+import type { Records } from './records.ts'
+import { Sender } from './sender.ts'
+import { type Subjects, senderOf, subjectsOf } from './subjects.ts'
+import { BATCH_GOOD, BATCH_RESULTS } from './unpack.ts'
+
+/** This process stood still for longer. */
+const PAUSE_MILLISECONDS = 2000
+/** An operator is told of a node that is silent for so long. */
+const MISSED_MILLISECONDS = 10_000
+/** Whoever was silent for longer than peers are kept has nothing any more that could be missed. */
+const FORGET_PEER_AGES = 1
+
+export interface LinkOptions {
+  readonly node: string
+  readonly subject: string
+  readonly engine: Engine
+  readonly records: Records
+  /** In seconds. */
+  readonly maxPeerAge: number
+  /** For batches that others may have missed (sender.ts). */
+  readonly sentBytesMax?: number
+  /** Milliseconds of a monotonic clock. */
+  readonly clock: () => number
+  /** From 0 to below 1. */
+  readonly random: () => number
+  readonly tell: (severity: 'info' | 'warning' | 'error', text: string) => void
+}
+
+export class Link {
+  readonly counts = { messages: 0, badControls: 0, strangers: 0, tooManyNodes: 0 }
+  /** Batches and beats, by what became of them (unpack.ts). */
+  readonly results = BATCH_RESULTS.map(() => 0)
+  readonly nodes = new Nodes()
+  readonly sender: Sender
+  readonly asking: Asking
+  readonly answering: Answering
+  private readonly options: LinkOptions
+  private readonly subjects: Subjects
+  private readonly start: number
+  private readonly presence: Presence
+  private readonly batch = new Batch()
+  private turnedAt: number
+  private wasConnected = false
+  private wasJoined = false
+  private reason = ''
+
+  constructor(options: LinkOptions) {
+    const { engine, records, clock, random, maxPeerAge, tell, sentBytesMax } = options
+    this.options = options
+    this.start = 1 + Math.floor(random() * (2 ** 32 - 1))
+    this.presence = new Presence(this.start)
+    this.subjects = subjectsOf(options.subject, options.node)
+    this.turnedAt = clock()
+    const { subjects, nodes, start } = this
+    const startedAt = this.turnedAt
+    const subject = subjects.log
+    const run = { start, startedAt, maxPeerAge, sentBytesMax }
+    this.sender = new Sender({ engine, records, subject, ...run })
+    const asks = { engine, nodes, subjects, maxPeerAge, random }
+    this.asking = new Asking({ ...asks, tell: (text) => tell('info', text) })
+    const heard = () => this.heardOfAll()
+    const { sender } = this
+    this.answering = new Answering({ engine, records, sender, subjects, start, clock, heard })
+    engine.onStatus((_connected, reason) => {
+      this.reason = reason
+    })
+    const { logs, requests, answers, commonAnswers } = subjects
+    for (const some of [logs, requests, answers, commonAnswers]) {
+      engine.subscribe(some, (bytes, from) => this.heard(bytes, from))
+    }
+  }
+
+  get state(): PresenceState {
+    return this.options.engine.isConnected() ? this.presence.state : 'offline'
+  }
+
+  /** What is due. True if more can be done at once. */
+  turn(): boolean {
+    const now = this.options.clock()
+    if (now - this.turnedAt > PAUSE_MILLISECONDS) this.nodes.excuse(now)
+    this.turnedAt = now
+    this.watchEngine(now)
+    this.presence.turn(now)
+    this.watchPresence(now)
+    this.watchNodes(now)
+    const isJoined = this.presence.hasName
+    this.sender.hasName = isJoined
+    this.sender.isWhole = this.nodes.areWhole(now)
+    const isSending = this.sender.turn(now, this.nodes.heard(now).length)
+    if (!isJoined || !this.options.engine.isConnected()) return isSending
+    this.asking.turn(now)
+    return this.answering.turn(now) || isSending
+  }
+
+  /** Before the engine is closed. */
+  leave(): void {
+    this.sender.leave(this.options.clock())
+  }
+
+  private heard(bytes: Uint8Array, subject: string): void {
+    this.counts.messages++
+    const name = senderOf(subject)
+    const now = this.options.clock()
+    if (name === '') this.counts.strangers++
+    else if (isControl(bytes)) this.heardControl(name, bytes, now)
+    else this.heardBatch(name, bytes, subject, now)
+  }
+
+  private heardBatch(name: string, bytes: Uint8Array, subject: string, now: number): void {
+    const { batch } = this
+    const result = batch.read(bytes)
+    this.results[result]++
+    if (result !== BATCH_GOOD) return
+    if (name === this.options.node) {
+      const isLeaving = (batch.words[BATCH_FLAGS] & FLAG_LEAVING) !== 0
+      if (batch.start !== this.start) this.presence.heardOwnName(batch.start, isLeaving, now)
+      return
+    }
+    const node = this.nodes.meet(name)
+    if (node === null) this.counts.tooManyNodes++
+    else if (batch.purpose === PURPOSE_CATCH_UP) this.heardPart(node, now)
+    else this.heardLog(node, subject !== `${this.options.subject}.log.${name}`, now)
+  }
+
+  private heardPart(node: Node, now: number): void {
+    if (!this.asking.part(node, this.batch, now)) return
+    this.apply(node, now)
+    this.asking.heardOf(node, null, now)
+  }
+
+  private heardLog(node: Node, isAgain: boolean, now: number): void {
+    const { batch } = this
+    const { start, hasLeft } = node
+    const { highest } = node.holes
+    if (node.hear(batch, isAgain, now) === APPLY) {
+      this.apply(node, now)
+      const wasMissing = node.start === start && !isAfter(batch.sequence, highest)
+      if (wasMissing) this.asking.filled(node, batch.sequence, now)
+    }
+    this.tellOfNode(node, start, hasLeft)
+  }
+
+  private apply(node: Node, now: number): void {
+    const { batch } = this
+    const second = Math.floor(now / 1000)
+    this.options.records.apply(batch.words, second - node.secondOf(batch), second)
+  }
+
+  private heardControl(name: string, bytes: Uint8Array, now: number): void {
+    const message = readControl(bytes)
+    if (message === null) {
+      this.counts.badControls++
+      return
+    }
+    const { kind } = message
+    if (kind === ASK_BATCHES || kind === ASK_WALK) {
+      if (message.start !== this.start || !this.presence.hasName) return
+      if (kind === ASK_BATCHES) this.answering.askForBatches(name, message.ranges, now)
+      else this.answering.askForWalk(name, message, now)
+      return
+    }
+    const node = this.nodes.get(name)
+    if (node !== undefined) this.asking.heardOf(node, message, now)
+  }
+
+  private heardOfAll(): Heard[] {
+    const { node: name } = this.options
+    const others = this.nodes
+      .all()
+      .filter(({ start }) => start !== 0)
+      .slice(0, NODES_MAX - 1)
+      .map(({ name, start, holes }) => ({ name, start, sequence: holes.wholeTo() }))
+    const sequence = (this.sender.sent.next - 1) >>> 0
+    return [...others, { name, start: this.start, sequence }]
+  }
+
+  private watchEngine(now: number): void {
+    const { engine, tell } = this.options
+    const isConnected = engine.isConnected()
+    if (isConnected === this.wasConnected) return
+    this.wasConnected = isConnected
+    if (isConnected) {
+      this.presence.connected(now)
+      this.nodes.excuse(now)
+      tell('info', 'connected')
+    } else {
+      this.presence.disconnected()
+      tell('warning', `no connection${this.reason === '' ? '' : `: ${this.reason}`}`)
+    }
+  }
+
+  private watchPresence(now: number): void {
+    const { node, tell } = this.options
+    const { hasName } = this.presence
+    if (hasName !== this.wasJoined) {
+      if (hasName) tell('info', `joined as ${node}`)
+      else tell('error', nameTaken(node))
+    } else if (this.presence.mustTell(now)) tell('error', nameTaken(node))
+    this.wasJoined = hasName
+  }
+
+  private watchNodes(now: number): void {
+    if (!this.options.engine.isConnected()) return
+    for (const node of this.nodes.all()) {
+      if (node.hasLeft || node.isMissed || node.silence(now) < MISSED_MILLISECONDS) continue
+      node.isMissed = true
+      const seconds = Math.round((now - node.heardAt) / 1000)
+      this.options.tell('warning', `nothing from ${node.name} for ${seconds} s`)
+    }
+    this.nodes.forget(now, this.options.maxPeerAge * 1000 * FORGET_PEER_AGES)
+  }
+
+  private tellOfNode(node: Node, start: number, hadLeft: boolean): void {
+    const { tell } = this.options
+    const { name } = node
+    if (node.start !== start)
+      tell('info', `hears ${name}${start === 0 ? '' : ', which has started anew'}`)
+    else if (node.hasLeft && !hadLeft) tell('info', `${name} has left`)
+    else if (node.isMissed) tell('info', `hears ${name} again`)
+    node.isMissed = false
+  }
+}
+
+function nameTaken(node: string): string {
+  return `another node has the name ${node}: this one shares nothing. Give each a [cluster] node of its own`
+}

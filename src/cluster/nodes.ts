@@ -1,0 +1,186 @@
+// The other nodes, as far as they have been heard: which of their runs, which batches are missing, how late they are.
+// Owned by link.ts, which decides what follows. Bounded in number.
+import type { Batch } from './batch.ts'
+import { ClockDifference } from './clock-difference.ts'
+import { NODES_MAX } from './control.ts'
+import { Holes, isAfter } from './holes.ts'
+import { BATCH_FLAGS, BATCH_OLDEST, BATCH_UPTIME, FLAG_LEAVING, FLAG_WHOLE } from './layout.ts'
+
+/** Nodes beat each second. */
+export const SILENT_MILLISECONDS = 3500
+
+/**
+ * A node that starts listens for longer than this before it sends anything (presence.ts). So what comes of another start sooner
+ * is of a second node with the same name, or has been delayed.
+ */
+const NEW_START_MILLISECONDS = 1500
+
+/** Of one node and second, with some seconds' worth at once. More than one thread can take over. */
+const RECORDS_PER_SECOND = 1_000_000
+const BURST_MILLISECONDS = 5000
+
+/** Earlier sequences than this many cannot be told from later ones. */
+const FIRST_HOLE_MAX = 2 ** 30
+
+// What to do with a batch.
+export const APPLY = 0
+export const KNOWN = 1
+export const OTHER_START = 2
+export const OVER_LIMIT = 3
+
+export class Node {
+  readonly name: string
+  /** Of its run, as it chose it. */
+  start = 0
+  holes = new Holes(0)
+  heardAt = Number.NEGATIVE_INFINITY
+  /** Before that nobody could have been heard. */
+  excusedAt = Number.NEGATIVE_INFINITY
+  /** Milliseconds that its last batch or beat took longer than its fastest. */
+  lag = 0
+  /** The oldest batch that it can send again. */
+  oldest = 1
+  hasLeft = false
+  /** It has missed nothing of the nodes that it hears. */
+  isWhole = false
+  /** The operator has been told of its silence. */
+  isMissed = false
+  /** When it may be asked for batches again, and how long it then has. */
+  askAt = 0
+  patience = 0
+  /** The last sequence that it has been asked for. */
+  askedTo = 0
+  /** Not to be asked for a walk before. */
+  avoidUntil = 0
+  /** Another node's walk did not have what is missing. */
+  mustBeAskedItself = false
+  /** While it was silent. */
+  wasSoughtElsewhere = false
+  readonly counts = { batches: 0, records: 0, known: 0, otherStart: 0, overLimit: 0, gaps: 0 }
+  private clock = new ClockDifference()
+  private paidUntil = 0
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  isHeard(now: number): boolean {
+    return !this.hasLeft && this.silence(now) < SILENT_MILLISECONDS
+  }
+
+  /** For how long nothing has come although it could have, in milliseconds. */
+  silence(now: number): number {
+    return now - Math.max(this.heardAt, this.excusedAt)
+  }
+
+  /** Something has been missing of it for so long that it cannot send it again. */
+  needsWalk(now: number): boolean {
+    if (this.holes.isWhole()) return false
+    if (!this.isHeard(now)) return !this.wasSoughtElsewhere
+    return isAfter(this.oldest, this.holes.list[0].from)
+  }
+
+  /**
+   * Takes note of a batch or a beat; returns whether to apply it. `isAgain`: it was not sent to everybody, so it tells
+   * nothing of how long messages take.
+   */
+  hear(batch: Batch, isAgain: boolean, now: number): number {
+    const { words, sequence, records, sent } = batch
+    const uptime = (words[BATCH_UPTIME] >>> 0) * 1000
+    if (batch.start !== this.start && !this.begin(batch, now - uptime, now)) {
+      this.counts.otherStart++
+      return OTHER_START
+    }
+    if (!isAgain) this.lag = this.clock.heard(sent, now)
+    const since = Math.max(this.heardAt, now - uptime) - this.lag
+    const holes = this.holes.list.length
+    const isNew = records > 0 && this.holes.arrived(sequence, since, now)
+    if (records === 0) this.holes.exists(sequence, since, now)
+    if (this.holes.list.length > holes) this.counts.gaps++
+    this.heardAt = now
+    this.wasSoughtElsewhere = false
+    this.oldest = words[BATCH_OLDEST] >>> 0
+    this.hasLeft = (words[BATCH_FLAGS] & FLAG_LEAVING) !== 0
+    this.isWhole = (words[BATCH_FLAGS] & FLAG_WHOLE) !== 0
+    if (!isNew) {
+      if (records > 0) this.counts.known++
+      return KNOWN
+    }
+    return this.admit(records, now)
+  }
+
+  /** The second, of this clock, that ages in a batch count back from. */
+  secondOf({ sent }: Batch): number {
+    return this.clock.secondOf(sent)
+  }
+
+  private begin({ start, records, sequence }: Batch, since: number, now: number): boolean {
+    const isLive = this.start !== 0 && !this.hasLeft
+    if (isLive && now - this.heardAt < NEW_START_MILLISECONDS) return false
+    this.start = start
+    this.clock = new ClockDifference()
+    this.isMissed = false
+    this.mustBeAskedItself = false
+    this.askAt = 0
+    const known = records > 0 ? (sequence - 1) >>> 0 : sequence
+    this.holes = new Holes((known - Math.min(known, FIRST_HOLE_MAX)) >>> 0)
+    this.holes.exists(known, since, now)
+    return true
+  }
+
+  private admit(records: number, now: number): number {
+    const paid =
+      Math.max(this.paidUntil, now - BURST_MILLISECONDS) + (records * 1000) / RECORDS_PER_SECOND
+    if (paid > now) {
+      this.counts.overLimit++
+      return OVER_LIMIT
+    }
+    this.paidUntil = paid
+    this.counts.batches++
+    this.counts.records += records
+    return APPLY
+  }
+}
+
+export class Nodes {
+  private readonly byName = new Map<string, Node>()
+
+  /** Null if there are too many. */
+  meet(name: string): Node | null {
+    const known = this.byName.get(name)
+    if (known !== undefined) return known
+    if (this.byName.size >= NODES_MAX) return null
+    const node = new Node(name)
+    this.byName.set(name, node)
+    return node
+  }
+
+  get(name: string): Node | undefined {
+    return this.byName.get(name)
+  }
+
+  all(): Node[] {
+    return [...this.byName.values()]
+  }
+
+  heard(now: number): Node[] {
+    return this.all().filter((node) => node.isHeard(now))
+  }
+
+  /** Whether nothing is missing of those that are heard. */
+  areWhole(now: number): boolean {
+    return this.all().every((node) => node.holes.isWhole() || !node.isHeard(now))
+  }
+
+  /** Those that have been silent for so long that all their peers have expired. */
+  forget(now: number, milliseconds: number): void {
+    for (const node of this.all()) {
+      if (now - node.heardAt > milliseconds) this.byName.delete(node.name)
+    }
+  }
+
+  /** This process stood still, or had no engine: that nobody was heard meanwhile means nothing. */
+  excuse(now: number): void {
+    for (const node of this.all()) if (node.heardAt > Number.NEGATIVE_INFINITY) node.excusedAt = now
+  }
+}

@@ -1,0 +1,72 @@
+// Whether this node may speak under its name. Called by link.ts. A node listens for a while before it says anything; if it
+// hears its own name, another node has it, and this one stays silent until that one is gone. When two that both speak meet,
+// as after a partition, one of them stops. So what others hear under a name is always of one node.
+
+/** Longer than the time between two beats. */
+const LISTEN_MILLISECONDS = 2500
+const GONE_MILLISECONDS = 5000
+/** A process that takes over from another one has its name too, and waits for it to end. */
+const TELL_MILLISECONDS = 10_000
+
+export type PresenceState = 'offline' | 'listening' | 'joined' | 'taken'
+
+export class Presence {
+  state: PresenceState = 'offline'
+  private readonly start: number
+  private listenedAt = 0
+  private heardAt = 0
+  private takenAt = 0
+  private isTold = false
+
+  constructor(start: number) {
+    this.start = start
+  }
+
+  get hasName(): boolean {
+    return this.state === 'joined'
+  }
+
+  /** The name has been taken for so long that the operator has to know; once. */
+  mustTell(now: number): boolean {
+    if (this.state !== 'taken' || this.isTold || now - this.takenAt < TELL_MILLISECONDS)
+      return false
+    this.isTold = true
+    return true
+  }
+
+  connected(now: number): void {
+    if (this.state === 'offline') this.listen(now)
+  }
+
+  disconnected(): void {
+    // Who has joined goes on where it was: what it says is numbered.
+    if (this.state === 'listening') this.state = 'offline'
+  }
+
+  turn(now: number): void {
+    if (this.state === 'taken' && now - this.heardAt >= GONE_MILLISECONDS) this.listen(now)
+    if (this.state === 'listening' && now - this.listenedAt >= LISTEN_MILLISECONDS) {
+      this.state = 'joined'
+      this.isTold = false
+    }
+  }
+
+  /** Somebody else has spoken under this name. */
+  heardOwnName(start: number, isLeaving: boolean, now: number): void {
+    if (isLeaving) {
+      if (this.state === 'taken') this.listen(now)
+      return
+    }
+    this.heardAt = now
+    if (this.state === 'taken') return
+    // Both know both numbers, so one of them goes on.
+    if (this.state === 'joined' && this.start < start) return
+    this.state = 'taken'
+    this.takenAt = now
+  }
+
+  private listen(now: number): void {
+    this.state = 'listening'
+    this.listenedAt = now
+  }
+}

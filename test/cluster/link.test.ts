@@ -1,0 +1,318 @@
+// The protocol between nodes (src/cluster/link.ts), in simulated time.
+import { describe, expect, test } from 'bun:test'
+import { randomWords } from '../support/random.ts'
+import { CALM, type SimulatedNode, Simulation } from './simulation.ts'
+
+/** Until nodes have joined, and have taken over what the others had. */
+const JOIN = 9000
+
+function simulation(seed = 1): Simulation {
+  const word = randomWords(seed)
+  return new Simulation(() => word() / 2 ** 32)
+}
+
+/** Nodes that know each other. */
+function cluster(names: string, seed = 1, options = {}): [Simulation, ...SimulatedNode[]] {
+  const all = simulation(seed)
+  const nodes = [...names].map((name) => all.add(name, options))
+  all.run(JOIN)
+  return [all, ...nodes]
+}
+
+function same(...nodes: SimulatedNode[]): void {
+  for (const node of nodes) expect(node.swarm()).toEqual(nodes[0].swarm())
+}
+
+test('who announces to one node is known to the other', () => {
+  const [all, a, b] = cluster('ab')
+  a.announce(1, false)
+  all.run(120)
+  expect(b.swarm()).toEqual(['1'])
+  b.announce(2, true)
+  a.leave(1)
+  all.run(120)
+  expect(a.swarm()).toEqual(['2 seeds'])
+  same(a, b)
+})
+
+test('a batch that is lost is asked for, and sent again', () => {
+  const [all, a, b] = cluster('ab')
+  const walks = b.link.asking.counts.walks
+  all.weather.loss = 1
+  a.announce(1, false)
+  a.announce(2, false)
+  all.run(500)
+  a.leave(2)
+  all.run(200)
+  all.weather = { ...CALM }
+  all.run(2500)
+  expect(b.swarm()).toEqual(['1'])
+  expect(b.link.asking.counts.walks).toBe(walks)
+  expect(a.link.sender.counts.again).toBeGreaterThan(0)
+})
+
+test('a node that starts takes over what the others have, by one walk', () => {
+  const [all, a, b] = cluster('ab', 1, { sentBytesMax: 16_384 })
+  for (let key = 0; key < 2000; key++) (key % 2 === 0 ? a : b).announce(key, false)
+  all.run(60_000)
+  const c = all.add('c', { sentBytesMax: 16_384 })
+  all.run(10_000)
+  same(a, b, c)
+  expect(c.swarm().length).toBe(2000)
+  expect(c.link.asking.counts.walks).toBe(1)
+})
+
+test('what was missed while there was no engine comes with its age, leaves included', () => {
+  const [all, a, b] = cluster('ab')
+  const walks = () => a.link.asking.counts.walks + b.link.asking.counts.walks
+  const before = walks()
+  a.announce(1, false)
+  all.run(200)
+  for (const node of [a, b]) node.engine.part = null
+  all.run(30_000)
+  a.leave(1)
+  a.announce(2, true)
+  b.announce(3, false)
+  all.run(60_000)
+  for (const node of [a, b]) node.engine.part = 0
+  all.run(4000)
+  same(a, b)
+  expect(a.swarm()).toEqual(['2 seeds', '3'])
+  expect(Math.abs((b.peers.get(2)?.seen ?? 0) - (a.peers.get(2)?.seen ?? 0))).toBeLessThan(2)
+  expect(walks()).toBe(before)
+})
+
+test('two halves, an engine in each: all have the same soon after they meet', () => {
+  const [all, ...nodes] = cluster('abcd')
+  const [a, b, c, d] = nodes
+  for (const node of [c, d]) node.engine.part = 1
+  all.run(20_000)
+  for (let key = 0; key < 100; key++) nodes[key % 4].announce(key, false)
+  all.run(20_000)
+  for (const node of [c, d]) node.engine.part = 0
+  all.run(4000)
+  same(a, b, c, d)
+  expect(a.swarm().length).toBe(100)
+})
+
+test('after an outage that was too long to keep everything, each walks once for all others', () => {
+  const [all, ...nodes] = cluster('abcdef', 1, { sentBytesMax: 16_384 })
+  for (const node of nodes) node.engine.part = null
+  for (let round = 0; round < 600; round++) {
+    nodes[round % 6].announce(round, false)
+    all.run(200)
+  }
+  nodes.forEach((node, index) => {
+    node.engine.part = index < 3 ? 0 : 1
+  })
+  all.run(30_000)
+  for (const node of nodes) node.engine.part = 0
+  all.run(30_000)
+  same(...nodes)
+  expect(nodes[0].swarm().length).toBe(600)
+})
+
+test('a batch that an engine held for minutes does not make anybody younger', () => {
+  const [all, a, b] = cluster('ab')
+  a.announce(1, false)
+  a.announce(2, false)
+  all.run(10)
+  all.hold()
+  a.leave(2)
+  all.run(300_000)
+  b.announce(2, false)
+  all.run(10)
+  all.release()
+  all.run(3000)
+  same(a, b)
+  expect(b.swarm()).toEqual(['1', '2'])
+  expect(b.peers.get(1)?.seen).toBeLessThanOrEqual((a.peers.get(1)?.seen ?? 0) + 1)
+})
+
+test('records that found no room are noticed, and what they said is walked for', () => {
+  const [all, a, b] = cluster('ab')
+  const { walks } = b.link.asking.counts
+  a.announce(1, false)
+  a.overflow()
+  all.run(8000)
+  expect(b.swarm()).toEqual(['1'])
+  expect(a.link.sender.counts.lost).toBe(1)
+  expect(b.link.asking.counts.walks).toBe(walks + 1)
+})
+
+describe('names', () => {
+  test('whoever starts under a name that is used shares nothing, says why, and joins when it is free', () => {
+    const [all, a, b] = cluster('ab')
+    const second = all.add('a')
+    all.run(20_000)
+    second.announce(5, false)
+    all.run(5000)
+    expect(second.link.state).toBe('taken')
+    expect(second.told.join('\n')).toContain('another node has the name a')
+    expect([a.link.state, b.swarm()]).toEqual(['joined', []])
+    a.kill()
+    all.run(12_000)
+    expect(second.link.state).toBe('joined')
+    expect(b.swarm()).toEqual(['5'])
+  })
+
+  test('of two that meet after a partition, one goes on', () => {
+    const all = simulation()
+    const a = all.add('a')
+    const b = all.add('b')
+    const other = all.add('a')
+    other.engine.part = 1
+    all.run(JOIN)
+    other.engine.part = 0
+    all.run(5000)
+    expect([a, other].map(({ link }) => link.state).sort()).toEqual(['joined', 'taken'])
+    const [on] = [a, other].filter(({ link }) => link.state === 'joined')
+    on.announce(1, false)
+    all.run(5000)
+    expect(b.swarm()).toEqual(['1'])
+  })
+
+  test('a process that takes over has the name as soon as the other has left', () => {
+    const [all, a] = cluster('ab')
+    const next = all.add('a')
+    all.run(5000)
+    expect(next.link.state).toBe('taken')
+    a.link.leave()
+    a.kill()
+    all.run(3000)
+    expect(next.link.state).toBe('joined')
+    expect(next.told.join('\n')).not.toContain('another node')
+  })
+})
+
+test('a node that leaves is not missed, one that dies is', () => {
+  const [all, a, b, c] = cluster('abc')
+  b.link.leave()
+  b.kill()
+  c.kill()
+  all.run(15_000)
+  expect(a.told).toContain('info: b has left')
+  expect(a.told.filter((text) => text.includes('nothing from'))).toHaveLength(1)
+})
+
+// ── Random schedules ────────────────────────────────────────────────────────────────────────────
+
+const SCHEDULES = Number(process.env.AQUATIC_TEST_CLUSTER_SCHEDULES ?? 60)
+const FIRST = Number(process.env.AQUATIC_TEST_CLUSTER_FIRST ?? 1)
+/** After the last fault. */
+const SETTLED = 40_000
+
+test(`swarms are equal ${SETTLED / 1000} s after the last of random faults (${SCHEDULES} schedules)`, () => {
+  for (let seed = FIRST; seed < FIRST + SCHEDULES; seed++) {
+    try {
+      randomSchedule(seed)
+    } catch (error) {
+      throw new Error(`schedule ${seed}: ${error}`, { cause: error })
+    }
+  }
+}, 600_000)
+
+function randomSchedule(seed: number): void {
+  const word = randomWords(seed * 7919)
+  const below = (limit: number) => word() % limit
+  const all = new Simulation(() => word() / 2 ** 32)
+  const sentBytesMax = below(2) === 0 ? 16_384 : 2 ** 20
+  // How late a message is cannot be known of a node that has never been heard in time.
+  const canHold = below(2) === 0
+  for (let i = 0; i < 2 + below(3); i++) all.add('abcd'[i], { sentBytesMax })
+  all.run(JOIN)
+  const acted = new Map<number, number>()
+  for (let step = 0; step < 60; step++) {
+    fault(all, below, { sentBytesMax, canHold })
+    for (let i = below(20); i > 0; i--) act(all, below, acted)
+    all.run(below(3000))
+    younger(all)
+  }
+  all.weather = { ...CALM }
+  all.release()
+  for (const node of all.nodes) {
+    node.engine.part = 0
+    node.isStopped = false
+  }
+  all.run(SETTLED)
+  younger(all)
+  // Leaves are lost when they are no longer kept by whom they came to.
+  if (sentBytesMax > 16_384) same(...all.nodes)
+  else present(all)
+}
+
+/** A client does something; not the same one within five seconds: ages have whole seconds. */
+function act(all: Simulation, below: (limit: number) => number, acted: Map<number, number>): void {
+  const key = below(60)
+  const nodes = all.nodes.filter(({ isStopped }) => !isStopped)
+  if (nodes.length === 0 || all.now - (acted.get(key) ?? 0) < 5000) return
+  acted.set(key, all.now)
+  const node = nodes[below(nodes.length)]
+  if (below(4) === 0) node.leave(key)
+  else node.announce(key, below(3) === 0)
+}
+
+function fault(
+  all: Simulation,
+  below: (limit: number) => number,
+  { sentBytesMax, canHold }: { sentBytesMax: number; canHold: boolean },
+): void {
+  const node = all.nodes[below(all.nodes.length)]
+  switch (below(12)) {
+    case 0:
+      node.engine.part = null
+      return
+    case 1:
+      node.engine.part = 1
+      return
+    case 2:
+    case 3:
+      for (const each of all.nodes) each.engine.part = 0
+      return
+    case 4:
+      all.weather = { loss: below(40) / 100, repeat: below(30) / 100, delay: 1, spread: below(400) }
+      return
+    case 5:
+      all.weather = { ...CALM }
+      return
+    case 6:
+      node.isStopped = !node.isStopped
+      return
+    case 7:
+      if (canHold) all.hold()
+      return
+    case 8:
+      all.release()
+      return
+    case 9:
+      if (canHold || below(3) !== 0) return
+      node.kill()
+      all.add(node.name, { sentBytesMax })
+      return
+    default:
+  }
+}
+
+/** Nobody looks younger than when they announced last. */
+function younger(all: Simulation): void {
+  for (const node of all.nodes) {
+    for (const [key, { seen }] of node.peers) {
+      const entry = all.truth.get(key)
+      if (entry !== null && entry !== undefined && seen > entry.seen + 2) {
+        throw new Error(`${node.name} has ${key} as seen ${seen - entry.seen} s later than it was`)
+      }
+    }
+  }
+}
+
+/** Whoever is at one node is at all of them, unless it has left. */
+function present(all: Simulation): void {
+  for (const node of all.nodes) {
+    for (const [key] of node.peers) {
+      if (all.truth.get(key) === null) continue
+      for (const other of all.nodes) {
+        if (!other.peers.has(key)) throw new Error(`${other.name} lacks ${key} of ${node.name}`)
+      }
+    }
+  }
+}
