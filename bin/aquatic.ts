@@ -6,10 +6,11 @@ import { version } from '../package.json'
 import { aquaticTracker, runWorker } from '../src/aquatic/protocols.ts'
 import { runExecutable } from '../src/config/cli.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
+import { runTrackerWorker } from '../src/tracker/run-worker.ts'
 
 if (isMainThread) {
   const entry = new URL(import.meta.url)
   await runExecutable(trackerExecutable(aquaticTracker, [], version, entry))
 } else {
-  runWorker(workerData)
+  runTrackerWorker(workerData, runWorker)
 }

@@ -7,6 +7,7 @@ import { runExecutable } from '../src/config/cli.ts'
 import { httpTracker } from '../src/http/main/main.ts'
 import { runHttpWorker } from '../src/http/worker/run.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
+import { runTrackerWorker } from '../src/tracker/run-worker.ts'
 import { udpProgram } from '../src/udp/settings/config.ts'
 import { wsProgram } from '../src/ws/settings/program.ts'
 
@@ -14,5 +15,5 @@ if (isMainThread) {
   const entry = new URL(import.meta.url)
   await runExecutable(trackerExecutable(httpTracker, [udpProgram, wsProgram], version, entry))
 } else {
-  runHttpWorker(workerData)
+  runTrackerWorker(workerData, runHttpWorker)
 }

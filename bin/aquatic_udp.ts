@@ -6,6 +6,7 @@ import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
 import { httpProgram } from '../src/http/settings/config.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
+import { runTrackerWorker } from '../src/tracker/run-worker.ts'
 import { udpTracker } from '../src/udp/main/main.ts'
 import { runUdpWorker } from '../src/udp/worker/run.ts'
 import { wsProgram } from '../src/ws/settings/program.ts'
@@ -14,5 +15,5 @@ if (isMainThread) {
   const entry = new URL(import.meta.url)
   await runExecutable(trackerExecutable(udpTracker, [httpProgram, wsProgram], version, entry))
 } else {
-  runUdpWorker(workerData)
+  runTrackerWorker(workerData, runUdpWorker)
 }

@@ -56,8 +56,7 @@ test('files do not import each other in circles', () =>
   expect(fileCycles(sources, CIRCLES)).toEqual([]))
 test('what two protocols do stands once', () => expect(duplicates(sources, PROTOCOLS)).toEqual([]))
 test('only src/os imports bun:ffi', () => expect(foreignFunctions(sources)).toEqual([]))
-// The cluster's parts are made side by side; this goes once its worker is there.
-test('every file of src is used', () => expect(unusedFiles(sources, ['src/cluster/'])).toEqual([]))
+test('every file of src is used', () => expect(unusedFiles(sources)).toEqual([]))
 test('addresses are taken of memory that stays', () => expect(staleAddresses(sources)).toEqual([]))
 test('hot code does not allocate', () => expect(hotCode(sources)).toEqual([]))
 test('no server shows its failures', () => expect(openServers(sources)).toEqual([]))

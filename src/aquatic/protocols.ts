@@ -4,7 +4,6 @@
 import { httpProtocol } from '../http/main/main.ts'
 import { httpSettings } from '../http/settings/config.ts'
 import { runHttpWorker } from '../http/worker/run.ts'
-import { useClock } from '../os/clock.ts'
 import { combinedPersistence } from '../persistence/settings.ts'
 import type { WorkerStart } from '../process/workers.ts'
 import type { OpenGuest } from '../tcp/guest.ts'
@@ -96,9 +95,8 @@ export const aquaticTracker = combinedTracker({
   members: PROTOCOLS,
 })
 
-/** Called in a new thread. */
+/** In a new thread. */
 export function runWorker(data: WorkerStart): void {
-  useClock(data.clock)
   const served = PROTOCOLS.find(({ name }) => name === data.protocol)
   if (served === undefined) throw new Error(`there is no protocol ${data.protocol}`)
   served.runWorker(data as never)

@@ -66,6 +66,11 @@ export class Holes {
     }
   }
 
+  /** How many batches are missing. */
+  size(): number {
+    return this.list.reduce((sum, { from, to }) => sum + ((to - from) >>> 0) + 1, 0)
+  }
+
   isWhole(): boolean {
     return this.list.length === 0
   }

@@ -43,10 +43,12 @@ export interface LinkOptions {
 }
 
 export class Link {
-  readonly counts = { messages: 0, badControls: 0, strangers: 0, tooManyNodes: 0 }
+  readonly counts = { messages: 0, bytes: 0, badControls: 0, strangers: 0, tooManyNodes: 0 }
   /** Batches and beats, by what became of them (unpack.ts). */
   readonly results = BATCH_RESULTS.map(() => 0)
   readonly nodes = new Nodes()
+  /** Why there is no connection, or what the engine refuses. */
+  reason = ''
   readonly sender: Sender
   readonly asking: Asking
   readonly answering: Answering
@@ -58,7 +60,6 @@ export class Link {
   private turnedAt: number
   private wasConnected = false
   private wasJoined = false
-  private reason = ''
 
   constructor(options: LinkOptions) {
     const { engine, records, clock, random, maxPeerAge, tell, sentBytesMax } = options
@@ -115,6 +116,7 @@ export class Link {
 
   private heard(bytes: Uint8Array, subject: string): void {
     this.counts.messages++
+    this.counts.bytes += bytes.length
     const name = senderOf(subject)
     const now = this.options.clock()
     if (name === '') this.counts.strangers++

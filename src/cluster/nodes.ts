@@ -87,7 +87,9 @@ export class Node {
   hear(batch: Batch, isAgain: boolean, now: number): number {
     const { words, sequence, records, sent } = batch
     const uptime = (words[BATCH_UPTIME] >>> 0) * 1000
-    if (batch.start !== this.start && !this.begin(batch, now - uptime, now)) {
+    const isOther = batch.start !== this.start
+    // What was sent again tells nothing of its clock, so its ages cannot be used yet.
+    if (isOther && (isAgain || !this.begin(batch, now - uptime, now))) {
       this.counts.otherStart++
       return OTHER_START
     }

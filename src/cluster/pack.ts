@@ -78,6 +78,11 @@ export class Packer {
 
   // HOT: no allocation below this line.
 
+  /** Records that wait to be taken, of both families. */
+  get waiting(): number {
+    return this.ipv4.count + this.ipv6.count
+  }
+
   /** Whether a worker has noted a leave that is not buried yet. Under the lock of a table: one of its leaves. */
   get isBehind(): boolean {
     return leavesNoted(this.state) !== this.leaves

@@ -6,6 +6,7 @@ import { type AccessKeys, KeyGate, type KeyGateData } from '../access-keys/gate.
 import type { AccessListData } from '../access-list/list.ts'
 import { ClientSample, type ClientSampleData } from '../census/sample.ts'
 import { ClientGate, type ClientGateData, type ClientListUpdate } from '../client-lists/gate.ts'
+import { ClusterNotes, type NoteData } from '../cluster/note.ts'
 import { clockSeconds } from '../os/clock.ts'
 import { PeerAddresses, type PeerAddressRules } from '../peer-addresses/peer-addresses.ts'
 import { SourceWatch } from '../peer-addresses/source-watch.ts'
@@ -43,6 +44,8 @@ export interface SwarmWorkerData extends SwarmSettings {
   readonly countDownloads: boolean
   readonly limits: SourceCounterData
   readonly bans: BanWriterData
+  /** Null without a cluster. */
+  readonly notes: NoteData | null
   readonly publicPeers: SharedArrayBuffer
   /** See peer-addresses/source-watch.ts. */
   readonly sources: SharedArrayBuffer
@@ -106,17 +109,19 @@ export function openSwarms(
 export function serveFrom<R extends AnnounceRequest>(
   { swarms, cleaner }: OpenSwarms,
   responder: SwarmResponder<R>,
-  { requests, clients, peerAddresses, publicPeers, sources, maxPeerAge }: SwarmWorkerData,
+  { requests, clients, peerAddresses, publicPeers, sources, maxPeerAge, notes }: SwarmWorkerData,
   updates: UpdateHandlers<SwarmUpdate>,
 ): void {
   responder.setInterval(requests.announceInterval, requests.intervalJitter)
   if (clients !== null) responder.clients = new ClientSample(clients)
+  if (notes !== null) responder.notes = new ClusterNotes(notes, maxPeerAge)
   const addresses = new PeerAddresses(publicPeers, peerAddresses, maxPeerAge)
   addresses.sources = new SourceWatch(sources)
   responder.addresses = addresses
   updates.on('settings', ({ requests, peerAddresses, cleaningInterval, maxPeerAge }, now) => {
     responder.setInterval(requests.announceInterval, requests.intervalJitter)
     addresses.configure(peerAddresses, maxPeerAge)
+    responder.notes?.setMaxPeerAge(maxPeerAge)
     cleaner.setTimes(cleaningInterval, maxPeerAge, now)
   })
   takeAccessLists(updates, swarms, cleaner)

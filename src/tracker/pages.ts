@@ -28,6 +28,7 @@ import type { SwarmBuffers } from '../swarm/memory.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { Survey } from '../swarm/walks/survey.ts'
 import { PROCESS_CHARTS } from './charts.ts'
+import type { ClusterFigures } from './cluster-figures.ts'
 import type { Lists } from './lists.ts'
 import type { Protocol } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
@@ -56,6 +57,7 @@ export interface PagesParts {
   readonly pressure: PressureWatch
   readonly census: Census | null
   readonly lists: Lists
+  readonly cluster: ClusterFigures | null
   /** With which the access list may be edited; null where it may not. */
   readonly token: Token | null
   readonly persistence: Persistence | null

@@ -8,7 +8,8 @@ import { checkHealth, HEALTH_CHECK } from '../process/health-check.ts'
 import { checkTracker } from './check.ts'
 import { enabledOf } from './protocol.ts'
 import { COMBINED, SINGLE } from './relatives.ts'
-import { runTracker, type TrackerConfig, type TrackerProgram } from './tracker.ts'
+import { runTracker } from './start.ts'
+import type { TrackerConfig, TrackerProgram } from './tracker.ts'
 
 /** `entry`: the file that workers run. */
 export function trackerExecutable<S extends Schema>(

@@ -7,6 +7,7 @@ import type { AccessListData } from '../access-list/list.ts'
 import type { Census } from '../census/census.ts'
 import type { ClientSampleData } from '../census/sample.ts'
 import type { ClientGateData } from '../client-lists/gate.ts'
+import type { NoteData } from '../cluster/note.ts'
 import type { SocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
 import type { ListenSettings } from '../config/listen.ts'
@@ -142,6 +143,8 @@ export interface TrackerProcess {
   accessKeys(): FirstValue<AccessKeys>
   /** The lists of networks and clients in force; changes come by `Protocol.sendList`. */
   clientLists(): ClientGateData
+  /** For each worker that answers from the swarms: where it notes what happens, for other nodes; null without any. */
+  newNotes(): NoteData | null
   /** For each worker that bans addresses: its end of the ban log. */
   newBanWriter(): BanWriterData
   newWorkers(options?: GroupOptions): WorkerGroup

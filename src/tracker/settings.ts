@@ -37,6 +37,7 @@ import {
   operationsFindings,
   operationsSettings,
 } from '../operations/settings.ts'
+import type { PeerAddressConfig } from '../peer-addresses/settings.ts'
 import { type ScrapeExportConfig, scrapeExportFindings } from '../persistence/scrape-export.ts'
 import { type PersistenceConfig, persistenceFindings } from '../persistence/settings.ts'
 import { type PressureConfig, pressureFindings, pressureSettings } from '../pressure/settings.ts'
@@ -194,6 +195,7 @@ export interface CommonConfig {
   readonly pressure: PressureConfig
   /** Only if peers are stored by address. */
   readonly cluster?: ClusterConfig
+  readonly peer_addresses?: PeerAddressConfig
   readonly persistence: PersistenceConfig
   readonly scrape_export: ScrapeExportConfig
 }

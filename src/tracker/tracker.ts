@@ -10,6 +10,8 @@ import {
   type SampledClients,
   sampleClients,
 } from '../census/census.ts'
+import type { EngineAccess } from '../cluster/access.ts'
+import type { NoteData } from '../cluster/note.ts'
 import type { Program, RunContext } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
 import type { ConfigOf, Schema } from '../config/schema.ts'
@@ -18,13 +20,12 @@ import { isSurveyWanted } from '../operations/survey-view.ts'
 import { type Token, tokenOf } from '../operations/token.ts'
 import type { Identity } from '../os/privileges.ts'
 import { releaseStartCode } from '../os/resident-code.ts'
-import { descriptorLimit } from '../os/tcp-port.ts'
 import { createPublicPeers } from '../peer-addresses/peer-addresses.ts'
 import type { Persistence } from '../persistence/persistence.ts'
 import { type ScrapeExport, startScrapeExport } from '../persistence/scrape-export.ts'
 import type { PressureWatch } from '../pressure/watch.ts'
 import { FirstValue } from '../process/first-value.ts'
-import { giveUpRights, identityFor } from '../process/privileges.ts'
+import { giveUpRights } from '../process/privileges.ts'
 import { Reloader } from '../process/reloader.ts'
 import { ServiceManager } from '../process/service-manager.ts'
 import { signals } from '../process/signals.ts'
@@ -35,16 +36,16 @@ import { BanLog } from '../source-limits/ban-log.ts'
 import { createSourceLimits } from '../source-limits/source-limits.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { attachSwarms, type SwarmBuffers, setLimits, setPeersPerAddress } from '../swarm/memory.ts'
-import { reserveSwarms } from '../swarm/reserve.ts'
 import type { Swarms } from '../swarm/swarm.ts'
+import { ClusterNode } from './cluster.ts'
 import { Lists } from './lists.ts'
 import { canApply } from './live-settings.ts'
-import { listeningText, noticesOf } from './notices.ts'
+import { listeningText } from './notices.ts'
 import { openPages, type Pages } from './pages.ts'
-import { openPersistence, type PersistedParts } from './persistence.ts'
-import { kindsOf, placeOf } from './place.ts'
+import type { PersistedParts } from './persistence.ts'
+import { kindsOf } from './place.ts'
 import { watchPressure } from './pressure.ts'
-import { enabledOf, type Protocol, type ProtocolType, type TrackerProcess } from './protocol.ts'
+import type { Protocol, ProtocolType, TrackerProcess } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
 import { beginTest, isTest } from './tested.ts'
 
@@ -70,49 +71,20 @@ export interface TrackerRun<S extends Schema> {
   readonly context: RunContext<S>
 }
 
-/** Resolves once the tracker serves. */
-export async function runTracker<S extends Schema>(
-  program: TrackerProgram<S>,
-  run: TrackerRun<S>,
-): Promise<void> {
-  const { config } = run
-  signals.opening()
-  setLog(config.log_level, config.log_format)
-  const identity = identityFor(config.privileges)
-  const tell = noticesOf(program.name)
-  const types = enabledOf(program.protocols, config)
-  const plans = types.map((type) => ({ type, plan: type.prepare(config, tell) }))
-  const kinds = kindsOf(types)
-  const swarmWorkers = plans.reduce((sum, { plan }) => sum + plan.swarmWorkers, 0)
-  const swarms = reserveSwarms(config.limits, swarmWorkers, kinds)
-  // Before a snapshot is read, to which it applies too.
-  setPeersPerAddress(swarms, config.source_limits.peers_per_torrent ?? 0)
-  const persisted = await openPersistence(config, swarms, {
-    program: program.name,
-    forms: types.map((type) => type.persists),
-    known: program.protocols.map((type) => type.persists),
-    identity,
-  })
-  const tracker = new Tracker(program, run, { identity, swarms, persisted, kinds })
-  tracker.open((process) => {
-    const descriptors = descriptorLimit()
-    return plans.map(({ plan }, index) =>
-      plan.open(process, placeOf(plans, { index, descriptors, tell })),
-    )
-  })
-  await tracker.serve()
-}
-
 /** Parts made before the tracker. */
-interface TrackerParts {
+export interface TrackerParts {
   /** The user that the process becomes; null if it keeps its rights. */
   readonly identity: Identity | null
   readonly swarms: SwarmBuffers
   readonly persisted: PersistedParts
   readonly kinds: readonly PeerKindName[]
+  /** How many threads answer from the swarms. */
+  readonly swarmWorkers: number
+  /** Null if it is no node of a cluster. */
+  readonly cluster: EngineAccess | null
 }
 
-class Tracker<S extends Schema> implements TrackerProcess {
+export class Tracker<S extends Schema> implements TrackerProcess {
   private readonly name: string
   private readonly config: TrackerConfig<S>
   readonly swarms: SwarmBuffers
@@ -138,6 +110,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
   private scrapeExport: ScrapeExport | null = null
   private readonly pressure: PressureWatch
   private pages: Pages | null = null
+  private readonly cluster: ClusterNode | null
   private protocols: readonly Protocol<TrackerConfig<S>>[] = []
 
   constructor(program: TrackerProgram<S>, run: TrackerRun<S>, parts: TrackerParts) {
@@ -151,14 +124,16 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.swarms = parts.swarms
     this.persistence = parts.persisted.persistence
     const isWalkWanted = isSurveyWanted(config) || isTest(run.context)
-    this.walksThroughSwarms = persistence.path !== '' || scrape_export.path !== '' || isWalkWanted
+    const isClustered = parts.cluster !== null
+    this.walksThroughSwarms =
+      isClustered || persistence.path !== '' || scrape_export.path !== '' || isWalkWanted
     this.log = logFor(program.subsystem)
     this.banLog = new BanLog(this.log)
     this.logAddresses = config.log_addresses
     this.workers = new Workers(program.name, entry, this.log, program.several)
     this.service = new ServiceManager(program.name, this.workers, this.log)
     this.token = tokenOf(config.operations.token_path)
-    this.lists = new Lists(config, parts.swarms, this.log, () => this.protocols, {
+    this.lists = new Lists(config, parts.swarms, this.log, () => this.listReaders(), {
       isEditable: this.token !== null,
       isBeside: this.takesOver,
     })
@@ -166,6 +141,8 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.sampled = isSampled ? sampleClients(cleaning.max_peer_age) : null
     this.census = statistics.peer_clients ? new Census(...this.waysToCount()) : null
     this.pressure = watchPressure(config, parts.swarms, this.sampled, () => this.protocols)
+    const { cluster, swarmWorkers } = parts
+    this.cluster = cluster && new ClusterNode(cluster, this, config, swarmWorkers)
     this.watchTroubles()
   }
 
@@ -199,6 +176,10 @@ class Tracker<S extends Schema> implements TrackerProcess {
 
   clientLists(): ReturnType<Lists['clientLists']> {
     return this.lists.clientLists()
+  }
+
+  newNotes(): NoteData | null {
+    return this.cluster?.newNotes() ?? null
   }
 
   newBanWriter(): ReturnType<BanLog['newWriter']> {
@@ -288,7 +269,9 @@ class Tracker<S extends Schema> implements TrackerProcess {
     workers.onStop(() => this.census?.stop())
     workers.onStop(() => this.pressure.stop())
     workers.onStop(() => this.lists.stop())
-    await Promise.all(protocols.map((protocol) => protocol.startWorkers()))
+    const started = protocols.map((protocol) => protocol.startWorkers())
+    // Its thread reads what all those note.
+    await Promise.all([...started, this.cluster?.start()])
     for (const protocol of protocols) {
       protocol.begin()
       this.troubles.add(...protocol.troubles())
@@ -301,7 +284,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
 
   private watchTroubles(): void {
     this.troubles.add(stallTrouble(this.workers), ...this.lists.troubleSources)
-    this.troubles.add(this.pressure.troubleSource)
+    this.troubles.add(this.pressure.troubleSource, ...(this.cluster?.troubleSources ?? []))
     if (this.persistence !== null) this.troubles.add(this.persistence.troubleSource)
     this.troubles.onChange(([worst]) => {
       this.service.trouble(worst === undefined ? '' : `${worst.severity}: ${worst.text}`)
@@ -326,6 +309,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
       config: this.config,
       settings,
       protocols: this.protocols,
+      cluster: this.cluster?.figures ?? null,
       swarms: this.swarms,
       attachedSwarms: () => this.attachedSwarms(),
       workers: this.workers,
@@ -371,6 +355,10 @@ class Tracker<S extends Schema> implements TrackerProcess {
     return new Reloader(config, run.context, rules, config.privileges, log)
   }
 
+  private listReaders(): readonly Pick<Protocol<never>, 'sendList'>[] {
+    return [...this.protocols, ...(this.cluster === null ? [] : [this.cluster])]
+  }
+
   private apply(config: TrackerConfig<S>, paths: ReadonlySet<string>): void {
     setLog(config.log_level, config.log_format)
     this.logAddresses = config.log_addresses
@@ -380,6 +368,7 @@ class Tracker<S extends Schema> implements TrackerProcess {
     this.persistence?.setInterval(config.persistence.interval_minutes)
     this.scrapeExport?.configure(config)
     this.pages?.configure(config)
+    this.cluster?.configure(config)
     for (const protocol of this.protocols) protocol.configure(config, paths)
     this.lists.configure(config, paths)
   }

@@ -18,6 +18,7 @@ import type { ProcessFigures } from '../process/figures.ts'
 import type { FoundTrouble, Troubles } from '../process/troubles.ts'
 import type { Workers } from '../process/workers.ts'
 import { PROCESS_CHARTS } from './charts.ts'
+import type { ClusterFigures } from './cluster-figures.ts'
 import type { SwarmFigures } from './swarm-figures.ts'
 
 const LEVELS = { attention: 1, bad: 2 } as const
@@ -40,6 +41,8 @@ export interface ViewParts {
   readonly prefix: string
   readonly protocols: readonly ProtocolFigures[]
   readonly swarms: SwarmFigures
+  /** Null or missing if it is no node of a cluster. */
+  readonly cluster?: ClusterFigures | null
   readonly pressure: Pick<PressureWatch, 'charts' | 'families'>
   readonly workers: Workers
   readonly troubles: Troubles
@@ -64,7 +67,7 @@ export class View implements TrackerView {
   private readonly parts: ViewParts
 
   constructor(parts: ViewParts) {
-    const { prefix, protocols, swarms, pressure, census, survey } = parts
+    const { prefix, protocols, swarms, cluster, pressure, census, survey } = parts
     this.parts = parts
     this.name = parts.name
     this.version = parts.version
@@ -72,6 +75,7 @@ export class View implements TrackerView {
     this.charts = [
       ...protocols.flatMap(({ charts }) => charts),
       ...swarms.charts,
+      ...(cluster?.charts ?? []),
       ...pressure.charts,
       ...PROCESS_CHARTS,
     ]
@@ -85,7 +89,8 @@ export class View implements TrackerView {
   }
 
   tables(): readonly TextTable[] {
-    return this.parts.survey?.tables() ?? []
+    const { cluster, survey } = this.parts
+    return [...(cluster?.tables() ?? []), ...(survey?.tables() ?? [])]
   }
 
   troubles(): readonly FoundTrouble[] {
@@ -97,7 +102,7 @@ export class View implements TrackerView {
   }
 
   families(): readonly MetricFamily[] {
-    const { prefix, protocols, swarms, pressure, census, survey, process } = this.parts
+    const { prefix, protocols, swarms, cluster, pressure, census, survey, process } = this.parts
     const labels = { name: this.name, version: this.version }
     return [
       gaugeFamily('tracker_build_info', 'Name and version of the tracker; always 1.', [
@@ -108,6 +113,7 @@ export class View implements TrackerView {
       ...this.editFamilies(),
       ...protocols.flatMap((protocol) => protocol.families()),
       ...swarms.families(),
+      ...(cluster?.families() ?? []),
       ...pressure.families(),
       ...clientFamilies(prefix, census?.result ?? null),
       ...(survey?.families(prefix) ?? []),

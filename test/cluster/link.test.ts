@@ -197,7 +197,7 @@ test('a node that leaves is not missed, one that dies is', () => {
 
 // ── Random schedules ────────────────────────────────────────────────────────────────────────────
 
-const SCHEDULES = Number(process.env.AQUATIC_TEST_CLUSTER_SCHEDULES ?? 60)
+const SCHEDULES = Number(process.env.AQUATIC_TEST_CLUSTER_SCHEDULES ?? 5)
 const FIRST = Number(process.env.AQUATIC_TEST_CLUSTER_FIRST ?? 1)
 /** After the last fault. */
 const SETTLED = 40_000

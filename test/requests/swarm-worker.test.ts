@@ -60,6 +60,7 @@ function workerData(
     peerAddresses: DEFAULT_RULES,
     publicPeers: createPublicPeers(),
     sources: createSourceRows(),
+    notes: null,
     bans: new BanLog(logFor('test')).newWriter(),
     clients: null,
     accessList: new FirstValue(new ListBuilder(0, { key0: 1, key1: 2 }).finish(MODE_OFF)),

@@ -216,9 +216,9 @@ const FFI_REMEDY = 'Use src/os/ffi.ts, which knows how native memory stays where
 
 /**
  * Files of src, load and doctor that no executable, benchmark or script reaches. Tests do not count, nor do declarations, which are
- * never imported. `begun`: folders whose parts meet later.
+ * never imported.
  */
-export function unusedFiles(sources: readonly Source[], begun: readonly string[] = []): Finding[] {
+export function unusedFiles(sources: readonly Source[]): Finding[] {
   const byPath = new Map(sources.map((source) => [source.path, source]))
   const reached = new Set<string>()
   for (const path of byPath.keys()) if (/^(bin|bench|scripts)\//.test(path)) reached.add(path)
@@ -229,7 +229,6 @@ export function unusedFiles(sources: readonly Source[], begun: readonly string[]
   }
   return sources
     .filter(({ path }) => /^(src|load|doctor)\/(?!.*\.d\.ts$)/.test(path) && !reached.has(path))
-    .filter(({ path }) => !begun.some((folder) => path.startsWith(folder)))
     .map((source) =>
       finding(source, 1, 'nothing but tests uses this file', 'Import it or delete it'),
     )

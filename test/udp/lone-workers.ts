@@ -153,6 +153,7 @@ export class LoneWorkers {
       peerAddresses: { ...DEFAULT_RULES, storesReserved: true },
       publicPeers: createPublicPeers(),
       sources: createSourceRows(),
+      notes: null,
       bans: this.banLog.newWriter(),
       clients: null,
       cleaningInterval: 30,

@@ -342,6 +342,7 @@ class HttpProtocol implements Protocol<HttpConfig> {
       publicPeers: process.publicPeers,
       sources: this.sources,
       bans: process.newBanWriter(),
+      notes: process.newNotes(),
       clients: process.clientSample,
       ...workerSettings(config, this.maxConnections),
       accessList: process.accessList(),

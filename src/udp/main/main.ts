@@ -275,6 +275,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
   /** What a worker of either kind starts with. */
   private common(role: 'socket' | 'request') {
     const { process, place } = this
+    const answers = role === 'request' || this.counts.request === 0
     return {
       swarms: process.swarms,
       tendsSwarms: place.tendsSwarms,
@@ -285,6 +286,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       publicPeers: process.publicPeers,
       sources: this.sources,
       bans: process.newBanWriter(),
+      notes: answers ? process.newNotes() : null,
       clients: process.clientSample,
       accessList: process.accessList(),
       updates: this.updateSource(role),

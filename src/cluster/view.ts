@@ -1,0 +1,62 @@
+// What the cluster's thread shows the main thread once a second, as plain data: made in worker.ts, shown by
+// tracker/cluster.ts and cluster-figures.ts.
+import type { ApplyCounts } from './apply.ts'
+import type { Link } from './link.ts'
+import type { Node } from './nodes.ts'
+import type { PresenceState } from './presence.ts'
+import { BATCH_RESULTS } from './unpack.ts'
+
+export interface NodeView {
+  readonly name: string
+  readonly state: 'heard' | 'silent' | 'left'
+  /** Milliseconds that its last batch or beat took longer than its fastest. */
+  readonly lag: number
+  /** Milliseconds since it was heard last. */
+  readonly silence: number
+  /** Batches that are missing. */
+  readonly missing: number
+  readonly counts: Readonly<Node['counts']>
+}
+
+export interface ClusterView {
+  readonly state: PresenceState
+  /** Why there is no connection. */
+  readonly reason: string
+  readonly isCatchingUp: boolean
+  readonly nodes: readonly NodeView[]
+  readonly messages: Readonly<Link['counts']>
+  readonly sent: Readonly<Link['sender']['counts']>
+  readonly asked: Readonly<Link['asking']['counts']>
+  readonly answered: Readonly<Link['answering']['counts']>
+  readonly applied: Readonly<ApplyCounts>
+  /** Batches and beats by result. */
+  readonly results: Readonly<Record<string, number>>
+}
+
+/** A message to the main thread has one of the two. */
+export interface ClusterReport {
+  readonly view?: ClusterView
+  readonly tell?: { readonly severity: 'info' | 'warning' | 'error'; readonly text: string }
+}
+
+export function viewOf(link: Link, applied: ApplyCounts, now: number): ClusterView {
+  return {
+    state: link.state,
+    reason: link.reason,
+    isCatchingUp: link.asking.isWalking,
+    nodes: link.nodes.all().map((node) => ({
+      name: node.name,
+      state: node.hasLeft ? 'left' : node.isHeard(now) ? 'heard' : 'silent',
+      lag: node.lag,
+      silence: now - node.heardAt,
+      missing: node.holes.size(),
+      counts: node.counts,
+    })),
+    messages: link.counts,
+    sent: link.sender.counts,
+    asked: link.asking.counts,
+    answered: link.answering.counts,
+    applied,
+    results: Object.fromEntries(BATCH_RESULTS.map((name, i) => [name, link.results[i]])),
+  }
+}

@@ -1,0 +1,170 @@
+// The cluster's figures: metric families, and the page's charts and tables. Used by cluster.ts.
+import type { ClusterView, NodeView } from '../cluster/view.ts'
+import {
+  counterFamily,
+  gaugeFamily,
+  type LabelledValue,
+  type MetricFamily,
+} from '../metrics/families.ts'
+import type { ChartSpec, TextTable } from '../operations/view.ts'
+
+const PREFIX = 'tracker_cluster'
+const RECORDS = `${PREFIX}_records_total`
+const NODE_RECORDS = `${PREFIX}_node_records_total`
+const NODE_LAG = `${PREFIX}_node_lag_seconds`
+
+export interface ClusterFigures {
+  families(): readonly MetricFamily[]
+  tables(): readonly TextTable[]
+  readonly charts: readonly ChartSpec[]
+}
+
+export function clusterFigures(view: () => ClusterView | null): ClusterFigures {
+  return {
+    families: () => {
+      const now = view()
+      return now === null ? [] : familiesOf(now)
+    },
+    charts: [
+      {
+        title: 'Cluster: records of announces',
+        unit: 'per second',
+        series: [
+          { title: 'sent', metric: RECORDS, labels: { direction: 'out' }, show: 'rate' },
+          { title: 'received', metric: RECORDS, labels: { direction: 'in' }, show: 'rate' },
+        ],
+      },
+    ],
+    tables: () => {
+      const now = view()
+      return now === null ? [] : [tableOf(now)]
+    },
+  }
+}
+
+function tableOf({ state, nodes }: ClusterView): TextTable {
+  return {
+    title: `Cluster: other nodes (this one: ${STATES[state]})`,
+    head: ['node', 'state', 'seconds late', 'seconds silent', 'batches missing', 'records'],
+    rows: nodes.map(({ name, state, lag, silence, missing, counts }) => [
+      ...[name, state, (lag / 1000).toFixed(1), (silence / 1000).toFixed(1)],
+      ...[missing, counts.records],
+    ]),
+  }
+}
+
+const STATES: Readonly<Record<ClusterView['state'], string>> = {
+  offline: 'not connected',
+  listening: 'about to join',
+  joined: 'joined',
+  taken: 'its name is used by another',
+}
+
+function familiesOf(view: ClusterView): MetricFamily[] {
+  const { nodes, sent, asked, answered, messages } = view
+  const received = sum(nodes, ({ counts }) => counts.records)
+  return [
+    gaugeFamily(`${PREFIX}_connected`, 'Whether a NATS server is connected.', [
+      [{}, view.state === 'offline' ? 0 : 1],
+    ]),
+    gaugeFamily(
+      `${PREFIX}_joined`,
+      'Whether this node shares its peers; not while another has its name.',
+      [[{}, view.state === 'joined' ? 1 : 0]],
+    ),
+    counterFamily(RECORDS, 'Records of announces, to and from other nodes.', [
+      [{ direction: 'out' }, sent.records],
+      [{ direction: 'in' }, received],
+    ]),
+    counterFamily(`${PREFIX}_batches_total`, 'Batches of records.', [
+      [{ direction: 'out' }, sent.batches],
+      [{ direction: 'out_again' }, sent.again],
+      [{ direction: 'in' }, sum(nodes, ({ counts }) => counts.batches)],
+    ]),
+    counterFamily(`${PREFIX}_received_bytes_total`, 'Bytes of all messages from other nodes.', [
+      [{}, messages.bytes],
+    ]),
+    counterFamily(
+      `${PREFIX}_unsent_batches_total`,
+      'Batches for which there was no connection or no room; others ask for them.',
+      [[{}, sent.unsent]],
+    ),
+    counterFamily(
+      `${PREFIX}_lost_records_total`,
+      'Records of this node that found no room before they could be sent; others ask for all.',
+      [[{}, sent.lost]],
+    ),
+    counterFamily(
+      `${PREFIX}_applied_records_total`,
+      'Records of other nodes, by what became of them.',
+      [
+        ...Object.entries(view.applied).map(
+          ([result, count]): LabelledValue => [{ result }, count],
+        ),
+      ],
+    ),
+    counterFamily(`${PREFIX}_refused_messages_total`, 'Messages that were not used, by reason.', [
+      ...Object.entries(view.results)
+        .filter(([reason]) => reason !== 'good')
+        .map(([reason, count]): LabelledValue => [{ reason }, count]),
+      [{ reason: 'known' }, sum(nodes, ({ counts }) => counts.known)],
+      [{ reason: 'other_start' }, sum(nodes, ({ counts }) => counts.otherStart)],
+      [{ reason: 'over_limit' }, sum(nodes, ({ counts }) => counts.overLimit)],
+      [{ reason: 'bad_control' }, messages.badControls],
+      [{ reason: 'stranger' }, messages.strangers],
+      [{ reason: 'too_many_nodes' }, messages.tooManyNodes],
+    ]),
+    counterFamily(
+      `${PREFIX}_catch_ups_total`,
+      'Walks through all swarms, for what can no longer be sent again.',
+      [
+        [{ part: 'asked' }, asked.walks],
+        [{ part: 'failed' }, asked.failed],
+        [{ part: 'answered' }, answered.walks],
+        [{ part: 'busy' }, answered.busy],
+      ],
+    ),
+    ...nodeFamilies(nodes),
+  ]
+}
+
+function nodeFamilies(nodes: readonly NodeView[]): MetricFamily[] {
+  const each = (value: (node: NodeView) => number): LabelledValue[] =>
+    nodes.map((node) => [{ node: node.name }, value(node)])
+  return [
+    gaugeFamily(
+      `${PREFIX}_node_up`,
+      'Whether a node is heard.',
+      each(({ state }) => (state === 'heard' ? 1 : 0)),
+    ),
+    gaugeFamily(
+      NODE_LAG,
+      'How much longer the last message of a node took than its fastest.',
+      each(({ lag }) => lag / 1000),
+    ),
+    gaugeFamily(
+      `${PREFIX}_node_silence_seconds`,
+      'Time since a node was heard.',
+      each(({ silence }) => silence / 1000),
+    ),
+    gaugeFamily(
+      `${PREFIX}_node_missing_batches`,
+      'Batches of a node that have not come yet.',
+      each(({ missing }) => missing),
+    ),
+    counterFamily(
+      NODE_RECORDS,
+      'Records from a node.',
+      each(({ counts }) => counts.records),
+    ),
+    counterFamily(
+      `${PREFIX}_node_gaps_total`,
+      'Gaps that were noticed in what a node sent.',
+      each(({ counts }) => counts.gaps),
+    ),
+  ]
+}
+
+function sum(nodes: readonly NodeView[], value: (node: NodeView) => number): number {
+  return nodes.reduce((total, node) => total + value(node), 0)
+}

@@ -1,0 +1,117 @@
+// This tracker as a node of a cluster, in the main thread: starts the cluster's thread (cluster/worker.ts), which does the work, and
+// shows what it knows. Made by tracker.ts. Owns the rings between the workers and that thread.
+import { createRing } from '../channel/ring.ts'
+import { type EngineAccess, readAccess } from '../cluster/access.ts'
+import { createNoteState, NOTE_RING_WORDS, type NoteData } from '../cluster/note.ts'
+import type { ClusterReport, ClusterView } from '../cluster/view.ts'
+import {
+  CLUSTER_ROLE,
+  type ClusterSettings,
+  type ClusterUpdate,
+  type ClusterWorkerData,
+} from '../cluster/worker.ts'
+import { logFor } from '../log/log.ts'
+import { peerAddressRules } from '../peer-addresses/settings.ts'
+import type { TroubleSource } from '../process/troubles.ts'
+import type { WorkerGroup } from '../process/workers.ts'
+import type { ListUpdate } from '../requests/swarm-worker.ts'
+import type { PeerKindName } from '../swarm/layout.ts'
+import { type ClusterFigures, clusterFigures } from './cluster-figures.ts'
+import { clusterTroubles } from './cluster-troubles.ts'
+import type { Notices, TrackerProcess } from './protocol.ts'
+import type { CommonConfig } from './settings.ts'
+
+const log = logFor('cluster')
+
+/** The files that the settings name are read before rights are given up. Null if this is no node of a cluster. */
+export async function readCluster(
+  config: CommonConfig,
+  kinds: readonly PeerKindName[],
+  tell: Notices,
+): Promise<EngineAccess | null> {
+  const access = config.cluster === undefined ? null : await readAccess(config.cluster)
+  if (access === null || kinds.includes('ipv4')) return access
+  tell.warn('[cluster] has no effect without UDP or HTTP: peers of WebTorrent are not shared.')
+  return null
+}
+
+export class ClusterNode {
+  readonly figures: ClusterFigures
+  readonly troubleSources: readonly TroubleSource[]
+  private readonly access: EngineAccess
+  private readonly process: TrackerProcess
+  private readonly config: CommonConfig
+  private readonly notes: SharedArrayBuffer
+  private readonly rings: SharedArrayBuffer[] = []
+  private readonly workers: WorkerGroup
+  /** What the thread knew a second ago; null before it has told. */
+  private view: ClusterView | null = null
+
+  /** `swarmWorkers`: how many threads may note. */
+  constructor(
+    access: EngineAccess,
+    process: TrackerProcess,
+    config: CommonConfig,
+    swarmWorkers: number,
+  ) {
+    this.access = access
+    this.process = process
+    this.config = config
+    this.notes = createNoteState(swarmWorkers)
+    this.workers = process.newWorkers({ heard: (report) => this.heard(report as ClusterReport) })
+    this.figures = clusterFigures(() => this.view)
+    this.troubleSources = clusterTroubles(() => this.view)
+  }
+
+  /** For one worker that answers from the swarms. */
+  newNotes(): NoteData {
+    const ring = createRing(NOTE_RING_WORDS)
+    this.rings.push(ring)
+    return { ring, state: this.notes, index: this.rings.length - 1 }
+  }
+
+  /** After all workers have got their notes. Resolves once the thread runs; whether an engine is there does not matter. */
+  async start(): Promise<void> {
+    const { access, process, config, rings, notes } = this
+    await this.workers.start<ClusterWorkerData>({
+      role: CLUSTER_ROLE,
+      index: 0,
+      access,
+      rings,
+      notes,
+      swarms: process.swarms,
+      countDownloads: config.protocol.count_downloads,
+      publicPeers: process.publicPeers,
+      accessList: process.accessList(),
+      ...process.clientLists(),
+      ...settingsOf(config),
+    })
+  }
+
+  sendList({ accessList, networkList }: ListUpdate): void {
+    this.tell({
+      ...(accessList === undefined ? {} : { accessList }),
+      ...(networkList === undefined ? {} : { networkList }),
+    })
+  }
+
+  configure(config: CommonConfig): void {
+    this.tell({ settings: settingsOf(config) })
+  }
+
+  private tell(update: ClusterUpdate): void {
+    if (Object.keys(update).length > 0) this.workers.tell(update)
+  }
+
+  private heard({ view, tell }: ClusterReport): void {
+    if (view !== undefined) this.view = view
+    if (tell === undefined) return
+    if (tell.severity === 'info') log.info(tell.text)
+    else log.always(tell.severity === 'error' ? 'error' : 'warn', tell.text)
+  }
+}
+
+function settingsOf({ cleaning, peer_addresses }: CommonConfig): ClusterSettings {
+  if (peer_addresses === undefined) throw new Error('a cluster shares peers that have addresses')
+  return { maxPeerAge: cleaning.max_peer_age, peerAddresses: peerAddressRules(peer_addresses) }
+}
