@@ -204,7 +204,9 @@ export class NatsEngine implements Engine {
     const callback = (error: Error | null, message: { data: Uint8Array; subject: string }) => {
       if (error !== null) return
       try {
-        receive(message.data, message.subject)
+        // It may be a Buffer, of which slice() is no copy.
+        const { buffer, byteOffset, length } = message.data
+        receive(new Uint8Array(buffer, byteOffset, length), message.subject)
       } catch (bug) {
         // Here the library would catch it, and read no more.
         queueMicrotask(() => {

@@ -26,6 +26,12 @@ describe.skipIf(WHY_NO_NATS !== '')(`with a real server${WHY_NO_NATS}`, () => {
         const a = await open(server.address)
         const b = await open(server.address)
         for (const node of [a, b]) node.listen('test.log.*')
+        const sizes = new Set<number>()
+        b.engine.subscribe('test.log.*', (bytes) => {
+          // The caller's copy is one, with a buffer of its own.
+          const copy = bytes.slice()
+          sizes.add(copy.length - copy.buffer.byteLength)
+        })
         await Promise.all([a.connected(), b.connected()])
         await arrives(a, b, 'first')
         b.received.length = 0
@@ -46,6 +52,8 @@ describe.skipIf(WHY_NO_NATS !== '')(`with a real server${WHY_NO_NATS}`, () => {
         )
         expect(b.received.filter((each) => each !== 'test.log.a first')).toEqual(sent)
         expect(a.received).toEqual([])
+        await waitUntil('the other subscription has received', () => sizes.size > 0)
+        expect([...sizes]).toEqual([0])
       }),
     ))
 
