@@ -62,6 +62,9 @@ import { XdpSource } from './xdp-source.ts'
 /** Batches that a worker still serves when told to stop: some milliseconds. */
 const LAST_TURNS_MAX = 16
 
+/** Turns in a row, of a batch each. */
+const SOCKETS_SKIPPED = 7
+
 export interface SocketWorkerData extends WorkerStart, SwarmWorkerData, KeyWorkerData {
   readonly role: 'socket'
   readonly index: number
@@ -188,6 +191,9 @@ class SocketWorker {
   private readonly reporter: Reporter
   private readonly batchPackets: number
   private readonly fault: boolean
+  /** How many of the sources are sockets, and for how many turns these have been left alone. */
+  private readonly sockets: number
+  private skipped = SOCKETS_SKIPPED
   private now = 0
 
   constructor(
@@ -205,6 +211,7 @@ class SocketWorker {
     this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
     this.batchPackets = data.batchPackets
     this.fault = data.fault
+    this.sockets = data.sockets.length
   }
 
   // HOT: no allocation below this line.
@@ -229,14 +236,25 @@ class SocketWorker {
     this.handler.setTime(now)
     this.updates.applyDue(now)
     let served = 0
-    for (let i = 0; i < this.sources.length; i++) {
+    for (let i = this.firstSource(); i < this.sources.length; i++) {
       this.schedule.begin(i)
       const packets = serveBatch(this.sources[i], this.handler, this.request, this.batchPackets)
       if (packets !== 0) this.measure(packets, packets - this.schedule.deferred())
       served += packets
     }
     this.reporter.reportSometimes(now)
+    if (served === 0) this.skipped = SOCKETS_SKIPPED
     return served
+  }
+
+  /** While queues of cards have packets, the sockets, which have few then, cost their system calls only now and then. */
+  private firstSource(): number {
+    if (this.sources.length === this.sockets || this.skipped === SOCKETS_SKIPPED) {
+      this.skipped = 0
+      return 0
+    }
+    this.skipped++
+    return this.sockets
   }
 
   /** Records how long the batch took since the clock was last read: the time all its answers waited. */
