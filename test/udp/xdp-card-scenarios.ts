@@ -1,11 +1,12 @@
 // Scenarios that xdp.test.ts runs in a network namespace: what may happen to the card of a tracker past the kernel, and to
 // the tracker.
 import { deepStrictEqual, match, ok } from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
+import { newFolder, removeFolder } from '../support/folder.ts'
 import { connectRequest } from '../support/packets.ts'
-import { runTracker, type StartOptions, withTracker } from '../support/tracker.ts'
+import { ALL_EXECUTABLE, runTracker, type StartOptions, withTracker } from '../support/tracker.ts'
 import { CARD, HERE, THERE, type TwoNetworks } from '../support/two-networks.ts'
-import { withClient } from '../support/udp-client.ts'
+import { UdpClient, withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 import {
   byXdp,
@@ -172,4 +173,69 @@ async function addresses(networks: TwoNetworks): Promise<void> {
   })
 }
 
-await runScenario({ linkDown, cardRemoved, mtuChanged, held, refused, killed, addresses })
+/** A new process attaches once the old one lets go, also without rights by then; clients hardly notice. */
+async function takeOver(networks: TwoNetworks): Promise<void> {
+  const dropping = "[privileges]\ndrop_privileges = true\nchroot_path = '/'\n"
+  for (const rights of ['', dropping]) {
+    const folder = newFolder()
+    chmodSync(folder, 0o777)
+    const more = `${rights}[persistence]\npath = '${folder}'\ntake_over = true\n`
+    await withTracker(settings(networks, { more }), async (old) => {
+      await byXdp(8)
+      await withTracker(settings(networks, { more }), async (next) => {
+        let isOver = false
+        const load = steadyLoad(() => isOver)
+        await old.waitForEnd()
+        await next.waitForOutput(/packets of card0 come by XDP \(native\) from now on/)
+        ok(networks.isAttached())
+        await byXdp(8)
+        isOver = true
+        const { sent, lost } = await load
+        ok(lost * 20 < sent, `${lost} of ${sent} requests got no answer`)
+        next.signal('SIGTERM')
+        deepStrictEqual((await next.waitForEnd()).code, 0)
+        ok(!networks.isAttached())
+      })
+    })
+    removeFolder(folder)
+  }
+}
+
+/** Asks without pause, and counts which requests had to be repeated. */
+async function steadyLoad(isOver: () => boolean): Promise<{ sent: number; lost: number }> {
+  const client = await UdpClient.open(HERE.ipv4)
+  const to = { host: THERE.ipv4, port: PORT }
+  let [sent, lost] = [0, 0]
+  while (!isOver()) {
+    const before = client.resent
+    await client.request(connectRequest(), to)
+    sent++
+    if (client.resent > before) lost++
+  }
+  client.close()
+  return { sent, lost }
+}
+
+/** UDP is one of several protocols. */
+async function allProtocols(networks: TwoNetworks): Promise<void> {
+  const { settings: single = '', ...rest } = settings(networks)
+  const own = single.replace('[network]', '[udp.network]')
+  const others = "[http.network]\naddress = '127.0.0.1:0'\n[ws.network]\naddress = '127.0.0.1:0'\n"
+  const options = { ...rest, executable: ALL_EXECUTABLE, settings: own + others }
+  await withTracker(options, async (tracker) => {
+    match(tracker.stderr, /UDP: \S+, \S+ \(1 socket worker, card0 by XDP \(native\)\)/)
+    await byXdp(8)
+  })
+}
+
+await runScenario({
+  linkDown,
+  cardRemoved,
+  mtuChanged,
+  held,
+  refused,
+  killed,
+  addresses,
+  takeOver,
+  allProtocols,
+})

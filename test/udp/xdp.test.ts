@@ -31,6 +31,8 @@ test.skipIf(WHY_NO_CARDS !== '').each([
   ['serves a card with long frames', 'jumbo', 'xdp-scenarios.ts'],
   ['leaves nothing behind when it is killed', 'killed', 'xdp-card-scenarios.ts'],
   ['follows the addresses of the machine, without rights', 'addresses', 'xdp-card-scenarios.ts'],
+  ['hands its card over to the process that takes its place', 'takeOver', 'xdp-card-scenarios.ts'],
+  ['serves as one of several protocols', 'allProtocols', 'xdp-card-scenarios.ts'],
   ['has one worker for each queue, or says what else', 'queues', 'xdp-scenarios.ts'],
 ])(`%s${WHY_NO_CARDS}`, async (_, scenario, file) => {
   const script = join(import.meta.dir, file)

@@ -25,7 +25,7 @@ import { randomWords } from '../support/random.ts'
 setDefaultTimeout(60_000)
 
 /** AQUATIC_TEST_FRAMES: more of them. */
-const MUTATIONS = Number(process.env.AQUATIC_TEST_FRAMES ?? 20_000)
+const MUTATIONS = Number(process.env.AQUATIC_TEST_FRAMES ?? 100_000)
 
 const RECEIVED_AT = 258
 const words = new Int32Array((4 * CHUNK_BYTES) / 4)
