@@ -12,8 +12,8 @@ import { withClient } from '../support/udp-client.ts'
 setDefaultTimeout(120_000)
 
 const ROOT = join(import.meta.dir, '../..')
-/** 1,107 KB today, 125 of them for what the documents link to: the tests (510 KB) or a built executable would not fit. */
-const PACKED_BYTES_MAX = 1_200_000
+/** 1,222 KB today, 120 of them for what the documents link to: the tests (more than 510 KB) or a built executable would not fit. */
+const PACKED_BYTES_MAX = 1_500_000
 
 const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
 /** Of all packages without Bun, whose own has 100 MB; 22 MB today. */
