@@ -24,6 +24,14 @@ test.each(documents)('%s: every link leads somewhere', (path) => {
   expect(wrong).toEqual([])
 })
 
+/** What the npm package does not hold: test/scripts/npm-package.test.ts tells the same, but takes a minute. */
+const NOT_PACKED = /^(test|bench|examples|\.[a-z]+)\//
+
+test.each(documents)('%s: no link leads out of the npm package', (path) => {
+  const targets = linksOf(read(path)).map(({ file }) => normalize(join(dirname(path), file)))
+  expect(targets.filter((target) => NOT_PACKED.test(target))).toEqual([])
+})
+
 test('every heading that a source or a packaged file names is one of that document', () => {
   const files = FOLDERS.flatMap((folder) =>
     (readdirSync(join(ROOT, folder), { recursive: true }) as string[]).map(
