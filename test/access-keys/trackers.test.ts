@@ -31,7 +31,7 @@ import { waitUntil } from '../support/wait.ts'
 import { Refused, WsClient } from '../support/ws-client.ts'
 import { announce } from '../ws/messages.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const FIRST = 'Zb6cK9-first_key'
 const SECOND = 'Qw3rT5-second_key'

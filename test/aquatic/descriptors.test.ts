@@ -5,7 +5,7 @@ import { withTracker } from '../support/tracker.ts'
 import { WsClient } from '../support/ws-client.ts'
 import { at, settingsFor } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const MANY = '[limits]\nmax_torrents = 1000\nmax_peers = 1000\n'
 const LIMITED = ['sh', '-c', 'ulimit -n 700; exec "$@"', 'sh']

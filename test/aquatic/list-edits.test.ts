@@ -1,6 +1,5 @@
 // Info hashes that are added to the access list and removed while the tracker runs: in force in all workers of all
 // protocols when that is answered, and after any end of the process.
-// Takes up to 240 seconds.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +11,7 @@ import { WsClient } from '../support/ws-client.ts'
 import { announce } from '../ws/messages.ts'
 import { announceOverHttp, at, settingsFor } from './harness.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const TOKEN = 'f'.repeat(32)
 const A = 'a'.repeat(20)

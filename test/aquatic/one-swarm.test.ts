@@ -8,7 +8,7 @@ import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 import { announceOverHttp, at, type Options, overHttp, peersIn, settingsFor } from './harness.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const HASH = 'h'.repeat(20)
 const HASH_BYTES = new TextEncoder().encode(HASH)

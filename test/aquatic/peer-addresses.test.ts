@@ -9,7 +9,7 @@ import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 import { at, settingsFor } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const HASH = 'h'.repeat(20)
 const HASH_BYTES = new TextEncoder().encode(HASH)

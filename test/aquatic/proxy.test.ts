@@ -13,7 +13,7 @@ import { Refused, WsClient } from '../support/ws-client.ts'
 import { announce } from '../ws/messages.ts'
 import { at, peersIn, settingsFor } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const CONFIG = join(import.meta.dir, '../../docs/proxy/nginx-aquatic.conf')
 const HASH = 'h'.repeat(20)

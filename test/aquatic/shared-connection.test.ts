@@ -7,7 +7,7 @@ import { waitUntil } from '../support/wait.ts'
 import { openSocket } from '../support/ws-client.ts'
 import { allOf, bytesOf, FRAMES, HANDSHAKE, withShared } from './shared-port.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 describe('one connection', () => {
   test('has a request, then a handshake, then messages', () =>

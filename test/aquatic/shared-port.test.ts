@@ -20,7 +20,7 @@ import { announce, answer, newHash, offer } from '../ws/messages.ts'
 import { overHttp, peersIn } from './harness.ts'
 import { FRAMES, HANDSHAKE, local, sharedSettings, withShared } from './shared-port.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const files = new Certificates()
 beforeAll(() => {

@@ -12,7 +12,7 @@ import { wsSettings } from '../../src/ws/settings/program.ts'
 import { folderOfFile } from '../support/folder.ts'
 import { ALL_EXECUTABLE, runTracker, withTracker } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const { settings, base } = aquaticTracker
 const folder = folderOfFile()

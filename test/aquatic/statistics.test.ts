@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { type Tracker, withTracker } from '../support/tracker.ts'
 import { announceOverHttp, at, settingsFor, TITLES } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const EVERY_SECOND = '[statistics]\ninterval = 1\npeer_clients = true'
 

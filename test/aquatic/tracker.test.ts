@@ -33,7 +33,7 @@ import {
   withClients,
 } from './harness.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const isRoot = process.getuid?.() === 0
 const needsRoot = isRoot ? '' : ' (skipped: this needs root)'

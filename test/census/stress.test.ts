@@ -114,7 +114,7 @@ test('four threads in a few buckets lose no peer, and have nobody twice', async 
   const there = await stressed(data, peersOfBuckets(4), OPERATIONS)
   expect(levelOf(data)).toBe(0)
   expect(check(data)).toBe(there)
-}, 60_000)
+}, 180_000)
 
 test('four threads with enough peers for the level to rise keep a sample of them', async () => {
   const data = newSample()
@@ -122,7 +122,7 @@ test('four threads with enough peers for the level to rise keep a sample of them
   const there = await stressed(data, peers, OPERATIONS / 5)
   expect(levelOf(data)).toBeGreaterThanOrEqual(3)
   expect(Math.abs((check(data) * 2 ** levelOf(data)) / there - 1)).toBeLessThan(0.05)
-}, 60_000)
+}, 180_000)
 
 function newSample(): ClientSampleData {
   return createClientSample(new Int32Array([0x1234567, 0x89abcde]), MAX_AGE)

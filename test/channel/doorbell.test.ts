@@ -7,7 +7,7 @@ import { createRing, RingReader, RingWriter } from '../../src/channel/ring.ts'
 import { DoorbellWaker } from '../../src/channel/waker.ts'
 import { type DoorbellReport, REPORT } from './doorbell-worker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 let receiver: Worker | undefined
 afterEach(async () => {

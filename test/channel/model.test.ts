@@ -5,7 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { explore } from '../support/interleavings.ts'
 import { MEMORY, type Mistake, reader, type Sleep, writer } from './model.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const RECORDS = 5
 

@@ -8,7 +8,7 @@ import { openEvent } from '../../src/os/event-fd.ts'
 import { libc } from '../../src/os/ffi.ts'
 import { RECORD_WORDS_MAX, type StressReport, type StressTask } from './stress-worker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 function runThread(task: StressTask): Promise<StressReport> {
   return new Promise((resolve, reject) => {

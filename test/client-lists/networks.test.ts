@@ -6,7 +6,7 @@ import { Networks } from '../../src/tcp/networks.ts'
 import { randomWords } from '../support/random.ts'
 import { faultOf, gateOf, readNetworks } from './support.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 function wordsOf(address: string) {
   const { ipv4, words } = addressWords(address)

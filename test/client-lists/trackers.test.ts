@@ -21,7 +21,7 @@ import { waitFor, waitUntil } from '../support/wait.ts'
 import { Refused, WsClient } from '../support/ws-client.ts'
 import { announce } from '../ws/messages.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const SERVED_AT = '127.0.0.1'
 const DENIED_AT = '127.0.0.2'
@@ -215,7 +215,7 @@ test('aquatic_ws closes open connections of a network that a new list denies, an
     )
     for (const client of [denied, kept]) await client.ask(announce('h'.repeat(20), 1))
     write('networks', `${DENIED_AT}\n`)
-    expect(await waitFor(denied.closed, 10_000)).toEqual({
+    expect(await waitFor(denied.closed, 60_000)).toEqual({
       code: 1008,
       reason: 'Your network is not served',
     })

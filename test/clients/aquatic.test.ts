@@ -28,7 +28,7 @@ import {
   withTracker,
 } from './transfer.ts'
 
-const READY_MS = 20_000
+const READY_MS = 60_000
 /** The lab is the tracker's own, so that no port is taken. */
 const PORTS = { udp: 3000, http: 3000, https: 3443 }
 

@@ -11,7 +11,7 @@ import {
 import { dirname, join } from 'node:path'
 import { waitUntil } from '../support/wait.ts'
 
-const BOOT_MS = 60_000
+const BOOT_MS = 180_000
 const isRoot = readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295')
 const [, hierarchy = ''] = /^\S+ (\S+) cgroup2 /m.exec(readFileSync('/proc/mounts', 'utf8')) ?? []
 export const canBoot = isRoot && hierarchy !== ''

@@ -3,8 +3,8 @@
 import { newFolder, removeFolder } from '../support/folder.ts'
 import { waitFor } from '../support/wait.ts'
 
-const START_MS = 30_000
-const CALL_MS = 30_000
+const START_MS = 120_000
+const CALL_MS = 120_000
 
 interface Message {
   readonly id?: number

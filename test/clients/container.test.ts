@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { folderOfFile } from '../support/folder.ts'
 import { withClient } from '../support/udp-client.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 const ROOT = join(import.meta.dir, '../..')
 const CONTAINERFILE = readFileSync(join(ROOT, 'packaging/container/Containerfile'), 'utf8')

@@ -18,8 +18,8 @@ import { qbittorrent, trackerEntry } from './qbittorrent.ts'
 import { call, rtorrent, rtorrentStopped } from './rtorrent.ts'
 import { makeOtherTorrent, TEST_MS, type Torrent } from './transfer.ts'
 
-const ANSWER_MS = 10_000
-const SHOWN_MS = 30_000
+const ANSWER_MS = 60_000
+const SHOWN_MS = 60_000
 
 export interface Seat {
   lab: Lab

@@ -32,7 +32,7 @@ export const IPV6: Hosts = {
   leecher: 'fd77::3',
 }
 
-const READY_MS = 10_000
+const READY_MS = 60_000
 
 /** Where a tracker can be started. */
 export interface Place {

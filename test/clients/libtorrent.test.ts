@@ -18,7 +18,7 @@ import {
   type TorrentKind,
 } from './transfer.ts'
 
-const ANSWER_MS = 5_000
+const ANSWER_MS = 60_000
 /** A pair that has a tracker needs less than 2 s. */
 const ALONE_MS = 4_000
 const PORT = 6969

@@ -9,7 +9,7 @@ import { waitUntil } from '../support/wait.ts'
 import { chartsOf, doubleClick, placeOn } from './charts.ts'
 import { type Page, withChromium } from './chromium.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 const SECONDS = 100
 

@@ -5,7 +5,7 @@ import { version } from '../../package.json'
 import { EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 const QEMU = Bun.which('qemu-x86_64') ?? Bun.which('qemu-x86_64-static') ?? 'qemu-x86_64'
 const NEHALEM = [QEMU, '-cpu', 'Nehalem']

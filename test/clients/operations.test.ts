@@ -15,7 +15,7 @@ import { announce, newHash } from '../ws/messages.ts'
 import { chartsOf, doubleClick, placeOn } from './charts.ts'
 import { type Page, withChromium } from './chromium.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 const INVALID = Buffer.from('0011223344556677', 'hex')
 const SETTINGS = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n`

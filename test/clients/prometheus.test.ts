@@ -13,7 +13,7 @@ import {
   withTracker,
 } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const ROOT = join(import.meta.dir, '../..')
 const RULES = join(ROOT, 'packaging/prometheus/aquatic-alerts.yml')

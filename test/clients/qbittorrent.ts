@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { apiPort, type Client, peerPort } from './client.ts'
 import type { Lab } from './lab.ts'
 
-const ANSWER_MS = 10_000
+const ANSWER_MS = 60_000
 
 /** What its list of trackers says of one. */
 export interface TrackerEntry {

@@ -6,7 +6,7 @@ import { type Client, type ClientOptions, peerPort } from './client.ts'
 import type { Lab } from './lab.ts'
 import { type TestProcess, waitUntil } from './process.ts'
 
-const START_MS = 20_000
+const START_MS = 60_000
 const ANSWER_MS = 5_000
 
 export const rtorrent: Client = (lab, name, options) => start(lab, name, options, 'load.start')

@@ -10,7 +10,7 @@ import { waitUntil } from '../support/wait.ts'
 import { BootedMachine, canBoot, whyNoBoot as whyNot } from './booted-machine.ts'
 import { UDP, WS } from './tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const ROOT = join(import.meta.dir, '../..')
 

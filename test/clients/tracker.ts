@@ -7,11 +7,11 @@ import { hostPort } from '../support/tracker.ts'
 import type { Place } from './lab.ts'
 import type { TestProcess } from './process.ts'
 
-const READY_MS = 20_000
+const READY_MS = 60_000
 /** Clients are counted after 2, 6 and 14 seconds, and then told within one. */
-const COUNTED_MS = 20_000
+const COUNTED_MS = 60_000
 const STATISTICS = '[statistics]\ninterval = 1\npeer_clients = true\n'
-const CERTIFICATE_MS = 10_000
+const CERTIFICATE_MS = 60_000
 
 /** One of our executables, or what stands in for it, and the protocol that it speaks. */
 export interface TrackerKind {

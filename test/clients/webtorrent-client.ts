@@ -13,7 +13,7 @@ const SOURCE = join(import.meta.dir, 'webtorrent')
 /** What test-clients.sh puts beside the npm packages: see webtorrent/requirements.txt. */
 const PYTHON_PACKAGES = join(import.meta.dir, 'webtorrent/python_modules')
 /** Two browsers starting at once on one busy core. */
-const START_MS = 30_000
+const START_MS = 120_000
 /**
  * A webtorrent seeder announces twice at its start: completed at once, started when its offers are
  * gathered. Were a leecher to come in between, both would offer and answer at the same time, and

@@ -84,7 +84,7 @@ describe('a file', () => {
     const problem =
       ': the file cannot be read: it is a pipe or a terminal that gave no text for 5 s'
     expect(readSettingsFile(path)).toEqual({ problem })
-  }, 20_000)
+  }, 180_000)
 
   test('of the greatest length is read', () => {
     const line = '# a comment\n'

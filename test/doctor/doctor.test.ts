@@ -6,7 +6,7 @@ import { checkBuilt } from '../support/built.ts'
 import { folderOfFile } from '../support/folder.ts'
 import { FAULTY, GOOD, plant, treeOf } from './planted-tree.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const DOCTOR = join(import.meta.dir, '../../dist/aquatic_doctor')
 const folder = folderOfFile()

@@ -1,6 +1,5 @@
 // A certificate by ACME: files for certbot's --webroot, and one that the tracker gets by itself, from Pebble (of the Go
 // module github.com/letsencrypt/pebble/v2) where that is installed: in PATH, or where AQUATIC_PEBBLE says.
-// Takes up to 60 seconds.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
@@ -18,7 +17,7 @@ import { askOnce, askOnceTls } from '../support/http-client.ts'
 import { HTTP_EXECUTABLE, runTracker, withTracker } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const PEBBLE = process.env.AQUATIC_PEBBLE ?? Bun.which('pebble')
 const DAY_MS = 86_400_000

@@ -6,7 +6,7 @@ import { announceTarget, askOnce, HttpConnection, requestText } from '../support
 import { HTTP_EXECUTABLE, Tracker } from '../support/tracker.ts'
 import { waitFor, waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const WORKERS = 2
 const SETTINGS =

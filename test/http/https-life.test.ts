@@ -1,5 +1,4 @@
 // aquatic_http over TLS in the hands of its operator: files, settings, descriptors, privileges, replacement.
-// Takes up to 90 seconds.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmodSync, copyFileSync, readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -17,7 +16,7 @@ import {
 } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const ASKERS = 6
 const LOST_SHARE_MAX = 0.02

@@ -14,7 +14,7 @@ import {
 } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 function httpTracker(more = '', options: Partial<StartOptions> = {}): StartOptions {
   return {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { announceTarget, askOnce, requestText } from '../support/http-client.ts'
 import { ManyConnections } from '../support/many-connections.ts'
 import { HTTP_EXECUTABLE, listenOn, type Tracker, withTracker } from '../support/tracker.ts'
-import { waitUntil } from '../support/wait.ts'
+import { expectQuick, waitUntil } from '../support/wait.ts'
 
 setDefaultTimeout(180_000)
 
@@ -73,9 +73,9 @@ test(`${IDLE} idle connections cost little, hold nobody up, and leave nothing`, 
       await waitUntil('all are counted', async () => {
         return (await metrics(tracker))('tracker_http_connections') >= IDLE
       })
-      const asked = performance.now()
-      expect((await askOnce(tracker.at(), announceTarget())).status).toBe(200)
-      expect(performance.now() - asked).toBeLessThan(1500)
+      await expectQuick(1500, async () => {
+        expect((await askOnce(tracker.at(), announceTarget())).status).toBe(200)
+      })
       // The first and the last are still served.
       for (const fd of [many.fds[0], many.fds[IDLE - 1]]) {
         many.send(fd, KEPT)

@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { inNamespace, WHY_NO_NAMESPACE } from '../support/namespace.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const COUNT = 200
 

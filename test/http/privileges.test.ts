@@ -8,7 +8,7 @@ import { inFolder } from '../support/folder.ts'
 import { announceTarget, askOnce, HttpConnection } from '../support/http-client.ts'
 import { HTTP_EXECUTABLE, type Tracker, withTracker } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const isRoot = process.getuid?.() === 0
 const needsRoot = isRoot ? '' : ' (skipped: this needs root)'

@@ -13,7 +13,7 @@ import {
 import { binaryHeader, LOCAL, PROXY } from '../tcp/proxy-headers.ts'
 import { compactPeers } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 function httpTracker(network: string, more = ''): StartOptions {
   const settings = `[network]\naddress = '127.0.0.1:0'\n${network}\n${more}\n`

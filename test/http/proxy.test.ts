@@ -11,7 +11,7 @@ import { HTTP_EXECUTABLE, type Tracker, withTracker } from '../support/tracker.t
 import { waitUntil } from '../support/wait.ts'
 import { compactPeers } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const PROXIES = join(import.meta.dir, '../../docs/proxy')
 const REQUESTS = 20

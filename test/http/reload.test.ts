@@ -13,12 +13,12 @@ import { HTTP_EXECUTABLE, Tracker } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 import { compactPeers } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 const WORKERS = 2
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 60_000
 /** Some clients are at 127.0.0.1, some at addresses for documentation, some elsewhere. */
 const STORED = { private_peers: 'store', reserved_peers: 'store' }
 const LIMITS = { max_torrents: 1000, max_peers: 10_000, max_connections: 500 }

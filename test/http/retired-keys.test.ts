@@ -51,4 +51,4 @@ test('a file with such keys is answered with a sentence for each', async () => {
   for (const part of ['swarm_workers', 'use_tls', 'max_response_peers']) {
     expect(stderr).toContain(part)
   }
-}, 30_000)
+}, 180_000)

@@ -63,7 +63,7 @@ test.each([
       expect(connectionsOf(connections, number, ~number)).toBe(0)
     expect(reports.reduce((sum, report) => sum + report.refusedConnections, 0)).toBeGreaterThan(100)
   },
-  120_000,
+  180_000,
 )
 
 /** As somebody who asks over HTTP sees them. */

@@ -12,7 +12,7 @@ import {
   withTracker,
 } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const ASKERS = 8
 const LOST_SHARE_MAX = 0.02

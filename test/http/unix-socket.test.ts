@@ -9,7 +9,7 @@ import { announceTarget, askOnce, HttpConnection, requestText } from '../support
 import { HTTP_EXECUTABLE, runTracker, type StartOptions, withTracker } from '../support/tracker.ts'
 import { compactPeers } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const CLOSE = 'Connection: close\r\n'
 const headed = (address: string) => `X-Forwarded-For: ${address}\r\n`

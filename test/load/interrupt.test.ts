@@ -71,6 +71,6 @@ describe('Ctrl-C before the load has begun says so, and leaves no report', () =>
         tracker.close()
       }
     },
-    60_000,
+    180_000,
   )
 })

@@ -74,7 +74,7 @@ test.each([
     expect(fault).toBe('')
     expect(states).toBeGreaterThan(20)
   },
-  60_000,
+  180_000,
 )
 
 test.each([

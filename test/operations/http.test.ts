@@ -6,9 +6,9 @@ import {
   HttpServer,
   parseHead,
 } from '../../src/operations/http.ts'
-import { waitFor, waitUntil } from '../support/wait.ts'
+import { expectQuick, waitFor, waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const LARGE = 4_000_000
 
@@ -104,7 +104,7 @@ describe('the HTTP server', () => {
       }
       const socket = open()
       socket.write(GET)
-      expect(await waitFor(replyOf(socket), 5000)).toEndWith('x')
+      expect(await waitFor(replyOf(socket), 60_000)).toEndWith('x')
       await waitUntil('the older ones are closed', () => closed >= 200 - 64)
       expect(asked).toHaveLength(201)
     }, 'x'.repeat(LARGE)))
@@ -169,12 +169,12 @@ test.each([
   ['', 400],
 ])('%j is read', (head, expected) => expect(parseHead(head)).toEqual(expected as never))
 
-test.each([' ', '\t', ' \t'])('a line full of %j is read in no time', (blank) => {
-  const started = performance.now()
+test.each([' ', '\t', ' \t'])('a line full of %j is read in no time', async (blank) => {
   const line = `x:${blank.repeat(8000)}y`
   const head = `GET / HTTP/1.1\r\nHost: ${blank.repeat(8000)}a${blank}\r\n`
-  expect(parseHead(head + line)).toEqual({ method: 'GET', target: '/', host: 'a' })
-  // Nor with a carriage return in it, which does not end a line.
-  expect(parseHead(`${head}x:${blank.repeat(8000)}\ry`)).toBe(400)
-  expect(performance.now() - started).toBeLessThan(1000)
+  await expectQuick(1000, () => {
+    expect(parseHead(head + line)).toEqual({ method: 'GET', target: '/', host: 'a' })
+    // Nor with a carriage return in it, which does not end a line.
+    expect(parseHead(`${head}x:${blank.repeat(8000)}\ry`)).toBe(400)
+  })
 })

@@ -2,7 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { EXECUTABLE, listenOn, runTracker, WS_EXECUTABLE } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const CAUSE = 'the system does not let it generate code, which it needs: '
 const GIB = 2 ** 30

@@ -8,7 +8,7 @@ import { inFolder, linkOf } from '../support/folder.ts'
 import { waitUntil } from '../support/wait.ts'
 import { KEEPS_RIGHTS, whileHeld } from './folders.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const isRoot = process.getuid?.() === 0
 const NAME = 'program.lock'

@@ -7,9 +7,9 @@ import { signals } from '../../src/process/signals.ts'
 import { waitUntil } from '../support/wait.ts'
 import { lines, taker, whileServing } from './test-persistence.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
-const NEXT_MS = 10_000
+const NEXT_MS = 60_000
 
 describe('a stop in a take-over', () => {
   test('while the snapshot for it is written: that gives up, and the last one is on the disk', () =>

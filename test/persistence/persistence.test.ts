@@ -8,7 +8,7 @@ import { waitUntil } from '../support/wait.ts'
 import { whileHeld } from './folders.ts'
 import { lines, open, TestState, whileServing } from './test-persistence.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 describe('the last snapshot', () => {
   test('is written, and the folder left', () =>

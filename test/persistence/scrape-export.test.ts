@@ -56,7 +56,7 @@ test.each([0, 1])(
       }),
     )
   },
-  60_000,
+  180_000,
 )
 
 test('that of aquatic_ws has each torrent once', async () => {
@@ -74,7 +74,7 @@ test('that of aquatic_ws has each torrent once', async () => {
   const expected = Array.from({ length: 100 }, (_, torrent) => `1 ${torrent % 5} 0`).sort()
   expect(counts).toEqual(expected)
   expect(new Set(lines.map((line) => line.slice(0, 40))).size).toBe(100)
-}, 60_000)
+}, 180_000)
 
 test('aquatic_ws writes it after the set number of cleanings', () => {
   const path = join(folder, 'ws.txt')
@@ -89,7 +89,7 @@ test('aquatic_ws writes it after the set number of cleanings', () => {
     await waitUntil('the file is written', () => contentsOf(path) === line)
     client.destroy()
   })
-}, 60_000)
+}, 180_000)
 
 test('it is written after the set number of cleanings, however rare these are', () => {
   const scrapeExport = new ScrapeExport('', new Harness().swarms, logFor('test'))

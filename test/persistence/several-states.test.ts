@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
 import { lines, openSeveral, TestState, taker } from './test-persistence.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
-const LINE_MS = 20_000
+const LINE_MS = 60_000
 
 function quickStates(): [TestState, TestState] {
   const states: [TestState, TestState] = [new TestState('snapshot'), new TestState('counts')]

@@ -117,7 +117,7 @@ describe('a snapshot', () => {
       seed: Number(process.env.TEST_SEED ?? 20_250),
       numRuns: 25,
     })
-  }, 60_000)
+  }, 180_000)
 
   test('is readable by its owner only, and leaves nothing else', async () => {
     const place = mkdtempSync(join(folder, 'place-'))

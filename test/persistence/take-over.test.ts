@@ -8,10 +8,11 @@ import { FolderLock } from '../../src/persistence/folder-lock.ts'
 import { LineSocket } from '../../src/persistence/line-socket.ts'
 import { enterFolder } from '../../src/persistence/take-over.ts'
 import { inFolder } from '../support/folder.ts'
+import { passMs } from '../support/wait.ts'
 import { KEEPS_RIGHTS, whileHeld } from './folders.ts'
 import { lines, log } from './test-persistence.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 function enter(path: string, takeOver = true) {
   lines.length = 0
@@ -77,8 +78,7 @@ test('one that does not answer is waited for, with one line', () =>
     whileHeld(folder, 'test.lock', async (kill) => {
       const entering = enter(folder)
       // Polls of several rounds.
-      const until = performance.now() + 200
-      while (performance.now() < until) await new Promise(setImmediate)
+      await passMs(200)
       await kill()
       expect(await entering).toBeNull()
       expect(lines).toHaveLength(1)

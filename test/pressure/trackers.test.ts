@@ -21,7 +21,7 @@ import { waitUntil } from '../support/wait.ts'
 import { WsClient } from '../support/ws-client.ts'
 import { announce as wsAnnounce } from '../ws/messages.ts'
 
-setDefaultTimeout(90_000)
+setDefaultTimeout(180_000)
 
 /** What an announce of a leecher is told. */
 interface Told {

@@ -6,7 +6,7 @@ import { inFolder } from '../support/folder.ts'
 import { EXECUTABLE, listenOn, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const SECONDS = '10'
 

@@ -9,7 +9,7 @@ import {
   withTracker,
 } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 describe.each([EXECUTABLE, WS_EXECUTABLE])('%s', (executable) => {
   const ways: [string, StartOptions][] = [

@@ -6,7 +6,7 @@ import { newFolder, removeFolder } from '../support/folder.ts'
 import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 let folder = ''
 let file = ''

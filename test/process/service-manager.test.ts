@@ -6,7 +6,7 @@ import type { Workers } from '../../src/process/workers.ts'
 import { type NotifyListener, withNotifyListener } from '../support/notify-listener.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const PROGRAM = join(import.meta.dir, 'workers-program.ts')
 const WATCHDOG_USEC = '40000'

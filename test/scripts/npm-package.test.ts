@@ -9,7 +9,7 @@ import { folderOfFile } from '../support/folder.ts'
 import { linksOf } from '../support/markdown.ts'
 import { withClient } from '../support/udp-client.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const ROOT = join(import.meta.dir, '../..')
 /** 1,222 KB today, 120 of them for what the documents link to: the tests (more than 510 KB) or a built executable would not fit. */

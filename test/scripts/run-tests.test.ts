@@ -128,9 +128,9 @@ describe('a verdict', () => {
     expect(judge({ ...run, timedOut: 180, report: passed }, false).failed).toBe(1)
   })
 
-  test('is given after three minutes, ten for clients, or what the file says', () => {
-    expect(secondsFor('test/udp/a.test.ts', '// A test.\n')).toBe(180)
-    expect(secondsFor('test/clients/a.test.ts', '')).toBe(600)
+  test('is given after ten minutes, twenty for clients, or what the file says', () => {
+    expect(secondsFor('test/udp/a.test.ts', '// A test.\n')).toBe(600)
+    expect(secondsFor('test/clients/a.test.ts', '')).toBe(1200)
     expect(secondsFor('test/a.test.ts', '// A test.\n// Takes up to 400 seconds.\n')).toBe(400)
     expect(judge({ ...run, timedOut: 180, report: passed }, false).faults).toEqual([
       'ran longer than 180 s and was killed',

@@ -147,5 +147,5 @@ test.skipIf(WHY_NO_NAMESPACE !== '')(
     const { stdout, stderr } = await inNamespace(setup, script, ['ban-lines'])
     expect(stderr + stdout).toBe('good\n')
   },
-  60_000,
+  180_000,
 )

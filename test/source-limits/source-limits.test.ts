@@ -185,7 +185,7 @@ describe('other rates', () => {
       expect(stderr).toBe('')
       expect(code).toBe(0)
     },
-    60_000,
+    180_000,
   )
 })
 

@@ -311,7 +311,7 @@ describe('at the handler', () => {
       const { stdout, stderr } = await inNamespace(setup, script, ['peers-per-torrent'])
       expect(stderr + stdout).toBe('good\n')
     },
-    60_000,
+    180_000,
   )
 
   test('requests beyond a sustained rate, or that of a network, is counted by its reason', () => {

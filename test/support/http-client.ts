@@ -5,7 +5,7 @@ import { type HttpAnswer, readAnswer } from './http-answer.ts'
 import type { Endpoint } from './tracker.ts'
 import { waitFor } from './wait.ts'
 
-const ANSWER_MS = 20_000
+const ANSWER_MS = 60_000
 
 export interface AnnounceParts {
   readonly infoHash?: string

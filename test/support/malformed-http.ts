@@ -5,7 +5,7 @@ import type { Endpoint } from './tracker.ts'
 import { waitFor } from './wait.ts'
 import { openSocket } from './ws-client.ts'
 
-const REPLY_MS = 20_000
+const REPLY_MS = 60_000
 
 /** The headers of a handshake. */
 export const UPGRADE =

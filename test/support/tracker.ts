@@ -23,10 +23,10 @@ export const HTTP_EXECUTABLE =
 export const ALL_EXECUTABLE =
   process.env.AQUATIC_EXECUTABLE ?? join(import.meta.dir, '../../dist/aquatic')
 
-/** Starts take a tenth of it on an idle machine; this one may be building something else. */
-const START_MS = 20_000
-const END_MS = 20_000
-const LAST_OUTPUT_MS = 1000
+/** Starts take a hundredth of it on an idle machine; this one may be building something else. */
+const START_MS = 60_000
+const END_MS = 60_000
+const LAST_OUTPUT_MS = 10_000
 
 /** Small enough that many trackers at once reserve little. */
 const SMALL = '[limits]\nmax_torrents = 10000\nmax_peers = 100000\n'

@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls'
 import type { Endpoint } from './tracker.ts'
 import { waitFor } from './wait.ts'
 
-const REPLY_MS = 10_000
+const REPLY_MS = 60_000
 
 export const OPCODE_CONTINUATION = 0
 export const OPCODE_TEXT = 1

@@ -109,7 +109,7 @@ test('random operations on a few torrents agree with the model', () => {
   }
   const operations = fc.array(operation(torrent), { minLength: 20, maxLength: 150, size: 'max' })
   fc.assert(fc.property(operations, run), { seed: SEED, numRuns: 60 })
-}, 60_000)
+}, 180_000)
 
 test('what is refused for lack of memory changes nothing', () => {
   let refused = 0
@@ -123,7 +123,7 @@ test('what is refused for lack of memory changes nothing', () => {
   const operations = fc.array(operation(torrent), { minLength: 20, maxLength: 150, size: 'max' })
   fc.assert(fc.property(pages, operations, run), { seed: SEED, numRuns: 60 })
   expect(refused).toBeGreaterThan(1000)
-}, 60_000)
+}, 180_000)
 
 test('random operations on a single swarm agree with the model', () => {
   const run = (operations: Operation[]) => {
@@ -137,7 +137,7 @@ test('random operations on a single swarm agree with the model', () => {
     size: 'max',
   })
   fc.assert(fc.property(operations, run), { seed: SEED, numRuns: 40 })
-}, 60_000)
+}, 180_000)
 
 test.each(FAMILIES)(
   'an %s swarm past all segment borders, up and down',
@@ -171,7 +171,7 @@ test.each(FAMILIES)(
     twin.shrink(family, 1, 1_000_000, false)
     expectNothingLeft(twin.harness)
   },
-  60_000,
+  180_000,
 )
 
 test('many torrents: tables split and join', () => {
@@ -196,4 +196,4 @@ test('many torrents: tables split and join', () => {
     twin.compareAll()
   }
   endAll(twin, 100)
-}, 60_000)
+}, 180_000)

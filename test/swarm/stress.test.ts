@@ -43,7 +43,7 @@ test('four threads on a few tables damage nothing and lose nobody', async () => 
   expectMembers(harness, reports)
   harness.clean(STRESS_NOW + 10_000, STRESS_MAX_AGE, 1000)
   expect(checkInvariants(harness).torrents).toBe(0)
-}, 60_000)
+}, 180_000)
 
 test('four threads on one full arena damage nothing', async () => {
   const harness = new Harness(testBuffers(undefined, 60))
@@ -52,7 +52,7 @@ test('four threads on one full arena damage nothing', async () => {
   checkInvariants(harness)
   harness.clean(STRESS_NOW + 10_000, STRESS_MAX_AGE, 1000)
   expect(checkInvariants(harness).torrents).toBe(0)
-}, 60_000)
+}, 180_000)
 
 test('four threads under pressure that comes and goes lose nobody, and keep nobody whom they turn away', async () => {
   const harness = new Harness()
@@ -75,7 +75,7 @@ test('four threads under pressure that comes and goes lose nobody, and keep nobo
   checkInvariants(harness)
   harness.clean(STRESS_NOW, STRESS_MAX_AGE, 1000)
   expectMembers(harness, reports)
-}, 60_000)
+}, 180_000)
 
 test('four threads at the same addresses get no more than their peers per torrent', async () => {
   const harness = new Harness()
@@ -105,7 +105,7 @@ test('four threads at the same addresses get no more than their peers per torren
   expect(crowded).toBeGreaterThan(100)
   harness.clean(STRESS_NOW, STRESS_MAX_AGE, 1000)
   expectMembers(harness, reports)
-}, 60_000)
+}, 180_000)
 
 /** Copies all swarms repeatedly while the threads work: no peer twice, and none that does not exist. */
 async function walkUntil(harness: Harness, done: () => boolean): Promise<number> {

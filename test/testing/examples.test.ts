@@ -1,10 +1,9 @@
 // The examples of docs/testing-a-client.md run, where their language is installed.
-// Takes up to 300 seconds.
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { newFolder, removeFolder } from '../support/folder.ts'
 
-setDefaultTimeout(150_000)
+setDefaultTimeout(180_000)
 
 const ROOT = join(import.meta.dir, '../..')
 const EXAMPLES = join(ROOT, 'examples')

@@ -9,7 +9,7 @@ import { Certificates } from '../support/certificates.ts'
 import { inFolder } from '../support/folder.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(20_000)
+setDefaultTimeout(180_000)
 
 type Auto = (options: {
   csr: Buffer

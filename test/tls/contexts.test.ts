@@ -14,7 +14,7 @@ import {
   withTracker,
 } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const files = new Certificates()
 const NONE = {

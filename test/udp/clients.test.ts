@@ -10,7 +10,7 @@ import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 import { UdpHarness } from './harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const QB = Buffer.from('-qB4650-abcdefghijkl')
 const TR = Buffer.from('-TR4050-abcdefghijkl')

@@ -57,5 +57,5 @@ test.skipIf(WHY_NO_NAMESPACE !== '')(
     expect([everywhere.bans, network.bans, proven.bans]).toEqual([0, 0, 1])
     expect(proven.rejects.banned).toBeGreaterThan(0)
   },
-  120_000,
+  180_000,
 )

@@ -14,7 +14,7 @@ import { STATISTICS, totalIn } from '../support/statistics.ts'
 import { type Endpoint, listenOn, withTracker } from '../support/tracker.ts'
 import { type UdpClient, withClient } from '../support/udp-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const LOOP = join(import.meta.dir, 'heap-loop.ts')
 

@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { listenOn, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 test.each([0, 1])('differs from client to client (%d request workers)', (requestWorkers) => {
   const settings = `request_workers = ${requestWorkers}\n${listenOn('127.0.0.1:0')}`

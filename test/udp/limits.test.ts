@@ -7,7 +7,7 @@ import { type Endpoint, listenOn, type Tracker, withTracker } from '../support/t
 import { type UdpClient, withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 type Use = (tracker: Tracker, client: UdpClient, to: Endpoint) => Promise<void>
 

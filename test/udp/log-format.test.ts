@@ -3,7 +3,7 @@ import { listenOn, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 test("with log_format = 'json' all that a running tracker writes is JSON, statistics included", () =>
   withTracker(

@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { runLoadTest, SMALL } from '../load/udp/load-test.ts'
 import { listenOn, withTracker } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 test.each([
   [4, 0],

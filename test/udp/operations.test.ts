@@ -5,7 +5,7 @@ import { listenOn, runTracker, type Tracker, withTracker } from '../support/trac
 import { withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const INVALID = Buffer.from('0011223344556677', 'hex')
 const SETTINGS = `${listenOn('127.0.0.1:0', '[::1]:0')}[operations]\naddress = '127.0.0.1:0'\n`

@@ -15,7 +15,7 @@ import {
 } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const isRoot = process.getuid?.() === 0
 const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']

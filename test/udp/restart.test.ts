@@ -9,8 +9,9 @@ import { announceRequest, readAnnounce } from '../support/packets.ts'
 import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { listenOn, runTracker, type Tracker, withTracker } from '../support/tracker.ts'
 import { UdpClient, withClient } from '../support/udp-client.ts'
+import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const isRoot = process.getuid?.() === 0
 
@@ -85,7 +86,7 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
             await stop(tracker)
           })
           const written = statSync(join(folder, 'aquatic_udp.snapshot')).mtimeMs
-          while (Date.now() < written + 3000) await new Promise(setImmediate)
+          await waitUntil('the peer is too old', () => Date.now() > written + 3000)
           await withTracker(keeping(folder, young), (tracker) => {
             expect(tracker.stderr).toContain('restored 0 peers')
             expect(tracker.stderr).toContain('(1 too old)')

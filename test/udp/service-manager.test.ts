@@ -4,7 +4,7 @@ import { inFolder } from '../support/folder.ts'
 import { withNotifyListener } from '../support/notify-listener.ts'
 import { listenOn, type StartOptions, withTracker } from '../support/tracker.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const isRoot = process.getuid?.() === 0
 const needsRoot = isRoot ? '' : ' (skipped: this needs root)'

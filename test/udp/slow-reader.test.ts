@@ -7,7 +7,7 @@ import { newFolder, removeFolder } from '../support/folder.ts'
 import { EXECUTABLE, listenOn } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const STOP_MS = 1000
 const STATISTICS_MS = 1000

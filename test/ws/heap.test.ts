@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { collectionsDuring } from '../support/collections.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const LOOP = join(import.meta.dir, 'heap-loop.ts')
 

@@ -6,7 +6,7 @@ import { waitFor, waitUntil } from '../support/wait.ts'
 import { OPCODE_PING, WsClient } from '../support/ws-client.ts'
 import { announce, newHash } from './messages.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const BASE = "[network]\naddress = '127.0.0.1:0'\n[protocol]\npeer_announce_interval = 1\n"
 
@@ -32,7 +32,7 @@ test('without a peer a connection is closed when it sends no message, though it 
   withWs('max_connection_age = 2\nping_interval_seconds = 1\n', async (tracker) => {
     const [silent, busy] = [await connect(tracker), await connect(tracker)]
     const timer = setInterval(() => busy.send({ action: 'scrape', info_hash: 'h'.repeat(20) }), 500)
-    const end = await waitFor(silent.closed, 10_000)
+    const end = await waitFor(silent.closed, 60_000)
     clearInterval(timer)
     expect(end?.code).toBe(1000)
     expect(silent.pings).toBeGreaterThan(0)
@@ -72,7 +72,7 @@ test('so does who announces once and sends pings, as the Go client does', () =>
       }
       clearInterval(timer)
       // From now on both are silent.
-      expect((await waitFor(seeder.closed, 10_000))?.code).toBe(1000)
+      expect((await waitFor(seeder.closed, 60_000))?.code).toBe(1000)
       watcher.destroy()
       const newcomer = await connect(tracker)
       expect(await leechers(newcomer, hash)).toBe(0)

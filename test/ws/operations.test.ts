@@ -8,7 +8,7 @@ import { waitUntil } from '../support/wait.ts'
 import { WsClient } from '../support/ws-client.ts'
 import { announce, newHash, offer } from './messages.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const SETTINGS =
   `socket_workers = 2\nlog_level = 'info'\n${listenOn('127.0.0.1:0')}` +

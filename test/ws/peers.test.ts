@@ -101,7 +101,7 @@ test('a connection has at most so many peer ids in one torrent, and they come an
     expect(await join(6)).toBeUndefined()
     for (const each of [client, other]) each.destroy()
   })
-}, 30_000)
+}, 180_000)
 
 test('a newcomer finds those who are there, not one connection with many peer ids', async () => {
   await withWs("[network]\naddress = '127.0.0.1:0'\n", async (tracker) => {

@@ -18,7 +18,7 @@ async function reply(tracker: Tracker, before: string, localAddress = '127.0.0.9
   })
   const upgrade = path === '/' ? UPGRADE : ''
   socket.write(`${before}GET ${path} HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`)
-  return { text: (await waitFor(answer, 10_000)) ?? 'nothing', socket }
+  return { text: (await waitFor(answer, 60_000)) ?? 'nothing', socket }
 }
 
 const line = (address: string) => `PROXY TCP4 ${address} 10.0.0.1 1 2\r\n`

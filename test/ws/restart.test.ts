@@ -16,7 +16,7 @@ import {
 import { WsClient } from '../support/ws-client.ts'
 import { announce, newHash } from './messages.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const isRoot = process.getuid?.() === 0
 const SCRAPE_MAX = 255

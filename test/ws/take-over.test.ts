@@ -16,7 +16,7 @@ import { waitUntil } from '../support/wait.ts'
 import { WsClient } from '../support/ws-client.ts'
 import { announce, newHash } from './messages.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
 const isRoot = process.getuid?.() === 0
 const FROM_SOURCE = [process.execPath, join(import.meta.dir, '../../bin/aquatic_ws.ts')]

@@ -4,7 +4,7 @@ import { listenOn, WS_EXECUTABLE, withTracker } from '../support/tracker.ts'
 import { WsClient } from '../support/ws-client.ts'
 import { newHash } from './messages.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const NAMES = { time: 'tracker_ws_response_time_seconds', size: 'tracker_ws_turn_messages' }
 const SETTINGS = `${listenOn('127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n`

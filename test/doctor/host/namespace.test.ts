@@ -6,7 +6,7 @@ import type { Finding } from '../../../doctor/finding.ts'
 import { folderOfFile } from '../../support/folder.ts'
 import { inNamespace, WHY_NO_NAMESPACE } from '../../support/namespace.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const DOCTOR = join(import.meta.dir, '../../../bin/aquatic_doctor.ts')
 const WHY_NO_NFT =

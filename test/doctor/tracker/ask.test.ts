@@ -168,7 +168,7 @@ test('a report of each address, and exit code 1 once something is wrong', async 
   ])
   tracker.close()
   names.close()
-}, 30_000)
+}, 180_000)
 
 test('exit code 0 when all is good', async () => {
   const { code, stdout } = await runOn({})

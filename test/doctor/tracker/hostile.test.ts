@@ -93,7 +93,7 @@ test.each(ALL.flatMap((protocol) => SEEDS.map((seed) => [protocol, seed] as cons
     tracker.close()
     expect(reports.flatMap(({ findings }) => findings).length).toBeGreaterThan(0)
   },
-  30_000,
+  180_000,
 )
 
 test.each(ALL)(
@@ -114,5 +114,5 @@ test.each(ALL)(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for.
     for (const { reason = '' } of outcomes) expect(reason).not.toMatch(/[\0-\x1f\x7f-\x9f]/)
   },
-  120_000,
+  180_000,
 )

@@ -103,7 +103,7 @@ describe.each(TRACKERS)('%s', (_, executable, settings, protocols) => {
           expect(skipped.filter((name) => !mayBeSkipped(endpoint, name))).toEqual([])
         }
       }),
-    120_000,
+    180_000,
   )
 
   test(
@@ -125,6 +125,6 @@ describe.each(TRACKERS)('%s', (_, executable, settings, protocols) => {
           expect(findings.filter(({ severity }) => severity === 'good').length).toBeGreaterThan(6)
         }
       }),
-    60_000,
+    180_000,
   )
 })

@@ -7,7 +7,7 @@ import { httpSettings } from '../../../src/http/settings/config.ts'
 import { addressBytes } from '../../support/packets.ts'
 import { announceTarget, CLIENT, get, HttpHarness, START } from '../harness.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const defaults = defaultsOf(httpSettings.schema)
 const { rates, requests } = workerSettings(defaults, defaults.limits.max_connections)

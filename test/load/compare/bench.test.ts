@@ -91,7 +91,7 @@ tracker_settings = ['ours-broken=${broken}', 'ours-small=${small}']
   expect(chart).toContain('>ours<')
   expect(chart).toContain('>ours-small<')
   expect(chart).not.toContain('>ours-broken<')
-}, 60_000)
+}, 180_000)
 
 test('HTTP trackers get the load that load_settings describes', () => {
   const load = write(
@@ -107,7 +107,7 @@ trackers = ['ours', 'chihaya']\n`
   expect(row[8].trim()).toBe('0')
   expect(stdout).toContain('- chihaya: not on this machine, skipped')
   expect(exitCode).toBe(0)
-}, 60_000)
+}, 180_000)
 
 test('a site is asked over all protocols at once, and every answer is checked', () => {
   const settings = `protocol = 'site'\nprofile = 'public'\nrounds = 1\nwarm_up = 2\nmeasured = 3
@@ -129,7 +129,7 @@ trackers = ['ours']\n[site]\nrequests_per_second = 100\npeers = 2000\n`
   expect((rates[1] + rates[3] + rates[5]) / all).toBeGreaterThan(0.15)
   expect((rates[1] + rates[3] + rates[5]) / all).toBeLessThan(0.35)
   expect(exitCode).toBe(0)
-}, 60_000)
+}, 180_000)
 
 test('trackers are compared under a profile', () => {
   const { exitCode, stdout } = bench(
@@ -139,7 +139,7 @@ test('trackers are compared under a profile', () => {
   expect(stdout).toContain("profile 'reconnecting'")
   const row = stdout.match(/^\| ours .*$/m)?.[0].split('|') ?? []
   expect(row[8].trim(), stdout).toBe('0')
-}, 60_000)
+}, 180_000)
 
 describe('settings that cannot be run are reported at once', () => {
   test.each([

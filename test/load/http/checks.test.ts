@@ -55,7 +55,7 @@ describe('a tracker that is right', () => {
     async (_, against) => {
       expectRight(await runAgainst({}, against), 'head')
     },
-    20_000,
+    180_000,
   )
 })
 
@@ -78,7 +78,7 @@ describe('a tracker that sends its answers in pieces', () => {
       expect(json.summary.counts.retried).toBe(0)
       expect(code).toBe(0)
     },
-    20_000,
+    180_000,
   )
 })
 
@@ -112,7 +112,7 @@ describe('a tracker that does not answer', () => {
     async (_, kind, fault) => {
       expectMissing(await runAgainst(fault), kind)
     },
-    20_000,
+    180_000,
   )
 })
 
@@ -127,7 +127,7 @@ describe('a tracker with a fault is caught', () => {
       }
     }
     await Promise.all(Array.from({ length: 4 }, runSome))
-  }, 120_000)
+  }, 180_000)
 
   test.each(NAMES)('%s', (name) => {
     expectWrong(results.get(name) as Finished, FAULTS[name].counted)
@@ -149,5 +149,5 @@ test.each([
     expect(json.wrong[counted], JSON.stringify(json.wrong)).toBeGreaterThan(0)
     expect(code).toBe(3)
   },
-  20_000,
+  180_000,
 )

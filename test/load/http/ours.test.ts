@@ -56,7 +56,7 @@ describe('against our tracker', () => {
         expect(process.cpu_seconds).toBeGreaterThan(0)
       })
     },
-    60_000,
+    180_000,
   )
 
   test.each(['garbage', 'bad_requests', 'mixed'])(
@@ -78,6 +78,6 @@ describe('against our tracker', () => {
         expect(code).toBe(0)
       })
     },
-    60_000,
+    180_000,
   )
 })

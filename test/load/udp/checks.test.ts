@@ -129,7 +129,7 @@ describe('a tracker that is right', () => {
     async (host) => {
       expectRight(await runAgainst({}, host), 'transaction')
     },
-    20_000,
+    180_000,
   )
 })
 
@@ -139,7 +139,7 @@ describe('a tracker that does not answer', () => {
     async (_, kind, fault) => {
       expectMissing(await runAgainst(fault), kind)
     },
-    20_000,
+    180_000,
   )
 })
 
@@ -149,7 +149,7 @@ describe('a tracker with a fault is caught', () => {
     await Promise.all(
       NAMES.map(async (name) => results.set(name, await runAgainst(FAULTS[name].fault))),
     )
-  }, 60_000)
+  }, 180_000)
 
   test.each(NAMES)('%s', (name) => {
     expectWrong(results.get(name) as Finished, FAULTS[name].counted)

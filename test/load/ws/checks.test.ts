@@ -1,5 +1,4 @@
 // Runs the load tester against trackers that do one thing wrong.
-// Takes up to 400 seconds.
 import { describe, expect, test } from 'bun:test'
 import type { ServerWebSocket } from 'bun'
 import { type Finished, runUntil } from '../tester.ts'

@@ -69,7 +69,7 @@ describe.each(FAMILIES)('%s large swarms', (family) => {
       }
       expect(swarm.scrape(1)).toMatchObject({ seeders: 60, leechers: 0 })
     }
-  }, 60_000)
+  }, 180_000)
 
   test('without memory for its first segment a directory keeps no list of segments', () => {
     const harness = new Harness(testBuffers(LIMITS, 600))

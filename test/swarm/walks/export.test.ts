@@ -163,7 +163,7 @@ describe.each(FAMILIES)('a walk over %s swarms', (family) => {
         expect(exported.length).toBeGreaterThan(swarms.stayed.size - 1)
       }
     },
-    60_000,
+    180_000,
   )
 
   test('survives every split and join of a table that it is inside of', () => {

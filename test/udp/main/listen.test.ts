@@ -12,7 +12,7 @@ import { SCHEDULES, useRequestWorkers } from '../../support/schedules.ts'
 import { type Endpoint, listenOn, type Tracker, withTracker } from '../../support/tracker.ts'
 import { withClient } from '../../support/udp-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 /** Whether anybody listens on a port of an address: the system gives a port only once. */
 async function isFree({ host, port }: Endpoint): Promise<boolean> {

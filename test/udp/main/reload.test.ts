@@ -8,7 +8,7 @@ import { type Endpoint, type Tracker, withTracker } from '../../support/tracker.
 import { type UdpClient, withClient } from '../../support/udp-client.ts'
 import { waitUntil } from '../../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 let folder = ''
 let file = ''

@@ -8,7 +8,7 @@ import { listenOn, withTracker } from '../../support/tracker.ts'
 import { withClient } from '../../support/udp-client.ts'
 import { waitUntil } from '../../support/wait.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const SETTINGS =
   `${listenOn('127.0.0.1:0')}socket_recv_buffer_size = 4096\n` +

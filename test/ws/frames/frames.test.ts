@@ -5,9 +5,9 @@ import { waitFor } from '../../support/wait.ts'
 import { frame, WsClient } from '../../support/ws-client.ts'
 import { ANSWER, type Frame, type FrameCase, frameCases } from './cases.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(180_000)
 
-const END_MS = 20_000
+const END_MS = 60_000
 const AT_ONCE = 16
 const CLOSE = 8
 /** Longer ones are not sent byte by byte: it would take minutes. */
