@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds every executable of bin/. Without arguments for this machine, into dist/; with targets
+# Builds every executable of bin/, or those that are named. Without arguments for this machine, into dist/; with targets
 # (linux-x64, linux-arm64) into dist/TARGET/, each on the Bun package that the lockfile names for it,
 # with licences and SHA256SUMS beside them. With --together TARGET builds one that holds them all, for
 # packages (scripts/all-in-one.ts), as dist/TARGET-together/aquatic.
@@ -68,6 +68,10 @@ if [ $# = 0 ]; then
   for executable in $(all_executables); do
     ensure_executables "$executable"
   done
+  exit 0
+fi
+if [ -e "$root/bin/$1.ts" ]; then
+  ensure_executables "$@"
   exit 0
 fi
 ensure_packages

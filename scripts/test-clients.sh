@@ -41,7 +41,7 @@ ensure_clients() {
 # Clients that not every Debian-like system has. Their tests say that they are skipped where these are missing.
 ensure_more_clients() {
   more=
-  for client in qbittorrent-nox rtorrent; do
+  for client in qbittorrent-nox rtorrent podman; do
     command -v $client >/dev/null 2>&1 || more="$more $client"
   done
   [ -n "$more" ] || return 0
@@ -131,6 +131,15 @@ ensure_go_client() {
   ) >&2 </dev/null || say 'go build failed: the tests of its client are skipped'
 }
 
+# Reads the workflow that publishes. Where it cannot be built, its test is skipped, and says so.
+ensure_actionlint() {
+  [ ! -x "$root/dist/.clients/actionlint" ] || return 0
+  find_go || return 0
+  say 'building actionlint (go install)'
+  GOBIN=$root/dist/.clients CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-mod=mod "$go" install \
+    github.com/rhysd/actionlint/cmd/actionlint@v1.7.7 >&2 </dev/null || say 'go install failed: the test with actionlint is skipped'
+}
+
 # Sets `go`.
 find_go() {
   for go in "$(command -v go || true)" /usr/local/go/bin/go; do
@@ -169,6 +178,7 @@ ensure_prometheus
 ensure_packages
 webtorrent_is_fresh || locked install_webtorrent
 locked ensure_go_client
+locked ensure_actionlint
 [ -n "${AQUATIC_EXECUTABLE:-}" ] || ensure_executables aquatic
 [ -n "${AQUATIC_UDP_EXECUTABLE:-}" ] || ensure_executables aquatic_udp
 [ -n "${AQUATIC_HTTP_EXECUTABLE:-}" ] || ensure_executables aquatic_http

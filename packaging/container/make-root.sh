@@ -2,7 +2,7 @@
 # Builds the root file system of a container image in a new or empty folder:
 # one executable as /aquatic, the libraries it names, its default settings, licences, a user, a folder for data.
 # Called by the Containerfile beside it, and by test/clients/container.test.ts, which starts the
-# tracker in it. Builds the executables first where they are stale.
+# tracker in it. Builds the executable first where it is stale.
 # Usage: make-root.sh aquatic|aquatic_udp|aquatic_http|aquatic_ws FOLDER
 set -eu
 name=$1
@@ -10,7 +10,7 @@ mkdir -p -- "$2"
 target=$(cd -- "$2" && pwd -P)
 [ -z "$(ls -A -- "$target")" ] || { echo "$target is not empty" >&2; exit 1; }
 root=$(dirname -- "$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")")
-"$root/scripts/build.sh"
+"$root/scripts/build.sh" "$name"
 
 cd -- "$target"
 umask 022
