@@ -99,7 +99,7 @@ function familiesOf(view: ClusterView): MetricFamily[] {
       'Records of other nodes, by what became of them.',
       [
         ...Object.entries(view.applied).map(
-          ([result, count]): LabelledValue => [{ result }, count],
+          ([result, count]): LabelledValue => [{ result: snake(result) }, count],
         ),
       ],
     ),
@@ -167,4 +167,9 @@ function nodeFamilies(nodes: readonly NodeView[]): MetricFamily[] {
 
 function sum(nodes: readonly NodeView[], value: (node: NodeView) => number): number {
   return nodes.reduce((total, node) => total + value(node), 0)
+}
+
+/** As labels are written. */
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

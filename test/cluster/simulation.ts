@@ -37,6 +37,12 @@ interface Noted {
   readonly second: number
 }
 
+/** `entry`: null if it has left. */
+export interface Announced {
+  readonly entry: Entry | null
+  readonly by: SimulatedNode
+}
+
 interface Event {
   readonly at: number
   readonly order: number
@@ -59,8 +65,8 @@ export class Simulation {
   now = 1_000_000
   weather: Weather = { ...CALM }
   readonly nodes: SimulatedNode[] = []
-  /** The truth: who announced when, and with which role. Seconds. */
-  readonly truth = new Map<number, Entry | null>()
+  /** The truth: what a peer announced last, when, and to whom. */
+  readonly truth = new Map<number, Announced>()
   readonly random: () => number
   /** Nodes in different parts do not hear each other. */
   private readonly events: Event[] = []
@@ -219,7 +225,7 @@ export class SimulatedNode implements Records {
   announce(key: number, seeder: boolean): void {
     const seen = this.second()
     this.peers.set(key, { seen, seeder })
-    this.simulation.truth.set(key, { seen, seeder })
+    this.simulation.truth.set(key, { entry: { seen, seeder }, by: this })
     this.noted.push({ key, kind: KIND_SEEN, seeder, second: seen })
   }
 
@@ -227,7 +233,7 @@ export class SimulatedNode implements Records {
     const second = this.second()
     this.peers.delete(key)
     this.left.set(key, second)
-    this.simulation.truth.set(key, null)
+    this.simulation.truth.set(key, { entry: null, by: this })
     this.noted.push({ key, kind: KIND_LEFT, seeder: false, second })
   }
 

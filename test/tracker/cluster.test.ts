@@ -1,0 +1,92 @@
+// What a tracker shows of its cluster (src/tracker/cluster-figures.ts, cluster-troubles.ts).
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ClusterView, NodeView } from '../../src/cluster/view.ts'
+import { clusterFigures } from '../../src/tracker/cluster-figures.ts'
+import { clusterTroubles } from '../../src/tracker/cluster-troubles.ts'
+
+const DOCUMENT = readFileSync(join(import.meta.dir, '../../docs/monitoring.md'), 'utf8')
+
+const NODE: NodeView = {
+  ...{ name: 'b', state: 'heard', lag: 2, silence: 300, missing: 0 },
+  counts: { batches: 1, records: 3, known: 0, otherStart: 0, overLimit: 0, gaps: 0 },
+}
+
+function view(more: Partial<ClusterView> = {}): ClusterView {
+  return {
+    state: 'joined',
+    reason: '',
+    isCatchingUp: false,
+    nodes: [NODE],
+    messages: { messages: 5, bytes: 900, badControls: 0, strangers: 0, tooManyNodes: 0 },
+    sent: { batches: 4, records: 7, again: 0, unsent: 0, lost: 0 },
+    asked: { requests: 0, walks: 1, parts: 0, failed: 0 },
+    answered: { walks: 0, parts: 0, busy: 0 },
+    applied: {
+      ...{ joined: 3, renewed: 0, changed: 0, left: 0, completed: 0 },
+      ...{ stale: 0, expired: 0, unwanted: 0, noRoom: 0 },
+    },
+    results: { good: 5, other_version: 0 },
+    ...more,
+  }
+}
+
+test('every metric is documented, and every chart shows one that there is', () => {
+  const figures = clusterFigures(() => view())
+  const names = figures.families().map(({ name }) => name)
+  expect(names.length).toBeGreaterThan(10)
+  expect(names.filter((name) => !DOCUMENT.includes(`\`${name}\``))).toEqual([])
+  const charted = figures.charts.flatMap(({ series }) => series.map(({ metric }) => metric))
+  expect(charted.filter((name) => !names.includes(name))).toEqual([])
+})
+
+test('the page has a table of nodes', () => {
+  const [table] = clusterFigures(() => view()).tables()
+  expect(table.title).toContain('joined')
+  expect(table.rows).toEqual([['b', 'heard', '0.0', '0.3', 0, 3]])
+})
+
+describe('troubles', () => {
+  const textsOf = (views: readonly ClusterView[]) => {
+    const queue = [...views]
+    const sources = clusterTroubles(() => queue[0])
+    let found: (string | undefined)[] = []
+    while (queue.length > 0) {
+      found = sources.map(({ find }) => find()?.text)
+      queue.shift()
+    }
+    return found.filter((text) => text !== undefined)
+  }
+
+  test.each([
+    ['none when all is well', [view()], []],
+    ['a name in use', [view({ state: 'taken' })], ['Another node has the name']],
+    [
+      'a silent node',
+      [view({ nodes: [{ ...NODE, state: 'silent', silence: 31_000 }] })],
+      ['Nothing has come from b for 31 s'],
+    ],
+    ['a late node', [view({ nodes: [{ ...NODE, lag: 6000 }] })], ['What b tells comes 6 s late']],
+    [
+      'a node that left is none',
+      [view({ nodes: [{ ...NODE, state: 'left', silence: 90_000 }] })],
+      [],
+    ],
+    ['another version', [view({ results: { other_version: 2 } })], ['2 messages']],
+    [
+      'no server, once that has lasted',
+      Array.from({ length: 30 }, () => view({ state: 'offline', reason: 'refused' })),
+      ['No NATS server of the cluster can be used: refused'],
+    ],
+    ['a short outage is none', [view({ state: 'offline' })], []],
+  ])('%s', (_, views, expected) => {
+    const found = textsOf(views)
+    expect(found).toHaveLength(expected.length)
+    for (const [i, text] of expected.entries()) expect(found[i]).toContain(text)
+  })
+
+  test('each is documented', () => {
+    for (const { name } of clusterTroubles(() => null)) expect(DOCUMENT).toContain(`| \`${name}\``)
+  })
+})
