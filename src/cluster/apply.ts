@@ -166,7 +166,7 @@ export class Applier {
       return
     }
     const counted = ageOfRecord(last) * this.ageUnit + this.addedAge
-    const age = counted > 0 ? counted : 0
+    const age = counted > -SAME_MOMENT_SEC ? counted : -SAME_MOMENT_SEC
     if (age > this.maxAge) {
       this.counts.expired++
       return
@@ -204,7 +204,7 @@ export class Applier {
     if (at === 0) counts.stale++
     else if (this.ageAt(table, at) + SAME_MOMENT_SEC < age) {
       counts.stale++
-      this.packer.contradict(source, infoHash, this.ipv4, this.now)
+      this.packer.tellAgain(source, infoHash, this.ipv4, this.now - age)
     } else {
       swarms.leave(table, announce)
       counts.left++
@@ -273,6 +273,7 @@ export class Applier {
     }
     if (!takesRole(announce.seeder, kind, knownAge - age)) {
       counts.stale++
+      this.packer.tellAgain(announce.source, announce.infoHash, this.ipv4, announce.now)
       return
     }
     if (age > knownAge) announce.now = this.now - knownAge
@@ -282,6 +283,10 @@ export class Applier {
       return
     }
     counts.changed++
+    // Another node may judge otherwise: then what this one has is the answer for all.
+    if (age >= knownAge - SAME_MOMENT_SEC) {
+      this.packer.tellAgain(announce.source, announce.infoHash, this.ipv4, announce.now)
+    }
     if (announce.counted) counts.completed++
   }
 
@@ -309,10 +314,11 @@ export class Applier {
     this.counts.completed++
   }
 
+  /** Below zero if it was seen in a second that has not begun for this thread. */
   private ageAt(table: Table, at: number): number {
     const seen = table.words[at + table.stride - 1] >>> PEER_SEEN_SHIFT
     const age = (this.now - seen) & PEER_SEEN_MASK
-    return age > PEER_AGE_MAX ? 0 : age
+    return age > PEER_AGE_MAX ? age - PEER_SEEN_MASK - 1 : age
   }
 }
 

@@ -1,14 +1,19 @@
 // Notes what happens in the swarms of a node, for the other nodes: a record per announce into the ring of this worker,
-// from which the cluster's thread takes them (pack.ts). Called by requests/responder.ts under the table's lock. One per
-// worker that carries out announces.
+// from which the cluster's thread takes them (pack.ts). Called by requests/responder.ts. One per worker that carries out
+// announces.
 //
 //  ring record: a record (layout.ts) without its age │ the second that its age is counted from
 //  shared words: leaves noted by all workers │ per worker, a cache line each: records that found no room
 //
+// To show a record to another thread, or to give a lock back, has the processor wait for all that it has written, and the
+// ring is not in its caches. So announces are noted after the lock, and only the first record of a worker's turn is shown
+// at once, the others some at a time or with the next turn:
+// 50 to 70 ns in place of 75 to 130 (bench/cluster.ts, Bun 1.4.5, November 2026).
+//
 // Nothing waits: when the ring is full the record is lost and counted, and the others learn by a gap in the sequence that
 // they have to ask.
 //
-// A leave is shown to the cluster's thread before the table's lock is given back. So whoever holds the lock, and has read
+// A leave, though, is shown to the cluster's thread before the table's lock is given back. So whoever holds the lock, and has read
 // all that is in the rings, knows every leave that has happened in the table, and adds nobody who is gone (apply.ts).
 import { RingWriter } from '../channel/ring.ts'
 import type { Announce } from '../swarm/announce.ts'
@@ -36,6 +41,9 @@ export const NOTE_RING_WORDS = 65_536
  * reached another node in the last moment, because that may have been the later one.
  */
 export const LEAVE_UNCERTAIN_SEC = 4
+
+/** Within one turn. */
+const PUBLISH_EVERY = 32
 
 const LEAVES = 0
 const LINE_WORDS = 16
@@ -69,6 +77,7 @@ export class ClusterNotes {
   private readonly lostAt: number
   /** A renewal is noted when the second, moved by a hash, passes a multiple of 2 to the power of this. */
   private renewalShift = 0
+  private untilPublished = 1
 
   /** `maxPeerAge`: in seconds. */
   constructor({ ring, state, index }: NoteData, maxPeerAge: number) {
@@ -87,6 +96,12 @@ export class ClusterNotes {
 
   // HOT: no allocation below this line.
 
+  /** A turn of the worker begins. */
+  beginTurn(): void {
+    this.ring.publish()
+    this.untilPublished = 1
+  }
+
   /** After an announce that was carried out. */
   seen(announce: Announce): void {
     const { before, seeder, now } = announce
@@ -97,6 +112,7 @@ export class ClusterNotes {
       else if (!this.isRenewalDue(announce)) return
     }
     this.write(announce, kind, now)
+    if (--this.untilPublished === 0) this.publish()
   }
 
   /** After a leave, of a peer that was there or not. */
@@ -110,6 +126,7 @@ export class ClusterNotes {
       undone = age > PEER_AGE_MAX ? 0 : age
     }
     this.write(announce, KIND_LEFT, now - undone)
+    this.publish()
     Atomics.add(this.state, LEAVES, 1)
   }
 
@@ -144,6 +161,10 @@ export class ClusterNotes {
       (seeder && kind !== KIND_LEFT ? RECORD_SEEDER_BIT : 0)
     words[end - 1] = second
     ring.append(at, count)
-    ring.publish()
+  }
+
+  private publish(): void {
+    this.untilPublished = PUBLISH_EVERY
+    this.ring.publish()
   }
 }

@@ -6,13 +6,14 @@
 // which came first, so it waits until that is over, and is sent if the peer is still there. The same is done for a peer
 // that another node has seen leave, while this one has seen it later.
 import { RingReader } from '../channel/ring.ts'
-import { PEER_SEEDER_BIT } from '../swarm/layout.ts'
+import { PEER_AGE_MAX, PEER_SEEDER_BIT, PEER_SEEN_MASK, PEER_SEEN_SHIFT } from '../swarm/layout.ts'
 import { locate } from '../swarm/peers/locate.ts'
 import { hashPeer, Peer } from '../swarm/peers/peer.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { findTorrent, hashInfoHash } from '../swarm/table/torrents.ts'
 import type { Graves } from './graves.ts'
 import {
+  KIND_CHANGED,
   KIND_COMPLETED,
   KIND_LEFT,
   KIND_SEEN,
@@ -30,6 +31,8 @@ import { Waiting } from './waiting.ts'
 
 /** Records that wait at most, per address family: more than all rings of some workers hold. */
 export const WAITING_MAX = 131_072
+/** Then nothing else has happened in the same moment. */
+const CERTAIN_SEC = SAME_MOMENT_SEC + 2
 /** Of those that wait because a leave is uncertain. */
 const UNCERTAIN_MAX = 4096
 
@@ -46,6 +49,8 @@ export interface PackerOptions {
 export class Packer {
   /** Records that were lost here because too many waited. */
   overflowed = 0
+  /** Peers that were not told of again because too many waited for that: others have them right with the next announce. */
+  untold = 0
   private readonly rings: RingReader[]
   private readonly state: Int32Array
   private readonly swarms: Swarms
@@ -88,30 +93,32 @@ export class Packer {
     return leavesNoted(this.state) !== this.leaves
   }
 
-  /** Takes everything from the workers' rings. */
+  /** Takes everything from the workers' rings, and what has become certain. Not under a table's lock. */
   collect(now: number): void {
     const leaves = leavesNoted(this.state)
     const { rings } = this
     for (let i = 0; i < rings.length; i++) {
       const ring = rings[i]
       ring.refresh()
-      for (let at = ring.next(); at !== 0; at = ring.next()) this.collectRecord(ring, at, now)
+      for (let at = ring.next(); at !== 0; at = ring.next()) this.collectRecord(ring, at)
       ring.release()
     }
     this.leaves = leaves
+    this.releaseFrom(this.uncertainIPv4, this.ipv4, now)
+    this.releaseFrom(this.uncertainIPv6, this.ipv6, now)
   }
 
   /**
-   * Another node's leave, at `words[at]`, that this one knows better than: it is told again that the peer is there, since
-   * its announces here may not have been told (note.ts).
+   * Of the peer of the record at `words[at]`, which is of `second`, it is told again what is known here, as soon as that is beyond doubt. Also after
+   * another node's record that this one knows better than: the announces here may not have been told (note.ts).
    */
-  contradict(words: Int32Array, at: number, ipv4: boolean, now: number): void {
+  tellAgain(words: Int32Array, at: number, ipv4: boolean, second: number): void {
     const uncertain = ipv4 ? this.uncertainIPv4 : this.uncertainIPv6
-    if (uncertain.isFull) this.overflowed++
-    else uncertain.append(words, at, now)
+    if (uncertain.isFull) this.untold++
+    else uncertain.append(words, at, second)
   }
 
-  private collectRecord({ words, count }: RingReader, at: number, now: number): void {
+  private collectRecord({ words, count }: RingReader, at: number): void {
     const { peer, graves } = this
     const ipv4 = count === NOTE_WORDS_IPV4
     const second = words[at + count - 1]
@@ -124,9 +131,11 @@ export class Packer {
     const waiting = ipv4 ? this.ipv4 : this.ipv6
     if (kindOfRecord(last) === KIND_LEFT) graves.bury(words, at, peer, hash, second)
     else if (graves.secondOf(words, at, peer, hash) + SAME_MOMENT_SEC >= second) {
-      this.contradict(words, at, ipv4, now)
+      this.tellAgain(words, at, ipv4, second)
       return
     }
+    // A seeder that is none any more: who hears first that it became one would not believe it.
+    if (kindOfRecord(last) === KIND_CHANGED && last >= 0) this.tellAgain(words, at, ipv4, second)
     if (waiting.isFull) {
       waiting.dropOldest()
       this.overflowed++
@@ -141,7 +150,6 @@ export class Packer {
   take(out: Int32Array, at: number, recordsMax: number, recordWords: number, now: number): number {
     const ipv4 = recordWords === RECORD_WORDS_IPV4
     const waiting = ipv4 ? this.ipv4 : this.ipv6
-    this.releaseFrom(ipv4 ? this.uncertainIPv4 : this.uncertainIPv6, waiting, now)
     let to = at
     let count = 0
     while (count < recordsMax && waiting.count > 0) {
@@ -158,17 +166,20 @@ export class Packer {
 
   /** Has those sent that are still there after a leave has become certain. */
   private releaseFrom(uncertain: Waiting, waiting: Waiting, now: number): void {
-    while (uncertain.count > 0 && now - uncertain.oldestSecond > SAME_MOMENT_SEC + 1) {
+    while (uncertain.count > 0 && now - uncertain.oldestSecond >= CERTAIN_SEC) {
       const { words, oldest } = uncertain
       const at = oldest + uncertain.recordWords - 2
       const last = this.lastWordOf(words, oldest, words[at], uncertain === this.uncertainIPv4)
       if (last !== 0 && !waiting.isFull) {
-        // As of now, so that it is younger than the leave for everybody.
+        // As of when it became certain, so that it is younger than the leave for everybody.
         const kind =
           kindOfRecord(words[at]) === KIND_COMPLETED && last < 0 ? KIND_COMPLETED : KIND_SEEN
         words[at] = (last & (RECORD_PORT_MASK | PEER_SEEDER_BIT)) | (kind << RECORD_KIND_SHIFT)
-        waiting.append(words, oldest, now)
-      } else if (last !== 0) this.overflowed++
+        const age = (now - (last >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK
+        const seen = age > PEER_AGE_MAX ? now : now - age
+        const certain = uncertain.oldestSecond + CERTAIN_SEC
+        waiting.append(words, oldest, seen > certain ? seen : certain)
+      } else if (last !== 0) this.untold++
       uncertain.dropOldest()
     }
   }

@@ -55,6 +55,7 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
     this.now = now
     this.clients?.setTime(now)
     this.addresses?.setTime(now)
+    this.notes?.beginTurn()
     this.swarms.pressure.look()
   }
 
@@ -86,12 +87,11 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
       swarms.leave(table, announce)
       status = ANNOUNCED
       notes?.left(announce)
-    } else if (status === ANNOUNCED) {
-      status = swarms.announce(table, announce)
-      if (notes !== null && status === ANNOUNCED) notes.seen(announce)
-    } else swarms.visit(table, announce)
+    } else if (status === ANNOUNCED) status = swarms.announce(table, announce)
+    else swarms.visit(table, announce)
     if (status === ANNOUNCED || isNotKept(status)) end = this.announced(request, status, table)
     table.unlock()
+    if (notes !== null && status === ANNOUNCED && !announce.stopped) notes.seen(announce)
     if (isNotKept(status)) return end
     if (status !== ANNOUNCED) return this.refused(request, status)
     const clients = this.clients
