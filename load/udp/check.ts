@@ -1,5 +1,5 @@
-// Takes answers apart and checks everything that can be known about them. Called by worker.ts for
-// each received packet. Counts what is wrong by kind, and how long each answer took.
+// Takes answers apart and checks everything that can be known about them. Called by answer-source.ts and frame-source.ts
+// for each received packet. Counts what is wrong by kind, and how long each answer took.
 //
 // What a tracker must have right: the transaction id, the length, the kind; an announcing peer is not
 // returned to itself; every returned peer was announced in that torrent and address family, once; and
@@ -7,6 +7,7 @@
 // what can be there (announced so far).
 
 import { swapBytes } from '../../src/memory/byte-order.ts'
+import { nowMilliseconds } from '../../src/os/clock.ts'
 import {
   ACTION_ANNOUNCE,
   ACTION_CONNECT,
@@ -41,6 +42,7 @@ import {
   WRONG_COUNT_HIGH,
   WRONG_COUNT_LOW,
   WRONG_FLOOD_ANSWER,
+  WRONG_FRAME,
   WRONG_INTERVAL,
   WRONG_KIND,
   WRONG_LENGTH,
@@ -96,7 +98,7 @@ export class Answers {
   /** By rank: the answer in which it was last seen. */
   private readonly seenIn = new Int32Array(SWARM_MAX + 1)
   private serial = 0
-  private halves = new Uint16Array(0)
+  private halves: Uint16Array = new Uint16Array(0)
   private nowMs = 0
 
   constructor(
@@ -116,23 +118,23 @@ export class Answers {
     this.latenciesAt = latenciesAt
   }
 
-  /** The memory in which the answers arrive. */
-  setMemory(received: Int32Array<ArrayBuffer>): void {
-    this.halves = new Uint16Array(received.buffer)
-  }
-
   // HOT: no allocation below this line.
 
-  /** Takes up to `max` packets from a socket; `nowMs` is when they were there. Returns how many. */
-  take(conversation: Conversation, received: number, nowMs: number): number {
-    const { batch, memory } = conversation
-    this.nowMs = nowMs
-    for (let i = 0; i < received; i++) {
-      const bytes = batch.length(i)
-      this.counts[RECEIVED_BYTES] += bytes
-      this.answer(conversation, memory.received, i * memory.slotWords, bytes)
-    }
-    return received
+  /** Before the answers of a batch, which are here now. `halves`: the memory that they lie in. */
+  begin(halves: Uint16Array): void {
+    this.halves = halves
+    this.nowMs = nowMilliseconds()
+  }
+
+  /** An answer to a port, of so many bytes, from `words[at]` on. */
+  take(conversation: Conversation, words: Int32Array, at: number, bytes: number): void {
+    this.counts[RECEIVED_BYTES] += bytes
+    this.answer(conversation, words, at, bytes)
+  }
+
+  /** A packet whose headers or checksums are wrong, which no socket would have been given. */
+  refuse(): void {
+    this.counts[WRONG_FRAME]++
   }
 
   /** To a packet without a valid id; or to nothing that was sent. */

@@ -10,6 +10,7 @@ import {
   section,
 } from '../../src/config/schema.ts'
 import { boolean, bytes, choice, decimal, integer } from '../../src/config/setting.ts'
+import { PORT_RANGES_MAX } from '../../src/xdp/program.ts'
 import { COMMON, LOAD_TEST_FLAGS } from '../flags.ts'
 import { UDP_PROFILES } from '../profiles.ts'
 import {
@@ -41,6 +42,8 @@ const RECV_BUFFER_BYTES_MAX = 1073741823 // The kernel doubles it, and counts in
 const IN_FLIGHT_MAX = 65536
 // BEP 15 speaks of «about 74» torrents that fit a packet.
 const SCRAPE_TORRENTS_MAX = 74
+/** In an Ethernet frame of 1,514 bytes, over IPv6: 16 + 71 × 20 + 48. */
+const XDP_SCRAPE_TORRENTS_MAX = 71
 
 const network = section('Where requests come from.', {
   multiple_client_ipv4s: boolean(
@@ -66,6 +69,18 @@ const network = section('Where requests come from.', {
     at most net.core.rmem_max to users other than root. To allow 8 MB:
 
     $ sudo sysctl -w net.core.rmem_max=8000000`,
+  ),
+  packet_path: choice(
+    'sockets',
+    ['sockets', 'xdp'],
+    `How requests leave and responses come. 'xdp' passes the kernel by (AF_XDP, docs/kernel-bypass.md), which takes a
+    tracker with the same path to saturate. It needs a network card that leads to the tracker, such as one end of a veth pair,
+    root, and workers = 1, which serves all queues of the card.`,
+  ),
+  xdp_mode: choice(
+    'auto',
+    ['auto', 'native', 'generic'],
+    `With packet_path = 'xdp', as in the tracker: by the card's driver, or after it.`,
   ),
   send_together: boolean(
     true,
@@ -234,7 +249,34 @@ function crossCheck(config: LoadConfig): Finding[] {
     ...swarmFindings(config),
     ...commonFindings(config),
     ...floodFindings(config),
+    ...pathFindings(config),
   ]
+}
+
+function pathFindings({ network, mode, workers, requests }: LoadConfig): Finding[] {
+  if (network.packet_path !== 'xdp') return []
+  const findings: Finding[] = []
+  const refuse = (path: string, remedy: string) => {
+    findings.push(
+      problem(['network.packet_path', path], `[network] packet_path = 'xdp' ${remedy}.`),
+    )
+  }
+  if (workers !== 1)
+    refuse('workers', `is for one worker, which serves all queues: set workers = 1`)
+  if (mode === 'flood') refuse('mode', `has no mode 'flood': choose another mode`)
+  if (network.sockets_per_worker > PORT_RANGES_MAX) {
+    refuse(
+      'network.sockets_per_worker',
+      `has at most ${PORT_RANGES_MAX} ports: lower sockets_per_worker`,
+    )
+  }
+  if (requests.scrape_max_torrents > XDP_SCRAPE_TORRENTS_MAX) {
+    refuse(
+      'requests.scrape_max_torrents',
+      `sends no fragments: lower [requests] scrape_max_torrents to ${XDP_SCRAPE_TORRENTS_MAX}`,
+    )
+  }
+  return findings
 }
 
 function requestFindings({ requests, mode, open_loop, workers }: LoadConfig): Finding[] {

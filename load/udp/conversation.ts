@@ -1,14 +1,24 @@
-// One socket of a load worker and what belongs to it: its connection id, its peers, its batches.
+// One port of a load worker and what belongs to it: its connection id, its peers, how it sends.
 // Made by worker.ts; generate.ts and check.ts read and write its fields.
-import { type PacketMemory, ReceiveBatch } from '../../src/os/packet-batch.ts'
-import { PacketTrain } from './packet-train.ts'
+
+/** Where requests are written: the next one at word `end` of `answers`. */
+export interface SendMemory {
+  readonly answers: Int32Array
+  end: number
+}
+
+/** Sends requests: a connected socket (packet-train.ts), or the queue of a network card (frame-train.ts). */
+export interface Train {
+  readonly memory: SendMemory
+  /** Queues the `bytes` at `memory.end`. */
+  queue(bytes: number): void
+  /** Sends all that is queued without waiting; returns how many requests were not sent. */
+  flush(): number
+}
 
 export class Conversation {
-  /** For receiving, and for sending. */
-  readonly batch: ReceiveBatch
-  readonly train: PacketTrain
-  readonly memory: PacketMemory
-  readonly fd: number
+  readonly train: Train
+  readonly memory: SendMemory
   /** Among the sockets of its worker, and of all workers. */
   readonly index: number
   readonly socket: number
@@ -22,18 +32,9 @@ export class Conversation {
   /** When the id has to be renewed (ms). */
   renewAtMs = 0
 
-  constructor(
-    fd: number,
-    memory: PacketMemory,
-    trains: boolean,
-    index: number,
-    socket: number,
-    peers: Int32Array,
-  ) {
-    this.batch = new ReceiveBatch(fd, memory)
-    this.train = new PacketTrain(fd, memory, trains)
-    this.memory = memory
-    this.fd = fd
+  constructor(train: Train, index: number, socket: number, peers: Int32Array) {
+    this.train = train
+    this.memory = train.memory
     this.index = index
     this.socket = socket
     this.peers = peers

@@ -36,6 +36,7 @@ export const COUNTS = [
   'wrong_count_high',
   'wrong_count_low',
   'wrong_flood_answer',
+  'wrong_frame',
 ] as const
 
 export type CountName = (typeof COUNTS)[number]
@@ -69,6 +70,7 @@ export const WRONG_UNKNOWN_PEER = 28
 export const WRONG_COUNT_HIGH = 29
 export const WRONG_COUNT_LOW = 30
 export const WRONG_FLOOD_ANSWER = 31
+export const WRONG_FRAME = 32
 
 /** What each wrong answer means, for people. */
 export const WRONG_TEXTS: Readonly<Record<WrongName, string>> = {
@@ -79,4 +81,5 @@ export const WRONG_TEXTS: Readonly<Record<WrongName, string>> = {
   wrong_interval: 'the announce interval is 0 or longer than a week',
   ...WRONG_PEERS_TEXTS,
   wrong_flood_answer: 'a packet without a valid connection id was answered at greater length',
+  wrong_frame: 'the headers or the checksum of the packet are wrong',
 }

@@ -11,6 +11,7 @@ import type { Announced } from '../simulated.ts'
 import type { TrackerWatch } from '../watch.ts'
 import type { LoadConfig } from './config.ts'
 import { waitForTracker } from './first-contact.ts'
+import { LoadCard } from './load-card.ts'
 import { UdpMeasure, type UdpPeriod, type UdpSnapshot, udpPeriod } from './measure.ts'
 import { reports } from './reports.ts'
 import { closeSockets, type LoadSockets, openSockets } from './sockets.ts'
@@ -28,15 +29,17 @@ export const udpTester: Tester<LoadConfig, UdpSnapshot, UdpPeriod> = {
   heardNothing: ({ config, whole }) => !isFloodAlone(config) && whole.answered === 0,
 }
 
-function howText({ mode, open_loop, flood }: LoadConfig): string {
-  if (mode === 'open') return `${open_loop.rate} requests/s`
-  return mode === 'flood' ? `flood of ${flood.flood_kind}` : 'as fast as answers come'
+function howText({ mode, open_loop, flood, network }: LoadConfig): string {
+  const path = network.packet_path === 'xdp' ? ', past the kernel' : ''
+  if (mode === 'open') return `${open_loop.rate} requests/s${path}`
+  return mode === 'flood' ? `flood of ${flood.flood_kind}` : `as fast as answers come${path}`
 }
 
 class UdpLoad implements Load<UdpSnapshot, UdpPeriod> {
   readonly between = udpPeriod
   private readonly config: LoadConfig
   private readonly sockets: LoadSockets
+  private readonly card: LoadCard | null
   private readonly population: PopulationBuffers
   private readonly measure: UdpMeasure
 
@@ -57,8 +60,9 @@ class UdpLoad implements Load<UdpSnapshot, UdpPeriod> {
       seed,
       sockets,
     })
+    this.card = network.packet_path === 'xdp' ? LoadCard.open(config, this.sockets) : null
     const port = isLoopback(config.server_address) ? serverOf(config).port : 0
-    this.measure = new UdpMeasure(workers, tracker, port, this.sockets.ports)
+    this.measure = new UdpMeasure(workers, tracker, port, this.sockets.ports, this.card)
   }
 
   snapshot(): UdpSnapshot {
@@ -70,6 +74,7 @@ class UdpLoad implements Load<UdpSnapshot, UdpPeriod> {
   }
 
   close(): void {
+    this.card?.close()
     closeSockets(this.sockets)
   }
 
@@ -85,6 +90,7 @@ class UdpLoad implements Load<UdpSnapshot, UdpPeriod> {
     return {
       sockets: this.sockets.fds.slice(first, first + sockets_per_worker),
       firstSocket: first,
+      card: this.card?.start ?? null,
       population: this.population,
       mix: {
         weightConnect: requests.weight_connect,

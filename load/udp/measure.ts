@@ -6,6 +6,7 @@ import { udpDrops } from '../proc.ts'
 import type { TrackerWatch } from '../watch.ts'
 import { KINDS } from './check.ts'
 import { COUNTS, type CountName } from './counts.ts'
+import type { LoadCard } from './load-card.ts'
 
 /** Latencies are in the order of KINDS. */
 export interface UdpSnapshot extends Snapshot<CountName> {
@@ -27,6 +28,7 @@ export interface UdpPeriod extends Period<CountName> {
 export class UdpMeasure extends Measure<CountName> {
   private readonly serverPorts: ReadonlySet<number>
   private readonly ownPorts: ReadonlySet<number>
+  private readonly card: LoadCard | null
 
   /** `serverPort` 0: the tracker is on another machine, and its drops cannot be seen. */
   constructor(
@@ -34,17 +36,19 @@ export class UdpMeasure extends Measure<CountName> {
     watch: TrackerWatch | null,
     serverPort: number,
     ownPorts: readonly number[],
+    card: LoadCard | null,
   ) {
     super(workers, COUNTS, KINDS.length, watch)
     this.serverPorts = new Set(serverPort === 0 ? [] : [serverPort])
     this.ownPorts = new Set(ownPorts)
+    this.card = card
   }
 
   override snapshot(): UdpSnapshot {
     return {
       ...super.snapshot(),
       trackerDrops: udpDrops(this.serverPorts),
-      ownDrops: udpDrops(this.ownPorts),
+      ownDrops: udpDrops(this.ownPorts) + (this.card?.drops() ?? 0),
     }
   }
 }

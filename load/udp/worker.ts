@@ -8,16 +8,22 @@ import { publish, slotWords } from '../../src/metrics/counters.ts'
 import { nowMilliseconds } from '../../src/os/clock.ts'
 import { PacketMemory } from '../../src/os/packet-batch.ts'
 import { Poll } from '../../src/os/poll.ts'
+import { XdpQueue } from '../../src/xdp/queue.ts'
 import { DueTimes, type Step } from '../due-times.ts'
 import { HISTOGRAM_BUCKETS } from '../histogram.ts'
 import { Population, type PopulationBuffers } from '../population.ts'
 import { Random } from '../random.ts'
 import { finishWorker, isStopped, startWorker, type WorkerStart } from '../threads.ts'
+import { type AnswerSource, SocketSource } from './answer-source.ts'
 import { Answers, type CheckSettings, KINDS } from './check.ts'
 import { Conversation } from './conversation.ts'
 import { COUNTS, LOST, SEND_FAILURES } from './counts.ts'
 import { Flood, type FloodKind } from './flood.ts'
+import { FrameSource } from './frame-source.ts'
+import { FrameTrain } from './frame-train.ts'
 import { type MixSettings, Requests } from './generate.ts'
+import type { CardStart } from './load-card.ts'
+import { PacketTrain } from './packet-train.ts'
 import { UnderWay } from './under-way.ts'
 import { Window } from './window.ts'
 
@@ -47,6 +53,8 @@ const STREAM_FLOOD = 0x20000
 /** What main.ts tells each worker. */
 export interface WorkerSettings {
   readonly sockets: readonly number[]
+  /** Requests leave by this card, from the ports of the sockets; null: by the sockets. */
+  readonly card: CardStart | null
   /** Number of the first of them among all workers' sockets. */
   readonly firstSocket: number
   readonly population: PopulationBuffers
@@ -86,10 +94,46 @@ export function runLoadWorker(data: WorkerSettings & WorkerStart): void {
   finishWorker()
 }
 
+interface Ends {
+  readonly conversations: readonly Conversation[]
+  readonly sources: readonly AnswerSource[]
+}
+
+function openSockets(
+  { sockets, firstSocket, trains }: WorkerSettings,
+  peersOf: (i: number) => Int32Array,
+): Ends {
+  const memory = new PacketMemory(BATCH, ANSWER_SLOT_BYTES, REQUEST_BYTES_MAX)
+  const conversations = sockets.map((fd, i) => {
+    return new Conversation(new PacketTrain(fd, memory, trains), i, firstSocket + i, peersOf(i))
+  })
+  const sources = sockets.map((fd, i) => new SocketSource(fd, memory, conversations[i]))
+  return { conversations, sources }
+}
+
+function openCard(
+  { firstSocket }: WorkerSettings,
+  { queues, templates, ports, ipv4 }: CardStart,
+  peersOf: (i: number) => Int32Array,
+): Ends {
+  const opened = queues.map((queue) => new XdpQueue(queue, BATCH))
+  const conversations = templates.map((template, i) => {
+    return new Conversation(
+      new FrameTrain(opened[0], template, ipv4),
+      i,
+      firstSocket + i,
+      peersOf(i),
+    )
+  })
+  return { conversations, sources: [new FrameSource(opened, conversations, ports, BATCH)] }
+}
+
 class LoadWorker {
   private readonly data: WorkerSettings & WorkerStart
   private readonly state: Int32Array
   private readonly conversations: readonly Conversation[]
+  /** One per conversation, or one for all. */
+  private readonly sources: readonly AnswerSource[]
   private readonly requests: Requests
   private readonly answers: Answers
   private readonly underWay: UnderWay
@@ -109,14 +153,14 @@ class LoadWorker {
     this.state = new Int32Array(data.state)
     this.shared = new Int32Array(data.counters)
     const population = new Population(data.population)
-    const memory = new PacketMemory(BATCH, ANSWER_SLOT_BYTES, REQUEST_BYTES_MAX)
-    this.conversations = data.sockets.map((fd, i) => {
-      const socket = data.firstSocket + i
-      return new Conversation(fd, memory, data.trains, i, socket, population.peersOf(socket))
-    })
+    const peersOf = (i: number) => population.peersOf(data.firstSocket + i)
+    const ends =
+      data.card === null ? openSockets(data, peersOf) : openCard(data, data.card, peersOf)
+    this.conversations = ends.conversations
+    this.sources = ends.sources
     this.underWay = new UnderWay(data.ring, data.sockets.length)
     this.window = new Window(data.inFlight, data.workers)
-    this.poll = new Poll(data.sockets)
+    this.poll = new Poll(data.card === null ? data.sockets : data.card.queues.map(({ fd }) => fd))
     this.due = new DueTimes(data.rate, data.step)
     const random = new Random(data.population.seed, STREAM_MIX + data.index)
     this.requests = new Requests(data.mix, population, this.underWay, random, this.counts)
@@ -129,7 +173,6 @@ class LoadWorker {
       new Float64Array(data.histograms),
       data.index * KINDS.length * HISTOGRAM_BUCKETS,
     )
-    this.answers.setMemory(memory.received)
     this.flood = data.flood && this.openFlood(data.flood)
   }
 
@@ -180,12 +223,12 @@ class LoadWorker {
   }
 
   private closedTurn(nowMs: number): number {
-    const { conversations, underWay } = this
+    const { conversations, sources, underWay } = this
     const share = Math.ceil(this.window.size / conversations.length)
     let answered = 0
     for (let i = 0; i < conversations.length; i++) {
       const conversation = conversations[i]
-      answered += this.receive(conversation)
+      if (i < sources.length) answered += sources[i].take(this.answers)
       let room = share - underWay.perSocket[i]
       if (room > this.roomInBatch) room = this.roomInBatch
       if (room > underWay.room()) room = underWay.room()
@@ -194,12 +237,6 @@ class LoadWorker {
       this.counts[SEND_FAILURES] += conversation.train.flush()
     }
     return answered
-  }
-
-  private receive(conversation: Conversation): number {
-    const received = conversation.batch.receive(BATCH)
-    if (received === 0) return 0
-    return this.answers.take(conversation, received, nowMilliseconds())
   }
 
   runOpen(): void {
@@ -238,9 +275,7 @@ class LoadWorker {
 
   private receiveAll(): number {
     let answered = 0
-    for (let i = 0; i < this.conversations.length; i++) {
-      answered += this.receive(this.conversations[i])
-    }
+    for (let i = 0; i < this.sources.length; i++) answered += this.sources[i].take(this.answers)
     return answered
   }
 

@@ -14,6 +14,8 @@ import { ConsumerRing, ProducerRing } from './ring.ts'
 export interface QueueData extends XdpSocket {
   /** Of each direction. */
   readonly frames: number
+  /** Another user of the queue has given the kernel the frames to receive into, and no longer uses it. */
+  readonly isFilled?: boolean
 }
 
 /** System calls per flush; each sends 32 frames at least. */
@@ -54,6 +56,7 @@ export class XdpQueue {
     this.free = Int32Array.from({ length: frames }, (_, i) => (frames + i) << CHUNK_SHIFT)
     this.freeCount = frames
     this.spare = (2 * frames) << CHUNK_SHIFT
+    if (data.isFilled === true) return
     for (let i = 0; i < frames; i++) this.offer(i << CHUNK_SHIFT)
     this.fill.publish()
   }
