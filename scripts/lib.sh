@@ -177,7 +177,8 @@ build_if_stale() {
 # Usage: compile NAME OUTPUT [bun build flag…]; OUTPUT is relative to the root. Call it locked.
 # A running executable is never written to: the new file is renamed over it. Its time is that of the
 # start of the build, so that a source changed meanwhile counts as newer.
-# Not minified (it saves 0.1 % of the file), so that stack traces name functions as the source does.
+# Not minified (it saves 0.1 % of the file), so that stack traces name functions as the source does. With bytecode, 3 MB
+# more, each thread need not parse the program: a start takes half of the processor time.
 compile() {
   name=$1
   output=$2
@@ -196,7 +197,7 @@ compile_files() {
   touch -- "$root/dist/.build/started"
   (
     cd -- "$root"
-    "$bun" build --compile --sourcemap --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+    "$bun" build --compile --bytecode --format=esm --sourcemap --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
       "$@" --outfile="dist/.build/$name" >dist/.build/log 2>&1 </dev/null ||
       { cat dist/.build/log >&2; die "building $name failed"; }
   )
