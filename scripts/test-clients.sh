@@ -127,7 +127,7 @@ ensure_go_client() {
   mkdir -p -- "$root/dist/.clients"
   (
     cd -- "$root/test/clients/anacrolix" &&
-      CGO_ENABLED=0 GOTOOLCHAIN=local "$go" build -buildvcs=false -o "$go_client" .
+      GOCACHE="$root/dist/.go-cache" CGO_ENABLED=0 GOTOOLCHAIN=local "$go" build -buildvcs=false -o "$go_client" .
   ) >&2 </dev/null || say 'go build failed: the tests of its client are skipped'
 }
 

@@ -24,7 +24,8 @@ import {
 } from './stress-worker.ts'
 
 const THREADS = 4
-const OPERATIONS = 250_000
+/** AQUATIC_TEST_OPERATIONS=1000000 for a longer run. */
+const OPERATIONS = Number(process.env.AQUATIC_TEST_OPERATIONS ?? 100_000)
 const PEERS_PER_THREAD = 4000
 /** No role of such a swarm has more than eight buckets. */
 const EXACT_PEERS = 96

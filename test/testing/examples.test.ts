@@ -71,7 +71,7 @@ for (const { name, tool, command, passed } of EXAMPLES_BY_TOOL) {
           ...process.env,
           AQUATIC: `sh ${LAUNCHER}`,
           GO111MODULE: 'off',
-          GOCACHE: join(out, 'go'),
+          GOCACHE: join(ROOT, 'dist/.go-cache'),
           PYTHONDONTWRITEBYTECODE: '1',
           PYTEST_ADDOPTS: '-p no:cacheprovider',
         },
