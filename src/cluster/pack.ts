@@ -130,9 +130,11 @@ export class Packer {
     const hash = torrentHash ^ hashPeer(this.swarms.tableOf(ipv4, torrentHash), peer)
     const waiting = ipv4 ? this.ipv4 : this.ipv6
     if (kindOfRecord(last) === KIND_LEFT) graves.bury(words, at, peer, hash, second)
-    else if (graves.secondOf(words, at, peer, hash) + SAME_MOMENT_SEC >= second) {
-      this.tellAgain(words, at, ipv4, second)
-      return
+    else {
+      const sinceLeave = second - graves.secondOf(words, at, peer, hash)
+      // For others it may be the same moment.
+      if (sinceLeave <= CERTAIN_SEC) this.tellAgain(words, at, ipv4, second)
+      if (sinceLeave <= SAME_MOMENT_SEC) return
     }
     // A seeder that is none any more: who hears first that it became one would not believe it.
     if (kindOfRecord(last) === KIND_CHANGED && last >= 0) this.tellAgain(words, at, ipv4, second)
