@@ -42,7 +42,6 @@ const MARGIN_SECONDS = 15
 interface Walk {
   readonly source: Node
   readonly start: number
-  readonly seconds: number
   /** What was missed after this is in it. */
   readonly since: number
   readonly begunAt: number
@@ -154,7 +153,7 @@ export class Asking {
   }
 
   private beginWalk(now: number): void {
-    const { nodes, random, maxPeerAge } = this.options
+    const { nodes, random } = this.options
     const lacking = nodes.all().filter((node) => node.needsWalk(now))
     const isNew = this.isNew && nodes.heard(now).length > 0
     if (lacking.length === 0 && !isNew) {
@@ -169,10 +168,9 @@ export class Asking {
     if (source === undefined) return
     const missing = lacking.flatMap(({ holes }) => holes.list.map((hole) => hole.since))
     const since = this.isNew ? Number.NEGATIVE_INFINITY : Math.min(...missing)
-    const seconds = Math.min(maxPeerAge, Math.ceil((now - since) / 1000) + MARGIN_SECONDS)
     this.counts.walks++
     this.walk = {
-      ...{ source, start: source.start, seconds, since, begunAt: now, number: this.ticket },
+      ...{ source, start: source.start, since, begunAt: now, number: this.ticket },
       ...{ ticket: 0, segment: 0, tries: 0, heardAt: now, parts: new Set(), end: null, heard: [] },
     }
     this.askForSegment(this.walk, now)
@@ -193,7 +191,10 @@ export class Asking {
     walk.parts.clear()
     walk.end = null
     walk.heardAt = now
-    const { ticket, start, seconds, segment, source, number } = walk
+    const { ticket, start, segment, source, number } = walk
+    // Back from now: it may be asked again much later, when whoever walks has to begin anew.
+    const missed = Math.ceil((now - walk.since) / 1000) + MARGIN_SECONDS
+    const seconds = Math.min(this.options.maxPeerAge, missed)
     this.ask(source, { kind: ASK_WALK, ticket, start, seconds, segment, walk: number })
   }
 

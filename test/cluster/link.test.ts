@@ -219,6 +219,9 @@ interface Faults {
   readonly kills: boolean
 }
 
+/** That have found a mistake once. */
+test.each([2021])('the same, schedule %d', (seed) => randomSchedule(seed))
+
 function randomSchedule(seed: number): void {
   const word = randomWords(seed * 7919)
   const below = (limit: number) => word() % limit
