@@ -7,7 +7,6 @@ import { valueText } from './format.ts'
 import { HISTORY_TICKS, type Sampler, TICK_SECONDS } from './sampler.ts'
 import type { ChartSpec, SeriesSpec, Unit } from './view.ts'
 
-/** What follows the values in a chart. */
 const SIGNS: Readonly<Record<Unit, string>> = {
   'per second': '/s',
   'bytes per second': 'B/s',
@@ -31,13 +30,17 @@ export function chartHtml({ title, unit, series }: ChartSpec, sampler: Sampler):
   }))
   return `<section class="card chart">
 <h2>${Bun.escapeHTML(title)}${unitHtml(unit)}</h2>
-${plotHtml({ title, ...clock, unit: SIGNS[unit], lines, format })}</section>
+${plotHtml({ title, ...clock, unit: unitSign(unit), lines, format })}</section>
 `
 }
 
-/** Where the values do not show it. */
-function unitHtml(unit: Unit): string {
-  return unit === 'per second' || unit === 'percent of one core' ? ` <small>${unit}</small>` : ''
+export function unitHtml(unit: Unit): string {
+  return unit === 'count' ? '' : ` <small>${unit}</small>`
+}
+
+/** What follows the values in a chart. */
+export function unitSign(unit: Unit): string {
+  return SIGNS[unit]
 }
 
 function newest(

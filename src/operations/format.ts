@@ -29,6 +29,12 @@ function percentText(percent: number): string {
   return `${percent < 9.95 ? Number(percent.toPrecision(2)) : grouped(percent)} %`
 }
 
+/** A share of time, from 0 to 1. Never 100 % where something was missing. */
+export function availabilityText(share: number): string {
+  if (share === 1) return '100 %'
+  return `${(Math.floor(share * 100_000) / 1000).toFixed(share > 0.99 ? 3 : 1)} %`
+}
+
 /** How long something has lasted, in its two largest units. */
 export function agoText(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000)

@@ -10,24 +10,32 @@ import { agoText, valueText } from './format.ts'
 import { ICON } from './icon.ts'
 import { type Sampler, TICK_SECONDS } from './sampler.ts'
 import { STYLE } from './style.ts'
+import { summaryHtml } from './summary.ts'
 import type { BreakdownSpec, TextTable, TrackerView } from './view.ts'
+
+/** The newest value of those charts is of the last quarter of an hour. */
+const DAYS_REFRESH_SECONDS = 300
 
 /** Replaces the changing part; a tracker that does not answer is shown as lost, not as idle. */
 const SCRIPT = `${PLOT_SCRIPT}
 const live = document.getElementById('live')
+const load = async (part) => {
+  const response = await fetch(part.id, { cache: 'no-store' })
+  if (!response.ok) throw new Error(response.statusText)
+  part.innerHTML = await response.text()
+  drawPlots()
+}
 const refresh = async () => {
   if (document.hidden) return
   try {
-    const response = await fetch('live', { cache: 'no-store' })
-    if (!response.ok) throw new Error(response.statusText)
-    live.innerHTML = await response.text()
-    drawPlots()
+    await load(live)
     document.body.classList.remove('lost')
   } catch {
     document.body.classList.add('lost')
   }
 }
 setInterval(refresh, ${TICK_SECONDS * 1000})
+setInterval(() => load(document.getElementById('days')).catch(() => {}), ${DAYS_REFRESH_SECONDS * 1000})
 document.addEventListener('visibilitychange', refresh)
 `
 
@@ -46,7 +54,13 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-export function pageHtml(view: TrackerView, sampler: Sampler, startedAt: number): string {
+/** `days`: the charts of the last days, from days.ts. */
+export function pageHtml(
+  view: TrackerView,
+  sampler: Sampler,
+  startedAt: number,
+  days: string,
+): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -59,9 +73,12 @@ export function pageHtml(view: TrackerView, sampler: Sampler, startedAt: number)
 </head>
 <body>
 <p id="lost" role="alert">No answer from the tracker: what you see is old.</p>
-<main id="live">${liveHtml(view, sampler, startedAt)}</main>
+<main>
+<div id="live">${liveHtml(view, sampler, startedAt)}</div>
+<section id="days" aria-label="The last days">${days}</section>
 <details class="card"><summary>Effective settings</summary>
 <pre>${Bun.escapeHTML(view.settings())}</pre></details>
+</main>
 <footer>More: <a href="metrics">metrics</a> · <a href="stats.json">stats.json</a> · <a href="health">health</a> · <a href="ready">ready</a></footer>
 <script>${SCRIPT}</script>
 </body>
@@ -73,13 +90,10 @@ export function pageHtml(view: TrackerView, sampler: Sampler, startedAt: number)
 export function liveHtml(view: TrackerView, sampler: Sampler, startedAt: number): string {
   const troubles = view.troubles()
   const state = conditionOf(troubles)
-  const words = { good: 'good', attention: 'needs attention', bad: 'bad' }[state]
-  const doing = view.isReady() ? 'serving' : 'not serving'
   return `<header data-tick="${sampler.ticks}" data-state="${state}">
 <h1>${Bun.escapeHTML(view.name)} <small>${Bun.escapeHTML(view.version)}</small></h1>
-<p><span class="state ${state}">${words}</span> · ${doing} for ${agoText(sampler.now.at - startedAt)}</p>
 </header>
-${troublesHtml(troubles, sampler.now.at)}${PLOT_HINT}
+${summaryHtml(view, sampler, { state, age: sampler.now.at - startedAt })}${troublesHtml(troubles, sampler.now.at)}${PLOT_HINT}
 <div class="grid">
 ${view.charts.map((chart) => chartHtml(chart, sampler)).join('')}</div>
 <div class="grid tables">
@@ -107,7 +121,7 @@ function tableHtml({ title, head, rows }: TextTable): string {
       return `<td>${text}</td>`
     })
   const heads = head.map((text) => `<th scope="col">${Bun.escapeHTML(text)}</th>`)
-  return `<section class="card wide">
+  return `<section class="card wide" tabindex="0" aria-label="${Bun.escapeHTML(title)}">
 <h2>${Bun.escapeHTML(title)}</h2>
 <table><thead><tr>${heads.join('')}</tr></thead>
 <tbody>

@@ -2,8 +2,10 @@
 // tracker's main before it gives up its rights; needs no files or rights afterwards.
 // Owns the listening socket and the sampler with the last hour.
 import type { SocketAddress } from '../config/address.ts'
+import type { History } from '../history/history.ts'
 import { logFor } from '../log/log.ts'
-import { nowMilliseconds } from '../os/clock.ts'
+import { nowMilliseconds, wallSeconds } from '../os/clock.ts'
+import { daysHtml } from './days.ts'
 import type { EditRoute } from './edit-route.ts'
 import { isServedAs } from './hosts.ts'
 import type { HttpAnswer, HttpRequest, HttpServer } from './http.ts'
@@ -28,11 +30,20 @@ const UNKNOWN_NAME =
   'this endpoint is not served under that name: use an address or localhost, or add the name to ' +
   '[operations] host_names\n'
 
+export interface OperationsOptions {
+  readonly sharing?: PortSharing
+  /** Null where nothing can be edited. */
+  readonly edits?: EditRoute | null
+  /** Of the last days. */
+  readonly history?: (() => History) | null
+}
+
 export class OperationsServer {
   readonly address: SocketAddress
   private readonly view: TrackerView
   /** Null where nothing can be edited. */
   private readonly edits: EditRoute | null
+  private readonly history: (() => History) | null
   private readonly sampler: Sampler
   private readonly names: readonly string[]
   private readonly server: HttpServer
@@ -43,11 +54,11 @@ export class OperationsServer {
   constructor(
     { address, host_names }: Pick<OperationsConfig, 'address' | 'host_names'>,
     view: TrackerView,
-    sharing: PortSharing = 'alone',
-    edits: EditRoute | null = null,
+    { sharing = 'alone', edits = null, history = null }: OperationsOptions = {},
   ) {
     this.view = view
     this.edits = edits
+    this.history = history
     this.names = [host_names].flat()
     this.sampler = new Sampler(view)
     const opened = openServer('[operations] address', address, sharing, (request) =>
@@ -56,6 +67,11 @@ export class OperationsServer {
     this.server = opened.server
     this.address = opened.address
     this.sampler.start()
+  }
+
+  private days(): string {
+    const history = this.history?.() ?? null
+    return history === null ? '' : daysHtml(history, wallSeconds())
   }
 
   /** Closes the socket and all connections. */
@@ -85,7 +101,9 @@ export class OperationsServer {
     const { view, sampler, startedAt } = this
     switch (requestPath(target)) {
       case '/':
-        return html(pageHtml(view, sampler, startedAt))
+        return html(pageHtml(view, sampler, startedAt, this.days()))
+      case '/days':
+        return html(this.days())
       case '/live':
         return html(liveHtml(view, sampler, startedAt))
       case '/stats.json':

@@ -37,6 +37,16 @@ header p { margin: 0 0 .75rem; color: var(--soft); }
 .state.good { color: var(--good); }
 .state.attention { color: var(--attention); }
 .state.bad { color: var(--bad); }
+.tiles { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 10.5rem), 1fr)); margin: 0 0 1rem; }
+.tiles dt, .tiles .more { color: var(--soft); font-size: .87rem; }
+.tiles dt small { font-size: .8rem; }
+.tiles dd { margin: 0; font-size: 1.45rem; font-weight: 600; line-height: 1.3; }
+.tiles .more { font-weight: 400; }
+h2.days { margin: 1.25rem 0 .75rem; font-size: 1.15rem; }
+h3 { margin: 0; font-size: 1rem; }
+h3 small { color: var(--soft); font-weight: 400; font-size: .82rem; }
+.protocols { margin: 0; }
+.protocols th, .protocols td { white-space: nowrap; }
 .troubles { margin: 0 0 1rem; padding: 0; list-style: none; display: grid; gap: .6rem; }
 .troubles .card { padding: .6rem 1rem; border-left-width: 5px; overflow-wrap: anywhere; }
 .troubles .attention { border-left-color: var(--attention); }
@@ -54,6 +64,8 @@ th small { display: block; color: var(--soft); font-size: .8rem; }
 .share .whole { fill: var(--edge); }
 .share .part { fill: var(--s1); }
 .wide { margin-bottom: 1rem; overflow-x: auto; }
+.wide:focus-visible, pre:focus-visible, a:focus-visible, summary:focus-visible { outline: 2px solid var(--s1); outline-offset: 2px; }
+@media (max-width: 28rem) { body { padding: .75rem; } .tiles { gap: .6rem; grid-template-columns: 1fr 1fr; } .tiles .card { padding: .6rem .75rem; } .tiles dd { font-size: 1.2rem; } .tiles .more { font-size: .8rem; } }
 summary { cursor: pointer; font-weight: 600; }
 pre { overflow-x: auto; margin: .75rem 0 0; font: .83rem/1.5 ui-monospace, 'Liberation Mono', Menlo, monospace; }
 footer { margin: 1rem 0 0; color: var(--soft); font-size: .87rem; }

@@ -5,8 +5,8 @@
 export interface PlotData {
   /** No other chart of the page has it. */
   readonly title: string
-  /** `clock`: lines over seconds since 1970; `run`: over seconds since the start; `spread`: a histogram. */
-  readonly kind: 'clock' | 'run' | 'spread'
+  /** `clock` and `days`: lines over seconds since 1970, of hours or of days; `run`: over seconds since the start; `spread`: a histogram. */
+  readonly kind: 'clock' | 'days' | 'run' | 'spread'
   /** Stands behind the values, such as B/s. */
   readonly unit: string
   /** Of a histogram: what stands behind what was measured. */

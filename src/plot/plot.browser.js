@@ -8,11 +8,13 @@
 
 /** @type {Map<string, Drawn>} */
 const drawn = new Map()
-/** Charts over the same time are zoomed together. */
-let isZoomed = false
+/** Charts of one kind are over the same time, and are zoomed together. */
+/** @type {Set<string>} */
+const zoomed = new Set()
 
 const PREFIXES = ['n', 'µ', 'm', '', 'k', 'M', 'G', 'T']
 const NO_PREFIX = 3
+const DAY_SECONDS = 86_400
 
 function drawPlots() {
   for (const box of document.querySelectorAll('.plot')) {
@@ -46,6 +48,7 @@ function read(text) {
 function update({ chart, box, data }) {
   if (chart.root.parentElement !== box) box.append(chart.root)
   const { min = 0, max = 0 } = chart.scales.x
+  const isZoomed = zoomed.has(data.kind)
   chart.setData(alignedOf(data), !isZoomed)
   if (isZoomed) chart.setScale('x', { min, max })
   tell(chart, data)
@@ -95,13 +98,17 @@ function optionsOf(data, box) {
       sync: { key: kind },
       bind: {
         dblclick: (_chart, _target, handler) => (event) => {
-          isZoomed = false
+          zoomed.delete(kind)
           return handler(event)
         },
       },
     },
     scales: {
-      x: { time: kind === 'clock', distr: isSpread ? 3 : 1, range: (_, min, max) => [min, max] },
+      x: {
+        time: kind === 'clock' || kind === 'days',
+        distr: isSpread ? 3 : 1,
+        range: (_, min, max) => [min, max],
+      },
       y: { range: (_, __, max) => [0, max > 0 ? max * 1.05 : 1] },
     },
     series: [{}, ...series.toReversed()],
@@ -122,7 +129,11 @@ function optionsOf(data, box) {
     ],
     hooks: {
       setCursor: [(chart) => tell(chart, drawn.get(title)?.data ?? data)],
-      setSelect: [(chart) => (isZoomed ||= chart.select.width > 0)],
+      setSelect: [
+        (chart) => {
+          if (chart.select.width > 0) zoomed.add(kind)
+        },
+      ],
       draw: [(chart) => drawMarks(chart, data)],
     },
   }
@@ -161,6 +172,7 @@ function textsBeside(box) {
  */
 function placeText({ kind, at, measured = '' }, idx) {
   if (kind === 'clock') return clockText(at[idx])
+  if (kind === 'days') return `${dayText(at[idx])}, ${clockText(at[idx]).slice(0, 5)}`
   if (kind === 'run') return `${at[idx].toFixed(1)} s`
   return `${valueText(at[idx], '', 3)}–${valueText(at[idx + 1] ?? at[idx], measured, 3)}`
 }
@@ -173,12 +185,18 @@ function placeText({ kind, at, measured = '' }, idx) {
 function axisText({ kind, measured = '' }, x, step) {
   if (x === null) return ''
   if (kind === 'clock') return clockText(x).slice(0, step < 60 ? 8 : 5)
+  if (kind === 'days') return step < DAY_SECONDS ? clockText(x).slice(0, 5) : dayText(x)
   return valueText(x, kind === 'run' ? ' s' : measured, 3)
 }
 
 /** @param {number} seconds */
 function clockText(seconds) {
   return new Date(seconds * 1000).toTimeString().slice(0, 8)
+}
+
+/** @param {number} seconds */
+function dayText(seconds) {
+  return new Date(seconds * 1000).toLocaleDateString('en', { month: 'short', day: 'numeric' })
 }
 
 /**

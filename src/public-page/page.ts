@@ -1,7 +1,7 @@
 // The public page as HTML: everything drawn here, so that it works without scripts and from no other place. A small
 // script copies URLs and fetches the page again. Called by public-page.ts. Pure.
 import { grouped, rateText } from '../metrics/text-table.ts'
-import { agoText } from '../operations/format.ts'
+import { agoText, availabilityText } from '../operations/format.ts'
 import { ICON } from '../operations/icon.ts'
 import { policyHash } from '../plot/plot.ts'
 import type { PublicFigures, PublicProtocol, PublicSwarm } from './figures.ts'
@@ -162,14 +162,14 @@ function requestsHtml({ per_second, step_seconds }: PublicFigures['requests']): 
 
 function availabilityHtml({ share, days }: PublicFigures['availability']): string {
   const bars = days.map(({ day, share }, i) => {
-    const text = `${day}: ${share === null ? 'not known' : percentText(share)}`
+    const text = `${day}: ${share === null ? 'not known' : availabilityText(share)}`
     return `<rect class="${classOf(share)}" x="${i * 4}" width="3" height="10"><title>${text}</title></rect>`
   })
   const known = days.filter((day) => day.share !== null).length
   const text =
     share === null
       ? 'nothing known yet'
-      : `${percentText(share)} of the time${known < days.length ? `, as far as it is known: ${known === 1 ? 'since today' : `${known} days`}` : ''}`
+      : `${availabilityText(share)} of the time${known < days.length ? `, as far as it is known: ${known === 1 ? 'since today' : `${known} days`}` : ''}`
   return `<section class="card">
 <h2>Availability of the last ${days.length} days</h2>
 <svg class="bars" viewBox="0 0 ${days.length * 4 - 1} 10" preserveAspectRatio="none" role="img" aria-label="Availability: ${text}">${bars.join('')}</svg>
@@ -182,13 +182,6 @@ function availabilityHtml({ share, days }: PublicFigures['availability']): strin
 function classOf(share: number | null): string {
   if (share === null) return 'none'
   return share >= 0.999 ? 'up' : share >= 0.95 ? 'degraded' : 'down'
-}
-
-/** Never 100 % of a day that had a gap. */
-function percentText(share: number): string {
-  return share === 1
-    ? '100 %'
-    : `${(Math.floor(share * 100_000) / 1000).toFixed(share > 0.99 ? 3 : 1)} %`
 }
 
 function swarmsHtml(swarms: readonly PublicSwarm[]): string {

@@ -14,7 +14,7 @@ p { margin: .25rem 0; }
 .state { font-size: 1.1rem; font-weight: 600; }
 .state::before { content: '● '; }
 .up { color: var(--up); } .degraded { color: var(--part); } .down, #lost { color: var(--down); }
-.tiles { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 11rem), 1fr)); margin: 0 0 1rem; }
+.tiles { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9rem), 1fr)); margin: 0 0 1rem; }
 .card { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: .9rem 1rem; margin: 0 0 1rem; min-width: 0; }
 .tiles .card { margin: 0; }
 .tiles dt { color: var(--soft); font-size: .9rem; }

@@ -152,7 +152,11 @@ export class Pages {
       token === null
         ? null
         : new EditRoute(token, lists.torrents, (text) => logFor('operations').warn(text))
-    const server = new OperationsServer(config.operations, this.view, this.sharing, edits)
+    const server = new OperationsServer(config.operations, this.view, {
+      sharing: this.sharing,
+      edits,
+      history: () => this.keeper.history,
+    })
     workers.onStop(() => server.stop())
     return addressText(server.address)
   }

@@ -53,6 +53,8 @@ async function debuggerUrl(stderr: ReadableStream<Uint8Array>): Promise<string> 
 export class Page {
   /** What the console, the page's scripts and the network reported as wrong. */
   readonly errors: string[] = []
+  /** The URLs of all that it has asked for. */
+  readonly requested: string[] = []
   private readonly socket: WebSocket
   private readonly waiting = new Map<number, (message: Message) => void>()
   private session = ''
@@ -88,7 +90,7 @@ export class Page {
 
   /** The value of an expression in the page. */
   async evaluate<T>(expression: string): Promise<T> {
-    const options = { expression, returnByValue: true, awaitPromise: true }
+    const options = { expression, returnByValue: true, awaitPromise: true, userGesture: true }
     const { result } = await this.call('Runtime.evaluate', options)
     return (result as { value: T }).value
   }
@@ -98,6 +100,14 @@ export class Page {
     await this.call('Emulation.setDeviceMetricsOverride', size)
     const features = [{ name: 'prefers-color-scheme', value: scheme }]
     await this.call('Emulation.setEmulatedMedia', { features })
+  }
+
+  /** A PNG of what lies within this height from the top, at the width of `look`. */
+  async picture(width: number, height: number): Promise<Uint8Array> {
+    const clip = { x: 0, y: 0, width, height, scale: 1 }
+    const options = { format: 'png', clip, captureBeyondViewport: true }
+    const { data } = await this.call('Page.captureScreenshot', options)
+    return Buffer.from(String(data), 'base64')
   }
 
   /** Moves the mouse from one place to the next; with `pressed`, holding its button between first and last. */
@@ -135,6 +145,9 @@ export class Page {
     }
     if (message.method === 'Page.loadEventFired') this.loaded()
     const text = JSON.stringify(message.params)
+    if (message.method === 'Network.requestWillBeSent') {
+      this.requested.push((message.params as { request: { url: string } }).request.url)
+    }
     if (message.method === 'Log.entryAdded' && !text.includes('"level":"info"')) {
       this.errors.push(text)
     }

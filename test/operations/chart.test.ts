@@ -63,9 +63,10 @@ test('titles are escaped', () => {
 test.each([
   ['per second', ' <small>per second</small>'],
   ['percent of one core', ' <small>percent of one core</small>'],
-  ['bytes per second', ''],
-  ['seconds', ''],
-] as const)('the heading tells the unit %s where values do not', (unit, small) => {
+  ['bytes per second', ' <small>bytes per second</small>'],
+  ['seconds', ' <small>seconds</small>'],
+  ['count', ''],
+] as const)('the heading tells the unit, of %s too', (unit, small) => {
   const view = new FakeView()
   expect(chartHtml({ ...view.charts[1], unit }, new Sampler(view))).toContain(
     `<h2>Torrents${small}</h2>`,

@@ -34,7 +34,7 @@ async function serving(use: (ask: Ask, list: FakeList, told: string[]) => Promis
   const told: string[] = []
   const route = new EditRoute(new Token(TOKEN), list, (text) => told.push(text))
   const options = { address: '127.0.0.1:0', host_names: '' }
-  const server = new OperationsServer(options, new FakeView(), 'alone', route)
+  const server = new OperationsServer(options, new FakeView(), { edits: route })
   const base = `http://127.0.0.1:${server.address.port}/access-list/`
   const ask: Ask = (method, path, authorization = `Bearer ${TOKEN}`) =>
     fetch(base + path, { method, headers: authorization === '' ? {} : { authorization } })
