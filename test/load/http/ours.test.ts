@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { metricSum, OPERATIONS } from '../../support/metrics.ts'
+import { metricSum, UNDER_LOAD } from '../../support/metrics.ts'
 import { listenOn, type Tracker, withTracker } from '../../support/tracker.ts'
 import { runUntil } from '../tester.ts'
 import { runLoadTest, SMALL } from './load-test.ts'
@@ -10,7 +10,7 @@ const PATIENT = 'response_timeout_milliseconds = 20000\n'
 
 const executable = join(import.meta.dir, '../../../dist/aquatic_http')
 
-const own = (address: string) => ({ executable, settings: `${listenOn(address)}${OPERATIONS}` })
+const own = (address: string) => ({ executable, settings: `${listenOn(address)}${UNDER_LOAD}` })
 
 /** Until the tracker has answered so many of both. */
 const answered = (tracker: Tracker, announces: number, scrapes: number) => async () =>

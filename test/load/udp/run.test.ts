@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { metricSum, OPERATIONS } from '../../support/metrics.ts'
+import { metricSum, UNDER_LOAD } from '../../support/metrics.ts'
 import { listenOn, type Tracker, withTracker } from '../../support/tracker.ts'
 import { expectScheduled, runUntil } from '../tester.ts'
 import { runLoadTest, SMALL } from './load-test.ts'
@@ -16,7 +16,7 @@ describe('against our tracker', () => {
   ])(
     'over %s, no answer is wrong and few are lost',
     async (_, address) => {
-      await withTracker({ settings: `${listenOn(address)}${OPERATIONS}` }, async (tracker) => {
+      await withTracker({ settings: `${listenOn(address)}${UNDER_LOAD}` }, async (tracker) => {
         const settings = `server_address = '${tracker.address()}'\nworkers = 2\n${SMALL}`
         const isEnough = answered(tracker, 6000)
         const pid = ['--pid', `${tracker.pid}`]
@@ -42,7 +42,8 @@ describe('against our tracker', () => {
   )
 
   test('at a fixed rate, the schedule is kept', async () => {
-    await withTracker({}, async (tracker) => {
+    const own = `${listenOn('127.0.0.1:0')}${UNDER_LOAD}`
+    await withTracker({ settings: own }, async (tracker) => {
       const settings = `server_address = '${tracker.address()}'\nduration = 1\nmode = 'open'\n${SMALL}
         [open_loop]\nrate = 2000\n`
       const finished = await runLoadTest(settings)
@@ -56,7 +57,7 @@ describe('against our tracker', () => {
   }, 180_000)
 
   test('from several addresses, each packet by itself', async () => {
-    const own = `${listenOn('127.0.0.1:0')}${OPERATIONS}`
+    const own = `${listenOn('127.0.0.1:0')}${UNDER_LOAD}`
     await withTracker({ settings: own }, async (tracker) => {
       const settings = `server_address = '${tracker.address()}'\nseed = 5\n${SMALL}
 [network]

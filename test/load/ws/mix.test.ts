@@ -21,7 +21,7 @@ test.each([
 ])(
   'over %s, announces, offers, answers and scrapes come at the rates of the mix',
   async (_, tls, workers) => {
-    const own = `${listenOn('127.0.0.1:0')}${tls ? TLS : ''}`
+    const own = `${listenOn('127.0.0.1:0')}${tls ? TLS : ''}[pressure]\nenabled = false\n`
     await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
       const settings = `server_address = '${tracker.address()}'\nduration = 4\nsummarize_last = 2
 workers = ${workers}\nmode = 'mix'\n[network]\nuse_tls = ${tls}\n${CONNECTIONS}${REQUESTS}session_description_size = 1200\n${MIX}`

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { Certificates } from '../../support/certificates.ts'
-import { metricSum, OPERATIONS } from '../../support/metrics.ts'
+import { metricSum, UNDER_LOAD } from '../../support/metrics.ts'
 import { listenOn, type Tracker, WS_EXECUTABLE, withTracker } from '../../support/tracker.ts'
 import { waitUntil } from '../../support/wait.ts'
 import { expectScheduled, runUntil } from '../tester.ts'
@@ -27,7 +27,7 @@ describe('against our tracker', () => {
   ])(
     'over %s, nothing is wrong and nothing lost uncounted (%s, %p socket workers)',
     async (_, address, socketWorkers) => {
-      const own = `socket_workers = ${socketWorkers}\n${listenOn(address)}${OPERATIONS}`
+      const own = `socket_workers = ${socketWorkers}\n${listenOn(address)}${UNDER_LOAD}`
       await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
         const settings = `server_address = '${tracker.address()}'\nworkers = 2\n${SMALL}${PATIENT}`
         // One connection only asked whether there is a tracker.
@@ -64,7 +64,7 @@ describe('against our tracker', () => {
   )
 
   test('over TLS, at a fixed rate, the schedule is kept', async () => {
-    const own = `${listenOn('127.0.0.1:0')}${TLS}${OPERATIONS}`
+    const own = `${listenOn('127.0.0.1:0')}${TLS}${UNDER_LOAD}`
     await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
       // Few offers: of more that come at once, after a pause, the tracker may leave some out.
       const settings = `server_address = '${tracker.address()}'\nmode = 'open'
@@ -84,7 +84,7 @@ describe('against our tracker', () => {
   }, 180_000)
 
   test('connections open at no more than the rate that was asked for', async () => {
-    const own = `${listenOn('127.0.0.1:0')}${OPERATIONS}`
+    const own = `${listenOn('127.0.0.1:0')}${UNDER_LOAD}`
     await withTracker({ executable: WS_EXECUTABLE, settings: own }, async (tracker) => {
       const settings = `server_address = '${tracker.address()}'
         [network]\nconnections = 1000\nconnection_rate = 100\n${SMALL}`
