@@ -107,7 +107,7 @@ await inFolder(async (folder) => {
     await waitUntil('the load has lasted', () => performance.now() > end, LOAD_MS + 1000)
     await withChromium(async (browser) => {
       await shoot(browser, page, 'public-page', 1150)
-      await shoot(browser, operations, 'operators-page', 1000)
+      await shoot(browser, operations, 'operators-page', 850)
     })
   } finally {
     for (const child of children.reverse()) {
