@@ -126,7 +126,7 @@ test('thousands of announces at random nodes leave the same swarms everywhere', 
   const random = randomFrom(5)
   const torrents = [1, 2, 3, 4, 5]
   let time = START
-  for (let i = 0; i < 6000; i++) {
+  for (let i = 0; i < 3000; i++) {
     const node = nodes[Math.floor(random() * nodes.length)]
     const event = random() < 0.1 ? 'stopped' : random() < 0.1 ? 'completed' : 'again'
     const seeder = event === 'completed' || random() < 0.3
@@ -142,4 +142,4 @@ test('thousands of announces at random nodes leave the same swarms everywhere', 
     checkInvariants(node.harness)
   }
   expect(nodes[0].members(torrents).length).toBeGreaterThan(200)
-})
+}, 60_000)
