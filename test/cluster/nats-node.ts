@@ -71,9 +71,40 @@ export async function withNodes<T>(use: (open: typeof Node.open) => Promise<T>):
 export const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, 'latin1'))
 
 /** Publishes until something of it is there: a subscription takes its time to be known. */
-export async function arrives(from: Node, to: Node, text: string): Promise<void> {
+export async function arrives(
+  from: Node,
+  to: Node,
+  text: string,
+  subject = 'test.log.a',
+): Promise<void> {
   await waitUntil(`${text} arrives`, () => {
-    from.engine.publish('test.log.a', bytesOf(text))
-    return to.received.includes(`test.log.a ${text}`)
+    from.engine.publish(subject, bytesOf(text))
+    return to.received.includes(`${subject} ${text}`)
   })
+}
+
+/** A program that publishes so many MiB, and ends when the server has read all. */
+const FLOOD = `
+  const [, port, subject, mebibytes] = process.argv
+  const head = Buffer.from('PUB ' + subject + ' 65536\\r\\n')
+  const message = Buffer.concat([head, Buffer.alloc(65536), Buffer.from('\\r\\n')])
+  const socket = require('node:net').connect(Number(port), '127.0.0.1', () => {
+    socket.write('CONNECT {}\\r\\n')
+    for (let i = 0; i < mebibytes * 16; i++) socket.write(message)
+    socket.write('PING\\r\\n')
+  })
+  socket.on('data', (bytes) => { if (bytes.includes('PONG')) process.exit(0) })
+`
+
+/** Another process publishes so much; this one does nothing meanwhile. */
+export function flood(port: number, subject: string, mebibytes: number): void {
+  const { exitCode } = Bun.spawnSync([
+    process.execPath,
+    '-e',
+    FLOOD,
+    `${port}`,
+    subject,
+    `${mebibytes}`,
+  ])
+  if (exitCode !== 0) throw new Error(`the flood ended with ${exitCode}`)
 }

@@ -4,20 +4,9 @@ import { describe, expect, test } from 'bun:test'
 import { createServer, type Server, type Socket } from 'node:net'
 import { WHY_NO_NATS, withNats } from '../support/nats-server.ts'
 import { waitUntil } from '../support/wait.ts'
-import { arrives, bytesOf, QUICK, withNodes } from './nats-node.ts'
+import { arrives, bytesOf, flood, QUICK, withNodes } from './nats-node.ts'
 
 const MIB = 1_048_576
-
-/** A program that publishes 32 MiB and ends when all has been read. */
-const FLOOD = `
-  const message = Buffer.concat([Buffer.from('PUB test.log.a 65536\\r\\n'), Buffer.alloc(65536), Buffer.from('\\r\\n')])
-  const socket = require('node:net').connect(Number(process.argv[1]), '127.0.0.1', () => {
-    socket.write('CONNECT {}\\r\\n')
-    for (let i = 0; i < 512; i++) socket.write(message)
-    socket.write('PING\\r\\n')
-  })
-  socket.on('data', (bytes) => { if (bytes.includes('PONG')) process.exit(0) })
-`
 
 describe.skipIf(WHY_NO_NATS !== '')(`with a real server${WHY_NO_NATS}`, () => {
   test('bytes of every value arrive unchanged, in order, and not at who sent them', () =>
@@ -156,8 +145,7 @@ describe.skipIf(WHY_NO_NATS !== '')(`with a real server${WHY_NO_NATS}`, () => {
         await arrives(a, b, 'before')
         b.statuses.length = 0
         // This thread reads nothing while another process sends more than the system and the server buffer.
-        const flood = Bun.spawnSync([process.execPath, '-e', FLOOD, `${server.port}`])
-        expect(flood.exitCode).toBe(0)
+        flood(server.port, 'test.log.a', 32)
         await server.waitForLog(/Slow Consumer/)
         await b.reports(/^down: /)
         await b.connected()

@@ -27,6 +27,13 @@ export class NatsServer {
     return server
   }
 
+  /** By a settings file that says where it listens. */
+  static async startFile(path: string): Promise<NatsServer> {
+    const server = new NatsServer('')
+    await server.runFile(path)
+    return server
+  }
+
   private constructor(settings: string) {
     this.settings = settings
   }
@@ -42,14 +49,18 @@ export class NatsServer {
 
   /** The same settings on the same port, after kill(); `settings`: instead of those it has. */
   async run(settings = this.settings): Promise<void> {
-    if (executable === null) throw new Error('there is no nats-server')
     const file = join(this.folder, 'nats.conf')
     writeFileSync(file, `listen: "127.0.0.1:${this.port === 0 ? -1 : this.port}"\n${settings}\n`)
+    await this.runFile(file)
+  }
+
+  private async runFile(file: string): Promise<void> {
+    if (executable === null) throw new Error('there is no nats-server')
     this.output = ''
     const child = Bun.spawn([executable, '-c', file], { stdout: 'ignore', stderr: 'pipe' })
     this.process = child
     void this.read(child.stderr)
-    const listening = /Listening for client connections on 127\.0\.0\.1:(\d+)/
+    const listening = /Listening for client connections on [0-9.]+:(\d+)/
     await waitUntil('nats-server is ready', () => {
       if (child.exitCode !== null) throw new Error(`nats-server has ended: ${this.output}`)
       return listening.test(this.output) && this.output.includes('Server is ready')
