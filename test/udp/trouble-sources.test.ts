@@ -4,6 +4,7 @@ import { distributionOf, histogramCounters } from '../../src/metrics/histogram.t
 import { createSourceRows } from '../../src/peer-addresses/source-watch.ts'
 import type { Reading } from '../../src/tracker/statistics-reader.ts'
 import { udpTroubles } from '../../src/udp/main/troubles.ts'
+import { NO_XDP_TOTALS } from '../../src/udp/main/xdp.ts'
 import { udpSettings } from '../../src/udp/settings/config.ts'
 import { BATCH_SIZE_SHAPE, type CounterName, type UdpNames } from '../../src/udp/worker/counters.ts'
 
@@ -16,7 +17,7 @@ function found(counts: Counts, packets = 0, batches = packets, receiveDrops = 0)
   const reading = {
     counts: new Map(Object.entries(counts)),
     histograms: { batch_size },
-    totals: { receiveDrops },
+    totals: { receiveDrops, ...NO_XDP_TOTALS },
   }
   const config = { ...defaultsOf(udpSettings.schema), request_workers: 2 }
   const sources = udpTroubles(

@@ -22,6 +22,7 @@ async function areAlone(walksThroughSwarms: boolean, sharesSwarms: boolean): Pro
     accessKeys: () => null,
     clientLists: () => ({}),
     newBanWriter: () => null,
+    newNotes: () => null,
     newWorkers: () => ({
       start: (data: Record<string, unknown>, _: unknown, done = () => {}) => {
         started.push(data)
