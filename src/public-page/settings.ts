@@ -122,13 +122,20 @@ function itemOf(address: string) {
 }
 
 function checkName(text: string): Fault | null {
-  if (text === '' || isHostName(text) || isIP(text) !== 0) return null
-  const [, name] = /^(?:[a-z]+:\/\/)?\[?([^/[\]]+?)\]?(?::\d+)?(?:\/.*)?$/.exec(text) ?? []
-  const isOne = name !== undefined && (isHostName(name) || isIP(name) !== 0)
+  if (text === '' || isName(text)) return null
+  const [, name] =
+    /^(?:[a-z]+:\/\/)?\[?([^/[\]%]+?)(?:%[^/[\]]*)?\]?(?::\d+)?(?:\/.*)?$/.exec(text) ?? []
+  const isOne = name !== undefined && isName(name)
   return {
     fault: 'is neither a host name nor an IP address',
     remedy: `Write it without scheme and port, such as '${isOne ? name : 'tracker.example.com'}'`,
   }
+}
+
+/** Also in a URL: an IPv6 zone, or numbers that are no IPv4 address, cannot be its host. */
+function isName(text: string): boolean {
+  const host = isIP(text) === 6 ? `[${text}]` : text
+  return (isHostName(text) || isIP(text) !== 0) && URL.canParse(`http://${host}`)
 }
 
 function checkUrl(text: string): Fault | null {

@@ -34,6 +34,9 @@ test.each([
   ['[2001:db8::1]:3000', '2001:db8::1'],
   ['a b', 'tracker.example.com'],
   ['<script>', 'tracker.example.com'],
+  // The page could not make URLs of these.
+  ['fe80::1%eth0', 'fe80::1'],
+  ['192.0.2.256', 'tracker.example.com'],
 ])('%p is none; proposed is %p', (text, name) => {
   expect(host_names.check(text)).toHaveProperty(
     'remedy',
