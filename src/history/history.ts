@@ -55,6 +55,8 @@ export class History {
   private last = 0
   /** It began in this process: all that is known of the clock is from here. */
   private isNew = true
+  /** For how many seconds on end the clock has said that the beginning is yet to come. */
+  private ahead = 0
   /** Seconds of each day in which the tracker did not serve. */
   private readonly down = new Map<number, number>()
   /** By number, the oldest first. */
@@ -94,6 +96,7 @@ export class History {
     // A machine that slept did not serve. More than a day, or back, means that the clock was set.
     if (jump > JUMP_SECONDS && jump <= DAY_SECONDS) this.addDown(expected, at)
     else if (Math.abs(jump) > JUMP_SECONDS) this.clockWasSet(jump)
+    this.checkBeginning(at, elapsed)
     if (!isServing) this.addDown(at - elapsed, at)
     this.last = at
     if (isServing) this.addFigures(at, figures)
@@ -140,6 +143,12 @@ export class History {
     if (this.isNew) this.since += jump
   }
 
+  /** A clock that was ahead when the file began would make all else unknown until then; one that is behind is soon set. */
+  private checkBeginning(at: number, elapsed: number): void {
+    this.ahead = this.since !== null && at < this.since ? this.ahead + elapsed : 0
+    if (this.ahead >= DAY_SECONDS) this.since = at - this.ahead
+  }
+
   private addDown(from: number, to: number): void {
     const first = Math.max(from, to - DAYS * DAY_SECONDS, this.since ?? to)
     for (let at = first; at < to; ) {
@@ -160,15 +169,17 @@ export class History {
     }
   }
 
-  /** What lies ahead was told before the clock was set back, perhaps for a moment: it stays while there is room. */
   private forgetOld(at: number): void {
     forget(this.slots, Math.floor(at / SLOT_SECONDS) - SLOTS, SLOTS)
     forget(this.down, Math.floor(at / DAY_SECONDS) - DAYS, DAYS)
   }
 }
 
-/** Keys up to `old`, and the lowest ones that are too many. */
+/**
+ * Keys up to `old`. What lies ahead was told before the clock was set back, perhaps for a moment: it stays while there is
+ * room, and then the farthest goes, not what is told now.
+ */
 function forget(map: Map<number, unknown>, old: number, most: number): void {
   for (const key of map.keys()) if (key <= old) map.delete(key)
-  while (map.size > most) map.delete(Math.min(...map.keys()))
+  while (map.size > most) map.delete(Math.max(...map.keys()))
 }

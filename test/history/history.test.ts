@@ -100,6 +100,41 @@ describe('availability', () => {
     expect(share).toBeLessThan(1)
   })
 
+  test('is told and shown again after a start with a clock ten years ahead', () => {
+    const years = 3650 * DAY_SECONDS
+    const { history, pass } = begun()
+    pass(3600)
+    // As far as it knows, nothing served for ninety days.
+    const after = again(history)
+    after.begin(NOON + years)
+    for (let i = 1; i <= SLOTS; i++) {
+      const at = NOON + years + i * SLOT_SECONDS
+      after.tell({ at, elapsed: SLOT_SECONDS, isServing: false, figures: NOTHING })
+      after.tell({ at, elapsed: 0, isServing: true, figures: NOTHING })
+    }
+    expect([after.data().down.length, after.data().slots.length]).toEqual([DAYS, SLOTS])
+    const last = again(after)
+    const start = NOON + DAY_SECONDS
+    last.begin(start)
+    const figures = { ...NOTHING, requests: 5 }
+    last.tell({ at: start + 900, elapsed: 900, isServing: true, figures })
+    last.tell({ at: start + 1800, elapsed: 900, isServing: false, figures })
+    expect(last.valuesOf('requests', start + 1800, 2)).toEqual([5, Number.NaN])
+    expect(last.data().down).toContainEqual([NOON / DAY_SECONDS + 0.5, 900])
+  })
+
+  test('of a file that began with a clock ahead is known again after a day', () => {
+    const after = again(begun(NOON + 3650 * DAY_SECONDS).history)
+    after.begin(NOON)
+    const tell = (hour: number) => {
+      const at = NOON + hour * 3600
+      after.tell({ at, elapsed: 3600, isServing: true, figures: NOTHING })
+      return after.availability(at)
+    }
+    const known = Array.from({ length: 25 }, (_, i) => tell(i + 1))
+    expect(known).toEqual([...Array(23).fill(null), 1, 1])
+  })
+
   test('of 90 days at most', () => {
     const { history, pass, now } = begun()
     pass(100, { isServing: false })
