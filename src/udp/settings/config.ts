@@ -101,8 +101,8 @@ const network = section('Where the tracker listens, and how it receives packets.
     `How packets come from the network card: 'sockets' through the kernel, 'xdp' past it, straight from
     the card's receive queues (AF_XDP), 'auto' past it where that is possible.
 
-    With 'xdp' a response costs less than half the processor time; it pays from some 100,000 requests
-    per second on. Startup says why if the machine cannot. It needs Linux 5.9, root or CAP_NET_RAW,
+    With 'xdp' a response costs half to three quarters of the processor time; it pays from some 100,000
+    requests per second on. Startup says why if the machine cannot. It needs Linux 5.9, root or CAP_NET_RAW,
     CAP_NET_ADMIN, CAP_BPF and CAP_IPC_LOCK until the cards are open, and request_workers = 0. Packets that reach
     the tracker so have not passed the firewall. Only plain requests take this path; the sockets
     stay open for all others. docs/kernel-bypass.md tells what to expect.
