@@ -2,7 +2,7 @@
 // next process continues. Made by tracker/pages.ts, in the main thread. Owns the history, its timer and the file.
 //
 // A process that takes over reads the file once the other one has ended, which has written it by then. Nothing about
-// the file stops a tracker: one that cannot be read is renamed, one that cannot be written is a trouble.
+// the file stops a tracker: one that cannot be used is renamed, one that cannot be written is a trouble.
 import { readRegularFile } from '../config/named-file.ts'
 import type { Log } from '../log/log.ts'
 import { nowMilliseconds, wallSeconds } from '../os/clock.ts'
@@ -16,6 +16,8 @@ export const TICK_SECONDS = 10
 const TICKS_PER_WRITE = 30
 /** Readable by all: it says nothing about anybody. */
 const FILE_MODE = 0o644
+/** Of what is no file, and so is not replaced by one either (config/named-file.ts). */
+const NO_FILE = ['NOT_REGULAR', 'ENXIO']
 
 export interface KeeperOptions {
   /** Called at each use, since the root directory may change; null keeps the history in memory alone. */
@@ -100,12 +102,10 @@ export class HistoryKeeper {
     } catch (error) {
       const { message, code } = error as { message: string; code?: string }
       if (code === 'ENOENT') return null
-      if (!(error instanceof HistoryRefused)) {
-        log.always('warn', `${path} cannot be read: ${message}; the history begins anew`)
-        return null
-      }
-      const aside = this.setAside(path)
-      log.always('warn', `${path} ${message}; it is not used${aside}, and the history begins anew`)
+      const fault = error instanceof HistoryRefused ? message : `cannot be read: ${message}`
+      // It would be overwritten: it may be something else, by a mistake in the settings, or readable tomorrow.
+      const aside = NO_FILE.includes(code ?? '') ? '' : this.setAside(path)
+      log.always('warn', `${path} ${fault}; it is not used${aside}, and the history begins anew`)
       return null
     }
   }

@@ -97,6 +97,18 @@ describe('the history', () => {
       expect(readdirSync(folder).sort()).toEqual(['a.history', 'a.history.refused'])
     }))
 
+  test('leaves alone what is too large to be a history', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'list.txt')
+      const list = 'a'.repeat(200_000)
+      writeFileSync(path, list)
+      const { keeper, told, end } = keeping(path)
+      keeper.begin()
+      await end()
+      expect(readFileSync(`${path}.refused`, 'utf8')).toBe(list)
+      expect(told).toEqual([expect.stringContaining(`was renamed to ${path}.refused`)])
+    }))
+
   test.each([
     ['a folder', (path: string) => mkdirSync(path)],
     ['too large', (path: string) => writeFileSync(path, ' '.repeat(200_000))],
