@@ -189,6 +189,7 @@ read_flags() {
   done
   [ -n "$targets" ] || targets='linux-x64 linux-arm64'
   # What is in the folder goes.
+  [ ! -e "$out" ] || [ -d "$out" ] || die "$out is no folder"
   [ ! -d "$out" ] || [ -z "$(ls -A -- "$out")" ] || [ -f "$out/RELEASE-NOTES.md" ] ||
     die "$out holds something else than a release: name an empty or a new folder"
 }

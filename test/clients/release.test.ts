@@ -174,5 +174,7 @@ describe.skipIf(skipped !== '')(`a release${skipped}`, () => {
     writeFileSync(join(precious, 'file'), '')
     expect(() => release(ROOT, precious)).toThrow('holds something else than a release')
     expect(readdirSync(precious)).toEqual(['file'])
+    expect(() => release(ROOT, join(precious, 'file'))).toThrow('is no folder')
+    expect(readdirSync(precious)).toEqual(['file'])
   })
 })
