@@ -94,6 +94,16 @@ export class FrameReader {
   }
 }
 
+/**
+ * Drivers put a frame where the headroom ends (layout.ts), but nothing obliges them to: moves one that lies elsewhere by up
+ * to three bytes, to where its IP header begins at a whole word. Returns where it is.
+ */
+export function alignFrame(bytes: Uint8Array, address: number, length: number): number {
+  const aligned = ((address - 2) & -4) + 2
+  if (aligned !== address) bytes.copyWithin(aligned, address, address + length)
+  return aligned
+}
+
 /** Whether the UDP packet at word `at` has the checksum that it should, or `pseudo` in its place. */
 function isSummed(words: Int32Array, at: number, bytes: number, pseudo: number): boolean {
   if (fold(pseudo + sumOf(words, at, bytes)) === 0xffff) return true

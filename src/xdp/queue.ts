@@ -7,6 +7,7 @@
 import { libc, mappedWords } from '../os/ffi.ts'
 import { MSG_DONTWAIT } from '../os/kernel.ts'
 import type { XdpSocket } from '../os/xdp-socket.ts'
+import { alignFrame } from './frame.ts'
 import { CHUNK_BYTES, CHUNK_SHIFT } from './layout.ts'
 import { ConsumerRing, ProducerRing } from './ring.ts'
 
@@ -32,6 +33,7 @@ export class XdpQueue {
   readonly lengths: Int32Array
   /** For an answer that has no frame: it is written here and lost. */
   readonly spare: number
+  private readonly bytes: Uint8Array
   private readonly fill: ProducerRing
   private readonly completion: ConsumerRing
   private readonly received: ConsumerRing
@@ -47,6 +49,7 @@ export class XdpQueue {
     const { frames } = data
     this.fd = data.fd
     this.words = mappedWords(data.memory.address, data.memory.bytes)
+    this.bytes = new Uint8Array(this.words.buffer)
     this.addresses = new Int32Array(batchMax)
     this.lengths = new Int32Array(batchMax)
     this.fill = new ProducerRing(data.fill, frames, 2)
@@ -72,8 +75,8 @@ export class XdpQueue {
     for (let i = 0; i < count; i++) {
       // The upper half of an address is 0: the memory is smaller than 4 GiB.
       const at = received.read()
-      addresses[i] = words[at]
       lengths[i] = words[at + 2]
+      addresses[i] = alignFrame(this.bytes, words[at], lengths[i])
     }
     received.release()
     this.taken = count

@@ -2,6 +2,7 @@
 // are built, and answers taken apart, by code that shares nothing with src/xdp.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import {
+  alignFrame,
   BAD_CHECKSUM,
   BAD_FORM,
   BAD_LENGTH,
@@ -225,6 +226,19 @@ test.each(['::2', '::fffe:a00:7', 'fe80::1', '1::', '0:0:1::1'])(
   'somebody can be at %s',
   (host) => {
     expect(read(buildFrame({ ...IPV6, from: { host, port: 6881 } }))).toBe(FRAME_IPV6)
+  },
+)
+
+test.each([0, 1, 2, 3])(
+  'a frame that lies %i bytes further than usual is moved there',
+  (further) => {
+    const frame = buildFrame(IPV4)
+    const address = RECEIVED_AT + further
+    bytes.set(frame, address)
+    const at = alignFrame(bytes, address, frame.length)
+    expect(at).toBe(further === 0 ? address : address - (further % 4))
+    expect(reader.read(words, at, frame.length)).toBe(FRAME_IPV4)
+    expect(bytes.compare(frame, 0, frame.length, at, at + frame.length)).toBe(0)
   },
 )
 
