@@ -62,6 +62,8 @@ export class Packer {
   private readonly peer = new Peer()
   /** Leaves that have been buried, as `leavesNoted` counts. */
   private leaves = 0
+  /** Of the uncertain record that is looked at: when that was over. */
+  private certain = 0
 
   constructor({ rings, state, swarms, graves, waitingMax = WAITING_MAX }: PackerOptions) {
     this.rings = rings.map((ring) => new RingReader(ring))
@@ -171,24 +173,33 @@ export class Packer {
     while (uncertain.count > 0 && now - uncertain.oldestSecond >= CERTAIN_SEC) {
       const { words, oldest } = uncertain
       const at = oldest + uncertain.recordWords - 2
-      const last = this.lastWordOf(words, oldest, words[at], uncertain === this.uncertainIPv4)
+      const ipv4 = uncertain === this.uncertainIPv4
+      this.certain = uncertain.oldestSecond + CERTAIN_SEC
+      const last = this.settle(words, oldest, words[at], ipv4, now)
       if (last !== 0 && !waiting.isFull) {
-        // As of when it became certain, so that it is younger than the leave for everybody.
         const kind =
           kindOfRecord(words[at]) === KIND_COMPLETED && last < 0 ? KIND_COMPLETED : KIND_SEEN
         words[at] = (last & (RECORD_PORT_MASK | PEER_SEEDER_BIT)) | (kind << RECORD_KIND_SHIFT)
         const age = (now - (last >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK
-        const seen = age > PEER_AGE_MAX ? now : now - age
-        const certain = uncertain.oldestSecond + CERTAIN_SEC
-        waiting.append(words, oldest, seen > certain ? seen : certain)
+        waiting.append(words, oldest, age > PEER_AGE_MAX ? now : now - age)
       } else if (last !== 0) this.untold++
       uncertain.dropOldest()
     }
   }
 
-  /** The last word of the row of the peer of a record, 0 if it is not there. */
-  private lastWordOf(words: Int32Array, at: number, recordLast: number, ipv4: boolean): number {
-    const { peer, swarms } = this
+  /**
+   * The last word of the row of the peer of a record, 0 if it is not there. It was seen at `certain` at the least, so that
+   * it is younger than the leave for everybody. Here too: so a leave that follows undoes what others were told, and who
+   * has missed both hears the same of a walk.
+   */
+  private settle(
+    words: Int32Array,
+    at: number,
+    recordLast: number,
+    ipv4: boolean,
+    now: number,
+  ): number {
+    const { certain, peer, swarms } = this
     if (ipv4) peer.setIPv4(words[at + RECORD_ADDRESS])
     else peer.setWords(words, at + RECORD_ADDRESS)
     peer.port = recordLast & RECORD_PORT_MASK
@@ -197,10 +208,23 @@ export class Packer {
     table.lock()
     const row = findTorrent(table, words, at, hash)
     const place = row === 0 ? 0 : locate(table, row, peer)
-    const last = place === 0 ? 0 : table.words[place + table.stride - 1]
+    let last = 0
+    if (place !== 0) {
+      const seenAt = place + table.stride - 1
+      last = table.words[seenAt]
+      const age = (now - (last >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK
+      if (age <= PEER_AGE_MAX && age > now - certain) last = setSeen(last, certain)
+      table.words[seenAt] = last
+    }
     table.unlock()
     return last
   }
+}
+
+function setSeen(last: number, second: number): number {
+  return (
+    (last & ~(PEER_SEEN_MASK << PEER_SEEN_SHIFT)) | ((second & PEER_SEEN_MASK) << PEER_SEEN_SHIFT)
+  )
 }
 
 /** Who is that old has expired elsewhere anyway, or is told of by a walk. */

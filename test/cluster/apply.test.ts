@@ -62,6 +62,26 @@ test('a record that is older than a leave brings nobody back', () => {
   expect(a.members([1])).toEqual(b.members([1]))
 })
 
+test('whoever takes the lock after a leave knows of it: an older record brings nobody back', () => {
+  const node = new TestNode()
+  const other = new TestNode()
+  other.announce(START - 10, 1, 1)
+  const [old] = other.send(START - 10)
+  node.announce(START, 1, 1)
+  // The cluster's thread waits for the lock meanwhile, and has it as soon as it is given back.
+  const table = node.harness.tableOf('ipv4', 1)
+  const unlock = table.unlock.bind(table)
+  table.unlock = () => {
+    unlock()
+    table.unlock = unlock
+    node.receive(START, old, 10)
+  }
+  node.announce(START, 1, 1, { event: 'stopped' })
+  expect(node.applier.counts.stale).toBe(1)
+  expect(node.members([1])).toEqual([])
+  checkInvariants(node.harness)
+})
+
 test('who stops and starts again within a second is back everywhere within some seconds', () => {
   const [a, b] = pair()
   a.announce(START, 1, 1)
@@ -71,6 +91,19 @@ test('who stops and starts again within a second is back everywhere within some 
   exchange(START + 5, [a, b])
   expect(a.members([1])).toHaveLength(1)
   expect(b.members([1])).toEqual(a.members([1]))
+})
+
+test('who comes back within a moment of a leave, and leaves again, is gone everywhere', () => {
+  for (let stay = 0; stay < 8; stay += 0.5) {
+    const [a, b] = pair()
+    a.announce(START, 1, 1)
+    a.announce(START + 0.2, 1, 1, { event: 'stopped' })
+    a.announce(START + 0.4, 1, 1)
+    for (let time = 0; time <= stay; time += 0.25) exchange(START + 0.4 + time, [a, b])
+    a.announce(START + 0.4 + stay, 1, 1, { event: 'stopped' })
+    for (let time = stay; time < 15; time += 0.5) exchange(START + 0.5 + time, [a, b])
+    expect([stay, ...a.members([1]), ...b.members([1])]).toEqual([stay])
+  }
 })
 
 test('a download that completes is counted once by every node, whoever hears of it twice', () => {

@@ -85,6 +85,18 @@ test('who left while a node heard nothing leaves it too, told by whoever heard o
   expect(b.members([1])).toHaveLength(50)
 })
 
+test('who has come back within a moment of a leave is told to a node that heard of neither', () => {
+  const [a, b] = [new TestNode(), new TestNode({ phase: 0.5 })]
+  a.announce(START, 1, 1)
+  a.announce(START + 0.2, 1, 1, { event: 'stopped' })
+  a.announce(START + 0.4, 1, 1)
+  a.send(START + 0.5)
+  a.send(START + 10)
+  for (const batch of a.answer(START + 60, 1800)) b.receive(START + 60, batch)
+  expect(b.members([1])).toEqual(a.members([1]))
+  expect(b.members([1])).toHaveLength(1)
+})
+
 test('an answer of a node that missed a leave brings nobody back', () => {
   const [a, b] = [new TestNode(), new TestNode({ phase: 0.5 })]
   a.announce(START, 1, 1)
