@@ -19,7 +19,12 @@ import {
   RECORD_WORDS_IPV4,
   RECORD_WORDS_IPV6,
 } from '../../src/cluster/layout.ts'
-import { ClusterNotes, createNoteState, NOTE_RING_WORDS } from '../../src/cluster/note.ts'
+import {
+  ClusterNotes,
+  createNoteState,
+  NOTE_RING_WORDS,
+  type NoteData,
+} from '../../src/cluster/note.ts'
 import { Packer } from '../../src/cluster/pack.ts'
 import { BATCH_GOOD, checkBatch } from '../../src/cluster/unpack.ts'
 import { type AnnounceRequest, SwarmResponder } from '../../src/requests/responder.ts'
@@ -51,7 +56,8 @@ export interface NodeOptions {
 
 export type Event = 'started' | 'completed' | 'stopped' | 'again'
 
-class Responder extends SwarmResponder<AnnounceRequest> {
+/** Its answers are the statuses. */
+export class Responder extends SwarmResponder<AnnounceRequest> {
   protected override announced(_: AnnounceRequest, status: number): number {
     return status
   }
@@ -65,6 +71,8 @@ export class TestNode {
   readonly graves: Graves
   readonly packer: Packer
   readonly applier: Applier
+  /** Of the workers: for threads of a test, in place of `announce` here. */
+  readonly noteData: readonly NoteData[]
   readonly notes: readonly ClusterNotes[]
   readonly state: Int32Array
   readonly maxPeerAge: number
@@ -84,9 +92,8 @@ export class TestNode {
     const state = createNoteState(workers)
     this.state = new Int32Array(state)
     const rings = Array.from({ length: workers }, () => createRing(ringWords))
-    this.notes = rings.map(
-      (ring, index) => new ClusterNotes({ ring, state, index }, this.maxPeerAge),
-    )
+    this.noteData = rings.map((ring, index) => ({ ring, state, index }))
+    this.notes = this.noteData.map((data) => new ClusterNotes(data, this.maxPeerAge))
     this.responders = this.notes.map((notes) => {
       const responder = new Responder(swarms, new Int32Array(1))
       responder.notes = notes
@@ -137,25 +144,32 @@ export class TestNode {
     this.packer.collect(now)
     const take = (out: Int32Array, recordWords: number) =>
       this.packer.take(out, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX, recordWords, now)
-    return [RECORD_WORDS_IPV4, RECORD_WORDS_IPV6].flatMap((recordWords) =>
-      batchesOf(PURPOSE_LOG, () => ({ recordWords, ageUnit: 1 }), take),
-    )
+    return [RECORD_WORDS_IPV4, RECORD_WORDS_IPV6].flatMap((recordWords) => [
+      ...batchesOf(PURPOSE_LOG, () => ({ recordWords, ageUnit: 1 }), take),
+    ])
   }
 
   /** The batches of an answer to who has heard nothing for so many seconds. */
   answer(time: number, seconds: number, between: () => void = () => {}): Int32Array[] {
+    return [...this.answers(() => time, seconds, between)]
+  }
+
+  /** The same one after the other, while time goes on. */
+  *answers(
+    time: () => number,
+    seconds: number,
+    between: () => void = () => {},
+  ): Generator<Int32Array> {
     const { graves, harness } = this
-    const catchUp = new CatchUp(harness.swarms, graves, () => this.secondAt(time))
-    const batches: Int32Array[] = []
+    const catchUp = new CatchUp(harness.swarms, graves, () => this.secondAt(time()))
     for (let segment = 0; segment < catchUp.segments; segment++) {
       catchUp.open(segment, seconds)
       const next = (out: Int32Array) => {
         between()
         return catchUp.next(out, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX)
       }
-      batches.push(...batchesOf(PURPOSE_CATCH_UP, () => catchUp, next))
+      yield* batchesOf(PURPOSE_CATCH_UP, () => catchUp, next)
     }
-    return batches
   }
 
   receive(time: number, batch: Int32Array, addedAge = 0): void {
@@ -198,22 +212,43 @@ export function exchange(time: number, nodes: readonly TestNode[]): void {
   }
 }
 
-function batchesOf(
+/** One batch of records, as the head says. */
+export function batchOf(
+  purpose: number,
+  recordWords: number,
+  records: readonly (readonly number[])[],
+): Int32Array {
+  const words = new Int32Array(BATCH_HEAD_WORDS + records.length * recordWords)
+  records.forEach((record, index) => {
+    words.set(record, BATCH_HEAD_WORDS + index * recordWords)
+  })
+  writeHead(words, purpose, { records: records.length, recordWords, ageUnit: 1 })
+  return words
+}
+
+function writeHead(
+  words: Int32Array,
+  purpose: number,
+  about: { readonly records: number; readonly recordWords: number; readonly ageUnit: number },
+): void {
+  words[BATCH_MAGIC_VERSION] = MAGIC_AND_VERSION
+  words[BATCH_RECORDS] = about.records
+  words[BATCH_RECORD_WORDS] = about.recordWords
+  words[BATCH_AGE_UNIT] = about.ageUnit
+  words[BATCH_PURPOSE] = purpose
+}
+
+function* batchesOf(
   purpose: number,
   about: () => { readonly recordWords: number; readonly ageUnit: number },
   take: (out: Int32Array, recordWords: number) => number,
-): Int32Array[] {
-  const batches: Int32Array[] = []
+): Generator<Int32Array> {
   for (;;) {
     const words = new Int32Array(BATCH_WORDS_MAX)
     const records = take(words, about().recordWords)
-    if (records === 0) return batches
+    if (records === 0) return
     const { recordWords, ageUnit } = about()
-    words[BATCH_MAGIC_VERSION] = MAGIC_AND_VERSION
-    words[BATCH_RECORDS] = records
-    words[BATCH_RECORD_WORDS] = recordWords
-    words[BATCH_AGE_UNIT] = ageUnit
-    words[BATCH_PURPOSE] = purpose
-    batches.push(words.slice(0, BATCH_HEAD_WORDS + records * recordWords))
+    writeHead(words, purpose, { records, recordWords, ageUnit })
+    yield words.slice(0, BATCH_HEAD_WORDS + records * recordWords)
   }
 }
