@@ -69,6 +69,8 @@ export interface AskingOptions {
 
 export class Asking {
   readonly counts = { requests: 0, walks: 0, parts: 0, failed: 0 }
+  /** In seconds. */
+  maxPeerAge: number
   private readonly options: AskingOptions
   /** It has nothing yet of what the others have heard, also of nodes that are gone. */
   private isNew = true
@@ -79,6 +81,7 @@ export class Asking {
 
   constructor(options: AskingOptions) {
     this.options = options
+    this.maxPeerAge = options.maxPeerAge
   }
 
   get isWalking(): boolean {
@@ -194,7 +197,7 @@ export class Asking {
     const { ticket, start, segment, source, number } = walk
     // Back from now: it may be asked again much later, when whoever walks has to begin anew.
     const missed = Math.ceil((now - walk.since) / 1000) + MARGIN_SECONDS
-    const seconds = Math.min(this.options.maxPeerAge, missed)
+    const seconds = Math.min(this.maxPeerAge, missed)
     this.ask(source, { kind: ASK_WALK, ticket, start, seconds, segment, walk: number })
   }
 

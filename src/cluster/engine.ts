@@ -15,6 +15,8 @@ export interface Engine {
   isConnected(): boolean
   /** Called at each change, with a reason for the log. */
   onStatus(handler: (connected: boolean, reason: string) => void): void
+  /** Called each time it refuses something of this node's and stays connected, such as a subject that its account may not use. */
+  onRefusal(handler: (reason: string) => void): void
   /** Sends what is buffered, if that is possible soon, and ends. */
   close(): Promise<void>
 }

@@ -17,6 +17,7 @@ import { Presence, type PresenceState } from './presence.ts'
 import type { Records } from './records.ts'
 import { Sender } from './sender.ts'
 import { type Subjects, senderOf, subjectsOf } from './subjects.ts'
+import { boundedTell, Refusals, type Tell } from './telling.ts'
 import { BATCH_GOOD, BATCH_RESULTS } from './unpack.ts'
 
 /** This process stood still for longer. */
@@ -39,7 +40,7 @@ export interface LinkOptions {
   readonly clock: () => number
   /** From 0 to below 1. */
   readonly random: () => number
-  readonly tell: (severity: 'info' | 'warning' | 'error', text: string) => void
+  readonly tell: Tell
 }
 
 export class Link {
@@ -47,8 +48,11 @@ export class Link {
   /** Batches and beats, by what became of them (unpack.ts). */
   readonly results = BATCH_RESULTS.map(() => 0)
   readonly nodes = new Nodes()
-  /** Why there is no connection, or what the engine refuses. */
+  /** Why there is no connection. */
   reason = ''
+  readonly refusals: Refusals
+  /** In milliseconds, for all batches so far. */
+  applyTime = 0
   readonly sender: Sender
   readonly asking: Asking
   readonly answering: Answering
@@ -57,13 +61,17 @@ export class Link {
   private readonly start: number
   private readonly presence: Presence
   private readonly batch = new Batch()
+  private maxPeerAge: number
   private turnedAt: number
   private wasConnected = false
   private wasJoined = false
 
-  constructor(options: LinkOptions) {
+  constructor(given: LinkOptions) {
+    const options = { ...given, tell: boundedTell(given.tell, given.clock) }
     const { engine, records, clock, random, maxPeerAge, tell, sentBytesMax } = options
     this.options = options
+    this.maxPeerAge = maxPeerAge
+    this.refusals = new Refusals(tell)
     this.start = 1 + Math.floor(random() * (2 ** 32 - 1))
     this.presence = new Presence(this.start)
     this.subjects = subjectsOf(options.subject, options.node)
@@ -81,6 +89,7 @@ export class Link {
     engine.onStatus((_connected, reason) => {
       this.reason = reason
     })
+    engine.onRefusal((reason) => this.refusals.add(reason))
     const { logs, requests, answers, commonAnswers } = subjects
     for (const some of [logs, requests, answers, commonAnswers]) {
       engine.subscribe(some, (bytes, from) => this.heard(bytes, from))
@@ -107,6 +116,13 @@ export class Link {
     if (!isJoined || !this.options.engine.isConnected()) return isSending
     this.asking.turn(now)
     return this.answering.turn(now) || isSending
+  }
+
+  /** In seconds: what is older is neither kept for others nor asked for. */
+  setMaxPeerAge(maxPeerAge: number): void {
+    this.maxPeerAge = maxPeerAge
+    this.asking.maxPeerAge = maxPeerAge
+    this.sender.sent.millisecondsMax = maxPeerAge * 1000
   }
 
   /** Before the engine is closed. */
@@ -161,7 +177,10 @@ export class Link {
   private apply(node: Node, now: number): void {
     const { batch } = this
     const second = Math.floor(now / 1000)
-    this.options.records.apply(batch.words, second - node.secondOf(batch), second)
+    const { clock, records } = this.options
+    const begin = clock()
+    records.apply(batch.words, second - node.secondOf(batch), second)
+    this.applyTime += clock() - begin
   }
 
   private heardControl(name: string, bytes: Uint8Array, now: number): void {
@@ -202,6 +221,7 @@ export class Link {
       this.nodes.excuse(now)
       tell('info', 'connected')
     } else {
+      this.refusals.clear()
       this.presence.disconnected()
       tell('warning', `no connection${this.reason === '' ? '' : `: ${this.reason}`}`)
     }
@@ -225,7 +245,7 @@ export class Link {
       const seconds = Math.round((now - node.heardAt) / 1000)
       this.options.tell('warning', `nothing from ${node.name} for ${seconds} s`)
     }
-    this.nodes.forget(now, this.options.maxPeerAge * 1000 * FORGET_PEER_AGES)
+    this.nodes.forget(now, this.maxPeerAge * 1000 * FORGET_PEER_AGES)
   }
 
   private tellOfNode(node: Node, start: number, hadLeft: boolean): void {

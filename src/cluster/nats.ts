@@ -16,6 +16,7 @@ import type {
 } from '@nats-io/transport-node'
 import type { Credentials, EngineAccess, EngineTls } from './access.ts'
 import type { Engine } from './engine.ts'
+import { BATCH_BYTES_MAX } from './layout.ts'
 
 type Library = typeof import('@nats-io/transport-node')
 
@@ -46,11 +47,17 @@ export const ENGINE_TIMES: EngineTimes = {
 /** A server that has not answered a PING after so many looks is given up. */
 const SILENT_LOOKS_MAX = 4
 const TLS_REQUIRED = 'the server requires TLS: set [cluster] use_tls = true'
+/** A server's longest message, and its line, are not longer: only a liar sends so much without the end of a line. */
+const LINE_BYTES_MAX = 65 * 1_048_576
+/** Not taken by the system yet: what is unconfirmed, and answers to PINGs of a server that does not read them. */
+const UNWRITTEN_BYTES_MAX = 2 * UNCONFIRMED_BYTES_MAX
+const LINE_FEED = 10
 /** Of what a server says, so much is passed on. */
 const REASON_CHARACTERS_MAX = 200
 
 type Receive = (bytes: Uint8Array, subject: string) => void
 type StatusHandler = (connected: boolean, reason: string) => void
+type RefusalHandler = (reason: string) => void
 
 export class NatsEngine implements Engine {
   private readonly library: Library
@@ -59,6 +66,7 @@ export class NatsEngine implements Engine {
   private readonly subscriptions: { readonly subject: string; readonly receive: Receive }[] = []
   private connection: NatsConnection | null = null
   private handlers: StatusHandler[] = []
+  private readonly refusalHandlers: RefusalHandler[] = []
   private status = ''
   private isClosing = false
   private unconfirmed = 0
@@ -69,7 +77,11 @@ export class NatsEngine implements Engine {
   private readonly timer: ReturnType<typeof setInterval>
 
   /** Loads the library, which is not there for trackers without a cluster, and begins to connect. */
-  static async open(access: EngineAccess, times = ENGINE_TIMES): Promise<NatsEngine> {
+  static async open(
+    access: EngineAccess,
+    times = ENGINE_TIMES,
+    lineBytesMax = LINE_BYTES_MAX,
+  ): Promise<NatsEngine> {
     const library = await import('@nats-io/transport-node')
     const { NodeTransport, nodeResolveHost } = await import(
       '@nats-io/transport-node/lib/node_transport.js'
@@ -81,10 +93,19 @@ export class NatsEngine implements Engine {
         this.discard()
       }
 
-      /** The library reads no more after what it cannot parse, and would leave the connection as it is. */
+      /**
+       * The library reads no more after what it cannot parse, and would leave the connection as it is. It has no limit for
+       * a line, nor for what waits to be written.
+       */
       override async *[Symbol.asyncIterator]() {
+        let line = 0
         try {
-          yield* super.iterate()
+          for await (const bytes of super.iterate()) {
+            line = bytes.includes(LINE_FEED) ? 0 : line + bytes.length
+            const unwritten = this.socket?.writableLength ?? 0
+            if (line > lineBytesMax || unwritten > UNWRITTEN_BYTES_MAX) return
+            yield bytes
+          }
         } finally {
           void this.close(new Error('the server sent what is not the protocol of NATS'))
         }
@@ -128,6 +149,10 @@ export class NatsEngine implements Engine {
 
   onStatus(handler: StatusHandler): void {
     this.handlers.push(handler)
+  }
+
+  onRefusal(handler: RefusalHandler): void {
+    this.refusalHandlers.push(handler)
   }
 
   subscribe(subject: string, receive: Receive): void {
@@ -190,6 +215,10 @@ export class NatsEngine implements Engine {
       }
       void this.readErrors(connection)
       this.tell(true, `connected to ${connection.getServer()}`)
+      const room = connection.info?.max_payload ?? 0
+      if (room < BATCH_BYTES_MAX) {
+        this.refuse(`its max_payload is ${room}, and batches have up to ${BATCH_BYTES_MAX} bytes`)
+      }
       const error = await connection.closed()
       if (error instanceof Error) throw error
       if (this.isClosing) return
@@ -220,8 +249,14 @@ export class NatsEngine implements Engine {
   /** What the account is not allowed to do, above all. */
   private async readErrors(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
-      if (status.type === 'error') this.tell(this.isConnected(), reasonOf(status.error))
+      if (status.type !== 'error' || connection !== this.connection) continue
+      this.tell(true, reasonOf(status.error))
+      this.refuse(reasonOf(status.error))
     }
+  }
+
+  private refuse(reason: string): void {
+    for (const handler of this.refusalHandlers) handler(reason)
   }
 
   /** A PING; its answer confirms what was published before. */

@@ -15,15 +15,16 @@ export class SentBatches {
   words: Int32Array
   at = 0
   count = 0
+  /** Those that are older are of no use. */
+  millisecondsMax: number
   private readonly wordsMax: number
-  private readonly millisecondsMax: number
   private readonly places = new Int32Array(PLACES)
   private readonly counts = new Int32Array(PLACES)
   private readonly times = new Float64Array(PLACES)
   /** Where the next one goes, if there is room. */
   private end = 0
 
-  /** `bytesMax`: more than the longest batch. Those that are older than `millisecondsMax` are of no use. */
+  /** `bytesMax`: more than the longest batch. */
   constructor(bytesMax: number, millisecondsMax: number) {
     this.wordsMax = bytesMax / 4
     this.words = new Int32Array(Math.min(FIRST_WORDS, this.wordsMax))

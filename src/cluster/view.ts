@@ -22,7 +22,11 @@ export interface ClusterView {
   readonly state: PresenceState
   /** Why there is no connection. */
   readonly reason: string
+  /** What the engine refuses although it is connected. */
+  readonly refusals: readonly string[]
   readonly isCatchingUp: boolean
+  /** Milliseconds that records of others have taken to apply, so far. */
+  readonly applyTime: number
   readonly nodes: readonly NodeView[]
   readonly messages: Readonly<Link['counts']>
   readonly sent: Readonly<Link['sender']['counts']>
@@ -43,7 +47,9 @@ export function viewOf(link: Link, applied: ApplyCounts, now: number): ClusterVi
   return {
     state: link.state,
     reason: link.reason,
+    refusals: [...link.refusals.now],
     isCatchingUp: link.asking.isWalking,
+    applyTime: link.applyTime,
     nodes: link.nodes.all().map((node) => ({
       name: node.name,
       state: node.hasLeft ? 'left' : node.isHeard(now) ? 'heard' : 'silent',

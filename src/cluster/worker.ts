@@ -83,12 +83,15 @@ class ClusterWorker {
   private readonly applier: Applier
   private engine: Engine | null = null
   private link: Link | null = null
+  /** In seconds; may change before there is a link. */
+  private maxPeerAge: number
   private isStopping = false
   private reportedAt = 0
   private garbageAt = 0
 
   constructor(data: ClusterWorkerData) {
     this.data = data
+    this.maxPeerAge = data.maxPeerAge
     const { updates } = this
     const { publicPeers, peerAddresses, maxPeerAge } = data
     this.heartbeat = new Int32Array(data.heartbeat)
@@ -111,18 +114,21 @@ class ClusterWorker {
     this.applier = applier
     this.records = new SwarmRecords({ ...parts, applier })
     updates.on('settings', (settings) => {
+      this.maxPeerAge = settings.maxPeerAge
       applier.maxPeerAge = settings.maxPeerAge
+      this.link?.setMaxPeerAge(settings.maxPeerAge)
       addresses.configure(settings.peerAddresses, settings.maxPeerAge)
     })
   }
 
   async start(): Promise<void> {
-    const { access, maxPeerAge } = this.data
+    const { access } = this.data
     const beats = setInterval(() => beat(this.heartbeat), REPORT_MILLISECONDS / 5)
     const engine = await NatsEngine.open(access)
     clearInterval(beats)
     this.engine = engine
     if (this.isStopping) return this.end()
+    const { maxPeerAge } = this
     this.link = new Link({
       node: access.node,
       subject: access.subject,

@@ -42,11 +42,11 @@ export function clusterFigures(view: () => ClusterView | null): ClusterFigures {
   }
 }
 
-function tableOf({ state, nodes }: ClusterView): TextTable {
+function tableOf(view: ClusterView): TextTable {
   return {
-    title: `Cluster: other nodes (this one: ${STATES[state]})`,
+    title: `Cluster: other nodes (this one: ${stateOf(view)})`,
     head: ['node', 'state', 'seconds late', 'seconds silent', 'batches missing', 'records'],
-    rows: nodes.map(({ name, state, lag, silence, missing, counts }) => [
+    rows: view.nodes.map(({ name, state, lag, silence, missing, counts }) => [
       ...[name, state, (lag / 1000).toFixed(1), (silence / 1000).toFixed(1)],
       ...[missing, counts.records],
     ]),
@@ -60,18 +60,16 @@ const STATES: Readonly<Record<ClusterView['state'], string>> = {
   taken: 'its name is used by another',
 }
 
+function stateOf({ state, refusals, isCatchingUp }: ClusterView): string {
+  if (state !== 'offline' && refusals.length > 0) return `${STATES[state]}, refused by the server`
+  return isCatchingUp ? `${STATES[state]}, catching up` : STATES[state]
+}
+
 function familiesOf(view: ClusterView): MetricFamily[] {
   const { nodes, sent, asked, answered, messages } = view
   const received = sum(nodes, ({ counts }) => counts.records)
   return [
-    gaugeFamily(`${PREFIX}_connected`, 'Whether a NATS server is connected.', [
-      [{}, view.state === 'offline' ? 0 : 1],
-    ]),
-    gaugeFamily(
-      `${PREFIX}_joined`,
-      'Whether this node shares its peers; not while another has its name.',
-      [[{}, view.state === 'joined' ? 1 : 0]],
-    ),
+    ...stateFamilies(view),
     counterFamily(RECORDS, 'Records of announces, to and from other nodes.', [
       [{ direction: 'out' }, sent.records],
       [{ direction: 'in' }, received],
@@ -125,6 +123,30 @@ function familiesOf(view: ClusterView): MetricFamily[] {
       ],
     ),
     ...nodeFamilies(nodes),
+  ]
+}
+
+function stateFamilies(view: ClusterView): MetricFamily[] {
+  return [
+    gaugeFamily(`${PREFIX}_connected`, 'Whether a NATS server is connected.', [
+      [{}, view.state === 'offline' ? 0 : 1],
+    ]),
+    gaugeFamily(
+      `${PREFIX}_joined`,
+      'Whether this node shares its peers; not while another has its name.',
+      [[{}, view.state === 'joined' ? 1 : 0]],
+    ),
+    gaugeFamily(
+      `${PREFIX}_refusals`,
+      'What the NATS server refuses although it is connected: subjects, as a rule.',
+      [[{}, view.refusals.length]],
+    ),
+    gaugeFamily(`${PREFIX}_catching_up`, 'Whether another node walks through all for this one.', [
+      [{}, view.isCatchingUp ? 1 : 0],
+    ]),
+    counterFamily(`${PREFIX}_apply_seconds_total`, 'Time spent on applying records of others.', [
+      [{}, view.applyTime / 1000],
+    ]),
   ]
 }
 

@@ -19,6 +19,7 @@ export function clusterTroubles(view: () => ClusterView | null): readonly Troubl
   }
   return [
     { name: 'cluster', find },
+    { name: 'cluster_refusal', find: () => refusal(view()) },
     { name: 'cluster_version', find: () => otherVersion(view()) },
   ]
 }
@@ -35,6 +36,19 @@ function unreachable(reason: string): Trouble {
     text: `No NATS server of the cluster can be used${reason === '' ? '' : `: ${reason}`}.`,
     remedy:
       'Clients get the peers of this node alone. Check the server, and [cluster] servers and credentials.',
+  }
+}
+
+function refusal(view: ClusterView | null): Trouble | null {
+  if (view === null || view.state === 'offline' || view.refusals.length === 0) return null
+  const [first, ...others] = view.refusals
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`
+  return {
+    severity: 'bad',
+    text: `The NATS server refuses what this node needs: ${first}${more}.`,
+    remedy:
+      'Peers are not shared as they should be. Give its account the permissions in docs/cluster.md.',
+    isLogged: true,
   }
 }
 

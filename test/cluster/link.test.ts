@@ -140,6 +140,20 @@ test('records that found no room are noticed, and what they said is walked for',
   expect(b.link.asking.counts.walks).toBe(walks + 1)
 })
 
+test('another max_peer_age holds for what is kept for others, and for when a node is forgotten', () => {
+  const [all, a, b] = cluster('ab')
+  a.announce(1, false)
+  all.run(1000)
+  for (const { link } of [a, b]) link.setMaxPeerAge(60)
+  b.kill()
+  all.run(70_000)
+  expect(a.link.nodes.all()).toEqual([])
+  const { oldest } = a.link.sender.sent
+  a.announce(2, false)
+  all.run(1000)
+  expect(a.link.sender.sent.oldest).toBeGreaterThan(oldest)
+})
+
 describe('names', () => {
   test('whoever starts under a name that is used shares nothing, says why, and joins when it is free', () => {
     const [all, a, b] = cluster('ab')

@@ -77,10 +77,15 @@ describe.skipIf(WHY_NO_NATS !== '')(`credentials${WHY_NO_NATS}`, () => {
         const b = await open(server.address, { credentials })
         b.listen('test.log.*')
         await Promise.all([a.connected(), b.connected()])
+        const refused: string[] = []
+        a.engine.onRefusal((reason) => refused.push(reason))
         a.engine.publish('test.log.other', bytesOf('x'))
         a.listen('secret.*')
         await a.reports(/^up: .*Publish to "test\.log\.other"/i)
         await a.reports(/^up: .*Subscription to "secret\.\*"/i)
+        expect(refused.join()).toMatch(
+          /Publish to "test\.log\.other".*Subscription to "secret\.\*"/i,
+        )
         await arrives(a, b, 'y')
       }),
     )

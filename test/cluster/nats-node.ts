@@ -23,7 +23,12 @@ export class Node {
     )
   }
 
-  static async open(servers: string | string[], more: Partial<EngineAccess> = {}, times = QUICK) {
+  static async open(
+    servers: string | string[],
+    more: Partial<EngineAccess> = {},
+    times = QUICK,
+    lineBytesMax?: number,
+  ) {
     const access: EngineAccess = {
       servers: [servers].flat(),
       node: 'a',
@@ -32,7 +37,7 @@ export class Node {
       tls: null,
       ...more,
     }
-    return new Node(await NatsEngine.open(access, times))
+    return new Node(await NatsEngine.open(access, times, lineBytesMax))
   }
 
   listen(subject: string): void {

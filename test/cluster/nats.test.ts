@@ -159,7 +159,10 @@ describe.skipIf(WHY_NO_NATS !== '')(`with a real server${WHY_NO_NATS}`, () => {
         const a = await open(server.address)
         const b = await open(server.address)
         b.listen('test.log.*')
+        const refused: string[] = []
+        a.engine.onRefusal((reason) => refused.push(reason))
         await Promise.all([a.connected(), b.connected()])
+        expect(refused.join()).toContain('its max_payload is 4096')
         expect(a.engine.publish('test.log.a', new Uint8Array(4097))).toBe(false)
         await arrives(a, b, 'x')
         expect(a.engine.isConnected()).toBe(true)

@@ -174,6 +174,8 @@ class SimulatedEngine implements Engine {
 
   onStatus(): void {}
 
+  onRefusal(): void {}
+
   async close(): Promise<void> {}
 }
 

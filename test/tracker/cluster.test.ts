@@ -17,7 +17,9 @@ function view(more: Partial<ClusterView> = {}): ClusterView {
   return {
     state: 'joined',
     reason: '',
+    refusals: [],
     isCatchingUp: false,
+    applyTime: 0,
     nodes: [NODE],
     messages: { messages: 5, bytes: 900, badControls: 0, strangers: 0, tooManyNodes: 0 },
     sent: { batches: 4, records: 7, again: 0, unsent: 0, lost: 0 },
@@ -45,6 +47,12 @@ test('the page has a table of nodes', () => {
   const [table] = clusterFigures(() => view()).tables()
   expect(table.title).toContain('joined')
   expect(table.rows).toEqual([['b', 'heard', '0.0', '0.3', 0, 3]])
+})
+
+test('the page tells that this node catches up, or is refused something', () => {
+  const titleOf = (more: Partial<ClusterView>) => clusterFigures(() => view(more)).tables()[0].title
+  expect(titleOf({ isCatchingUp: true })).toContain('joined, catching up')
+  expect(titleOf({ refusals: ['x'] })).toContain('joined, refused by the server')
 })
 
 describe('troubles', () => {
@@ -78,6 +86,11 @@ describe('troubles', () => {
       'no server, once that has lasted',
       Array.from({ length: 30 }, () => view({ state: 'offline', reason: 'refused' })),
       ['No NATS server of the cluster can be used: refused'],
+    ],
+    [
+      'what the server refuses',
+      [view({ refusals: ['Permissions Violation', 'another'] })],
+      ['The NATS server refuses what this node needs: Permissions Violation (and 1 more).'],
     ],
     ['a short outage is none', [view({ state: 'offline' })], []],
   ])('%s', (_, views, expected) => {

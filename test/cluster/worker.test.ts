@@ -1,0 +1,59 @@
+// The cluster's thread in a tracker's process: what its account is refused, a fault in it.
+import { describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inFolder } from '../support/folder.ts'
+import { WHY_NO_NATS, withNats } from '../support/nats-server.ts'
+import { EXECUTABLE, servedOn, withTracker } from '../support/tracker.ts'
+import { waitUntil } from '../support/wait.ts'
+
+function settingsOf(server: string, more = ''): string {
+  return `log_level = 'info'
+${servedOn(EXECUTABLE, '127.0.0.1:0')}
+[cluster]
+servers = '${server}'
+node = 'a'
+${more}
+[operations]
+address = '127.0.0.1:0'
+`
+}
+
+describe.skipIf(WHY_NO_NATS !== '')(`with a server${WHY_NO_NATS}`, () => {
+  const permissions = 'permissions = { publish = "nothing", subscribe = ["aquatic.>", "_INBOX.>"] }'
+  const account = `authorization { users = [ { user: a, password: x, ${permissions} } ] }`
+
+  test('an account that may not publish: logged once, a trouble with its remedy, a figure', () =>
+    withNats(account, (server) =>
+      inFolder(async (folder) => {
+        const path = join(folder, 'password')
+        writeFileSync(path, 'x\n', { mode: 0o600 })
+        const more = `credentials = 'password'\nuser = 'a'\ncredentials_path = '${path}'`
+        await withTracker({ settings: settingsOf(server.address, more) }, async (tracker) => {
+          await tracker.waitForOutput(
+            /refuses what this node needs: .*Publish to "aquatic\.log\.a"/i,
+          )
+          const url = await tracker.operationsUrl()
+          const read = async (name: string) => (await fetch(`${url}${name}`)).text()
+          await waitUntil('the trouble is found', async () =>
+            (await read('stats.json')).includes('permissions in docs/cluster.md'),
+          )
+          expect(/^tracker_cluster_refusals [1-9]/m.test(await read('metrics'))).toBe(true)
+          // A beat is refused each second: that it is not logged again shows when one has been refused once more.
+          await server.waitForLog(/(Publish Violation[\s\S]*){3}/)
+          expect(tracker.stderr.match(/refuses what this node needs/g)).toHaveLength(1)
+        })
+      }),
+    ))
+})
+
+test('a fault in the thread ends the process, and says whose it was', () =>
+  withTracker(
+    { settings: settingsOf('127.0.0.1:1'), env: { _AQUATIC_TEST_FAULT: 'cluster' } },
+    async (tracker) => {
+      const { code, stderr } = await tracker.waitForEnd()
+      expect(code).toBe(1)
+      expect(stderr).toContain('cluster worker 1 failed, so the tracker ends')
+      expect(stderr).toContain('a fault that a test asked for')
+    },
+  ))
