@@ -1,0 +1,272 @@
+// Real trackers as nodes of one cluster, with clients, for the tests of what a cluster does when something fails. Knows which peers
+// there are, and waits until every node knows the same.
+import { metricSum } from '../support/metrics.ts'
+import { randomWords } from '../support/random.ts'
+import { EXECUTABLE, listenOn, type StartOptions, Tracker } from '../support/tracker.ts'
+import { UdpClient } from '../support/udp-client.ts'
+import { waitUntil } from '../support/wait.ts'
+
+const TORRENTS = 8
+const STOPPED = 3
+const COMPLETED = 1
+const FIRST_PORT = 10_000
+/** Its announces ask; it is in no answer. */
+const ASKER_PORT = 9
+/** A machine that does other things is ten times slower; a fault that is not repaired is found later. */
+const EQUAL_WITHIN_MS = 60_000
+
+export interface NodeOptions {
+  /** Where its engine is. */
+  readonly servers: string | readonly string[]
+  /** Lines of [cluster], and further sections. */
+  readonly cluster?: string
+  readonly more?: string
+  readonly maxPeerAge?: number
+  readonly start?: StartOptions
+}
+
+interface Peer {
+  readonly port: number
+  readonly torrent: number
+  /** Whose client it is. */
+  node: string
+  isSeeder: boolean
+}
+
+export class Fleet {
+  readonly client: UdpClient
+  readonly nodes = new Map<string, Tracker>()
+  /** By port, of those that have not stopped. */
+  readonly peers = new Map<number, Peer>()
+  announces = 0
+  private readonly random = randomWords(Number(process.env.TEST_SEED ?? 7))
+  private nextPort = FIRST_PORT
+
+  static async open(): Promise<Fleet> {
+    return new Fleet(await UdpClient.open())
+  }
+
+  static async with<T>(use: (fleet: Fleet) => Promise<T>): Promise<T> {
+    const fleet = await Fleet.open()
+    try {
+      return await use(fleet)
+    } finally {
+      await fleet.close()
+    }
+  }
+
+  private constructor(client: UdpClient) {
+    this.client = client
+  }
+
+  async close(): Promise<void> {
+    for (const tracker of this.nodes.values()) await tracker.discard()
+    this.client.close()
+  }
+
+  /** Starts a node, or starts it again. */
+  async start(name: string, options: NodeOptions): Promise<Tracker> {
+    const { servers, cluster = '', more = '', maxPeerAge = 600, start = {} } = options
+    const list = [servers].flat().map((server) => `'${server}'`)
+    const settings = [
+      "log_level = 'info'",
+      listenOn('127.0.0.1:0').trim(),
+      `[cleaning]\ninterval = 1\nmax_peer_age = ${maxPeerAge}`,
+      '[source_limits]\npeers_per_torrent = 0',
+      "[operations]\naddress = '127.0.0.1:0'",
+      `[cluster]\nservers = [${list}]\nnode = '${name}'\n${cluster}`,
+      more,
+    ]
+    const tracker = new Tracker({ executable: EXECUTABLE, ...start, settings: settings.join('\n') })
+    await this.nodes.get(name)?.discard()
+    this.nodes.set(name, tracker)
+    await tracker.waitForStart()
+    return tracker
+  }
+
+  /** Several that have joined and hear each other. */
+  async startAll(names: readonly string[], options: NodeOptions): Promise<void> {
+    for (const name of names) await this.start(name, options)
+    for (const name of names) await this.joined(name)
+    for (const name of names) {
+      for (const other of names)
+        if (other !== name) await this.logs(name, new RegExp(`hears ${other}\\b`))
+    }
+  }
+
+  /** Waits until a node hears another one, or does not any more. */
+  hears(name: string, other: string, isHeard = true): Promise<void> {
+    const up = `tracker_cluster_node_up{node="${other}"}`
+    return waitUntil(`${name} hears ${other}: ${isHeard}`, async () => {
+      return (await metricSum(this.of(name), up)) === (isHeard ? 1 : 0)
+    })
+  }
+
+  joined(name: string): Promise<void> {
+    return this.logs(name, new RegExp(`joined as ${name}\\b`))
+  }
+
+  async logs(name: string, pattern: RegExp, timeoutMs = 60_000): Promise<void> {
+    await this.of(name).waitForOutput(pattern, timeoutMs)
+  }
+
+  of(name: string): Tracker {
+    const tracker = this.nodes.get(name)
+    if (tracker === undefined) throw new Error(`there is no node ${name}`)
+    return tracker
+  }
+
+  /** A client announces to one of the nodes. */
+  async announce(node: string, torrent: number, port: number, left: bigint, event = 0) {
+    this.announces++
+    const to = this.of(node).at()
+    return this.client.announce(to, {
+      infoHash: infoHash(torrent),
+      port,
+      left,
+      event,
+      numWant: 200,
+    })
+  }
+
+  async join(
+    node: string,
+    torrent = this.pick(TORRENTS),
+    isSeeder = this.pick(4) === 0,
+  ): Promise<Peer> {
+    const peer = { port: this.nextPort++, torrent, node, isSeeder }
+    await this.announce(node, torrent, peer.port, isSeeder ? 0n : 1n)
+    this.peers.set(peer.port, peer)
+    return peer
+  }
+
+  async leave({ port, node, torrent }: Peer): Promise<void> {
+    await this.announce(node, torrent, port, 1n, STOPPED)
+    this.peers.delete(port)
+  }
+
+  /** Clients of a node that is gone announce to others from now on. */
+  moveClients(from: string, to: readonly string[]): void {
+    for (const peer of this.peers.values()) {
+      if (peer.node === from) peer.node = to[this.pick(to.length)]
+    }
+  }
+
+  /** So many announces of clients of these nodes: they come, stay, complete and leave. */
+  async churn(names: readonly string[], count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const own = [...this.peers.values()].filter(({ node }) => names.includes(node))
+      const peer = own[this.pick(own.length)]
+      const what = this.pick(8)
+      if (peer === undefined || what < 3) await this.join(names[this.pick(names.length)])
+      else if (what < 5 && own.length > 40) await this.leave(peer)
+      else if (what === 5 && !peer.isSeeder) await this.complete(peer)
+      else await this.renew(peer)
+    }
+  }
+
+  async complete(peer: Peer): Promise<void> {
+    await this.announce(peer.node, peer.torrent, peer.port, 0n, COMPLETED)
+    peer.isSeeder = true
+  }
+
+  async renew({ node, torrent, port, isSeeder }: Peer): Promise<void> {
+    await this.announce(node, torrent, port, isSeeder ? 0n : 1n)
+  }
+
+  scrape(node: string, torrent: number) {
+    return this.client.scrape(this.of(node).at(), infoHash(torrent))
+  }
+
+  /** What the operator's endpoint complains of. */
+  async trouble(node: string): Promise<string> {
+    return (await fetch(`${await this.of(node).operationsUrl()}health`)).text()
+  }
+
+  /** What a client of the node is told, by torrent. */
+  async known(node: string): Promise<string> {
+    const lines: string[] = []
+    for (let torrent = 0; torrent < TORRENTS; torrent++) {
+      const { peers } = await this.announce(node, torrent, ASKER_PORT, 1n)
+      const ports = peers.map((peer) => Number(peer.slice(peer.lastIndexOf(':') + 1)))
+      lines.push(`${torrent}: ${ports.sort((a, b) => a - b).join(' ')}`)
+    }
+    return lines.join('\n')
+  }
+
+  /** What they would be told if all nodes were one. */
+  expected(): string {
+    return Array.from({ length: TORRENTS }, (_, torrent) => {
+      const ports = [...this.peers.values()]
+        .filter((peer) => peer.torrent === torrent)
+        .map(({ port }) => port)
+      return `${torrent}: ${ports.sort((a, b) => a - b).join(' ')}`
+    }).join('\n')
+  }
+
+  /** Waits until all these nodes know all peers and no others; returns the milliseconds it took. */
+  async equal(
+    names: readonly string[],
+    what: string,
+    since = performance.now(),
+    renews = false,
+  ): Promise<number> {
+    const expected = this.expected()
+    const told = new Map<string, string>()
+    await waitUntil(
+      `after ${what}, ${names} know the same`,
+      async () => {
+        if (renews) for (const peer of this.peers.values()) await this.renew(peer)
+        for (const name of names) {
+          told.set(name, await this.known(name))
+          if (told.get(name) !== expected) return false
+        }
+        return true
+      },
+      EQUAL_WITHIN_MS,
+    ).catch((error) => {
+      const all = [...told].map(([name, text]) => `${name}:\n${difference(expected, text)}`)
+      for (const name of names) all.push(`log of ${name}:`, this.of(name).stderr)
+      throw new Error(`${error.message}\n${all.join('\n')}`)
+    })
+    const took = Math.round(performance.now() - since)
+    if (process.env.AQUATIC_TEST_TIMES)
+      console.log(
+        `${what}: equal after ${took} ms, ${this.client.resent} of ${this.announces} announces sent again`,
+      )
+    return took
+  }
+
+  /** Waits until a peer is known, or is not, at another node. */
+  async seen(node: string, { torrent, port }: Peer, isThere = true): Promise<void> {
+    await waitUntil(
+      `${port} is ${isThere ? '' : 'not '}known at ${node}`,
+      async () => {
+        const { peers } = await this.announce(node, torrent, ASKER_PORT, 1n)
+        return peers.some((peer) => peer.endsWith(`:${port}`)) === isThere
+      },
+      EQUAL_WITHIN_MS,
+    )
+  }
+
+  pick(count: number): number {
+    return count === 0 ? 0 : this.random() % count
+  }
+}
+
+function difference(expected: string, told: string): string {
+  const lines = told.split('\n')
+  return expected
+    .split('\n')
+    .map((line, i) => {
+      const [want, got] = [line, lines[i]].map((text) => new Set(text.split(' ').slice(1)))
+      const missing = [...want].filter((port) => !got.has(port))
+      const extra = [...got].filter((port) => !want.has(port))
+      return `  torrent ${i}: missing ${missing.join(' ')} · too many ${extra.join(' ')}`
+    })
+    .join('\n')
+}
+
+export function infoHash(torrent: number): Uint8Array {
+  return new Uint8Array(20).fill(0x40 + torrent)
+}
