@@ -31,6 +31,9 @@ import { LEAVE_UNCERTAIN_SEC } from './note.ts'
 
 /** Torrents and peers per taking of the lock. */
 const SLICE = 500
+/** Slices per call, and graves: if few of them were heard of lately, a call ends after about a millisecond all the same. */
+const SLICES_MAX = 8
+const GRAVES_PER_CALL = 32_768
 /** Tables are told of in so many parts at most, per address family. */
 const PARTS_MAX = 32
 
@@ -41,6 +44,8 @@ export class CatchUp {
   recordWords = RECORD_WORDS_IPV4
   /** Seconds per unit of the ages that are written. */
   ageUnit = 1
+  /** The segment that is open has been written. */
+  hasEnded = false
   private readonly swarms: Swarms
   private readonly graves: Graves
   private readonly clock: () => number
@@ -90,6 +95,7 @@ export class CatchUp {
     const all = this.ipv4 ? swarms.ipv4 : swarms.ipv6
     this.tables = segment < 2 ? [] : all.filter((_, index) => index % parts === part % parts)
     this.table = -1
+    this.hasEnded = false
     this.isWalking = false
     this.walk.used = 0
     this.piece = 0
@@ -97,16 +103,21 @@ export class CatchUp {
     this.peersEnd = 0
   }
 
-  /** Writes up to `recordsMax` records to `out[at]`, and returns how many; 0 = the segment has ended. */
+  /** Writes up to `recordsMax` records to `out[at]`, and returns how many: maybe none, although it has not ended. */
   next(out: Int32Array, at: number, recordsMax: number): number {
     this.now = this.clock()
     this.out = out
     this.to = at
     this.left = recordsMax
     this.copyGraves()
+    let slices = this.grave < this.gravesEnd ? 0 : SLICES_MAX
     while (this.left > 0) {
       if (this.piece < this.walk.used) this.copyPeers()
-      else if (!this.slice()) break
+      else if (slices-- === 0) break
+      else if (!this.slice()) {
+        this.hasEnded = true
+        break
+      }
     }
     return recordsMax - this.left
   }
@@ -136,7 +147,9 @@ export class CatchUp {
 
   private copyGraves(): void {
     const { graves, ipv4, now, seconds } = this
-    for (; this.grave < this.gravesEnd && this.left > 0; this.grave++) {
+    const rest = this.gravesEnd - this.grave
+    const end = this.grave + (rest < GRAVES_PER_CALL ? rest : GRAVES_PER_CALL)
+    for (; this.grave < end && this.left > 0; this.grave++) {
       const grave = graves.graveAt(this.grave)
       if (grave === 0 || graves.isIPv4(grave) !== ipv4) continue
       const age = now - graves.words[grave + GRAVE_SECOND]

@@ -75,7 +75,7 @@ class AllSegments implements SwarmWalk {
 
   next(out: Int32Array, at: number, recordsMax: number): number {
     const records = this.walk.next(out, at, recordsMax)
-    if (records > 0) return records
+    if (records > 0 || !this.walk.hasEnded) return records
     this.segment++
     if (!this.isDone) this.walk.open(this.segment, this.seconds)
     return 0

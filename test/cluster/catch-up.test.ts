@@ -70,6 +70,18 @@ test('only what was heard of in the time asked for is sent', () => {
   expect(records).toBeLessThan(110)
 })
 
+test('a walk that finds nobody of the time asked for gives way all the same, and goes on later', () => {
+  const node = new TestNode()
+  for (let i = 0; i < 50_000; i++) node.announce(START, 1, i)
+  node.announce(START + 1000, 1, 50_000)
+  let calls = 0
+  const batches = node.answer(START + 1000, 100, () => calls++)
+  expect(batches.map((batch) => batch[BATCH_RECORDS])).toEqual([1])
+  // Without a bound, one for each segment that has nobody, and one more.
+  const segments = 2 + 2 * Math.min(32, node.harness.swarms.ipv4.length)
+  expect(calls).toBeGreaterThan(segments + 1 + 50_000 / 500 / 10)
+})
+
 test('who left while a node heard nothing leaves it too, told by whoever heard of it', () => {
   const [a, b, c] = [new TestNode(), new TestNode({ phase: 0.5 }), new TestNode({ phase: 9.9 })]
   for (let peer = 0; peer < 100; peer++) a.announce(START, 1, peer)

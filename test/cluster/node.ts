@@ -165,8 +165,11 @@ export class TestNode {
     for (let segment = 0; segment < catchUp.segments; segment++) {
       catchUp.open(segment, seconds)
       const next = (out: Int32Array) => {
-        between()
-        return catchUp.next(out, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX)
+        for (;;) {
+          between()
+          const records = catchUp.next(out, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX)
+          if (records > 0 || catchUp.hasEnded) return records
+        }
       }
       yield* batchesOf(PURPOSE_CATCH_UP, () => catchUp, next)
     }
