@@ -18,6 +18,7 @@ import {
   BATCH_TICKET,
   BATCH_WORDS_MAX,
   PURPOSE_CATCH_UP,
+  SEGMENT_PARTS,
 } from './layout.ts'
 import type { Records, SwarmWalk } from './records.ts'
 import type { Sender } from './sender.ts'
@@ -41,8 +42,12 @@ interface Again {
   readonly readyAt: number
 }
 
-/** What is sent before the node that gets it asks for more. It is kept until then, so that it can be sent again. */
-const SEGMENT_PARTS = 64
+/**
+ * Of one node: so many walks at once, and then one in each so many milliseconds. A request costs its sender nothing, a walk is
+ * through all swarms. A node that starts needs one, and after an outage one or two.
+ */
+const WALKS_AT_ONCE = 4
+const WALK_EACH_MILLISECONDS = 10_000
 
 interface Answer {
   readonly number: number
@@ -74,6 +79,8 @@ export class Answering {
   private readonly words = new Int32Array(BATCH_WORDS_MAX)
   private readonly again = new Map<string, Again>()
   private readonly answers = new Map<string, Answer>()
+  /** By node: until when its walks are accounted for. Those of the past are dropped. */
+  private readonly walksPaid = new Map<string, number>()
 
   constructor(options: AnsweringOptions) {
     this.options = options
@@ -122,7 +129,7 @@ export class Answering {
     const all = [...this.answers]
     const [finished] = all.filter(([, { isDone, walk }]) => isDone && walk.isDone)
     if (finished !== undefined) this.answers.delete(finished[0])
-    if (this.answers.size >= WALKS_MAX) {
+    if (this.answers.size >= WALKS_MAX || !this.mayWalk(node, now)) {
       this.counts.busy++
       this.reply(node, { kind: BUSY, ticket, start })
       return
@@ -132,6 +139,16 @@ export class Answering {
     const answer = { number, heard: heard(), segment: 0, ticket, askedAt: now }
     const walk = records.openWalk(seconds)
     this.answers.set(node, { ...answer, walk, parts: [], sent: 0, isDone: false })
+  }
+
+  private mayWalk(node: string, now: number): boolean {
+    const { walksPaid } = this
+    for (const [name, until] of walksPaid) if (until <= now) walksPaid.delete(name)
+    const until = (walksPaid.get(node) ?? now) + WALK_EACH_MILLISECONDS
+    if (until > now + WALKS_AT_ONCE * WALK_EACH_MILLISECONDS) return false
+    if (walksPaid.size >= NODES_MAX && !walksPaid.has(node)) return false
+    walksPaid.set(node, until)
+    return true
   }
 
   /** True if more waits. */

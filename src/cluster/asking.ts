@@ -19,6 +19,7 @@ import {
 } from './control.ts'
 import type { Engine } from './engine.ts'
 import { isAfter } from './holes.ts'
+import { SEGMENT_PARTS } from './layout.ts'
 import type { Node, Nodes } from './nodes.ts'
 import type { Subjects } from './subjects.ts'
 
@@ -103,7 +104,7 @@ export class Asking {
   /** A part of a walk; whether to apply it. */
   part(node: Node, { start, ticket, sequence }: Batch, now: number): boolean {
     const { walk } = this
-    if (walk === null || node !== walk.source) return false
+    if (walk === null || node !== walk.source || sequence >= SEGMENT_PARTS) return false
     if (start !== walk.start || ticket !== walk.ticket || walk.parts.has(sequence)) return false
     walk.parts.add(sequence)
     walk.heardAt = now

@@ -54,6 +54,12 @@ export const PURPOSE_MAX = 1
 /** A message of NATS should not be much longer than 14 KB: its price per record does not fall any more. */
 export const BATCH_RECORDS_MAX = 500
 
+/**
+ * Of a walk, so many parts are sent before the node that gets them asks for more. They are kept until then, so that they can be
+ * sent again.
+ */
+export const SEGMENT_PARTS = 64
+
 // ── Record ─────────────────────────────────────────────────────────────────────────────────────
 //  0…4 info hash │ 5 address (IPv6: 5…8), or a count │ last word: port 16, age 12, kind 3, seeder 1
 export const RECORD_ADDRESS = 5

@@ -1,5 +1,8 @@
 // The protocol between nodes (src/cluster/link.ts), in simulated time.
 import { describe, expect, test } from 'bun:test'
+import { Batch } from '../../src/cluster/batch.ts'
+import { ASK_WALK, writeControl } from '../../src/cluster/control.ts'
+import { BATCH_START } from '../../src/cluster/layout.ts'
 import { randomWords } from '../support/random.ts'
 import { CALM, type SimulatedNode, Simulation } from './simulation.ts'
 
@@ -152,6 +155,49 @@ test('another max_peer_age holds for what is kept for others, and for when a nod
   a.announce(2, false)
   all.run(1000)
   expect(a.link.sender.sent.oldest).toBeGreaterThan(oldest)
+})
+
+test('who asks for one walk after another gets some, and is then told to ask elsewhere', () => {
+  const [all, a, b] = cluster('ab')
+  for (let key = 0; key < 50; key++) a.announce(key, false)
+  all.run(60_000)
+  const { walks } = a.link.answering.counts
+  let start = 0
+  b.engine.subscribe('aq.log.a', (bytes) => {
+    start = new Int32Array(bytes.slice().buffer)[BATCH_START] >>> 0
+  })
+  all.run(2000)
+  const ask = { kind: ASK_WALK, ticket: 1, start, seconds: 60, segment: 0 } as const
+  for (let walk = 1000; walk < 2000; walk++) {
+    b.engine.publish('aq.sync.a.b', writeControl({ ...ask, walk }))
+    all.run(2)
+  }
+  all.run(1000)
+  expect(a.link.answering.counts.walks - walks).toBe(4)
+  expect(a.link.answering.counts.busy).toBeGreaterThan(900)
+  all.run(60_000)
+  b.engine.publish('aq.sync.a.b', writeControl({ ...ask, walk: 2000 }))
+  all.run(1000)
+  expect(a.link.answering.counts.walks - walks).toBe(5)
+})
+
+test('of parts of a walk only those are taken that a segment can have', () => {
+  const all = simulation()
+  const a = all.add('a')
+  for (let key = 0; key < 400; key++) a.announce(key, false)
+  all.run(JOIN)
+  const b = all.add('b')
+  while (!b.link.asking.isWalking) all.run(20)
+  const [source] = b.link.nodes.all()
+  const { start } = source
+  const part = (sequence: number) => {
+    for (let ticket = 0; ticket < 40; ticket++) {
+      const batch = Object.assign(new Batch(), { start, ticket, sequence })
+      if (b.link.asking.part(source, batch, all.now)) return true
+    }
+    return false
+  }
+  expect([part(2 ** 31), part(64), part(63)]).toEqual([false, false, true])
 })
 
 describe('names', () => {
