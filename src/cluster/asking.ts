@@ -123,6 +123,8 @@ export class Asking {
       return
     }
     if (message?.kind === END_OF_SEGMENT && message.segment === walk.segment) {
+      // Otherwise a walk of nothing could go on for ever.
+      if (!message.isLast && message.parts !== SEGMENT_PARTS) return
       walk.end = message
       walk.heardAt = now
     }

@@ -1,7 +1,7 @@
 // The protocol between nodes (src/cluster/link.ts), in simulated time.
 import { describe, expect, test } from 'bun:test'
 import { Batch } from '../../src/cluster/batch.ts'
-import { ASK_WALK, writeControl } from '../../src/cluster/control.ts'
+import { ASK_WALK, END_OF_SEGMENT, writeControl } from '../../src/cluster/control.ts'
 import { BATCH_START } from '../../src/cluster/layout.ts'
 import { randomWords } from '../support/random.ts'
 import { CALM, type SimulatedNode, Simulation } from './simulation.ts'
@@ -198,6 +198,13 @@ test('of parts of a walk only those are taken that a segment can have', () => {
     return false
   }
   expect([part(2 ** 31), part(64), part(63)]).toEqual([false, false, true])
+  // Nor does a segment end before it is full, unless it is the last one.
+  const { requests } = b.link.asking.counts
+  for (let ticket = 0; ticket < 40; ticket++) {
+    const end = { kind: END_OF_SEGMENT, ticket, start, segment: 0, isLast: false } as const
+    b.link.asking.heardOf(source, { ...end, parts: 1, heard: [] }, all.now)
+  }
+  expect(b.link.asking.counts.requests).toBe(requests)
 })
 
 describe('names', () => {
