@@ -121,7 +121,7 @@ function openCard(name: string, config: LoadConfig, sockets: LoadSockets): XdpCa
         firstPort: port,
       })),
     )
-    xdp.attach()
+    xdp.attachSoon()
     return xdp
   } catch (error) {
     xdp?.close()

@@ -79,7 +79,9 @@ export class HistoryKeeper {
   tick(): void {
     this.tell(this.options.isServing())
     this.options.ticked()
-    if (this.hasBegun && this.ticks % TICKS_PER_WRITE === 0) {
+    // What failed is tried again at once: there may be room now.
+    const isDue = this.ticks % TICKS_PER_WRITE === 0 || this.failure !== null
+    if (this.hasBegun && isDue) {
       this.writing = this.writing.then(() => this.write())
     }
     this.ticks++

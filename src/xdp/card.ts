@@ -23,6 +23,7 @@ import {
   XDP_ZEROCOPY,
 } from '../os/kernel.ts'
 import type { Card } from '../os/network-card.ts'
+import { waitMilliseconds } from '../os/poll.ts'
 import { pageBytes } from '../os/process.ts'
 import {
   bindXdpSocket,
@@ -42,11 +43,16 @@ import {
   redirectProgram,
 } from './program.ts'
 import type { QueueData } from './queue.ts'
+import { isBusy } from './refusal.ts'
 
 export type XdpMode = 'auto' | 'native' | 'generic'
 
 /** More addresses than this are served by the ordinary sockets. */
 export const DESTINATIONS_MAX = 4096
+
+/** For a second, which the kernel may need to give a closed queue free. */
+const ATTEMPTS_MAX = 20
+const RETRY_MILLISECONDS = 50
 
 export interface CardOptions {
   /** Of an Ethernet card: `mac` is there. */
@@ -155,6 +161,19 @@ export class XdpCard {
     } catch (error) {
       this.detach()
       throw error
+    }
+  }
+
+  /** The same at a start, when a process that has just ended may hold the card a moment longer. Waits for it. */
+  attachSoon(): void {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.attach()
+        return
+      } catch (error) {
+        if (!isBusy(error) || attempt === ATTEMPTS_MAX) throw error
+        waitMilliseconds(RETRY_MILLISECONDS)
+      }
     }
   }
 

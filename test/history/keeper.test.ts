@@ -5,6 +5,7 @@ import { HistoryKeeper } from '../../src/history/keeper.ts'
 import { logFor } from '../../src/log/log.ts'
 import { moveClock, wallSeconds } from '../../src/os/clock.ts'
 import { inFolder } from '../support/folder.ts'
+import { waitUntil } from '../support/wait.ts'
 
 let moved = 0
 function pass(seconds: number): void {
@@ -132,6 +133,19 @@ describe('the history', () => {
         }
       }),
   )
+
+  test('is written at the next tick when it could not be written before', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'away', 'a.history')
+      const { keeper, end } = keeping(path)
+      keeper.begin()
+      await waitUntil('that failed', () => keeper.troubleSource.find() !== null)
+      mkdirSync(join(folder, 'away'))
+      keeper.tick()
+      await waitUntil('that did not', () => keeper.troubleSource.find() === null)
+      expect(existsSync(path)).toBe(true)
+      await end()
+    }))
 
   test('without a file is kept in memory', async () => {
     const { keeper, share, end } = keeping(null)

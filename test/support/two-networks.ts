@@ -86,7 +86,7 @@ export class RawLink {
     if (card?.mac == null) throw new Error('the cable is gone')
     this.macs = [mac, card.mac]
     this.card = new XdpCard({ card, queues: 1, mode: 'native', ports: [RAW_PORTS], frames: 512 })
-    this.card.attach()
+    this.card.attachSoon()
     this.card.setDestinations(
       Object.values(HERE).map((host) => ({
         address: [...addressBytes(host)],

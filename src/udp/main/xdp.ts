@@ -7,7 +7,6 @@ import { logFor } from '../../log/log.ts'
 import { WrappingTotal } from '../../metrics/counters.ts'
 import { SystemError } from '../../os/error.ts'
 import { cardOf } from '../../os/network-card.ts'
-import { waitMilliseconds } from '../../os/poll.ts'
 import type { Trouble } from '../../process/troubles.ts'
 import type { Notices } from '../../tracker/protocol.ts'
 import { XdpCard } from '../../xdp/card.ts'
@@ -29,8 +28,6 @@ const log = logFor('udp')
 const LOOK_MILLISECONDS = 2000
 /** In a take-over, between two attempts to follow the process that still has the card. */
 const RETRY_MILLISECONDS = 50
-/** At a start: a process that has just ended may hold the card a moment longer. */
-const FIRST_ATTEMPTS = 20
 
 /** What it counts; since the start. */
 export interface XdpTotals {
@@ -105,23 +102,11 @@ function openCard(chosen: ChosenCard, start: XdpStart): ServedCard | string {
       ports: ports.map((port) => ({ from: port, to: port })),
     })
     xdp.setDestinations(destinationsOf(start.addresses))
-    if (!start.isBeside) attachSoon(xdp)
+    if (!start.isBeside) xdp.attachSoon()
     return { ...chosen, xdp }
   } catch (error) {
     xdp?.close()
     return refusalText(error, name)
-  }
-}
-
-function attachSoon(xdp: XdpCard): void {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      xdp.attach()
-      return
-    } catch (error) {
-      if (!isBusy(error) || attempt === FIRST_ATTEMPTS) throw error
-      waitMilliseconds(RETRY_MILLISECONDS)
-    }
   }
 }
 

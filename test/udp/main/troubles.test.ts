@@ -72,7 +72,9 @@ test('files that the main thread fails to write or read are reported until it wo
       for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) tracker.signal(signal)
       const all = ['access_list_failed', 'snapshot_failed', 'scrape_export_failed']
       await waitUntil('all three are told', async () => {
-        return Bun.deepEquals(await namesOf(url), all)
+        // The history lies in the same folder, and is written now or some minutes later.
+        const names = (await namesOf(url)).filter((name) => name !== 'history_failed')
+        return Bun.deepEquals(names, all)
       })
       expect(tracker.stderr).not.toContain('error trouble')
       renameSync(`${kept}.away`, kept)
