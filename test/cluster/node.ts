@@ -27,6 +27,7 @@ import {
 } from '../../src/cluster/note.ts'
 import { Packer } from '../../src/cluster/pack.ts'
 import { BATCH_GOOD, checkBatch } from '../../src/cluster/unpack.ts'
+import type { PeerAddresses } from '../../src/peer-addresses/peer-addresses.ts'
 import { type AnnounceRequest, SwarmResponder } from '../../src/requests/responder.ts'
 import { Announce } from '../../src/swarm/announce.ts'
 import { findTorrent, INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
@@ -52,6 +53,8 @@ export interface NodeOptions {
   readonly gravesMax?: number
   readonly ringWords?: number
   readonly maxPeerAge?: number
+  /** Which peers are stored; all without it. */
+  readonly addresses?: PeerAddresses
 }
 
 export type Event = 'started' | 'completed' | 'stopped' | 'again'
@@ -83,6 +86,7 @@ export class TestNode {
 
   constructor(options: NodeOptions = {}) {
     const { harness = new Harness(), phase = 0, workers = 1 } = options
+    const { addresses = null } = options
     const { ringWords = NOTE_RING_WORDS, waitingMax = 10_000, gravesMax = 10_000 } = options
     this.harness = harness
     this.phase = phase
@@ -97,6 +101,7 @@ export class TestNode {
     this.responders = this.notes.map((notes) => {
       const responder = new Responder(swarms, new Int32Array(1))
       responder.notes = notes
+      responder.addresses = addresses
       return responder
     })
     this.packer = new Packer({ rings, state, swarms, graves: this.graves, waitingMax })
@@ -105,7 +110,7 @@ export class TestNode {
       totals: new Int32Array(harness.buffers.control),
       graves: this.graves,
       packer: this.packer,
-      addresses: null,
+      addresses,
       networks: null,
       maxPeerAge: this.maxPeerAge,
     })
