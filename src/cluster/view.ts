@@ -33,6 +33,8 @@ export interface ClusterView {
   readonly asked: Readonly<Link['asking']['counts']>
   readonly answered: Readonly<Link['answering']['counts']>
   readonly applied: Readonly<ApplyCounts>
+  /** See pack.ts. */
+  readonly untold: number
   /** Batches and beats by result. */
   readonly results: Readonly<Record<string, number>>
 }
@@ -43,7 +45,12 @@ export interface ClusterReport {
   readonly tell?: { readonly severity: 'info' | 'warning' | 'error'; readonly text: string }
 }
 
-export function viewOf(link: Link, applied: ApplyCounts, now: number): ClusterView {
+export interface OwnCounts {
+  readonly applied: ApplyCounts
+  readonly untold: number
+}
+
+export function viewOf(link: Link, { applied, untold }: OwnCounts, now: number): ClusterView {
   return {
     state: link.state,
     reason: link.reason,
@@ -63,6 +70,7 @@ export function viewOf(link: Link, applied: ApplyCounts, now: number): ClusterVi
     asked: link.asking.counts,
     answered: link.answering.counts,
     applied,
+    untold,
     results: Object.fromEntries(BATCH_RESULTS.map((name, i) => [name, link.results[i]])),
   }
 }

@@ -81,6 +81,7 @@ class ClusterWorker {
   private readonly heartbeat: Int32Array
   private readonly records: SwarmRecords
   private readonly applier: Applier
+  private readonly packer: Packer
   private engine: Engine | null = null
   private link: Link | null = null
   /** In seconds; may change before there is a link. */
@@ -112,6 +113,7 @@ class ClusterWorker {
     const parts = { swarms, graves, packer }
     const applier = new Applier({ ...parts, totals, addresses, networks, maxPeerAge })
     this.applier = applier
+    this.packer = packer
     this.records = new SwarmRecords({ ...parts, applier })
     updates.on('settings', (settings) => {
       this.maxPeerAge = settings.maxPeerAge
@@ -167,7 +169,9 @@ class ClusterWorker {
     const now = nowMilliseconds()
     if (now - this.reportedAt >= REPORT_MILLISECONDS) {
       this.reportedAt = now
-      this.report({ view: viewOf(link, this.applier.counts, now) })
+      this.report({
+        view: viewOf(link, { applied: this.applier.counts, untold: this.packer.untold }, now),
+      })
       if (this.data.fault) provokeFault()
     }
     this.tendHeap(link)

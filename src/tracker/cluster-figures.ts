@@ -93,6 +93,11 @@ function familiesOf(view: ClusterView): MetricFamily[] {
       [[{}, sent.lost]],
     ),
     counterFamily(
+      `${PREFIX}_untold_peers_total`,
+      'Peers that left and came back within seconds, more than wait to be told of once more.',
+      [[{}, view.untold]],
+    ),
+    counterFamily(
       `${PREFIX}_applied_records_total`,
       'Records of other nodes, by what became of them.',
       [

@@ -29,6 +29,7 @@ function view(more: Partial<ClusterView> = {}): ClusterView {
       ...{ joined: 3, renewed: 0, changed: 0, left: 0, completed: 0 },
       ...{ stale: 0, expired: 0, unwanted: 0, noRoom: 0 },
     },
+    untold: 0,
     results: { good: 5, other_version: 0 },
     ...more,
   }
@@ -41,6 +42,12 @@ test('every metric is documented, and every chart shows one that there is', () =
   expect(names.filter((name) => !DOCUMENT.includes(`\`${name}\``))).toEqual([])
   const charted = figures.charts.flatMap(({ series }) => series.map(({ metric }) => metric))
   expect(charted.filter((name) => !names.includes(name))).toEqual([])
+})
+
+test('peers that were not told of once more are counted', () => {
+  const families = clusterFigures(() => view({ untold: 5 })).families()
+  const family = families.find(({ name }) => name === 'tracker_cluster_untold_peers_total')
+  expect(JSON.stringify(family)).toContain('5')
 })
 
 test('the page has a table of nodes', () => {
