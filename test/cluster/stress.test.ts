@@ -33,7 +33,7 @@ import {
 
 const WORKERS = 3
 /** AQUATIC_TEST_OPERATIONS=1000000 for a longer run: of each worker, in rounds. */
-const OPERATIONS = Number(process.env.AQUATIC_TEST_OPERATIONS ?? 10_000)
+const OPERATIONS = Number(process.env.AQUATIC_TEST_OPERATIONS ?? 30_000)
 const OPERATIONS_PER_ROUND = 10_000
 const PEERS_PER_WORKER = 24
 /** All in one table, and few, so that threads meet. */
