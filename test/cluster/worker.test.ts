@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inFolder } from '../support/folder.ts'
 import { WHY_NO_NATS, withNats } from '../support/nats-server.ts'
-import { EXECUTABLE, servedOn, withTracker } from '../support/tracker.ts'
+import { EXECUTABLE, servedOn, Tracker, withTracker } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 
 function settingsOf(server: string, more = ''): string {
@@ -47,13 +47,16 @@ describe.skipIf(WHY_NO_NATS !== '')(`with a server${WHY_NO_NATS}`, () => {
     ))
 })
 
-test('a fault in the thread ends the process, and says whose it was', () =>
-  withTracker(
-    { settings: settingsOf('127.0.0.1:1'), env: { _AQUATIC_TEST_FAULT: 'cluster' } },
-    async (tracker) => {
-      const { code, stderr } = await tracker.waitForEnd()
-      expect(code).toBe(1)
-      expect(stderr).toContain('cluster worker 1 failed, so the tracker ends')
-      expect(stderr).toContain('a fault that a test asked for')
-    },
-  ))
+test('a fault in the thread ends the process, and says whose it was', async () => {
+  const env = { _AQUATIC_TEST_FAULT: 'cluster' }
+  // It may end before it serves.
+  const tracker = new Tracker({ settings: settingsOf('127.0.0.1:1'), env })
+  try {
+    const { code, stderr } = await tracker.waitForEnd()
+    expect(code).toBe(1)
+    expect(stderr).toContain('cluster worker 1 failed, so the tracker ends')
+    expect(stderr).toContain('a fault that a test asked for')
+  } finally {
+    await tracker.discard()
+  }
+})
