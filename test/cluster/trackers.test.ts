@@ -84,8 +84,11 @@ describe.skipIf(WHY_NO_NATS !== '')(`trackers of one cluster${WHY_NO_NATS}`, () 
         const answer = await client.announce(b.at(), { infoHash: INFO_HASH, port: 1002 })
         expect(answer.peers).toEqual(['127.0.0.1:1001'])
         await hasPeers(client, a, 2)
-        const metrics = await (await fetch(`${await b.operationsUrl()}metrics`)).text()
-        expect(metrics).toMatch(/tracker_cluster_node_up\{node="a"\} 1/)
+        const url = `${await b.operationsUrl()}metrics`
+        await waitUntil('the metrics tell of the other', async () => {
+          const metrics = await (await fetch(url)).text()
+          return metrics.includes('tracker_cluster_node_up{node="a"} 1')
+        })
       })
     })
   }, 90_000)

@@ -38,7 +38,9 @@ describe.skipIf(WHY_NO_NATS !== '')(`with a server${WHY_NO_NATS}`, () => {
           await waitUntil('the trouble is found', async () =>
             (await read('stats.json')).includes('permissions in docs/cluster.md'),
           )
-          expect(/^tracker_cluster_refusals [1-9]/m.test(await read('metrics'))).toBe(true)
+          await waitUntil('it is a figure too', async () =>
+            /^tracker_cluster_refusals [1-9]/m.test(await read('metrics')),
+          )
           // A beat is refused each second: that it is not logged again shows when one has been refused once more.
           await server.waitForLog(/(Publish Violation[\s\S]*){3}/)
           expect(tracker.stderr.match(/refuses what this node needs/g)).toHaveLength(1)
