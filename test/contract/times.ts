@@ -5,6 +5,8 @@ import type { Tracker } from '../support/tracker.ts'
 import { waitUntil } from '../support/wait.ts'
 
 const REQUESTS = 200
+/** One of them has to find all requests waiting. */
+const ROUNDS_MAX = 10
 /** Serving a packet or message takes longer, on any machine. */
 const LEAST_SECONDS = 0.25e-6 * REQUESTS
 
@@ -55,20 +57,26 @@ export async function timesContract(
   expect(single.time.sum).toBeLessThanOrEqual(oneByOne)
   expect([single.size.count, single.size.sum, single.size.upTo('1')]).toEqual([first, first, first])
 
-  await tracker.pause()
-  began = performance.now()
-  const answered = askAll(REQUESTS)
-  tracker.signal('SIGCONT')
-  await answered()
-  const whole = 20 + REQUESTS + repeated()
-  const all = await told(whole)
-  const together = (performance.now() - began) / 1000
-  expect(all.time.count).toBe(whole)
-  const sum = all.time.sum - single.time.sum
-  expect(sum).toBeGreaterThan(LEAST_SECONDS * REQUESTS)
-  expect(sum).toBeLessThanOrEqual(together * (whole - first))
-  expect(all.size.sum).toBe(whole)
-  // All of them waited, so one batch or turn took most.
-  expect(all.size.upTo('+Inf') - all.size.upTo('128')).toBe(1)
-  expect(all.size.upTo('256')).toBe(all.size.count)
+  let [before, known, round] = [single, first, 0]
+  for (;;) {
+    round++
+    await tracker.pause()
+    began = performance.now()
+    const answered = askAll(REQUESTS)
+    tracker.signal('SIGCONT')
+    await answered()
+    const whole = 20 + round * REQUESTS + repeated()
+    const all = await told(whole)
+    const together = (performance.now() - began) / 1000
+    expect(all.time.count).toBe(whole)
+    const sum = all.time.sum - before.time.sum
+    expect(sum).toBeGreaterThan(LEAST_SECONDS * REQUESTS)
+    expect(sum).toBeLessThanOrEqual(together * (whole - known))
+    expect(all.size.sum).toBe(whole)
+    expect(all.size.upTo('256')).toBe(all.size.count)
+    // All of them waited, so one batch or turn took most; unless they had not all left the client by then.
+    if (all.size.upTo('+Inf') - all.size.upTo('128') === 1) return
+    expect(round).toBeLessThan(ROUNDS_MAX)
+    ;[before, known] = [all, whole]
+  }
 }
