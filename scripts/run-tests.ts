@@ -29,7 +29,9 @@ const SAYS_WHY = /\(skipped: /
 const DRAIN_MILLISECONDS = 2000
 /** How often the files that still run are named, so that a hang shows where it is. */
 const PATIENCE_SECONDS = 60
-/** Two for each core: about half of a file's time is waiting. More would only slow each other down. */
+/**
+ * One for each core. About half of a file's time is waiting: two for each took 12 minutes in place of 17,
+ * and load tests were then late. */
 const JOBS_MAX = 8
 
 /** Those of «bun test» that make sense here. It takes any other flag too, and does nothing with it. */
@@ -119,7 +121,7 @@ function readArguments(args: string[]): {
   jobs: number
   clients: boolean
 } {
-  let jobs = Math.min(2 * availableParallelism(), JOBS_MAX)
+  let jobs = Math.min(availableParallelism(), JOBS_MAX)
   let clients = false
   const rest: string[] = []
   for (const arg of args) {

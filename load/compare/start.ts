@@ -15,8 +15,10 @@ const SETTLE_TIMEOUT_MS = 30_000
 const SETTLE_STEP_MS = 300
 /** Using less than this share of a core, it is idle; some programs have a timer. */
 const REST_SHARE = 0.04
-/** A port that is free for TCP is hardly ever taken for UDP. */
-const PORT_ATTEMPTS = 10
+/** Below those that the system gives to connections, of which one might take a port before the tracker has it. */
+const PORT_FIRST = 10_000
+const PORT_LAST = 31_999
+const PORT_ATTEMPTS = 20
 
 export interface RunningTracker {
   readonly child: Child
@@ -111,11 +113,9 @@ function remarkOf({ name }: Candidate, pid: number): string {
  */
 async function freePort(count: number): Promise<number> {
   for (let left = PORT_ATTEMPTS; ; left--) {
-    const listener = listenAt(0)
-    const { port } = listener
-    listener.stop(true)
+    const port = PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST - count))
     try {
-      for (let next = port + 1; next < port + count; next++) listenAt(next).stop(true)
+      for (let next = port; next < port + count; next++) listenAt(next).stop(true)
       const socket = await Bun.udpSocket({ hostname: '127.0.0.1', port })
       socket.close()
       return port
