@@ -29,9 +29,7 @@ const SAYS_WHY = /\(skipped: /
 const DRAIN_MILLISECONDS = 2000
 /** How often the files that still run are named, so that a hang shows where it is. */
 const PATIENCE_SECONDS = 60
-/**
- * One for each core. About half of a file's time is waiting: two for each took 12 minutes in place of 17,
- * and load tests were then late. */
+/** One for each core. Two would be done sooner, since much of a file's time is waiting, but what measures rates would be late. */
 const JOBS_MAX = 8
 
 /** Those of «bun test» that make sense here. It takes any other flag too, and does nothing with it. */
