@@ -1,5 +1,6 @@
 // Answers as frames, past the kernel: takes them from the queues of a network card, and finds whose they are by the port.
 // One per load worker with packet_path = 'xdp'. Owns nothing: the main thread opened the card (load-card.ts).
+import { swapHalf } from '../../src/memory/byte-order.ts'
 import { FRAME_IPV4, FRAME_IPV6, FrameReader } from '../../src/xdp/frame.ts'
 import type { XdpQueue } from '../../src/xdp/queue.ts'
 import type { AnswerSource } from './answer-source.ts'
@@ -29,7 +30,7 @@ export class FrameSource implements AnswerSource {
     this.halves = queues.map(({ words }) => new Uint16Array(words.buffer))
     this.conversations = conversations
     this.batchMax = batchMax
-    for (const [i, port] of ports.entries()) this.owners[swapped(port)] = i
+    for (const [i, port] of ports.entries()) this.owners[swapHalf(port)] = i
   }
 
   // HOT: no allocation below this line.
@@ -65,8 +66,4 @@ export class FrameSource implements AnswerSource {
     queue.recycle()
     return received
   }
-}
-
-function swapped(port: number): number {
-  return ((port & 0xff) << 8) | (port >>> 8)
 }

@@ -7,3 +7,8 @@
 export function swapBytes(word: number): number {
   return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
 }
+
+/** The same for 16 bits, as a number from 0 to 65535. */
+export function swapHalf(half: number): number {
+  return ((half & 0xff) << 8) | (half >>> 8)
+}

@@ -3,7 +3,7 @@
 // no network beyond the endpoint: no fonts, no scripts from elsewhere. Called by server.ts.
 import { familyNamed, rateOf } from '../metrics/families.ts'
 import { grouped } from '../metrics/text-table.ts'
-import { PLOT_HINT, PLOT_SCRIPT, policyHash } from '../plot/plot.ts'
+import { PLOT_HINT, PLOT_SCRIPT, pagePolicy } from '../plot/plot.ts'
 import { conditionOf, type FoundTrouble } from '../process/troubles.ts'
 import { chartHtml } from './chart.ts'
 import { agoText, valueText } from './format.ts'
@@ -42,17 +42,7 @@ document.addEventListener('visibilitychange', refresh)
 /** Parts of a row that are named; the others are in the metrics. */
 const PARTS_MAX = 3
 
-/** Nothing may run or be loaded that is not in this file. */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  `script-src ${policyHash(SCRIPT)}`,
-  `style-src ${policyHash(STYLE)}`,
-  "connect-src 'self'",
-  'img-src data:',
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+export const CONTENT_SECURITY_POLICY = pagePolicy(SCRIPT, STYLE)
 
 /** `days`: the charts of the last days, from days.ts. */
 export function pageHtml(

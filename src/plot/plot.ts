@@ -66,6 +66,20 @@ export function policyHash(text: string): string {
   return `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 }
 
+/** The Content-Security-Policy of a page with one script and one style: nothing may run or be loaded that is not in it. */
+export function pagePolicy(script: string, style: string): string {
+  return [
+    "default-src 'none'",
+    `script-src ${policyHash(script)}`,
+    `style-src ${policyHash(style)}`,
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
 function legendItem({ name, text = '', attributes = '' }: PlotLine, i: number): string {
   return `<li class="s${i + 1}"><span class="swatch"></span>${Bun.escapeHTML(name)} <b ${attributes}>${Bun.escapeHTML(text)}</b></li>`
 }

@@ -3,7 +3,7 @@
 import { grouped, rateText } from '../metrics/text-table.ts'
 import { agoText, availabilityText } from '../operations/format.ts'
 import { ICON } from '../operations/icon.ts'
-import { policyHash } from '../plot/plot.ts'
+import { pagePolicy } from '../plot/plot.ts'
 import type { PublicFigures, PublicProtocol, PublicSwarm } from './figures.ts'
 import { STYLE } from './style.ts'
 
@@ -47,17 +47,7 @@ setInterval(refresh, ${REFRESH_SECONDS * 1000})
 document.addEventListener('visibilitychange', refresh)
 `
 
-/** Nothing may run or be loaded that is not in the page. */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  `script-src ${policyHash(SCRIPT)}`,
-  `style-src ${policyHash(STYLE)}`,
-  "connect-src 'self'",
-  'img-src data:',
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+export const CONTENT_SECURITY_POLICY = pagePolicy(SCRIPT, STYLE)
 
 const STATES = { up: 'Up', degraded: 'Up, with problems', down: 'Not serving' } as const
 

@@ -4,6 +4,7 @@
 // A frame has passed the program (program.ts), but is not trusted: each length is compared with the frame's, and both
 // checksums are verified as the kernel does. A packet from the same machine may have come without its checksum
 // computed, for the card to complete: then the sum of the pseudo header stands in its place, which is accepted.
+import { swapHalf } from '../memory/byte-order.ts'
 import { fold, sumOf } from './checksum.ts'
 import {
   ETHERNET_BYTES,
@@ -58,9 +59,9 @@ export class FrameReader {
     if ((head & 0xff) !== 0x45) return BAD_FORM
     if (((words[ip + 1] >>> 16) & FRAGMENT_MASK) !== 0) return BAD_FORM
     if (((words[ip + 2] >>> 8) & 0xff) !== UDP) return BAD_FORM
-    const total = swap16(head >>> 16)
+    const total = swapHalf(head >>> 16)
     const udp = words[ip + 6]
-    const udpBytes = swap16(udp & 0xffff)
+    const udpBytes = swapHalf(udp & 0xffff)
     if (total > length || udpBytes < UDP_BYTES || udpBytes > total - IPV4_BYTES) return BAD_LENGTH
     if (fold(sumOf(words, ip, IPV4_BYTES)) !== 0xffff) return BAD_CHECKSUM
     if (udp >>> 16 !== 0) {
@@ -79,9 +80,9 @@ export class FrameReader {
     if (length < IPV6_BYTES + UDP_BYTES) return BAD_LENGTH
     const second = words[ip + 1]
     if ((words[ip] & 0xf0) !== 0x60 || ((second >>> 16) & 0xff) !== UDP) return BAD_FORM
-    const total = swap16(second & 0xffff)
+    const total = swapHalf(second & 0xffff)
     const udp = words[ip + 11]
-    const udpBytes = swap16(udp & 0xffff)
+    const udpBytes = swapHalf(udp & 0xffff)
     if (total > length - IPV6_BYTES || udpBytes < UDP_BYTES || udpBytes > total) return BAD_LENGTH
     // Without a checksum nothing is valid (RFC 8200, 8.1).
     if (udp >>> 16 === 0) return BAD_CHECKSUM
@@ -144,11 +145,11 @@ export function writeAnswerIPv4(
   const at = chunk >> 2
   writeEthernet(out, at, words, ip)
   const to = at + SEND_PAYLOAD_IPV4 - 7
-  const udpBytes = swap16(bytes + UDP_BYTES)
+  const udpBytes = swapHalf(bytes + UDP_BYTES)
   const source = words[ip + 4]
   const destination = words[ip + 3]
   const ports = words[ip + 5]
-  out[to] = 0x45 | (swap16(bytes + UDP_BYTES + IPV4_BYTES) << 16)
+  out[to] = 0x45 | (swapHalf(bytes + UDP_BYTES + IPV4_BYTES) << 16)
   // «Don't fragment» is not set, as on the sockets (os/udp-socket.ts).
   out[to + 1] = id
   out[to + 2] = TIME_TO_LIVE | (UDP << 8)
@@ -175,7 +176,7 @@ export function writeAnswerIPv6(
   const at = chunk >> 2
   writeEthernet(out, at, words, ip)
   const to = at + SEND_PAYLOAD_IPV6 - 12
-  const udpBytes = swap16(bytes + UDP_BYTES)
+  const udpBytes = swapHalf(bytes + UDP_BYTES)
   const ports = words[ip + 10]
   out[to] = 0x60
   out[to + 1] = udpBytes | (UDP << 16) | (TIME_TO_LIVE << 24)
@@ -205,8 +206,4 @@ function writeEthernet(out: Int32Array, at: number, words: Int32Array, ip: numbe
 function checksum(sum: number): number {
   const result = ~fold(sum) & 0xffff
   return result === 0 ? 0xffff : result
-}
-
-function swap16(half: number): number {
-  return ((half & 0xff) << 8) | (half >>> 8)
 }
