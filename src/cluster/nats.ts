@@ -7,7 +7,6 @@
 //                that was sent after them, and beyond a limit nothing is taken.
 //  silence       it ends a connection by a last write, which a server that reads nothing delays for ever. So a PING without
 //                an answer ends it, without one.
-import type { TLSSocket } from 'node:tls'
 import type {
   Authenticator,
   ConnectionOptions,
@@ -17,6 +16,7 @@ import type {
 import type { Credentials, EngineAccess, EngineTls } from './access.ts'
 import type { Engine } from './engine.ts'
 import { BATCH_BYTES_MAX } from './layout.ts'
+import { transportClass } from './nats-transport.ts'
 
 type Library = typeof import('@nats-io/transport-node')
 
@@ -46,12 +46,8 @@ export const ENGINE_TIMES: EngineTimes = {
 }
 /** A server that has not answered a PING after so many looks is given up. */
 const SILENT_LOOKS_MAX = 4
-const TLS_REQUIRED = 'the server requires TLS: set [cluster] use_tls = true'
-/** A server's longest message, and its line, are not longer: only a liar sends so much without the end of a line. */
-const LINE_BYTES_MAX = 65 * 1_048_576
 /** Not taken by the system yet: what is unconfirmed, and answers to PINGs of a server that does not read them. */
 const UNWRITTEN_BYTES_MAX = 2 * UNCONFIRMED_BYTES_MAX
-const LINE_FEED = 10
 /** Of what a server says, so much is passed on. */
 const REASON_CHARACTERS_MAX = 200
 
@@ -75,50 +71,26 @@ export class NatsEngine implements Engine {
   private silentLooks = 0
   private wake: () => void = () => {}
   private readonly timer: ReturnType<typeof setInterval>
+  /** Bytes of all that the server has sent, whoever hears of it. */
+  received = 0
+  /** Messages that were left out because no node's are so long. */
+  tooLong = 0
 
   /** Loads the library, which is not there for trackers without a cluster, and begins to connect. */
-  static async open(
-    access: EngineAccess,
-    times = ENGINE_TIMES,
-    lineBytesMax = LINE_BYTES_MAX,
-  ): Promise<NatsEngine> {
+  static async open(access: EngineAccess, times = ENGINE_TIMES): Promise<NatsEngine> {
     const library = await import('@nats-io/transport-node')
     const { NodeTransport, nodeResolveHost } = await import(
       '@nats-io/transport-node/lib/node_transport.js'
     )
-    class Transport extends NodeTransport {
-      /** The library's own keeps the socket of an attempt that took too long. */
-      override async close(error?: Error): Promise<void> {
-        await super.close(error)
-        this.discard()
-      }
-
-      /**
-       * The library reads no more after what it cannot parse, and would leave the connection as it is. It has no limit for
-       * a line, nor for what waits to be written.
-       */
-      override async *[Symbol.asyncIterator]() {
-        let line = 0
-        try {
-          for await (const bytes of super.iterate()) {
-            line = bytes.includes(LINE_FEED) ? 0 : line + bytes.length
-            const unwritten = this.socket?.writableLength ?? 0
-            if (line > lineBytesMax || unwritten > UNWRITTEN_BYTES_MAX) return
-            yield bytes
-          }
-        } finally {
-          void this.close(new Error('the server sent what is not the protocol of NATS'))
-        }
-      }
-
-      /** Only asked for: the library's own would trust any authority of the web. */
-      override async startTLS(): Promise<TLSSocket> {
-        if (access.tls === null) throw new Error(TLS_REQUIRED)
-        return super.startTLS()
-      }
-    }
+    const engine = new NatsEngine(library, access, times)
+    const Transport = transportClass(NodeTransport, {
+      usesTls: access.tls !== null,
+      unwrittenBytesMax: UNWRITTEN_BYTES_MAX,
+      received: (bytes, tooLong) => engine.note(bytes, tooLong),
+    })
     library.setTransportFactory({ factory: () => new Transport(), dnsResolveFn: nodeResolveHost })
-    return new NatsEngine(library, access, times)
+    void engine.run()
+    return engine
   }
 
   private constructor(library: Library, access: EngineAccess, times: EngineTimes) {
@@ -140,11 +112,15 @@ export class NatsEngine implements Engine {
       pingInterval: 2 ** 30,
     }
     this.timer = setInterval(() => this.look(), times.watchMs)
-    void this.run()
   }
 
   isConnected(): boolean {
     return this.connection !== null
+  }
+
+  private note(bytes: number, tooLong: number): void {
+    this.received += bytes
+    this.tooLong += tooLong
   }
 
   onStatus(handler: StatusHandler): void {
@@ -190,7 +166,7 @@ export class NatsEngine implements Engine {
   private async run(): Promise<void> {
     for (let failures = 0; !this.isClosing; ) {
       try {
-        const connection = await connect(this.library, this.options)
+        const connection = await this.connect()
         failures = 0
         await this.use(connection)
       } catch (error) {
@@ -200,6 +176,17 @@ export class NatsEngine implements Engine {
       if (!this.isClosing) await this.pause(failures)
     }
     this.tell(false, 'closed')
+  }
+
+  /** Tries all servers, one after the other. The reason is that of the last one. */
+  private async connect(): Promise<NatsConnection> {
+    try {
+      // Not the library's function of this name, which would take its own transport again.
+      return await this.library.NatsConnectionImpl.connect(this.options)
+    } catch (error) {
+      const { servers } = this.options
+      throw new Error(`${reasonOf(error)} (${[servers].flat().join(', ')})`, { cause: error })
+    }
   }
 
   /** Until it ends. */
@@ -298,11 +285,6 @@ export class NatsEngine implements Engine {
       }
     })
   }
-}
-
-/** Not the library's function of this name, which would take its own transport again. */
-function connect(library: Library, options: ConnectionOptions): Promise<NatsConnection> {
-  return library.NatsConnectionImpl.connect(options)
 }
 
 function authenticatorOf(library: Library, credentials: Credentials): Authenticator {

@@ -95,26 +95,88 @@ test(`whatever it says, another connection follows (${LIES} conversations)`, () 
       }),
   ))
 
-test('a line without an end is given up before it fills the memory', () => {
+/** Calls back when a connection has subscribed. */
+function subscribed(socket: Socket, then: () => void): void {
+  let said = ''
+  const read = (bytes: Buffer): void => {
+    said += bytes.toString('latin1')
+    if (!said.includes('\nSUB ')) return
+    socket.off('data', read)
+    socket.resume()
+    then()
+  }
+  socket.on('data', read)
+}
+
+/** The greeting and the answer to the first PING, then the same without end. */
+const ENDLESS: readonly [string, string, string, RegExp][] = [
+  ['a line without an end', "-ERR '", 'a'.repeat(65_536), /not the protocol/],
+  ['a greeting without an end', 'INFO {"a":"', 'a'.repeat(65_536), /not the protocol/],
+  ['PINGs', '', 'PING\r\n'.repeat(10_000), /more lines than it has reason to/],
+  ['greetings', '', GREETING.repeat(1000), /more lines than it has reason to/],
+  ['complaints', '', "-ERR 'x'\r\n".repeat(5000), /more lines than it has reason to/],
+  ['a payload after its end', 'MSG test.log.b 1 4\r\nabcd', 'x'.repeat(65_536), /not the protocol/],
+  [
+    'a length beyond all limits',
+    'MSG test.log.b 1 67108865\r\n',
+    'x'.repeat(65_536),
+    /not the protocol/,
+  ],
+  // It reads nothing, and confirms all that it might have read.
+  ['answers nobody asked for', '', 'PONG\r\n'.repeat(10_000), /more lines than it has reason to/],
+]
+
+test.each(ENDLESS)('%s is given up before it fills the memory', (_, first, again, reason) => {
   let sent = 0
-  const part = Buffer.alloc(65_536, 0x61)
+  const part = Buffer.from(again)
   const serve = (socket: Socket): void => {
-    socket.write(`${GREETING}PONG\r\n-ERR '`)
+    socket.write(`${GREETING}PONG\r\n`)
     const next = (): void => {
       sent += part.length
       if (!socket.destroyed) socket.write(part, next)
     }
-    socket.once('data', next)
-    socket.resume()
+    subscribed(socket, () => socket.write(first, next))
   }
   return withLiar(serve, (port) =>
     withNodes(async (open) => {
       // It answers no PING, and would be given up for that.
-      const node = await open(`127.0.0.1:${port}`, {}, { ...QUICK, watchMs: 60_000 }, 1_048_576)
+      const node = await open(`127.0.0.1:${port}`, {}, { ...QUICK, watchMs: 60_000 })
+      node.listen('test.log.*')
       await node.reports(/^up: /)
-      await node.reports(/^down: the server sent what is not the protocol of NATS/)
+      await node.reports(new RegExp(`^down: .*${reason.source}`))
       // What the system holds on its way counts too.
       expect(sent).toBeLessThan(64 * 1_048_576)
+    }),
+  )
+})
+
+test('a first line without an end is given up at once', () => {
+  const serve = (socket: Socket): void => {
+    const next = (): void => {
+      if (!socket.destroyed) socket.write('INFO {}'.padEnd(65_536, ' '), next)
+    }
+    next()
+  }
+  return withLiar(serve, (port) =>
+    withNodes(async (open) => {
+      const node = await open(`127.0.0.1:${port}`, {}, { ...QUICK, connectMs: 60_000 })
+      await node.reports(/^down: the server sent what is not the protocol of NATS/)
+    }),
+  )
+})
+
+test('what is longer than any message of a node is read past, and counted', () => {
+  const long = `MSG test.log.b 1 2000000\r\n${'x'.repeat(2_000_000)}\r\n`
+  const serve = (socket: Socket): void => {
+    socket.write(`${GREETING}PONG\r\n`)
+    subscribed(socket, () => socket.write(`${long}MSG test.log.b 1 3\r\nabc\r\n`))
+  }
+  return withLiar(serve, (port) =>
+    withNodes(async (open) => {
+      const node = await open(`127.0.0.1:${port}`, {}, { ...QUICK, watchMs: 60_000 })
+      node.listen('test.log.*')
+      await waitUntil('the short one has come', () => node.received.length > 0)
+      expect([node.received, node.engine.tooLong]).toEqual([['test.log.b abc'], 1])
     }),
   )
 })

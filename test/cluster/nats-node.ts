@@ -23,12 +23,7 @@ export class Node {
     )
   }
 
-  static async open(
-    servers: string | string[],
-    more: Partial<EngineAccess> = {},
-    times = QUICK,
-    lineBytesMax?: number,
-  ) {
+  static async open(servers: string | string[], more: Partial<EngineAccess> = {}, times = QUICK) {
     const access: EngineAccess = {
       servers: [servers].flat(),
       node: 'a',
@@ -37,7 +32,7 @@ export class Node {
       tls: null,
       ...more,
     }
-    return new Node(await NatsEngine.open(access, times, lineBytesMax))
+    return new Node(await NatsEngine.open(access, times))
   }
 
   listen(subject: string): void {
