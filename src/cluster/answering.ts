@@ -1,6 +1,7 @@
 // Answers nodes that have missed something: batches once more, or a walk through all swarms. Called by link.ts, a little in
 // each turn. Owns what it has been asked for, which is bounded: one request for batches and one for a walk per node.
 
+import { Budgets } from './budgets.ts'
 import {
   type ASK_WALK,
   BUSY,
@@ -39,7 +40,7 @@ const WALK_MILLISECONDS = 5
 
 interface Again {
   readonly ranges: { next: number; to: number }[]
-  readonly readyAt: number
+  readyAt: number
 }
 
 /**
@@ -47,7 +48,14 @@ interface Again {
  * through all swarms. A node that starts needs one, and after an outage one or two.
  */
 const WALKS_AT_ONCE = 4
-const WALK_EACH_MILLISECONDS = 10_000
+const WALKS_PER_SECOND = 0.1
+
+/**
+ * Bytes that are sent once more for one node: all that is kept, twice, and then more than the largest stream of this node loses of a
+ * bad connection. A request has a hundred bytes, and what it asks for up to forty million.
+ */
+const AGAIN_BYTES_AT_ONCE = 128 * 2 ** 20
+const AGAIN_BYTES_PER_SECOND = 4 * 2 ** 20
 
 interface Answer {
   readonly number: number
@@ -74,13 +82,14 @@ export interface AnsweringOptions {
 }
 
 export class Answering {
-  readonly counts = { walks: 0, parts: 0, busy: 0 }
+  /** `held`: how often a node had to wait because it had asked for more than its share. */
+  readonly counts = { walks: 0, parts: 0, busy: 0, held: 0 }
   private readonly options: AnsweringOptions
   private readonly words = new Int32Array(BATCH_WORDS_MAX)
   private readonly again = new Map<string, Again>()
   private readonly answers = new Map<string, Answer>()
-  /** By node: until when its walks are accounted for. Those of the past are dropped. */
-  private readonly walksPaid = new Map<string, number>()
+  private readonly walks = new Budgets(WALKS_PER_SECOND, WALKS_AT_ONCE)
+  private readonly againBytes = new Budgets(AGAIN_BYTES_PER_SECOND, AGAIN_BYTES_AT_ONCE)
 
   constructor(options: AnsweringOptions) {
     this.options = options
@@ -95,7 +104,9 @@ export class Answering {
       if (left > 0) taken.push({ next: from, to: (from + last) >>> 0 })
       left -= last + 1
     }
-    const readyAt = this.again.get(node)?.readyAt ?? now + GATHER_MILLISECONDS
+    const gathered = this.again.get(node)?.readyAt ?? now + GATHER_MILLISECONDS
+    const readyAt = Math.max(gathered, this.againBytes.freeAt(node, 0, now))
+    if (readyAt === Number.POSITIVE_INFINITY) return
     this.again.set(node, { ranges: taken, readyAt })
   }
 
@@ -107,6 +118,7 @@ export class Answering {
       return
     }
     if (segment < answer.segment || segment > answer.segment + 1) return
+    if (segment === answer.segment && !this.mayHaveAgain(node, answer, now)) return
     // The next one is asked for when all of this one has come.
     if (segment > answer.segment) {
       if (answer.parts.length < SEGMENT_PARTS) {
@@ -142,12 +154,19 @@ export class Answering {
   }
 
   private mayWalk(node: string, now: number): boolean {
-    const { walksPaid } = this
-    for (const [name, until] of walksPaid) if (until <= now) walksPaid.delete(name)
-    const until = (walksPaid.get(node) ?? now) + WALK_EACH_MILLISECONDS
-    if (until > now + WALKS_AT_ONCE * WALK_EACH_MILLISECONDS) return false
-    if (walksPaid.size >= NODES_MAX && !walksPaid.has(node)) return false
-    walksPaid.set(node, until)
+    if (this.walks.freeAt(node, 1, now) > now) return false
+    this.walks.spend(node, 1, now)
+    return true
+  }
+
+  /** The parts of a segment that have been sent already. */
+  private mayHaveAgain(node: string, { parts, sent }: Answer, now: number): boolean {
+    const bytes = parts.slice(0, sent).reduce((sum, { byteLength }) => sum + byteLength, 0)
+    if (this.againBytes.freeAt(node, bytes, now) > now) {
+      this.counts.held++
+      return false
+    }
+    this.againBytes.spend(node, bytes, now)
     return true
   }
 
@@ -167,7 +186,10 @@ export class Answering {
       const asking = [...this.again].filter(([, { ranges }]) => ranges[0].next === sequence)
       const to = asking.length === 1 ? asking[0][0] : ALL_NODES
       if (!sender.sendAgain(sequence, this.options.subjects.answer(to), now)) return false
-      for (const [node, { ranges }] of asking) {
+      const bytes = sender.sent.find(sequence) ? sender.sent.count * 4 : 0
+      for (const [node, again] of asking) {
+        this.spendAgain(node, again, bytes, now)
+        const { ranges } = again
         const [range] = ranges
         if (range.next === range.to) ranges.shift()
         else range.next = (range.next + 1) >>> 0
@@ -175,6 +197,16 @@ export class Answering {
       }
     }
     return true
+  }
+
+  /** Who has had more than its share waits for the rest. */
+  private spendAgain(node: string, again: Again, bytes: number, now: number): void {
+    const { againBytes, counts } = this
+    againBytes.spend(node, bytes, now)
+    const readyAt = againBytes.freeAt(node, 0, now)
+    if (readyAt <= now) return
+    again.readyAt = readyAt
+    counts.held++
   }
 
   /** The earliest batch that somebody waits for. */

@@ -37,6 +37,8 @@ const SEGMENT_MILLISECONDS = 3000
 /** Of the same segment. */
 const TRIES_MAX = 3
 const AVOID_MILLISECONDS = 10_000
+/** Who answers again and again that it has other walks is asked at longer intervals: up to half a minute. */
+const BUSY_DOUBLINGS_MAX = 4
 /** For records that had waited where they came from, and for the precision of ages. */
 const MARGIN_SECONDS = 15
 
@@ -118,7 +120,9 @@ export class Asking {
     if (walk === null || node !== walk.source) return
     if (message !== null && (message.ticket !== walk.ticket || message.start !== walk.start)) return
     if (message?.kind === BUSY) {
-      node.avoidUntil = now + WALK_SPREAD_MILLISECONDS * this.options.random()
+      const spread =
+        WALK_SPREAD_MILLISECONDS * 2 ** Math.min(node.busyAnswers++, BUSY_DOUBLINGS_MAX)
+      node.avoidUntil = now + spread * this.options.random()
       this.endWalk(now)
       return
     }
@@ -175,6 +179,7 @@ export class Asking {
     const missing = lacking.flatMap(({ holes }) => holes.list.map((hole) => hole.since))
     const since = this.isNew ? Number.NEGATIVE_INFINITY : Math.min(...missing)
     this.counts.walks++
+    for (const node of lacking) node.soughtByWalk(now)
     this.walk = {
       ...{ source, start: source.start, since, begunAt: now, number: this.ticket },
       ...{ ticket: 0, segment: 0, tries: 0, heardAt: now, parts: new Set(), end: null, heard: [] },
@@ -227,6 +232,7 @@ export class Asking {
   private finishWalk(walk: Walk, now: number): void {
     const { nodes, tell } = this.options
     const { source, since, heard, begunAt } = walk
+    source.busyAnswers = 0
     this.isNew = false
     for (const { name, start, sequence } of heard) {
       const node = nodes.get(name)

@@ -7,6 +7,7 @@
 //  END      4 segment │ 5 whether it is the last │ 6 parts of it │ 7 how many nodes │ 8… of each: 8 words of name,
 //           start, the sequence up to which the sender had missed nothing of it when the walk began
 //  BUSY     nothing
+import { SEGMENT_PARTS } from './layout.ts'
 import { NODE_NAME } from './subjects.ts'
 
 /** «aqk» in front of the version, as bytes. */
@@ -98,7 +99,7 @@ export function isControl(bytes: Uint8Array): boolean {
 export function readControl(bytes: Uint8Array): Control | null {
   if (bytes.length > CONTROL_BYTES_MAX || bytes.length % 4 !== 0) return null
   const words = new Uint32Array(bytes.slice().buffer)
-  if (words.length < HEAD_WORDS || words[0] !== MAGIC_AND_VERSION) return null
+  if (words.length < HEAD_WORDS || words[0] !== MAGIC_AND_VERSION || words[START] === 0) return null
   const common = { ticket: words[TICKET], start: words[START] }
   const body = words.subarray(HEAD_WORDS)
   switch (words[KIND]) {
@@ -137,7 +138,7 @@ function readRanges(body: Uint32Array): Range[] | null {
 function readEnd(common: Common, body: Uint32Array): Control | null {
   if (body.length < 4) return null
   const [segment, last, parts, count] = body
-  if (segment >= SEGMENTS_MAX || last > 1) return null
+  if (segment >= SEGMENTS_MAX || last > 1 || parts > SEGMENT_PARTS) return null
   if (count > NODES_MAX || body.length !== 4 + count * NODE_WORDS) return null
   const heard: Heard[] = []
   for (let at = 4; at < body.length; at += NODE_WORDS) {

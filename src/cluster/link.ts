@@ -17,7 +17,7 @@ import { Presence, type PresenceState } from './presence.ts'
 import type { Records } from './records.ts'
 import { Sender } from './sender.ts'
 import { type Subjects, senderOf, subjectsOf } from './subjects.ts'
-import { boundedTell, Refusals, type Tell } from './telling.ts'
+import { boundedTell, Disconnected, Refusals, type Tell } from './telling.ts'
 import { BATCH_GOOD, BATCH_RESULTS } from './unpack.ts'
 
 /** This process stood still for longer. */
@@ -64,6 +64,7 @@ export class Link {
   private maxPeerAge: number
   private turnedAt: number
   private wasConnected = false
+  private readonly disconnected: Disconnected
   private wasJoined = false
 
   constructor(given: LinkOptions) {
@@ -76,6 +77,7 @@ export class Link {
     this.presence = new Presence(this.start)
     this.subjects = subjectsOf(options.subject, options.node)
     this.turnedAt = clock()
+    this.disconnected = new Disconnected(tell, this.turnedAt)
     const { subjects, nodes, start } = this
     const startedAt = this.turnedAt
     const subject = subjects.log
@@ -98,6 +100,10 @@ export class Link {
 
   get state(): PresenceState {
     return this.options.engine.isConnected() ? this.presence.state : 'offline'
+  }
+
+  get isNameTaken(): boolean {
+    return this.presence.isTaken
   }
 
   /** What is due. True if more can be done at once. */
@@ -135,25 +141,40 @@ export class Link {
     this.counts.bytes += bytes.length
     const name = senderOf(subject)
     const now = this.options.clock()
-    if (name === '') this.counts.strangers++
-    else if (isControl(bytes)) this.heardControl(name, bytes, now)
-    else this.heardBatch(name, bytes, subject, now)
-  }
-
-  private heardBatch(name: string, bytes: Uint8Array, subject: string, now: number): void {
-    const { batch } = this
-    const result = batch.read(bytes)
-    this.results[result]++
-    if (result !== BATCH_GOOD) return
-    if (name === this.options.node) {
-      const isLeaving = (batch.words[BATCH_FLAGS] & FLAG_LEAVING) !== 0
-      if (batch.start !== this.start) this.presence.heardOwnName(batch.start, isLeaving, now)
+    if (name === '') {
+      this.counts.strangers++
       return
     }
-    const node = this.nodes.meet(name)
+    if (name === this.options.node) {
+      this.heardOwnName(bytes, now)
+      return
+    }
+    const node = this.nodes.meet(name, now)
     if (node === null) this.counts.tooManyNodes++
-    else if (batch.purpose === PURPOSE_CATCH_UP) this.heardPart(node, now)
-    else this.heardLog(node, subject !== `${this.options.subject}.log.${name}`, now)
+    else if (!node.mayTalk(now)) return
+    else if (isControl(bytes)) this.heardControl(node, bytes, now)
+    else this.heardBatch(node, bytes, subject, now)
+  }
+
+  private readBatch(bytes: Uint8Array): boolean {
+    const result = this.batch.read(bytes)
+    this.results[result]++
+    return result === BATCH_GOOD
+  }
+
+  /** This node's own messages do not come back, so another one has the name. */
+  private heardOwnName(bytes: Uint8Array, now: number): void {
+    const { batch } = this
+    if (isControl(bytes) || !this.readBatch(bytes) || batch.start === this.start) return
+    const isLeaving = (batch.words[BATCH_FLAGS] & FLAG_LEAVING) !== 0
+    this.presence.heardOwnName(batch.start, isLeaving, now)
+  }
+
+  private heardBatch(node: Node, bytes: Uint8Array, subject: string, now: number): void {
+    const { batch } = this
+    if (!this.readBatch(bytes)) return
+    if (batch.purpose === PURPOSE_CATCH_UP) this.heardPart(node, now)
+    else this.heardLog(node, subject !== `${this.options.subject}.log.${node.name}`, now)
   }
 
   private heardPart(node: Node, now: number): void {
@@ -183,7 +204,7 @@ export class Link {
     this.applyTime += clock() - begin
   }
 
-  private heardControl(name: string, bytes: Uint8Array, now: number): void {
+  private heardControl(node: Node, bytes: Uint8Array, now: number): void {
     const message = readControl(bytes)
     if (message === null) {
       this.counts.badControls++
@@ -192,19 +213,17 @@ export class Link {
     const { kind } = message
     if (kind === ASK_BATCHES || kind === ASK_WALK) {
       if (message.start !== this.start || !this.presence.hasName) return
-      if (kind === ASK_BATCHES) this.answering.askForBatches(name, message.ranges, now)
-      else this.answering.askForWalk(name, message, now)
+      if (kind === ASK_BATCHES) this.answering.askForBatches(node.name, message.ranges, now)
+      else this.answering.askForWalk(node.name, message, now)
       return
     }
-    const node = this.nodes.get(name)
-    if (node !== undefined) this.asking.heardOf(node, message, now)
+    this.asking.heardOf(node, message, now)
   }
 
   private heardOfAll(): Heard[] {
     const { node: name } = this.options
     const others = this.nodes
       .all()
-      .filter(({ start }) => start !== 0)
       .slice(0, NODES_MAX - 1)
       .map(({ name, start, holes }) => ({ name, start, sequence: holes.wholeTo() }))
     const sequence = (this.sender.sent.next - 1) >>> 0
@@ -214,6 +233,7 @@ export class Link {
   private watchEngine(now: number): void {
     const { engine, tell } = this.options
     const isConnected = engine.isConnected()
+    if (!isConnected && !this.wasConnected) this.disconnected.turn(this.reason, now)
     if (isConnected === this.wasConnected) return
     this.wasConnected = isConnected
     if (isConnected) {
@@ -223,17 +243,19 @@ export class Link {
     } else {
       this.refusals.clear()
       this.presence.disconnected()
-      tell('warning', `no connection${this.reason === '' ? '' : `: ${this.reason}`}`)
+      this.disconnected.begin(now)
+      this.disconnected.turn(this.reason, now)
     }
   }
 
   private watchPresence(now: number): void {
     const { node, tell } = this.options
     const { hasName } = this.presence
-    if (hasName !== this.wasJoined) {
-      if (hasName) tell('info', `joined as ${node}`)
-      else tell('error', nameTaken(node))
-    } else if (this.presence.mustTell(now)) tell('error', nameTaken(node))
+    if (hasName && !this.wasJoined) tell('info', `joined as ${node}`)
+    if (this.presence.mustTell(now)) {
+      const seconds = Math.round(this.presence.takenFor(now) / 1000)
+      tell('error', `${nameTaken(node)}${seconds === 0 ? '' : ` (for ${seconds} s so far)`}`)
+    }
     this.wasJoined = hasName
   }
 
@@ -260,5 +282,6 @@ export class Link {
 }
 
 function nameTaken(node: string): string {
-  return `another node has the name ${node}: this one shares nothing. Give each a [cluster] node of its own`
+  const remedy = 'Give each a [cluster] node of its own'
+  return `another node has the name ${node}: this one shares nothing until the name is free. ${remedy}`
 }

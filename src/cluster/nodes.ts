@@ -18,6 +18,22 @@ const NEW_START_MILLISECONDS = 1500
 /** Of one node and second, with some seconds' worth at once. More than one thread can take over. */
 const RECORDS_PER_SECOND = 1_000_000
 const BURST_MILLISECONDS = 5000
+/**
+ * Messages of any kind, of one node and second: the largest stream has 2000, and answers as many again. What is beyond is not
+ * looked at.
+ */
+const MESSAGES_PER_SECOND = 10_000
+
+/** Who has never said what can be used is forgotten after so long. */
+const UNHEARD_MILLISECONDS = 10_000
+
+/**
+ * What is missing of a node has others walk through all swarms, and only it decides how often something is missing. So many in
+ * a row at once; then pauses of twice as long each time, until there was none for twice as long as the longest.
+ */
+const WALKS_AT_ONCE = 6
+const WALK_PAUSE_MILLISECONDS = 4000
+const WALK_PAUSE_MAX_MILLISECONDS = 60_000
 
 /** Earlier sequences than this many cannot be told from later ones. */
 const FIRST_HOLE_MAX = 2 ** 30
@@ -30,7 +46,9 @@ export const OVER_LIMIT = 3
 
 export class Node {
   readonly name: string
-  /** Of its run, as it chose it. */
+  /** When something has come of it that had its name. */
+  readonly metAt: number
+  /** Of its run, as it chose it; 0 = nothing that can be used has come. */
   start = 0
   holes = new Holes(0)
   heardAt = Number.NEGATIVE_INFINITY
@@ -52,6 +70,8 @@ export class Node {
   askedTo = 0
   /** Not to be asked for a walk before. */
   avoidUntil = 0
+  /** How often in a row it has said that it has other walks. */
+  busyAnswers = 0
   /** Another node's walk did not have what is missing. */
   mustBeAskedItself = false
   /** While it was silent. */
@@ -59,9 +79,14 @@ export class Node {
   readonly counts = { batches: 0, records: 0, known: 0, otherStart: 0, overLimit: 0, gaps: 0 }
   private clock = new ClockDifference()
   private paidUntil = 0
+  private messagesPaidUntil = 0
+  /** In a row, and the last one. */
+  private walks = 0
+  private walkedAt = 0
 
-  constructor(name: string) {
+  constructor(name: string, now: number) {
     this.name = name
+    this.metAt = now
   }
 
   isHeard(now: number): boolean {
@@ -75,9 +100,33 @@ export class Node {
 
   /** Something has been missing of it for so long that it cannot send it again. */
   needsWalk(now: number): boolean {
-    if (this.holes.isWhole()) return false
+    if (this.holes.isWhole() || now < this.walkedAt + this.walkPause) return false
     if (!this.isHeard(now)) return !this.wasSoughtElsewhere
     return isAfter(this.oldest, this.holes.list[0].from)
+  }
+
+  /** Another node has been asked for a walk for what is missing of this one. */
+  soughtByWalk(now: number): void {
+    if (now - this.walkedAt > 2 * WALK_PAUSE_MAX_MILLISECONDS) this.walks = 0
+    this.walks++
+    this.walkedAt = now
+  }
+
+  private get walkPause(): number {
+    const over = this.walks - WALKS_AT_ONCE
+    return over < 0 ? 0 : Math.min(WALK_PAUSE_MILLISECONDS * 2 ** over, WALK_PAUSE_MAX_MILLISECONDS)
+  }
+
+  /** Whether a message, of whatever kind, is looked at. */
+  mayTalk(now: number): boolean {
+    const paid =
+      Math.max(this.messagesPaidUntil, now - BURST_MILLISECONDS) + 1000 / MESSAGES_PER_SECOND
+    if (paid > now) {
+      this.counts.overLimit++
+      return false
+    }
+    this.messagesPaidUntil = paid
+    return true
   }
 
   /**
@@ -148,11 +197,11 @@ export class Nodes {
   private readonly byName = new Map<string, Node>()
 
   /** Null if there are too many. */
-  meet(name: string): Node | null {
+  meet(name: string, now: number): Node | null {
     const known = this.byName.get(name)
     if (known !== undefined) return known
     if (this.byName.size >= NODES_MAX) return null
-    const node = new Node(name)
+    const node = new Node(name, now)
     this.byName.set(name, node)
     return node
   }
@@ -161,8 +210,9 @@ export class Nodes {
     return this.byName.get(name)
   }
 
+  /** That have been heard. */
   all(): Node[] {
-    return [...this.byName.values()]
+    return [...this.byName.values()].filter(({ start }) => start !== 0)
   }
 
   heard(now: number): Node[] {
@@ -176,13 +226,14 @@ export class Nodes {
 
   /** Those that have been silent for so long that all their peers have expired. */
   forget(now: number, milliseconds: number): void {
-    for (const node of this.all()) {
-      if (now - node.heardAt > milliseconds) this.byName.delete(node.name)
+    for (const { name, start, heardAt, metAt } of this.byName.values()) {
+      const isOver = start === 0 ? now - metAt > UNHEARD_MILLISECONDS : now - heardAt > milliseconds
+      if (isOver) this.byName.delete(name)
     }
   }
 
   /** This process stood still, or had no engine: that nobody was heard meanwhile means nothing. */
   excuse(now: number): void {
-    for (const node of this.all()) if (node.heardAt > Number.NEGATIVE_INFINITY) node.excusedAt = now
+    for (const node of this.all()) node.excusedAt = now
   }
 }

@@ -7,6 +7,8 @@ const LISTEN_MILLISECONDS = 2500
 const GONE_MILLISECONDS = 5000
 /** A process that takes over from another one has its name too, and waits for it to end. */
 const TELL_MILLISECONDS = 10_000
+/** And again, as long as it is taken. */
+const TELL_AGAIN_MILLISECONDS = 60_000
 
 export type PresenceState = 'offline' | 'listening' | 'joined' | 'taken'
 
@@ -16,7 +18,8 @@ export class Presence {
   private listenedAt = 0
   private heardAt = 0
   private takenAt = 0
-  private isTold = false
+  /** When the operator has to be told next. */
+  private tellAt = 0
 
   constructor(start: number) {
     this.start = start
@@ -26,12 +29,20 @@ export class Presence {
     return this.state === 'joined'
   }
 
-  /** The name has been taken for so long that the operator has to know; once. */
+  get isTaken(): boolean {
+    return this.takenAt !== 0
+  }
+
+  /** The name has been taken for so long that the operator has to know: by then, and once a minute from then on. */
   mustTell(now: number): boolean {
-    if (this.state !== 'taken' || this.isTold || now - this.takenAt < TELL_MILLISECONDS)
-      return false
-    this.isTold = true
+    if (this.state !== 'taken' || now < this.tellAt) return false
+    this.tellAt = now + TELL_AGAIN_MILLISECONDS
     return true
+  }
+
+  /** For how long another node has had the name, in milliseconds. */
+  takenFor(now: number): number {
+    return now - this.takenAt
   }
 
   connected(now: number): void {
@@ -47,7 +58,7 @@ export class Presence {
     if (this.state === 'taken' && now - this.heardAt >= GONE_MILLISECONDS) this.listen(now)
     if (this.state === 'listening' && now - this.listenedAt >= LISTEN_MILLISECONDS) {
       this.state = 'joined'
-      this.isTold = false
+      this.takenAt = 0
     }
   }
 
@@ -61,8 +72,12 @@ export class Presence {
     if (this.state === 'taken') return
     // Both know both numbers, so one of them goes on.
     if (this.state === 'joined' && this.start < start) return
+    const hadJoined = this.state === 'joined'
     this.state = 'taken'
+    // While it listens once more, it is still taken.
+    if (this.takenAt !== 0) return
     this.takenAt = now
+    this.tellAt = hadJoined ? now : now + TELL_MILLISECONDS
   }
 
   private listen(now: number): void {

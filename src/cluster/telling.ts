@@ -5,10 +5,57 @@ export type Tell = (severity: 'info' | 'warning' | 'error', text: string) => voi
 
 /** Lines at once, as when a large cluster comes up, and afterwards one in each so many milliseconds. */
 const LINES_MAX = 600
-const LINE_MILLISECONDS = 1000
+const LINE_MILLISECONDS = 5000
 
 /** A refusal names a subject, and those that a node uses are few. */
 const REFUSALS_MAX = 16
+
+const AGAIN_MILLISECONDS = 60_000
+
+/** That there is no connection: told at once, and once a minute while it lasts. */
+export class Disconnected {
+  private since: number
+  private tellAt = 0
+  private readonly tell: Tell
+
+  constructor(tell: Tell, now: number) {
+    this.tell = tell
+    this.since = now
+  }
+
+  begin(now: number): void {
+    this.since = now
+    this.tellAt = 0
+  }
+
+  /** `reason`: '' while the first attempt is under way. */
+  turn(reason: string, now: number): void {
+    if (reason === '' || now < this.tellAt) return
+    const seconds = Math.round((now - this.since) / 1000)
+    const lasts = this.tellAt === 0 ? '' : ` for ${seconds} s`
+    this.tellAt = now + AGAIN_MILLISECONDS
+    this.tell('warning', `no connection${lasts}: ${reason}. ${remedyOf(reason)}`)
+  }
+}
+
+const REMEDIES: readonly [RegExp, string][] = [
+  [
+    /authori[sz]ation|authentication|credential|nkey|jwt|expired|revoked/i,
+    'Check [cluster] credentials, user and credentials_path, and the account of this node on the server',
+  ],
+  [/tls|certificate|altname|self.signed|issuer/i, 'Check [cluster] use_tls and tls_ca_path'],
+  [/not the protocol/i, 'Check [cluster] servers: another service has that port'],
+  [
+    /refused|timeout|timed out|unreach|resolve|getaddrinfo|ENOTFOUND/i,
+    'Check that the server runs and can be reached, and [cluster] servers',
+  ],
+]
+
+/** What an operator can do if no server can be used. */
+export function remedyOf(reason: string): string {
+  const [, remedy] = REMEDIES.find(([pattern]) => pattern.test(reason)) ?? []
+  return remedy ?? "The server's log may say more"
+}
 
 /** Passes on so much of what is to be told. */
 export function boundedTell(tell: Tell, clock: () => number): Tell {

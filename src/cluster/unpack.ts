@@ -14,6 +14,7 @@ import {
   BATCH_RECORDS,
   BATCH_RECORDS_MAX,
   BATCH_SENT_HIGH,
+  BATCH_START,
   BATCH_UPTIME,
   BATCH_WORDS_MAX,
   FLAGS_MAX,
@@ -85,6 +86,7 @@ function isHead(words: Int32Array): boolean {
   const uptime = words[BATCH_UPTIME]
   const flags = words[BATCH_FLAGS]
   const high = words[BATCH_SENT_HIGH]
+  if (words[BATCH_START] === 0) return false
   if (purpose < 0 || purpose > PURPOSE_MAX || flags < 0 || flags > FLAGS_MAX) return false
   if (unit < 1 || unit > AGE_UNIT_MAX || (unit & (unit - 1)) !== 0) return false
   return uptime >= 0 && high >= 0 && high <= SENT_HIGH_MAX

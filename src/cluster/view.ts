@@ -20,6 +20,8 @@ export interface NodeView {
 
 export interface ClusterView {
   readonly state: PresenceState
+  /** Another node has this one's name, or had it a moment ago. */
+  readonly isNameTaken: boolean
   /** Why there is no connection. */
   readonly reason: string
   /** What the engine refuses although it is connected. */
@@ -35,6 +37,8 @@ export interface ClusterView {
   readonly applied: Readonly<ApplyCounts>
   /** See pack.ts. */
   readonly untold: number
+  /** Messages that no node can have sent. */
+  readonly tooLong: number
   /** Batches and beats by result. */
   readonly results: Readonly<Record<string, number>>
 }
@@ -48,11 +52,13 @@ export interface ClusterReport {
 export interface OwnCounts {
   readonly applied: ApplyCounts
   readonly untold: number
+  readonly tooLong: number
 }
 
-export function viewOf(link: Link, { applied, untold }: OwnCounts, now: number): ClusterView {
+export function viewOf(link: Link, own: OwnCounts, now: number): ClusterView {
   return {
     state: link.state,
+    isNameTaken: link.isNameTaken,
     reason: link.reason,
     refusals: [...link.refusals.now],
     isCatchingUp: link.asking.isWalking,
@@ -69,8 +75,7 @@ export function viewOf(link: Link, { applied, untold }: OwnCounts, now: number):
     sent: link.sender.counts,
     asked: link.asking.counts,
     answered: link.answering.counts,
-    applied,
-    untold,
+    ...own,
     results: Object.fromEntries(BATCH_RESULTS.map((name, i) => [name, link.results[i]])),
   }
 }

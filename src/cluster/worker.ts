@@ -21,13 +21,12 @@ import {
 import { attachSwarms, type SwarmBuffers } from '../swarm/memory.ts'
 import type { EngineAccess } from './access.ts'
 import { Applier } from './apply.ts'
-import type { Engine } from './engine.ts'
 import { Graves } from './graves.ts'
 import { Link } from './link.ts'
 import { NatsEngine } from './nats.ts'
 import { Packer } from './pack.ts'
 import { SwarmRecords } from './swarm-records.ts'
-import { type ClusterReport, viewOf } from './view.ts'
+import { type ClusterReport, type OwnCounts, viewOf } from './view.ts'
 
 export const CLUSTER_ROLE = 'cluster'
 
@@ -64,6 +63,8 @@ export interface ClusterUpdate extends ClientListUpdate {
 type ClusterMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | ClusterUpdate
 
 export async function runClusterWorker(data: ClusterWorkerData): Promise<void> {
+  // The engine's library prints what it cannot parse, as it has come from the network.
+  console.log = () => {}
   readClock()
   // Before the library of the engine is loaded: nothing waits for that.
   sayReady()
@@ -82,7 +83,7 @@ class ClusterWorker {
   private readonly records: SwarmRecords
   private readonly applier: Applier
   private readonly packer: Packer
-  private engine: Engine | null = null
+  private engine: NatsEngine | null = null
   private link: Link | null = null
   /** In seconds; may change before there is a link. */
   private maxPeerAge: number
@@ -170,7 +171,7 @@ class ClusterWorker {
     if (now - this.reportedAt >= REPORT_MILLISECONDS) {
       this.reportedAt = now
       this.report({
-        view: viewOf(link, { applied: this.applier.counts, untold: this.packer.untold }, now),
+        view: viewOf(link, this.ownCounts(), now),
       })
       if (this.data.fault) provokeFault()
     }
@@ -181,10 +182,16 @@ class ClusterWorker {
 
   private tendHeap({ counts, sender }: Link): void {
     const messages = counts.messages + sender.counts.batches + sender.counts.again
-    const garbage = counts.bytes + messages * MESSAGE_GARBAGE_BYTES
+    const received = this.engine?.received ?? 0
+    const garbage = received + messages * MESSAGE_GARBAGE_BYTES
     if (garbage - this.garbageAt < GARBAGE_BYTES) return
     this.garbageAt = garbage
     fullGC()
+  }
+
+  private ownCounts(): OwnCounts {
+    const { applier, engine, packer } = this
+    return { applied: applier.counts, untold: packer.untold, tooLong: engine?.tooLong ?? 0 }
   }
 
   private report(report: ClusterReport): void {

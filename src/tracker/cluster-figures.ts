@@ -66,7 +66,7 @@ function stateOf({ state, refusals, isCatchingUp }: ClusterView): string {
 }
 
 function familiesOf(view: ClusterView): MetricFamily[] {
-  const { nodes, sent, asked, answered, messages } = view
+  const { nodes, sent, messages } = view
   const received = sum(nodes, ({ counts }) => counts.records)
   return [
     ...stateFamilies(view),
@@ -114,9 +114,17 @@ function familiesOf(view: ClusterView): MetricFamily[] {
       [{ reason: 'other_start' }, sum(nodes, ({ counts }) => counts.otherStart)],
       [{ reason: 'over_limit' }, sum(nodes, ({ counts }) => counts.overLimit)],
       [{ reason: 'bad_control' }, messages.badControls],
+      [{ reason: 'too_long' }, view.tooLong],
       [{ reason: 'stranger' }, messages.strangers],
       [{ reason: 'too_many_nodes' }, messages.tooManyNodes],
     ]),
+    ...catchUpFamilies(view),
+    ...nodeFamilies(nodes),
+  ]
+}
+
+function catchUpFamilies({ asked, answered }: ClusterView): MetricFamily[] {
+  return [
     counterFamily(
       `${PREFIX}_catch_ups_total`,
       'Walks through all swarms, for what can no longer be sent again.',
@@ -127,7 +135,11 @@ function familiesOf(view: ClusterView): MetricFamily[] {
         [{ part: 'busy' }, answered.busy],
       ],
     ),
-    ...nodeFamilies(nodes),
+    counterFamily(
+      `${PREFIX}_held_requests_total`,
+      'Requests for what was missed of nodes that had asked for more than their share.',
+      [[{}, answered.held]],
+    ),
   ]
 }
 

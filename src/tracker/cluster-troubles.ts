@@ -1,41 +1,50 @@
 // What goes wrong between the nodes of a cluster, as an operator reads it. Used by cluster.ts.
+import { remedyOf } from '../cluster/telling.ts'
 import type { ClusterView } from '../cluster/view.ts'
+import { grouped } from '../metrics/text-table.ts'
+import { Growth } from '../process/losses.ts'
 import type { Trouble, TroubleSource } from '../process/troubles.ts'
 
 /** A restart of an engine or a node is over by then. */
 const SILENT_MILLISECONDS = 30_000
 const OFFLINE_LOOKS = 30
+/** A process that takes over has the name of the one before it, and waits. */
+const TAKEN_LOOKS = 10
 const LAG_MILLISECONDS = 5000
 
 export function clusterTroubles(view: () => ClusterView | null): readonly TroubleSource[] {
   let offline = 0
+  let taken = 0
   const find = (): Trouble | null => {
     const now = view()
     offline = now?.state === 'offline' ? offline + 1 : 0
+    taken = isWithoutName(now) ? taken + 1 : 0
     if (now === null) return null
-    if (now.state === 'taken') return TAKEN
+    if (taken >= TAKEN_LOOKS) return TAKEN
     if (offline >= OFFLINE_LOOKS) return unreachable(now.reason)
     return nodeTrouble(now)
   }
   return [
     { name: 'cluster', find },
     { name: 'cluster_refusal', find: () => refusal(view()) },
-    { name: 'cluster_version', find: () => otherVersion(view()) },
+    { name: 'cluster_version', find: otherVersion(view) },
+    { name: 'cluster_limit', find: overLimit(view) },
   ]
 }
 
 const TAKEN: Trouble = {
   severity: 'bad',
   text: 'Another node has the name of this one, so this one shares no peers.',
-  remedy: 'Give each node a [cluster] node of its own, and restart this one.',
+  remedy: 'Give each node a [cluster] node of its own; it joins by itself once the name is free.',
+  isLogged: true,
 }
 
 function unreachable(reason: string): Trouble {
   return {
     severity: 'attention',
     text: `No NATS server of the cluster can be used${reason === '' ? '' : `: ${reason}`}.`,
-    remedy:
-      'Clients get the peers of this node alone. Check the server, and [cluster] servers and credentials.',
+    remedy: `Clients get the peers of this node alone. ${remedyOf(reason)}.`,
+    isLogged: true,
   }
 }
 
@@ -74,14 +83,41 @@ function nodeTrouble({ nodes }: ClusterView): Trouble | null {
   }
 }
 
-function otherVersion(view: ClusterView | null): Trouble | null {
-  const count = view?.results.other_version ?? 0
-  if (count === 0) return null
-  return {
-    severity: 'attention',
-    text: `${count} messages of the cluster were of another version, and were not used.`,
-    remedy: 'Upgrade the nodes that have not been upgraded yet.',
+function otherVersion(view: () => ClusterView | null): () => Trouble | null {
+  const messages = new Growth()
+  return () => {
+    const count = messages.since(view()?.results.other_version ?? 0)
+    if (count === 0) return null
+    return {
+      severity: 'attention',
+      text: `${grouped(count)} messages of the cluster were of another version in the last minute, and were not used.`,
+      remedy: 'Upgrade the nodes that have not been upgraded yet.',
+    }
   }
+}
+
+/** No node of ours reaches these limits. */
+function overLimit(view: () => ClusterView | null): () => Trouble | null {
+  const messages = new Growth()
+  const requests = new Growth()
+  return () => {
+    const { nodes = [], messages: counts, answered } = view() ?? {}
+    const sent = nodes.reduce((sum, node) => sum + node.counts.overLimit, counts?.tooManyNodes ?? 0)
+    const left = messages.since(sent)
+    const held = requests.since(answered?.held ?? 0)
+    if (left === 0 && held === 0) return null
+    const names = namesOf(nodes.filter((node) => node.counts.overLimit > 0))
+    return {
+      severity: 'attention',
+      text: `Other nodes send more than nodes have reason to${names === '' ? '' : ` (${names})`}: in the last minute ${grouped(left)} messages were left out, and ${grouped(held)} requests had to wait.`,
+      remedy: 'If one of them was broken into, take its account away on the NATS servers.',
+    }
+  }
+}
+
+/** Also while it listens whether the name has become free. */
+function isWithoutName(view: ClusterView | null): boolean {
+  return view !== null && view.state !== 'offline' && view.isNameTaken
 }
 
 function namesOf(nodes: readonly { readonly name: string }[]): string {

@@ -12,6 +12,7 @@ import {
   BATCH_RECORD_WORDS,
   BATCH_RECORDS,
   BATCH_RECORDS_MAX,
+  BATCH_START,
   BATCH_WORDS_MAX,
   MAGIC_AND_VERSION,
   PURPOSE_CATCH_UP,
@@ -244,6 +245,7 @@ function writeHead(
   words[BATCH_RECORD_WORDS] = about.recordWords
   words[BATCH_AGE_UNIT] = about.ageUnit
   words[BATCH_PURPOSE] = purpose
+  words[BATCH_START] = 1
 }
 
 function* batchesOf(

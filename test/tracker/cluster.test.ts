@@ -16,6 +16,7 @@ const NODE: NodeView = {
 function view(more: Partial<ClusterView> = {}): ClusterView {
   return {
     state: 'joined',
+    isNameTaken: false,
     reason: '',
     refusals: [],
     isCatchingUp: false,
@@ -24,12 +25,13 @@ function view(more: Partial<ClusterView> = {}): ClusterView {
     messages: { messages: 5, bytes: 900, badControls: 0, strangers: 0, tooManyNodes: 0 },
     sent: { batches: 4, records: 7, again: 0, unsent: 0, lost: 0 },
     asked: { requests: 0, walks: 1, parts: 0, failed: 0 },
-    answered: { walks: 0, parts: 0, busy: 0 },
+    answered: { walks: 0, parts: 0, busy: 0, held: 0 },
     applied: {
       ...{ joined: 3, renewed: 0, changed: 0, left: 0, completed: 0 },
       ...{ stale: 0, expired: 0, unwanted: 0, noRoom: 0 },
     },
     untold: 0,
+    tooLong: 0,
     results: { good: 5, other_version: 0 },
     ...more,
   }
@@ -76,7 +78,40 @@ describe('troubles', () => {
 
   test.each([
     ['none when all is well', [view()], []],
-    ['a name in use', [view({ state: 'taken' })], ['Another node has the name']],
+    [
+      'a name in use, once that has lasted',
+      Array.from({ length: 10 }, (_, look) =>
+        view({ state: look === 5 ? 'listening' : 'taken', isNameTaken: true }),
+      ),
+      ['Another node has the name'],
+    ],
+    [
+      'a process that takes over is none',
+      Array.from({ length: 9 }, () => view({ state: 'taken', isNameTaken: true })),
+      [],
+    ],
+    [
+      'a node that sends too much, while it does',
+      [view(), view({ nodes: [{ ...NODE, counts: { ...NODE.counts, overLimit: 1200 } }] })],
+      ['more than nodes have reason to (b): in the last minute 1,200 messages were left out'],
+    ],
+    [
+      'more names than a cluster has',
+      [view({ messages: { ...view().messages, tooManyNodes: 3 } })],
+      ['3 messages were left out'],
+    ],
+    [
+      'who asks for more than its share',
+      [view({ answered: { ...view().answered, held: 2 } })],
+      ['2 requests had to wait'],
+    ],
+    [
+      'the same of an hour ago is none',
+      Array.from({ length: 62 }, () =>
+        view({ answered: { ...view().answered, held: 2 }, results: { other_version: 2 } }),
+      ),
+      [],
+    ],
     [
       'a silent node',
       [view({ nodes: [{ ...NODE, state: 'silent', silence: 31_000 }] })],
