@@ -103,6 +103,24 @@ export class RingWriter {
     this.head = (this.head + count + 1) | 0
   }
 
+  /**
+   * Appends the records at the start of `from`, each with its length in front as here, of `count` words in all. False when
+   * they do not fit in one piece: then they are appended one by one.
+   */
+  appendAll(from: Int32Array, count: number): boolean {
+    const { words, mask } = this
+    const at = this.head & mask
+    if (at + count > mask + 1) return false
+    if (((this.head - this.tail) | 0) + count > mask + 1) {
+      this.tail = Atomics.load(words, TAIL)
+      if (((this.head - this.tail) | 0) + count > mask + 1) return false
+    }
+    const to = RECORDS + at
+    for (let i = 0; i < count; i++) words[to + i] = from[i]
+    this.head = (this.head + count) | 0
+    return true
+  }
+
   /** Shows all appended records to the reader at once. True when there were any; then wake it. */
   publish(): boolean {
     if (this.head === this.published) return false

@@ -5,10 +5,11 @@
 //  ring record: a record (layout.ts) without its age │ the second that its age is counted from
 //  shared words: leaves noted by all workers │ per worker, a cache line each: records that found no room
 //
-// To show a record to another thread, or to give a lock back, has the processor wait for all that it has written, and the
-// ring is not in its caches. So announces are noted after the lock, and only the first record of a worker's turn is shown
-// at once, the others some at a time or with the next turn:
-// 50 to 70 ns in place of 75 to 130 (bench/cluster.ts, Bun 1.4.5, November 2026).
+// To show a record to another thread, or to take or give back a lock, has the processor wait for all that it has written, and
+// the ring is not in its caches: the other thread has read it. So announces are noted after the lock, and first into a stage
+// that stays in the caches. It is written into the ring at once, where the processor fetches its lines together: with the
+// first record of a worker's turn, then when it is full, and at the end of the turn. A whole announce over UDP takes 1.5 % longer, in
+// place of 2.3 % without the stage (bench/cluster.ts noting, Bun 1.4.5, November 2026).
 //
 // Nothing waits: when the ring is full the record is lost and counted, and the others learn by a gap in the sequence that
 // they have to ask.
@@ -42,8 +43,11 @@ export const NOTE_RING_WORDS = 65_536
  */
 export const LEAVE_UNCERTAIN_SEC = 4
 
-/** Within one turn. */
+/** Within one turn, records until the stage is written. */
 const PUBLISH_EVERY = 32
+
+/** Of so many records of IPv6. */
+const STAGE_WORDS = PUBLISH_EVERY * (NOTE_WORDS_IPV6 + 1)
 
 const LEAVES = 0
 const LINE_WORDS = 16
@@ -75,6 +79,9 @@ export class ClusterNotes {
   private readonly ring: RingWriter
   private readonly state: Int32Array
   private readonly lostAt: number
+  /** What has been noted since the ring was written last: of each record its length, and the record. */
+  private readonly stage = new Int32Array(new ArrayBuffer(STAGE_WORDS * 4))
+  private staged = 0
   /** A renewal is noted when the second, moved by a hash, passes a multiple of 2 to the power of this. */
   private renewalShift = 0
   private untilPublished = 1
@@ -98,8 +105,13 @@ export class ClusterNotes {
 
   /** A turn of the worker begins. */
   beginTurn(): void {
-    this.ring.publish()
+    this.endTurn()
     this.untilPublished = 1
+  }
+
+  /** It may be some time until the next one. */
+  endTurn(): void {
+    if (this.staged !== 0) this.publish()
   }
 
   /** After an announce that was carried out. */
@@ -139,32 +151,46 @@ export class ClusterNotes {
 
   private write(announce: Announce, kind: number, second: number): void {
     const { source, infoHash, peer, seeder } = announce
-    const { ring } = this
+    const { stage, staged } = this
     const count = peer.ipv4 ? NOTE_WORDS_IPV4 : NOTE_WORDS_IPV6
-    const at = ring.room(count)
-    if (at === 0) {
-      Atomics.add(this.state, this.lostAt, 1)
-      return
-    }
-    const { words } = ring
-    for (let i = 0; i < RECORD_ADDRESS; i++) words[at + i] = source[infoHash + i]
-    words[at + RECORD_ADDRESS] = peer.a0
+    const at = staged + 1
+    for (let i = 0; i < RECORD_ADDRESS; i++) stage[at + i] = source[infoHash + i]
+    stage[at + RECORD_ADDRESS] = peer.a0
     if (!peer.ipv4) {
-      words[at + RECORD_ADDRESS + 1] = peer.a1
-      words[at + RECORD_ADDRESS + 2] = peer.a2
-      words[at + RECORD_ADDRESS + 3] = peer.a3
+      stage[at + RECORD_ADDRESS + 1] = peer.a1
+      stage[at + RECORD_ADDRESS + 2] = peer.a2
+      stage[at + RECORD_ADDRESS + 3] = peer.a3
     }
     const end = at + count
-    words[end - 2] =
+    stage[end - 2] =
       peer.port |
       (kind << RECORD_KIND_SHIFT) |
       (seeder && kind !== KIND_LEFT ? RECORD_SEEDER_BIT : 0)
-    words[end - 1] = second
-    ring.append(at, count)
+    stage[end - 1] = second
+    stage[staged] = count
+    this.staged = end
   }
 
+  /** Writes all that is staged into the ring, and shows it. */
   private publish(): void {
+    const { ring, stage, staged } = this
+    if (!ring.appendAll(stage, staged)) this.appendEach()
+    this.staged = 0
     this.untilPublished = PUBLISH_EVERY
-    this.ring.publish()
+    ring.publish()
+  }
+
+  private appendEach(): void {
+    const { ring, stage, staged } = this
+    const { words } = ring
+    for (let from = 0; from < staged; from += stage[from] + 1) {
+      const count = stage[from]
+      const at = ring.room(count)
+      if (at === 0) Atomics.add(this.state, this.lostAt, 1)
+      else {
+        for (let i = 0; i < count; i++) words[at + i] = stage[from + 1 + i]
+        ring.append(at, count)
+      }
+    }
   }
 }

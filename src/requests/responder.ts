@@ -59,6 +59,11 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
     this.swarms.pressure.look()
   }
 
+  /** Called by a worker that may sleep now. Others begin their next turn at once. */
+  endTurn(): void {
+    this.notes?.endTurn()
+  }
+
   // HOT: no allocation below this line.
 
   /**

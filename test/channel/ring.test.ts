@@ -102,6 +102,41 @@ describe('a ring', () => {
     expect(ends.reader.next()).toBe(OVERHEAD_WORDS + 1)
   })
 
+  test('takes several records in one piece where they fit, and all arrive in their order', () => {
+    const ends = pair(64, 10, -20)
+    const random = randomWords(5)
+    const taken = { together: 0, single: 0 }
+    for (let round = 0; round < 500; round++) {
+      const some = Array.from({ length: 1 + (random() % 6) }, (_, i) =>
+        Array.from({ length: random() % 10 }, () => round * 10 + i),
+      )
+      const laidOut = Int32Array.from(some.flatMap((record) => [record.length, ...record]))
+      if (ends.writer.appendAll(laidOut, laidOut.length)) taken.together++
+      else {
+        for (const record of some) expect(write(ends, record)).toBe(true)
+        taken.single++
+      }
+      ends.writer.publish()
+      expect(readAll(ends)).toEqual(some)
+    }
+    expect(taken.together).toBeGreaterThan(100)
+    expect(taken.single).toBeGreaterThan(20)
+  })
+
+  test('takes nothing of several records that have no room together', () => {
+    const ends = pair(64, 10)
+    const laidOut = new Int32Array(30).fill(9)
+    expect(ends.writer.appendAll(laidOut, 30)).toBe(true)
+    expect(ends.writer.appendAll(laidOut, 30)).toBe(true)
+    expect(ends.writer.appendAll(laidOut, 10)).toBe(false)
+    ends.writer.publish()
+    expect(readAll(ends)).toHaveLength(6)
+    expect(ends.writer.appendAll(laidOut, 10)).toBe(false)
+    expect(write(ends, [1])).toBe(true)
+    ends.writer.publish()
+    expect(readAll(ends)).toEqual([[1]])
+  })
+
   test('refuses records of which one might never fit', () => {
     expect(() => new RingWriter(createRing(16), 8)).toThrow(RangeError)
     expect(() => createRing(2 ** 29)).toThrow(RangeError)

@@ -125,7 +125,7 @@ export class Handler {
   isSecure = false
   private pause = NO_PAUSE
   private pauseText = failureText(NO_PAUSE.reason)
-  private readonly responder: Responder
+  readonly responder: Responder
   private readonly limits: SourceLimits | null
   private peersMax = 0
   private scrapeMax = 0

@@ -152,7 +152,10 @@ class SocketWorker {
     this.handler.setTime(now)
     this.updates.applyDue(now)
     const served = this.server.serve(now)
-    if (served !== 0) this.measure(served)
+    if (served !== 0) {
+      this.handler.responder.endTurn()
+      this.measure(served)
+    }
     this.reporter.reportSometimes(now)
     this.cleaning = this.cleaner.step(now)
     if (guest !== null) {
