@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 test.each([
   'access-keys',
   'channel',
+  'cluster',
   'handle',
   'http-request',
   'snapshot',

@@ -1,12 +1,12 @@
 // What the cluster costs in the swarms: noting an announce for the other nodes, and applying what others have noted.
-// Run: bun bench/cluster.ts [--smoke] [--peers PEERS] [--ipv6]
+// Run by bench/cluster.ts swarms [--smoke] [--peers PEERS] [--ipv6].
 //
 // Seeded; prints the fastest round, and mean ± deviation over rounds. The load is of regular clients: each announces again
 // after 900 seconds, which is always noted; a few come, leave, or complete. «noting» is measured in turn with and without.
 // The checksum covers what was noted and the counts of what was applied.
-import { createRing } from '../src/channel/ring.ts'
-import { Applier } from '../src/cluster/apply.ts'
-import { Graves } from '../src/cluster/graves.ts'
+import { createRing } from '../../src/channel/ring.ts'
+import { Applier } from '../../src/cluster/apply.ts'
+import { Graves } from '../../src/cluster/graves.ts'
 import {
   BATCH_AGE_UNIT,
   BATCH_HEAD_WORDS,
@@ -22,19 +22,19 @@ import {
   RECORD_KIND_SHIFT,
   RECORD_WORDS_IPV4,
   RECORD_WORDS_IPV6,
-} from '../src/cluster/layout.ts'
-import { ClusterNotes, createNoteState, NOTE_RING_WORDS } from '../src/cluster/note.ts'
-import { Packer } from '../src/cluster/pack.ts'
-import { checkBatch } from '../src/cluster/unpack.ts'
-import { type AnnounceRequest, SwarmResponder } from '../src/requests/responder.ts'
-import { Announce } from '../src/swarm/announce.ts'
-import { attachTables, createSwarmMemory, setPeersPerAddress } from '../src/swarm/memory.ts'
-import { Swarms } from '../src/swarm/swarm.ts'
-import type { Table } from '../src/swarm/table/table.ts'
-import { hashInfoHash } from '../src/swarm/table/torrents.ts'
-import { threadMilliseconds } from './support/thread-time.ts'
-import { times } from './support/times.ts'
-import { writeInfoHash } from './support/workload.ts'
+} from '../../src/cluster/layout.ts'
+import { ClusterNotes, createNoteState, NOTE_RING_WORDS } from '../../src/cluster/note.ts'
+import { Packer } from '../../src/cluster/pack.ts'
+import { checkBatch } from '../../src/cluster/unpack.ts'
+import { type AnnounceRequest, SwarmResponder } from '../../src/requests/responder.ts'
+import { Announce } from '../../src/swarm/announce.ts'
+import { attachTables, createSwarmMemory, setPeersPerAddress } from '../../src/swarm/memory.ts'
+import { Swarms } from '../../src/swarm/swarm.ts'
+import type { Table } from '../../src/swarm/table/table.ts'
+import { hashInfoHash } from '../../src/swarm/table/torrents.ts'
+import { threadMilliseconds } from '../support/thread-time.ts'
+import { times } from '../support/times.ts'
+import { writeInfoHash } from '../support/workload.ts'
 
 const smoke = process.argv.includes('--smoke')
 const ipv4 = !process.argv.includes('--ipv6')

@@ -81,6 +81,8 @@ export interface OpenLoopResult {
 export class UdpClient {
   /** Announces pick peers `firstPeer` to `firstPeer + peers − 1`. Moving it makes peers come and go. */
   firstPeer = 0
+  /** All requests are announces, of one peer after the other. */
+  walks = false
   private readonly fd: number
   private readonly batch: PacketBatch
   private readonly memory: PacketMemory
@@ -91,6 +93,7 @@ export class UdpClient {
   private connectionLow = 0
   private random = 0x2545f491
   private errors = 0
+  private walked = 0
   // The open loop that runs now.
   private start = 0
   private period = 0
@@ -266,6 +269,10 @@ export class UdpClient {
   }
 
   private writeAny(number: number): number {
+    if (this.walks) {
+      this.walked = this.walked + 1 < this.peers ? this.walked + 1 : 0
+      return this.writeAnnounce(number, this.firstPeer + this.walked)
+    }
     const kind = this.nextRandom() & 255
     if (kind < CONNECTS_OF_256) return this.writeConnect(number)
     if (kind < CONNECTS_OF_256 + SCRAPES_OF_256) return this.writeScrape(number)

@@ -1,0 +1,52 @@
+// What a cluster costs and how late it is, with real trackers and a real nats-server.
+// Run: bun bench/cluster.ts --help. The parts are in cluster/; each prints what it has measured.
+import { parseArgs } from 'node:util'
+import { machineList } from '../load/machine.ts'
+import { runProgram, wholeNumber } from './support/flags.ts'
+
+const USAGE = `usage: bun bench/cluster.ts [PART] [flags]
+  swarms    noting and applying, in the tables alone (default): 20 s
+            --peers N (default 20000000), --ipv6
+  noting    what noting adds to a whole announce over UDP: 40 s
+            --seconds N (default 25), --peers N (default 2000000)
+All: --smoke (swarms only): tiny`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peers: { type: 'string' },
+    seconds: { type: 'string' },
+    ipv6: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+function given(text: string | undefined, otherwise: number): number {
+  return text === undefined ? otherwise : wholeNumber(text)
+}
+
+const PARTS: Readonly<Record<string, () => Promise<string[]>>> = {
+  swarms: async () => {
+    await import('./cluster/swarms.ts')
+    return []
+  },
+  noting: async () => {
+    const { measureNoting } = await import('./cluster/noting.ts')
+    return measureNoting(given(values.seconds, 25), given(values.peers, 2_000_000))
+  },
+}
+
+async function main(): Promise<void> {
+  const [part = 'swarms'] = positionals
+  const run = PARTS[part]
+  if (values.help || run === undefined) {
+    console.log(USAGE)
+    process.exitCode = values.help ? 0 : 2
+    return
+  }
+  const lines = await run()
+  if (lines.length > 0) console.log([...lines, ...machineList()].join('\n'))
+}
+
+await runProgram(main)
