@@ -35,6 +35,13 @@ export class FrameSource implements AnswerSource {
 
   // HOT: no allocation below this line.
 
+  /** How many answers there are to take. */
+  ready(): number {
+    let ready = 0
+    for (let i = 0; i < this.queues.length; i++) ready += this.queues[i].ready()
+    return ready
+  }
+
   take(answers: Answers): number {
     let taken = 0
     for (let i = 0; i < this.queues.length; i++) taken += this.takeFrom(i, answers)

@@ -24,7 +24,7 @@ import {
 import { type Population, portOf, TORRENT_KNOWN, torrentAt } from '../population.ts'
 import { mix, type Random } from '../random.ts'
 import type { Conversation } from './conversation.ts'
-import { SENT, SENT_BYTES, SENT_INVALID } from './counts.ts'
+import { LOST, SENT, SENT_BYTES, SENT_INVALID } from './counts.ts'
 import { markOf } from './mark.ts'
 import {
   KNOWN_LEECHERS,
@@ -100,9 +100,11 @@ export class Requests {
 
   /**
    * Queues `count` requests; the latency of number i counts from `timeMs` + i × `periodMs`. Those of a
-   * kind are queued together, so that they are sent together.
+   * kind are queued together, so that they are sent together. The oldest that still waits is given up where there is no
+   * room for another: it would stop all others until its time is up.
    */
   queue(conversation: Conversation, count: number, timeMs: number, periodMs: number): void {
+    this.counts[LOST] += this.underWay.makeRoom(count)
     let connects = 0
     let announces = 0
     for (let i = 0; i < count; i++) {

@@ -18,9 +18,6 @@ import { closeSockets, type LoadSockets, openSockets } from './sockets.ts'
 import { RING_MAX } from './under-way.ts'
 import type { FloodStart, WorkerSettings } from './worker.ts'
 
-/** Of the closed loop, whose requests under way are a few thousand at most. */
-const RING_CLOSED = 2 ** 17
-
 export const udpTester: Tester<LoadConfig, UdpSnapshot, UdpPeriod> = {
   reports,
   reach: (config, ended) => waitForTracker(serverOf(config), config.tracker.start_timeout, ended),
@@ -121,7 +118,7 @@ class UdpLoad implements Load<UdpSnapshot, UdpPeriod> {
               rate * Math.max(1, open_loop.step_factor),
               requests.response_timeout_milliseconds,
             )
-          : RING_CLOSED,
+          : RING_MAX,
       trains: send_together,
       counters: this.measure.counters,
       histograms: this.measure.histograms,

@@ -24,6 +24,7 @@ import { FrameTrain } from './frame-train.ts'
 import { type MixSettings, Requests } from './generate.ts'
 import type { CardStart } from './load-card.ts'
 import { PacketTrain } from './packet-train.ts'
+import { PAUSE_MICROSECONDS_MAX, PAUSE_WINDOW_MIN, Pause } from './pause.ts'
 import { UnderWay } from './under-way.ts'
 import { Window } from './window.ts'
 
@@ -37,13 +38,8 @@ const OPEN_BURST = 32
 /** An answer this late counts as lost for the number of requests under way, for now. */
 const OVERDUE_MS = 100
 const TICK_MS = 50
-/**
- * The closed loop lets answers gather for about a quarter of its window: that makes system calls few and
- * batches large. A small window waits for the next packet instead, or its latency would be that pause.
- */
-const PAUSE_MICROSECONDS_MIN = 20
-const PAUSE_MICROSECONDS_MAX = 1000
-const PAUSE_WINDOW_MIN = 64
+/** By a card, whose ring costs no system call to look at, it is looked at for so long. */
+const GATHER_MS = 0.05
 const SPIN_BELOW_MS = 0.15
 const IDLE_WAIT_MS_MAX = 20
 
@@ -97,6 +93,7 @@ export function runLoadWorker(data: WorkerSettings & WorkerStart): void {
 interface Ends {
   readonly conversations: readonly Conversation[]
   readonly sources: readonly AnswerSource[]
+  readonly card: FrameSource | null
 }
 
 function openSockets(
@@ -108,7 +105,7 @@ function openSockets(
     return new Conversation(new PacketTrain(fd, memory, trains), i, firstSocket + i, peersOf(i))
   })
   const sources = sockets.map((fd, i) => new SocketSource(fd, memory, conversations[i]))
-  return { conversations, sources }
+  return { conversations, sources, card: null }
 }
 
 function openCard(
@@ -125,7 +122,8 @@ function openCard(
       peersOf(i),
     )
   })
-  return { conversations, sources: [new FrameSource(opened, conversations, ports, BATCH)] }
+  const card = new FrameSource(opened, conversations, ports, BATCH)
+  return { conversations, sources: [card], card }
 }
 
 class LoadWorker {
@@ -134,6 +132,7 @@ class LoadWorker {
   private readonly conversations: readonly Conversation[]
   /** One per conversation, or one for all. */
   private readonly sources: readonly AnswerSource[]
+  private readonly card: FrameSource | null
   private readonly requests: Requests
   private readonly answers: Answers
   private readonly underWay: UnderWay
@@ -146,7 +145,7 @@ class LoadWorker {
   private nextTickMs = 0
   private firstSocket = 0
   private readonly roomInBatch: number
-  private pauseMicroseconds = PAUSE_MICROSECONDS_MIN
+  private readonly pauses = new Pause(BATCH)
 
   constructor(data: WorkerSettings & WorkerStart) {
     this.data = data
@@ -158,6 +157,7 @@ class LoadWorker {
       data.card === null ? openSockets(data, peersOf) : openCard(data, data.card, peersOf)
     this.conversations = ends.conversations
     this.sources = ends.sources
+    this.card = ends.card
     this.underWay = new UnderWay(data.ring, data.sockets.length)
     this.window = new Window(data.inFlight, data.workers)
     this.poll = new Poll(data.card === null ? data.sockets : data.card.queues.map(({ fd }) => fd))
@@ -201,12 +201,25 @@ class LoadWorker {
       if (answered === 0) this.poll.waitMicroseconds(PAUSE_MICROSECONDS_MAX)
       return
     }
-    const pause = this.pauseMicroseconds
-    const eighths = (answered << 3) / size
-    if (eighths < 1 && pause < PAUSE_MICROSECONDS_MAX) this.pauseMicroseconds = pause * 1.25
-    else if (eighths > 3) this.pauseMicroseconds = pause / 2
-    if (pause < PAUSE_MICROSECONDS_MIN) this.pauseMicroseconds = PAUSE_MICROSECONDS_MIN
-    if (eighths <= 3) this.poll.pauseMicroseconds(pause | 0)
+    if (this.card !== null) {
+      this.gather(this.card, size >>> 2)
+      return
+    }
+    const pause = this.pauses.after(answered, size)
+    if (pause > 0) this.poll.pauseMicroseconds(pause)
+  }
+
+  /** Until so many answers are there, or no more come. */
+  private gather(card: FrameSource, wanted: number): void {
+    const endMs = nowMilliseconds() + GATHER_MS
+    let ready = card.ready()
+    while (ready < wanted && ready < BATCH) {
+      if (nowMilliseconds() > endMs) {
+        if (ready === 0) this.poll.waitMicroseconds(PAUSE_MICROSECONDS_MAX)
+        return
+      }
+      ready = card.ready()
+    }
   }
 
   /** The closed loop, where the flood is mixed with it, and a burst of the flood in every turn. */
@@ -231,7 +244,6 @@ class LoadWorker {
       if (i < sources.length) answered += sources[i].take(this.answers)
       let room = share - underWay.perSocket[i]
       if (room > this.roomInBatch) room = this.roomInBatch
-      if (room > underWay.room()) room = underWay.room()
       if (room <= 0) continue
       this.requests.queue(conversation, room, nowMs, 0)
       this.counts[SEND_FAILURES] += conversation.train.flush()
@@ -256,7 +268,7 @@ class LoadWorker {
 
   /** Sends what is due, a burst at most; sockets take turns. */
   private sendDue(nowMs: number): void {
-    const { conversations, underWay, due } = this
+    const { conversations, due } = this
     const dueNow = due.due(nowMs)
     const total = dueNow < OPEN_BURST ? dueNow : OPEN_BURST
     const share = Math.ceil(total / conversations.length)
@@ -265,7 +277,6 @@ class LoadWorker {
       const conversation = conversations[this.firstSocket]
       this.firstSocket = (this.firstSocket + 1) % conversations.length
       const count = share < total - sent ? share : total - sent
-      this.counts[LOST] += underWay.makeRoom(count)
       this.requests.queue(conversation, count, due.nextMs, due.periodMs)
       this.counts[SEND_FAILURES] += conversation.train.flush()
       due.take(count)

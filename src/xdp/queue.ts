@@ -66,6 +66,11 @@ export class XdpQueue {
 
   // HOT: no allocation below this line.
 
+  /** How many frames there are to receive. */
+  ready(): number {
+    return this.received.available(this.addresses.length)
+  }
+
   /** Takes up to `max` received frames without waiting; returns how many. The worker has them until `recycle`. */
   receive(max: number): number {
     const { received, addresses, lengths } = this
