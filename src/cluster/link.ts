@@ -118,7 +118,9 @@ export class Link {
     const isJoined = this.presence.hasName
     this.sender.hasName = isJoined
     this.sender.isWhole = this.nodes.areWhole(now)
-    const isSending = this.sender.turn(now, this.nodes.heard(now).length)
+    const heard = this.nodes.heard(now)
+    for (const node of heard) node.isOneOfSeveral = heard.length > 1
+    const isSending = this.sender.turn(now, heard.length)
     if (!isJoined || !this.options.engine.isConnected()) return isSending
     this.asking.turn(now)
     return this.answering.turn(now) || isSending
@@ -188,20 +190,23 @@ export class Link {
     const { start, hasLeft } = node
     const { highest } = node.holes
     if (node.hear(batch, isAgain, now) === APPLY) {
-      this.apply(node, now)
+      node.took(this.apply(node, now), now)
       const wasMissing = node.start === start && !isAfter(batch.sequence, highest)
       if (wasMissing) this.asking.filled(node, batch.sequence, now)
     }
     this.tellOfNode(node, start, hasLeft)
   }
 
-  private apply(node: Node, now: number): void {
+  /** Returns how many milliseconds it has taken. */
+  private apply(node: Node, now: number): number {
     const { batch } = this
     const second = Math.floor(now / 1000)
     const { clock, records } = this.options
     const begin = clock()
     records.apply(batch.words, second - node.secondOf(batch), second)
-    this.applyTime += clock() - begin
+    const took = clock() - begin
+    this.applyTime += took
+    return took
   }
 
   private heardControl(node: Node, bytes: Uint8Array, now: number): void {

@@ -15,14 +15,23 @@ export const SILENT_MILLISECONDS = 3500
  */
 const NEW_START_MILLISECONDS = 1500
 
-/** Of one node and second, with some seconds' worth at once. More than one thread can take over. */
-const RECORDS_PER_SECOND = 1_000_000
-const BURST_MILLISECONDS = 5000
+/**
+ * Of one node and second, with some seconds' worth at once: what it has kept of an outage. Peers that announce every quarter of an
+ * hour and are so many fill a machine.
+ */
+const RECORDS_PER_SECOND = 300_000
+const BURST_MILLISECONDS = 10_000
+/**
+ * Of this thread's time, one node's records may take so much while others are heard, whose messages wait behind its own. On a
+ * machine that is slow or busy the limit above would be too much.
+ */
+const TIME_SHARE = 0.5
 /**
  * Messages of any kind, of one node and second: the largest stream has 2000, and answers as many again. What is beyond is not
  * looked at.
  */
 const MESSAGES_PER_SECOND = 10_000
+const MESSAGES_BURST_MILLISECONDS = 5000
 
 /** Who has never said what can be used is forgotten after so long. */
 const UNHEARD_MILLISECONDS = 10_000
@@ -61,6 +70,8 @@ export class Node {
   hasLeft = false
   /** It has missed nothing of the nodes that it hears. */
   isWhole = false
+  /** Others are heard too. */
+  isOneOfSeveral = false
   /** The operator has been told of its silence. */
   isMissed = false
   /** When it may be asked for batches again, and how long it then has. */
@@ -79,6 +90,7 @@ export class Node {
   readonly counts = { batches: 0, records: 0, known: 0, otherStart: 0, overLimit: 0, gaps: 0 }
   private clock = new ClockDifference()
   private paidUntil = 0
+  private timePaidUntil = 0
   private messagesPaidUntil = 0
   /** In a row, and the last one. */
   private walks = 0
@@ -120,7 +132,8 @@ export class Node {
   /** Whether a message, of whatever kind, is looked at. */
   mayTalk(now: number): boolean {
     const paid =
-      Math.max(this.messagesPaidUntil, now - BURST_MILLISECONDS) + 1000 / MESSAGES_PER_SECOND
+      Math.max(this.messagesPaidUntil, now - MESSAGES_BURST_MILLISECONDS) +
+      1000 / MESSAGES_PER_SECOND
     if (paid > now) {
       this.counts.overLimit++
       return false
@@ -145,19 +158,39 @@ export class Node {
     if (!isAgain) this.lag = this.clock.heard(sent, now)
     const since = Math.max(this.heardAt, now - uptime) - this.lag
     const holes = this.holes.list.length
-    const isNew = records > 0 && this.holes.arrived(sequence, since, now)
-    if (records === 0) this.holes.exists(sequence, since, now)
+    // What is left out is missing, and asked for later.
+    const isOver = records > 0 && this.isOverLimit(now)
+    const isNew = records > 0 && !isOver && this.holes.arrived(sequence, since, now)
+    if (records === 0 || isOver) this.holes.exists(sequence, since, now)
     if (this.holes.list.length > holes) this.counts.gaps++
     this.heardAt = now
     this.wasSoughtElsewhere = false
     this.oldest = words[BATCH_OLDEST] >>> 0
     this.hasLeft = (words[BATCH_FLAGS] & FLAG_LEAVING) !== 0
     this.isWhole = (words[BATCH_FLAGS] & FLAG_WHOLE) !== 0
+    if (isOver) {
+      this.counts.overLimit++
+      return OVER_LIMIT
+    }
     if (!isNew) {
       if (records > 0) this.counts.known++
       return KNOWN
     }
-    return this.admit(records, now)
+    const paid = Math.max(this.paidUntil, now - BURST_MILLISECONDS)
+    this.paidUntil = paid + (records * 1000) / RECORDS_PER_SECOND
+    this.counts.batches++
+    this.counts.records += records
+    return APPLY
+  }
+
+  /** Its records have taken so long to apply. */
+  took(milliseconds: number, now: number): void {
+    const paid = Math.max(this.timePaidUntil, now - BURST_MILLISECONDS)
+    this.timePaidUntil = paid + milliseconds / TIME_SHARE
+  }
+
+  private isOverLimit(now: number): boolean {
+    return this.paidUntil > now || (this.isOneOfSeveral && this.timePaidUntil > now)
   }
 
   /** The second, of this clock, that ages in a batch count back from. */
@@ -177,19 +210,6 @@ export class Node {
     this.holes = new Holes((known - Math.min(known, FIRST_HOLE_MAX)) >>> 0)
     this.holes.exists(known, since, now)
     return true
-  }
-
-  private admit(records: number, now: number): number {
-    const paid =
-      Math.max(this.paidUntil, now - BURST_MILLISECONDS) + (records * 1000) / RECORDS_PER_SECOND
-    if (paid > now) {
-      this.counts.overLimit++
-      return OVER_LIMIT
-    }
-    this.paidUntil = paid
-    this.counts.batches++
-    this.counts.records += records
-    return APPLY
   }
 }
 

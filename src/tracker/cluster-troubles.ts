@@ -110,7 +110,8 @@ function overLimit(view: () => ClusterView | null): () => Trouble | null {
     return {
       severity: 'attention',
       text: `Other nodes send more than nodes have reason to${names === '' ? '' : ` (${names})`}: in the last minute ${grouped(left)} messages were left out, and ${grouped(held)} requests had to wait.`,
-      remedy: 'If one of them was broken into, take its account away on the NATS servers.',
+      remedy:
+        'If one was broken into, take its account away on the NATS servers. Otherwise this machine is too slow for them.',
     }
   }
 }
