@@ -303,9 +303,7 @@ function isUnsupported(error: unknown): boolean {
 
 function keyOf({ address, firstPort }: Destination): [string, Int32Array<ArrayBuffer>] {
   const key = nativeWords(DESTINATION_KEY_BYTES / 4)
-  const mapped =
-    address.length === 4 ? [...Array<number>(10).fill(0), 255, 255, ...address] : address
-  new Uint8Array(key.buffer).set(mapped)
-  key[4] = firstPort
+  new Uint8Array(key.buffer).set(address)
+  key[4] = firstPort | ((address.length === 4 ? 4 : 6) << 16)
   return [key.join(), key]
 }

@@ -30,11 +30,12 @@ export interface ProgramOptions {
 /** Each costs every UDP packet two comparisons. */
 export const PORT_RANGES_MAX = 64
 
-// A key of the map `destinations`: 0 address, IPv4 ones as IPv6 │ 16 first port of the range, as a number u32.
-// Its value, four bytes, says nothing.
+// A key of the map `destinations`: 0 address, 16 bytes, zeros after an IPv4 one │ 16 first port of the range, as a
+// number u16 │ 18 family u16: an IPv6 packet cannot be for an IPv4 address. Its value, four bytes, says nothing.
 export const DESTINATION_KEY_BYTES = 20
 const KEY = -DESTINATION_KEY_BYTES - 4
 const KEY_PORT = KEY + 16
+const KEY_FAMILY = KEY + 18
 
 // A value of the map `passed`, by queue: 0 packets for others u64 │ 8 UDP packets of a form that is left to the
 // kernel u64 │ up to a cache line.
@@ -73,8 +74,6 @@ const IPV6_DESTINATION = 38
 const IPV6_UDP_PORT = 56
 const IPV6_BYTES_MIN = 62
 const UDP = 17
-/** ::ffff:0:0/96, as the third word of an address. */
-const MAPPED = 0xffff0000 | 0
 
 export function redirectProgram({ mac, ports, maps }: ProgramOptions): Assembler {
   if (ports.length > PORT_RANGES_MAX) throw new RangeError(`${ports.length} ranges of ports`)
@@ -118,11 +117,10 @@ function ipv4(program: Assembler): void {
   program.load(2, 'r5', 'r2', IPV4_FRAGMENT)
   program.and('r5', FRAGMENT_MASK)
   program.jumpIf('r5', '!=', 0, 'pass')
-  program.store(4, 'r10', KEY, 0)
-  program.store(4, 'r10', KEY + 4, 0)
-  program.store(4, 'r10', KEY + 8, MAPPED)
   program.load(4, 'r5', 'r2', IPV4_DESTINATION)
-  program.store(4, 'r10', KEY + 12, 'r5')
+  program.store(4, 'r10', KEY, 'r5')
+  for (let i = 4; i < 16; i += 4) program.store(4, 'r10', KEY + i, 0)
+  program.store(2, 'r10', KEY_FAMILY, 4)
   program.load(2, 'r5', 'r2', IPV4_UDP_PORT)
   program.jump('udp')
 }
@@ -139,6 +137,7 @@ function ipv6(program: Assembler): void {
     program.load(4, 'r5', 'r2', IPV6_DESTINATION + i)
     program.store(4, 'r10', KEY + i, 'r5')
   }
+  program.store(2, 'r10', KEY_FAMILY, 6)
   program.load(2, 'r5', 'r2', IPV6_UDP_PORT)
 }
 
@@ -154,7 +153,7 @@ function findPort(program: Assembler, ports: readonly PortRange[]): void {
       program.jumpIf('r5', '<', from, next)
       program.jumpIf('r5', '>', to, next)
     }
-    program.store(4, 'r10', KEY_PORT, from)
+    program.store(2, 'r10', KEY_PORT, from)
     program.jump('port found')
     program.label(next)
   }

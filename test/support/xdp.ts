@@ -18,7 +18,7 @@ export interface Maps {
 
 export function newMaps(): Maps {
   const map = (type: number, keyBytes: number, valueBytes: number) =>
-    createMap({ name: 'test', type, keyBytes, valueBytes, entries: 4 })
+    createMap({ name: 'test', type, keyBytes, valueBytes, entries: 64 })
   const maps = {
     destinations: map(BPF_MAP_TYPE_HASH, DESTINATION_KEY_BYTES, 4),
     sockets: map(BPF_MAP_TYPE_XSKMAP, 4, 4),
