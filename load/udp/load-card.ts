@@ -84,7 +84,7 @@ function ownAddress({ addresses }: LoadSockets, i: number, ipv4: boolean): numbe
 /** The card that has the addresses of all sockets. */
 function cardNameOf(config: LoadConfig, sockets: LoadSockets): string {
   const ipv4 = serverOf(config).family === 4
-  const local = localAddresses()
+  const local = localAddresses().filter(({ isLoopback }) => !isLoopback)
   const names = sockets.fds.map((_, i) => {
     const address = ownAddress(sockets, i, ipv4).join()
     return local.find(({ bytes }) => bytes.join() === address)?.card ?? ''

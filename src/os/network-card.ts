@@ -7,11 +7,13 @@ import {
   ETHTOOL_GCHANNELS,
   ETHTOOL_GRINGPARAM,
   ETHTOOL_SRINGPARAM,
+  GET_VLAN_REALDEV_NAME_CMD,
   IFF_UP,
   SIOCETHTOOL,
   SIOCGIFFLAGS,
   SIOCGIFHWADDR,
   SIOCGIFMTU,
+  SIOCGIFVLAN,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
 } from './kernel.ts'
@@ -32,6 +34,11 @@ const CHANNELS_RECEIVE_MAX = 1
 const CHANNELS_COMBINED_MAX = 4
 const CHANNELS_RECEIVE = 5
 const CHANNELS_COMBINED = 8
+/** struct vlan_ioctl_args: 0 command s32 │ 4 name, 24 bytes │ 28 the answer: a name, 24 bytes │ 52 … */
+const VLAN_WORDS = 14
+const VLAN_NAME_AT = 4
+const VLAN_ANSWER_AT = 28
+const VLAN_NAME_BYTES = 24
 
 /** In packets; null if the card has no ring, or it may not be read. */
 export function receiveRing(card: string): { size: number; sizeMax: number } | null {
@@ -94,6 +101,19 @@ export function cardOf(name: string): Card | null {
     mtu: mtu[REQUEST_ANSWER],
     isUp: (flags[REQUEST_ANSWER] & IFF_UP) !== 0,
   }
+}
+
+/** The card that a VLAN's packets come by; null if it is no VLAN. */
+export function cardOfVlan(name: string): string | null {
+  const encoded = new TextEncoder().encode(name)
+  if (encoded.length > NAME_BYTES_MAX) return null
+  const request = nativeWords(VLAN_WORDS)
+  const bytes = new Uint8Array(request.buffer)
+  request[0] = GET_VLAN_REALDEV_NAME_CMD
+  bytes.set(encoded, VLAN_NAME_AT)
+  if (!control(SIOCGIFVLAN, request)) return null
+  const answer = bytes.subarray(VLAN_ANSWER_AT, VLAN_ANSWER_AT + VLAN_NAME_BYTES)
+  return new TextDecoder().decode(answer.subarray(0, answer.indexOf(0)))
 }
 
 /** Queues on which a card receives now, at least 1. Not after a chroot. */

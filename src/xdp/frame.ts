@@ -14,6 +14,7 @@ import {
   SEND_PAYLOAD_IPV6,
   UDP_BYTES,
 } from './layout.ts'
+import { IPV4_MAPPED, OwnAddresses } from './own-addresses.ts'
 
 // What `read` returns.
 export const FRAME_IPV4 = 0
@@ -22,7 +23,7 @@ export const FRAME_IPV6 = 1
 export const BAD_FORM = 2
 export const BAD_LENGTH = 3
 export const BAD_CHECKSUM = 4
-/** From an address that nobody can have. */
+/** From an address, of IP or of Ethernet, that no sender can have. */
 export const BAD_SOURCE = 5
 
 // As the machine reads them.
@@ -33,7 +34,6 @@ const UDP = 17
 const UDP_OF_PSEUDO_HEADER = UDP << 8
 const TIME_TO_LIVE = 64
 const LOOPBACK_LAST = 1 << 24
-const MAPPED = 0xffff0000 | 0
 
 export class FrameReader {
   /** The word where the IP header begins. */
@@ -41,6 +41,8 @@ export class FrameReader {
   /** The word where the payload begins, and its bytes. */
   payload = 0
   bytes = 0
+  /** From which nothing can come. */
+  readonly own = new OwnAddresses()
 
   // HOT: no allocation below this line.
 
@@ -50,6 +52,7 @@ export class FrameReader {
     const ip = (address + ETHERNET_BYTES) >> 2
     this.ip = ip
     const type = words[ip - 1] >>> 16
+    if (isBadSender(words, ip)) return BAD_SOURCE
     if (type === TYPE_IPV4) return this.readIPv4(words, ip, length - ETHERNET_BYTES)
     return type === TYPE_IPV6 ? this.readIPv6(words, ip, length - ETHERNET_BYTES) : BAD_FORM
   }
@@ -71,6 +74,7 @@ export class FrameReader {
     const source = words[ip + 3]
     const first = source & 0xff
     if (first === 0 || first === 127 || first >= 224 || source === words[ip + 4]) return BAD_SOURCE
+    if (this.own.hasIPv4(source)) return BAD_SOURCE
     this.payload = ip + 7
     this.bytes = udpBytes - UDP_BYTES
     return FRAME_IPV4
@@ -88,7 +92,7 @@ export class FrameReader {
     if (udp >>> 16 === 0) return BAD_CHECKSUM
     const pseudo = sumOf(words, ip + 2, 32) + UDP_OF_PSEUDO_HEADER + (udp & 0xffff)
     if (!isSummed(words, ip + 10, udpBytes, pseudo)) return BAD_CHECKSUM
-    if (isBadSource(words, ip + 2, ip + 6)) return BAD_SOURCE
+    if (isBadSource(words, ip + 2, ip + 6) || this.own.hasIPv6(words, ip + 2)) return BAD_SOURCE
     this.payload = ip + 12
     this.bytes = udpBytes - UDP_BYTES
     return FRAME_IPV6
@@ -111,6 +115,15 @@ function isSummed(words: Int32Array, at: number, bytes: number, pseudo: number):
   return words[at + 1] >>> 16 === fold(pseudo)
 }
 
+/**
+ * Whether the Ethernet address that the answer would go to is of a group, or none: it would reach everybody in the network.
+ * Its first four bytes are in one word, the other two begin the next.
+ */
+function isBadSender(words: Int32Array, ip: number): boolean {
+  const first = words[ip - 2]
+  return (first & 1) !== 0 || (first === 0 && (words[ip - 1] & 0xffff) === 0)
+}
+
 /** Multicast, unspecified, loopback, an IPv4 address, or that of the destination. */
 function isBadSource(words: Int32Array, source: number, destination: number): boolean {
   const first = words[source]
@@ -118,7 +131,7 @@ function isBadSource(words: Int32Array, source: number, destination: number): bo
   const last = words[source + 3]
   if ((first & 0xff) === 0xff) return true
   if (first === 0 && words[source + 1] === 0) {
-    if (third === MAPPED) return true
+    if (third === IPV4_MAPPED) return true
     if (third === 0 && (last === 0 || last === LOOPBACK_LAST)) return true
   }
   return (

@@ -2,7 +2,7 @@
 // src/xdp, as root.
 import { loadProgram, updateMap } from '../../src/os/bpf.ts'
 import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from '../../src/os/ffi.ts'
-import { SYS_BPF } from '../../src/os/kernel.ts'
+import { BPF_MAP_LOOKUP_ELEM, BPF_PROG_TEST_RUN, SYS_BPF } from '../../src/os/kernel.ts'
 import { closeXdpSocket, openXdpSocket } from '../../src/os/xdp-socket.ts'
 import type { PortRange } from '../../src/xdp/program.ts'
 import { addressBytes } from './packets.ts'
@@ -10,8 +10,6 @@ import { newMaps } from './xdp.ts'
 
 export type Verdict = 'taken' | 'passed: for others' | 'passed: in a form left to the kernel'
 
-const BPF_MAP_LOOKUP_ELEM = 1
-const BPF_PROG_TEST_RUN = 10
 const XDP_PASS = 2
 const XDP_REDIRECT = 4
 const ATTRIBUTE_WORDS = 32

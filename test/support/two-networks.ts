@@ -60,8 +60,13 @@ export class TwoNetworks {
   }
 
   openLink(): RawLink {
+    return new RawLink(this.mac())
+  }
+
+  /** Of the tracker's card. */
+  mac(): Uint8Array {
     const found = /link\/ether (\S+)/.exec(this.there(`ip link show dev ${CARD}`))?.[1] ?? ''
-    return new RawLink(Uint8Array.from(found.split(':'), (byte) => Number.parseInt(byte, 16)))
+    return Uint8Array.from(found.split(':'), (byte) => Number.parseInt(byte, 16))
   }
 
   close(): void {

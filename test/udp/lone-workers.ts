@@ -98,6 +98,7 @@ export class LoneWorkers {
       workers: SLOTS,
       sockets: sockets.map(({ fd }) => ({ fd, packetInfo: false })),
       queues: [],
+      ownAddresses: new Int32Array(0),
       batchPackets,
       requests: {
         maxScrapeTorrents: 70,

@@ -5,11 +5,12 @@ import { chmodSync, readFileSync } from 'node:fs'
 import { newFolder, removeFolder } from '../support/folder.ts'
 import { connectRequest } from '../support/packets.ts'
 import { ALL_EXECUTABLE, runTracker, type StartOptions, withTracker } from '../support/tracker.ts'
-import { CARD, HERE, THERE, type TwoNetworks } from '../support/two-networks.ts'
+import { CARD, HERE, run, THERE, type TwoNetworks } from '../support/two-networks.ts'
 import { UdpClient, withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
 import {
   byXdp,
+  meets,
   metric,
   metricReaches,
   type Options,
@@ -68,6 +69,50 @@ async function mtuChanged(networks: TwoNetworks): Promise<void> {
     const before = await metric('xdp_packets_total')
     await meet()
     await metricReaches('xdp_packets_total', before + 2)
+  })
+}
+
+/** The program knows the address that the card had: it lets go, and comes back with it. */
+async function ethernetAddressChanged(networks: TwoNetworks): Promise<void> {
+  const mac = Buffer.from(networks.mac()).toString('hex').match(/../g)?.join(':')
+  const change = (to = '') => {
+    networks.there(`ip link set ${CARD} address ${to}`)
+    networks.there(`ip neigh flush all`)
+    run(`ip neigh flush all`)
+  }
+  await withTracker(settings(networks), async (tracker) => {
+    await byXdp(8)
+    change('02:00:00:00:00:77')
+    await tracker.waitForOutput(/come by sockets from now on: card0 has another Ethernet address/)
+    ok(!networks.isAttached())
+    await meets()
+    change(mac)
+    await tracker.waitForOutput(/come by XDP \(native\) from now on/)
+    await byXdp(8)
+  })
+}
+
+/** An address on the loopback interface, as those have that a router learns of by BGP. */
+async function loopbackAddress(networks: TwoNetworks): Promise<void> {
+  for (const [host, router] of [
+    ['192.0.2.77/32', THERE.ipv4],
+    ['2001:db8::77/128', THERE.ipv6],
+  ]) {
+    networks.there(`ip addr add ${host} dev lo`)
+    run(`ip route add ${host} via ${router}`)
+  }
+  await withTracker(settings(networks, { address: [`[::]:${PORT}`] }), async () => {
+    for (const [from, host] of [
+      [HERE.ipv4, '192.0.2.77'],
+      [HERE.ipv6, '2001:db8::77'],
+    ]) {
+      const before = await metric('xdp_packets_total')
+      await withClient(from, async (client) => {
+        const answer = await client.request(connectRequest(), { host, port: PORT })
+        deepStrictEqual(answer.host, host)
+      })
+      await metricReaches('xdp_packets_total', before + 1)
+    }
   })
 }
 
@@ -232,6 +277,8 @@ await runScenario({
   linkDown,
   cardRemoved,
   mtuChanged,
+  ethernetAddressChanged,
+  loopbackAddress,
   held,
   refused,
   killed,

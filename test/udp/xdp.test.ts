@@ -1,6 +1,5 @@
 // packet_path = 'xdp' on a card of its own: what the tracker takes from it and what it leaves, what may happen to the
-// card, and what is refused. The scenarios are in xdp-scenarios.ts
-// and xdp-card-scenarios.ts.
+// card, and what is refused. The scenarios are in xdp-*scenarios.ts.
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { inNamespace } from '../support/namespace.ts'
@@ -26,8 +25,20 @@ test.skipIf(WHY_NO_CARDS !== '').each([
     'mtuChanged',
     'xdp-card-scenarios.ts',
   ],
+  [
+    'goes back to sockets while the card has another Ethernet address',
+    'ethernetAddressChanged',
+    'xdp-card-scenarios.ts',
+  ],
+  ['serves addresses of the loopback interface', 'loopbackAddress', 'xdp-card-scenarios.ts'],
   ['says whose the card is', 'held', 'xdp-card-scenarios.ts'],
   ['says in one line why it cannot start', 'refused', 'xdp-card-scenarios.ts'],
+  ['answers nobody who cannot be', 'martians', 'xdp-hostile-scenarios.ts'],
+  [
+    'answers damaged frames to their senders alone, and with no more than they sent',
+    'damaged',
+    'xdp-hostile-scenarios.ts',
+  ],
   ['serves a card with long frames', 'jumbo', 'xdp-scenarios.ts'],
   ['leaves nothing behind when it is killed', 'killed', 'xdp-card-scenarios.ts'],
   ['follows the addresses of the machine, without rights', 'addresses', 'xdp-card-scenarios.ts'],

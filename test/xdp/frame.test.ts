@@ -21,6 +21,7 @@ import {
   partialChecksum,
   readFrame,
 } from '../support/frames.ts'
+import { addressBytes } from '../support/packets.ts'
 import { randomWords } from '../support/random.ts'
 
 setDefaultTimeout(60_000)
@@ -153,6 +154,33 @@ describe.each([
     expect(read(buildFrame({ ...fields, from }))).toBe(BAD_SOURCE)
   })
 
+  test('an answer goes neither to a group of Ethernet addresses nor to none', () => {
+    for (const [first, last, verdict] of [
+      [0xff, 0xff, BAD_SOURCE],
+      [0x01, 0x5e, BAD_SOURCE],
+      [0x33, 0x01, BAD_SOURCE],
+      [0, 0, BAD_SOURCE],
+      [0, 1, kind],
+      [0xfe, 0, kind],
+    ]) {
+      const frame = buildFrame(fields).fill(0, 6, 12)
+      frame[6] = first
+      frame[11] = last
+      expect(read(frame)).toBe(verdict)
+    }
+  })
+
+  test('a request from an address of our own gets no answer', () => {
+    const list = new Int32Array(4)
+    const bytes = addressBytes(fields.from.host)
+    if (bytes.length === 4) list[2] = 0xffff0000
+    new Uint8Array(list.buffer).set(bytes, 16 - bytes.length)
+    reader.own.set(list)
+    expect(read(buildFrame(fields))).toBe(BAD_SOURCE)
+    reader.own.set(new Int32Array(0))
+    expect(read(buildFrame(fields))).toBe(kind)
+  })
+
   test('other protocols are not UDP', () => {
     const change = (ip: Buffer) => {
       ip[kind === FRAME_IPV4 ? 9 : 6] = 6
@@ -172,6 +200,7 @@ describe.each([
       expect(14 + reader.bytes + 28).toBeLessThanOrEqual(frame.length)
       const back = answer(verdict, frame.subarray(0, 16))
       readFrame(back)
+      expect(back[0] & 1).toBe(0)
       // Ethernet addresses, IP addresses and ports, each where the other was.
       const [first, size] = verdict === FRAME_IPV4 ? [26, 4] : [22, 16]
       for (const [at, bytes] of [
@@ -184,7 +213,8 @@ describe.each([
       }
     }
     // Each kind of damage is among them, and some that does no harm.
-    expect([...seen.keys()].sort()).toEqual([kind, BAD_FORM, BAD_LENGTH, BAD_CHECKSUM].sort())
+    const all = [kind, BAD_FORM, BAD_LENGTH, BAD_CHECKSUM, BAD_SOURCE]
+    expect([...seen.keys()].sort()).toEqual(all.sort())
   })
 })
 

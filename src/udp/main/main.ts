@@ -139,6 +139,9 @@ class UdpProtocol implements Protocol<UdpConfig> {
       workers: counts.socket,
       isBeside: process.takesOver,
       tell: place.tell,
+      ownChanged: (ownAddresses) => {
+        for (const worker of this.socketUpdates) worker.send({ ownAddresses })
+      },
     })
     this.workers = process.newWorkers({ protocol: 'udp' })
     this.links = createLinks(counts.socket, counts.request)
@@ -251,6 +254,7 @@ class UdpProtocol implements Protocol<UdpConfig> {
       links: this.counts.request === 0 ? null : this.links.socketWorkers[index],
       sockets: this.listening.sockets[index],
       queues: this.xdp?.queuesOf(index) ?? [],
+      ownAddresses: this.xdp?.own ?? new Int32Array(0),
       batchPackets: Math.min(this.config.network.poll_event_capacity, MAX_BATCH_PACKETS),
       secret: this.sharedSecret ?? this.process.secret,
       isSecretShared: this.sharedSecret !== null,

@@ -5,7 +5,7 @@ import type { CheckFindings } from '../../config/cli.ts'
 import { type ListenAddress, listenAddresses } from '../../config/listen.ts'
 import { counted } from '../../config/quantities.ts'
 import { listOf } from '../../config/setting.ts'
-import { type Card, cardOf, queueCount } from '../../os/network-card.ts'
+import { type Card, cardOf, cardOfVlan, queueCount } from '../../os/network-card.ts'
 import type { Destination } from '../../xdp/card.ts'
 import { IPV4_BYTES, IPV6_BYTES, UDP_BYTES } from '../../xdp/layout.ts'
 import { defaultRouteCards, type LocalAddress, localAddresses } from '../../xdp/local-addresses.ts'
@@ -86,7 +86,7 @@ function cardFault(name: string, card: Card | null, needed: number): string | nu
 function cardsOf(addresses: readonly ListenAddress[], local: readonly LocalAddress[]): string[] {
   const names = addresses.flatMap((address) => {
     if (isWildcard(address)) return defaultRouteCards()
-    return local.filter((own) => isSame(own, address)).map(({ card }) => card)
+    return local.filter((own) => !own.isLoopback && isSame(own, address)).map(({ card }) => card)
   })
   return [...new Set(names)]
 }
@@ -100,7 +100,7 @@ function noCard(addresses: readonly ListenAddress[]): string {
 /** Packets to these are the tracker's, as of now: a wildcard address stands for all addresses of the machine. */
 export function destinationsOf(
   addresses: readonly (SocketAddress & Pick<ListenAddress, 'dualStack'>)[],
-  local = localAddresses(),
+  local: readonly LocalAddress[] = localAddresses(),
 ): Destination[] {
   return addresses.flatMap((address) => {
     const { family, port, dualStack } = address
@@ -109,6 +109,27 @@ export function destinationsOf(
       .filter((own) => own.family === family || dualStack)
       .map(({ bytes }) => ({ address: bytes, firstPort: port }))
   })
+}
+
+/**
+ * Those of them that may be for the tracker when they come by the card `name` without a tag: not those to its VLANs, whose
+ * packets look the same once the card has removed the tag, and must be answered with one.
+ */
+export function cardDestinations(
+  name: string,
+  addresses: Parameters<typeof destinationsOf>[0],
+  local: readonly LocalAddress[] = localAddresses(),
+  vlanOn = cardOfVlan,
+): Destination[] {
+  const ofVlans = local.filter(({ card }) => isVlanOn(card, name, vlanOn))
+  const hidden = new Set(ofVlans.map(({ bytes }) => bytes.join()))
+  return destinationsOf(addresses, local).filter(({ address }) => !hidden.has(address.join()))
+}
+
+/** Also as a VLAN within a VLAN. */
+function isVlanOn(name: string, card: string, vlanOn: typeof cardOfVlan): boolean {
+  const below = vlanOn(name)
+  return below !== null && (below === card || isVlanOn(below, card, vlanOn))
 }
 
 function isSame(own: LocalAddress, { family, host }: SocketAddress): boolean {

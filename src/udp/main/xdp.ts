@@ -10,13 +10,18 @@ import { cardOf } from '../../os/network-card.ts'
 import type { Trouble } from '../../process/troubles.ts'
 import type { Notices } from '../../tracker/protocol.ts'
 import { XdpCard } from '../../xdp/card.ts'
+import {
+  type LocalAddress,
+  localAddresses,
+  unsendableAddresses,
+} from '../../xdp/local-addresses.ts'
 import type { QueueData } from '../../xdp/queue.ts'
 import { isBusy, refusalText } from '../../xdp/refusal.ts'
 import type { UdpConfig } from '../settings/config.ts'
 import {
   type ChosenCard,
+  cardDestinations,
   chooseCards,
-  destinationsOf,
   mtuFault,
   mtuNeeded,
   sharedQueues,
@@ -54,6 +59,8 @@ export interface XdpStart {
   /** Another tracker of ours still has the cards. */
   readonly isBeside: boolean
   readonly tell: Notices
+  /** The machine's addresses, as workers get them. */
+  readonly ownChanged: (own: Int32Array) => void
 }
 
 /** Null where packets come by sockets alone. Throws StartError if the settings do not allow that. */
@@ -101,7 +108,7 @@ function openCard(chosen: ChosenCard, start: XdpStart): ServedCard | string {
       mode,
       ports: ports.map((port) => ({ from: port, to: port })),
     })
-    xdp.setDestinations(destinationsOf(start.addresses))
+    xdp.setDestinations(cardDestinations(name, start.addresses))
     if (!start.isBeside) xdp.attachSoon()
     return { ...chosen, xdp }
   } catch (error) {
@@ -116,6 +123,8 @@ interface CardState {
 }
 
 export class XdpPath {
+  /** Addresses from which no packet can come. */
+  own = unsendableAddresses()
   private readonly start: XdpStart
   private readonly cards: readonly (ServedCard & CardState)[]
   private readonly totals = {
@@ -127,6 +136,7 @@ export class XdpPath {
   }
   private config: UdpConfig
   private mayUpdate = true
+  private saidTooMany = false
   private timer: ReturnType<typeof setInterval> | undefined
   private retry: ReturnType<typeof setInterval> | undefined
   private latest = NO_XDP_TOTALS
@@ -225,16 +235,27 @@ export class XdpPath {
       const { name, xdp } = card
       const now = cardOf(name)
       if (now === null || now.index !== card.card.index) this.leave(card, `${name} was removed`)
+      else if (now.mac?.join() !== card.card.mac?.join())
+        this.leave(card, `${name} has another Ethernet address than at the start`)
       else if (now.mtu < needed) this.leave(card, mtuFault(name, now.mtu, needed))
       else if (card.why !== '' && xdp.mode === 'detached') this.attach(card)
     }
-    if (this.mayUpdate) this.updateDestinations()
+    const local = localAddresses()
+    const own = unsendableAddresses(local)
+    if (own.join() !== this.own.join()) this.start.ownChanged(own)
+    this.own = own
+    if (this.mayUpdate) this.updateDestinations(local)
   }
 
-  private updateDestinations(): void {
+  private updateDestinations(local: readonly LocalAddress[]): void {
     try {
-      const list = destinationsOf(this.start.addresses)
-      for (const { xdp } of this.cards) xdp.setDestinations(list)
+      for (const { name, xdp } of this.cards) {
+        const left = xdp.setDestinations(cardDestinations(name, this.start.addresses, local))
+        if (left > 0 && !this.saidTooMany) {
+          this.saidTooMany = true
+          log.warn(`${name}: the sockets serve ${left} addresses, which are more than XDP does`)
+        }
+      }
     } catch (error) {
       if (!(error instanceof SystemError)) throw error
       // Before Linux 5.19, once rights were dropped.

@@ -71,6 +71,7 @@ export interface SocketWorkerData extends WorkerStart, SwarmWorkerData, KeyWorke
   readonly sockets: readonly { fd: number; packetInfo: boolean }[]
   /** Of network cards, with packet_path = 'xdp'. */
   readonly queues: readonly QueueData[]
+  readonly ownAddresses: Int32Array
   readonly batchPackets: number
   readonly requests: RequestSettings
   readonly secret: Uint8Array
@@ -133,6 +134,11 @@ function inline(
   const queues = data.queues.map(
     (queue) => new XdpSource(new XdpQueue(queue, packets), packets, counts),
   )
+  const setOwn = (list: Int32Array) => {
+    for (const queue of queues) queue.setOwnAddresses(list)
+  }
+  setOwn(data.ownAddresses)
+  updates.on('ownAddresses', setOwn)
   const poll = new Poll([...data.sockets, ...data.queues].map(({ fd }) => fd))
   return {
     requests: responder,

@@ -5,6 +5,8 @@ import type { RequestSettings } from './handle.ts'
 
 export interface UdpUpdate extends SwarmUpdate, KeyUpdate {
   readonly settings?: WorkerSettings
+  /** From which no packet of a card can come (xdp/own-addresses.ts). */
+  readonly ownAddresses?: Int32Array
 }
 
 /** The settings that can change at runtime. */

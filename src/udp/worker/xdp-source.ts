@@ -76,6 +76,11 @@ export class XdpSource implements PacketSource {
     this.bytes = new Int32Array(batchMax)
   }
 
+  /** From which no packet can come (xdp/own-addresses.ts). */
+  setOwnAddresses(list: Int32Array): void {
+    this.reader.own.set(list)
+  }
+
   // HOT: no allocation below this line.
 
   receive(max: number): number {

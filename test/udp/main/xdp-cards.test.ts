@@ -1,14 +1,18 @@
 // Which packets are the tracker's, and what is said about cards: as far as it follows from settings and addresses.
 import { describe, expect, test } from 'bun:test'
 import { listenAddresses } from '../../../src/config/listen.ts'
-import { destinationsOf, sharedQueues } from '../../../src/udp/main/xdp-cards.ts'
+import { cardDestinations, destinationsOf, sharedQueues } from '../../../src/udp/main/xdp-cards.ts'
 import { addressBytes } from '../../support/packets.ts'
 
 const LOCAL = [
   { card: 'eth0', family: 4 as const, host: '192.0.2.1' },
   { card: 'eth1', family: 4 as const, host: '192.0.2.2' },
   { card: 'eth0', family: 6 as const, host: '2001:db8::1' },
-].map((local) => ({ ...local, bytes: [...addressBytes(local.host)] }))
+].map((local) => withBytes({ ...local, isLoopback: false, broadcast: null }))
+
+function withBytes<T extends { readonly host: string }>(local: T) {
+  return { ...local, bytes: [...addressBytes(local.host)] }
+}
 
 function destinations(address: string | string[], address_ipv6 = '', ipv6_only = false): string[] {
   const list = destinationsOf(listenAddresses({ address, address_ipv6, ipv6_only }), LOCAL)
@@ -54,6 +58,32 @@ describe('ours are packets to', () => {
   test('IPv6 alone, if that is wanted', () => {
     expect(destinations('[::]:3000', '', true)).toEqual(['2001:db8::1 3000'])
   })
+})
+
+test('packets to the VLANs of a card are left to the kernel, also to one within another', () => {
+  const vlans = new Map([
+    ['eth0.5', 'eth0'],
+    ['eth0.5.6', 'eth0.5'],
+    ['eth1.5', 'eth1'],
+  ])
+  const hosts = ['192.0.2.1', '192.0.2.5', '192.0.2.56', '192.0.2.15', '192.0.2.2']
+  const cards = ['eth0', 'eth0.5', 'eth0.5.6', 'eth1.5', 'lo']
+  const local = hosts.map((host, i) => ({ ...LOCAL[0], host, card: cards[i] })).map(withBytes)
+  const addresses = (address: string | string[]) =>
+    listenAddresses({ address, address_ipv6: '', ipv6_only: false })
+  for (const address of ['0.0.0.0:3000', hosts.map((host) => `${host}:3000`)]) {
+    const list = cardDestinations(
+      'eth0',
+      addresses(address),
+      local,
+      (name) => vlans.get(name) ?? null,
+    )
+    expect(list.map(({ address }) => address.join('.'))).toEqual([
+      '192.0.2.1',
+      '192.0.2.15',
+      '192.0.2.2',
+    ])
+  }
 })
 
 describe('workers and queues', () => {
