@@ -49,23 +49,48 @@ export class NatsServer {
 
   /** The same settings on the same port, after kill(); `settings`: instead of those it has. */
   async run(settings = this.settings): Promise<void> {
-    const file = join(this.folder, 'nats.conf')
-    writeFileSync(file, `listen: "127.0.0.1:${this.port === 0 ? -1 : this.port}"\n${settings}\n`)
-    await this.runFile(file)
+    await this.runFile(this.write(settings))
   }
 
+  /** Other settings, without an end of its connections. */
+  async reload(settings: string): Promise<void> {
+    const before = this.output.length
+    this.write(settings)
+    this.signal('SIGHUP')
+    await waitUntil('nats-server has read its settings', () =>
+      this.output.slice(before).includes('Reloaded server configuration'),
+    )
+  }
+
+  private write(settings: string): string {
+    const file = join(this.folder, 'nats.conf')
+    writeFileSync(file, `listen: "127.0.0.1:${this.port === 0 ? -1 : this.port}"\n${settings}\n`)
+    return file
+  }
+
+  /** Again, if a connection of another process has the port for a moment. */
   private async runFile(file: string): Promise<void> {
+    await waitUntil('the port of nats-server is free', () => this.tryFile(file))
+  }
+
+  private async tryFile(file: string): Promise<boolean> {
     if (executable === null) throw new Error('there is no nats-server')
     this.output = ''
     const child = Bun.spawn([executable, '-c', file], { stdout: 'ignore', stderr: 'pipe' })
     this.process = child
-    void this.read(child.stderr)
+    const read = this.read(child.stderr)
     const listening = /Listening for client connections on [0-9.]+:(\d+)/
     await waitUntil('nats-server is ready', () => {
-      if (child.exitCode !== null) throw new Error(`nats-server has ended: ${this.output}`)
-      return listening.test(this.output) && this.output.includes('Server is ready')
+      const isReady = listening.test(this.output) && this.output.includes('Server is ready')
+      return isReady || child.exitCode !== null || child.signalCode !== null
     })
+    if (child.exitCode !== null || child.signalCode !== null) {
+      await read
+      if (/address already in use/.test(this.output)) return false
+      throw new Error(`nats-server has ended: ${this.output}`)
+    }
     this.port = Number(listening.exec(this.output)?.[1])
+    return true
   }
 
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): void {

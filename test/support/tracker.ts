@@ -123,7 +123,8 @@ export class Tracker {
   private readonly child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
   private readonly folder = newFolder()
   private readonly outputEnd: Promise<void>
-  private wake: () => void = () => {}
+  /** Called once, when there is more output: several may wait. */
+  private readonly waiting: (() => void)[] = []
 
   constructor(options: StartOptions) {
     const { settings = listenOn('127.0.0.1:0'), env = {}, prefix = [], cwd } = options
@@ -201,7 +202,7 @@ export class Tracker {
         throw new Error(`no ${pattern} (exit code ${this.child.exitCode}) in:\n${this.stderr}`)
       }
       const news = new Promise<void>((resolve) => {
-        this.wake = resolve
+        this.waiting.push(resolve)
       })
       await waitFor(Promise.race([news, this.child.exited]), left)
     }
@@ -245,7 +246,7 @@ export class Tracker {
     const decoder = new TextDecoder()
     for await (const chunk of stream) {
       this.stderr += decoder.decode(chunk, { stream: true })
-      this.wake()
+      for (const wake of this.waiting.splice(0)) wake()
     }
   }
 }

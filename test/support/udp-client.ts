@@ -22,6 +22,12 @@ export interface Answer extends Endpoint {
 const RESEND_MS = 2000
 const TRIES = 20
 
+/** How long an answer is waited for, and how often it is asked for. */
+export interface Patience {
+  readonly resendMs: number
+  readonly tries: number
+}
+
 /** Transaction ids start here, so that they are not small numbers. */
 const FIRST_TRANSACTION = 0x51000000
 
@@ -32,10 +38,12 @@ export class UdpClient {
   private readonly answers = new Map<number, Answer>()
   private readonly waiting = new Map<number, (answer: Answer) => void>()
   private nextTransaction = FIRST_TRANSACTION
+  private patience: Patience = { resendMs: RESEND_MS, tries: TRIES }
 
   /** Bound to an address, and to a port that the system chooses. */
-  static async open(hostname = '127.0.0.1'): Promise<UdpClient> {
+  static async open(hostname = '127.0.0.1', patience?: Patience): Promise<UdpClient> {
     const client = new UdpClient()
+    client.patience = patience ?? client.patience
     client.socket = await Bun.udpSocket({
       hostname,
       socket: {
@@ -59,7 +67,7 @@ export class UdpClient {
   /** The answer to a packet, whose transaction id is replaced by a new one. */
   async request(packet: Buffer, to: Endpoint): Promise<Answer> {
     const transaction = this.number(packet)
-    for (let i = 0; i < TRIES; i++) {
+    for (let i = 0; i < this.patience.tries; i++) {
       if (i > 0) this.resent++
       this.send(packet, to)
       const answer = await this.answerTo(transaction)
@@ -117,7 +125,7 @@ export class UdpClient {
   private answerTo(transaction: number): Promise<Answer | undefined> {
     const answer = new Promise<Answer>((resolve) => this.waiting.set(transaction, resolve))
     const known = this.answers.get(transaction)
-    return known === undefined ? waitFor(answer, RESEND_MS) : Promise.resolve(known)
+    return known === undefined ? waitFor(answer, this.patience.resendMs) : Promise.resolve(known)
   }
 }
 
