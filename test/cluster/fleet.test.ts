@@ -10,11 +10,11 @@ import { waitUntil } from '../support/wait.ts'
 import { Fleet } from './fleet.ts'
 import { withNodes } from './nats-node.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(400_000)
 
 const NAMES = ['a', 'b', 'c']
 
-describe.skipIf(WHY_NO_NATS !== '')(`nodes of a cluster${WHY_NO_NATS}`, () => {
+describe.concurrent.skipIf(WHY_NO_NATS !== '')(`nodes of a cluster${WHY_NO_NATS}`, () => {
   const folder = folderOfFile()
 
   test('who joins, completes and leaves at one is known at the others', () =>
@@ -56,9 +56,9 @@ describe.skipIf(WHY_NO_NATS !== '')(`nodes of a cluster${WHY_NO_NATS}`, () => {
     await withNats('', (server) =>
       Fleet.with(async (fleet) => {
         const prefix = mayBeElsewhere ? elsewhere : []
-        await fleet.start('a', { servers: server.address, start: { prefix } })
-        await fleet.startAll(['b', 'c'], { servers: server.address })
-        await fleet.joined('a')
+        await fleet.startAll(NAMES, { servers: server.address }, (name) =>
+          name === 'a' ? { start: { prefix } } : {},
+        )
         await fleet.churn(['a', 'b', 'c'], 100)
         await fleet.equal(NAMES, 'clocks a day apart')
       }),

@@ -5,6 +5,7 @@ import { randomWords } from '../support/random.ts'
 import { EXECUTABLE, listenOn, type StartOptions, Tracker } from '../support/tracker.ts'
 import { UdpClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
+import { Steady } from './steady.ts'
 
 const TORRENTS = 8
 const STOPPED = 3
@@ -12,8 +13,12 @@ const COMPLETED = 1
 const FIRST_PORT = 10_000
 /** Its announces ask; it is in no answer. */
 const ASKER_PORT = 9
-/** A machine that does other things is ten times slower; a fault that is not repaired is found later. */
-const EQUAL_WITHIN_MS = 60_000
+const EVENTS = ['announced', 'completed', 'started', 'stopped']
+/** Of each peer. */
+const REMEMBERED = 6
+/** It takes some seconds. A machine that does other things is ten times slower; a fault that is not repaired lasts. */
+const EQUAL_WITHIN_MS = 120_000
+const LOGGED_WITHIN_MS = 120_000
 
 export interface NodeOptions {
   /** Where its engine is. */
@@ -22,6 +27,8 @@ export interface NodeOptions {
   readonly cluster?: string
   readonly more?: string
   readonly maxPeerAge?: number
+  /** A free port of this machine if not given. */
+  readonly listen?: string
   readonly start?: StartOptions
 }
 
@@ -36,18 +43,18 @@ interface Peer {
 export class Fleet {
   readonly client: UdpClient
   readonly nodes = new Map<string, Tracker>()
+  private readonly started: Tracker[] = []
   /** By port, of those that have not stopped. */
   readonly peers = new Map<number, Peer>()
   announces = 0
+  /** What a peer has done last, for who looks why it is missing or too many. */
+  private readonly doings = new Map<number, string[]>()
   private readonly random = randomWords(Number(process.env.TEST_SEED ?? 7))
   private nextPort = FIRST_PORT
 
-  static async open(): Promise<Fleet> {
-    return new Fleet(await UdpClient.open())
-  }
-
-  static async with<T>(use: (fleet: Fleet) => Promise<T>): Promise<T> {
-    const fleet = await Fleet.open()
+  /** `hostname`: where its clients are. */
+  static async with<T>(use: (fleet: Fleet) => Promise<T>, hostname = '127.0.0.1'): Promise<T> {
+    const fleet = new Fleet(await UdpClient.open(hostname), hostname)
     try {
       return await use(fleet)
     } finally {
@@ -55,38 +62,54 @@ export class Fleet {
     }
   }
 
-  private constructor(client: UdpClient) {
+  private readonly hostname: string
+
+  private constructor(client: UdpClient, hostname: string) {
     this.client = client
+    this.hostname = hostname
   }
 
   async close(): Promise<void> {
-    for (const tracker of this.nodes.values()) await tracker.discard()
+    for (const tracker of this.started) await tracker.discard()
     this.client.close()
   }
 
-  /** Starts a node, or starts it again. */
+  /** Starts a node, or starts it again; the process that had the name is left as it is. */
   async start(name: string, options: NodeOptions): Promise<Tracker> {
-    const { servers, cluster = '', more = '', maxPeerAge = 600, start = {} } = options
+    const {
+      servers,
+      cluster = '',
+      more = '',
+      maxPeerAge = 600,
+      listen = '127.0.0.1:0',
+      start = {},
+    } = options
     const list = [servers].flat().map((server) => `'${server}'`)
     const settings = [
       "log_level = 'info'",
-      listenOn('127.0.0.1:0').trim(),
+      listenOn(listen).trim(),
       `[cleaning]\ninterval = 1\nmax_peer_age = ${maxPeerAge}`,
       '[source_limits]\npeers_per_torrent = 0',
+      // A machine that gives it no core for a while would have it turn peers away.
+      '[pressure]\nenabled = false',
       "[operations]\naddress = '127.0.0.1:0'",
       `[cluster]\nservers = [${list}]\nnode = '${name}'\n${cluster}`,
       more,
     ]
     const tracker = new Tracker({ executable: EXECUTABLE, ...start, settings: settings.join('\n') })
-    await this.nodes.get(name)?.discard()
-    this.nodes.set(name, tracker)
+    this.started.push(tracker)
     await tracker.waitForStart()
+    this.nodes.set(name, tracker)
     return tracker
   }
 
-  /** Several that have joined and hear each other. */
-  async startAll(names: readonly string[], options: NodeOptions): Promise<void> {
-    for (const name of names) await this.start(name, options)
+  /** Several that have joined and hear each other. `optionsOf`: what differs. */
+  async startAll(
+    names: readonly string[],
+    options: NodeOptions,
+    optionsOf: (name: string) => Partial<NodeOptions> = () => ({}),
+  ): Promise<void> {
+    await Promise.all(names.map((name) => this.start(name, { ...options, ...optionsOf(name) })))
     for (const name of names) await this.joined(name)
     for (const name of names) {
       for (const other of names)
@@ -106,8 +129,8 @@ export class Fleet {
     return this.logs(name, new RegExp(`joined as ${name}\\b`))
   }
 
-  async logs(name: string, pattern: RegExp, timeoutMs = 60_000): Promise<void> {
-    await this.of(name).waitForOutput(pattern, timeoutMs)
+  async logs(name: string, pattern: RegExp): Promise<void> {
+    await this.of(name).waitForOutput(pattern, LOGGED_WITHIN_MS)
   }
 
   of(name: string): Tracker {
@@ -119,6 +142,7 @@ export class Fleet {
   /** A client announces to one of the nodes. */
   async announce(node: string, torrent: number, port: number, left: bigint, event = 0) {
     this.announces++
+    if (port !== ASKER_PORT) this.remember(port, `${EVENTS[event]} at ${node}`)
     const to = this.of(node).at()
     return this.client.announce(to, {
       infoHash: infoHash(torrent),
@@ -127,6 +151,12 @@ export class Fleet {
       event,
       numWant: 200,
     })
+  }
+
+  private remember(port: number, what: string): void {
+    const before = this.doings.get(port) ?? []
+    const line = `${Math.round(performance.now())} ms ${what}`
+    this.doings.set(port, [...before, line].slice(-REMEMBERED))
   }
 
   async join(
@@ -145,11 +175,22 @@ export class Fleet {
     this.peers.delete(port)
   }
 
-  /** Clients of a node that is gone announce to others from now on. */
-  moveClients(from: string, to: readonly string[]): void {
+  /** Clients of a node that is gone announce to others from now on. What it had not told is known again then. */
+  async moveClients(from: string, to: readonly string[]): Promise<void> {
     for (const peer of this.peers.values()) {
-      if (peer.node === from) peer.node = to[this.pick(to.length)]
+      if (peer.node !== from) continue
+      peer.node = to[this.pick(to.length)]
+      await this.renew(peer)
     }
+  }
+
+  /** Does something while a client announces to these nodes all the time: each of them has to answer each of its requests. */
+  meanwhile<T>(names: readonly string[], use: () => Promise<T>): Promise<T> {
+    return Steady.during(
+      this.hostname,
+      names.map((name) => () => this.of(name).at()),
+      use,
+    )
   }
 
   /** So many announces of clients of these nodes: they come, stay, complete and leave. */
@@ -174,8 +215,17 @@ export class Fleet {
     await this.announce(node, torrent, port, isSeeder ? 0n : 1n)
   }
 
+  /** All at once, so that a slow machine does it within the age of peers. */
+  async renewAll(): Promise<void> {
+    await Promise.all([...this.peers.values()].map((peer) => this.renew(peer)))
+  }
+
   scrape(node: string, torrent: number) {
     return this.client.scrape(this.of(node).at(), infoHash(torrent))
+  }
+
+  async metrics(node: string): Promise<string> {
+    return (await fetch(`${await this.of(node).operationsUrl()}metrics`)).text()
   }
 
   /** What the operator's endpoint complains of. */
@@ -183,24 +233,23 @@ export class Fleet {
     return (await fetch(`${await this.of(node).operationsUrl()}health`)).text()
   }
 
-  /** What a client of the node is told, by torrent. */
+  /** What a client of the node is told, by torrent: each peer, and how many seeders there are. */
   async known(node: string): Promise<string> {
-    const lines: string[] = []
-    for (let torrent = 0; torrent < TORRENTS; torrent++) {
-      const { peers } = await this.announce(node, torrent, ASKER_PORT, 1n)
+    const lines = Array.from({ length: TORRENTS }, async (_, torrent) => {
+      const { peers, seeders } = await this.announce(node, torrent, ASKER_PORT, 1n)
       const ports = peers.map((peer) => Number(peer.slice(peer.lastIndexOf(':') + 1)))
-      lines.push(`${torrent}: ${ports.sort((a, b) => a - b).join(' ')}`)
-    }
-    return lines.join('\n')
+      return lineOf(torrent, ports, seeders)
+    })
+    return (await Promise.all(lines)).join('\n')
   }
 
   /** What they would be told if all nodes were one. */
   expected(): string {
     return Array.from({ length: TORRENTS }, (_, torrent) => {
-      const ports = [...this.peers.values()]
-        .filter((peer) => peer.torrent === torrent)
-        .map(({ port }) => port)
-      return `${torrent}: ${ports.sort((a, b) => a - b).join(' ')}`
+      const peers = [...this.peers.values()].filter((peer) => peer.torrent === torrent)
+      const seeders = peers.filter(({ isSeeder }) => isSeeder).length
+      const ports = peers.map(({ port }) => port)
+      return lineOf(torrent, ports, seeders)
     }).join('\n')
   }
 
@@ -216,7 +265,7 @@ export class Fleet {
     await waitUntil(
       `after ${what}, ${names} know the same`,
       async () => {
-        if (renews) for (const peer of this.peers.values()) await this.renew(peer)
+        if (renews) await this.renewAll()
         for (const name of names) {
           told.set(name, await this.known(name))
           if (told.get(name) !== expected) return false
@@ -226,6 +275,9 @@ export class Fleet {
       EQUAL_WITHIN_MS,
     ).catch((error) => {
       const all = [...told].map(([name, text]) => `${name}:\n${difference(expected, text)}`)
+      const wrong = new Set(all.join().match(/\b1\d{4}\b/g))
+      for (const port of wrong) all.push(`${port}: ${this.doings.get(Number(port))?.join(', ')}`)
+      all.push(`ended ${Math.round(since)} ms`)
       for (const name of names) all.push(`log of ${name}:`, this.of(name).stderr)
       throw new Error(`${error.message}\n${all.join('\n')}`)
     })
@@ -235,6 +287,13 @@ export class Fleet {
         `${what}: equal after ${took} ms, ${this.client.resent} of ${this.announces} announces sent again`,
       )
     return took
+  }
+
+  /** The fault has ended: waits until clients that come and go are known to all again. */
+  async repaired(names: readonly string[], what: string): Promise<void> {
+    const since = performance.now()
+    await this.churn(names, 20)
+    await this.equal(names, what, since)
   }
 
   /** Waits until a peer is known, or is not, at another node. */
@@ -252,6 +311,10 @@ export class Fleet {
   pick(count: number): number {
     return count === 0 ? 0 : this.random() % count
   }
+}
+
+function lineOf(torrent: number, ports: readonly number[], seeders: number): string {
+  return `${torrent}: ${ports.toSorted((a, b) => a - b).join(' ')} seeders:${seeders}`
 }
 
 function difference(expected: string, told: string): string {

@@ -1,4 +1,5 @@
 // A network between two ends of TCP connections on this machine that a test can cut, stop or make slow.
+import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
 export class Relay {
@@ -10,15 +11,21 @@ export class Relay {
   private isDown = false
   private isStopped = false
 
-  static open(target: number): Promise<Relay> {
-    return new Promise((resolve) => {
-      const relay = new Relay(target, () => resolve(relay))
-    })
+  /** Opens one for each port of this machine, and closes them afterwards. */
+  static async to<T>(targets: readonly number[], use: (...relays: Relay[]) => Promise<T>) {
+    return closing(
+      targets.map((port) => new Relay(port)),
+      use,
+    )
   }
 
-  private constructor(target: number, ready: () => void) {
+  constructor(target: number) {
     this.target = target
-    this.server = createServer((near) => this.serve(near)).listen(0, '127.0.0.1', ready)
+    this.server = createServer((near) => this.serve(near)).listen(0, '127.0.0.1')
+  }
+
+  async listening(): Promise<void> {
+    if (!this.server.listening) await once(this.server, 'listening')
   }
 
   get port(): number {
@@ -73,18 +80,36 @@ export class Relay {
       this.sockets.add(from)
       if (this.isStopped) from.pause()
       from.setNoDelay(true)
-      let lastAt = 0
-      from.on('data', (bytes) => {
-        lastAt = Math.max(lastAt, performance.now() + this.delayMs)
-        const wait = lastAt - performance.now()
-        if (wait <= 0) to.write(bytes)
-        else setTimeout(() => to.write(bytes), wait)
-      })
+      this.carry(from, to, from === near)
       from.on('error', () => {})
       from.on('close', () => {
         this.sockets.delete(from)
         to.destroy()
       })
     }
+  }
+
+  /** One direction of a connection. */
+  protected carry(from: Socket, to: Socket, _isToTarget: boolean): void {
+    let lastAt = 0
+    from.on('data', (bytes) => {
+      lastAt = Math.max(lastAt, performance.now() + this.delayMs)
+      const wait = lastAt - performance.now()
+      if (wait <= 0) to.write(bytes)
+      else setTimeout(() => to.write(bytes), wait)
+    })
+  }
+}
+
+/** Has relays used when they listen, and closes them. */
+export async function closing<R extends Relay, T>(
+  relays: readonly R[],
+  use: (...relays: R[]) => Promise<T>,
+): Promise<T> {
+  try {
+    await Promise.all(relays.map((relay) => relay.listening()))
+    return await use(...relays)
+  } finally {
+    for (const relay of relays) relay.close()
   }
 }

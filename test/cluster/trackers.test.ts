@@ -1,5 +1,5 @@
 // Trackers as nodes of one cluster, with a real nats-server between them.
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { announceTarget, askOnce } from '../support/http-client.ts'
 import { type NatsServer, WHY_NO_NATS, withNats } from '../support/nats-server.ts'
 import {
@@ -12,6 +12,8 @@ import {
 } from '../support/tracker.ts'
 import { type UdpClient, withClient } from '../support/udp-client.ts'
 import { waitUntil } from '../support/wait.ts'
+
+setDefaultTimeout(400_000)
 
 const INFO_HASH = Buffer.alloc(20, 7)
 const STARTED = 2
@@ -45,8 +47,8 @@ async function withNodes(
     const names = Object.keys(options)
     const nodes = names.map((name) => newNode(server, name, options[name]))
     try {
+      await Promise.all(nodes.map((node) => node.waitForStart()))
       for (const [i, node] of nodes.entries()) {
-        await node.waitForStart()
         await node.waitForOutput(/joined as/)
         const others = names.filter((_, other) => other !== i)
         for (const other of others) await node.waitForOutput(new RegExp(`hears ${other}\\b`))
@@ -75,7 +77,7 @@ async function hasPeers(client: UdpClient, node: Tracker, count: number): Promis
   })
 }
 
-describe.skipIf(WHY_NO_NATS !== '')(`trackers of one cluster${WHY_NO_NATS}`, () => {
+describe.concurrent.skipIf(WHY_NO_NATS !== '')(`trackers of one cluster${WHY_NO_NATS}`, () => {
   test('an announce to one is answered with the peers of the other', async () => {
     await withNodes({ a: {}, b: {} }, async (_, a, b) => {
       await withClient('127.0.0.1', async (client) => {
@@ -91,7 +93,7 @@ describe.skipIf(WHY_NO_NATS !== '')(`trackers of one cluster${WHY_NO_NATS}`, () 
         })
       })
     })
-  }, 90_000)
+  })
 
   test('protocols and ways of sharing out the work can differ', async () => {
     const kinds = {
@@ -109,7 +111,7 @@ describe.skipIf(WHY_NO_NATS !== '')(`trackers of one cluster${WHY_NO_NATS}`, () 
         await hasPeers(client, mixed, 2)
       })
     })
-  }, 90_000)
+  })
 
   test('what happens while there is no server reaches the others afterwards', async () => {
     await withNodes({ a: {}, b: {} }, async (server, a, b) => {
@@ -126,7 +128,7 @@ describe.skipIf(WHY_NO_NATS !== '')(`trackers of one cluster${WHY_NO_NATS}`, () 
         await hasPeers(client, b, 3)
       })
     })
-  }, 90_000)
+  })
 
   test('a name that is in use: the second node serves, shares nothing, and says why', async () => {
     await withNodes({ a: {}, b: {} }, async (server, a, b) => {
@@ -146,5 +148,5 @@ describe.skipIf(WHY_NO_NATS !== '')(`trackers of one cluster${WHY_NO_NATS}`, () 
         await second.discard()
       }
     })
-  }, 90_000)
+  })
 })
