@@ -1,0 +1,130 @@
+// Real trackers behind relays that lose and change single messages: one direction that is dead, and a node that speaks another version
+// for a while.
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import {
+  BATCH_HEAD_WORDS,
+  BATCH_RECORD_WORDS,
+  BATCH_RECORDS,
+  RECORD_KIND_MASK,
+  RECORD_KIND_SHIFT,
+} from '../../src/cluster/layout.ts'
+import { metricSum } from '../support/metrics.ts'
+import { type NatsServer, WHY_NO_NATS, withNats } from '../support/nats-server.ts'
+import { waitUntil } from '../support/wait.ts'
+import { Fleet } from './fleet.ts'
+import { MessageRelay, unchanged } from './message-relay.ts'
+import { closing } from './relay.ts'
+
+setDefaultTimeout(400_000)
+
+const NAMES = ['a', 'b', 'c']
+const OTHERS = ['a', 'b']
+
+/** A fleet of three, each node behind a relay of its own. */
+function withRelayedFleet(
+  use: (fleet: Fleet, relays: readonly MessageRelay[], server: NatsServer) => Promise<void>,
+): Promise<void> {
+  return withNats('', (server) =>
+    closing(
+      NAMES.map(() => new MessageRelay(server.port)),
+      (...relays) =>
+        Fleet.with(async (fleet) => {
+          await fleet.startAll(NAMES, { servers: '' }, (name) => ({
+            servers: relays[NAMES.indexOf(name)].address,
+          }))
+          await fleet.churn(NAMES, 40)
+          await use(fleet, relays, server)
+        }),
+    ),
+  )
+}
+
+/** What another version might write, in place of a batch or a request. */
+const OTHER_VERSIONS: readonly [string, string, (payload: Buffer) => void][] = [
+  ['a higher version', 'other_version', (payload) => flip(payload, 3, 2)],
+  ['another kind of message', 'foreign', (payload) => flip(payload, 2, 0x20)],
+  ['a kind of record that is unknown', 'bad_record', renameRecords],
+  [
+    'records of another length',
+    'bad_head',
+    (payload) => payload.writeInt32LE(8, 4 * BATCH_RECORD_WORDS),
+  ],
+]
+
+function flip(payload: Buffer, at: number, bits: number): void {
+  payload[at] ^= bits
+}
+
+function renameRecords(payload: Buffer): void {
+  if (payload.length < 4 * BATCH_HEAD_WORDS) return
+  const recordWords = payload.readInt32LE(4 * BATCH_RECORD_WORDS)
+  for (let i = 1; i <= payload.readInt32LE(4 * BATCH_RECORDS); i++) {
+    const at = 4 * (BATCH_HEAD_WORDS + i * recordWords - 1)
+    payload.writeInt32LE(payload.readInt32LE(at) | (RECORD_KIND_MASK << RECORD_KIND_SHIFT), at)
+  }
+}
+
+describe.concurrent.skipIf(WHY_NO_NATS !== '')(
+  `messages are lost or not understood${WHY_NO_NATS}`,
+  () => {
+    test('a node hears nothing, but is heard', () =>
+      withRelayedFleet((fleet, [, , relay]) =>
+        fleet.meanwhile(NAMES, async () => {
+          relay.fate = (message) => (message.isToServer ? unchanged(message) : [])
+          await fleet.hears('c', 'a', false)
+          await fleet.churn(NAMES, 60)
+          await fleet.equal(OTHERS, 'a node that hears nothing')
+          relay.fate = unchanged
+          await fleet.repaired(NAMES, 'a node that heard nothing')
+        }),
+      ))
+
+    test('a node hears all, but is not heard', () =>
+      withRelayedFleet((fleet, [, , relay]) =>
+        fleet.meanwhile(NAMES, async () => {
+          relay.fate = (message) => (message.isToServer ? [] : unchanged(message))
+          await fleet.hears('a', 'c', false)
+          await fleet.churn(NAMES, 60)
+          await fleet.equal(['c'], 'a node that is not heard')
+          relay.fate = unchanged
+          await fleet.repaired(NAMES, 'a node that was not heard')
+        }),
+      ))
+
+    test.each(OTHER_VERSIONS)(
+      'a node that writes %s is left out until it is understood',
+      (what, result, change) =>
+        withRelayedFleet((fleet, [, , relay]) =>
+          fleet.meanwhile(NAMES, async () => {
+            // Whoever is heard has a place: as after an upgrade of the two others.
+            await fleet.equal(NAMES, 'announces')
+            relay.fate = (message) => {
+              if (!message.isToServer) return unchanged(message)
+              const payload = Buffer.from(message.payload)
+              change(payload)
+              return [{ payload, delayMs: 0 }]
+            }
+            const counted = () =>
+              metricSum(fleet.of('a'), `tracker_cluster_refused_messages_total{reason="${result}"}`)
+            const before = [...fleet.peers.keys()]
+            await fleet.churn(NAMES, 60)
+            await waitUntil('it is counted', async () => {
+              await fleet.churn(['c'], 1)
+              return (await counted()) > 0
+            })
+            const own = [...fleet.peers.values()].find(
+              ({ node, port }) => node === 'c' && !before.includes(port),
+            )
+            if (own !== undefined) expect(await fleet.known('a')).not.toContain(String(own.port))
+            // The others go on, and it hears them.
+            for (const from of OTHERS) {
+              const peer = await fleet.join(from)
+              for (const name of NAMES) await fleet.seen(name, peer)
+            }
+            relay.fate = unchanged
+            await fleet.repaired(NAMES, what)
+          }),
+        ),
+    )
+  },
+)
