@@ -9,12 +9,15 @@ const USAGE = `usage: bun bench/cluster.ts [PART] [flags]
             --peers N (default 20000000), --ipv6
   noting    what noting adds to a whole announce over UDP: 40 s
             --seconds N (default 25), --peers N (default 2000000)
+  lag       from an announce at one node until it is known at another, through sockets: 25 s for each rate
+            --rates LIST (default 10000,33000,100000), --seconds N (default 10)
 All: --smoke (swarms only): tiny`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     peers: { type: 'string' },
+    rates: { type: 'string', default: '10000,33000,100000' },
     seconds: { type: 'string' },
     ipv6: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
@@ -34,6 +37,10 @@ const PARTS: Readonly<Record<string, () => Promise<string[]>>> = {
   noting: async () => {
     const { measureNoting } = await import('./cluster/noting.ts')
     return measureNoting(given(values.seconds, 25), given(values.peers, 2_000_000))
+  },
+  lag: async () => {
+    const { measureLag } = await import('./cluster/lag.ts')
+    return measureLag(values.rates.split(',').map(wholeNumber), given(values.seconds, 10))
   },
 }
 

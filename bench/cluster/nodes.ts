@@ -7,6 +7,8 @@ import { AQUATIC_UDP, written } from '../support/pair.ts'
 
 // Debian's is not in the path of every user.
 const NATS_PLACES = [process.env.NATS_SERVER, Bun.which('nats-server'), '/usr/sbin/nats-server']
+/** Another build, to compare. */
+const EXECUTABLE = process.env.AQUATIC_COMPARE_OURS ?? AQUATIC_UDP
 const WORKER = 'Worker'
 
 /** Everything from one address, and nothing limited. */
@@ -74,7 +76,7 @@ export class Node {
       ].join('\n'),
     )
     const where = core === undefined ? {} : { core }
-    const child = startChild(name, [AQUATIC_UDP, '-c', file], { ...where, env: plainEnvironment() })
+    const child = startChild(name, [EXECUTABLE, '-c', file], { ...where, env: plainEnvironment() })
     const [, port] = await written(child, /listening on 127\.0\.0\.1:(\d+)/)
     const [, operations] = await written(child, /operations at (\S+)/)
     if (nats !== null) await written(child, new RegExp(`joined as ${name}`))
