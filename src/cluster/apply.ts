@@ -43,6 +43,8 @@ import type { Packer } from './pack.ts'
 
 /** Records that are looked through at once. */
 const AHEAD = 32
+/** Fewer than for announces: other threads use the caches meanwhile. */
+const AHEAD_TORRENTS_MIN = 2000
 /** Each is lost to a leave that this node notes within a microsecond: so many in a row do not happen. */
 const TRIES_MAX = 1000
 
@@ -112,7 +114,7 @@ export class Applier {
     this.addresses = options.addresses
     this.networks = options.networks
     this.maxPeerAge = options.maxPeerAge
-    this.ahead = new LookAhead(swarms, totals, AHEAD)
+    this.ahead = new LookAhead(swarms, totals, AHEAD, AHEAD_TORRENTS_MIN)
   }
 
   // HOT: no allocation below this line.
