@@ -11,6 +11,7 @@ import { connectionTracking } from './checks/conntrack.ts'
 import { openFiles, systemFiles } from './checks/descriptors.ts'
 import * as firewall from './checks/firewall.ts'
 import { dockerIpv6, ipv6 } from './checks/ipv6.ts'
+import { kernelBypass } from './checks/kernel-bypass.ts'
 import * as losses from './checks/losses.ts'
 import * as memory from './checks/memory.ts'
 import * as processor from './checks/processor.ts'
@@ -33,6 +34,7 @@ export const CHECKS: readonly Check[] = [
   losses.forgottenHandshakes,
   connectionTracking,
   cards,
+  kernelBypass,
   processor.interruptCore,
   buffers.receiveBuffer,
   buffers.packetBacklog,

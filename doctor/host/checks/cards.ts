@@ -24,7 +24,7 @@ interface Card {
 }
 
 /** Those with hardware of their own, real or virtual: not bridges, tunnels and loopback. */
-function cardsOf(host: HostView): Card[] {
+export function cardsOf(host: HostView): Card[] {
   return host
     .list('/sys/class/net')
     .filter((name) => PLAIN_NAME.test(name))

@@ -52,6 +52,12 @@ export function statisticsFigures(interval: Interval<UdpNames>): object {
     batches: countOf(histograms.batch_size),
     batched_packets: histograms.batch_size.sum,
     receive_drops: totals.receiveDrops,
+    // Past the kernel (packet_path); frames taken and refused are among the counters.
+    xdp_ring_full: totals.xdpRingFull,
+    xdp_fill_empty: totals.xdpFillEmpty,
+    xdp_dropped: totals.xdpDropped,
+    xdp_passed_others: totals.xdpPassedOthers,
+    xdp_passed_forms: totals.xdpPassedForms,
     now: addressFigures(interval),
   }
 }
@@ -63,7 +69,28 @@ function remarks({ counts, histograms, totals }: Interval<UdpNames>): string {
   const slept = lockSleeps === 0 ? '' : ` (${lockSleeps} long)`
   return (
     `${served === '' ? '' : `${served}; `}${channels(counts)}receive drops ${receiveDrops}, ` +
-    `send failures ${counts.get('send_failures') ?? 0}, waits for another worker ${lockWaits}${slept}`
+    `send failures ${counts.get('send_failures') ?? 0}, waits for another worker ${lockWaits}${slept}` +
+    pastTheKernel(counts, totals)
+  )
+}
+
+const REFUSED = COUNTERS.filter((name) => name.startsWith('xdp_refused_'))
+
+/** What network cards gave and lost, with packet_path; '' if they gave nothing. */
+function pastTheKernel(
+  counts: ReadonlyMap<CounterName, number>,
+  totals: Interval<UdpNames>['totals'],
+): string {
+  const of = (name: CounterName) => counts.get(name) ?? 0
+  const { xdpRingFull, xdpFillEmpty, xdpDropped, xdpPassedOthers, xdpPassedForms } = totals
+  const lost = xdpRingFull + xdpFillEmpty + xdpDropped
+  const passed = xdpPassedOthers + xdpPassedForms
+  if (of('xdp_packets') + lost + passed === 0) return ''
+  const refused = REFUSED.reduce((sum, name) => sum + of(name), 0)
+  const full = of('xdp_no_frame') === 0 ? '' : `, no frame for ${of('xdp_no_frame')} responses`
+  return (
+    `; XDP: frames ${of('xdp_packets')}, refused ${refused}, lost ${lost}${full}, ` +
+    `left to the kernel ${passed} (${xdpPassedForms} perhaps ours)`
   )
 }
 

@@ -21,6 +21,8 @@ import { COUNTER_LIST } from '../worker/counters.ts'
 const PREFIX = 'tracker_udp'
 const WORKER_REQUESTS = `${PREFIX}_worker_requests_total`
 const RECEIVE_DROPS = `${PREFIX}_receive_drops_total`
+const XDP_LOST = `${PREFIX}_xdp_lost_total`
+const XDP_PASSED = `${PREFIX}_xdp_passed_total`
 const RESPONSE_TIME = `${PREFIX}_response_time_seconds`
 const BATCH_PACKETS = `${PREFIX}_batch_packets`
 
@@ -34,17 +36,13 @@ export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures 
         'Packets that the system dropped before the tracker saw them, because a receive buffer was full.',
         [[{}, totals.receiveDrops]],
       ),
+      counterFamily(XDP_LOST, 'Packets lost at network cards (packet_path), by reason.', [
+        [{ reason: 'ring_full' }, totals.xdpRingFull],
+        [{ reason: 'fill_empty' }, totals.xdpFillEmpty],
+        [{ reason: 'dropped' }, totals.xdpDropped],
+      ]),
       counterFamily(
-        `${PREFIX}_xdp_lost_total`,
-        'Packets lost at network cards (packet_path), by reason.',
-        [
-          [{ reason: 'ring_full' }, totals.xdpRingFull],
-          [{ reason: 'fill_empty' }, totals.xdpFillEmpty],
-          [{ reason: 'dropped' }, totals.xdpDropped],
-        ],
-      ),
-      counterFamily(
-        `${PREFIX}_xdp_passed_total`,
+        XDP_PASSED,
         'Packets of network cards (packet_path) that were left to the kernel.',
         [
           [{ what: 'others' }, totals.xdpPassedOthers],
@@ -68,7 +66,7 @@ export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures 
   return {
     families,
     charts: CHARTS,
-    breakdowns: counterTables(COUNTER_LIST, PREFIX, WORKER_REQUESTS),
+    breakdowns: [...counterTables(COUNTER_LIST, PREFIX, WORKER_REQUESTS), ...CARD_TABLES],
     summary: summaryOf({
       title: 'UDP',
       prefix: PREFIX,
@@ -79,16 +77,23 @@ export function udpFigures(reader: StatisticsReader<UdpNames>): ProtocolFigures 
   }
 }
 
+/** With packet_path. */
+const CARD_TABLES = [
+  { title: 'Lost at network cards', metric: XDP_LOST, label: 'reason', nonZero: true },
+  { title: 'Left to the kernel', metric: XDP_PASSED, label: 'what', nonZero: true },
+]
+
 const REQUESTS = ['connect', 'announce', 'scrape']
 
 const CHARTS: readonly ChartSpec[] = [
   requestsChart(PREFIX, REQUESTS),
   responseTimeChart(RESPONSE_TIME),
-  lostChart(COUNTER_LIST, PREFIX, {
-    title: 'receive buffer full',
-    metric: RECEIVE_DROPS,
-    show: 'rate',
-  }),
+  lostChart(
+    COUNTER_LIST,
+    PREFIX,
+    { title: 'receive buffer full', metric: RECEIVE_DROPS, show: 'rate' },
+    { title: 'lost at network cards', metric: XDP_LOST, show: 'rate' },
+  ),
   trafficChart(PREFIX),
   quantileChart('Packets per batch', 'count', BATCH_PACKETS, [0.5, 0.99]),
 ]

@@ -86,6 +86,30 @@ test('locks that were slept for, and what happened in the channels, are told whe
   )
 })
 
+test('what came past the kernel is told when anything did', () => {
+  const given = intervalOf(
+    [
+      ['xdp_packets', 500],
+      ['xdp_refused_length', 3],
+      ['xdp_refused_source', 4],
+      ['xdp_no_frame', 5],
+    ],
+    0,
+  )
+  const totals = {
+    xdpRingFull: 10,
+    xdpFillEmpty: 20,
+    xdpDropped: 30,
+    xdpPassedOthers: 400,
+    xdpPassedForms: 8,
+  }
+  const text = statisticsText({ ...given, totals: { ...given.totals, ...totals } }, UNTIL)
+  expect(text).toContain(
+    'waits for another worker 3; XDP: frames 500, refused 7, lost 60, no frame for 5 responses, ' +
+      'left to the kernel 408 (8 perhaps ours)\n',
+  )
+})
+
 test('tests read the same figures as in the table', () => {
   const text = statisticsText(
     intervalOf(
