@@ -57,7 +57,7 @@ type RefusalHandler = (reason: string) => void
 
 export class NatsEngine implements Engine {
   private readonly library: Library
-  private readonly options: ConnectionOptions
+  private options: ConnectionOptions
   private readonly times: EngineTimes
   private readonly subscriptions: { readonly subject: string; readonly receive: Receive }[] = []
   private connection: NatsConnection | null = null
@@ -96,26 +96,18 @@ export class NatsEngine implements Engine {
   private constructor(library: Library, access: EngineAccess, times: EngineTimes) {
     this.library = library
     this.times = times
-    this.options = {
-      servers: [...access.servers],
-      name: access.node,
-      authenticator: authenticatorOf(library, access.credentials),
-      tls: tlsOptions(access.tls),
-      timeout: times.connectMs,
-      reconnect: false,
-      noEcho: true,
-      // The first is one's own, or the nearest.
-      noRandomize: true,
-      ignoreClusterUpdates: true,
-      noAsyncTraces: true,
-      // Ours are enough.
-      pingInterval: 2 ** 30,
-    }
+    this.options = optionsOf(library, access, times)
     this.timer = setInterval(() => this.look(), times.watchMs)
   }
 
   isConnected(): boolean {
     return this.connection !== null
+  }
+
+  /** Credentials and certificates for the next connection, which is tried at once if there is none. */
+  configure(access: EngineAccess): void {
+    this.options = optionsOf(this.library, access, this.times)
+    this.wake()
   }
 
   private note(bytes: number, tooLong: number): void {
@@ -284,6 +276,24 @@ export class NatsEngine implements Engine {
         resolve()
       }
     })
+  }
+}
+
+function optionsOf(library: Library, access: EngineAccess, times: EngineTimes): ConnectionOptions {
+  return {
+    servers: [...access.servers],
+    name: access.node,
+    authenticator: authenticatorOf(library, access.credentials),
+    tls: tlsOptions(access.tls),
+    timeout: times.connectMs,
+    reconnect: false,
+    noEcho: true,
+    // The first is one's own, or the nearest.
+    noRandomize: true,
+    ignoreClusterUpdates: true,
+    noAsyncTraces: true,
+    // Ours are enough.
+    pingInterval: 2 ** 30,
   }
 }
 

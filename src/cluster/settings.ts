@@ -44,7 +44,8 @@ export const clusterSettings = section(
     credentials_path: string(
       '',
       { allowed: "a file, or ''", check: refuseNul },
-      `The file with the password, the token or the seed, which is its first line; or the creds file. It is read at startup.`,
+      `The file with the password, the token or the seed, which is its first line; or the creds file. It is read at startup,
+      and again on SIGUSR1 and when it has changed, for the next connection.`,
     ),
     user: string(
       '',

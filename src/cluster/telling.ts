@@ -12,10 +12,12 @@ const REFUSALS_MAX = 16
 
 const AGAIN_MILLISECONDS = 60_000
 
-/** That there is no connection: told at once, and once a minute while it lasts. */
+/** That there is no connection: told at once, when there is something else to do about it, and once a minute while it lasts. */
 export class Disconnected {
   private since: number
   private tellAt = 0
+  /** What has been told to do since it began. */
+  private readonly remedies = new Set<string>()
   private readonly tell: Tell
 
   constructor(tell: Tell, now: number) {
@@ -26,15 +28,18 @@ export class Disconnected {
   begin(now: number): void {
     this.since = now
     this.tellAt = 0
+    this.remedies.clear()
   }
 
   /** `reason`: '' while the first attempt is under way. */
   turn(reason: string, now: number): void {
-    if (reason === '' || now < this.tellAt) return
+    const remedy = remedyOf(reason)
+    if (reason === '' || (now < this.tellAt && this.remedies.has(remedy))) return
+    this.remedies.add(remedy)
     const seconds = Math.round((now - this.since) / 1000)
-    const lasts = this.tellAt === 0 ? '' : ` for ${seconds} s`
+    const lasts = seconds === 0 || this.tellAt === 0 ? '' : ` for ${seconds} s`
     this.tellAt = now + AGAIN_MILLISECONDS
-    this.tell('warning', `no connection${lasts}: ${reason}. ${remedyOf(reason)}`)
+    this.tell('warning', `no connection${lasts}: ${reason}. ${remedy}`)
   }
 }
 

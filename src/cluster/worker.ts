@@ -58,6 +58,8 @@ export interface ClusterWorkerData extends WorkerStart, ClusterSettings, ClientG
 export interface ClusterUpdate extends ClientListUpdate {
   readonly accessList?: AccessListData
   readonly settings?: ClusterSettings
+  /** Read again. */
+  readonly access?: EngineAccess
 }
 
 type ClusterMessage = typeof STOP_MESSAGE | typeof DRAIN_MESSAGE | ClusterUpdate
@@ -83,6 +85,7 @@ class ClusterWorker {
   private readonly records: SwarmRecords
   private readonly applier: Applier
   private readonly packer: Packer
+  private access: EngineAccess
   private engine: NatsEngine | null = null
   private link: Link | null = null
   /** In seconds; may change before there is a link. */
@@ -93,6 +96,7 @@ class ClusterWorker {
 
   constructor(data: ClusterWorkerData) {
     this.data = data
+    this.access = data.access
     this.maxPeerAge = data.maxPeerAge
     const { updates } = this
     const { publicPeers, peerAddresses, maxPeerAge } = data
@@ -116,6 +120,10 @@ class ClusterWorker {
     this.applier = applier
     this.packer = packer
     this.records = new SwarmRecords({ ...parts, applier })
+    updates.on('access', (access) => {
+      this.access = access
+      this.engine?.configure(access)
+    })
     updates.on('settings', (settings) => {
       this.maxPeerAge = settings.maxPeerAge
       applier.maxPeerAge = settings.maxPeerAge
@@ -125,11 +133,12 @@ class ClusterWorker {
   }
 
   async start(): Promise<void> {
-    const { access } = this.data
+    const { access } = this
     const beats = setInterval(() => beat(this.heartbeat), REPORT_MILLISECONDS / 5)
     const engine = await NatsEngine.open(access)
     clearInterval(beats)
     this.engine = engine
+    if (this.access !== access) engine.configure(this.access)
     if (this.isStopping) return this.end()
     const { maxPeerAge } = this
     this.link = new Link({

@@ -17,6 +17,7 @@ import type { WorkerGroup } from '../process/workers.ts'
 import type { ListUpdate } from '../requests/swarm-worker.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { type ClusterFigures, clusterFigures } from './cluster-figures.ts'
+import { ClusterFiles } from './cluster-files.ts'
 import { clusterTroubles } from './cluster-troubles.ts'
 import type { Notices, TrackerProcess } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
@@ -44,6 +45,7 @@ export class ClusterNode {
   private readonly notes: SharedArrayBuffer
   private readonly rings: SharedArrayBuffer[] = []
   private readonly workers: WorkerGroup
+  private readonly files: ClusterFiles | null
   /** What the thread knew a second ago; null before it has told. */
   private view: ClusterView | null = null
 
@@ -59,6 +61,9 @@ export class ClusterNode {
     this.config = config
     this.notes = createNoteState(swarmWorkers)
     this.workers = process.newWorkers({ heard: (report) => this.heard(report as ClusterReport) })
+    const { cluster, privileges } = config
+    const send = (access: EngineAccess) => this.tell({ access })
+    this.files = cluster ? new ClusterFiles(cluster, privileges, access, send) : null
     this.figures = clusterFigures(() => this.view)
     this.troubleSources = clusterTroubles(() => this.view)
   }
@@ -86,6 +91,15 @@ export class ClusterNode {
       ...process.clientLists(),
       ...settingsOf(config),
     })
+  }
+
+  /** Once the tracker serves, with the rights and the root directory that it keeps. */
+  watchFiles(rootHasChanged: boolean): void {
+    this.files?.start(rootHasChanged)
+  }
+
+  stop(): void {
+    this.files?.stop()
   }
 
   sendList({ accessList, networkList }: ListUpdate): void {

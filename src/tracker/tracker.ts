@@ -224,6 +224,7 @@ export class Tracker<S extends Schema> implements TrackerProcess {
     }
     await this.startPersistence(persistence)
     this.lists.start()
+    this.cluster?.watchFiles(identity !== null)
     this.startExport()
     pages?.begin()
     reloader.start(identity !== null, this.service)
@@ -269,6 +270,7 @@ export class Tracker<S extends Schema> implements TrackerProcess {
     workers.onStop(() => this.census?.stop())
     workers.onStop(() => this.pressure.stop())
     workers.onStop(() => this.lists.stop())
+    workers.onStop(() => this.cluster?.stop())
     const started = protocols.map((protocol) => protocol.startWorkers())
     // Its thread reads what all those note.
     await Promise.all([...started, this.cluster?.start()])

@@ -260,10 +260,17 @@ test('no connection: told at once, and once a minute, with what to do', () => {
   ])
   disconnected.begin(130 * SECOND)
   disconnected.turn('Authorization Violation', 130 * SECOND)
-  expect(told[3]).toBe(
-    'warning: no connection: Authorization Violation. Check [cluster] credentials, user and credentials_path, and the ' +
-      'account of this node on the server',
-  )
+  const account =
+    'Check [cluster] credentials, user and credentials_path, and the account of this node on the server'
+  expect(told[3]).toBe(`warning: no connection: Authorization Violation. ${account}`)
+  // Something else is wrong meanwhile: told at once, and each once.
+  for (let now = 131; now < 180; now++) {
+    disconnected.turn(
+      now % 2 === 0 ? 'connection refused' : 'Authorization Violation',
+      now * SECOND,
+    )
+  }
+  expect(told.slice(4)).toEqual([`warning: no connection for 2 s: connection refused. ${remedy}`])
 })
 
 describe('a name in use', () => {
