@@ -36,9 +36,15 @@ export function peerPort(name: string): number {
   return name === 'seeder' ? PEER_PORT : PEER_PORT + 1
 }
 
-export const libtorrent: Client = async (lab, name, { torrent, directory, address }) => {
-  const script = join(import.meta.dir, 'libtorrent_peer.py')
-  return lab.start(name, [PYTHON, script, torrent.path, directory, address, String(PEER_PORT)])
+export const libtorrent = runLibtorrentBy([])
+
+/** The same by a command that runs another. */
+export function runLibtorrentBy(prefix: readonly string[]): Client {
+  return async (lab, name, { torrent, directory, address }) => {
+    const script = join(import.meta.dir, 'libtorrent_peer.py')
+    const command = [PYTHON, script, torrent.path, directory, address, String(PEER_PORT)]
+    return lab.start(name, [...prefix, ...command])
+  }
 }
 
 /** Debian's, the one python3-libtorrent is for. */

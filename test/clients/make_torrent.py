@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Writes a private torrent of one file and prints the info hashes clients announce, one per line.
 
-make_torrent.py v1|v2|hybrid SOURCE TORRENT TRACKER_URL
+make_torrent.py v1|v2|hybrid SOURCE TORRENT TRACKER_URL…
 
 Private (BEP 27): clients may look for peers at its tracker only.
+Of several trackers each is a tier of its own (BEP 12).
 """
 
 import os
@@ -15,12 +16,13 @@ PIECE_SIZE = 32 * 1024
 FLAGS = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}
 
 
-def main(kind, source, torrent_path, tracker_url):
+def main(kind, source, torrent_path, *tracker_urls):
     files = lt.file_storage()
     lt.add_files(files, source)
     torrent = lt.create_torrent(files, PIECE_SIZE, FLAGS[kind])
     torrent.set_priv(True)
-    torrent.add_tracker(tracker_url)
+    for tier, url in enumerate(tracker_urls):
+        torrent.add_tracker(url, tier)
     lt.set_piece_hashes(torrent, os.path.dirname(source))
     with open(torrent_path, "wb") as output:
         output.write(lt.bencode(torrent.generate()))

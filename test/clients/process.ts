@@ -79,6 +79,12 @@ export class TestProcess {
     }
   }
 
+  /** Without a word. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.waitForEnd(STOP_MS)
+  }
+
   get #end(): number | string {
     return this.#child.signalCode ?? this.#child.exitCode ?? 'unknown'
   }

@@ -61,7 +61,7 @@ export class Tracker {
     place: Place,
     address: string,
     kind = UDP,
-    settings: { announceIntervalSec?: number | undefined; more?: string } = {},
+    settings: { announceIntervalSec?: number | undefined; first?: string; more?: string } = {},
   ): Promise<Tracker> {
     checkBuilt(kind.executable)
     const path = join(place.directory, `${kind.name}.toml`)
@@ -75,7 +75,7 @@ export class Tracker {
     const own = kind.sharesPort
       ? sharedSettings(address, tls, interval)
       : `[network]\naddress = '${address}'\n${tls}[protocol]\n${interval}`
-    await Bun.write(path, own + STATISTICS + (settings.more ?? ''))
+    await Bun.write(path, (settings.first ?? '') + own + STATISTICS + (settings.more ?? ''))
     const run = kind.executable.endsWith('.ts') ? [process.execPath] : []
     const started = place.start(kind.name, [...run, kind.executable, '-c', path])
     const line = await started.waitForOutput(/listening on ([^(\n]+) \(/, READY_MS)

@@ -68,11 +68,15 @@ export async function moveFile(
   return { tracker, torrent, seeder, leecher }
 }
 
-/** A private torrent of random bytes; the seeder's directory has the file, the leecher's is empty. */
+/**
+ * A private torrent of random bytes; the seeder's directory has the file, the leecher's is empty. `further`: trackers
+ * for when the first does not answer.
+ */
 export async function makeTorrent(
   lab: Lab,
   kind: TorrentKind,
   trackerUrl: string,
+  further: readonly string[] = [],
 ): Promise<Torrent> {
   const seederDirectory = join(lab.directory, 'seeder')
   const leecherDirectory = join(lab.directory, 'leecher')
@@ -84,7 +88,7 @@ export async function makeTorrent(
 
   const path = join(lab.directory, 'file.torrent')
   const url = `${trackerUrl}/announce`
-  const infoHashes = await writeTorrent(lab, kind, { source, path, url })
+  const infoHashes = await writeTorrent(lab, kind, { source, path, url, further })
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   return { path, url, infoHashes, sha256, seederDirectory, leecherDirectory }
 }
@@ -115,10 +119,12 @@ export async function makeOtherTorrent(lab: Lab, { url }: TorrentFile): Promise<
 async function writeTorrent(
   lab: Lab,
   kind: TorrentKind,
-  { source, path, url }: { source: string; path: string; url: string },
+  files: { source: string; path: string; url: string; further?: readonly string[] },
 ): Promise<string[]> {
+  const { source, path, url, further = [] } = files
+  const urls = [url, ...further.map((each) => `${each}/announce`)]
   const script = join(import.meta.dir, 'make_torrent.py')
-  const maker = lab.start('make_torrent.py', [PYTHON, script, kind, source, path, url])
+  const maker = lab.start('make_torrent.py', [PYTHON, script, kind, source, path, ...urls])
   if ((await maker.waitForEnd(MAKE_MS)) !== 0) throw new Error(maker.report)
   return maker.output.trim().split('\n')
 }

@@ -29,6 +29,7 @@ export interface NodeOptions {
   readonly maxPeerAge?: number
   /** A free port of this machine if not given. */
   readonly listen?: string
+  readonly operations?: string
   readonly start?: StartOptions
 }
 
@@ -82,6 +83,7 @@ export class Fleet {
       more = '',
       maxPeerAge = 600,
       listen = '127.0.0.1:0',
+      operations = '127.0.0.1:0',
       start = {},
     } = options
     const list = [servers].flat().map((server) => `'${server}'`)
@@ -92,7 +94,7 @@ export class Fleet {
       '[source_limits]\npeers_per_torrent = 0',
       // A machine that gives it no core for a while would have it turn peers away.
       '[pressure]\nenabled = false',
-      "[operations]\naddress = '127.0.0.1:0'",
+      `[operations]\naddress = '${operations}'`,
       `[cluster]\nservers = [${list}]\nnode = '${name}'\n${cluster}`,
       more,
     ]

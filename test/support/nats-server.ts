@@ -7,16 +7,19 @@ import { waitUntil } from './wait.ts'
 
 // Debian's is not in the path of every user.
 const PLACES = [process.env.NATS_SERVER, Bun.which('nats-server'), '/usr/sbin/nats-server']
-const executable = PLACES.find((path) => typeof path === 'string' && existsSync(path)) ?? null
+/** Null if there is none. */
+export const NATS_EXECUTABLE =
+  PLACES.find((path) => typeof path === 'string' && existsSync(path)) ?? null
 
 /** For the name of a describe block that is skipped without one. */
 export const WHY_NO_NATS =
-  executable === null ? ' (skipped: no nats-server; NATS_SERVER names one)' : ''
+  NATS_EXECUTABLE === null ? ' (skipped: no nats-server; NATS_SERVER names one)' : ''
 
 export class NatsServer {
   port = 0
   private readonly folder = newFolder()
   private readonly settings: string
+  private readonly prefix: readonly string[]
   private process: Bun.Subprocess | null = null
   private output = ''
 
@@ -27,15 +30,16 @@ export class NatsServer {
     return server
   }
 
-  /** By a settings file that says where it listens. */
-  static async startFile(path: string): Promise<NatsServer> {
-    const server = new NatsServer('')
+  /** By a settings file that says where it listens. `prefix`: a command to run it by. */
+  static async startFile(path: string, prefix: readonly string[] = []): Promise<NatsServer> {
+    const server = new NatsServer('', prefix)
     await server.runFile(path)
     return server
   }
 
-  private constructor(settings: string) {
+  private constructor(settings: string, prefix: readonly string[] = []) {
     this.settings = settings
+    this.prefix = prefix
   }
 
   get address(): string {
@@ -74,9 +78,12 @@ export class NatsServer {
   }
 
   private async tryFile(file: string): Promise<boolean> {
-    if (executable === null) throw new Error('there is no nats-server')
+    if (NATS_EXECUTABLE === null) throw new Error('there is no nats-server')
     this.output = ''
-    const child = Bun.spawn([executable, '-c', file], { stdout: 'ignore', stderr: 'pipe' })
+    const child = Bun.spawn([...this.prefix, NATS_EXECUTABLE, '-c', file], {
+      stdout: 'ignore',
+      stderr: 'pipe',
+    })
     this.process = child
     const read = this.read(child.stderr)
     const listening = /Listening for client connections on [0-9.]+:(\d+)/
