@@ -1,4 +1,4 @@
-// Scenarios that xdp.test.ts runs in a network namespace: frames that nobody should send, and senders that are not where
+// Scenarios that xdp-rules.test.ts runs in a network namespace: frames that nobody should send, and senders that are not where
 // they say. All frames of the cable are watched, so no answer to anybody stays unseen.
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import { cardOf } from '../../src/os/network-card.ts'

@@ -33,12 +33,6 @@ test.skipIf(WHY_NO_CARDS !== '').each([
   ['serves addresses of the loopback interface', 'loopbackAddress', 'xdp-card-scenarios.ts'],
   ['says whose the card is', 'held', 'xdp-card-scenarios.ts'],
   ['says in one line why it cannot start', 'refused', 'xdp-card-scenarios.ts'],
-  ['answers nobody who cannot be', 'martians', 'xdp-hostile-scenarios.ts'],
-  [
-    'answers damaged frames to their senders alone, and with no more than they sent',
-    'damaged',
-    'xdp-hostile-scenarios.ts',
-  ],
   ['serves a card with long frames', 'jumbo', 'xdp-scenarios.ts'],
   ['leaves nothing behind when it is killed', 'killed', 'xdp-card-scenarios.ts'],
   ['follows the addresses of the machine, without rights', 'addresses', 'xdp-card-scenarios.ts'],

@@ -68,9 +68,9 @@ function remarks({ counts, histograms, totals }: Interval<UdpNames>): string {
   const served = servedText(response_time, 'packets per batch', batch_size)
   const slept = lockSleeps === 0 ? '' : ` (${lockSleeps} long)`
   return (
-    `${served === '' ? '' : `${served}; `}${channels(counts)}receive drops ${receiveDrops}, ` +
-    `send failures ${counts.get('send_failures') ?? 0}, waits for another worker ${lockWaits}${slept}` +
-    pastTheKernel(counts, totals)
+    `${served === '' ? '' : `${served}; `}${channels(counts)}${pastTheKernel(counts, totals)}` +
+    `receive drops ${receiveDrops}, ` +
+    `send failures ${counts.get('send_failures') ?? 0}, waits for another worker ${lockWaits}${slept}`
   )
 }
 
@@ -89,8 +89,8 @@ function pastTheKernel(
   const refused = REFUSED.reduce((sum, name) => sum + of(name), 0)
   const full = of('xdp_no_frame') === 0 ? '' : `, no frame for ${of('xdp_no_frame')} responses`
   return (
-    `; XDP: frames ${of('xdp_packets')}, refused ${refused}, lost ${lost}${full}, ` +
-    `left to the kernel ${passed} (${xdpPassedForms} perhaps ours)`
+    `XDP: frames ${of('xdp_packets')}, refused ${refused}, lost ${lost}${full}, ` +
+    `left to the kernel ${passed} (${xdpPassedForms} perhaps ours); `
   )
 }
 

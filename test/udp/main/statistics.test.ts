@@ -105,8 +105,8 @@ test('what came past the kernel is told when anything did', () => {
   }
   const text = statisticsText({ ...given, totals: { ...given.totals, ...totals } }, UNTIL)
   expect(text).toContain(
-    'waits for another worker 3; XDP: frames 500, refused 7, lost 60, no frame for 5 responses, ' +
-      'left to the kernel 408 (8 perhaps ours)\n',
+    'XDP: frames 500, refused 7, lost 60, no frame for 5 responses, ' +
+      'left to the kernel 408 (8 perhaps ours); receive drops 1, send failures 0',
   )
 })
 
