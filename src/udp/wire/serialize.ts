@@ -71,25 +71,32 @@ export function writePeersIPv4(
   runCount: number,
 ): number {
   let to = at + ANNOUNCE_RESPONSE_PEERS_BYTES / 4
-  // Six bytes each: every second peer starts in the middle of a word, and `half` waits for it.
+  // Six bytes each: every second peer starts in the middle of a word, and `half` waits for it. So two at a time.
   let half = 0
   let odd = false
   for (let i = 0; i < runCount; i++) {
     let peer = runs[i * 2]
     const end = peer + runs[i * 2 + 1] * 2
-    for (; peer < end; peer += 2) {
+    if (odd && peer < end) {
       const address = memory[peer]
-      const last = memory[peer + 1]
-      if (odd) {
-        out[to] = half | (address << 16)
-        out[to + 1] = (address >>> 16) | (last << 16)
-        to += 2
-      } else {
-        out[to] = address
-        to++
-        half = last & 0xffff
-      }
-      odd = !odd
+      out[to] = half | (address << 16)
+      out[to + 1] = (address >>> 16) | (memory[peer + 1] << 16)
+      to += 2
+      peer += 2
+      odd = false
+    }
+    for (; peer + 2 < end; peer += 4) {
+      const address = memory[peer + 2]
+      out[to] = memory[peer]
+      out[to + 1] = (memory[peer + 1] & 0xffff) | (address << 16)
+      out[to + 2] = (address >>> 16) | (memory[peer + 3] << 16)
+      to += 3
+    }
+    if (peer < end) {
+      out[to] = memory[peer]
+      to++
+      half = memory[peer + 1] & 0xffff
+      odd = true
     }
   }
   if (!odd) return (to - at) * 4
