@@ -10,6 +10,7 @@
 import { dlopen, FFIType, ptr, read, toArrayBuffer } from 'bun:ffi'
 import { endWithoutCode } from './code-limits.ts'
 import {
+  MADV_HUGEPAGE,
   MAP_ANONYMOUS,
   MAP_POPULATE,
   MAP_PRIVATE,
@@ -23,6 +24,9 @@ const TWO_32 = 4294967296
 
 /** Buffers across a 4 GiB border, kept so that the next attempt gets another place. */
 const straddlers: Int32Array[] = []
+
+/** Of x86-64, and of arm64 with pages of 4 KiB. */
+const HUGE_PAGE_BYTES = 2 ** 21
 
 const { i32, u32, u64, ptr: pointer } = FFIType
 
@@ -145,12 +149,30 @@ const SYMBOLS = {
  * none's (−1). Null if it refuses; errno() then says why. It begins at a page.
  */
 export function mapMemory(bytes: number, fd = -1, offset = 0): number | null {
-  const flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE : MAP_SHARED | MAP_POPULATE
+  const flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED
+  return map(bytes, flags | MAP_POPULATE, fd, offset)
+}
+
+function map(bytes: number, flags: number, fd: number, offset: number): number | null {
   const both = PROT_READ | PROT_WRITE
   const address = libc.mmap(null as never, bytes as never, both, flags, fd, offset as never)
   // MAP_FAILED is all ones.
   const number = Number(address ?? 0)
   return number === 0 || number >= 2 ** 63 ? null : number
+}
+
+/**
+ * The same for memory that is read at every packet: in huge pages where the system has them, which spare the processor
+ * looking up a page for each frame. It may be longer than asked for, and takes none before it is used.
+ */
+export function mapHugePages(bytes: number): { address: number; bytes: number } | null {
+  // Whole huge pages: only then does Linux (6.7) begin at one.
+  const mapped = Math.ceil(bytes / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES
+  const address = map(mapped, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+  if (address === null) return null
+  const whole = Math.floor(bytes / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES
+  libc.madvise(address as never, whole as never, MADV_HUGEPAGE)
+  return { address, bytes: mapped }
 }
 
 /** No view of it may be used from then on, in any thread. */

@@ -2,7 +2,7 @@
 // kernel (Linux, Documentation/networking/af_xdp.rst). Used by src/xdp. Owns nothing: who opens one closes it, and
 // unmaps its memory.
 import { SystemError } from './error.ts'
-import { addressOf, errno, libc, mapMemory, nativeWords, unmapMemory } from './ffi.ts'
+import { addressOf, errno, libc, mapHugePages, mapMemory, nativeWords, unmapMemory } from './ffi.ts'
 import {
   AF_XDP,
   EOPNOTSUPP,
@@ -70,15 +70,18 @@ const ADDRESS_BYTES = 8
 export function openXdpSocket(memory: XdpMemory, entries: number): XdpSocket {
   const fd = check('socket (AF_XDP)', libc.socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0))
   const mapped: { address: number; bytes: number }[] = []
-  const map = (bytes: number, ...from: number[]) => {
-    const address = mapMemory(bytes, ...from)
-    if (address === null) throw new SystemError('mmap', errno())
-    mapped.push({ address, bytes })
-    return address
+  const keep = <T extends { address: number; bytes: number }>(memory: T | null) => {
+    if (memory === null) throw new SystemError('mmap', errno())
+    mapped.push(memory)
+    return memory
+  }
+  const map = (bytes: number, from: number) => {
+    const address = mapMemory(bytes, fd, from)
+    return keep(address === null ? null : { address, bytes }).address
   }
   try {
-    const address = map(memory.bytes)
-    registerMemory(fd, address, memory)
+    const frames = keep(mapHugePages(memory.bytes))
+    registerMemory(fd, frames.address, memory)
     for (const ring of [XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_RX_RING, XDP_TX_RING]) {
       setOption(fd, SOL_XDP, ring, entries)
     }
@@ -87,11 +90,11 @@ export function openXdpSocket(memory: XdpMemory, entries: number): XdpSocket {
       const at = index * OFFSET_WORDS
       const [producer, consumer, first, flags] = [0, 2, 4, 6].map((i) => offsets[at + i])
       const bytes = first + entries * entryBytes
-      return { address: map(bytes, fd, from), bytes, producer, consumer, flags, entries: first }
+      return { address: map(bytes, from), bytes, producer, consumer, flags, entries: first }
     }
     return {
       fd,
-      memory: { address, bytes: memory.bytes },
+      memory: frames,
       receive: ring(0, XDP_PGOFF_RX_RING, DESCRIPTOR_BYTES),
       send: ring(1, XDP_PGOFF_TX_RING, DESCRIPTOR_BYTES),
       fill: ring(2, XDP_UMEM_PGOFF_FILL_RING, ADDRESS_BYTES),

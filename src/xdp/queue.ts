@@ -19,6 +19,7 @@ export interface QueueData extends XdpSocket {
   readonly isFilled?: boolean
 }
 
+const LINE_WORDS = 16
 /** System calls per flush; each sends 32 frames at least. */
 const KICKS_MAX = 64
 /** After so many flushes in a row at which nothing was sent, the link is down rather than busy. */
@@ -42,6 +43,8 @@ export class XdpQueue {
   private readonly free: Int32Array
   private freeCount = 0
   private taken = 0
+  /** So that the engine does not leave out what is read. */
+  touched = 0
   private queued = 0
   private stalls = 0
 
@@ -77,12 +80,17 @@ export class XdpQueue {
     const count = received.available(max < addresses.length ? max : addresses.length)
     if (count === 0) return 0
     const { words } = received
+    let sum = 0
     for (let i = 0; i < count; i++) {
       // The upper half of an address is 0: the memory is smaller than 4 GiB.
       const at = received.read()
       lengths[i] = words[at + 2]
-      addresses[i] = alignFrame(this.bytes, words[at], lengths[i])
+      const address = alignFrame(this.bytes, words[at], lengths[i])
+      addresses[i] = address
+      const word = address >> 2
+      sum ^= this.words[word] ^ this.words[word + LINE_WORDS] ^ this.words[word + 2 * LINE_WORDS]
     }
+    this.touched = sum
     received.release()
     this.taken = count
     return count

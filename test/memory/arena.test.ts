@@ -1,10 +1,9 @@
 import { expect, test } from 'bun:test'
-import { existsSync, readFileSync } from 'node:fs'
 import { Arena, createArena, PAGE_BYTES, PAGE_WORDS } from '../../src/memory/arena.ts'
 import { addressOf } from '../../src/os/ffi.ts'
+import { HAS_HUGE_PAGES, hasHugePages } from '../support/huge-pages.ts'
 
 const MIB = 2 ** 20
-const HUGE = existsSync('/sys/kernel/mm/transparent_hugepage')
 
 function arenaOf(pages: number): Arena {
   return new Arena(createArena(pages * PAGE_BYTES))
@@ -41,8 +40,8 @@ test('an arena ends where a buffer of the runtime does', () => {
   expect(createArena(2 ** 40).words.byteLength).toBe(2 ** 32)
 })
 
-test.skipIf(!HUGE)(
-  `huge pages are for what lies beyond the first 4 MiB${HUGE ? '' : ' (skipped: the system has none)'}`,
+test.skipIf(!HAS_HUGE_PAGES)(
+  `huge pages are for what lies beyond the first 4 MiB${HAS_HUGE_PAGES ? '' : ' (skipped: the system has none)'}`,
   () => {
     const buffers = createArena(16 * MIB)
     const base = addressOf(new Int32Array(buffers.words))
@@ -53,19 +52,6 @@ test.skipIf(!HUGE)(
     expect(buffers.words.byteLength).toBe(16 * MIB)
   },
 )
-
-/** Whether the system was told to use them at this address. */
-function hasHugePages(address: number): boolean {
-  const areas = readFileSync('/proc/self/smaps', 'latin1').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
-  const area = areas.find((text) => {
-    const [from, to] = text
-      .split(' ', 1)[0]
-      .split('-')
-      .map((hex) => Number.parseInt(hex, 16))
-    return from <= address && address < to
-  })
-  return / hg\b/.test(/^VmFlags:.*$/m.exec(area ?? '')?.[0] ?? '')
-}
 
 test('two views of one arena hand out each page once', () => {
   const buffers = createArena(9 * PAGE_BYTES)

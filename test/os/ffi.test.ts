@@ -8,11 +8,15 @@ import {
   addressOf,
   cString,
   libc,
+  mapHugePages,
+  mappedWords,
   nativeWords,
   permanentWords,
   readWord,
+  unmapMemory,
 } from '../../src/os/ffi.ts'
 import { CLOCK_MONOTONIC } from '../../src/os/kernel.ts'
+import { HAS_HUGE_PAGES, hasHugePages } from '../support/huge-pages.ts'
 
 const ROUNDS = 200_000
 
@@ -97,3 +101,22 @@ test('a text for C ends with a zero', () => {
   expect(Buffer.from(text.buffer).toString('latin1', 0, 8)).toBe('tracker\0')
   expect(new Uint8Array(cString('four').buffer)[4]).toBe(0)
 })
+
+test.skipIf(!HAS_HUGE_PAGES)(
+  `memory for frames is in huge pages, but for its end${HAS_HUGE_PAGES ? '' : ' (skipped: the system has none)'}`,
+  () => {
+    const wanted = 4 * 2 ** 21 + 4096
+    const memory = mapHugePages(wanted)
+    if (memory === null) throw new Error('no memory')
+    const { address, bytes } = memory
+    expect(bytes).toBe(5 * 2 ** 21)
+    expect(hasHugePages(address)).toBe(true)
+    expect(hasHugePages(address + wanted - 4097)).toBe(true)
+    // Used by one page: a huge one would be wasted.
+    expect(hasHugePages(address + wanted - 4096)).toBe(false)
+    const words = mappedWords(address, bytes)
+    expect(words.every((word) => word === 0)).toBe(true)
+    words[bytes / 4 - 1] = 1
+    unmapMemory(address, bytes)
+  },
+)
