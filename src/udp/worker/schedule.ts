@@ -23,8 +23,11 @@ export interface Schedule {
   deferred(): number
   /** Called after a batch of each socket. */
   work(now: number): void
-  /** Called if there was no packet: waits for one, unless there is something else to do. */
-  idle(): void
+  /**
+   * Called if there was no packet: waits for one, unless there is something else to do. Returns whether a socket may have
+   * one now.
+   */
+  idle(): boolean
 }
 
 export class InlineSchedule implements Schedule {
@@ -54,10 +57,13 @@ export class InlineSchedule implements Schedule {
     this.cleaning = this.cleaner.step(now)
   }
 
-  idle(): void {
+  idle(): boolean {
     const isShort = this.cleaning || this.isStalled()
     this.poll.wait(isShort ? SHORT_WAIT_MILLISECONDS : POLL_MILLISECONDS)
-    if (this.queues.length !== 0) this.poll.leaveBroken(this.firstQueue)
+    if (this.queues.length === 0) return true
+    this.poll.leaveBroken(this.firstQueue)
+    for (let i = 0; i < this.firstQueue; i++) if (this.poll.isReady(i)) return true
+    return false
   }
 
   private isStalled(): boolean {
@@ -105,11 +111,12 @@ export class PipelineSchedule implements Schedule {
     this.delivered = this.deliverer.deliver()
   }
 
-  idle(): void {
-    if (this.delivered !== 0 || !this.inbox.maySleep()) return
+  idle(): boolean {
+    if (this.delivered !== 0 || !this.inbox.maySleep()) return true
     this.poll.wait(POLL_MILLISECONDS)
     this.inbox.awake()
     // Cleared even if it was set for an earlier sleep: otherwise poll would not wait again.
     if (this.poll.isReady(this.batches.length)) clearEvent(this.event)
+    return true
   }
 }

@@ -56,14 +56,12 @@ import type { PacketSource } from './packet-source.ts'
 import { serveBatch } from './receive.ts'
 import { type Requests, Responder } from './respond.ts'
 import { InlineSchedule, PipelineSchedule, type Schedule } from './schedule.ts'
+import { SourceTurns } from './source-turns.ts'
 import type { UdpUpdate } from './worker-updates.ts'
 import { XdpSource } from './xdp-source.ts'
 
 /** Batches that a worker still serves when told to stop: some milliseconds. */
 const LAST_TURNS_MAX = 16
-
-/** Turns in a row, of a batch each. */
-const SOCKETS_SKIPPED = 7
 
 export interface SocketWorkerData extends WorkerStart, SwarmWorkerData, KeyWorkerData {
   readonly role: 'socket'
@@ -197,9 +195,7 @@ class SocketWorker {
   private readonly reporter: Reporter
   private readonly batchPackets: number
   private readonly fault: boolean
-  /** How many of the sources are sockets, and for how many turns these have been left alone. */
-  private readonly sockets: number
-  private skipped = SOCKETS_SKIPPED
+  private readonly turns: SourceTurns
   private now = 0
 
   constructor(
@@ -217,7 +213,7 @@ class SocketWorker {
     this.reporter = new Reporter(handler.counts, data.counters, data.index, data.heartbeat)
     this.batchPackets = data.batchPackets
     this.fault = data.fault
-    this.sockets = data.sockets.length
+    this.turns = new SourceTurns(sources.length, data.sockets.length)
   }
 
   // HOT: no allocation below this line.
@@ -226,7 +222,7 @@ class SocketWorker {
     while (!mustStop(this.state)) {
       const served = this.turn()
       this.schedule.work(this.now)
-      if (served === 0) this.schedule.idle()
+      if (served === 0) this.turns.waited(this.schedule.idle())
       else if (this.fault) provokeFault()
     }
     // Waiting packets are still answered, unless more and more arrive.
@@ -242,25 +238,14 @@ class SocketWorker {
     this.handler.setTime(now)
     this.updates.applyDue(now)
     let served = 0
-    for (let i = this.firstSource(); i < this.sources.length; i++) {
+    for (let i = this.turns.first(); i < this.sources.length; i++) {
       this.schedule.begin(i)
       const packets = serveBatch(this.sources[i], this.handler, this.request, this.batchPackets)
       if (packets !== 0) this.measure(packets, packets - this.schedule.deferred())
       served += packets
     }
     this.reporter.reportSometimes(now)
-    if (served === 0) this.skipped = SOCKETS_SKIPPED
     return served
-  }
-
-  /** While queues of cards have packets, the sockets, which have few then, cost their system calls only now and then. */
-  private firstSource(): number {
-    if (this.sources.length === this.sockets || this.skipped === SOCKETS_SKIPPED) {
-      this.skipped = 0
-      return 0
-    }
-    this.skipped++
-    return this.sockets
   }
 
   /** Records how long the batch took since the clock was last read: the time all its answers waited. */
