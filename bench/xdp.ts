@@ -23,16 +23,21 @@ import {
   TRACKER_CORE,
   written,
 } from './support/pair.ts'
+import { receiveInThread } from './support/receive-threads.ts'
 
 const USAGE = `usage: bun bench/xdp.ts [flags]
   --trackers LIST    of sockets,native,generic,aquatic,aquatic-uring,opentracker (default all that are here)
-  --path NAME=FILE   where one of the last three is, if not in the PATH
+  --path NAME=FILE   the executable of one of them, if not ours of dist/ or in the PATH
   --rounds N         each begins with another tracker (default 3)
   --seconds N        of each measurement, after the warm-up (default 3)
   --warm-up N        seconds before it (default 2)
   --peers N          of which swarms have a hundred each (default 100000)
+  --in-flight N      requests under way at saturation (default: the load tester finds it)
+  --only LOAD        connects or announces (default both)
+  --receive-threads  each end receives in a kernel thread, on its own core
   --no-pin           all programs on all cores
   --no-half-load     without the latencies at half of what the sockets can do
+  --rate N           latencies at this rate instead, in requests per second
   --report FILE      writes the tables too`
 
 const { values } = parseArgs({
@@ -46,8 +51,12 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '3' },
     'warm-up': { type: 'string', default: '2' },
     peers: { type: 'string', default: '100000' },
+    'in-flight': { type: 'string', default: '0' },
+    only: { type: 'string' },
+    'receive-threads': { type: 'boolean', default: false },
     'no-pin': { type: 'boolean', default: false },
     'no-half-load': { type: 'boolean', default: false },
+    rate: { type: 'string', default: '0' },
     report: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
     inside: { type: 'boolean', default: false },
@@ -116,7 +125,8 @@ request_workers = 0
 address = '${TRACKER_HOST}:${PORT}'
 ${network}
 ${UNLIMITED}`
-  const command = () => [AQUATIC_UDP, '-c', inFolder(`${name}.toml`, settings)]
+  const executable = paths.get(name) ?? AQUATIC_UDP
+  const command = () => [executable, '-c', inFolder(`${name}.toml`, settings)]
   return { name, command, returnsOwnPeer: false }
 }
 
@@ -224,6 +234,7 @@ async function measure(
       SERVER_ADDRESS: `${TRACKER_HOST}:${PORT}`,
       SEED,
       MODE: rate === 0 ? 'closed' : 'open',
+      CLOSED_LOOP_IN_FLIGHT: Number(values['in-flight']),
       ...(rate === 0 ? {} : { OPEN_LOOP_RATE: rate }),
       DURATION: wholeNumber(values['warm-up']) + seconds,
       SUMMARIZE_LAST: seconds,
@@ -338,16 +349,24 @@ function latencyTable(kind: Load, rate: number, results: Results): string {
 
 async function main(): Promise<void> {
   exitOnSignals()
-  const prefix = await connectNamespaces(null)
+  const prefix = await connectNamespaces(values['receive-threads'] ? TRACKER_CORE : null)
+  if (values['receive-threads']) {
+    receiveInThread('clients', LOAD_CORE, [])
+    receiveInThread('tracker', TRACKER_CORE, prefix)
+  }
   const who = contenders()
   const others = readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ')
   const parts = [[...machineList(), `- load average at the start: ${others}`].join('\n')]
   for (const kind of ['connects', 'announces'] as const) {
-    const results = await allRounds(prefix, kind, 0, who)
-    parts.push(saturationTable(kind, results))
-    const sockets = results.get('sockets')
-    if (values['no-half-load'] || sockets === undefined) continue
-    const rate = Math.round(median(sockets.map(({ perSecond }) => perSecond)) / 2)
+    if (values.only !== undefined && values.only !== kind) continue
+    let rate = wholeNumber(values.rate)
+    if (rate === 0) {
+      const results = await allRounds(prefix, kind, 0, who)
+      parts.push(saturationTable(kind, results))
+      const sockets = results.get('sockets')
+      if (values['no-half-load'] || sockets === undefined) continue
+      rate = Math.round(median(sockets.map(({ perSecond }) => perSecond)) / 2)
+    }
     const own = who.filter(({ name }) => ['sockets', 'native', 'generic'].includes(name))
     parts.push(latencyTable(kind, rate, await allRounds(prefix, kind, rate, own)))
   }
