@@ -5,6 +5,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { announceTarget, askOnce } from '../support/http-client.ts'
+import { WHY_NO_NATS, withNats } from '../support/nats-server.ts'
 import {
   ALL_EXECUTABLE,
   type Endpoint,
@@ -32,8 +33,14 @@ const RATE = '500'
 /** An address of this process's own, since Prometheus does not tell which free port it took. */
 const ADDRESS = `127.${64 + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${process.pid & 255}:9090`
 
-function settingsOf(executable: string): string {
-  return `${servedOn(executable, '127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n`
+/** `nats`: of the cluster that it is a node of; '' without one. */
+function settingsOf(executable: string, nats: string, node = executable): string {
+  const name = node.slice(node.lastIndexOf('/') + 1)
+  const cluster =
+    nats === '' || executable === WS_EXECUTABLE
+      ? ''
+      : `[cluster]\nservers = '${nats}'\nnode = '${name}'\n`
+  return `${servedOn(executable, '127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n${cluster}`
 }
 
 interface Series {
@@ -57,9 +64,15 @@ interface Panel {
 }
 
 const dashboard = JSON.parse(readFileSync(join(ROOT, 'packaging/grafana/aquatic.json'), 'utf8'))
-const queries: readonly Query[] = dashboard.panels.flatMap(({ title, targets = [] }: Panel) =>
-  targets.map(({ expr, legendFormat }) => ({ title, expr: filledIn(expr), legend: legendFormat })),
-)
+const queries: readonly Query[] = dashboard.panels
+  .flatMap(({ title, targets = [] }: Panel) =>
+    targets.map(({ expr, legendFormat }) => ({
+      title,
+      expr: filledIn(expr),
+      legend: legendFormat,
+    })),
+  )
+  .filter(({ expr }: Query) => WHY_NO_NATS === '' || !expr.includes('tracker_cluster_'))
 
 /** As Grafana fills them in, for scrapes every second. */
 function filledIn(expr: string): string {
@@ -128,9 +141,18 @@ interface Served {
   readonly ws: Endpoint
 }
 
-function withSingleTrackers(use: (served: Served) => Promise<void>): Promise<void> {
+/** Another node beside those that are asked. */
+async function inCluster(use: (nats: string) => Promise<void>): Promise<void> {
+  if (WHY_NO_NATS !== '') return use('')
+  await withNats('', ({ address }) => {
+    const settings = settingsOf(EXECUTABLE, address, 'another')
+    return withTracker({ executable: EXECUTABLE, settings }, () => use(address))
+  })
+}
+
+function withSingleTrackers(nats: string, use: (served: Served) => Promise<void>): Promise<void> {
   const started = <T>(executable: string, then: (tracker: Tracker) => Promise<T>) =>
-    withTracker({ executable, settings: settingsOf(executable) }, then)
+    withTracker({ executable, settings: settingsOf(executable, nats) }, then)
   return started(EXECUTABLE, (udp) =>
     started(HTTP_EXECUTABLE, (http) =>
       started(WS_EXECUTABLE, (ws) =>
@@ -140,8 +162,9 @@ function withSingleTrackers(use: (served: Served) => Promise<void>): Promise<voi
   )
 }
 
-function withAquatic(use: (served: Served) => Promise<void>): Promise<void> {
-  const options = { executable: ALL_EXECUTABLE, settings: settingsOf(ALL_EXECUTABLE) }
+function withAquatic(nats: string, use: (served: Served) => Promise<void>): Promise<void> {
+  const settings = settingsOf(ALL_EXECUTABLE, nats)
+  const options = { executable: ALL_EXECUTABLE, settings }
   return withTracker(options, async (tracker) => {
     const [, udp, http, ws] = await tracker.waitForOutput(
       /UDP: [\d.]+:(\d+) .*HTTP: [\d.]+:(\d+) .*WebTorrent: [\d.]+:(\d+) /,
@@ -157,29 +180,31 @@ test.each([
 ])(
   'Prometheus returns series of %s for every panel of the dashboard, and no alert fires',
   (_, withServed) =>
-    withServed(async ({ trackers, udp, http, ws }) => {
-      await using place = new Here()
-      await startPrometheus(place, trackers)
-      startLoad(place, 'aquatic_udp_load_test', udp)
-      startLoad(place, 'aquatic_ws_load_test', ws)
-      const bad = await WsClient.connect(ws)
-      let faults: string[] = []
-      // Mistakes go on meanwhile, because panels of refusals show those of the last seconds.
-      const isGood = async () => {
-        await withClient('127.0.0.1', async (client) => client.send(Buffer.from(INVALID), udp))
-        bad.sendText(INVALID)
-        for (const target of [announceTarget(), '/nowhere']) await askOnce(http, target)
-        faults = (await Promise.all(queries.map(faultOf))).filter((fault) => fault !== '')
-        return faults.length === 0
-      }
-      await waitUntil(isGood, SERIES_MS).catch((error) => {
-        throw new Error(`${error.message}: ${faults.join('; ')}`)
-      })
-      expect(faults).toEqual([])
-      const rules = (await ask('rules')).groups.flatMap((group) => group.rules)
-      expect(rules.length).toBeGreaterThan(5)
-      // A machine that is busy with other tests is slow.
-      const mayWarn = ({ name, state }: Rule) => state === 'inactive' || name === 'TrackerIsSlow'
-      expect(rules.filter((rule) => rule.health !== 'ok' || !mayWarn(rule))).toEqual([])
-    }),
+    inCluster((nats) =>
+      withServed(nats, async ({ trackers, udp, http, ws }) => {
+        await using place = new Here()
+        await startPrometheus(place, trackers)
+        startLoad(place, 'aquatic_udp_load_test', udp)
+        startLoad(place, 'aquatic_ws_load_test', ws)
+        const bad = await WsClient.connect(ws)
+        let faults: string[] = []
+        // Mistakes go on meanwhile, because panels of refusals show those of the last seconds.
+        const isGood = async () => {
+          await withClient('127.0.0.1', async (client) => client.send(Buffer.from(INVALID), udp))
+          bad.sendText(INVALID)
+          for (const target of [announceTarget(), '/nowhere']) await askOnce(http, target)
+          faults = (await Promise.all(queries.map(faultOf))).filter((fault) => fault !== '')
+          return faults.length === 0
+        }
+        await waitUntil(isGood, SERIES_MS).catch((error) => {
+          throw new Error(`${error.message}: ${faults.join('; ')}`)
+        })
+        expect(faults).toEqual([])
+        const rules = (await ask('rules')).groups.flatMap((group) => group.rules)
+        expect(rules.length).toBeGreaterThan(5)
+        // A machine that is busy with other tests is slow.
+        const mayWarn = ({ name, state }: Rule) => state === 'inactive' || name === 'TrackerIsSlow'
+        expect(rules.filter((rule) => rule.health !== 'ok' || !mayWarn(rule))).toEqual([])
+      }),
+    ),
 )

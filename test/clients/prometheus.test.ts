@@ -12,6 +12,7 @@ import {
   WS_EXECUTABLE,
   withTracker,
 } from '../support/tracker.ts'
+import { waitUntil } from '../support/wait.ts'
 
 setDefaultTimeout(300_000)
 
@@ -45,9 +46,16 @@ beforeAll(async () => {
 })
 
 function metricsOf(executable: string): Promise<string> {
-  const settings = `${servedOn(executable, '127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n`
+  const cluster =
+    executable === WS_EXECUTABLE ? '' : "[cluster]\nservers = '127.0.0.1:1'\nnode = 'a'\n"
+  const settings = `${servedOn(executable, '127.0.0.1:0')}[operations]\naddress = '127.0.0.1:0'\n[statistics]\npeer_clients = true\n${cluster}`
   return withTracker({ executable, settings }, async (tracker) => {
-    return (await fetch(`${await tracker.operationsUrl()}metrics`)).text()
+    const url = `${await tracker.operationsUrl()}metrics`
+    const read = async () => (await fetch(url)).text()
+    // Its thread tells once a second.
+    const has = async () => cluster === '' || (await read()).includes('tracker_cluster_joined')
+    await waitUntil('the cluster has figures', has)
+    return read()
   })
 }
 
