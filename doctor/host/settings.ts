@@ -129,6 +129,8 @@ function wantsIn({ program, protocols }: Known, config: ConfigOf<Schema>, source
     ports,
     servesUdp: served.includes('udp'),
     servesTcp: served.some((protocol) => protocol !== 'udp'),
+    sharesConnectionIds:
+      served.includes('udp') && (own('udp').protocol?.connection_id_secret_path ?? '') !== '',
     receiveBuffer: served.includes('udp') ? own('udp').network.socket_recv_buffer_size : 0,
     connections: served.reduce(
       (sum, protocol) =>
@@ -147,6 +149,7 @@ function wantsIn({ program, protocols }: Known, config: ConfigOf<Schema>, source
 interface OwnPart {
   readonly network: { readonly socket_recv_buffer_size: number }
   readonly limits: { readonly max_connections?: number }
+  readonly protocol?: { readonly connection_id_secret_path?: string }
 }
 
 /** Of a tracker with several protocols the section that has a protocol's own settings. */

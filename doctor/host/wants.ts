@@ -17,6 +17,8 @@ export interface Wants {
   readonly servesUdp: boolean
   /** HTTP or WebTorrent. */
   readonly servesTcp: boolean
+  /** Connection ids of UDP are shared with other trackers, which count by the wall clock. */
+  readonly sharesConnectionIds: boolean
   /** Bytes that each UDP socket asks for; 0 for the system's default. */
   readonly receiveBuffer: number
   /** Connections of all protocols. */
@@ -50,6 +52,7 @@ export function together(all: readonly Wants[], source: string): Wants {
     ports: all.flatMap(({ ports }) => ports),
     servesUdp: all.some(({ servesUdp }) => servesUdp),
     servesTcp: all.some(({ servesTcp }) => servesTcp),
+    sharesConnectionIds: all.some(({ sharesConnectionIds }) => sharesConnectionIds),
     receiveBuffer: Math.max(...all.map(({ receiveBuffer }) => receiveBuffer)),
     connections: all.reduce((sum, { connections }) => sum + connections, 0),
     reserveBytes: all.reduce((sum, { reserveBytes }) => sum + reserveBytes, 0),

@@ -131,12 +131,15 @@ export function clock({ host, wants }: Subject): HostFinding[] {
   }
   if (isRight)
     return [{ name, severity: 'good', text: 'The clock is synchronised with a time server.' }]
+  const shared = wants.sharesConnectionIds
+    ? 'Ten seconds from the others that share its connection ids, this tracker refuses theirs, and they its own. '
+    : ''
   return [
     {
       name,
-      severity: wants.servesTcp ? 'warning' : 'note',
+      severity: wants.servesTcp || wants.sharesConnectionIds ? 'warning' : 'note',
       text: 'Nothing synchronises the clock with a time server.',
-      cost: 'Certificates seem expired or not yet valid, access keys end at the wrong time, and logs of several machines disagree.',
+      cost: `${shared}Certificates seem expired or not yet valid, access keys end at the wrong time, and logs of several machines disagree.`,
       remedy:
         'Install and start one:\napt-get install systemd-timesyncd\nsystemctl enable --now systemd-timesyncd',
     },

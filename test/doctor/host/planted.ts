@@ -50,6 +50,7 @@ export const WANTS: Wants = {
   ],
   servesUdp: true,
   servesTcp: true,
+  sharesConnectionIds: false,
   receiveBuffer: 524_288,
   connections: 100_000,
   reserveBytes: 4 * 2 ** 30,
@@ -59,6 +60,7 @@ export const UDP_ONLY: Wants = {
   ...WANTS,
   ports: WANTS.ports.filter(({ transport }) => transport === 'udp'),
   servesTcp: false,
+  sharesConnectionIds: false,
   connections: 0,
 }
 

@@ -102,5 +102,11 @@ test('the clock', () => {
   expect(clock(subjectOf(plantedHost({}, { clock: true })))[0].severity).toBe('good')
   expect(clock(subjectOf(plantedHost({}, { clock: false })))[0].severity).toBe('warning')
   expect(clock(subjectOf(plantedHost({}, { clock: false }), UDP_ONLY))[0].severity).toBe('note')
+  const shared = { ...UDP_ONLY, sharesConnectionIds: true }
+  const [finding] = clock(subjectOf(plantedHost({}, { clock: false }), shared))
+  expect([finding.severity, finding.cost]).toEqual([
+    'warning',
+    expect.stringContaining('share its connection ids'),
+  ])
   expect(clock(subjectOf(plantedHost({}, { clock: null })))[0].text).toContain('cannot be told')
 })

@@ -25,6 +25,7 @@ test('without a file: the default settings of aquatic', () => {
     source: 'the default settings of aquatic',
     servesUdp: true,
     servesTcp: true,
+    sharesConnectionIds: false,
     receiveBuffer: 524_288,
     connections: 200_000,
   })
@@ -61,10 +62,12 @@ describe('whose settings a file has', () => {
     expect(wantsIn(SHARED, { name: 'aquatic_http.toml' })).toMatchObject({
       servesUdp: false,
       servesTcp: true,
+      sharesConnectionIds: false,
     })
     expect(wantsIn(SHARED, { program: 'aquatic_udp' })).toMatchObject({
       servesUdp: true,
       servesTcp: false,
+      sharesConnectionIds: false,
     })
     expect(() => wantsIn(SHARED, { program: 'opentracker' })).toThrow(
       /is none of aquatic, aquatic_udp/,
@@ -106,6 +109,7 @@ test('protocols that are not served ask for nothing', () => {
   expect(wants).toMatchObject({
     servesUdp: false,
     servesTcp: true,
+    sharesConnectionIds: false,
     receiveBuffer: 0,
     connections: 100_000,
   })
@@ -120,6 +124,7 @@ test('several trackers on one host ask for all of it', () => {
     source: 'both',
     servesUdp: true,
     servesTcp: true,
+    sharesConnectionIds: false,
     receiveBuffer: 524_288,
     connections: 100_000,
   })
