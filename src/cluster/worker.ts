@@ -68,8 +68,8 @@ export async function runClusterWorker(data: ClusterWorkerData): Promise<void> {
   // The engine's library prints what it cannot parse, as it has come from the network.
   console.log = () => {}
   readClock()
-  // Before the library of the engine is loaded: nothing waits for that.
-  sayReady()
+  // Before the library of the engine is loaded: nothing waits for that, and no client for this thread.
+  sayReady({ isUrgent: false })
   const worker = new ClusterWorker(data)
   parentPort?.on('message', (message: ClusterMessage) => {
     if (message === STOP_MESSAGE || message === DRAIN_MESSAGE) void worker.stop()

@@ -348,12 +348,13 @@ function textOf(error: unknown): string {
 }
 
 /**
- * In a worker, once it serves. Its thread then comes before the process's others on a core they share.
+ * In a worker, once it serves. Its thread then comes before the process's others on a core they share, unless nobody waits for
+ * what it does.
  * From now on an error ends the process from here: the main thread would learn of it when it gets to its
  * messages, and may be waiting for a lock that this thread holds.
  */
-export function sayReady(): void {
-  askForShortTurns()
+export function sayReady({ isUrgent = true } = {}): void {
+  if (isUrgent) askForShortTurns()
   const { failure, ...worker } = workerData as WorkerStart & { failure: FailureNotice }
   setLogFormat(failure.format)
   Atomics.store(new Int32Array(worker.heartbeat), HEARTBEAT_THREAD, threadNumber())
