@@ -11,12 +11,18 @@ const USAGE = `usage: bun bench/cluster.ts [PART] [flags]
             --seconds N (default 25), --peers N (default 2000000)
   lag       from an announce at one node until it is known at another, through sockets: 25 s for each rate
             --rates LIST (default 10000,33000,100000), --seconds N (default 10)
+  join      a new node takes over the peers of another one while both serve: 80 s
+            --peers N (default 10000000), --rate N requests per second to each (default 5000)
+  machines  three nodes beside one, and beside three without a cluster, at one load in all: 55 s for each round
+            --rate N announces per second in all (default 60000), --seconds N (default 6), --rounds N (default 1)
 All: --smoke (swarms only): tiny`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     peers: { type: 'string' },
+    rate: { type: 'string' },
+    rounds: { type: 'string', default: '1' },
     rates: { type: 'string', default: '10000,33000,100000' },
     seconds: { type: 'string' },
     ipv6: { type: 'boolean', default: false },
@@ -41,6 +47,15 @@ const PARTS: Readonly<Record<string, () => Promise<string[]>>> = {
   lag: async () => {
     const { measureLag } = await import('./cluster/lag.ts')
     return measureLag(values.rates.split(',').map(wholeNumber), given(values.seconds, 10))
+  },
+  join: async () => {
+    const { measureJoin } = await import('./cluster/join.ts')
+    return measureJoin({ peers: given(values.peers, 10_000_000), rate: given(values.rate, 5000) })
+  },
+  machines: async () => {
+    const { measureMachines } = await import('./cluster/machines.ts')
+    const rate = given(values.rate, 60_000)
+    return measureMachines(rate, given(values.seconds, 6), wholeNumber(values.rounds))
   },
 }
 
