@@ -15,12 +15,15 @@ const USAGE = `usage: bun bench/cluster.ts [PART] [flags]
             --peers N (default 10000000), --rate N requests per second to each (default 5000)
   machines  three nodes beside one, and beside three without a cluster, at one load in all: 55 s for each round
             --rate N announces per second in all (default 60000), --seconds N (default 6), --rounds N (default 1)
+  rival     two nodes beside two chihayas with Redis: 40 s
+            --chihaya FILE (default from the PATH), --rate N announces per second (default 5000), --seconds N (default 8)
 All: --smoke (swarms only): tiny`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     peers: { type: 'string' },
+    chihaya: { type: 'string' },
     rate: { type: 'string' },
     rounds: { type: 'string', default: '1' },
     rates: { type: 'string', default: '10000,33000,100000' },
@@ -56,6 +59,12 @@ const PARTS: Readonly<Record<string, () => Promise<string[]>>> = {
     const { measureMachines } = await import('./cluster/machines.ts')
     const rate = given(values.rate, 60_000)
     return measureMachines(rate, given(values.seconds, 6), wholeNumber(values.rounds))
+  },
+  rival: async () => {
+    const { measureRival } = await import('./cluster/rival.ts')
+    const executable = values.chihaya ?? Bun.which('chihaya')
+    if (executable === null) throw new Error('chihaya not found: --chihaya names it')
+    return measureRival(executable, given(values.rate, 5000), given(values.seconds, 8))
   },
 }
 
