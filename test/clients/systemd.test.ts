@@ -10,6 +10,7 @@ import { newFolder, removeFolder } from '../support/folder.ts'
 import { announceTarget } from '../support/http-client.ts'
 import { type NotifyListener, withNotifyListener } from '../support/notify-listener.ts'
 import { withClient } from '../support/udp-client.ts'
+import { allowedCalls, valuesOf } from '../support/unit.ts'
 import { waitFor } from '../support/wait.ts'
 
 setDefaultTimeout(300_000)
@@ -108,12 +109,6 @@ function unitOf(name: string, executable = join(ROOT, 'dist', name)) {
   return { name, executable, text }
 }
 
-/** All values that the unit gives a setting, in order. */
-function valuesOf({ text }: Unit, key: string): string[] {
-  const lines = text.match(new RegExp(`^${key}=.*$`, 'gm')) ?? []
-  return lines.map((line) => line.slice(key.length + 1))
-}
-
 /** Runs systemd-analyze on the unit, which names an executable that exists. */
 function analyze(unit: Unit, ...args: string[]) {
   const folder = newFolder()
@@ -125,26 +120,6 @@ function analyze(unit: Unit, ...args: string[]) {
   } finally {
     removeFolder(folder)
   }
-}
-
-/** System calls of a list such as «@system-service», with those of the lists inside. */
-function callsOf(list: string): string[] {
-  if (!list.startsWith('@')) return [list]
-  const { stdout } = Bun.spawnSync(['systemd-analyze', 'syscall-filter', '--no-pager', list])
-  const lines = stdout.toString().split('\n').slice(1)
-  const entries = lines.map((line) => line.trim()).filter((line) => /^[@a-z]/.test(line))
-  return entries.flatMap(callsOf)
-}
-
-function allowedCalls(unit: Unit): Set<string> {
-  const allowed = new Set<string>()
-  for (const value of valuesOf(unit, 'SystemCallFilter')) {
-    for (const call of value.replace('~', '').split(' ').flatMap(callsOf)) {
-      if (value.startsWith('~')) allowed.delete(call)
-      else allowed.add(call)
-    }
-  }
-  return allowed
 }
 
 // Everything but one folder read-only, /tmp and the homes empty, one user, one right, no new ones.
@@ -228,11 +203,11 @@ describe.each(units)('the unit of $name', (unit) => {
       const log = await callsAtWork(unit, listener)
       const calls = new Set([...log.matchAll(/^\d+ +([a-z_0-9]+)\(/gm)].map((match) => match[1]))
       for (const call of ['socket', 'bind', 'sendto', 'exit_group']) expect(calls).toContain(call)
-      const allowed = allowedCalls(unit)
+      const allowed = allowedCalls(unit.text)
       expect([...calls].filter((call) => !allowed.has(call))).toEqual([])
       const families = new Set([...log.matchAll(/ socket\((AF_\w+)/g)].map((match) => match[1]))
       expect(families).toContain('AF_INET')
-      const [allowedFamilies] = valuesOf(unit, 'RestrictAddressFamilies')
+      const [allowedFamilies] = valuesOf(unit.text, 'RestrictAddressFamilies')
       expect([...families].filter((name) => !allowedFamilies.split(' ').includes(name))).toEqual([])
     }, 'abstract'),
   )

@@ -1,7 +1,7 @@
 // Scenarios that xdp-rules.test.ts runs in a network namespace: what holds for packets of sockets holds past the kernel too, and
 // with which rights it does.
 import { deepStrictEqual, match, ok } from 'node:assert/strict'
-import { chmodSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newFolder, removeFolder } from '../support/folder.ts'
 import { announceRequest, connectRequest, infoHash } from '../support/packets.ts'
@@ -9,6 +9,7 @@ import { STATISTICS, statisticsIn } from '../support/statistics.ts'
 import { EXECUTABLE, runTracker, withTracker } from '../support/tracker.ts'
 import { CARD, HERE, THERE, type TwoNetworks } from '../support/two-networks.ts'
 import { UdpClient, withClient } from '../support/udp-client.ts'
+import { allowedCalls, valuesOf } from '../support/unit.ts'
 import { waitUntil } from '../support/wait.ts'
 import { byXdp, metric, metricReaches, PORT, runScenario, settings } from './xdp-lab.ts'
 
@@ -92,15 +93,17 @@ async function onlyByXdp(): Promise<void> {
   })
 }
 
+/** As nobody, with little memory that may be locked. */
+function having(capabilities: readonly string[]) {
+  const caps = ['-all', ...capabilities.map((name) => `+${name}`)].join()
+  const sets = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=${caps}`)
+  const user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...sets, '--']
+  return { prefix: ['prlimit', '--memlock=65536', ...user] }
+}
+
 /** Whoever has these capabilities alone may open cards; without any of them the start ends, and says what is missing. */
 async function capabilities(networks: TwoNetworks): Promise<void> {
   const needed = ['net_raw', 'net_admin', 'bpf', 'ipc_lock']
-  const having = (list: readonly string[]) => {
-    const caps = ['-all', ...list.map((name) => `+${name}`)].join()
-    const sets = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=${caps}`)
-    const user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...sets, '--']
-    return { prefix: ['prlimit', '--memlock=65536', ...user] }
-  }
   await withTracker(settings(networks, having(needed)), () => byXdp(8))
   for (const missing of needed) {
     const rest = needed.filter((name) => name !== missing)
@@ -114,6 +117,44 @@ async function capabilities(networks: TwoNetworks): Promise<void> {
     )
     ok(!networks.isAttached())
   }
+}
+
+/** The packaged unit and the drop-in of docs/kernel-bypass.md leave the tracker all that it calls. */
+async function unit(networks: TwoNetworks): Promise<void> {
+  const root = join(import.meta.dir, '../..')
+  const read = (path: string) => readFileSync(join(root, path), 'utf8')
+  const dropIn = /```ini\n(\[Service\][\s\S]*?)```/.exec(read('docs/kernel-bypass.md'))?.[1] ?? ''
+  const text = read('packaging/systemd/aquatic_udp.service') + dropIn
+  const given = valuesOf(dropIn, 'AmbientCapabilities').join(' ').split(' ')
+  deepStrictEqual(valuesOf(dropIn, 'CapabilityBoundingSet').join(' ').split(' '), given)
+  const folder = newFolder()
+  chmodSync(folder, 0o777)
+  const log = join(folder, 'calls')
+  const names = given.map((name) => name.replace('CAP_', '').toLowerCase())
+  const { prefix } = having(names)
+  const traced = [...prefix, 'strace', '-D', '-f', '-qq', '-o', log]
+  await withTracker(settings(networks, { prefix: traced }), async (tracker) => {
+    await byXdp(8)
+    tracker.signal('SIGTERM')
+    deepStrictEqual((await tracker.waitForEnd()).code, 0)
+  })
+  // The tracer writes the last lines when the tracker has ended.
+  await waitUntil('the log ends', () => /exit_group\(0/.test(readFileSync(log, 'utf8')))
+  const lines = readFileSync(log, 'utf8')
+  const calls = new Set([...lines.matchAll(/^\d+ +([a-z_0-9]+)\(/gm)].map((match) => match[1]))
+  const families = new Set([...lines.matchAll(/ socket\((AF_\w+)/g)].map((match) => match[1]))
+  removeFolder(folder)
+  ok(calls.has('bpf') && families.has('AF_XDP'))
+  const allowed = allowedCalls(text)
+  deepStrictEqual(
+    [...calls].filter((call) => !allowed.has(call)),
+    [],
+  )
+  const allowedFamilies = valuesOf(text, 'RestrictAddressFamilies').join(' ').split(' ')
+  deepStrictEqual(
+    [...families].filter((name) => !allowedFamilies.includes(name)),
+    [],
+  )
 }
 
 /** Two cards, of which the second cannot be had: nothing is left at the first. */
@@ -187,4 +228,4 @@ async function check(networks: TwoNetworks): Promise<void> {
   ok(!networks.isAttached())
 }
 
-await runScenario({ accessList, forgets, limits, capabilities, halfWay, workerFails, check })
+await runScenario({ accessList, forgets, limits, capabilities, unit, halfWay, workerFails, check })
