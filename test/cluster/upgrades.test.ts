@@ -79,6 +79,7 @@ describe.concurrent.skipIf(WHY_NO_NATS !== '')(`nodes of a running cluster${WHY_
         await fleet.startAll(NAMES, options)
         await fleet.churn(NAMES, 40)
         await fleet.equal(NAMES, 'announces', performance.now(), true)
+        await fleet.hears('a', 'c')
         const old = fleet.of('c')
         old.signal('SIGKILL')
         await old.waitForEnd()
@@ -100,6 +101,37 @@ describe.concurrent.skipIf(WHY_NO_NATS !== '')(`nodes of a running cluster${WHY_
         await fleet.logs('d', /b has left/)
         await fleet.moveClients('b', ['d'])
         await fleet.equal(['a', 'c', 'd'], 'a node that left', performance.now(), true)
+      }),
+    ))
+
+  test('stand still for longer than peers are kept, and find another under their name: one of the two is silent', () =>
+    withNats('', (server) =>
+      Fleet.with(async (fleet) => {
+        const options = { servers: server.address, maxPeerAge: 8 }
+        await fleet.startAll(NAMES, options)
+        await fleet.churn(NAMES, 40)
+        await fleet.equal(NAMES, 'announces', performance.now(), true)
+        await fleet.hears('a', 'c')
+        const old = fleet.of('c')
+        await old.pause()
+        await fleet.moveClients('c', ['a', 'b'])
+        await waitUntil('it is forgotten', async () => {
+          await fleet.renewAll()
+          return !(await fleet.metrics('a')).includes('node="c"')
+        })
+        await fleet.start('c', options)
+        await fleet.joined('c')
+        const both = [old, fleet.of('c')]
+        old.signal('SIGCONT')
+        await waitUntil('one of them is silent', async () => {
+          await fleet.renewAll()
+          return both.some(({ stderr }) => stderr.includes('another node has the name c'))
+        })
+        const isSilent = both.map(({ stderr }) => stderr.includes('another node has the name c'))
+        expect(isSilent.filter((each) => each)).toHaveLength(1)
+        fleet.nodes.set('c', both[isSilent.indexOf(false)])
+        await fleet.churn(NAMES, 20)
+        await fleet.equal(NAMES, 'a name taken meanwhile', performance.now(), true)
       }),
     ))
 
