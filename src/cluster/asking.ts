@@ -76,7 +76,7 @@ export class Asking {
   maxPeerAge: number
   private readonly options: AskingOptions
   /** It has nothing yet of what the others have heard, also of nodes that are gone. */
-  private isNew = true
+  isNew = true
   private walk: Walk | null = null
   /** When the next walk may begin; 0 = none is needed. */
   private walkAt = 0

@@ -26,6 +26,7 @@ export interface ClusterView {
   readonly reason: string
   /** What the engine refuses although it is connected. */
   readonly refusals: readonly string[]
+  /** A node that has just started has not got anything yet, also before it asks. */
   readonly isCatchingUp: boolean
   /** Milliseconds that records of others have taken to apply, so far. */
   readonly applyTime: number
@@ -61,7 +62,7 @@ export function viewOf(link: Link, own: OwnCounts, now: number): ClusterView {
     isNameTaken: link.isNameTaken,
     reason: link.reason,
     refusals: [...link.refusals.now],
-    isCatchingUp: link.asking.isWalking,
+    isCatchingUp: link.asking.isWalking || (link.asking.isNew && link.nodes.heard(now).length > 0),
     applyTime: link.applyTime,
     nodes: link.nodes.all().map((node) => ({
       name: node.name,

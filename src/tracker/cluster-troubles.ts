@@ -11,6 +11,8 @@ const OFFLINE_LOOKS = 30
 /** A process that takes over has the name of the one before it, and waits. */
 const TAKEN_LOOKS = 10
 const LAG_MILLISECONDS = 5000
+/** In one sentence. */
+const NAMES_MAX = 5
 
 export function clusterTroubles(view: () => ClusterView | null): readonly TroubleSource[] {
   let offline = 0
@@ -122,5 +124,7 @@ function isWithoutName(view: ClusterView | null): boolean {
 }
 
 function namesOf(nodes: readonly { readonly name: string }[]): string {
-  return nodes.map(({ name }) => name).join(', ')
+  const names = nodes.slice(0, NAMES_MAX).map(({ name }) => name)
+  const more = nodes.length - names.length
+  return `${names.join(', ')}${more === 0 ? '' : ` and ${more} more`}`
 }

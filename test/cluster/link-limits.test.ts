@@ -23,7 +23,9 @@ import {
 } from '../../src/cluster/layout.ts'
 import { APPLY, Node } from '../../src/cluster/nodes.ts'
 import { Disconnected } from '../../src/cluster/telling.ts'
+import { viewOf } from '../../src/cluster/view.ts'
 import { randomWords } from '../support/random.ts'
+import { TestNode } from './node.ts'
 import { type SimulatedNode, Simulation } from './simulation.ts'
 
 const JOIN = 9000
@@ -271,6 +273,22 @@ test('no connection: told at once, and once a minute, with what to do', () => {
     )
   }
   expect(told.slice(4)).toEqual([`warning: no connection for 2 s: connection refused. ${remedy}`])
+})
+
+test('a node that has joined catches up until it has what the others have', () => {
+  const [all, a] = cluster('ab')
+  for (let key = 0; key < 400; key++) a.announce(key, false)
+  all.run(10 * SECOND)
+  const c = all.add('c')
+  const own = { applied: new TestNode().applier.counts, untold: 0, tooLong: 0 }
+  const isCatchingUp = () => viewOf(c.link, own, all.now).isCatchingUp
+  while (c.link.state !== 'joined') all.run(20)
+  expect(isCatchingUp()).toBe(true)
+  while (isCatchingUp()) {
+    expect(c.swarm().length).toBeLessThanOrEqual(400)
+    all.run(20)
+  }
+  expect(c.swarm().length).toBe(400)
 })
 
 describe('a name in use', () => {

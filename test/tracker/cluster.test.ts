@@ -123,6 +123,15 @@ describe('troubles', () => {
       [view({ nodes: [{ ...NODE, state: 'left', silence: 90_000 }] })],
       [],
     ],
+    [
+      'many late nodes, of which some are named',
+      [
+        view({
+          nodes: Array.from({ length: 256 }, (_, i) => ({ ...NODE, name: `n${i}`, lag: 6000 })),
+        }),
+      ],
+      ['What n0, n1, n2, n3, n4 and 251 more tells comes 6 s late'],
+    ],
     ['another version', [view({ results: { other_version: 2 } })], ['2 messages']],
     [
       'no server, once that has lasted',
