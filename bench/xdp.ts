@@ -349,7 +349,7 @@ function latencyTable(kind: Load, rate: number, results: Results): string {
 
 async function main(): Promise<void> {
   exitOnSignals()
-  const prefix = await connectNamespaces(values['receive-threads'] ? TRACKER_CORE : null)
+  const prefix = await connectNamespaces(null)
   if (values['receive-threads']) {
     receiveInThread('clients', LOAD_CORE, [])
     receiveInThread('tracker', TRACKER_CORE, prefix)

@@ -1,6 +1,7 @@
-// Has what a virtual device receives processed by a kernel thread of its own (threaded NAPI), on the core that it is given: as
-// the interrupts of a card do, instead of inside the system call that sent it. Used by bench/xdp.ts; runs as a program of its
-// own in the device's network namespace, for which /sys shows the devices. Needs root.
+// Has a virtual device's receive path run in a kernel thread of its own (threaded NAPI), on the core that it is given, instead of
+// inside the system call that sent the packet. The time of neither end then has the other's work in it, as with two cards.
+// Packets of a device without an XDP program of its own are still received where they were sent. Used by bench/xdp.ts; runs as
+// a program of its own in the device's network namespace, for which /sys shows the devices. Needs root.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { addressHigh, addressLow, addressOf, libc, nativeWords } from '../../src/os/ffi.ts'
 import { AF_INET, SIOCETHTOOL, SOCK_CLOEXEC, SOCK_DGRAM } from '../../src/os/kernel.ts'
