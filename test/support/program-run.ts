@@ -1,6 +1,6 @@
 // Runs a program for network cards on frames that no card has seen, and says what it did with them. Used by the tests of
 // src/xdp, as root.
-import { loadProgram, updateMap } from '../../src/os/bpf.ts'
+import { deleteFromMap, loadProgram, updateMap } from '../../src/os/bpf.ts'
 import { addressHigh, addressLow, addressOf, errno, libc, nativeWords } from '../../src/os/ffi.ts'
 import { BPF_MAP_LOOKUP_ELEM, BPF_PROG_TEST_RUN, SYS_BPF } from '../../src/os/kernel.ts'
 import { closeXdpSocket, openXdpSocket } from '../../src/os/xdp-socket.ts'
@@ -8,7 +8,11 @@ import type { PortRange } from '../../src/xdp/program.ts'
 import { addressBytes } from './packets.ts'
 import { newMaps } from './xdp.ts'
 
-export type Verdict = 'taken' | 'passed: for others' | 'passed: in a form left to the kernel'
+export type Verdict =
+  | 'taken'
+  | 'passed: nobody serves the queue'
+  | 'passed: for others'
+  | 'passed: in a form left to the kernel'
 
 const XDP_PASS = 2
 const XDP_REDIRECT = 4
@@ -72,11 +76,17 @@ export class ProgramBench {
     const after = this.counts()
     const counted = [after[0] - before[0], after[1] - before[1]].join()
     const verdict = { '0,0': 'taken', '1,0': 'passed: for others', '0,1': FORM }[counted]
+    if (verdict === 'taken' && returned === XDP_PASS) return 'passed: nobody serves the queue'
     const action = verdict === 'taken' ? XDP_REDIRECT : XDP_PASS
     if (verdict === undefined || returned !== action) {
       throw new Error(`the program returned ${returned} and counted ${counted}`)
     }
     return verdict as Verdict
+  }
+
+  /** No worker has the queue any more. */
+  leaveQueue(): void {
+    deleteFromMap(this.maps.sockets, this.key)
   }
 
   close(): void {

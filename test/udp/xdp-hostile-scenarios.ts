@@ -246,4 +246,31 @@ function damage(good: Buffer, random: () => number): Buffer {
   }
 }
 
-await runScenario({ martians, damaged })
+/** Each answer goes to the Ethernet address that its request came from: routers change, and neighbours have no router. */
+async function neighbours(networks: TwoNetworks): Promise<void> {
+  let local = ''
+  await waitUntil('the card has a link-local address', () => {
+    const shown = networks.there(`ip -6 addr show dev ${CARD} scope link -tentative`)
+    local = /inet6 (fe80::[\da-f:]+)/.exec(shown)?.[1] ?? ''
+    return local !== ''
+  })
+  await withCable(networks, { address: [`[::]:${PORT}`], more: UNLIMITED }, async (cable) => {
+    const before = await metric('xdp_packets_total')
+    let port = RAW_PORTS.from
+    for (const [from, to] of [...FAMILIES, ['fe80::77', local]]) {
+      for (const last of [0x41, 0x42, 0x41]) {
+        const mac = Uint8Array.of(2, 0, 0, 0, 0, last)
+        const macs = [cable.macs[0], mac] as const
+        const payload = connectRequest(++port)
+        const ends = { from: { host: from, port }, to: { host: to, port: PORT } }
+        cable.send(cable.frame({ ...ends, payload, macs }))
+        const got = await cable.answer(port)
+        deepStrictEqual([...got.macs[0]], [...mac])
+        deepStrictEqual(got.from, ends.to)
+      }
+    }
+    await metricReaches('xdp_packets_total', before + 9)
+  })
+}
+
+await runScenario({ martians, damaged, neighbours })

@@ -18,6 +18,7 @@ test.skipIf(WHY_NO_CARDS !== '').each([
   ['leaves nothing at one card when it cannot have another', 'halfWay', RULES],
   ['leaves nothing behind when a worker fails', 'workerFails', RULES],
   ['is checked by --check, without rights', 'check', RULES],
+  ['answers neighbours, and by the router that a request came from', 'neighbours', HOSTILE],
   ['answers nobody who cannot be', 'martians', HOSTILE],
   [
     'answers damaged frames to their senders alone, and with no more than they sent',

@@ -229,6 +229,19 @@ test.skipIf(WHY_NO_XDP !== '')(`${FRAMES} mutated frames: both agree${WHY_NO_XDP
     expect(seen.get(verdict)).toBeGreaterThan(FRAMES / 50)
 })
 
+test.skipIf(WHY_NO_XDP !== '')(`a queue that nobody serves is the kernel's${WHY_NO_XDP}`, () => {
+  const other = new ProgramBench(OURS)
+  const loaded = other.load(
+    redirectProgram({ mac: MACS[0], ports: PORTS, maps: other.maps }).words(),
+  )
+  expect(other.run(loaded, buildFrame(IPV4))).toBe(TAKEN)
+  other.leaveQueue()
+  expect(other.run(loaded, buildFrame(IPV4))).toBe('passed: nobody serves the queue')
+  expect(other.run(loaded, typed(0x0806))).toBe(OTHERS)
+  libc.close(loaded)
+  other.close()
+})
+
 const EXIT_OR_CALL = new Set([0x85, 0x95])
 const GOTO = 0x05
 
