@@ -13,9 +13,9 @@ const USAGE = `usage: bun bench/cluster.ts [PART] [flags]
             --rates LIST (default 10000,33000,100000), --seconds N (default 10)
   join      a new node takes over the peers of another one while both serve: 80 s
             --peers N (default 10000000), --rate N requests per second to each (default 5000)
-  machines  three nodes beside one, and beside three without a cluster, at one load in all: 55 s for each round
+  machines  three nodes beside one, and beside three without a cluster, at one load in all: 80 s for each round
             --rate N announces per second in all (default 60000), --seconds N (default 6), --rounds N (default 1)
-  rival     two nodes beside two chihayas with Redis: 40 s
+  rival     two nodes beside two chihayas with Redis: 60 s
             --chihaya FILE (default from the PATH), --rate N announces per second (default 5000), --seconds N (default 8)
 All: --smoke (swarms only): tiny`
 

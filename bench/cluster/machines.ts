@@ -8,12 +8,14 @@ import { Node, processMilliseconds, startNats } from './nodes.ts'
 
 /** A renewal is told once in 4 seconds, and the load tester goes through its peers in more. */
 const MAX_PEER_AGE = 16
-export const CYCLE_SECONDS = 8
+const CYCLE_SECONDS = 8
+/** By then nearly everything is compiled. */
+export const WARM_UP_SECONDS = 16
 
 /** Announces only, each of which is told. */
 export function announcesOnly(rate: number, seconds: number) {
   return {
-    ...{ DURATION: CYCLE_SECONDS + seconds, SUMMARIZE_LAST: seconds },
+    ...{ DURATION: WARM_UP_SECONDS + seconds, SUMMARIZE_LAST: seconds },
     ...{ MODE: 'open', OPEN_LOOP_RATE: rate },
     ...{ REQUESTS_WEIGHT_CONNECT: 0, REQUESTS_WEIGHT_SCRAPE: 0, REQUESTS_WEIGHT_ANNOUNCE: 1 },
     ...{ REQUESTS_NUMBER_OF_PEERS: rate * CYCLE_SECONDS, CHECKS_PEERS_KEPT: 5 },
@@ -63,7 +65,7 @@ async function measure(setup: Setup, rate: number, seconds: number): Promise<Fig
     ...{ answering: thread(0), telling: thread(1) },
     nats: nats === null ? 0 : processMilliseconds(nats.child.pid),
   })
-  await Bun.sleep(CYCLE_SECONDS * 1000)
+  await Bun.sleep(WARM_UP_SECONDS * 1000)
   const before = sample()
   await Bun.sleep((seconds - 1) * 1000)
   const after = sample()

@@ -8,7 +8,7 @@ import { CHIHAYA_UDP_SECTION } from '../../load/compare/other-trackers.ts'
 import { table } from '../../load/statistics.ts'
 import { newFolder } from '../support/folder.ts'
 import { load, written } from '../support/pair.ts'
-import { announcesOnly, CYCLE_SECONDS } from './machines.ts'
+import { announcesOnly, WARM_UP_SECONDS } from './machines.ts'
 import { Node, processMilliseconds, startNats } from './nodes.ts'
 import { Prober, percentile } from './prober.ts'
 
@@ -107,7 +107,7 @@ async function measure(
   const settings = { ...announcesOnly(rate, seconds), CHECKS_OWN_PEER: 'false' }
   const testing = load(`load-${ports[0]}`, folder, ports[0], settings, false)
   prober.start(MARKER_MILLISECONDS, LOOK_MILLISECONDS)
-  await Bun.sleep(CYCLE_SECONDS * 1000)
+  await Bun.sleep(WARM_UP_SECONDS * 1000)
   prober.take()
   const sample = () => children.map(({ pid }) => processMilliseconds(pid))
   const [at, before] = [performance.now(), sample()]
