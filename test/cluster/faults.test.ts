@@ -17,9 +17,7 @@ describe.concurrent.skipIf(WHY_NO_NATS !== '')(
   () => {
     test('a cluster of servers cut in two, with nodes on both sides', async () => {
       const one = await NatsServer.start(`cluster { ${CLUSTER} }`)
-      const route = Number(
-        /Listening for route connections on 127\.0\.0\.1:(\d+)/.exec(one.log)?.[1],
-      )
+      const route = Number((await one.routeAddress()).split(':').at(-1))
       await Relay.to([route], async (relay) => {
         const two = await NatsServer.start(
           `cluster { ${CLUSTER}, routes: [ "nats://${relay.address}" ] }`,

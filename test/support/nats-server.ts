@@ -46,6 +46,13 @@ export class NatsServer {
     return `127.0.0.1:${this.port}`
   }
 
+  /** Where it listens for other servers. It says so after it is ready. */
+  async routeAddress(): Promise<string> {
+    const listening = /Listening for route connections on (\S+)\n/
+    await this.waitForLog(listening)
+    return listening.exec(this.output)?.[1] ?? ''
+  }
+
   /** What it has logged. */
   get log(): string {
     return this.output
