@@ -16,7 +16,7 @@ const USAGE = `usage: bun bench/cluster.ts [PART] [flags]
   machines  three nodes beside one, and beside three without a cluster, at one load in all: 80 s for each round
             --rate N announces per second in all (default 60000), --seconds N (default 6), --rounds N (default 1)
   rival     two nodes beside two chihayas with Redis: 60 s
-            --chihaya FILE (default from the PATH), --rate N announces per second (default 5000), --seconds N (default 8)
+            --chihaya FILE (default from the PATH), --rate N announces per second (default 2000), --seconds N (default 8)
 All: --smoke (swarms only): tiny`
 
 const { values, positionals } = parseArgs({
@@ -64,7 +64,7 @@ const PARTS: Readonly<Record<string, () => Promise<string[]>>> = {
     const { measureRival } = await import('./cluster/rival.ts')
     const executable = values.chihaya ?? Bun.which('chihaya')
     if (executable === null) throw new Error('chihaya not found: --chihaya names it')
-    return measureRival(executable, given(values.rate, 5000), given(values.seconds, 8))
+    return measureRival(executable, given(values.rate, 2000), given(values.seconds, 8))
   },
 }
 
