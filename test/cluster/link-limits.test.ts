@@ -1,5 +1,5 @@
 // What the link (src/cluster/link.ts) does with nodes that ask for too much, say too much or have its name; in simulated time.
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { Batch, finishBatch } from '../../src/cluster/batch.ts'
 import { Budgets } from '../../src/cluster/budgets.ts'
 import {
@@ -27,6 +27,9 @@ import { viewOf } from '../../src/cluster/view.ts'
 import { randomWords } from '../support/random.ts'
 import { TestNode } from './node.ts'
 import { type SimulatedNode, Simulation } from './simulation.ts'
+
+// A machine that does other things is many times slower.
+setDefaultTimeout(300_000)
 
 const JOIN = 9000
 const SECOND = 1000
@@ -112,24 +115,24 @@ test('a budget: so much at once, then so much a second, of each node', () => {
 
 test('who asks for the same batches without end gets what is kept twice, and then so much a second', () => {
   const [all, a] = cluster('ab')
-  for (let key = 0; key < 40_000; key++) a.announce(key, false)
-  all.run(30 * SECOND)
+  for (let key = 0; key < 20_000; key++) a.announce(key, false)
+  all.run(15 * SECOND)
   const rogue = new Rogue(all)
   const { next, oldest } = a.link.sender.sent
   const seconds = 20
-  for (let i = 0; i < seconds * 100; i++) {
+  for (let i = 0; i < seconds * 10; i++) {
     rogue.askForBatches(oldest, next)
-    all.run(10)
+    all.run(100)
   }
-  expect(rogue.bytes).toBeGreaterThan(8 * MIB)
+  expect(rogue.bytes).toBeGreaterThan(MIB)
   expect(rogue.bytes).toBeLessThan((128 + 4 * seconds + 1) * MIB)
   // The stream is not larger than that here, so the budget is made smaller.
   const budgets = new Budgets(1000, 100_000)
   Object.assign(a.link.answering, { againBytes: budgets })
   const before = rogue.bytes
-  for (let i = 0; i < seconds * 100; i++) {
+  for (let i = 0; i < seconds * 10; i++) {
     rogue.askForBatches(oldest, next)
-    all.run(10)
+    all.run(100)
   }
   const more = rogue.bytes - before
   expect(more).toBeGreaterThan(100_000)
@@ -144,13 +147,13 @@ test('a segment of a walk that is asked for again and again counts too', () => {
   Object.assign(a.link.answering, { againBytes: new Budgets(1000, 100_000) })
   const rogue = new Rogue(all)
   const walk = { kind: ASK_WALK, start: rogue.start, seconds: 600, segment: 0, walk: 5 } as const
-  for (let ticket = 0; ticket < 2000; ticket++) {
+  for (let ticket = 0; ticket < 400; ticket++) {
     rogue.ask({ ...walk, ticket })
-    all.run(20)
+    all.run(100)
   }
   expect(rogue.bytes).toBeGreaterThan(60_000)
   expect(rogue.bytes).toBeLessThan(100_000 + 40_000 + 100_000)
-  expect(a.link.answering.counts.held).toBeGreaterThan(1000)
+  expect(a.link.answering.counts.held).toBeGreaterThan(200)
 })
 
 test('who always lacks something it cannot send again has the others walk less and less', () => {
@@ -176,24 +179,41 @@ test('who always lacks something it cannot send again has the others walk less a
   expect(b.swarm()).toContain('1')
 })
 
-test('so many messages and records of one node; the others are heard as before', () => {
+test('so many messages and records of one node', () => {
+  const node = new Node('x', 0)
+  const batch = Object.assign(new Batch(), { start: 7, records: BATCH_RECORDS_MAX })
+  let now = 100_000
+  const hear = (batches: number) => {
+    let applied = 0
+    for (let i = 0; i < batches; i++) {
+      batch.sequence++
+      if (node.hear(batch, false, now) === APPLY) applied++
+    }
+    return applied * BATCH_RECORDS_MAX
+  }
+  expect(Math.abs(hear(8000) - 3_000_000)).toBeLessThanOrEqual(BATCH_RECORDS_MAX)
+  // What is left out is missing, and not taken for known.
+  expect(node.counts.overLimit).toBeGreaterThan(1990)
+  expect(node.holes.size()).toBe(node.counts.overLimit)
+  now += 2000
+  expect(Math.abs(hear(3000) - 600_000)).toBeLessThanOrEqual(BATCH_RECORDS_MAX)
+  let talked = 0
+  for (let i = 0; i < 60_000; i++) if (node.mayTalk(now)) talked++
+  expect(Math.abs(talked - 50_000)).toBeLessThanOrEqual(1)
+})
+
+test('messages over the limit are not looked at; the others are heard as before', () => {
   const [all, a, b] = cluster('ab')
   const rogue = new Rogue(all)
-  let sequence = 1
-  // Three million records are let in at once, and 300,000 a second.
-  for (let i = 0; i < 12_000; i++) rogue.say(sequence++, { records: BATCH_RECORDS_MAX })
+  rogue.say(1, { records: 1 })
   all.run(SECOND)
-  const [node] = a.link.nodes.all().filter(({ name }) => name === 'x')
-  expect(node.counts.records).toBeGreaterThan(2_900_000)
-  expect(node.counts.records).toBeLessThan(3_400_000)
-  expect(node.counts.overLimit).toBeGreaterThan(5000)
-  // They are missing, and not taken for known.
-  expect(node.holes.size()).toBeGreaterThanOrEqual(node.counts.overLimit)
-  all.run(10 * SECOND)
   const before = a.link.results[0]
-  for (let i = 0; i < 60_000; i++) rogue.say(sequence)
-  all.run(SECOND)
-  expect(a.link.results[0] - before).toBeLessThan(51_000)
+  const node = a.link.nodes.get('x')
+  // As after fifty thousand.
+  while (node?.mayTalk(all.now));
+  for (let i = 0; i < 2000; i++) rogue.say(1)
+  all.run(100)
+  expect(a.link.results[0] - before).toBeLessThan(1100)
   b.announce(1, false)
   all.run(SECOND)
   expect(a.swarm()).toContain('1')
