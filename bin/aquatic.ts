@@ -7,10 +7,11 @@ import { aquaticTracker, runWorker } from '../src/aquatic/protocols.ts'
 import { runExecutable } from '../src/config/cli.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
 import { runTrackerWorker } from '../src/tracker/run-worker.ts'
+import { openWsSharing } from '../src/ws/cluster/sharing.ts'
 
 if (isMainThread) {
   const entry = new URL(import.meta.url)
   await runExecutable(trackerExecutable(aquaticTracker, [], version, entry))
 } else {
-  runTrackerWorker(workerData, runWorker)
+  runTrackerWorker(workerData, runWorker, openWsSharing)
 }

@@ -6,7 +6,9 @@ import { version } from '../package.json'
 import { runExecutable } from '../src/config/cli.ts'
 import { httpProgram } from '../src/http/settings/config.ts'
 import { trackerExecutable } from '../src/tracker/program.ts'
+import { runTrackerWorker } from '../src/tracker/run-worker.ts'
 import { udpProgram } from '../src/udp/settings/config.ts'
+import { openWsSharing } from '../src/ws/cluster/sharing.ts'
 import { wsTracker } from '../src/ws/main/main.ts'
 import { runWsWorker } from '../src/ws/worker/run.ts'
 
@@ -14,5 +16,5 @@ if (isMainThread) {
   const entry = new URL(import.meta.url)
   await runExecutable(trackerExecutable(wsTracker, [httpProgram, udpProgram], version, entry))
 } else {
-  runWsWorker(workerData)
+  runTrackerWorker(workerData, runWsWorker, openWsSharing)
 }

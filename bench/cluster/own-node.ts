@@ -59,7 +59,7 @@ export async function startOwnNode(options: OwnNodeOptions): Promise<OwnNode> {
       ...{ servers: [server], node: name, subject: 'aquatic', tls: null },
       credentials: { kind: 'none' },
     },
-    ...{ rings: [ring], notes: state, swarms: buffers, countDownloads: true },
+    ...{ sharing: null, rings: [ring], notes: state, swarms: buffers, countDownloads: true },
     publicPeers: createPublicPeers(),
     accessList: new FirstValue(ALL_ALLOWED),
     networkList: new FirstValue(ALL_NETWORKS),

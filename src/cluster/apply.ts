@@ -65,6 +65,20 @@ export interface ApplyCounts {
   noRoom: number
 }
 
+export function noneApplied(): ApplyCounts {
+  return {
+    joined: 0,
+    renewed: 0,
+    changed: 0,
+    left: 0,
+    completed: 0,
+    stale: 0,
+    expired: 0,
+    unwanted: 0,
+    noRoom: 0,
+  }
+}
+
 export interface ApplierOptions {
   readonly swarms: Swarms
   /** The start of the swarms' control words. */
@@ -80,17 +94,7 @@ export interface ApplierOptions {
 }
 
 export class Applier {
-  readonly counts: ApplyCounts = {
-    joined: 0,
-    renewed: 0,
-    changed: 0,
-    left: 0,
-    completed: 0,
-    stale: 0,
-    expired: 0,
-    unwanted: 0,
-    noRoom: 0,
-  }
+  readonly counts = noneApplied()
   maxPeerAge: number
   addresses: PeerAddresses | null
   networks: ClientGate | null

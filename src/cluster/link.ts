@@ -10,14 +10,15 @@ import { Asking } from './asking.ts'
 import { Batch } from './batch.ts'
 import { ASK_BATCHES, ASK_WALK, type Heard, isControl, NODES_MAX, readControl } from './control.ts'
 import type { Engine } from './engine.ts'
+import { EngineWatch } from './engine-watch.ts'
 import { isAfter } from './holes.ts'
 import { BATCH_FLAGS, FLAG_LEAVING, PURPOSE_CATCH_UP } from './layout.ts'
 import { APPLY, type Node, Nodes } from './nodes.ts'
-import { Presence, type PresenceState } from './presence.ts'
+import { nameTaken, Presence, type PresenceState } from './presence.ts'
 import type { Records } from './records.ts'
 import { Sender } from './sender.ts'
 import { type Subjects, senderOf, subjectsOf } from './subjects.ts'
-import { boundedTell, Disconnected, Refusals, type Tell } from './telling.ts'
+import { boundedTell, type Tell } from './telling.ts'
 import { BATCH_GOOD, BATCH_RESULTS } from './unpack.ts'
 
 /** This process stood still for longer. */
@@ -48,9 +49,7 @@ export class Link {
   /** Batches and beats, by what became of them (unpack.ts). */
   readonly results = BATCH_RESULTS.map(() => 0)
   readonly nodes = new Nodes()
-  /** Why there is no connection. */
-  reason = ''
-  readonly refusals: Refusals
+  readonly watch: EngineWatch
   /** In milliseconds, for all batches so far. */
   applyTime = 0
   readonly sender: Sender
@@ -63,8 +62,6 @@ export class Link {
   private readonly batch = new Batch()
   private maxPeerAge: number
   private turnedAt: number
-  private wasConnected = false
-  private readonly disconnected: Disconnected
   private wasJoined = false
 
   constructor(given: LinkOptions) {
@@ -72,12 +69,11 @@ export class Link {
     const { engine, records, clock, random, maxPeerAge, tell, sentBytesMax } = options
     this.options = options
     this.maxPeerAge = maxPeerAge
-    this.refusals = new Refusals(tell)
     this.start = 1 + Math.floor(random() * (2 ** 32 - 1))
     this.presence = new Presence(this.start)
     this.subjects = subjectsOf(options.subject, options.node)
     this.turnedAt = clock()
-    this.disconnected = new Disconnected(tell, this.turnedAt)
+    this.watch = new EngineWatch(engine, tell, this.turnedAt)
     const { subjects, nodes, start } = this
     const startedAt = this.turnedAt
     const subject = subjects.log
@@ -88,10 +84,6 @@ export class Link {
     const heard = () => this.heardOfAll()
     const { sender } = this
     this.answering = new Answering({ engine, records, sender, subjects, start, clock, heard })
-    engine.onStatus((_connected, reason) => {
-      this.reason = reason
-    })
-    engine.onRefusal((reason) => this.refusals.add(reason))
     const { logs, requests, answers, commonAnswers } = subjects
     for (const some of [logs, requests, answers, commonAnswers]) {
       engine.subscribe(some, (bytes, from) => this.heard(bytes, from))
@@ -236,21 +228,11 @@ export class Link {
   }
 
   private watchEngine(now: number): void {
-    const { engine, tell } = this.options
-    const isConnected = engine.isConnected()
-    if (!isConnected && !this.wasConnected) this.disconnected.turn(this.reason, now)
-    if (isConnected === this.wasConnected) return
-    this.wasConnected = isConnected
-    if (isConnected) {
+    if (!this.watch.turn(now)) return
+    if (this.watch.isConnected) {
       this.presence.connected(now)
       this.nodes.excuse(now)
-      tell('info', 'connected')
-    } else {
-      this.refusals.clear()
-      this.presence.disconnected()
-      this.disconnected.begin(now)
-      this.disconnected.turn(this.reason, now)
-    }
+    } else this.presence.disconnected()
   }
 
   private watchPresence(now: number): void {
@@ -284,9 +266,4 @@ export class Link {
     else if (node.isMissed) tell('info', `hears ${name} again`)
     node.isMissed = false
   }
-}
-
-function nameTaken(node: string): string {
-  const remedy = 'Give each a [cluster] node of its own'
-  return `another node has the name ${node}: this one shares nothing until the name is free. ${remedy}`
 }

@@ -85,3 +85,8 @@ export class Presence {
     this.listenedAt = now
   }
 }
+
+export function nameTaken(node: string): string {
+  const remedy = 'Give each a [cluster] node of its own'
+  return `another node has the name ${node}: this one shares nothing until the name is free. ${remedy}`
+}

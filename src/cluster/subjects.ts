@@ -5,7 +5,8 @@
 //  <subject>.log.<sender>              batches of records, and beats
 //  <subject>.sync.<node>.<sender>      asks a node for what the sender missed
 //  <subject>.to.<node>.<sender>        batches in answer to that; <node> `all` when several asked
-//  <subject>.sig.<node>.<sender>       reserved: offers and answers of WebTorrent
+//  <subject>.wlog.<sender>             WebTorrent: who came, changed its role, left (ws/cluster/web-link.ts)
+//  <subject>.sig.<node>.<sender>       WebTorrent: offers and answers, and copies of all peers
 
 /** To more than one node; no node may have this name. */
 export const ALL_NODES = 'all'
@@ -25,6 +26,11 @@ export interface Subjects {
   request(node: string): string
   /** Where this node answers `node`. */
   answer(node: string): string
+  /** The same of WebTorrent: where this node publishes, what it subscribes to, and where it reaches `node`. */
+  readonly webLog: string
+  readonly webLogs: string
+  readonly signals: string
+  signal(node: string): string
 }
 
 export function subjectsOf(subject: string, self: string): Subjects {
@@ -36,6 +42,10 @@ export function subjectsOf(subject: string, self: string): Subjects {
     commonAnswers: `${subject}.to.${ALL_NODES}.*`,
     request: (node) => `${subject}.sync.${node}.${self}`,
     answer: (node) => `${subject}.to.${node}.${self}`,
+    webLog: `${subject}.wlog.${self}`,
+    webLogs: `${subject}.wlog.*`,
+    signals: `${subject}.sig.${self}.*`,
+    signal: (node) => `${subject}.sig.${node}.${self}`,
   }
 }
 

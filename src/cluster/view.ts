@@ -4,6 +4,7 @@ import type { ApplyCounts } from './apply.ts'
 import type { Link } from './link.ts'
 import type { Node } from './nodes.ts'
 import type { PresenceState } from './presence.ts'
+import type { SharingView } from './sharing.ts'
 import { BATCH_RESULTS } from './unpack.ts'
 
 export interface NodeView {
@@ -42,6 +43,8 @@ export interface ClusterView {
   readonly tooLong: number
   /** Batches and beats by result. */
   readonly results: Readonly<Record<string, number>>
+  /** Null where peers have addresses only. */
+  readonly webtorrent: SharingView | null
 }
 
 /** A message to the main thread has one of the two. */
@@ -56,13 +59,23 @@ export interface OwnCounts {
   readonly tooLong: number
 }
 
-export function viewOf(link: Link, own: OwnCounts, now: number): ClusterView {
+/** `link`: null where no peers have addresses. */
+export function viewOf(
+  link: Link | null,
+  webtorrent: SharingView | null,
+  own: OwnCounts,
+  now: number,
+): ClusterView {
+  if (link === null) return viewWithout(webtorrent, own)
   return {
     state: link.state,
     isNameTaken: link.isNameTaken,
-    reason: link.reason,
-    refusals: [...link.refusals.now],
-    isCatchingUp: link.asking.isWalking || (link.asking.isNew && link.nodes.heard(now).length > 0),
+    reason: link.watch.reason,
+    refusals: [...link.watch.refusals.now],
+    isCatchingUp:
+      link.asking.isWalking ||
+      (link.asking.isNew && link.nodes.heard(now).length > 0) ||
+      (webtorrent?.isCatchingUp ?? false),
     applyTime: link.applyTime,
     nodes: link.nodes.all().map((node) => ({
       name: node.name,
@@ -78,5 +91,30 @@ export function viewOf(link: Link, own: OwnCounts, now: number): ClusterView {
     answered: link.answering.counts,
     ...own,
     results: Object.fromEntries(BATCH_RESULTS.map((name, i) => [name, link.results[i]])),
+    webtorrent,
+  }
+}
+
+/** What nodes that have WebTorrent alone do not count. */
+const NO_COUNTS = {
+  messages: { messages: 0, bytes: 0, badControls: 0, strangers: 0, tooManyNodes: 0 },
+  sent: { batches: 0, records: 0, again: 0, unsent: 0, lost: 0 },
+  asked: { requests: 0, walks: 0, parts: 0, failed: 0 },
+  answered: { walks: 0, parts: 0, busy: 0, held: 0 },
+}
+const NO_NODE_COUNTS = { batches: 0, known: 0, otherStart: 0, overLimit: 0 }
+
+/** Of nodes that have WebTorrent alone. */
+function viewWithout(webtorrent: SharingView | null, own: OwnCounts): ClusterView {
+  const { state = 'offline', reason = '', refusals = [], isCatchingUp = false } = webtorrent ?? {}
+  const { nodes = [], isNameTaken = false } = webtorrent ?? {}
+  return {
+    ...{ state, isNameTaken, reason, refusals, isCatchingUp, webtorrent, ...own, applyTime: 0 },
+    nodes: nodes.map(({ name, state, silence, isWhole, records, gaps }) => ({
+      ...{ name, state, silence, lag: 0, missing: isWhole ? 0 : 1 },
+      counts: { ...NO_NODE_COUNTS, records, gaps },
+    })),
+    ...NO_COUNTS,
+    results: Object.fromEntries(BATCH_RESULTS.map((name) => [name, 0])),
   }
 }

@@ -29,7 +29,7 @@ export class CountState implements PersistedState {
   private readonly countDownloads: boolean
   private readonly max: number
   private entries = new Int32Array(0)
-  private changed: (prior: PriorDownloadsData) => void = () => {}
+  private readonly listeners: ((prior: PriorDownloadsData) => void)[] = []
   private timer: ReturnType<typeof setTimeout> | undefined
 
   /** `max`: the most counts that may wait, `[limits] max_torrents`. */
@@ -41,7 +41,7 @@ export class CountState implements PersistedState {
 
   /** Calls `listener` whenever the waiting counts change. */
   onChange(listener: (prior: PriorDownloadsData) => void): void {
-    this.changed = listener
+    this.listeners.push(listener)
   }
 
   open(): void {}
@@ -98,7 +98,7 @@ export class CountState implements PersistedState {
 
   private setPrior(prior: PriorDownloadsData): void {
     this.prior = prior
-    this.changed(prior)
+    for (const listener of this.listeners) listener(prior)
   }
 
   /** The waiting counts that are not too old by now. */

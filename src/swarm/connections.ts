@@ -31,8 +31,13 @@ export interface ConnectionBuffers {
   readonly slotsPerWorker: number
 }
 
-export function createConnectionStates(workers: number, slotsPerWorker: number): ConnectionBuffers {
-  const slots = workers * slotsPerWorker
+/** `more`: slots of one more worker, the last. */
+export function createConnectionStates(
+  workers: number,
+  slotsPerWorker: number,
+  more = 0,
+): ConnectionBuffers {
+  const slots = workers * slotsPerWorker + more
   return {
     states: new SharedArrayBuffer(slots * 4),
     addresses: new SharedArrayBuffer(slots * 8),

@@ -1,4 +1,5 @@
 // The cluster's figures: metric families, and the page's charts and tables. Used by cluster.ts.
+import type { SharingView } from '../cluster/sharing.ts'
 import type { ClusterView, NodeView } from '../cluster/view.ts'
 import {
   counterFamily,
@@ -37,7 +38,9 @@ export function clusterFigures(view: () => ClusterView | null): ClusterFigures {
     ],
     tables: () => {
       const now = view()
-      return now === null ? [] : [tableOf(now)]
+      if (now === null) return []
+      const { webtorrent } = now
+      return [tableOf(now), ...(webtorrent === null ? [] : [webtorrentTable(webtorrent)])]
     },
   }
 }
@@ -49,6 +52,16 @@ function tableOf(view: ClusterView): TextTable {
     rows: view.nodes.map(({ name, state, lag, silence, missing, counts }) => [
       ...[name, state, (lag / 1000).toFixed(1), (silence / 1000).toFixed(1)],
       ...[missing, counts.records],
+    ]),
+  }
+}
+
+function webtorrentTable({ nodes, peers }: SharingView): TextTable {
+  return {
+    title: `Cluster: WebTorrent of other nodes (${peers} peers)`,
+    head: ['node', 'state', 'seconds silent', 'complete', 'records'],
+    rows: nodes.map(({ name, state, silence, isWhole, records }) => [
+      ...[name, state, (silence / 1000).toFixed(1), isWhole ? 'yes' : 'no', records],
     ]),
   }
 }
@@ -120,6 +133,7 @@ function familiesOf(view: ClusterView): MetricFamily[] {
     ]),
     ...catchUpFamilies(view),
     ...nodeFamilies(nodes),
+    ...(view.webtorrent === null ? [] : webtorrentFamilies(view.webtorrent)),
   ]
 }
 
@@ -200,6 +214,57 @@ function nodeFamilies(nodes: readonly NodeView[]): MetricFamily[] {
       `${PREFIX}_node_gaps_total`,
       'Gaps that were noticed in what a node sent.',
       each(({ counts }) => counts.gaps),
+    ),
+  ]
+}
+
+const RELAYED = `${PREFIX}_webtorrent_relayed_total`
+
+/** Of WebTorrent, whose peers are not told as announces. */
+function webtorrentFamilies(view: SharingView): MetricFamily[] {
+  const { relayed, records, syncs } = view
+  const byReason = (counts: Readonly<Record<string, number>>): LabelledValue[] =>
+    Object.entries(counts).map(([reason, count]) => [{ reason: snake(reason) }, count])
+  return [
+    gaugeFamily(`${PREFIX}_webtorrent_peers`, 'WebTorrent peers of other nodes.', [
+      [{}, view.peers],
+    ]),
+    counterFamily(
+      `${PREFIX}_webtorrent_records_total`,
+      'Records of WebTorrent peers that came, changed their role or left.',
+      [
+        [{ direction: 'out' }, records.out],
+        [{ direction: 'in' }, records.in],
+      ],
+    ),
+    counterFamily(RELAYED, 'Offers and answers that were passed on to and from other nodes.', [
+      [{ direction: 'out', type: 'offer' }, relayed.offersOut],
+      [{ direction: 'out', type: 'answer' }, relayed.answersOut],
+      [{ direction: 'in', type: 'offer' }, relayed.offersIn],
+      [{ direction: 'in', type: 'answer' }, relayed.answersIn],
+    ]),
+    counterFamily(
+      `${PREFIX}_webtorrent_dropped_total`,
+      'Offers and answers to and from other nodes that were not passed on, by reason.',
+      byReason(view.droppedRelays),
+    ),
+    counterFamily(
+      `${PREFIX}_webtorrent_refused_messages_total`,
+      'Other messages about WebTorrent that were not used, by reason.',
+      byReason(view.refused),
+    ),
+    counterFamily(
+      `${PREFIX}_webtorrent_refused_peers_total`,
+      'WebTorrent peers of other nodes that were not stored, by reason.',
+      byReason(view.refusedPeers),
+    ),
+    counterFamily(
+      `${PREFIX}_webtorrent_full_copies_total`,
+      'How often all peers of a node were asked for, because something was missing.',
+      [
+        [{ part: 'asked' }, syncs.asked],
+        [{ part: 'answered' }, syncs.answered],
+      ],
     ),
   ]
 }

@@ -85,10 +85,14 @@ function nodeTrouble({ nodes }: ClusterView): Trouble | null {
   }
 }
 
+function otherVersions(view: ClusterView | null): number {
+  return (view?.results.other_version ?? 0) + (view?.webtorrent?.refused.other_version ?? 0)
+}
+
 function otherVersion(view: () => ClusterView | null): () => Trouble | null {
   const messages = new Growth()
   return () => {
-    const count = messages.since(view()?.results.other_version ?? 0)
+    const count = messages.since(otherVersions(view()))
     if (count === 0) return null
     return {
       severity: 'attention',
@@ -98,14 +102,18 @@ function otherVersion(view: () => ClusterView | null): () => Trouble | null {
   }
 }
 
+function ofWebTorrent(view: ClusterView['webtorrent']): number {
+  return (view?.refused.overLimit ?? 0) + (view?.droppedRelays.overLimit ?? 0)
+}
+
 /** No node of ours reaches these limits. */
 function overLimit(view: () => ClusterView | null): () => Trouble | null {
   const messages = new Growth()
   const requests = new Growth()
   return () => {
-    const { nodes = [], messages: counts, answered } = view() ?? {}
+    const { nodes = [], messages: counts, answered, webtorrent = null } = view() ?? {}
     const sent = nodes.reduce((sum, node) => sum + node.counts.overLimit, counts?.tooManyNodes ?? 0)
-    const left = messages.since(sent)
+    const left = messages.since(sent + ofWebTorrent(webtorrent))
     const held = requests.since(answered?.held ?? 0)
     if (left === 0 && held === 0) return null
     const names = namesOf(nodes.filter((node) => node.counts.overLimit > 0))

@@ -3,6 +3,7 @@
 import { createRing } from '../channel/ring.ts'
 import { type EngineAccess, readAccess } from '../cluster/access.ts'
 import { createNoteState, NOTE_RING_WORDS, type NoteData } from '../cluster/note.ts'
+import type { SharingStart } from '../cluster/sharing.ts'
 import type { ClusterReport, ClusterView } from '../cluster/view.ts'
 import {
   CLUSTER_ROLE,
@@ -13,27 +14,20 @@ import {
 import { logFor } from '../log/log.ts'
 import { peerAddressRules } from '../peer-addresses/settings.ts'
 import type { TroubleSource } from '../process/troubles.ts'
-import type { WorkerGroup } from '../process/workers.ts'
+import type { OwnStart, WorkerGroup } from '../process/workers.ts'
 import type { ListUpdate } from '../requests/swarm-worker.ts'
 import type { PeerKindName } from '../swarm/layout.ts'
 import { type ClusterFigures, clusterFigures } from './cluster-figures.ts'
 import { ClusterFiles } from './cluster-files.ts'
 import { clusterTroubles } from './cluster-troubles.ts'
-import type { Notices, TrackerProcess } from './protocol.ts'
+import type { TrackerProcess } from './protocol.ts'
 import type { CommonConfig } from './settings.ts'
 
 const log = logFor('cluster')
 
 /** The files that the settings name are read before rights are given up. Null if this is no node of a cluster. */
-export async function readCluster(
-  config: CommonConfig,
-  kinds: readonly PeerKindName[],
-  tell: Notices,
-): Promise<EngineAccess | null> {
-  const access = config.cluster === undefined ? null : await readAccess(config.cluster)
-  if (access === null || kinds.includes('ipv4')) return access
-  tell.warn('[cluster] has no effect without UDP or HTTP: peers of WebTorrent are not shared.')
-  return null
+export async function readCluster({ cluster }: CommonConfig): Promise<EngineAccess | null> {
+  return cluster === undefined ? null : readAccess(cluster)
 }
 
 export class ClusterNode {
@@ -44,6 +38,7 @@ export class ClusterNode {
   private readonly config: CommonConfig
   private readonly notes: SharedArrayBuffer
   private readonly rings: SharedArrayBuffer[] = []
+  private sharing: SharingStart | null = null
   private readonly workers: WorkerGroup
   private readonly files: ClusterFiles | null
   /** What the thread knew a second ago; null before it has told. */
@@ -75,22 +70,30 @@ export class ClusterNode {
     return { ring, state: this.notes, index: this.rings.length - 1 }
   }
 
+  /** Swarms that are shared in a way of their own. Before the start. */
+  share(sharing: SharingStart): void {
+    this.sharing = sharing
+  }
+
   /** After all workers have got their notes. Resolves once the thread runs; whether an engine is there does not matter. */
   async start(): Promise<void> {
-    const { access, process, config, rings, notes } = this
-    await this.workers.start<ClusterWorkerData>({
+    const { access, process, config, rings, notes, sharing } = this
+    const data: OwnStart<ClusterWorkerData> = {
       role: CLUSTER_ROLE,
       index: 0,
       access,
       rings,
       notes,
+      sharing: sharing?.data ?? null,
       swarms: process.swarms,
       countDownloads: config.protocol.count_downloads,
       publicPeers: process.publicPeers,
       accessList: process.accessList(),
       ...process.clientLists(),
-      ...settingsOf(config),
-    })
+      ...settingsOf(config, process.swarms.kinds),
+    }
+    process.priorDownloads?.onChange((priorDownloads) => this.tell({ priorDownloads }))
+    await this.workers.start<ClusterWorkerData>(data, sharing?.ports)
   }
 
   /** Once the tracker serves, with the rights and the root directory that it keeps. */
@@ -102,15 +105,16 @@ export class ClusterNode {
     this.files?.stop()
   }
 
-  sendList({ accessList, networkList }: ListUpdate): void {
+  sendList({ accessList, networkList, clientList }: ListUpdate): void {
     this.tell({
       ...(accessList === undefined ? {} : { accessList }),
       ...(networkList === undefined ? {} : { networkList }),
+      ...(clientList === undefined ? {} : { clientList }),
     })
   }
 
   configure(config: CommonConfig): void {
-    this.tell({ settings: settingsOf(config) })
+    this.tell({ settings: settingsOf(config, this.process.swarms.kinds) })
   }
 
   private tell(update: ClusterUpdate): void {
@@ -125,7 +129,13 @@ export class ClusterNode {
   }
 }
 
-function settingsOf({ cleaning, peer_addresses }: CommonConfig): ClusterSettings {
-  if (peer_addresses === undefined) throw new Error('a cluster shares peers that have addresses')
-  return { maxPeerAge: cleaning.max_peer_age, peerAddresses: peerAddressRules(peer_addresses) }
+function settingsOf(
+  { cleaning, peer_addresses }: CommonConfig,
+  kinds: readonly PeerKindName[],
+): ClusterSettings {
+  const hasAddresses = peer_addresses !== undefined && kinds.includes('ipv4')
+  return {
+    maxPeerAge: cleaning.max_peer_age,
+    peerAddresses: hasAddresses ? peerAddressRules(peer_addresses) : null,
+  }
 }

@@ -8,6 +8,7 @@ import type { Census } from '../census/census.ts'
 import type { ClientSampleData } from '../census/sample.ts'
 import type { ClientGateData } from '../client-lists/gate.ts'
 import type { NoteData } from '../cluster/note.ts'
+import type { SharingStart } from '../cluster/sharing.ts'
 import type { SocketAddress } from '../config/address.ts'
 import type { CheckFindings } from '../config/cli.ts'
 import type { ListenSettings } from '../config/listen.ts'
@@ -143,8 +144,12 @@ export interface TrackerProcess {
   accessKeys(): FirstValue<AccessKeys>
   /** The lists of networks and clients in force; changes come by `Protocol.sendList`. */
   clientLists(): ClientGateData
-  /** For each worker that answers from the swarms: where it notes what happens, for other nodes; null without any. */
+  /** For each worker that answers from swarms of peers with addresses: where it notes what happens, for other nodes; null without any. */
   newNotes(): NoteData | null
+  /** It is a node of a cluster. */
+  readonly isClustered: boolean
+  /** For a protocol that shares its swarms with other nodes in a way of its own: what the cluster's thread needs for that. */
+  share(sharing: SharingStart): void
   /** For each worker that bans addresses: its end of the ban log. */
   newBanWriter(): BanWriterData
   newWorkers(options?: GroupOptions): WorkerGroup

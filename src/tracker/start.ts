@@ -37,7 +37,7 @@ export async function runTracker<S extends Schema>(
     known: program.protocols.map((type) => type.persists),
     identity,
   })
-  const cluster = await readCluster(config, kinds, tell)
+  const cluster = await readCluster(config)
   const parts = { identity, swarms, persisted, kinds, swarmWorkers, cluster }
   const tracker = new Tracker(program, run, parts)
   tracker.open((process) => {

@@ -12,6 +12,7 @@ import {
 } from '../census/census.ts'
 import type { EngineAccess } from '../cluster/access.ts'
 import type { NoteData } from '../cluster/note.ts'
+import type { SharingStart } from '../cluster/sharing.ts'
 import type { Program, RunContext } from '../config/cli.ts'
 import { prepareRunning } from '../config/output.ts'
 import type { ConfigOf, Schema } from '../config/schema.ts'
@@ -180,6 +181,14 @@ export class Tracker<S extends Schema> implements TrackerProcess {
 
   newNotes(): NoteData | null {
     return this.cluster?.newNotes() ?? null
+  }
+
+  get isClustered(): boolean {
+    return this.cluster !== null
+  }
+
+  share(sharing: SharingStart): void {
+    this.cluster?.share(sharing)
   }
 
   newBanWriter(): ReturnType<BanLog['newWriter']> {

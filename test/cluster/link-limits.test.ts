@@ -301,7 +301,7 @@ test('a node that has joined catches up until it has what the others have', () =
   all.run(10 * SECOND)
   const c = all.add('c')
   const own = { applied: new TestNode().applier.counts, untold: 0, tooLong: 0 }
-  const isCatchingUp = () => viewOf(c.link, own, all.now).isCatchingUp
+  const isCatchingUp = () => viewOf(c.link, null, own, all.now).isCatchingUp
   while (c.link.state !== 'joined') all.run(20)
   expect(isCatchingUp()).toBe(true)
   while (isCatchingUp()) {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SharingView } from '../../src/cluster/sharing.ts'
 import type { ClusterView, NodeView } from '../../src/cluster/view.ts'
 import { clusterFigures } from '../../src/tracker/cluster-figures.ts'
 import { clusterTroubles } from '../../src/tracker/cluster-troubles.ts'
@@ -33,9 +34,33 @@ function view(more: Partial<ClusterView> = {}): ClusterView {
     untold: 0,
     tooLong: 0,
     results: { good: 5, other_version: 0 },
+    webtorrent: null,
     ...more,
   }
 }
+
+const WEBTORRENT: SharingView = {
+  ...{ state: 'joined', isNameTaken: false, reason: '', refusals: [], isCatchingUp: false },
+  nodes: [{ name: 'b', state: 'heard', silence: 300, isWhole: true, records: 4, gaps: 0 }],
+  ...{ peers: 5, records: { in: 4, out: 2 } },
+  relayed: { offersIn: 1, offersOut: 2, answersIn: 3, answersOut: 4 },
+  droppedRelays: { malformed: 1, overLimit: 0 },
+  refused: { other_version: 0, otherStart: 1, overLimit: 0 },
+  ...{ refusedPeers: { noRoom: 1 }, syncs: { asked: 1, answered: 0 } },
+}
+
+test('what is known of WebTorrent is shown and documented', () => {
+  const figures = clusterFigures(() => view({ webtorrent: WEBTORRENT }))
+  const names = figures
+    .families()
+    .map(({ name }) => name)
+    .filter((name) => name.includes('webtorrent'))
+  expect(names.length).toBeGreaterThan(5)
+  expect(names.filter((name) => !DOCUMENT.includes(`\`${name}\``))).toEqual([])
+  const [, table] = figures.tables()
+  expect(table.title).toContain('5 peers')
+  expect(table.rows).toEqual([['b', 'heard', '0.3', 'yes', 4]])
+})
 
 test('every metric is documented, and every chart shows one that there is', () => {
   const figures = clusterFigures(() => view())
@@ -133,6 +158,16 @@ describe('troubles', () => {
       ['What n0, n1, n2, n3, n4 and 251 more tells comes 6 s late'],
     ],
     ['another version', [view({ results: { other_version: 2 } })], ['2 messages']],
+    [
+      'another version of WebTorrent',
+      [view({ webtorrent: { ...WEBTORRENT, refused: { other_version: 3 } } })],
+      ['3 messages'],
+    ],
+    [
+      'too much about WebTorrent',
+      [view({ webtorrent: { ...WEBTORRENT, droppedRelays: { overLimit: 3 } } })],
+      ['3 messages were left out'],
+    ],
     [
       'no server, once that has lasted',
       Array.from({ length: 30 }, () => view({ state: 'offline', reason: 'refused' })),

@@ -2,7 +2,6 @@
 // can change at runtime. Made by the tracker (tracker/tracker.ts), in the main thread. Owns what its workers
 // share beside the swarms.
 
-import { randomFillSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { MessageChannel } from 'node:worker_threads'
 import type { ClientGateData } from '../../client-lists/gate.ts'
@@ -13,7 +12,6 @@ import { counterSlots } from '../../metrics/counters.ts'
 import { OpenDescriptors } from '../../os/descriptors.ts'
 import type { Identity } from '../../os/privileges.ts'
 import { descriptorLimit } from '../../os/tcp-port.ts'
-import { createSourceRows } from '../../peer-addresses/source-watch.ts'
 import type { ProtocolUse } from '../../pressure/ceilings.ts'
 import { signals } from '../../process/signals.ts'
 import type { TroubleSource } from '../../process/troubles.ts'
@@ -21,9 +19,6 @@ import { UpdateSender } from '../../process/updates.ts'
 import type { OwnStart, WorkerGroup } from '../../process/workers.ts'
 import { pauseTrouble } from '../../requests/pause-settings.ts'
 import type { ListUpdate } from '../../requests/swarm-worker.ts'
-import { createConnectionStates } from '../../swarm/connections.ts'
-import { NO_PRIOR_DOWNLOADS } from '../../swarm/prior-downloads.ts'
-import { createConnectionLimits } from '../../tcp/connection-limits.ts'
 import { CertificateChange } from '../../tls/certificate-change.ts'
 import { reloadProblems } from '../../tls/reload-check.ts'
 import { checkTls, tlsForStart } from '../../tls/tls.ts'
@@ -45,7 +40,7 @@ import { askBehindProxy } from '../../tracker/raw-health-check.ts'
 import type { StatisticsReader } from '../../tracker/statistics-reader.ts'
 import type { TrackerProgram } from '../../tracker/tracker.ts'
 import type { ProtocolFigures } from '../../tracker/view.ts'
-import { frameBytesMax, type WsConfig } from '../settings/config.ts'
+import type { WsConfig } from '../settings/config.ts'
 import { WS_KINDS } from '../settings/config-checks.ts'
 import { wsProgram } from '../settings/program.ts'
 import { writeReport } from '../worker/client-reports.ts'
@@ -55,7 +50,7 @@ import { DRAIN_SECONDS } from '../worker/drain.ts'
 import type { ExchangeEnds } from '../worker/exchange.ts'
 import { createExchange, portsOf } from '../worker/exchange-rings.ts'
 import type { WsGuestData } from '../worker/guest.ts'
-import { createRequestLimits } from '../worker/request-limits.ts'
+import { createOtherNodes, type OtherNodesData } from '../worker/other-nodes.ts'
 import type { WsWorkerData } from '../worker/serving.ts'
 import type { SocketWorkerData } from '../worker/socket-worker.ts'
 import type { TlsWorkerData } from '../worker/tls-worker.ts'
@@ -63,6 +58,7 @@ import type { WorkerReport, WsUpdate } from '../worker/worker-updates.ts'
 import { askForHealth, askForScrape } from './health-check.ts'
 import { wsReader } from './reader.ts'
 import { LIVE_SETTINGS, workerSettings } from './reload.ts'
+import { sharedStart, sharingStart } from './shared-start.ts'
 import { hasOwnLoop, openSockets, type Sockets, summaryOf } from './sockets.ts'
 import { wsTroubles } from './troubles.ts'
 import { wsFigures } from './view.ts'
@@ -150,13 +146,16 @@ class WsProtocol implements Protocol<WsConfig> {
   private inForce: WsConfig
   /** As many as there is memory for. */
   private readonly maxConnections: number
+  /** By worker, and then the cluster's thread. */
   private readonly exchange: readonly (ExchangeEnds | null)[]
+  /** By worker; null without a cluster. */
+  private readonly nodes: readonly OtherNodesData[] | null
   /** Null without TLS: workers of plain connections have their own. */
   private readonly guard: DescriptorGuard | null
   /** The start data common to all workers. */
   private readonly shared: Omit<
     OwnStart<WsWorkerData>,
-    'index' | 'exchange' | 'accessList' | 'accessKeys' | keyof ClientGateData
+    'index' | 'exchange' | 'nodes' | 'accessList' | 'accessKeys' | keyof ClientGateData
   >
 
   constructor({ process, place, config, workers, sockets }: WsParts) {
@@ -183,7 +182,10 @@ class WsProtocol implements Protocol<WsConfig> {
       messageBytesMax: network.websocket_max_message_size,
       maxOffers: config.protocol.max_offers,
     }
-    this.exchange = createExchange(workers, exchangeLimits, (worker) => hasOwnLoop(sockets, worker))
+    const wakesByEvent = (worker: number) => hasOwnLoop(sockets, worker)
+    const members = { workers, withCluster: process.isClustered, wakesByEvent }
+    this.exchange = createExchange(members, exchangeLimits)
+    this.nodes = process.isClustered ? createOtherNodes(workers) : null
     this.maxConnections = maxConnections
     this.reader = wsReader({
       slots: counters,
@@ -202,6 +204,10 @@ class WsProtocol implements Protocol<WsConfig> {
       counters,
       maxConnections,
     })
+    const ends = this.exchange.at(-1) ?? null
+    if (this.nodes !== null && ends !== null) {
+      process.share(sharingStart(this.shared, config, ends, this.nodes))
+    }
     process.priorDownloads?.onChange((priorDownloads) => this.tell({ priorDownloads }))
     this.guard = sockets.kind === 'tls' ? this.newGuard() : null
     this.figures = wsFigures(this.reader, this.guard)
@@ -225,7 +231,8 @@ class WsProtocol implements Protocol<WsConfig> {
 
   async startWorkers(): Promise<void> {
     if (this.sockets.kind === 'guest') return
-    await Promise.all(this.exchange.map((exchange, index) => this.startWorker(index, exchange)))
+    const workers = Array.from({ length: this.shared.workers }, (_, index) => index)
+    await Promise.all(workers.map((index) => this.startWorker(index)))
   }
 
   begin(): void {
@@ -300,9 +307,9 @@ class WsProtocol implements Protocol<WsConfig> {
     else writeReport(report, this.inForce.log_addresses, log)
   }
 
-  private startWorker(index: number, exchange: ExchangeEnds | null): Promise<void> {
-    const data = { ...this.startOf(exchange), index }
-    const ports = portsOf(exchange)
+  private startWorker(index: number): Promise<void> {
+    const data = { ...this.startOf(index), index }
+    const ports = portsOf(data.exchange)
     const { sockets } = this
     if (sockets.kind === 'tls') {
       const { listening, files } = sockets
@@ -316,15 +323,14 @@ class WsProtocol implements Protocol<WsConfig> {
   }
 
   private startGuest(index: number): ReturnType<GuestProtocol['startFor']> {
-    if (index >= this.exchange.length) return null
-    const exchange = this.exchange[index]
+    if (index >= this.shared.workers) return null
     const sender = this.newUpdates()
     const { port1, port2 } = new MessageChannel()
     port1.on('message', (message) => this.heard(message as WorkerReport))
     port1.unref()
-    const own = { ...this.startOf(exchange), updates: sender.source, toMain: port2 }
+    const own = { ...this.startOf(index), updates: sender.source, toMain: port2 }
     const data: WsGuestData = own
-    return { data, ports: [...portsOf(exchange), sender.source.port, port2] }
+    return { data, ports: [...portsOf(own.exchange), sender.source.port, port2] }
   }
 
   private newUpdates(): UpdateSender<WsUpdate> {
@@ -333,10 +339,19 @@ class WsProtocol implements Protocol<WsConfig> {
     return sender
   }
 
-  private startOf(exchange: ExchangeEnds | null) {
+  private startOf(index: number) {
+    const exchange = this.exchange[index]
+    const nodes = this.nodes?.[index] ?? null
     const accessList = this.process.accessList()
     const accessKeys = this.process.accessKeys()
-    return { ...this.shared, ...this.process.clientLists(), exchange, accessList, accessKeys }
+    return {
+      ...this.shared,
+      ...this.process.clientLists(),
+      exchange,
+      nodes,
+      accessList,
+      accessKeys,
+    }
   }
 }
 
@@ -346,35 +361,4 @@ interface WsParts {
   readonly config: WsConfig
   readonly workers: number
   readonly sockets: Sockets
-}
-
-interface SharedParts {
-  readonly process: TrackerProcess
-  readonly config: WsConfig
-  readonly workers: number
-  readonly counters: SharedArrayBuffer
-  readonly maxConnections: number
-}
-
-function sharedStart(parts: SharedParts) {
-  const { process, config, workers, counters, maxConnections } = parts
-  const { swarms, priorDownloads } = process
-  const [key0, key1] = randomFillSync(new Int32Array(2))
-  return {
-    role: 'socket',
-    workers,
-    swarms,
-    priorDownloads: priorDownloads?.prior ?? NO_PRIOR_DOWNLOADS,
-    connections: createConnectionStates(workers, maxConnections),
-    limits: createConnectionLimits(maxConnections),
-    requestLimits: createRequestLimits(),
-    keyGate: process.keyGate,
-    counters,
-    sources: createSourceRows(),
-    signalKeys: { key0, key1 },
-    messageBytesMax: config.network.websocket_max_message_size,
-    frameBytesMax: frameBytesMax(config),
-    countDownloads: config.protocol.count_downloads,
-    ...workerSettings(config, maxConnections, workers),
-  }
 }

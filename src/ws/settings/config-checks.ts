@@ -1,6 +1,7 @@
 // Finds settings of aquatic_ws that do not fit together, although each is valid by itself. Called by the
 // settings loader (config/load.ts), through the schema.
 
+import { clusterFindings } from '../../cluster/settings.ts'
 import { type Finding, warning } from '../../config/schema.ts'
 import { operationsPortFindings } from '../../operations/settings.ts'
 import { publicPagePortFindings } from '../../public-page/settings.ts'
@@ -19,6 +20,7 @@ export function crossCheck(config: WsConfig): Finding[] {
   return [
     ...commonFindings(config, WS_KINDS, USUAL_INTERVAL_SEC, lifeSign(config)),
     ...tlsFindings(config.network, 'ws://'),
+    ...clusterFindings(config.cluster, config.privileges),
     ...connectionFindings(config),
     ...proxyFindings(config.network),
     ...operationsPortFindings(config.operations, config.network),

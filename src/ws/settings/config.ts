@@ -2,6 +2,7 @@
 // environment variables and docs/config-ws.md are derived from this schema. Keys from aquatic's Rust versions
 // keep their names.
 
+import { clusterSettings } from '../../cluster/settings.ts'
 import { intervalJitter } from '../../config/announce-interval.ts'
 import { type ConfigOf, section } from '../../config/schema.ts'
 import { boolean, bytes, integer, seconds } from '../../config/setting.ts'
@@ -322,6 +323,7 @@ export const wsSchema = trackerSchema({
     privileges: privilegeSettings,
     limits,
     source_limits: sourceLimits,
+    cluster: clusterSettings,
   },
 })
 

@@ -11,6 +11,7 @@ import { slotWords } from '../../metrics/counters.ts'
 import { histogramCounters, histogramShape } from '../../metrics/histogram.ts'
 import { REFUSED_BY_PAUSE, REFUSED_UNDER_PRESSURE } from '../../requests/refusals.ts'
 import { TCP_COUNTER_WORDS, TCP_COUNTERS } from '../../tcp/counters.ts'
+import type { Request } from '../wire/request.ts'
 
 const BY_FAMILY = [
   counter('connections_opened', 'Connections opened.'),
@@ -251,4 +252,20 @@ export interface WsNames {
   readonly total: never
   /** `connectionLimit`: the most connections at once. `channelFill`: of the fullest channel, from 0 to 1. */
   readonly gauge: 'connections' | 'connectionLimit' | 'channelFill'
+}
+
+// HOT: no allocation below this line.
+
+/** What an announce had. */
+export function countOffers(
+  counts: Int32Array,
+  {
+    offerCount,
+    offersInvalid,
+    offersBeyond,
+  }: Pick<Request, 'offerCount' | 'offersInvalid' | 'offersBeyond'>,
+): void {
+  counts[OFFERS_RECEIVED] += offerCount
+  counts[OFFERS_LEFT_OUT_INVALID] += offersInvalid
+  counts[OFFERS_LEFT_OUT_BEYOND_LIMIT] += offersBeyond
 }

@@ -11,18 +11,30 @@ import { type ExchangeEnds, type ExchangeLimits, recordWordsMax } from './exchan
 const RING_WORDS_MIN = 2 ** 17
 const RING_RECORDS_MIN = 4
 
-/** By worker; null if there is only one. `wakesByEvent`: which have loops of their own, which wait for an eventfd. */
+export interface ExchangeMembers {
+  readonly workers: number
+  /** The cluster's thread is another one, the last. */
+  readonly withCluster?: boolean
+  /** Which have loops of their own, which wait for an eventfd. */
+  readonly wakesByEvent?: (worker: number) => boolean
+}
+
+/** By member; null if there is only one. */
 export function createExchange(
-  workers: number,
+  members: ExchangeMembers,
   limits: ExchangeLimits,
-  wakesByEvent: (worker: number) => boolean = () => false,
 ): (ExchangeEnds | null)[] {
+  const { withCluster = false, wakesByEvent = () => false } = members
+  const workers = members.workers + (withCluster ? 1 : 0)
+  const cluster = withCluster ? members.workers : -1
   if (workers === 1) return [null]
   const words = Math.max(RING_WORDS_MIN, RING_RECORDS_MIN * (recordWordsMax(limits) + 1))
   const all = Array.from({ length: workers }, (_, index) => index)
   const links = all.map((from) => all.map((to) => (from === to ? null : createLink(words))))
   const sleepWords = all.map(() => createSleepWord())
-  const wakeEvents = all.map((worker) => (wakesByEvent(worker) ? openEvent() : -1))
+  const wakeEvents = all.map((worker) =>
+    worker !== cluster && wakesByEvent(worker) ? openEvent() : -1,
+  )
   return all.map((worker) => {
     const incoming = all.map((from) => links[from][worker]).filter((link) => link !== null)
     return {
@@ -32,6 +44,7 @@ export function createExchange(
       inRings: incoming.map(({ ring }) => ring),
       heard: incoming.map(({ port }) => port.heard),
       wakeEvents,
+      cluster,
     }
   })
 }

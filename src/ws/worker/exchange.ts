@@ -16,6 +16,7 @@ import { RingReader, RingWriter } from '../../channel/ring.ts'
 import { DoorbellWaker, EventWaker, type Waker } from '../../channel/waker.ts'
 import { copyBytes, newRegion, Region } from '../../memory/region.ts'
 import { SLOT_BITS } from '../../swarm/connections.ts'
+import { ID_WORDS } from '../wire/request.ts'
 import { Writer } from '../wire/writer.ts'
 import { DROPPED_BETWEEN_WORKERS_ANSWER, DROPPED_BETWEEN_WORKERS_OFFER } from './counters.ts'
 import { RelayedOffer } from './relayed-offer.ts'
@@ -31,7 +32,8 @@ const WAITING_OFFERS_MAX = WAITING_MAX / 2
 
 // A record: 0 kind │ 1, 2 connection and generation: the offerer's, or the receiver's of an answer
 //  │ 3 offers │ 4 word at which the text begins: an answer's message, or the offers' tail │ 5 its bytes │ 6… offers, text
-// An offer: 0, 1 connection and generation of the receiver │ 2, 3 key │ 4 bytes │ 5… its fields
+// An offer: 0, 1 connection and generation of the receiver │ 2, 3 key │ 4 bytes │ to the cluster's thread: 5 words of the
+// receiver's peer id │ then its fields
 const KIND = 0
 const CONNECTION = 1
 const GENERATION = 2
@@ -60,6 +62,8 @@ export interface ExchangeEnds {
   readonly heard: readonly MessagePort[]
   /** By worker, the eventfd that ends its wait; −1 for one on an event loop, which hears its ports. */
   readonly wakeEvents: readonly number[]
+  /** The one that stands for other nodes: it has no connections, and is told whom offers are for; −1 without a cluster. */
+  readonly cluster: number
 }
 
 export interface ExchangeLimits {
@@ -71,7 +75,7 @@ export interface ExchangeLimits {
 export function recordWordsMax({ messageBytesMax, maxOffers }: ExchangeLimits): number {
   const bytes = messageBytesMax + EXTRA_BYTES + maxOffers * EXTRA_OFFER_BYTES
   // Each part begins with a whole word.
-  return HEAD_WORDS + maxOffers * (OFFER_WORDS + 1) + Math.ceil(bytes / 4) + 1
+  return HEAD_WORDS + maxOffers * (OFFER_WORDS + ID_WORDS + 1) + Math.ceil(bytes / 4) + 1
 }
 
 /** Receives what arrives from other workers. What it is given is valid during the call only. */
@@ -104,6 +108,8 @@ export class Exchange {
   private readonly publishAll = () => this.publish()
   private readonly plan: (task: () => void) => void
   private readonly inbox: Inbox
+  /** Words of offers' receivers in the records that come here. */
+  private readonly receiverWords: number
 
   /** `plan`: has something done at the end of the turn. */
   constructor(
@@ -116,6 +122,7 @@ export class Exchange {
   ) {
     this.receiver = receiver
     this.plan = plan
+    this.receiverWords = worker === ends.cluster ? ID_WORDS : 0
     const waiting = { bytes: 0 }
     this.targets = ends.outRings.map((ring, target) => {
       const bell = ends.bells[target]
@@ -123,7 +130,14 @@ export class Exchange {
       const event = ends.wakeEvents[target]
       const word = ends.sleepWords[target]
       const waker = event < 0 ? new DoorbellWaker(word, bell) : new EventWaker(word, event)
-      return new Target(new RingWriter(ring, recordWordsMax(limits)), waker, waiting, counts)
+      const writer = new RingWriter(ring, recordWordsMax(limits))
+      return new Target({
+        writer,
+        waker,
+        inAll: waiting,
+        counts,
+        isCluster: target === ends.cluster,
+      })
     })
     this.sources = ends.inRings.map((ring) => new Source(ring))
     const readers = this.sources.map(({ reader }) => reader)
@@ -200,7 +214,7 @@ export class Exchange {
       this.receiver.receiveAnswer(connection, generation, region, text, textTo)
       return
     }
-    const { offer } = this
+    const { offer, receiverWords } = this
     offer.offerer = connection
     offer.offererGeneration = generation
     offer.tail = region
@@ -214,12 +228,22 @@ export class Exchange {
       offer.generation = words[head + 1]
       offer.keyHash = words[head + OFFER_HASH]
       offer.keyId = words[head + OFFER_ID]
-      offer.fieldsFrom = (head + OFFER_WORDS) * 4
+      offer.receivers = words
+      offer.receiverAt = head + OFFER_WORDS
+      offer.fieldsFrom = (head + OFFER_WORDS + receiverWords) * 4
       offer.fieldsTo = offer.fieldsFrom + bytes
       this.receiver.receiveOffer(offer)
-      head += OFFER_WORDS + wordsFor(bytes)
+      head += OFFER_WORDS + receiverWords + wordsFor(bytes)
     }
   }
+}
+
+interface TargetParts {
+  readonly writer: RingWriter
+  readonly waker: Waker
+  readonly inAll: Waiting
+  readonly counts: Int32Array
+  readonly isCluster: boolean
 }
 
 /** The way to one other worker. */
@@ -236,8 +260,10 @@ class Target {
   private readonly waiting = new WaitingRecords()
   /** For all targets of a worker together. */
   private readonly inAll: Waiting
+  private readonly receiverWords: number
 
-  constructor(writer: RingWriter, waker: Waker, inAll: Waiting, counts: Int32Array) {
+  constructor({ writer, waker, inAll, counts, isCluster }: TargetParts) {
+    this.receiverWords = isCluster ? ID_WORDS : 0
     this.writer = writer
     this.inAll = inAll
     this.waker = waker
@@ -248,15 +274,19 @@ class Target {
 
   addOffer(offer: RelayedOffer): void {
     const { words } = this.record
-    const { used } = this
+    const { used, receiverWords } = this
+    const { receivers, receiverAt } = offer
+    const fields = used + OFFER_WORDS + receiverWords
     const bytes = offer.fieldsTo - offer.fieldsFrom
     words[used] = offer.connection
     words[used + 1] = offer.generation
     words[used + OFFER_HASH] = offer.keyHash
     words[used + OFFER_ID] = offer.keyId
     words[used + OFFER_BYTES] = bytes
-    copyBytes(this.record, (used + OFFER_WORDS) * 4, offer.fields, offer.fieldsFrom, bytes)
-    this.used = used + OFFER_WORDS + wordsFor(bytes)
+    for (let i = 0; i < receiverWords; i++)
+      words[used + OFFER_WORDS + i] = receivers[receiverAt + i]
+    copyBytes(this.record, fields * 4, offer.fields, offer.fieldsFrom, bytes)
+    this.used = fields + wordsFor(bytes)
     this.offers++
   }
 

@@ -41,9 +41,7 @@ import { type Phrase, Writer } from '../wire/writer.ts'
 import type { Connection, Connections } from './connection.ts'
 import type { ConnectionKeys } from './connection-key.ts'
 import {
-  OFFERS_LEFT_OUT_BEYOND_LIMIT,
-  OFFERS_LEFT_OUT_INVALID,
-  OFFERS_RECEIVED,
+  countOffers,
   RECEIVED_BYTES,
   RECEIVED_MESSAGES,
   REJECTED_ACTION,
@@ -77,8 +75,9 @@ import {
 } from './member-limits.ts'
 import { MEMBER_PEER_ID, MEMBER_WORDS, Memberships } from './memberships.ts'
 import { MessagePause } from './message-pause.ts'
+import type { OtherNodes } from './other-nodes.ts'
 import { KEY_REASONS, KEY_TEXTS, REASONS, TEXTS, WHY } from './reasons.ts'
-import { CANDIDATES_PER_OFFER, chooseReceivers, RECEIVER_WORDS } from './receivers.ts'
+import { candidatesFor, chooseReceivers, RECEIVER_WORDS } from './receivers.ts'
 import {
   ADMITTED,
   CLOSE,
@@ -112,6 +111,8 @@ export class Handler {
   /** Null where every client is served. */
   clients: ClientGate | null = null
   sources: SourceWatch | null = null
+  /** Null without a cluster. */
+  nodes: OtherNodes | null = null
   readonly pause = new MessagePause()
   private readonly swarms: Swarms
   private readonly states: ConnectionStates
@@ -122,7 +123,7 @@ export class Handler {
   private readonly counts: Int32Array
   readonly request: Request
   private readonly announcement = new Announce()
-  private readonly receivers: Int32Array
+  readonly receivers: Int32Array
   private readonly scraper: Scraper
   private readonly memberLimits: MemberLimits
   private readonly requestLimits: RequestLimits
@@ -259,21 +260,26 @@ export class Handler {
       return
     }
     const table = this.swarms.websocketTableOf(hash)
-    const { swarms, states, receivers } = this
+    const { nodes, swarms, states, receivers } = this
+    const { ids, offerCount } = request
     table.lock()
     const status = this.announceTo(table, hash, connection)
-    const count = chooseReceivers(table, swarms, states, receivers, request.offerCount)
+    const count =
+      nodes === null
+        ? chooseReceivers(table, swarms, states, receivers, offerCount)
+        : nodes.choose(table, ids, offerCount)
     table.unlock()
+    nodes?.entered(ids, this.announcement)
     if (this.announcement.joined) {
       const memberships = connection.memberships ?? this.newMemberships(connection)
-      memberships.add(request.ids, INFO_HASH, request.ids, PEER_ID)
+      memberships.add(ids, INFO_HASH, ids, PEER_ID)
     }
     if (status !== ANNOUNCED && status !== HELD && status !== TURNED_AWAY) {
       this.refuseByStatus(connection, status)
       return
     }
     this.respond(connection, status)
-    this.countOffers(request)
+    countOffers(this.counts, request)
     if (count > 0) this.signal.sendOffers(connection, request, receivers, count)
   }
 
@@ -284,7 +290,7 @@ export class Handler {
     announcement.hash = hash
     announcement.seeder = request.seeder
     announcement.completed = request.event === EVENT_COMPLETED
-    announcement.wanted = request.offerCount * CANDIDATES_PER_OFFER
+    announcement.wanted = candidatesFor(request.offerCount, this.nodes !== null)
     announcement.now = this.now
     return this.swarms.announce(table, announcement)
   }
@@ -323,12 +329,6 @@ export class Handler {
     if (at < 0) return false
     this.writer.start(this.regions.of(sender.bytes), at)
     return true
-  }
-
-  private countOffers({ offerCount, offersInvalid, offersBeyond }: Request): void {
-    this.counts[OFFERS_RECEIVED] += offerCount
-    this.counts[OFFERS_LEFT_OUT_INVALID] += offersInvalid
-    this.counts[OFFERS_LEFT_OUT_BEYOND_LIMIT] += offersBeyond
   }
 
   private stop(connection: Connection): void {
@@ -373,14 +373,13 @@ export class Handler {
     table.lock()
     swarms.leave(table, announcement)
     table.unlock()
+    this.nodes?.note(words, infoHash, peerId, false)
   }
 
   private refuseMember(connection: Connection, verdict: number): void {
-    if (verdict === TOO_MANY_TORRENTS) {
-      this.refuse(connection, REJECTED_TORRENTS_PER_CONNECTION, WHY.torrents)
-    } else {
-      this.refuse(connection, REJECTED_PEER_IDS_PER_TORRENT, WHY.peerIds)
-    }
+    const ofTorrents = verdict === TOO_MANY_TORRENTS
+    const counter = ofTorrents ? REJECTED_TORRENTS_PER_CONNECTION : REJECTED_PEER_IDS_PER_TORRENT
+    this.refuse(connection, counter, ofTorrents ? WHY.torrents : WHY.peerIds)
   }
 
   private refuseByStatus(connection: Connection, status: number): void {

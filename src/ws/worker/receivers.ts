@@ -13,9 +13,18 @@ export const RECEIVER_GENERATION = 6
 export const RECEIVER_WORDS = 7
 
 /** Peers to consider for each offer, so that those with a backlog can be skipped. */
-export const CANDIDATES_PER_OFFER = 3
+const CANDIDATES_PER_OFFER = 3
+/** However few offers there are: where some of the peers are other nodes', so that own ones are among them. */
+const CANDIDATES_OF_NODES_MIN = 48
 
 // HOT: no allocation below this line.
+
+/** How many candidates the swarm is to choose for so many offers. */
+export function candidatesFor(offers: number, withOtherNodes: boolean): number {
+  const candidates = offers * CANDIDATES_PER_OFFER
+  if (!withOtherNodes || offers === 0 || candidates > CANDIDATES_OF_NODES_MIN) return candidates
+  return CANDIDATES_OF_NODES_MIN
+}
 
 /**
  * Copies the chosen peers whose connections can take an offer to `receivers`, at most `wanted`; returns how
@@ -39,12 +48,21 @@ export function chooseReceivers(
       const connection = words[at + PEER_CONNECTION]
       const generation = generationAt(words, at)
       if (!states.takesOffers(connection, generation)) continue
-      const to = count * RECEIVER_WORDS
-      for (let i = 0; i < ID_WORDS; i++) receivers[to + i] = words[at + i]
-      receivers[to + RECEIVER_CONNECTION] = connection
-      receivers[to + RECEIVER_GENERATION] = generation
+      copyReceiver(words, at, receivers, count * RECEIVER_WORDS)
       count++
     }
   }
   return count
+}
+
+/** Copies the peer at `words[at]`, of the swarms, to `receivers[to]`. */
+export function copyReceiver(
+  words: Int32Array,
+  at: number,
+  receivers: Int32Array,
+  to: number,
+): void {
+  for (let i = 0; i < ID_WORDS; i++) receivers[to + i] = words[at + i]
+  receivers[to + RECEIVER_CONNECTION] = words[at + PEER_CONNECTION]
+  receivers[to + RECEIVER_GENERATION] = generationAt(words, at)
 }

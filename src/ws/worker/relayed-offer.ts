@@ -3,11 +3,15 @@
 import { newRegion, type Region } from '../../memory/region.ts'
 
 const NOWHERE = newRegion(4)
+const NOBODY = new Int32Array(0)
 
 export class RelayedOffer {
   /** The receiver's connection and its generation. */
   connection = 0
   generation = 0
+  /** Its peer id is at `receivers[receiverAt]`, unless the offer has come from another worker to a client's. */
+  receivers: Int32Array = NOBODY
+  receiverAt = 0
   /** Under which the receiver remembers the offer (signal.ts). */
   keyHash = 0
   keyId = 0

@@ -40,9 +40,11 @@ import { type FrameEvents, FrameStream } from './frame-stream.ts'
 import { Handler } from './handle.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { MessageParts } from './message-parts.ts'
+import type { SignalKeys } from './offer-relay.ts'
+import { OtherNodes, type OtherNodesData } from './other-nodes.ts'
 import { RequestLimits } from './request-limits.ts'
 import { type Plan, Sender } from './send.ts'
-import { Signal, type SignalKeys } from './signal.ts'
+import { Signal } from './signal.ts'
 import { Upgrader } from './upgrade.ts'
 import type { WorkerReport, WorkerSettings, WsUpdate } from './worker-updates.ts'
 
@@ -75,6 +77,8 @@ export interface WsWorkerData extends WorkerStart, WorkerSettings, KeyWorkerData
   readonly signalKeys: SignalKeys
   /** Null if this is the only worker. */
   readonly exchange: ExchangeEnds | null
+  /** Null without a cluster. */
+  readonly nodes: OtherNodesData | null
   readonly accessList: FirstValue<AccessListData>
   readonly counters: SharedArrayBuffer
   /** See peer-addresses/source-watch.ts. */
@@ -150,6 +154,7 @@ export class Serving implements FrameEvents {
     const parts = { swarms, connections, sender, signal, requestLimits }
     this.handler = new Handler(parts, data.requests, counts)
     this.handler.sources = new SourceWatch(data.sources)
+    this.handler.nodes = this.openNodes(states)
     this.handler.pause.configure(data.pause)
     this.exchange = this.connectTo(data.exchange, plan)
     this.output = host?.output ?? new Output(OUTPUT_BYTES)
@@ -163,15 +168,8 @@ export class Serving implements FrameEvents {
       limits: data,
       plan,
     })
-    const { frames, output } = this
-    this.upgrader = new Upgrader({
-      connections,
-      frames,
-      limits: this.limits,
-      output,
-      counts,
-      reports,
-    })
+    const { frames, output, limits } = this
+    this.upgrader = new Upgrader({ connections, frames, limits, output, counts, reports })
     this.keys = new ConnectionKeys(openKeyGate(data, updates))
     this.upgrader.keys = this.keys
     this.handler.keys = this.keys
@@ -199,6 +197,12 @@ export class Serving implements FrameEvents {
   connect(server: TcpConnections, transfer: Transfer): void {
     this.upgrader.connect(server)
     this.frames.connect(server, transfer)
+  }
+
+  private openNodes(states: ConnectionStates): OtherNodes | null {
+    const { data, swarms, handler } = this
+    if (data.nodes === null) return null
+    return new OtherNodes({ data: data.nodes, swarms, states, receivers: handler.receivers })
   }
 
   private connectTo(ends: ExchangeEnds | null, plan: Plan): Exchange | null {

@@ -68,6 +68,18 @@ const DEFAULTS: WsConfig = {
   access_keys: { mode: 'off', path: '', unknown_keys_per_minute: 60 },
   network_list: { mode: 'off', path: '' },
   client_list: { mode: 'off', path: '' },
+  cluster: {
+    servers: '',
+    node: '',
+    subject: 'aquatic',
+    credentials: 'none',
+    credentials_path: '',
+    user: '',
+    use_tls: false,
+    tls_ca_path: '',
+    tls_certificate_path: '',
+    tls_private_key_path: '',
+  },
   persistence: { path: '', interval_minutes: 10, take_over: false },
   pressure: {
     enabled: true,

@@ -77,7 +77,7 @@ function sendAnswer(exchange: Exchange, connection: number, generation: number, 
 
 /** So many workers, all in this thread. */
 function makeExchanges(workers: number) {
-  const ends = createExchange(workers, LIMITS)
+  const ends = createExchange({ workers }, LIMITS)
   const made = ends.map((each, worker) => {
     if (each === null) throw new Error('no ends')
     const counts = new Int32Array(COUNTERS.length)
@@ -93,7 +93,7 @@ function makeExchanges(workers: number) {
 const idOf = (worker: number, slot: number) => (worker << SLOT_BITS) | slot
 
 test('one worker needs no exchange', () => {
-  expect(createExchange(1, LIMITS)).toEqual([null])
+  expect(createExchange({ workers: 1 }, LIMITS)).toEqual([null])
   expect(portsOf(null)).toEqual([])
 })
 
