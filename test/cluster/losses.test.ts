@@ -60,6 +60,8 @@ function renameRecords(payload: Buffer): void {
   const recordWords = payload.readInt32LE(4 * BATCH_RECORD_WORDS)
   for (let i = 1; i <= payload.readInt32LE(4 * BATCH_RECORDS); i++) {
     const at = 4 * (BATCH_HEAD_WORDS + i * recordWords - 1)
+    // What is no batch has something else there.
+    if (at < 0 || at + 4 > payload.length) return
     payload.writeInt32LE(payload.readInt32LE(at) | (RECORD_KIND_MASK << RECORD_KIND_SHIFT), at)
   }
 }
