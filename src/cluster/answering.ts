@@ -149,7 +149,7 @@ export class Answering {
     this.counts.walks++
     // First: what is walked through from here on includes all of that.
     const answer = { number, heard: heard(), segment: 0, ticket, askedAt: now }
-    const walk = records.openWalk(seconds)
+    const walk = records.openWalk(seconds, Math.floor(now / 1000))
     this.answers.set(node, { ...answer, walk, parts: [], sent: 0, isDone: false })
   }
 
@@ -239,7 +239,8 @@ export class Answering {
     const { sender, subjects } = this.options
     if (sent === parts.length) {
       if (walk.isDone || sent === SEGMENT_PARTS) return this.finish(node, answer)
-      const records = walk.next(this.words, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX)
+      const second = Math.floor(now / 1000)
+      const records = walk.next(this.words, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX, second)
       if (records === 0) return true
       const { ipv4, ageUnit } = walk
       const head = {

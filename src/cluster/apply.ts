@@ -9,7 +9,8 @@ import type { ClientGate } from '../client-lists/gate.ts'
 import type { PeerAddresses } from '../peer-addresses/peer-addresses.ts'
 import { Announce } from '../swarm/announce.ts'
 import {
-  PEER_AGE_MAX,
+  PEER_PORT_MASK,
+  PEER_SEEDER_BIT,
   PEER_SEEN_MASK,
   PEER_SEEN_SHIFT,
   ROW_STATE,
@@ -17,28 +18,32 @@ import {
 } from '../swarm/layout.ts'
 import { locate } from '../swarm/peers/locate.ts'
 import { hashPeer } from '../swarm/peers/peer.ts'
+import { AHEAD_MAX_SEC, secondOf } from '../swarm/seconds.ts'
 import { ANNOUNCED } from '../swarm/status.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import { LookAhead } from '../swarm/table/look-ahead.ts'
 import type { Table } from '../swarm/table/table.ts'
 import { findTorrent } from '../swarm/table/torrents.ts'
-import type { Graves } from './graves.ts'
+import type { ClusterClock } from './cluster-clock.ts'
+import { type Graves, NEVER } from './graves.ts'
 import {
   ageOfRecord,
   BATCH_AGE_UNIT,
   BATCH_HEAD_WORDS,
+  BATCH_PURPOSE,
   BATCH_RECORD_WORDS,
   BATCH_RECORDS,
-  KIND_CHANGED,
   KIND_COMPLETED,
   KIND_COUNT,
   KIND_LEFT,
   kindOfRecord,
+  PURPOSE_CATCH_UP,
   RECORD_ADDRESS,
+  RECORD_KIND_SHIFT,
   RECORD_PORT_MASK,
   RECORD_WORDS_IPV4,
 } from './layout.ts'
-import { SAME_MOMENT_SEC } from './order.ts'
+import { Learnt } from './learnt.ts'
 import type { Packer } from './pack.ts'
 
 /** Records that are looked through at once. */
@@ -47,6 +52,9 @@ const AHEAD = 32
 const AHEAD_TORRENTS_MIN = 2000
 /** Each is lost to a leave that this node notes within a microsecond: so many in a row do not happen. */
 const TRIES_MAX = 1000
+
+/** A leave that other nodes may be about to hear is not told again. */
+const LEAVE_TOLD_SEC = 6
 
 /** What happened to records. */
 export interface ApplyCounts {
@@ -85,6 +93,7 @@ export interface ApplierOptions {
   readonly totals: Int32Array
   readonly graves: Graves
   readonly packer: Packer
+  readonly clock: ClusterClock
   /** Null: all are stored. */
   readonly addresses: PeerAddresses | null
   /** Null: no networks are refused. */
@@ -95,12 +104,15 @@ export interface ApplierOptions {
 
 export class Applier {
   readonly counts = noneApplied()
+  /** When it learnt what others have told. */
+  readonly learnt = new Learnt()
   maxPeerAge: number
   addresses: PeerAddresses | null
   networks: ClientGate | null
   private readonly swarms: Swarms
   private readonly graves: Graves
   private readonly packer: Packer
+  private readonly clock: ClusterClock
   private readonly ahead: LookAhead
   private readonly announce = new Announce()
   private ipv4 = true
@@ -109,12 +121,16 @@ export class Applier {
   private addedAge = 0
   private now = 0
   private maxAge = 0
+  /** What the sender has now, and not what it once was told. */
+  private isState = false
 
   constructor(options: ApplierOptions) {
-    const { swarms, totals, graves, packer } = options
+    const { swarms, totals, graves, packer, clock } = options
     this.swarms = swarms
+    swarms.keepsOrder = true
     this.graves = graves
     this.packer = packer
+    this.clock = clock
     this.addresses = options.addresses
     this.networks = options.networks
     this.maxPeerAge = options.maxPeerAge
@@ -124,15 +140,16 @@ export class Applier {
   // HOT: no allocation below this line.
 
   /**
-   * Applies a batch that unpack.ts has found good. `addedAge`: seconds to add to its ages, from when it was packed to
-   * `now`; by two clocks, so it may be below zero.
+   * Applies a batch that unpack.ts has found good. `addedAge`: seconds to add to its ages, as of `now` (cluster-clock.ts);
+   * nodes' clocks differ, so it may be below zero.
    */
   apply(batch: Int32Array, addedAge: number, now: number): void {
     const recordWords = batch[BATCH_RECORD_WORDS]
     this.ipv4 = recordWords === RECORD_WORDS_IPV4
     this.recordWords = recordWords
     this.ageUnit = batch[BATCH_AGE_UNIT]
-    this.addedAge = addedAge
+    this.addedAge = addedAge - AHEAD_MAX_SEC
+    this.isState = batch[BATCH_PURPOSE] === PURPOSE_CATCH_UP
     this.now = now
     const { pressure } = this.swarms
     pressure.look()
@@ -171,17 +188,21 @@ export class Applier {
       this.raiseCount(table, words[at + RECORD_ADDRESS])
       return
     }
-    const counted = ageOfRecord(last) * this.ageUnit + this.addedAge
-    const age = counted > -SAME_MOMENT_SEC ? counted : -SAME_MOMENT_SEC
+    const age = ageOfRecord(last) * this.ageUnit + this.addedAge
     if (age > this.maxAge) {
       this.counts.expired++
       return
     }
+    if (age < -AHEAD_MAX_SEC) {
+      this.counts.stale++
+      return
+    }
+    announce.now = this.clock.secondOf(this.now - age)
     if (ipv4) peer.setIPv4(words[at + RECORD_ADDRESS])
     else peer.setWords(words, at + RECORD_ADDRESS)
     peer.port = last & RECORD_PORT_MASK
     if (kind === KIND_LEFT) {
-      this.leave(table, age)
+      this.leave(table)
       return
     }
     if (this.isUnwanted()) {
@@ -190,8 +211,7 @@ export class Applier {
     }
     announce.seeder = last < 0
     announce.completed = kind === KIND_COMPLETED
-    announce.now = this.now - age
-    this.enter(table, kind, age)
+    this.enter(table, kind)
   }
 
   private isUnwanted(): boolean {
@@ -200,100 +220,112 @@ export class Applier {
     return this.addresses !== null && this.addresses.judge(peer) !== ANNOUNCED
   }
 
-  private leave(table: Table, age: number): void {
-    const { announce, counts, graves, swarms } = this
-    const { source, infoHash, hash, peer } = announce
-    graves.bury(source, infoHash, peer, hash ^ hashPeer(table, peer), this.now - age)
+  private leave(table: Table): void {
+    const { announce, counts, graves, learnt, swarms } = this
+    const { source, infoHash, hash, peer, now: second } = announce
+    graves.bury(source, infoHash, peer, hash ^ hashPeer(table, peer), second)
+    learnt.note(second, this.now)
     table.lock()
     const row = findTorrent(table, source, infoHash, hash)
     const at = row === 0 ? 0 : locate(table, row, peer)
-    if (at === 0) counts.stale++
-    else if (this.ageAt(table, at) + SAME_MOMENT_SEC < age) {
-      counts.stale++
-      this.packer.tellAgain(source, infoHash, this.ipv4, this.now - age)
-    } else {
+    const known = at === 0 ? 0 : table.words[at + table.stride - 1]
+    const isKnownBetter = at !== 0 && secondOf(known, this.now) > second
+    if (at === 0 || isKnownBetter) counts.stale++
+    else {
       swarms.leave(table, announce)
       counts.left++
     }
     table.unlock()
+    if (isKnownBetter) this.tellKnown(known)
   }
 
-  private enter(table: Table, kind: number, age: number): void {
-    const { announce } = this
-    const { source, infoHash, hash, peer } = announce
+  private enter(table: Table, kind: number): void {
+    const { announce, clock, counts, packer } = this
+    const { source, infoHash, hash } = announce
+    let known = 0
+    let left = NEVER
     table.lock()
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const row = findTorrent(table, source, infoHash, hash)
-      const at = row === 0 ? 0 : locate(table, row, peer)
+      const at = row === 0 ? 0 : locate(table, row, announce.peer)
       if (at !== 0) {
-        this.renew(table, at, kind, age)
+        known = this.renew(table, at)
         break
       }
-      if (!this.packer.isBehind) {
-        this.join(table, kind)
+      if (!packer.isBehind) {
+        left = this.join(table, kind)
         break
       }
       // Whoever has left has to be known, and the lock is not held for as long as that takes.
       table.unlock()
-      this.packer.collect(this.now)
+      packer.collect(this.now)
       table.lock()
     }
     table.unlock()
+    if (known === 0 && left === NEVER) this.learnt.note(announce.now, this.now)
+    else counts.stale++
+    if (known !== 0 && known < 0 !== announce.seeder) this.tellKnown(known)
+    // Who tells what it has is told what it has missed, if it is not that it hears of it just now.
+    const told = this.isState && left !== NEVER ? clock.ageOf(left, this.now) : 0
+    if (told > LEAVE_TOLD_SEC) {
+      const last = announce.peer.port | (KIND_LEFT << RECORD_KIND_SHIFT)
+      packer.tell(source, infoHash, this.ipv4, last, left)
+    }
   }
 
-  private join(table: Table, kind: number): void {
+  /** Returns when it left, if that was later; otherwise NEVER. */
+  private join(table: Table, kind: number): number {
     const { announce, counts, graves, swarms } = this
     const { source, infoHash, hash, peer } = announce
     const left = graves.secondOf(source, infoHash, peer, hash ^ hashPeer(table, peer))
-    if (left + SAME_MOMENT_SEC >= announce.now) {
-      counts.stale++
+    if (left >= announce.now) {
       if (kind === KIND_COMPLETED) this.countDownload(table)
-      return
+      return left
     }
     announce.wanted = 0
     if (swarms.announce(table, announce) !== ANNOUNCED) {
       counts.noRoom++
-      return
+      return NEVER
     }
     counts.joined++
     if (kind === KIND_COMPLETED) this.countDownload(table)
+    return NEVER
   }
 
-  /** A peer that is there, at `at`. */
-  private renew(table: Table, at: number, kind: number, age: number): void {
+  /** A peer that is there, at `at`. Returns its last word if that is later, or the same; otherwise 0. */
+  private renew(table: Table, at: number): number {
     const { announce, counts, swarms } = this
     const { words } = table
     const seenAt = at + table.stride - 1
     const known = words[seenAt]
-    const knownAge = this.ageAt(table, at)
-    if (known < 0 === announce.seeder) {
-      if (age >= knownAge) {
-        counts.stale++
-        return
-      }
+    const younger = announce.now - secondOf(known, this.now)
+    const isSameRole = known < 0 === announce.seeder
+    if (younger < 0 || (younger === 0 && !(announce.seeder && !isSameRole))) return known
+    if (isSameRole) {
       words[seenAt] =
         (known & ~(PEER_SEEN_MASK << PEER_SEEN_SHIFT)) |
         ((announce.now & PEER_SEEN_MASK) << PEER_SEEN_SHIFT)
       counts.renewed++
-      return
+      return 0
     }
-    if (!takesRole(announce.seeder, kind, knownAge - age)) {
-      counts.stale++
-      this.packer.tellAgain(announce.source, announce.infoHash, this.ipv4, announce.now)
-      return
-    }
-    if (age > knownAge) announce.now = this.now - knownAge
     announce.wanted = 0
     if (swarms.announce(table, announce) !== ANNOUNCED) {
       counts.noRoom++
-      return
+      return 0
     }
     counts.changed++
-    // Another node may judge otherwise: then what this one has is the answer for all.
-    if (age >= knownAge - SAME_MOMENT_SEC) {
-      this.packer.tellAgain(announce.source, announce.infoHash, this.ipv4, announce.now)
-    }
     if (announce.counted) counts.completed++
+    return 0
+  }
+
+  /**
+   * Another node has told otherwise, and older: it, and those that believe it, may not have been told of the announce that this
+   * node knows (note.ts).
+   */
+  private tellKnown(known: number): void {
+    const { source, infoHash } = this.announce
+    const last = known & (PEER_PORT_MASK | PEER_SEEDER_BIT)
+    this.packer.tell(source, infoHash, this.ipv4, last, secondOf(known, this.now))
   }
 
   /** Raises a torrent's count of completed downloads. */
@@ -319,18 +351,4 @@ export class Applier {
     table.words[row + ROW_STATE]++
     this.counts.completed++
   }
-
-  /** Below zero if it was seen in a second that has not begun for this thread. */
-  private ageAt(table: Table, at: number): number {
-    const seen = table.words[at + table.stride - 1] >>> PEER_SEEN_SHIFT
-    const age = (this.now - seen) & PEER_SEEN_MASK
-    return age > PEER_AGE_MAX ? age - PEER_SEEN_MASK - 1 : age
-  }
-}
-
-/** Whether a record that is `younger` seconds younger than what is known, or older if negative, changes the role. */
-function takesRole(seeder: boolean, kind: number, younger: number): boolean {
-  if (younger > SAME_MOMENT_SEC) return true
-  if (seeder) return younger >= -SAME_MOMENT_SEC
-  return kind === KIND_CHANGED && younger >= 0
 }

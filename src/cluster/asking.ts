@@ -2,7 +2,8 @@
 // for the rest somebody has to walk through all swarms.
 //
 // One walk at a time. Whoever walks says how far it has heard each node, so its answer closes the holes of all those
-// nodes: a new node needs one walk and not one for each node, and one of the nodes that were not cut off answers for all. The
+// nodes: a new node needs one walk and not one for each node, and one of the nodes that were not cut off answers for all. A node
+// that is new itself does not know what was before, so it answers only if there is no other. The
 // walk comes in segments, each asked for when the last one has been taken over: so it is never faster than this node, and
 // what gets lost of it is one segment.
 
@@ -39,11 +40,15 @@ const TRIES_MAX = 3
 const AVOID_MILLISECONDS = 10_000
 /** Who answers again and again that it has other walks is asked at longer intervals: up to half a minute. */
 const BUSY_DOUBLINGS_MAX = 4
+/** If all are new, as after all were off, each may have kept something else on disk. */
+const NEW_SOURCES_MAX = 3
 /** For records that had waited where they came from, and for the precision of ages. */
 const MARGIN_SECONDS = 15
 
 interface Walk {
   readonly source: Node
+  /** That had missed nothing. */
+  readonly isOfWhole: boolean
   readonly start: number
   /** What was missed after this is in it. */
   readonly since: number
@@ -65,6 +70,8 @@ export interface AskingOptions {
   readonly nodes: Nodes
   readonly subjects: Subjects
   readonly maxPeerAge: number
+  /** Of this node. */
+  readonly start: number
   /** From 0 to below 1. */
   readonly random: () => number
   readonly tell: (text: string) => void
@@ -77,6 +84,8 @@ export class Asking {
   private readonly options: AskingOptions
   /** It has nothing yet of what the others have heard, also of nodes that are gone. */
   isNew = true
+  /** Of new nodes, the starts of those that it has asked. */
+  private readonly askedNew = new Set<number>()
   private walk: Walk | null = null
   /** When the next walk may begin; 0 = none is needed. */
   private walkAt = 0
@@ -164,7 +173,7 @@ export class Asking {
 
   private beginWalk(now: number): void {
     const { nodes, random } = this.options
-    const lacking = nodes.all().filter((node) => node.needsWalk(now))
+    const lacking = [...nodes.all(), ...nodes.ended].filter((node) => node.needsWalk(now))
     const isNew = this.isNew && nodes.heard(now).length > 0
     if (lacking.length === 0 && !isNew) {
       this.walkAt = 0
@@ -176,12 +185,13 @@ export class Asking {
     if (now < this.walkAt) return
     const source = this.chooseSource(lacking, now)
     if (source === undefined) return
-    const missing = lacking.flatMap(({ holes }) => holes.list.map((hole) => hole.since))
+    const missing = lacking.map((node) => node.missedSince())
     const since = this.isNew ? Number.NEGATIVE_INFINITY : Math.min(...missing)
     this.counts.walks++
     for (const node of lacking) node.soughtByWalk(now)
     this.walk = {
       ...{ source, start: source.start, since, begunAt: now, number: this.ticket },
+      isOfWhole: source.isWhole,
       ...{ ticket: 0, segment: 0, tries: 0, heardAt: now, parts: new Set(), end: null, heard: [] },
     }
     this.askForSegment(this.walk, now)
@@ -189,11 +199,17 @@ export class Asking {
 
   /** One that has missed nothing answers for all; if none has, each answers for itself. */
   private chooseSource(lacking: readonly Node[], now: number): Node | undefined {
-    const heard = this.options.nodes.heard(now).filter((node) => node.avoidUntil <= now)
-    const alone = lacking.filter((node) => node.mustBeAskedItself && heard.includes(node))
+    const all = this.options.nodes.heard(now)
+    const heard = all.filter((node) => node.avoidUntil <= now)
     const whole = heard.filter((node) => node.isWhole)
+    const alone = lacking.filter((node) => node.mustBeAskedItself && heard.includes(node))
+    const told = heard.filter(({ name }) => lacking.some(({ heardMore }) => heardMore === name))
     const itself = lacking.filter((node) => heard.includes(node))
-    const from = [alone, whole, itself, heard].find((some) => some.length > 0) ?? []
+    const unasked = all.some((node) => node.isWhole)
+      ? whole
+      : heard.filter(({ start }) => !this.askedNew.has(start))
+    const choices = this.isNew ? [unasked] : [alone, told, whole, itself, heard]
+    const from = choices.find((some) => some.length > 0) ?? []
     return from[Math.floor(this.options.random() * from.length)]
   }
 
@@ -233,13 +249,13 @@ export class Asking {
     const { nodes, tell } = this.options
     const { source, since, heard, begunAt } = walk
     source.busyAnswers = 0
-    this.isNew = false
-    for (const { name, start, sequence } of heard) {
-      const node = nodes.get(name)
-      if (node === undefined || node.start !== start) continue
-      if (node.holes.list.every((hole) => hole.since >= since)) node.holes.filledTo(sequence)
+    if (this.isNew) this.hasWalkedWhenNew(walk, now)
+    for (const { name, start, ...extent } of heard) {
+      if (start === this.options.start) continue
+      const node = nodes.find(name, start) ?? nodes.hearsay(name, start, now)
+      if (node.missedSince() >= since) node.take(source.name, extent)
     }
-    for (const node of nodes.all()) {
+    for (const node of [...nodes.all(), ...nodes.ended]) {
       if (!node.needsWalk(now)) node.mustBeAskedItself = false
       else if (node.isHeard(now)) node.mustBeAskedItself = true
       // Nobody else had it, so it is asked itself if it comes back.
@@ -248,6 +264,13 @@ export class Asking {
     const seconds = ((now - begunAt) / 1000).toFixed(1)
     tell(`took over from ${source.name} what was missed, in ${seconds} s`)
     this.endWalk(now)
+  }
+
+  private hasWalkedWhenNew({ isOfWhole, start }: Walk, now: number): void {
+    const { askedNew } = this
+    askedNew.add(start)
+    const isRest = this.options.nodes.heard(now).some((node) => !askedNew.has(node.start))
+    this.isNew = !isOfWhole && isRest && askedNew.size < NEW_SOURCES_MAX
   }
 
   private ask(node: Node, message: Control): void {

@@ -3,8 +3,10 @@
 import {
   BATCH_AGE_UNIT,
   BATCH_BYTES_MAX,
+  BATCH_CLOCK,
   BATCH_HEAD_WORDS,
   BATCH_MAGIC_VERSION,
+  BATCH_OFFSET,
   BATCH_PURPOSE,
   BATCH_RECORD_WORDS,
   BATCH_RECORDS,
@@ -61,6 +63,9 @@ export class Batch {
   ticket = 0
   /** When its ages are from: milliseconds of the sender's clock. */
   sent = 0
+  /** The cluster's, for its sender (cluster-clock.ts). */
+  clock = 0
+  offset = 0
   private readonly bytes = new Uint8Array(this.words.buffer)
 
   /** BATCH_GOOD, or why it is none (unpack.ts); the fields are then of no use. */
@@ -76,6 +81,8 @@ export class Batch {
     this.records = words[BATCH_RECORDS]
     this.purpose = words[BATCH_PURPOSE]
     this.ticket = words[BATCH_TICKET] >>> 0
+    this.clock = words[BATCH_CLOCK] >>> 0
+    this.offset = words[BATCH_OFFSET]
     this.sent = (words[BATCH_SENT_HIGH] >>> 0) * 2 ** 32 + (words[BATCH_SENT_LOW] >>> 0)
     return BATCH_GOOD
   }

@@ -4,17 +4,13 @@
 //
 // The walk (swarm/walks/export.ts) takes a table's lock for some tens of microseconds at a time, beside announces. What
 // happens meanwhile and is not seen by it is in the log.
-import {
-  PEER_AGE_MAX,
-  PEER_PORT_MASK,
-  PEER_SEEDER_BIT,
-  PEER_SEEN_MASK,
-  PEER_SEEN_SHIFT,
-} from '../swarm/layout.ts'
+import { PEER_PORT_MASK, PEER_SEEDER_BIT } from '../swarm/layout.ts'
+import { AHEAD_MAX_SEC, secondOf } from '../swarm/seconds.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import type { Table } from '../swarm/table/table.ts'
 import { INFO_HASH_WORDS } from '../swarm/table/torrents.ts'
 import { PIECE_COMPLETED, PIECE_HEAD_WORDS, PIECE_PEERS, Walk } from '../swarm/walks/export.ts'
+import type { ClusterClock } from './cluster-clock.ts'
 import { GRAVE_ADDRESS, GRAVE_SECOND, type Graves } from './graves.ts'
 import {
   AGE_UNIT_MAX,
@@ -27,7 +23,6 @@ import {
   RECORD_WORDS_IPV4,
   RECORD_WORDS_IPV6,
 } from './layout.ts'
-import { LEAVE_UNCERTAIN_SEC } from './note.ts'
 
 /** Torrents and peers per taking of the lock. */
 const SLICE = 500
@@ -36,6 +31,12 @@ const SLICES_MAX = 8
 const GRAVES_PER_CALL = 32_768
 /** Tables are told of in so many parts at most, per address family. */
 const PARTS_MAX = 32
+
+export interface CatchUpParts {
+  readonly swarms: Swarms
+  readonly graves: Graves
+  readonly clock: ClusterClock
+}
 
 export class CatchUp {
   /** The first two: who has left, of IPv4 and IPv6. Then the tables of IPv4, and those of IPv6. */
@@ -48,7 +49,7 @@ export class CatchUp {
   hasEnded = false
   private readonly swarms: Swarms
   private readonly graves: Graves
-  private readonly clock: () => number
+  private readonly clock: ClusterClock
   private readonly walk = new Walk(false)
   private readonly parts: number
   private ipv4 = true
@@ -70,11 +71,11 @@ export class CatchUp {
   private to = 0
   private left = 0
 
-  /** `clock`: seconds, of the clock of the swarms. */
-  constructor(swarms: Swarms, graves: Graves, clock: () => number) {
+  constructor(parts: CatchUpParts) {
+    const { swarms, graves } = parts
     this.swarms = swarms
     this.graves = graves
-    this.clock = clock
+    this.clock = parts.clock
     this.parts = Math.min(PARTS_MAX, swarms.ipv4.length)
     this.segments = 2 + 2 * this.parts
   }
@@ -84,9 +85,10 @@ export class CatchUp {
     const { parts, swarms } = this
     const part = segment - 2
     this.ipv4 = segment < 2 ? segment === 0 : part < parts
-    this.seconds = seconds + LEAVE_UNCERTAIN_SEC
+    this.seconds = seconds
     this.ageUnit = 1
-    while (this.ageUnit < AGE_UNIT_MAX && this.seconds > this.ageUnit * RECORD_AGE_MASK) {
+    const most = this.seconds + AHEAD_MAX_SEC
+    while (this.ageUnit < AGE_UNIT_MAX && most > this.ageUnit * RECORD_AGE_MASK) {
       this.ageUnit *= 2
     }
     this.recordWords = this.ipv4 ? RECORD_WORDS_IPV4 : RECORD_WORDS_IPV6
@@ -103,9 +105,12 @@ export class CatchUp {
     this.peersEnd = 0
   }
 
-  /** Writes up to `recordsMax` records to `out[at]`, and returns how many: maybe none, although it has not ended. */
-  next(out: Int32Array, at: number, recordsMax: number): number {
-    this.now = this.clock()
+  /**
+   * Writes up to `recordsMax` records to `out[at]`, with their ages at `now`, and returns how many: maybe none, although it has not
+   * ended.
+   */
+  next(out: Int32Array, at: number, recordsMax: number, now: number): number {
+    this.now = now
     this.out = out
     this.to = at
     this.left = recordsMax
@@ -152,10 +157,10 @@ export class CatchUp {
     for (; this.grave < end && this.left > 0; this.grave++) {
       const grave = graves.graveAt(this.grave)
       if (grave === 0 || graves.isIPv4(grave) !== ipv4) continue
-      const age = now - graves.words[grave + GRAVE_SECOND]
-      if (age > seconds) continue
+      const second = graves.words[grave + GRAVE_SECOND]
+      if (now - second > seconds) continue
       this.copyAddress(graves.words, grave, grave + GRAVE_ADDRESS)
-      this.add(graves.portOf(grave) | (KIND_LEFT << RECORD_KIND_SHIFT), age)
+      this.add(graves.portOf(grave) | (KIND_LEFT << RECORD_KIND_SHIFT), second)
     }
   }
 
@@ -166,11 +171,10 @@ export class CatchUp {
     while (this.left > 0 && this.piece < walk.used) {
       if (this.peer < this.peersEnd) {
         const last = words[this.peer + stride - 1]
-        const stored = (now - (last >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK
-        const age = stored > PEER_AGE_MAX ? 0 : stored
-        if (age <= seconds) {
+        const second = secondOf(last, now)
+        if (now - second <= seconds) {
           this.copyAddress(words, this.piece, this.peer)
-          this.add(last & (PEER_PORT_MASK | PEER_SEEDER_BIT), age)
+          this.add(last & (PEER_PORT_MASK | PEER_SEEDER_BIT), second)
           this.hasSent = true
         }
         this.peer += stride
@@ -189,7 +193,7 @@ export class CatchUp {
     for (let i = 0; i < INFO_HASH_WORDS; i++) out[to + i] = words[piece + i]
     for (let i = RECORD_ADDRESS; i < recordWords; i++) out[to + i] = 0
     out[to + RECORD_ADDRESS] = words[piece + PIECE_COMPLETED]
-    this.add(KIND_COUNT << RECORD_KIND_SHIFT, 0)
+    this.write(KIND_COUNT << RECORD_KIND_SHIFT, 0)
   }
 
   private copyAddress(words: Int32Array, infoHash: number, address: number): void {
@@ -200,8 +204,12 @@ export class CatchUp {
   }
 
   /** `last`: the last word of the record, without its age, which is rounded up. */
-  private add(last: number, age: number): void {
-    const units = age > 0 ? Math.ceil(age / this.ageUnit) : 0
+  private add(last: number, second: number): void {
+    const age = this.clock.ageOf(second, this.now) + AHEAD_MAX_SEC
+    this.write(last, age > 0 ? Math.ceil(age / this.ageUnit) : 0)
+  }
+
+  private write(last: number, units: number): void {
     const most = units < RECORD_AGE_MASK ? units : RECORD_AGE_MASK
     this.out[this.to + this.recordWords - 1] = last | (most << RECORD_AGE_SHIFT)
     this.to += this.recordWords

@@ -1,9 +1,5 @@
-// How far another node's clock is from this one's, and how long its messages take. Nodes' clocks need not agree: the fastest
-// message of the last while stands for one that took no time. Used for each node that is heard (nodes.ts).
-//
-// Ages count back from the second in which a batch was packed, by the sender's clock. The difference turns that into a second
-// of this clock, the same one however late the batch comes: sent again, or held by an engine that was stopped. Otherwise
-// everybody in it would look young, and a leave in it later than the join that followed.
+// How much longer another node's messages take than its fastest of the last while, which stands for one that took no time: for the
+// operator, and for how far back this node has to ask. Used for each node that is heard (nodes.ts).
 
 /**
  * Clocks drift apart by some ten seconds a day at worst, and one that stood still during a suspension stays behind. So the
@@ -25,15 +21,6 @@ export class ClockDifference {
       this.smallest = difference
       this.periodEnd = now + PERIOD_MILLISECONDS
     } else this.smallest = Math.min(this.smallest, difference)
-    return difference - this.milliseconds
-  }
-
-  /** This clock's second for a moment of the sender's, of which the whole second counts. Never after it. */
-  secondOf(sent: number): number {
-    return Math.floor((Math.floor(sent / 1000) * 1000 + this.milliseconds) / 1000)
-  }
-
-  private get milliseconds(): number {
-    return Math.min(this.smallest, this.before)
+    return difference - Math.min(this.smallest, this.before)
   }
 }

@@ -5,8 +5,11 @@
 //  BATCHES  4 how many ranges │ 5… of each: first sequence, last sequence
 //  WALK     4 seconds back │ 5 segment │ 6 number of the walk, which stays the same when a segment is asked for again
 //  END      4 segment │ 5 whether it is the last │ 6 parts of it │ 7 how many nodes │ 8… of each: 8 words of name,
-//           start, the sequence up to which the sender had missed nothing of it when the walk began
+//           start, and what the sender had of it when the walk began: the sequence up to which it had missed nothing, the last
+//           one that it had, how many it had missed between
 //  BUSY     nothing
+//  HEARD    4 how many nodes │ 5… of each as above: runs that have ended, and how far the sender has heard them
+import type { Extent } from './holes.ts'
 import { SEGMENT_PARTS } from './layout.ts'
 import { NODE_NAME } from './subjects.ts'
 
@@ -17,6 +20,7 @@ export const ASK_BATCHES = 1
 export const ASK_WALK = 2
 export const END_OF_SEGMENT = 3
 export const BUSY = 4
+export const HEARD = 5
 
 const KIND = 1
 const TICKET = 2
@@ -27,7 +31,7 @@ export const RANGES_MAX = 16
 /** So many nodes a node knows at most: more than any cluster of full copies can have. */
 export const NODES_MAX = 256
 const NAME_WORDS = 8
-const NODE_WORDS = NAME_WORDS + 2
+const NODE_WORDS = NAME_WORDS + 4
 const CONTROL_BYTES_MAX = (HEAD_WORDS + 4 + NODES_MAX * NODE_WORDS) * 4
 const SEGMENTS_MAX = 2 ** 16
 
@@ -36,11 +40,10 @@ export interface Range {
   readonly to: number
 }
 
-/** How far a node has heard another one. */
-export interface Heard {
+/** How far a node has heard a run of another one. */
+export interface Heard extends Extent {
   readonly name: string
   readonly start: number
-  readonly sequence: number
 }
 
 interface Common {
@@ -65,6 +68,7 @@ export type Control = Common &
         readonly heard: readonly Heard[]
       }
     | { readonly kind: typeof BUSY }
+    | { readonly kind: typeof HEARD; readonly heard: readonly Heard[] }
   )
 
 export function writeControl(message: Control): Uint8Array {
@@ -75,11 +79,15 @@ export function writeControl(message: Control): Uint8Array {
   } else if (message.kind === ASK_WALK) {
     words.push(message.seconds, message.segment, message.walk)
   }
-
   if (message.kind === END_OF_SEGMENT) {
-    const { segment, isLast, parts, heard } = message
-    words.push(segment, isLast ? 1 : 0, parts, heard.length)
-    for (const { name, start, sequence } of heard) words.push(...nameWords(name), start, sequence)
+    words.push(message.segment, message.isLast ? 1 : 0, message.parts)
+  }
+  if (message.kind === END_OF_SEGMENT || message.kind === HEARD) {
+    const { heard } = message
+    words.push(heard.length)
+    for (const { name, start, sequence, highest, missing } of heard) {
+      words.push(...nameWords(name), start, sequence, highest, missing)
+    }
   }
   return new Uint8Array(Uint32Array.from(words).buffer)
 }
@@ -114,6 +122,10 @@ export function readControl(bytes: Uint8Array): Control | null {
     }
     case END_OF_SEGMENT:
       return readEnd(common, body)
+    case HEARD: {
+      const heard = readHeard(body)
+      return heard && { ...common, kind: HEARD, heard }
+    }
     case BUSY:
       return body.length === 0 ? { ...common, kind: BUSY } : null
     default:
@@ -137,16 +149,23 @@ function readRanges(body: Uint32Array): Range[] | null {
 
 function readEnd(common: Common, body: Uint32Array): Control | null {
   if (body.length < 4) return null
-  const [segment, last, parts, count] = body
+  const [segment, last, parts] = body
   if (segment >= SEGMENTS_MAX || last > 1 || parts > SEGMENT_PARTS) return null
-  if (count > NODES_MAX || body.length !== 4 + count * NODE_WORDS) return null
+  const heard = readHeard(body.subarray(3))
+  return heard && { ...common, kind: END_OF_SEGMENT, segment, isLast: last === 1, parts, heard }
+}
+
+function readHeard(body: Uint32Array): Heard[] | null {
+  const [count] = body
+  if (body.length === 0 || count > NODES_MAX || body.length !== 1 + count * NODE_WORDS) return null
   const heard: Heard[] = []
-  for (let at = 4; at < body.length; at += NODE_WORDS) {
+  for (let at = 1; at < body.length; at += NODE_WORDS) {
     const name = readName(body.slice(at, at + NAME_WORDS))
     if (name === null) return null
-    heard.push({ name, start: body[at + NAME_WORDS], sequence: body[at + NAME_WORDS + 1] })
+    const [start, sequence, highest, missing] = body.subarray(at + NAME_WORDS, at + NODE_WORDS)
+    heard.push({ name, start, sequence, highest, missing })
   }
-  return { ...common, kind: END_OF_SEGMENT, segment, isLast: last === 1, parts, heard }
+  return heard
 }
 
 function readName(words: Uint32Array): string | null {

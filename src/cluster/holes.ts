@@ -11,6 +11,12 @@ export interface Hole {
   readonly noticed: number
 }
 
+export interface Extent {
+  readonly sequence: number
+  readonly highest: number
+  readonly missing: number
+}
+
 /** Each is a range in a request (control.ts). Between two of them is what has arrived, which is only asked for again. */
 const HOLES_MAX = 16
 
@@ -22,6 +28,11 @@ export class Holes {
 
   constructor(highest: number) {
     this.highest = highest
+  }
+
+  /** Whether a batch has come. */
+  has(sequence: number): boolean {
+    return !isAfter(sequence, this.highest) && !this.list.some((hole) => isIn(sequence, hole))
   }
 
   /** A batch has come. False if it had come before. `since`: see Hole. */
@@ -78,6 +89,16 @@ export class Holes {
   /** The last sequence up to which nothing is missing. */
   wholeTo(): number {
     return this.list.length === 0 ? this.highest : (this.list[0].from - 1) >>> 0
+  }
+
+  /** What has come, in three numbers: up to which sequence all of it, the last one, and how many are missing between. */
+  extent(): Extent {
+    const { highest, list } = this
+    const last = list.at(-1)
+    const isAtEnd = last !== undefined && last.to === highest
+    const end = isAtEnd ? (last.from - 1) >>> 0 : highest
+    const missing = this.size() - ((highest - end) >>> 0)
+    return { sequence: this.wholeTo(), highest: end, missing }
   }
 
   private limit(): void {

@@ -2,13 +2,13 @@
 // pack.ts and catch-up.ts, checked by unpack.ts. All of it is 32-bit words in the order of this machine (little-endian
 // everywhere we run); info hash, address and port are as in a tracker's packets, whose bytes are copied as they are.
 //
-// Only ages travel, counted from the moment of packing, so that no two clocks have to agree. Precision is a second, and a
-// second may pass between any two roundings; what follows from that is in apply.ts.
+// Ages travel, which say a second of the cluster's clock (cluster-clock.ts): the same one, whenever the batch is sent and whenever it
+// comes.
 
 // ── Batch ──────────────────────────────────────────────────────────────────────────────────────
 //  0 magic 24, version 8 │ 1 sequence │ 2 start of the node │ 3 records │ 4 words per record: 7 IPv4, 10 IPv6
 //  5 seconds per unit of age │ 6 purpose │ 7 ticket │ 8, 9 packed at: milliseconds, low and high │ 10 seconds since that start
-//  11 oldest sequence kept │ 12 flags │ 13… records
+//  11 oldest sequence kept │ 12 flags │ 13 the cluster's clock │ 14 seconds from the sender's own to that │ 15… records
 export const BATCH_MAGIC_VERSION = 0
 /** Of a beat: the last one that was sent. Of a part of an answer: its number, from 0. */
 export const BATCH_SEQUENCE = 1
@@ -21,8 +21,8 @@ export const BATCH_PURPOSE = 6
 /** Of an answer: the number that the request had. Otherwise 0. */
 export const BATCH_TICKET = 7
 /**
- * By the sender's monotonic clock: ages count back from the whole second of that, also when the batch is sent again. How
- * far two nodes' clocks are apart, each finds out by itself.
+ * By the sender's monotonic clock: ages count back from AHEAD_MAX_SEC (order.ts) after the whole second of that, also when the
+ * batch is sent again.
  */
 export const BATCH_SENT_LOW = 8
 export const BATCH_SENT_HIGH = 9
@@ -30,12 +30,15 @@ export const BATCH_UPTIME = 10
 /** Older ones cannot be asked for any more. */
 export const BATCH_OLDEST = 11
 export const BATCH_FLAGS = 12
-export const BATCH_HEAD_WORDS = 13
+/** These two are of the moment of sending. */
+export const BATCH_CLOCK = 13
+export const BATCH_OFFSET = 14
+export const BATCH_HEAD_WORDS = 15
 
 // Flags.
 /** The node is about to end. */
 export const FLAG_LEAVING = 1
-/** It has missed nothing of the nodes that it hears. */
+/** It has missed nothing of the nodes that it hears, nor of what was before it started. */
 export const FLAG_WHOLE = 2
 export const FLAGS_MAX = 3
 
@@ -81,13 +84,11 @@ export const RECORD_SEEDER_BIT = 1 << 31
 export const KIND_SEEN = 0
 /** It left. The age is that of the youngest announce that this undoes (note.ts). */
 export const KIND_LEFT = 1
-/** It has just changed its role. */
-export const KIND_CHANGED = 2
 /** It has just completed its download, and the sender has counted that. */
-export const KIND_COMPLETED = 3
+export const KIND_COMPLETED = 2
 /** The torrent has so many completed downloads: the first word of the address. No peer, no age. */
-export const KIND_COUNT = 4
-export const KIND_MAX = 4
+export const KIND_COUNT = 3
+export const KIND_MAX = 3
 
 /** Ages beyond 12 bits need a longer unit: this covers all 15 bits of the tables' seconds. */
 export const AGE_UNIT_MAX = 8

@@ -5,10 +5,12 @@
 //  engine ─► heard ─► Nodes: which run, which sequence, how late ─► Records.apply
 //  Records.take ─► Sender: numbered batches, kept for who misses them ─► engine
 //  Asking: what this node has missed     Answering: what others have     Presence: whether the name is free
+//  Survivors: who has heard more of a node that has ended               ClusterClock: seconds that all agree on
 import { Answering } from './answering.ts'
 import { Asking } from './asking.ts'
 import { Batch } from './batch.ts'
-import { ASK_BATCHES, ASK_WALK, type Heard, isControl, NODES_MAX, readControl } from './control.ts'
+import type { ClusterClock } from './cluster-clock.ts'
+import { ASK_BATCHES, ASK_WALK, HEARD, type Heard, isControl, readControl } from './control.ts'
 import type { Engine } from './engine.ts'
 import { EngineWatch } from './engine-watch.ts'
 import { isAfter } from './holes.ts'
@@ -18,11 +20,14 @@ import { nameTaken, Presence, type PresenceState } from './presence.ts'
 import type { Records } from './records.ts'
 import { Sender } from './sender.ts'
 import { type Subjects, senderOf, subjectsOf } from './subjects.ts'
+import { heardOf, Survivors } from './survivors.ts'
 import { boundedTell, type Tell } from './telling.ts'
 import { BATCH_GOOD, BATCH_RESULTS } from './unpack.ts'
 
 /** This process stood still for longer. */
 const PAUSE_MILLISECONDS = 2000
+/** Messages that are kept until they can be read: of two seconds, usually. What is beyond is asked for again. */
+const EARLY_MAX = 256
 /** An operator is told of a node that is silent for so long. */
 const MISSED_MILLISECONDS = 10_000
 /** Whoever was silent for longer than peers are kept has nothing any more that could be missed. */
@@ -33,6 +38,7 @@ export interface LinkOptions {
   readonly subject: string
   readonly engine: Engine
   readonly records: Records
+  readonly clusterClock: ClusterClock
   /** In seconds. */
   readonly maxPeerAge: number
   /** For batches that others may have missed (sender.ts). */
@@ -55,11 +61,13 @@ export class Link {
   readonly sender: Sender
   readonly asking: Asking
   readonly answering: Answering
+  private readonly survivors: Survivors
   private readonly options: LinkOptions
   private readonly subjects: Subjects
   private readonly start: number
   private readonly presence: Presence
   private readonly batch = new Batch()
+  private readonly early: { node: string; bytes: Uint8Array; subject: string }[] = []
   private maxPeerAge: number
   private turnedAt: number
   private wasJoined = false
@@ -67,6 +75,7 @@ export class Link {
   constructor(given: LinkOptions) {
     const options = { ...given, tell: boundedTell(given.tell, given.clock) }
     const { engine, records, clock, random, maxPeerAge, tell, sentBytesMax } = options
+    const { clusterClock } = options
     this.options = options
     this.maxPeerAge = maxPeerAge
     this.start = 1 + Math.floor(random() * (2 ** 32 - 1))
@@ -78,12 +87,13 @@ export class Link {
     const startedAt = this.turnedAt
     const subject = subjects.log
     const run = { start, startedAt, maxPeerAge, sentBytesMax }
-    this.sender = new Sender({ engine, records, subject, ...run })
-    const asks = { engine, nodes, subjects, maxPeerAge, random }
+    this.sender = new Sender({ engine, records, clusterClock, subject, ...run })
+    const asks = { engine, nodes, subjects, start, maxPeerAge, random }
     this.asking = new Asking({ ...asks, tell: (text) => tell('info', text) })
     const heard = () => this.heardOfAll()
     const { sender } = this
     this.answering = new Answering({ engine, records, sender, subjects, start, clock, heard })
+    this.survivors = new Survivors({ engine, nodes, subjects, start })
     const { logs, requests, answers, commonAnswers } = subjects
     for (const some of [logs, requests, answers, commonAnswers]) {
       engine.subscribe(some, (bytes, from) => this.heard(bytes, from))
@@ -107,14 +117,15 @@ export class Link {
     this.presence.turn(now)
     this.watchPresence(now)
     this.watchNodes(now)
-    const isJoined = this.presence.hasName
-    this.sender.hasName = isJoined
-    this.sender.isWhole = this.nodes.areWhole(now)
+    const isJoined = this.mayTell(now)
+    if (this.early.length > 0 && this.options.clusterClock.isSettled(now)) this.hearEarly(now)
+    this.sender.isWhole = !this.asking.isNew && this.nodes.areWhole(now)
     const heard = this.nodes.heard(now)
     for (const node of heard) node.isOneOfSeveral = heard.length > 1
     const isSending = this.sender.turn(now, heard.length)
     if (!isJoined || !this.options.engine.isConnected()) return isSending
     this.asking.turn(now)
+    this.survivors.turn(now)
     return this.answering.turn(now) || isSending
   }
 
@@ -156,6 +167,14 @@ export class Link {
     return result === BATCH_GOOD
   }
 
+  /** What came while this node had no clock to read it by. */
+  private hearEarly(now: number): void {
+    for (const { node: name, bytes, subject } of this.early.splice(0)) {
+      const node = this.nodes.get(name)
+      if (node !== undefined) this.heardBatch(node, bytes, subject, now)
+    }
+  }
+
   /** This node's own messages do not come back, so another one has the name. */
   private heardOwnName(bytes: Uint8Array, now: number): void {
     const { batch } = this
@@ -167,22 +186,32 @@ export class Link {
   private heardBatch(node: Node, bytes: Uint8Array, subject: string, now: number): void {
     const { batch } = this
     if (!this.readBatch(bytes)) return
-    if (batch.purpose === PURPOSE_CATCH_UP) this.heardPart(node, now)
-    else this.heardLog(node, subject !== `${this.options.subject}.log.${node.name}`, now)
+    if (batch.purpose === PURPOSE_CATCH_UP) {
+      this.heardPart(node, now)
+      return
+    }
+    const isAgain = subject !== `${this.options.subject}.log.${node.name}`
+    if (!this.options.clusterClock.isSettled(now) && this.early.length < EARLY_MAX) {
+      this.early.push({ node: node.name, bytes: bytes.slice(), subject })
+    }
+    const run = this.nodes.runOf(node, batch.start, isAgain, now)
+    if (run !== null) this.heardLog(run, isAgain, node.start, now)
   }
 
   private heardPart(node: Node, now: number): void {
+    if (!this.options.clusterClock.hear(this.batch, false, now)) return
     if (!this.asking.part(node, this.batch, now)) return
-    this.apply(node, now)
+    this.apply(now)
     this.asking.heardOf(node, null, now)
   }
 
-  private heardLog(node: Node, isAgain: boolean, now: number): void {
+  private heardLog(node: Node, isAgain: boolean, start: number, now: number): void {
     const { batch } = this
-    const { start, hasLeft } = node
+    const { hasLeft } = node
     const { highest } = node.holes
-    if (node.hear(batch, isAgain, now) === APPLY) {
-      node.took(this.apply(node, now), now)
+    const isReadable = this.options.clusterClock.hear(batch, !isAgain, now)
+    if (node.hear(batch, isAgain, isReadable, now) === APPLY) {
+      node.took(this.apply(now), now)
       const wasMissing = node.start === start && !isAfter(batch.sequence, highest)
       if (wasMissing) this.asking.filled(node, batch.sequence, now)
     }
@@ -190,12 +219,12 @@ export class Link {
   }
 
   /** Returns how many milliseconds it has taken. */
-  private apply(node: Node, now: number): number {
+  private apply(now: number): number {
     const { batch } = this
     const second = Math.floor(now / 1000)
-    const { clock, records } = this.options
+    const { clock, clusterClock, records } = this.options
     const begin = clock()
-    records.apply(batch.words, second - node.secondOf(batch), second)
+    records.apply(batch.words, clusterClock.addedAge(batch, second), second)
     const took = clock() - begin
     this.applyTime += took
     return took
@@ -214,17 +243,15 @@ export class Link {
       else this.answering.askForWalk(node.name, message, now)
       return
     }
-    this.asking.heardOf(node, message, now)
+    if (kind === HEARD) this.survivors.heard(node, message.heard, now)
+    else this.asking.heardOf(node, message, now)
   }
 
   private heardOfAll(): Heard[] {
     const { node: name } = this.options
-    const others = this.nodes
-      .all()
-      .slice(0, NODES_MAX - 1)
-      .map(({ name, start, holes }) => ({ name, start, sequence: holes.wholeTo() }))
+    const others = heardOf([...this.nodes.all(), ...this.nodes.ended])
     const sequence = (this.sender.sent.next - 1) >>> 0
-    return [...others, { name, start: this.start, sequence }]
+    return [...others, { name, start: this.start, sequence, highest: sequence, missing: 0 }]
   }
 
   private watchEngine(now: number): void {
@@ -244,6 +271,17 @@ export class Link {
       tell('error', `${nameTaken(node)}${seconds === 0 ? '' : ` (for ${seconds} s so far)`}`)
     }
     this.wasJoined = hasName
+  }
+
+  /** Whether this node may speak. */
+  private mayTell(now: number): boolean {
+    const { clusterClock, random } = this.options
+    const { sender, presence } = this
+    if (presence.hasName) clusterClock.begin(random())
+    const mayTell = presence.hasName && clusterClock.isSettled(now)
+    if (mayTell && !sender.mayTell) sender.join()
+    sender.mayTell = mayTell
+    return mayTell
   }
 
   private watchNodes(now: number): void {

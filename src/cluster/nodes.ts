@@ -3,7 +3,7 @@
 import type { Batch } from './batch.ts'
 import { ClockDifference } from './clock-difference.ts'
 import { NODES_MAX } from './control.ts'
-import { Holes, isAfter } from './holes.ts'
+import { type Extent, Holes, isAfter } from './holes.ts'
 import { BATCH_FLAGS, BATCH_OLDEST, BATCH_UPTIME, FLAG_LEAVING, FLAG_WHOLE } from './layout.ts'
 
 /** Nodes beat each second. */
@@ -50,8 +50,21 @@ const FIRST_HOLE_MAX = 2 ** 30
 // What to do with a batch.
 export const APPLY = 0
 export const KNOWN = 1
-export const OTHER_START = 2
+export const OTHER_CLOCK = 2
 export const OVER_LIMIT = 3
+
+/** Of what others had heard of one run: more than nodes, as that changes. */
+const TAKEN_MAX = 4 * NODES_MAX
+
+function keyOf(name: string, { sequence, highest, missing }: Extent): string {
+  return `${name} ${sequence} ${highest} ${missing}`
+}
+
+export type NodeCounts = ReturnType<typeof noCounts>
+
+function noCounts() {
+  return { batches: 0, records: 0, known: 0, otherStart: 0, overLimit: 0, gaps: 0 }
+}
 
 export class Node {
   readonly name: string
@@ -83,12 +96,18 @@ export class Node {
   avoidUntil = 0
   /** How often in a row it has said that it has other walks. */
   busyAnswers = 0
+  /** This run of the node has ended: another one has begun, or it is known from others only. */
+  hasEnded = false
+  /** Who has heard something else of this run, now that it is silent; '' if nobody is known. */
+  heardMore = ''
+  /** What others had heard of it that this node has taken over. */
+  private readonly taken = new Set<string>()
   /** Another node's walk did not have what is missing. */
   mustBeAskedItself = false
   /** While it was silent. */
   wasSoughtElsewhere = false
-  readonly counts = { batches: 0, records: 0, known: 0, otherStart: 0, overLimit: 0, gaps: 0 }
-  private clock = new ClockDifference()
+  readonly counts: NodeCounts
+  private readonly clock = new ClockDifference()
   private paidUntil = 0
   private timePaidUntil = 0
   private messagesPaidUntil = 0
@@ -96,13 +115,19 @@ export class Node {
   private walks = 0
   private walkedAt = 0
 
-  constructor(name: string, now: number) {
+  constructor(name: string, now: number, counts: NodeCounts = noCounts()) {
     this.name = name
     this.metAt = now
+    this.counts = counts
   }
 
   isHeard(now: number): boolean {
-    return !this.hasLeft && this.silence(now) < SILENT_MILLISECONDS
+    return !this.hasEnded && !this.hasLeft && this.silence(now) < SILENT_MILLISECONDS
+  }
+
+  /** Whether what comes of another start can be of a new run. */
+  mayEnd(now: number): boolean {
+    return this.start === 0 || this.hasLeft || now - this.heardAt >= NEW_START_MILLISECONDS
   }
 
   /** For how long nothing has come although it could have, in milliseconds. */
@@ -110,10 +135,35 @@ export class Node {
     return now - Math.max(this.heardAt, this.excusedAt)
   }
 
+  /** Since when something is missing, or may be. */
+  missedSince(): number {
+    const holes = this.holes.list.map((hole) => hole.since)
+    return Math.min(...holes, ...(this.heardMore === '' ? [] : [this.heardAt - this.lag]))
+  }
+
+  /** All that another node had heard of it has been taken over. */
+  take(name: string, extent: Extent): void {
+    this.holes.filledTo(extent.sequence)
+    if (this.taken.size < TAKEN_MAX) this.taken.add(keyOf(name, extent))
+    if (this.heardMore === name) this.heardMore = ''
+  }
+
+  /** Whether another node has something of it that this one may not have. */
+  isMore(name: string, extent: Extent): boolean {
+    if (!isAfter(extent.highest, this.holes.wholeTo())) return false
+    const own = this.holes.extent()
+    const isSame = own.sequence === extent.sequence && own.highest === extent.highest
+    if (isSame && own.missing === extent.missing) return false
+    return !this.taken.has(keyOf(name, extent)) && this.taken.size < TAKEN_MAX
+  }
+
   /** Something has been missing of it for so long that it cannot send it again. */
   needsWalk(now: number): boolean {
-    if (this.holes.isWhole() || now < this.walkedAt + this.walkPause) return false
-    if (!this.isHeard(now)) return !this.wasSoughtElsewhere
+    if (now < this.walkedAt + this.walkPause) return false
+    if (!this.isHeard(now)) {
+      return this.heardMore !== '' || !(this.holes.isWhole() || this.wasSoughtElsewhere)
+    }
+    if (this.holes.isWhole()) return false
     return isAfter(this.oldest, this.holes.list[0].from)
   }
 
@@ -143,44 +193,30 @@ export class Node {
   }
 
   /**
-   * Takes note of a batch or a beat; returns whether to apply it. `isAgain`: it was not sent to everybody, so it tells
-   * nothing of how long messages take.
+   * Takes note of a batch or a beat of this run; returns whether to apply it. `isAgain`: it was not sent to everybody, so it
+   * tells nothing of how long messages take. `isReadable`: its seconds are those of this node's clock (cluster-clock.ts).
    */
-  hear(batch: Batch, isAgain: boolean, now: number): number {
+  hear(batch: Batch, isAgain: boolean, isReadable: boolean, now: number): number {
     const { words, sequence, records, sent } = batch
     const uptime = (words[BATCH_UPTIME] >>> 0) * 1000
-    const isOther = batch.start !== this.start
-    // What was sent again tells nothing of its clock, so its ages cannot be used yet.
-    if (isOther && (isAgain || !this.begin(batch, now - uptime, now))) {
-      this.counts.otherStart++
-      return OTHER_START
-    }
+    if (this.start === 0) this.begin(batch, now - uptime, now)
     if (!isAgain) this.lag = this.clock.heard(sent, now)
     const since = Math.max(this.heardAt, now - uptime) - this.lag
     const holes = this.holes.list.length
-    // What is left out is missing, and asked for later.
-    const isOver = records > 0 && this.isOverLimit(now)
-    const isNew = records > 0 && !isOver && this.holes.arrived(sequence, since, now)
-    if (records === 0 || isOver) this.holes.exists(sequence, since, now)
+    const isNew = records > 0 && !this.holes.has(sequence)
+    const result = isNew ? this.judge(records, isReadable, now) : KNOWN
+    if (result === APPLY) this.holes.arrived(sequence, since, now)
+    // What is not taken is asked for again.
+    else this.holes.exists(sequence, since, now)
     if (this.holes.list.length > holes) this.counts.gaps++
     this.heardAt = now
     this.wasSoughtElsewhere = false
+    this.heardMore = ''
     this.oldest = words[BATCH_OLDEST] >>> 0
     this.hasLeft = (words[BATCH_FLAGS] & FLAG_LEAVING) !== 0
     this.isWhole = (words[BATCH_FLAGS] & FLAG_WHOLE) !== 0
-    if (isOver) {
-      this.counts.overLimit++
-      return OVER_LIMIT
-    }
-    if (!isNew) {
-      if (records > 0) this.counts.known++
-      return KNOWN
-    }
-    const paid = Math.max(this.paidUntil, now - BURST_MILLISECONDS)
-    this.paidUntil = paid + (records * 1000) / RECORDS_PER_SECOND
-    this.counts.batches++
-    this.counts.records += records
-    return APPLY
+    if (!isNew && records > 0) this.counts.known++
+    return result
   }
 
   /** Its records have taken so long to apply. */
@@ -189,31 +225,44 @@ export class Node {
     this.timePaidUntil = paid + milliseconds / TIME_SHARE
   }
 
+  /** Another run of a node: what one node may say and ask for does not begin anew. */
+  succeed(node: Node): void {
+    this.paidUntil = node.paidUntil
+    this.timePaidUntil = node.timePaidUntil
+    this.messagesPaidUntil = node.messagesPaidUntil
+    this.walks = node.walks
+    this.walkedAt = node.walkedAt
+    this.isOneOfSeveral = node.isOneOfSeveral
+  }
+
   private isOverLimit(now: number): boolean {
     return this.paidUntil > now || (this.isOneOfSeveral && this.timePaidUntil > now)
   }
 
-  /** The second, of this clock, that ages in a batch count back from. */
-  secondOf({ sent }: Batch): number {
-    return this.clock.secondOf(sent)
-  }
-
-  private begin({ start, records, sequence }: Batch, since: number, now: number): boolean {
-    const isLive = this.start !== 0 && !this.hasLeft
-    if (isLive && now - this.heardAt < NEW_START_MILLISECONDS) return false
+  private begin({ start, records, sequence }: Batch, since: number, now: number): void {
     this.start = start
-    this.clock = new ClockDifference()
-    this.isMissed = false
-    this.mustBeAskedItself = false
-    this.askAt = 0
     const known = records > 0 ? (sequence - 1) >>> 0 : sequence
     this.holes = new Holes((known - Math.min(known, FIRST_HOLE_MAX)) >>> 0)
     this.holes.exists(known, since, now)
-    return true
+  }
+
+  private judge(records: number, isReadable: boolean, now: number): number {
+    if (!isReadable) return OTHER_CLOCK
+    if (this.isOverLimit(now)) {
+      this.counts.overLimit++
+      return OVER_LIMIT
+    }
+    const paid = Math.max(this.paidUntil, now - BURST_MILLISECONDS)
+    this.paidUntil = paid + (records * 1000) / RECORDS_PER_SECOND
+    this.counts.batches++
+    this.counts.records += records
+    return APPLY
   }
 }
 
 export class Nodes {
+  /** Runs that have ended, of which somebody may have heard more than another: the oldest first. */
+  readonly ended: Node[] = []
   private readonly byName = new Map<string, Node>()
 
   /** Null if there are too many. */
@@ -228,6 +277,47 @@ export class Nodes {
 
   get(name: string): Node | undefined {
     return this.byName.get(name)
+  }
+
+  /** The run of a node that a batch is of; null if it cannot be of one that goes on. */
+  runOf(node: Node, start: number, isAgain: boolean, now: number): Node | null {
+    if (start === node.start) return node
+    // What was sent again says nothing of who is there.
+    const former = this.find(node.name, start)
+    const wasHeard = former !== undefined && former.heardAt > Number.NEGATIVE_INFINITY
+    if (isAgain || !node.mayEnd(now) || (wasHeard && node.isHeard(now))) {
+      node.counts.otherStart++
+      return null
+    }
+    if (node.start === 0 && former === undefined) return node
+    const next = former ?? new Node(node.name, now, node.counts)
+    next.hasEnded = false
+    next.succeed(node)
+    if (former !== undefined) this.ended.splice(this.ended.indexOf(former), 1)
+    this.byName.set(node.name, next)
+    if (node.start !== 0) this.end(node)
+    return next
+  }
+
+  /** A run that this node knows from others only. */
+  hearsay(name: string, start: number, now: number): Node {
+    const run = new Node(name, now)
+    run.start = start
+    this.end(run)
+    return run
+  }
+
+  /** A run that goes on, or has ended. */
+  find(name: string, start: number): Node | undefined {
+    const node = this.byName.get(name)
+    if (node?.start === start) return node
+    return this.ended.find((run) => run.name === name && run.start === start)
+  }
+
+  private end(run: Node): void {
+    run.hasEnded = true
+    this.ended.push(run)
+    if (this.ended.length > NODES_MAX) this.ended.shift()
   }
 
   /** That have been heard. */
@@ -250,6 +340,8 @@ export class Nodes {
       const isOver = start === 0 ? now - metAt > UNHEARD_MILLISECONDS : now - heardAt > milliseconds
       if (isOver) this.byName.delete(name)
     }
+    const isOver = ({ heardAt, metAt }: Node) => now - Math.max(heardAt, metAt) > milliseconds
+    while (this.ended.length > 0 && isOver(this.ended[0])) this.ended.shift()
   }
 
   /** This process stood still, or had no engine: that nobody was heard meanwhile means nothing. */

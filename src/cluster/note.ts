@@ -18,9 +18,8 @@
 // all that is in the rings, knows every leave that has happened in the table, and adds nobody who is gone (apply.ts).
 import { RingWriter } from '../channel/ring.ts'
 import type { Announce } from '../swarm/announce.ts'
-import { PEER_AGE_MAX, PEER_SEEN_MASK, PEER_SEEN_SHIFT } from '../swarm/layout.ts'
+import { PEER_SEEN_MASK, PEER_SEEN_SHIFT } from '../swarm/layout.ts'
 import {
-  KIND_CHANGED,
   KIND_COMPLETED,
   KIND_LEFT,
   KIND_SEEN,
@@ -30,18 +29,13 @@ import {
   RECORD_WORDS_IPV4,
   RECORD_WORDS_IPV6,
 } from './layout.ts'
+import { secondOfLeave } from './order.ts'
 
 export const NOTE_WORDS_IPV4 = RECORD_WORDS_IPV4 + 1
 export const NOTE_WORDS_IPV6 = RECORD_WORDS_IPV6 + 1
 
 /** A worker's ring: 256 KiB, which 100,000 announces per second fill in 70 ms. */
 export const NOTE_RING_WORDS = 65_536
-
-/**
- * A leave undoes the announces that its node knew of, and all others that are older than this. It does not undo one that
- * reached another node in the last moment, because that may have been the later one.
- */
-export const LEAVE_UNCERTAIN_SEC = 4
 
 /** Within one turn, records until the stage is written. */
 const PUBLISH_EVERY = 32
@@ -85,6 +79,8 @@ export class ClusterNotes {
   /** A renewal is noted when the second, moved by a hash, passes a multiple of 2 to the power of this. */
   private renewalShift = 0
   private untilPublished = 1
+  /** The second of the first announce here. Others may not know of a peer that this process had from disk. */
+  private since = 0
 
   /** `maxPeerAge`: in seconds. */
   constructor({ ring, state, index }: NoteData, maxPeerAge: number) {
@@ -117,12 +113,10 @@ export class ClusterNotes {
   /** After an announce that was carried out. */
   seen(announce: Announce): void {
     const { before, seeder, now } = announce
+    if (this.since === 0) this.since = now
     let kind = KIND_SEEN
     if (announce.counted) kind = KIND_COMPLETED
-    else if (!announce.joined) {
-      if (before < 0 !== seeder) kind = KIND_CHANGED
-      else if (!this.isRenewalDue(announce)) return
-    }
+    else if (!announce.joined && before < 0 === seeder && !this.isRenewalDue(announce)) return
     this.write(announce, kind, now)
     if (--this.untilPublished === 0) this.publish()
   }
@@ -132,17 +126,14 @@ export class ClusterNotes {
     const { before, now, peer } = announce
     // Who leaves may say so without a port, and then nobody is meant.
     if (peer.port === 0) return
-    const age = (now - (before >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK
-    let undone = LEAVE_UNCERTAIN_SEC
-    if (before !== 0 && (age < undone || age > PEER_AGE_MAX)) {
-      undone = age > PEER_AGE_MAX ? 0 : age
-    }
-    this.write(announce, KIND_LEFT, now - undone)
+    this.write(announce, KIND_LEFT, secondOfLeave(before, now))
     this.publish()
     Atomics.add(this.state, LEAVES, 1)
   }
 
   private isRenewalDue({ before, now, hash, peer }: Announce): boolean {
+    const age = (now - (before >>> PEER_SEEN_SHIFT)) & PEER_SEEN_MASK
+    if (age > now - this.since) return true
     const shift = this.renewalShift
     const offset = hash ^ peer.a0 ^ peer.a3 ^ peer.port
     const last = (before >>> PEER_SEEN_SHIFT) + offset

@@ -6,20 +6,20 @@ export interface Records {
   readonly lost: number
   /** Takes what the workers have noted; returns how many records wait. */
   collect(second: number): number
-  /** Writes up to `recordsMax` of those of a family to `out[at]`, with ages in seconds; returns how many. */
-  take(out: Int32Array, at: number, recordsMax: number, ipv4: boolean): number
+  /** Writes up to `recordsMax` of those of a family to `out[at]`, with their ages in `second`; returns how many. */
+  take(out: Int32Array, at: number, recordsMax: number, ipv4: boolean, second: number): number
   /** Takes over a batch that has been checked. `addedAge`: seconds to add to its ages. */
   apply(batch: Int32Array, addedAge: number, second: number): void
   /** For one node that has missed something. */
-  openWalk(seconds: number): SwarmWalk
+  openWalk(seconds: number, second: number): SwarmWalk
 }
 
-/** Through all swarms of this process: who was heard of in the last so many seconds. */
+/** Through all swarms of this process: who was heard of in the last so many seconds, and what was learnt in them. */
 export interface SwarmWalk {
   readonly isDone: boolean
   /** Of what `next` has written. */
   readonly ipv4: boolean
   readonly ageUnit: number
   /** Writes up to `recordsMax` records of one family; returns how many, which may be none before it is done. */
-  next(out: Int32Array, at: number, recordsMax: number): number
+  next(out: Int32Array, at: number, recordsMax: number, second: number): number
 }

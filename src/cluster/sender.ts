@@ -3,10 +3,13 @@
 //
 // Batches get their sequence whether or not they can be sent. So whoever hears the next one, or a beat, knows what is missing.
 import { type BatchHead, finishBatch } from './batch.ts'
+import type { ClusterClock } from './cluster-clock.ts'
 import type { Engine } from './engine.ts'
 import {
+  BATCH_CLOCK,
   BATCH_FLAGS,
   BATCH_HEAD_WORDS,
+  BATCH_OFFSET,
   BATCH_OLDEST,
   BATCH_RECORDS_MAX,
   BATCH_UPTIME,
@@ -36,6 +39,7 @@ const LOG = { purpose: PURPOSE_LOG, ticket: 0, ageUnit: 1 }
 export interface SenderOptions {
   readonly engine: Engine
   readonly records: Records
+  readonly clusterClock: ClusterClock
   readonly subject: string
   readonly start: number
   /** When this run began, in milliseconds of the clock of all times here. */
@@ -46,8 +50,8 @@ export interface SenderOptions {
 
 export class Sender {
   readonly sent: SentBatches
-  /** Nobody else has this node's name. */
-  hasName = false
+  /** Nobody else has this node's name, and it has the clock of all. */
+  mayTell = false
   isWhole = false
   readonly counts = { batches: 0, records: 0, again: 0, unsent: 0, lost: 0 }
   private readonly options: SenderOptions
@@ -82,6 +86,12 @@ export class Sender {
     return isBusy
   }
 
+  /** It may speak: others are to know at once, so that they have its clock before they speak themselves. */
+  join(): void {
+    this.mayTell = true
+    this.toldAt = Number.NEGATIVE_INFINITY
+  }
+
   /** Sends what there is, and says goodbye. */
   leave(now: number): void {
     this.flushedAt = 0
@@ -108,7 +118,9 @@ export class Sender {
   private sendAll(ipv4: boolean, now: number): boolean {
     const { words } = this
     for (let batches = 0; batches < BATCHES_PER_TURN; batches++) {
-      const count = this.options.records.take(words, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX, ipv4)
+      const second = Math.floor(now / 1000)
+      const { records } = this.options
+      const count = records.take(words, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX, ipv4, second)
       if (count > 0) this.send(ipv4, count, now)
       if (count < BATCH_RECORDS_MAX) return false
     }
@@ -142,8 +154,10 @@ export class Sender {
 
   /** What differs from one time to the next is written here. */
   publish(subject: string, words: Int32Array, now: number): boolean {
-    const { engine, startedAt } = this.options
-    if (!this.hasName || !engine.isConnected()) return false
+    const { engine, startedAt, clusterClock } = this.options
+    if (!this.mayTell || !engine.isConnected()) return false
+    words[BATCH_CLOCK] = clusterClock.id
+    words[BATCH_OFFSET] = clusterClock.offset
     words[BATCH_UPTIME] = Math.floor((now - startedAt) / 1000)
     words[BATCH_OLDEST] = this.sent.oldest
     words[BATCH_FLAGS] = (this.isLeaving ? FLAG_LEAVING : 0) | (this.isWhole ? FLAG_WHOLE : 0)

@@ -1,8 +1,8 @@
 // The records and swarms of this process, as the link uses them. Used by the cluster's thread alone. Owns nothing.
-import { clockSeconds } from '../os/clock.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import type { Applier } from './apply.ts'
 import { CatchUp } from './catch-up.ts'
+import type { ClusterClock } from './cluster-clock.ts'
 import type { Graves } from './graves.ts'
 import { RECORD_WORDS_IPV4, RECORD_WORDS_IPV6 } from './layout.ts'
 import type { Packer } from './pack.ts'
@@ -13,6 +13,7 @@ export interface SwarmRecordsOptions {
   readonly graves: Graves
   readonly packer: Packer
   readonly applier: Applier
+  readonly clock: ClusterClock
 }
 
 export class SwarmRecords implements Records {
@@ -32,20 +33,20 @@ export class SwarmRecords implements Records {
     return packer.waiting
   }
 
-  take(out: Int32Array, at: number, recordsMax: number, ipv4: boolean): number {
+  take(out: Int32Array, at: number, recordsMax: number, ipv4: boolean, second: number): number {
     const recordWords = ipv4 ? RECORD_WORDS_IPV4 : RECORD_WORDS_IPV6
-    return this.options.packer.take(out, at, recordsMax, recordWords, clockSeconds())
+    return this.options.packer.take(out, at, recordsMax, recordWords, second)
   }
 
   apply(batch: Int32Array, addedAge: number, second: number): void {
     this.options.applier.apply(batch, addedAge, second)
   }
 
-  openWalk(seconds: number): SwarmWalk {
-    return new AllSegments(
-      new CatchUp(this.options.swarms, this.options.graves, clockSeconds),
-      seconds,
-    )
+  openWalk(seconds: number, second: number): SwarmWalk {
+    const { applier } = this.options
+    const oldest = applier.learnt.oldestSince(second - seconds, second)
+    const back = Math.min(second - oldest, applier.maxPeerAge)
+    return new AllSegments(new CatchUp(this.options), Math.max(seconds, back))
   }
 }
 
@@ -73,8 +74,8 @@ class AllSegments implements SwarmWalk {
     return this.walk.ageUnit
   }
 
-  next(out: Int32Array, at: number, recordsMax: number): number {
-    const records = this.walk.next(out, at, recordsMax)
+  next(out: Int32Array, at: number, recordsMax: number, second: number): number {
+    const records = this.walk.next(out, at, recordsMax, second)
     if (records > 0 || !this.walk.hasEnded) return records
     this.segment++
     if (!this.isDone) this.walk.open(this.segment, this.seconds)

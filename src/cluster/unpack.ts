@@ -3,12 +3,15 @@
 // bytes are unaligned and not ours.
 
 import { STATE_COMPLETED_MAX } from '../swarm/layout.ts'
+import { OFFSET_MAX } from './cluster-clock.ts'
 import {
   AGE_UNIT_MAX,
   BATCH_AGE_UNIT,
+  BATCH_CLOCK,
   BATCH_FLAGS,
   BATCH_HEAD_WORDS,
   BATCH_MAGIC_VERSION,
+  BATCH_OFFSET,
   BATCH_PURPOSE,
   BATCH_RECORD_WORDS,
   BATCH_RECORDS,
@@ -86,7 +89,9 @@ function isHead(words: Int32Array): boolean {
   const uptime = words[BATCH_UPTIME]
   const flags = words[BATCH_FLAGS]
   const high = words[BATCH_SENT_HIGH]
-  if (words[BATCH_START] === 0) return false
+  const offset = words[BATCH_OFFSET]
+  if (words[BATCH_START] === 0 || words[BATCH_CLOCK] === 0) return false
+  if (offset < -OFFSET_MAX || offset > OFFSET_MAX) return false
   if (purpose < 0 || purpose > PURPOSE_MAX || flags < 0 || flags > FLAGS_MAX) return false
   if (unit < 1 || unit > AGE_UNIT_MAX || (unit & (unit - 1)) !== 0) return false
   return uptime >= 0 && high >= 0 && high <= SENT_HIGH_MAX

@@ -36,12 +36,13 @@ export class Waiting {
     this.count--
   }
 
-  /** Adds a copy of the record at `from[at]`; there must be room. */
-  append(from: Int32Array, at: number, second: number): void {
+  /** Adds a copy of the record at `from[at]`, with `last` as its last word; there must be room. */
+  append(from: Int32Array, at: number, last: number, second: number): void {
     const { words, recordWords, max } = this
     const index = this.first + this.count
     const to = (index >= max ? index - max : index) * recordWords
-    for (let i = 0; i < recordWords - 1; i++) words[to + i] = from[at + i]
+    for (let i = 0; i < recordWords - 2; i++) words[to + i] = from[at + i]
+    words[to + recordWords - 2] = last
     words[to + recordWords - 1] = second
     this.count++
   }

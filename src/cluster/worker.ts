@@ -24,6 +24,7 @@ import type { PriorDownloadsData } from '../swarm/prior-downloads.ts'
 import type { Swarms } from '../swarm/swarm.ts'
 import type { EngineAccess } from './access.ts'
 import { Applier, noneApplied } from './apply.ts'
+import { ClusterClock } from './cluster-clock.ts'
 import { Graves } from './graves.ts'
 import { Link } from './link.ts'
 import { NatsEngine } from './nats.ts'
@@ -95,6 +96,7 @@ class AddressSwarms {
   readonly records: SwarmRecords
   readonly applier: Applier
   readonly packer: Packer
+  readonly clock = new ClusterClock()
 
   constructor(
     data: ClusterWorkerData,
@@ -105,10 +107,11 @@ class AddressSwarms {
   ) {
     const { publicPeers, maxPeerAge } = data
     const graves = new Graves()
-    const packer = new Packer({ rings: data.rings, state: data.notes, swarms, graves })
+    const { clock } = this
+    const packer = new Packer({ rings: data.rings, state: data.notes, swarms, graves, clock })
     const addresses = new PeerAddresses(publicPeers, rules, maxPeerAge)
     const totals = new Int32Array(data.swarms.control)
-    const parts = { swarms, graves, packer }
+    const parts = { swarms, graves, packer, clock }
     const applier = new Applier({ ...parts, totals, addresses, networks, maxPeerAge })
     this.applier = applier
     this.packer = packer
@@ -196,18 +199,18 @@ class ClusterWorker {
     if (this.access !== access) engine.configure(this.access)
     if (this.isStopping) return this.end()
     const tell: Tell = (severity, text) => this.report({ tell: { severity, text } })
-    if (this.byAddress !== null) this.link = this.newLink(engine, this.byAddress.records, tell)
+    if (this.byAddress !== null) this.link = this.newLink(engine, this.byAddress, tell)
     // One of both tells what both see.
     this.sharing = this.newSharing(engine, this.link === null ? tell : () => {})
     this.turn()
   }
 
-  private newLink(engine: NatsEngine, records: SwarmRecords, tell: Tell): Link {
+  private newLink(engine: NatsEngine, { records, clock }: AddressSwarms, tell: Tell): Link {
     const { node, subject } = this.data.access
     const { maxPeerAge } = this
-    const clock = nowMilliseconds
+    const times = { clusterClock: clock, clock: nowMilliseconds }
     const random = Math.random
-    return new Link({ node, subject, engine, records, maxPeerAge, clock, random, tell })
+    return new Link({ node, subject, engine, records, maxPeerAge, ...times, random, tell })
   }
 
   private newSharing(engine: NatsEngine, tell: Tell): Sharing | null {

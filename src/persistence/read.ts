@@ -10,6 +10,12 @@ import { BlockReader } from './block-reader.ts'
 import { type Moment, ranBackwards, secondsBetween } from './boot.ts'
 import { BLOCK_IPV4, BLOCK_IPV6 } from './format.ts'
 
+/**
+ * Times are rounded and clocks are read anew, and no peer may look younger than other nodes of a cluster know it to be: its leave
+ * would come too late (cluster/order.ts).
+ */
+const ROUNDING_SECONDS = 2
+
 export interface LoadRequest {
   readonly path: string
   readonly swarms: Swarms
@@ -47,7 +53,7 @@ export function loadSnapshot(request: LoadRequest): LoadFigures | null {
     const written = { ...end, bootId }
     const ageSeconds = secondsBetween(written, request.now)
     restoring.copiedAt = end.monotonic
-    restoring.elapsed = ageSeconds
+    restoring.elapsed = ageSeconds + ROUNDING_SECONDS
     restoring.now = request.now.monotonic
     restoring.maxAge = request.maxAge
     restoring.completed = request.countDownloads

@@ -56,6 +56,7 @@ export abstract class SwarmResponder<R extends AnnounceRequest> {
     this.clients?.setTime(now)
     this.addresses?.setTime(now)
     this.notes?.beginTurn()
+    this.swarms.keepsOrder = this.notes !== null
     this.swarms.pressure.look()
   }
 

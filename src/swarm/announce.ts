@@ -14,7 +14,7 @@ export class Announce {
   stopped = false
   /** Peers to choose at most. */
   wanted = 0
-  /** Second of the monotonic clock. */
+  /** Second of the monotonic clock. Result: the one that the peer's row has. */
   now = 0
   /** Result: the peer is new, or has been taken over from another connection. */
   joined = false

@@ -54,6 +54,7 @@ import {
 } from './peers/small.ts'
 import { Pressure } from './pressure.ts'
 import { PriorDownloads } from './prior-downloads.ts'
+import { secondOfAnnounce } from './seconds.ts'
 import {
   ANNOUNCED,
   CROWDED,
@@ -84,6 +85,8 @@ export class Swarms {
   leechers = 0
   /** Completed downloads, of the same. */
   completed = 0
+  /** Other nodes are told of peers (seconds.ts). */
+  keepsOrder = false
   private readonly tableShift: number
   /** Whether completed downloads are counted. */
   readonly countDownloads: boolean
@@ -243,7 +246,7 @@ export class Swarms {
         this.changeRole(table, row, announce)
       }
     }
-    writePeer(table, small.base + index * table.stride, peer, lastWord(announce))
+    writePeer(table, small.base + index * table.stride, peer, this.lastWord(announce))
     closeSmall(table, row)
     this.countOthers(small.seeders, small.leechers, seeder)
     this.choice.fromSmall(table, seeder, index, wanted)
@@ -260,7 +263,7 @@ export class Swarms {
         return this.held(table, row)
       }
       announce.before = words[at + table.stride - 1]
-      words[at + table.stride - 1] = lastWord(announce)
+      words[at + table.stride - 1] = this.lastWord(announce)
       if (table.owned) words[at + PEER_CONNECTION] = peer.connection
     } else {
       const status = this.enterLarge(table, row, hash, announce)
@@ -308,7 +311,7 @@ export class Swarms {
       if (!known) this.admission.forgetPeers(1)
       return PEERS_FULL
     }
-    writePeer(table, at, peer, lastWord(announce))
+    writePeer(table, at, peer, this.lastWord(announce))
     words[countAt]++
     if (known) {
       removeFromSet(table, otherSlot, words[otherCountAt], entry, index)
@@ -378,9 +381,12 @@ export class Swarms {
     this.seeders = small.seeders
     this.leechers = small.leechers
   }
-}
 
-/** The last word of the announcing peer's row (layout.ts). */
-function lastWord({ peer, now, seeder }: Announce): number {
-  return peer.port | ((now & PEER_SEEN_MASK) << PEER_SEEN_SHIFT) | (seeder ? PEER_SEEDER_BIT : 0)
+  /** The last word of the announcing peer's row (layout.ts). */
+  private lastWord(announce: Announce): number {
+    const { before, peer, seeder } = announce
+    if (this.keepsOrder) announce.now = secondOfAnnounce(before, seeder, announce.now)
+    const seen = (announce.now & PEER_SEEN_MASK) << PEER_SEEN_SHIFT
+    return peer.port | seen | (seeder ? PEER_SEEDER_BIT : 0)
+  }
 }

@@ -107,7 +107,7 @@ function familiesOf(view: ClusterView): MetricFamily[] {
     ),
     counterFamily(
       `${PREFIX}_untold_peers_total`,
-      'Peers that left and came back within seconds, more than wait to be told of once more.',
+      'Peers that left and came back more often within seconds than can be told.',
       [[{}, view.untold]],
     ),
     counterFamily(

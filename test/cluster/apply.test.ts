@@ -74,7 +74,7 @@ test('whoever takes the lock after a leave knows of it: an older record brings n
   table.unlock = () => {
     unlock()
     table.unlock = unlock
-    node.receive(START, old, 10)
+    node.receive(START, old)
   }
   node.announce(START, 1, 1, { event: 'stopped' })
   expect(node.applier.counts.stale).toBe(1)

@@ -25,9 +25,9 @@ function fill(node: TestNode, count: number, from: number, seconds: number, seed
     const time = from + (i / count) * seconds
     const peer = Math.floor(random() * 2000)
     node.announce(time, torrent, peer, random() < 0.6 ? options : { ...options, family: 'ipv6' })
-    if (i % 500 === 0) node.packer.collect(0)
+    if (i % 500 === 0) node.packer.collect(node.secondAt(time))
   }
-  node.packer.collect(0)
+  node.packer.collect(node.secondAt(from + seconds))
 }
 
 function countsOf(node: TestNode): number[] {
@@ -125,7 +125,7 @@ test('own records of an outage are kept, and sent with the ages that they have b
   exchange(START, [a, b])
   for (let peer = 0; peer < 50; peer++) a.announce(START + 10, 1, peer, { event: 'stopped' })
   for (let peer = 200; peer < 220; peer++) a.announce(START + 20, 1, peer)
-  a.packer.collect(0)
+  a.packer.collect(a.secondAt(START + 20))
   // One of them has come to the other node meanwhile.
   b.announce(START + 300, 1, 7)
   exchange(START + 600, [a, b])

@@ -10,7 +10,9 @@ import {
   writeControl,
 } from '../../src/cluster/control.ts'
 import {
+  BATCH_CLOCK,
   BATCH_HEAD_WORDS,
+  BATCH_OFFSET,
   BATCH_OLDEST,
   BATCH_RECORDS_MAX,
   BATCH_START,
@@ -18,6 +20,7 @@ import {
   KIND_SEEN,
   PURPOSE_LOG,
   RECORD_ADDRESS,
+  RECORD_AGE_SHIFT,
   RECORD_KIND_SHIFT,
   RECORD_WORDS_IPV4,
 } from '../../src/cluster/layout.ts'
@@ -26,7 +29,8 @@ import { Disconnected } from '../../src/cluster/telling.ts'
 import { viewOf } from '../../src/cluster/view.ts'
 import { randomWords } from '../support/random.ts'
 import { TestNode } from './node.ts'
-import { type SimulatedNode, Simulation } from './simulation.ts'
+import type { SimulatedNode } from './simulated-node.ts'
+import { Simulation } from './simulation.ts'
 
 // A machine that does other things is many times slower.
 setDefaultTimeout(300_000)
@@ -34,6 +38,8 @@ setDefaultTimeout(300_000)
 const JOIN = 9000
 const SECOND = 1000
 const MIB = 2 ** 20
+/** Longer than peers are kept, so that records cost little. */
+const LONG_AGO = 2000
 
 function cluster(names: string, options = {}): [Simulation, ...SimulatedNode[]] {
   const word = randomWords(1)
@@ -86,11 +92,16 @@ class Rogue {
     for (let i = 0; i < records; i++) {
       const at = BATCH_HEAD_WORDS + i * RECORD_WORDS_IPV4
       words[at + RECORD_ADDRESS] = 5_000_000 + i
-      words[at + RECORD_WORDS_IPV4 - 1] = 6881 | (KIND_SEEN << RECORD_KIND_SHIFT)
+      words[at + RECORD_WORDS_IPV4 - 1] =
+        6881 | (KIND_SEEN << RECORD_KIND_SHIFT) | (LONG_AGO << RECORD_AGE_SHIFT)
     }
     const head = { purpose: PURPOSE_LOG, ticket: 0, ageUnit: 1, ipv4: true }
     const batch = finishBatch(words, { ...head, sequence, start, records, sent: this.all.now })
     batch[BATCH_OLDEST] = oldest
+    // The clock of the node that hears it.
+    const [node] = this.all.nodes
+    batch[BATCH_CLOCK] = node.clock.id
+    batch[BATCH_OFFSET] = node.clock.offset + node.second() - this.all.second
     this.node.engine.publish(subject, new Uint8Array(batch.buffer, 0, batch.byteLength))
   }
 }
@@ -114,7 +125,7 @@ test('a budget: so much at once, then so much a second, of each node', () => {
 })
 
 test('who asks for the same batches without end gets what is kept twice, and then so much a second', () => {
-  const [all, a] = cluster('ab')
+  const [all, a] = cluster('ab', { records: 32_768 })
   for (let key = 0; key < 20_000; key++) a.announce(key, false)
   all.run(15 * SECOND)
   const rogue = new Rogue(all)
@@ -187,7 +198,7 @@ test('so many messages and records of one node', () => {
     let applied = 0
     for (let i = 0; i < batches; i++) {
       batch.sequence++
-      if (node.hear(batch, false, now) === APPLY) applied++
+      if (node.hear(batch, false, true, now) === APPLY) applied++
     }
     return applied * BATCH_RECORDS_MAX
   }
@@ -210,7 +221,7 @@ test('messages over the limit are not looked at; the others are heard as before'
   const before = a.link.results[0]
   const node = a.link.nodes.get('x')
   // As after fifty thousand.
-  while (node?.mayTalk(all.now));
+  while (node?.mayTalk(a.milliseconds));
   for (let i = 0; i < 2000; i++) rogue.say(1)
   all.run(100)
   expect(a.link.results[0] - before).toBeLessThan(1100)
@@ -228,7 +239,7 @@ test('one node takes half of the time that records take to apply, if there are o
     // Half a millisecond for each, as fast as they can be applied.
     for (let now = 100_000; now < 160_000; now += 0.5) {
       batch.sequence++
-      if (node.hear(batch, false, now) !== APPLY) continue
+      if (node.hear(batch, false, true, now) !== APPLY) continue
       applied += 0.5
       node.took(0.5, now)
     }

@@ -4,7 +4,8 @@ import { Batch } from '../../src/cluster/batch.ts'
 import { ASK_WALK, END_OF_SEGMENT, writeControl } from '../../src/cluster/control.ts'
 import { BATCH_START } from '../../src/cluster/layout.ts'
 import { randomWords } from '../support/random.ts'
-import { CALM, type SimulatedNode, Simulation } from './simulation.ts'
+import type { SimulatedNode } from './simulated-node.ts'
+import { CALM, Simulation } from './simulation.ts'
 
 /** Until nodes have joined, and have taken over what the others had. */
 const JOIN = 9000
@@ -24,6 +25,10 @@ function cluster(names: string, seed = 1, options = {}): [Simulation, ...Simulat
 
 function same(...nodes: SimulatedNode[]): void {
   for (const node of nodes) expect(node.swarm()).toEqual(nodes[0].swarm())
+}
+
+function seen(node: SimulatedNode, key: number): number {
+  return node.snapshot().get(key)?.seen ?? 0
 }
 
 test('who announces to one node is known to the other', () => {
@@ -81,7 +86,7 @@ test('what was missed while there was no engine comes with its age, leaves inclu
   all.run(4000)
   same(a, b)
   expect(a.swarm()).toEqual(['2 seeds', '3'])
-  expect(Math.abs((b.peers.get(2)?.seen ?? 0) - (a.peers.get(2)?.seen ?? 0))).toBeLessThan(2)
+  expect(Math.abs(seen(b, 2) - seen(a, 2))).toBeLessThan(2)
   expect(walks()).toBe(before)
 })
 
@@ -129,7 +134,7 @@ test('a batch that an engine held for minutes does not make anybody younger', ()
   all.run(3000)
   same(a, b)
   expect(b.swarm()).toEqual(['1', '2'])
-  expect(b.peers.get(1)?.seen).toBeLessThanOrEqual((a.peers.get(1)?.seen ?? 0) + 1)
+  expect(seen(b, 1)).toBeLessThanOrEqual(seen(a, 1) + 1)
 })
 
 test('records that found no room are noticed, and what they said is walked for', () => {
@@ -261,132 +266,3 @@ test('a node that leaves is not missed, one that dies is', () => {
   expect(a.told).toContain('info: b has left')
   expect(a.told.filter((text) => text.includes('nothing from'))).toHaveLength(1)
 })
-
-// ── Random schedules ────────────────────────────────────────────────────────────────────────────
-
-const SCHEDULES = Number(process.env.AQUATIC_TEST_CLUSTER_SCHEDULES ?? 100)
-const FIRST = Number(process.env.AQUATIC_TEST_CLUSTER_FIRST ?? 1)
-/** After the last fault. */
-const SETTLED = 40_000
-
-test(`swarms are equal ${SETTLED / 1000} s after the last of random faults (${SCHEDULES} schedules)`, () => {
-  for (let seed = FIRST; seed < FIRST + SCHEDULES; seed++) {
-    try {
-      randomSchedule(seed)
-    } catch (error) {
-      throw new Error(`schedule ${seed}: ${error}`, { cause: error })
-    }
-  }
-}, 600_000)
-
-interface Faults {
-  readonly sentBytesMax: number
-  /** How late a message is cannot be known of a node that has never been heard in time, so only one of both happens. */
-  readonly holds: boolean
-  readonly kills: boolean
-}
-
-/** That have found a mistake once. */
-test.each([2021])('the same, schedule %d', (seed) => randomSchedule(seed))
-
-function randomSchedule(seed: number): void {
-  const word = randomWords(seed * 7919)
-  const below = (limit: number) => word() % limit
-  const all = new Simulation(() => word() / 2 ** 32)
-  const isSmall = below(2) === 0
-  const mode = below(3)
-  const faults = { sentBytesMax: isSmall ? 16_384 : 2 ** 20, holds: mode === 1, kills: mode === 2 }
-  for (let i = 0; i < 2 + below(3); i++) all.add('abcd'[i], faults)
-  all.run(JOIN)
-  const acted = new Map<number, number>()
-  for (let step = 0; step < 60; step++) {
-    fault(all, below, faults)
-    for (let i = below(20); i > 0; i--) act(all, below, acted)
-    all.run(below(3000))
-    younger(all)
-  }
-  all.weather = { ...CALM }
-  all.release()
-  for (const node of all.nodes) {
-    node.engine.part = 0
-    node.isStopped = false
-  }
-  all.run(SETTLED)
-  younger(all)
-  if (!faults.kills) same(...all.nodes)
-  complete(all)
-}
-
-/** A client does something; not the same one within five seconds: ages have whole seconds. */
-function act(all: Simulation, below: (limit: number) => number, acted: Map<number, number>): void {
-  const key = below(60)
-  const nodes = all.nodes.filter(({ isStopped }) => !isStopped)
-  if (nodes.length === 0 || all.now - (acted.get(key) ?? 0) < 5000) return
-  acted.set(key, all.now)
-  const node = nodes[below(nodes.length)]
-  if (below(4) === 0) node.leave(key)
-  else node.announce(key, below(3) === 0)
-}
-
-function fault(
-  all: Simulation,
-  below: (limit: number) => number,
-  { sentBytesMax, holds, kills }: Faults,
-): void {
-  const node = all.nodes[below(all.nodes.length)]
-  switch (below(12)) {
-    case 0:
-      node.engine.part = null
-      return
-    case 1:
-      node.engine.part = 1
-      return
-    case 2:
-    case 3:
-      for (const each of all.nodes) each.engine.part = 0
-      return
-    case 4:
-      all.weather = { loss: below(40) / 100, repeat: below(30) / 100, delay: 1, spread: below(400) }
-      return
-    case 5:
-      all.weather = { ...CALM }
-      return
-    case 6:
-      node.isStopped = !node.isStopped
-      return
-    case 7:
-      if (holds) all.hold()
-      return
-    case 8:
-      all.release()
-      return
-    case 9:
-      if (!kills || below(3) !== 0) return
-      node.kill()
-      all.add(node.name, { sentBytesMax })
-      return
-    default:
-  }
-}
-
-/** Nobody looks younger than when they announced last. */
-function younger(all: Simulation): void {
-  for (const node of all.nodes) {
-    for (const [key, { seen }] of node.peers) {
-      const truth = all.truth.get(key)?.entry?.seen ?? seen
-      if (seen > truth) throw new Error(`${node.name} has ${key} as ${seen - truth} s too young`)
-    }
-  }
-}
-
-/** What was told to a node that lives is known to all: who is there, in which role, and who is not. */
-function complete(all: Simulation): void {
-  for (const [key, { entry, by }] of all.truth) {
-    if (!by.isAlive) continue
-    for (const node of all.nodes) {
-      if (node.peers.get(key)?.seeder !== entry?.seeder) {
-        throw new Error(`${node.name} does not know of ${key} what ${by.name} was told`)
-      }
-    }
-  }
-}

@@ -39,7 +39,6 @@ const ORDERS = [
 interface Message {
   readonly from: TestNode
   readonly batches: readonly Int32Array[]
-  readonly packedAt: number
 }
 
 class Cluster {
@@ -56,15 +55,12 @@ class Cluster {
     const seeder = kind === 'seeder' || kind === 'completed'
     const from = this.nodes[node]
     from.announce(this.time, this.torrent, PEER, { seeder, event })
-    return { from, batches: from.send(this.time), packedAt: this.time }
+    return { from, batches: from.send(this.time) }
   }
 
-  deliver({ from, batches, packedAt }: Message, to: TestNode): void {
+  deliver({ from, batches }: Message, to: TestNode): void {
     if (from === to) return
-    // As the link finds out: whole seconds of both clocks, whose difference does not change.
-    const difference = Math.floor(to.secondAt(0) - from.secondAt(0))
-    const addedAge = to.secondAt(this.time) - (from.secondAt(packedAt) + difference)
-    for (const batch of batches) to.receive(this.time, batch, addedAge)
+    for (const batch of batches) to.receive(this.time, batch)
   }
 
   /** What was doubtful is told again, and heard by all. */
@@ -72,7 +68,7 @@ class Cluster {
     for (let i = 0; i < 3; i++) {
       this.time += 5
       for (const from of this.nodes) {
-        const message = { from, batches: from.send(this.time), packedAt: this.time }
+        const message = { from, batches: from.send(this.time) }
         for (const to of this.nodes) this.deliver(message, to)
       }
     }
@@ -186,7 +182,7 @@ test('what was missed is told by either node, and all come to the same', () => {
     // Each asks each other.
     for (const from of cluster.nodes) {
       const batches = from.answer(cluster.time, 120)
-      for (const to of cluster.nodes) cluster.deliver({ from, batches, packedAt: cluster.time }, to)
+      for (const to of cluster.nodes) cluster.deliver({ from, batches }, to)
     }
     cluster.settle()
     const [a, b, c] = cluster.members()

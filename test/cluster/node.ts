@@ -3,15 +3,19 @@
 import { createRing } from '../../src/channel/ring.ts'
 import { Applier } from '../../src/cluster/apply.ts'
 import { CatchUp } from '../../src/cluster/catch-up.ts'
+import { ClusterClock } from '../../src/cluster/cluster-clock.ts'
 import { Graves } from '../../src/cluster/graves.ts'
 import {
   BATCH_AGE_UNIT,
+  BATCH_CLOCK,
   BATCH_HEAD_WORDS,
   BATCH_MAGIC_VERSION,
+  BATCH_OFFSET,
   BATCH_PURPOSE,
   BATCH_RECORD_WORDS,
   BATCH_RECORDS,
   BATCH_RECORDS_MAX,
+  BATCH_SENT_LOW,
   BATCH_START,
   BATCH_WORDS_MAX,
   MAGIC_AND_VERSION,
@@ -50,12 +54,18 @@ export interface NodeOptions {
   /** Seconds between this node's clock and the test's. */
   readonly phase?: number
   readonly workers?: number
+  /** Without it, the clock of the test. */
+  readonly clock?: ClusterClock
   readonly waitingMax?: number
   readonly gravesMax?: number
   readonly ringWords?: number
   readonly maxPeerAge?: number
   /** Which peers are stored; all without it. */
   readonly addresses?: PeerAddresses
+}
+
+function clockOf(phase: number): ClusterClock {
+  return Object.assign(new ClusterClock(), { id: 1, offset: -Math.floor(phase) })
 }
 
 export type Event = 'started' | 'completed' | 'stopped' | 'again'
@@ -74,6 +84,7 @@ export class TestNode {
   readonly harness: Harness
   readonly graves: Graves
   readonly packer: Packer
+  readonly clock: ClusterClock
   readonly applier: Applier
   /** Of the workers: for threads of a test, in place of `announce` here. */
   readonly noteData: readonly NoteData[]
@@ -87,6 +98,7 @@ export class TestNode {
 
   constructor(options: NodeOptions = {}) {
     const { harness = new Harness(), phase = 0, workers = 1 } = options
+    this.clock = options.clock ?? clockOf(phase)
     const { addresses = null } = options
     const { ringWords = NOTE_RING_WORDS, waitingMax = 10_000, gravesMax = 10_000 } = options
     this.harness = harness
@@ -105,12 +117,14 @@ export class TestNode {
       responder.addresses = addresses
       return responder
     })
-    this.packer = new Packer({ rings, state, swarms, graves: this.graves, waitingMax })
+    const { clock } = this
+    this.packer = new Packer({ rings, state, swarms, graves: this.graves, clock, waitingMax })
     this.applier = new Applier({
       swarms,
       totals: new Int32Array(harness.buffers.control),
       graves: this.graves,
       packer: this.packer,
+      clock,
       addresses,
       networks: null,
       maxPeerAge: this.maxPeerAge,
@@ -147,11 +161,12 @@ export class TestNode {
   /** The batches of everything that waits. */
   send(time: number): Int32Array[] {
     const now = this.secondAt(time)
+    const when = () => ({ second: now, offset: this.clock.offset })
     this.packer.collect(now)
     const take = (out: Int32Array, recordWords: number) =>
       this.packer.take(out, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX, recordWords, now)
     return [RECORD_WORDS_IPV4, RECORD_WORDS_IPV6].flatMap((recordWords) => [
-      ...batchesOf(PURPOSE_LOG, () => ({ recordWords, ageUnit: 1 }), take),
+      ...batchesOf(PURPOSE_LOG, () => ({ recordWords, ageUnit: 1, ...when() }), take),
     ])
   }
 
@@ -166,25 +181,38 @@ export class TestNode {
     seconds: number,
     between: () => void = () => {},
   ): Generator<Int32Array> {
-    const { graves, harness } = this
-    const catchUp = new CatchUp(harness.swarms, graves, () => this.secondAt(time()))
+    const { clock, graves, harness } = this
+    const parts = { swarms: harness.swarms, graves, clock }
+    const catchUp = new CatchUp(parts)
     for (let segment = 0; segment < catchUp.segments; segment++) {
       catchUp.open(segment, seconds)
       const next = (out: Int32Array) => {
         for (;;) {
           between()
-          const records = catchUp.next(out, BATCH_HEAD_WORDS, BATCH_RECORDS_MAX)
+          const records = catchUp.next(
+            out,
+            BATCH_HEAD_WORDS,
+            BATCH_RECORDS_MAX,
+            this.secondAt(time()),
+          )
           if (records > 0 || catchUp.hasEnded) return records
         }
       }
-      yield* batchesOf(PURPOSE_CATCH_UP, () => catchUp, next)
+      const about = () => {
+        const { recordWords, ageUnit } = catchUp
+        return { recordWords, ageUnit, second: this.secondAt(time()), offset: clock.offset }
+      }
+      yield* batchesOf(PURPOSE_CATCH_UP, about, next)
     }
   }
 
-  receive(time: number, batch: Int32Array, addedAge = 0): void {
+  /** As of the link: whole seconds of both clocks, whose difference does not change. */
+  receive(time: number, batch: Int32Array): void {
     const result = checkBatch(batch, batch.length)
     if (result !== BATCH_GOOD) throw new Error(`a node wrote a bad batch: ${result}`)
-    this.applier.apply(batch, addedAge, this.secondAt(time))
+    const now = this.secondAt(time)
+    const head = { clock: 1, offset: batch[BATCH_OFFSET], sent: batch[BATCH_SENT_LOW] * 1000 }
+    this.applier.apply(batch, this.clock.addedAge(head, now), now)
   }
 
   /** Who is in some torrents: «family torrent:peer role» each, and the counts of completed downloads. */
@@ -221,9 +249,9 @@ export function exchange(time: number, nodes: readonly TestNode[]): void {
   }
 }
 
-/** One batch of records, as the head says. */
+/** One batch of records, as the head says; packed in `second`. */
 export function batchOf(
-  purpose: number,
+  second: number,
   recordWords: number,
   records: readonly (readonly number[])[],
 ): Int32Array {
@@ -231,34 +259,41 @@ export function batchOf(
   records.forEach((record, index) => {
     words.set(record, BATCH_HEAD_WORDS + index * recordWords)
   })
-  writeHead(words, purpose, { records: records.length, recordWords, ageUnit: 1 })
+  const about = { recordWords, ageUnit: 1, second, offset: 0 }
+  writeHead(words, PURPOSE_LOG, records.length, about)
   return words
 }
 
-function writeHead(
-  words: Int32Array,
-  purpose: number,
-  about: { readonly records: number; readonly recordWords: number; readonly ageUnit: number },
-): void {
+/** `second`: of the node's clock, in which it was packed; in a test's batches the head has that in place of milliseconds. */
+interface BatchAbout {
+  readonly recordWords: number
+  readonly ageUnit: number
+  readonly second: number
+  readonly offset: number
+}
+
+function writeHead(words: Int32Array, purpose: number, records: number, about: BatchAbout): void {
   words[BATCH_MAGIC_VERSION] = MAGIC_AND_VERSION
-  words[BATCH_RECORDS] = about.records
+  words[BATCH_RECORDS] = records
   words[BATCH_RECORD_WORDS] = about.recordWords
   words[BATCH_AGE_UNIT] = about.ageUnit
   words[BATCH_PURPOSE] = purpose
   words[BATCH_START] = 1
+  words[BATCH_CLOCK] = 1
+  words[BATCH_SENT_LOW] = about.second
+  words[BATCH_OFFSET] = about.offset
 }
 
 function* batchesOf(
   purpose: number,
-  about: () => { readonly recordWords: number; readonly ageUnit: number },
+  about: () => BatchAbout,
   take: (out: Int32Array, recordWords: number) => number,
 ): Generator<Int32Array> {
   for (;;) {
     const words = new Int32Array(BATCH_WORDS_MAX)
     const records = take(words, about().recordWords)
     if (records === 0) return
-    const { recordWords, ageUnit } = about()
-    writeHead(words, purpose, { records, recordWords, ageUnit })
-    yield words.slice(0, BATCH_HEAD_WORDS + records * recordWords)
+    writeHead(words, purpose, records, about())
+    yield words.slice(0, BATCH_HEAD_WORDS + records * about().recordWords)
   }
 }

@@ -1,12 +1,14 @@
 // The parts of the link by themselves: control messages, kept batches, holes, the difference of clocks.
 import { expect, test } from 'bun:test'
 import { ClockDifference } from '../../src/cluster/clock-difference.ts'
+import { ClusterClock } from '../../src/cluster/cluster-clock.ts'
 import {
   ASK_BATCHES,
   ASK_WALK,
   BUSY,
   type Control,
   END_OF_SEGMENT,
+  HEARD,
   isControl,
   readControl,
   writeControl,
@@ -21,9 +23,14 @@ const MESSAGES: readonly Control[] = [
   { ...HEAD, kind: ASK_WALK, seconds: 900, segment: 3, walk: 5 },
   {
     ...{ ...HEAD, kind: END_OF_SEGMENT, segment: 0, isLast: true, parts: 9 },
-    heard: [{ name: 'a'.repeat(32), start: 4, sequence: 5 }],
+    heard: [{ name: 'a'.repeat(32), start: 4, sequence: 5, highest: 9, missing: 2 }],
   },
   { ...HEAD, kind: BUSY },
+  {
+    ...HEAD,
+    kind: HEARD,
+    heard: [{ name: 'b', start: 7, sequence: 2 ** 32 - 1, highest: 1, missing: 1 }],
+  },
 ]
 
 test.each(MESSAGES.map((message) => [message.kind, message] as const))(
@@ -96,11 +103,100 @@ test('holes are what has not come, also where sequences wrap', () => {
   }
 })
 
-test('a second of another clock is the same one however late a message is', () => {
+test('how late a message is, is measured by the fastest one', () => {
   const difference = new ClockDifference()
-  difference.heard(5_000_100, 1_000_110)
-  const second = difference.secondOf(5_000_900)
-  expect(second).toBe(1000)
+  expect(difference.heard(5_000_100, 1_000_110)).toBe(0)
   expect(difference.heard(5_000_900, 1_300_000)).toBe(299_090)
-  expect(difference.secondOf(5_000_900)).toBe(second)
+})
+
+/** A node whose clock began at some time of the test's, and what it says. */
+class ClockNode {
+  readonly clock = new ClusterClock()
+  private readonly beganAt: number
+
+  constructor(beganAt: number) {
+    this.beganAt = beganAt
+  }
+
+  now(time: number): number {
+    return time - this.beganAt
+  }
+
+  second(time: number): number {
+    return Math.floor(this.now(time) / 1000)
+  }
+
+  /** Hears it for the first time, and some seconds later. */
+  takesOver(other: ClockNode, time: number): void {
+    expect(this.clock.hear(other.says(time), true, this.now(time))).toBe(false)
+    expect(this.clock.isSettled(this.now(time + 1900))).toBe(false)
+    expect(this.clock.hear(other.says(time + 2000), true, this.now(time + 2001))).toBe(true)
+  }
+
+  says(time: number) {
+    return { clock: this.clock.id, offset: this.clock.offset, sent: this.now(time) }
+  }
+
+  /** The second of the cluster that it tells others, for one of its own. */
+  tells(second: number, time: number): number {
+    return this.second(time) + this.clock.offset - this.clock.ageOf(second, this.second(time))
+  }
+
+  /** Its own second for one that another node has told in the same way. */
+  hears(second: number): number {
+    return this.clock.secondOf(second - this.clock.offset)
+  }
+}
+
+test('nodes share a clock, and a second is the same one whoever tells it, and when', () => {
+  const [a, b, c] = [new ClockNode(0), new ClockNode(-86_400_123), new ClockNode(777_777)]
+  a.clock.begin(0.5)
+  b.takesOver(a, 1_000_020)
+  c.takesOver(b, 1_100_300)
+  const second = a.second(1_000_000)
+  const told = a.tells(second, 1_050_000)
+  expect(b.tells(b.hears(told), 1_200_000)).toBe(told)
+  expect(c.tells(c.hears(b.tells(b.hears(told), 1_200_000)), 1_300_000)).toBe(told)
+  // They agree to a second, and a message's time.
+  for (const node of [b, c]) {
+    expect(Math.abs(node.tells(node.second(2e6), 2e6) - a.tells(a.second(2e6), 2e6))).toBeLessThan(
+      3,
+    )
+  }
+})
+
+test('who is behind goes ahead, and what it had told keeps its second', () => {
+  const [a, b] = [new ClockNode(0), new ClockNode(5_000_000)]
+  a.clock.begin(0.5)
+  b.takesOver(a, 1_000_000)
+  const told = b.tells(b.second(1_050_000), 1_050_000)
+  // Its clock loses five seconds.
+  const late = new ClockNode(5_005_000)
+  Object.assign(late, { clock: b.clock })
+  late.clock.hear(a.says(1_060_000), true, late.now(1_060_000))
+  const now = late.second(1_061_500)
+  expect(late.tells(now, 1_061_500) - a.tells(a.second(1_061_500), 1_061_500)).toBeWithin(-1, 2)
+  expect(late.tells(b.second(1_050_000), 1_061_500)).toBe(told)
+  expect(late.hears(told)).toBe(b.second(1_050_000))
+  // A message that was under way for long changes nothing.
+  const { offset } = late.clock
+  late.clock.hear(a.says(1_000_000), true, late.now(1_300_000))
+  expect(late.clock.offset).toBe(offset)
+  // What is told of the time that it skipped comes between what was before and after.
+  for (let second = told - 20; second < told + 30; second++) {
+    expect(late.hears(second)).toBeLessThanOrEqual(late.hears(second + 1))
+  }
+})
+
+test('of two clocks one is given up, by the same rule at both nodes; meanwhile neither is misread', () => {
+  const [a, b] = [new ClockNode(0), new ClockNode(9_000_000)]
+  a.clock.begin(0.7)
+  b.clock.begin(0.2)
+  expect(b.clock.hear(a.says(1_000_000), true, b.now(1_000_000))).toBe(false)
+  // What was sent again says nothing of the time now.
+  expect(a.clock.hear(b.says(1_000_000), false, a.now(1_000_000))).toBe(false)
+  a.takesOver(b, 1_000_000)
+  expect(a.clock.id).toBe(b.clock.id)
+  expect(b.clock.hear(a.says(1_000_100), true, b.now(1_000_100))).toBe(true)
+  expect(Math.abs(a.tells(a.second(2e6), 2e6) - b.tells(b.second(2e6), 2e6))).toBeLessThan(2)
 })

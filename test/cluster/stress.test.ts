@@ -7,16 +7,15 @@
 import { expect, test } from 'bun:test'
 import { Worker } from 'node:worker_threads'
 import {
-  KIND_CHANGED,
   KIND_LEFT,
   KIND_SEEN,
-  PURPOSE_LOG,
   RECORD_AGE_SHIFT,
   RECORD_KIND_SHIFT,
   RECORD_SEEDER_BIT,
   RECORD_WORDS_IPV4,
   RECORD_WORDS_IPV6,
 } from '../../src/cluster/layout.ts'
+import { packAge } from '../../src/cluster/pack.ts'
 import { INFO_HASH_WORDS } from '../../src/swarm/table/torrents.ts'
 import { address, Harness, portOf, randomFrom } from '../swarm/harness.ts'
 import { checkInvariants } from '../swarm/invariants.ts'
@@ -186,7 +185,7 @@ class Cluster {
     const { random } = this
     const ipv4 = random() < 0.7
     const records = Array.from({ length: RECORDS_PER_BATCH }, () => this.foreignRecord(ipv4))
-    return batchOf(PURPOSE_LOG, ipv4 ? RECORD_WORDS_IPV4 : RECORD_WORDS_IPV6, records)
+    return batchOf(this.now, ipv4 ? RECORD_WORDS_IPV4 : RECORD_WORDS_IPV6, records)
   }
 
   private foreignRecord(ipv4: boolean): number[] {
@@ -195,13 +194,13 @@ class Cluster {
     const peer = isForeign ? FOREIGN_FROM + pick(FOREIGN_PEERS) : pick(WORKERS * PEERS_PER_WORKER)
     const infoHash = new Int32Array(INFO_HASH_WORDS)
     this.node.harness.writeInfoHash(this.torrents[pick(TORRENTS)], infoHash)
-    const kind = pick(50) === 0 ? KIND_LEFT : pick(20) === 0 ? KIND_CHANGED : KIND_SEEN
+    const kind = pick(50) === 0 ? KIND_LEFT : KIND_SEEN
     const age = isForeign ? pick(5) : this.now - OLD + (kind === KIND_LEFT ? 5 : 0)
     const role = isForeign ? pick(2) === 0 : isUsuallySeeder(peer)
     const seeder = kind !== KIND_LEFT && role
     const last =
       portOf(peer) |
-      (age << RECORD_AGE_SHIFT) |
+      (packAge(age) << RECORD_AGE_SHIFT) |
       (kind << RECORD_KIND_SHIFT) |
       (seeder ? RECORD_SEEDER_BIT : 0)
     const words = (ipv4 ? [0] : [0, 1, 2, 3]).map((i) => address(ipv4 ? 'ipv4' : 'ipv6', peer, i))
