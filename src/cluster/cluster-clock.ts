@@ -17,7 +17,7 @@ export interface SentClock {
   readonly sent: number
 }
 
-/** Offsets are between the ages of machines; clocks go ahead no further. */
+/** Offsets wrap beyond this: wherever another node moves the clock to, all can follow, and say what others take. */
 export const OFFSET_MAX = 2 ** 30
 
 /** Longer than the time between two beats; */
@@ -64,14 +64,14 @@ export class ClusterClock {
     if (clock !== this.id) {
       if (!isLive || (this.id !== 0 && clock > this.id)) return false
       this.id = clock
-      this.offset = Math.round((sent - now) / 1000) + offset
+      this.offset = wrapped(Math.round((sent - now) / 1000) + offset)
       this.changedAt = Number.NEGATIVE_INFINITY
       this.set(sent + offset * 1000, now)
       return false
     }
-    const behind = Math.floor((sent - now) / 1000) + offset - this.offset
-    if (behind > 0 && this.offset + behind <= OFFSET_MAX) {
-      this.offset += behind
+    const behind = wrapped(Math.floor((sent - now) / 1000) + offset - this.offset)
+    if (behind > 0) {
+      this.offset = wrapped(this.offset + behind)
       const early = behind <= DRIFT_SECONDS ? EARLY_SECONDS : 1
       if (this.isSettled(now)) this.change(behind, Math.floor(now / 1000) + early)
       else this.set(sent + offset * 1000, now)
@@ -103,7 +103,7 @@ export class ClusterClock {
 
   /** Seconds to add to the ages of a batch at `second` of this node's clock, by its present offset. */
   addedAge({ offset, sent }: SentClock, second: number): number {
-    return second + this.offset - offset - Math.floor(sent / 1000)
+    return wrapped(second + this.offset - offset - Math.floor(sent / 1000))
   }
 
   /** The age to tell others, at `now`, of what happened in `second`. */
@@ -117,4 +117,9 @@ export class ClusterClock {
     const before = second + this.ahead
     return before < this.changedAt ? before : this.changedAt
   }
+}
+
+/** From −OFFSET_MAX to below OFFSET_MAX. */
+function wrapped(seconds: number): number {
+  return (seconds << 1) >> 1
 }

@@ -30,7 +30,7 @@ export const BATCH_UPTIME = 10
 /** Older ones cannot be asked for any more. */
 export const BATCH_OLDEST = 11
 export const BATCH_FLAGS = 12
-/** These two are of the moment of sending. */
+/** These two are of when it was packed; if it had no clock then, or has taken over another one since, of the moment of sending. */
 export const BATCH_CLOCK = 13
 export const BATCH_OFFSET = 14
 export const BATCH_HEAD_WORDS = 15

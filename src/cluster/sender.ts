@@ -111,7 +111,17 @@ export class Sender {
 
   /** Writes the head before records that have been packed now. */
   finish(words: Int32Array, head: Omit<BatchHead, 'start' | 'sent'>, now: number): Int32Array {
-    return finishBatch(words, { ...head, start: this.options.start, sent: Math.floor(now) })
+    const { start } = this.options
+    const batch = finishBatch(words, { ...head, start, sent: Math.floor(now) })
+    // Until the clock is settled its offset may be wrong.
+    if (this.options.clusterClock.isSettled(now)) this.setClock(batch)
+    return batch
+  }
+
+  private setClock(batch: Int32Array): void {
+    const { clusterClock } = this.options
+    batch[BATCH_CLOCK] = clusterClock.id
+    batch[BATCH_OFFSET] = clusterClock.offset
   }
 
   /** True if more waits. */
@@ -156,8 +166,8 @@ export class Sender {
   publish(subject: string, words: Int32Array, now: number): boolean {
     const { engine, startedAt, clusterClock } = this.options
     if (!this.mayTell || !engine.isConnected()) return false
-    words[BATCH_CLOCK] = clusterClock.id
-    words[BATCH_OFFSET] = clusterClock.offset
+    // Otherwise its ages are by the offset of then. By a later one, of a clock that has gone ahead, they would seem younger.
+    if (words[BATCH_CLOCK] >>> 0 !== clusterClock.id) this.setClock(words)
     words[BATCH_UPTIME] = Math.floor((now - startedAt) / 1000)
     words[BATCH_OLDEST] = this.sent.oldest
     words[BATCH_FLAGS] = (this.isLeaving ? FLAG_LEAVING : 0) | (this.isWhole ? FLAG_WHOLE : 0)
