@@ -256,6 +256,8 @@ export class Asking {
       if (node.missedSince() >= since) node.take(source.name, extent)
     }
     for (const node of [...nodes.all(), ...nodes.ended]) {
+      // Who had more is gone too.
+      if (!nodes.get(node.heardMore)?.isHeard(now)) node.heardMore = ''
       if (!node.needsWalk(now)) node.mustBeAskedItself = false
       else if (node.isHeard(now)) node.mustBeAskedItself = true
       // Nobody else had it, so it is asked itself if it comes back.

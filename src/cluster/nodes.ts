@@ -66,6 +66,31 @@ function noCounts() {
   return { batches: 0, records: 0, known: 0, otherStart: 0, overLimit: 0, gaps: 0 }
 }
 
+/** When there may be another walk for what is missing. */
+class WalkPauses {
+  /** In a row, and the last one. */
+  private walks = 0
+  private walkedAt = 0
+
+  isOver(now: number): boolean {
+    const over = this.walks - WALKS_AT_ONCE
+    const pause =
+      over < 0 ? 0 : Math.min(WALK_PAUSE_MILLISECONDS * 2 ** over, WALK_PAUSE_MAX_MILLISECONDS)
+    return now >= this.walkedAt + pause
+  }
+
+  walked(now: number): void {
+    if (now - this.walkedAt > 2 * WALK_PAUSE_MAX_MILLISECONDS) this.walks = 0
+    // One may be for several runs.
+    if (now !== this.walkedAt) this.walks++
+    this.walkedAt = now
+  }
+
+  copy(): WalkPauses {
+    return Object.assign(new WalkPauses(), this)
+  }
+}
+
 export class Node {
   readonly name: string
   /** When something has come of it that had its name. */
@@ -111,9 +136,7 @@ export class Node {
   private paidUntil = 0
   private timePaidUntil = 0
   private messagesPaidUntil = 0
-  /** In a row, and the last one. */
-  private walks = 0
-  private walkedAt = 0
+  pauses = new WalkPauses()
 
   constructor(name: string, now: number, counts: NodeCounts = noCounts()) {
     this.name = name
@@ -159,7 +182,7 @@ export class Node {
 
   /** Something has been missing of it for so long that it cannot send it again. */
   needsWalk(now: number): boolean {
-    if (now < this.walkedAt + this.walkPause) return false
+    if (!this.pauses.isOver(now)) return false
     if (!this.isHeard(now)) {
       return this.heardMore !== '' || !(this.holes.isWhole() || this.wasSoughtElsewhere)
     }
@@ -169,14 +192,7 @@ export class Node {
 
   /** Another node has been asked for a walk for what is missing of this one. */
   soughtByWalk(now: number): void {
-    if (now - this.walkedAt > 2 * WALK_PAUSE_MAX_MILLISECONDS) this.walks = 0
-    this.walks++
-    this.walkedAt = now
-  }
-
-  private get walkPause(): number {
-    const over = this.walks - WALKS_AT_ONCE
-    return over < 0 ? 0 : Math.min(WALK_PAUSE_MILLISECONDS * 2 ** over, WALK_PAUSE_MAX_MILLISECONDS)
+    this.pauses.walked(now)
   }
 
   /** Whether a message, of whatever kind, is looked at. */
@@ -230,8 +246,7 @@ export class Node {
     this.paidUntil = node.paidUntil
     this.timePaidUntil = node.timePaidUntil
     this.messagesPaidUntil = node.messagesPaidUntil
-    this.walks = node.walks
-    this.walkedAt = node.walkedAt
+    this.pauses = node.pauses.copy()
     this.isOneOfSeveral = node.isOneOfSeveral
   }
 
@@ -264,6 +279,7 @@ export class Nodes {
   /** Runs that have ended, of which somebody may have heard more than another: the oldest first. */
   readonly ended: Node[] = []
   private readonly byName = new Map<string, Node>()
+  private readonly hearsayPauses = new WalkPauses()
 
   /** Null if there are too many. */
   meet(name: string, now: number): Node | null {
@@ -299,10 +315,11 @@ export class Nodes {
     return next
   }
 
-  /** A run that this node knows from others only. */
+  /** A run that this node knows from others only, who may have made it up: all of those are sought as if they were one. */
   hearsay(name: string, start: number, now: number): Node {
     const run = new Node(name, now)
     run.start = start
+    run.pauses = this.hearsayPauses
     this.end(run)
     return run
   }
@@ -317,7 +334,10 @@ export class Nodes {
   private end(run: Node): void {
     run.hasEnded = true
     this.ended.push(run)
-    if (this.ended.length > NODES_MAX) this.ended.shift()
+    if (this.ended.length <= NODES_MAX) return
+    // Those that only others have told of make room first.
+    const hearsay = this.ended.findIndex(({ heardAt }) => heardAt === Number.NEGATIVE_INFINITY)
+    this.ended.splice(Math.max(hearsay, 0), 1)
   }
 
   /** That have been heard. */
