@@ -1,5 +1,5 @@
-// What a cluster of real trackers does when its servers are cut in two, when a node is too slow, and when there is no server for longer
-// than peers are kept. Afterwards all nodes know the same, and meanwhile each answers.
+// What a cluster of real trackers does when its servers are cut in two or stand still, when a node is too slow or stands still, and
+// when there is no server for longer than peers are kept. Afterwards all nodes know the same, and meanwhile each answers.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { NatsServer, WHY_NO_NATS, withNats } from '../support/nats-server.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -10,6 +10,7 @@ import { Relay } from './relay.ts'
 setDefaultTimeout(400_000)
 
 const NAMES = ['a', 'b', 'c']
+const OTHERS = ['a', 'b']
 const CLUSTER = 'name: x, listen: "127.0.0.1:-1", no_advertise: true'
 
 describe.concurrent.skipIf(WHY_NO_NATS !== '')(
@@ -68,6 +69,45 @@ describe.concurrent.skipIf(WHY_NO_NATS !== '')(
             })
           }),
         ),
+      ))
+
+    test('a server that stood still', () =>
+      withNats('', (server) =>
+        Fleet.with(async (fleet) => {
+          await fleet.startAll(NAMES, { servers: server.address })
+          await fleet.churn(NAMES, 60)
+          await fleet.meanwhile(NAMES, async () => {
+            server.signal('SIGSTOP')
+            await fleet.churn(NAMES, 60)
+            await fleet.logs('a', /no connection/)
+            await fleet.churn(NAMES, 60)
+            server.signal('SIGCONT')
+            await fleet.repaired(NAMES, 'a stopped server')
+          })
+        }),
+      ))
+
+    test('a node that stood still for longer than it may be silent', () =>
+      withNats('', (server) =>
+        Fleet.with(async (fleet) => {
+          await fleet.startAll(NAMES, { servers: server.address })
+          await fleet.churn(NAMES, 60)
+          // A leave that it has not told yet cannot be known.
+          await fleet.equal(NAMES, 'announces')
+          await fleet.meanwhile(OTHERS, async () => {
+            await fleet.of('c').pause()
+            await fleet.moveClients('c', OTHERS)
+            await fleet.logs('a', /nothing from c for \d+ s/)
+            await fleet.churn(OTHERS, 60)
+            await fleet.equal(OTHERS, 'a node that stands still')
+            fleet.of('c').signal('SIGCONT')
+            await fleet.repaired(NAMES, 'a stopped node')
+          })
+          for (const name of OTHERS) await fleet.logs(name, /hears c again/)
+          // It still is the same node, in its place.
+          expect(fleet.of('c').stderr).not.toMatch(/another node has the name/)
+          await fleet.hears('c', 'a')
+        }),
       ))
 
     test('an outage longer than peers are kept: who stayed is known, and nobody else', () =>

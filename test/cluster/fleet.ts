@@ -122,9 +122,8 @@ export class Fleet {
   /** Waits until a node hears another one, or does not any more. */
   hears(name: string, other: string, isHeard = true): Promise<void> {
     const up = `tracker_cluster_node_up{node="${other}"}`
-    return waitUntil(`${name} hears ${other}: ${isHeard}`, async () => {
-      return (await metricSum(this.of(name), up)) === (isHeard ? 1 : 0)
-    })
+    const ask = async () => (await metricSum(this.of(name), up)) === (isHeard ? 1 : 0)
+    return waitUntil(`${name} hears ${other}: ${isHeard}`, ask, LOGGED_WITHIN_MS)
   }
 
   joined(name: string): Promise<void> {
@@ -195,14 +194,14 @@ export class Fleet {
     )
   }
 
-  /** So many announces of clients of these nodes: they come, stay, complete and leave. */
-  async churn(names: readonly string[], count: number): Promise<void> {
+  /** So many announces of clients of these nodes: they come, stay, complete and leave; those of `staying` do not leave. */
+  async churn(names: readonly string[], count: number, staying = ''): Promise<void> {
     for (let i = 0; i < count; i++) {
       const own = [...this.peers.values()].filter(({ node }) => names.includes(node))
       const peer = own[this.pick(own.length)]
       const what = this.pick(8)
       if (peer === undefined || what < 3) await this.join(names[this.pick(names.length)])
-      else if (what < 5 && own.length > 40) await this.leave(peer)
+      else if (what < 5 && own.length > 40 && peer.node !== staying) await this.leave(peer)
       else if (what === 5 && !peer.isSeeder) await this.complete(peer)
       else await this.renew(peer)
     }

@@ -1,5 +1,5 @@
-// Real trackers behind relays that lose and change single messages: one direction that is dead, and a node that speaks another version
-// for a while.
+// Real trackers behind relays that lose, repeat, delay and change single messages: losses in any order, one direction that is dead,
+// and a node that speaks another version for a while.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import {
   BATCH_HEAD_WORDS,
@@ -10,13 +10,15 @@ import {
 } from '../../src/cluster/layout.ts'
 import { metricSum } from '../support/metrics.ts'
 import { type NatsServer, WHY_NO_NATS, withNats } from '../support/nats-server.ts'
+import { randomWords } from '../support/random.ts'
 import { waitUntil } from '../support/wait.ts'
 import { Fleet } from './fleet.ts'
-import { MessageRelay, unchanged } from './message-relay.ts'
+import { type Copy, type Message, MessageRelay, unchanged } from './message-relay.ts'
 import { closing } from './relay.ts'
 
 setDefaultTimeout(400_000)
 
+const random = randomWords(Number(process.env.TEST_SEED ?? 11))
 const NAMES = ['a', 'b', 'c']
 const OTHERS = ['a', 'b']
 
@@ -37,6 +39,15 @@ function withRelayedFleet(
         }),
     ),
   )
+}
+
+/** Of 100 messages 10 are lost, 10 come twice, and 30 late, so that others overtake them. */
+function unreliable({ payload }: Message): readonly Copy[] {
+  const lot = random() % 100
+  if (lot < 10) return []
+  const delayMs = lot < 40 ? random() % 400 : 0
+  const copy = { payload, delayMs }
+  return lot < 20 ? [copy, { payload, delayMs: random() % 400 }] : [copy]
 }
 
 /** What another version might write, in place of a batch or a request. */
@@ -69,6 +80,17 @@ function renameRecords(payload: Buffer): void {
 describe.concurrent.skipIf(WHY_NO_NATS !== '')(
   `messages are lost or not understood${WHY_NO_NATS}`,
   () => {
+    test('lost, twice, late and out of order: all nodes know the same even while it lasts', () =>
+      withRelayedFleet((fleet, relays) =>
+        fleet.meanwhile(NAMES, async () => {
+          for (const relay of relays) relay.fate = unreliable
+          await fleet.churn(NAMES, 300)
+          await fleet.repaired(NAMES, 'losses that last')
+          for (const relay of relays) relay.fate = unchanged
+          await fleet.repaired(NAMES, 'losses')
+        }),
+      ))
+
     test('a node hears nothing, but is heard', () =>
       withRelayedFleet((fleet, [, , relay]) =>
         fleet.meanwhile(NAMES, async () => {
