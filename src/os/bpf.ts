@@ -9,6 +9,7 @@ import {
   BPF_MAP_CREATE,
   BPF_MAP_DELETE_ELEM,
   BPF_MAP_UPDATE_ELEM,
+  BPF_OBJ_GET_INFO_BY_FD,
   BPF_PROG_LOAD,
   BPF_PROG_TYPE_XDP,
   BPF_XDP,
@@ -21,6 +22,9 @@ const NAME_BYTES_MAX = 15
 /** Of a program that the kernel refuses: it says at which instruction and why. */
 const LOG_BYTES = 65536
 const LICENSE = 'Apache-2.0'
+// struct bpf_link_info: 0 type u32 │ 4 id u32 │ 8 program u32 │ 16 card u32, 0 once it is detached │ …
+const LINK_INFO_WORDS = 16
+const LINK_INFO_CARD = 4
 
 export interface MapOptions {
   readonly name: string
@@ -99,6 +103,16 @@ export function detachProgram(link: number): void {
   attribute[0] = link
   bpf(BPF_LINK_DETACH, attribute)
   libc.close(link)
+}
+
+/** Whether somebody else has taken the program from its card; false if the kernel does not tell. */
+export function isDetached(link: number): boolean {
+  const attribute = nativeWords(ATTRIBUTE_WORDS)
+  const info = nativeWords(LINK_INFO_WORDS)
+  attribute[0] = link
+  attribute[1] = LINK_INFO_WORDS * 4
+  writePointer(attribute, 2, info)
+  return bpf(BPF_OBJ_GET_INFO_BY_FD, attribute, info) === 0 && info[LINK_INFO_CARD] === 0
 }
 
 function keyAttribute(map: number, key: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {

@@ -144,6 +144,7 @@ export const BPF_MAP_UPDATE_ELEM = 2
 export const BPF_MAP_DELETE_ELEM = 3
 export const BPF_PROG_LOAD = 5
 export const BPF_PROG_TEST_RUN = 10
+export const BPF_OBJ_GET_INFO_BY_FD = 15
 export const BPF_LINK_CREATE = 28
 export const BPF_LINK_DETACH = 34
 export const BPF_MAP_TYPE_HASH = 1

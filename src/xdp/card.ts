@@ -6,6 +6,7 @@ import {
   createMap,
   deleteFromMap,
   detachProgram,
+  isDetached,
   loadProgram,
   updateMap,
 } from '../os/bpf.ts'
@@ -183,6 +184,11 @@ export class XdpCard {
     detachProgram(this.link)
     this.link = -1
     this.mode = 'detached'
+  }
+
+  /** Somebody else has taken the program from the card. */
+  isTaken(): boolean {
+    return this.link >= 0 && isDetached(this.link)
   }
 
   /** Once no thread uses the queue any more. */

@@ -14,7 +14,7 @@ export type Scenario = (networks: TwoNetworks) => Promise<void>
 /** Runs the one that the command line names; prints «good», or fails. */
 export async function runScenario(scenarios: Record<string, Scenario>): Promise<never> {
   const name = process.argv[2]
-  const networks = await TwoNetworks.open(name === 'queues' ? 2 : 1)
+  const networks = await TwoNetworks.open(name.startsWith('queues') ? 2 : 1)
   try {
     await scenarios[name](networks)
   } finally {

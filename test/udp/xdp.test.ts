@@ -30,6 +30,8 @@ test.skipIf(WHY_NO_CARDS !== '').each([
     'ethernetAddressChanged',
     'xdp-card-scenarios.ts',
   ],
+  ['goes on when somebody detaches its program', 'detached', 'xdp-change-scenarios.ts'],
+  ['says so when its card gets more queues', 'queuesChanged', 'xdp-change-scenarios.ts'],
   ['serves addresses of the loopback interface', 'loopbackAddress', 'xdp-card-scenarios.ts'],
   ['says whose the card is', 'held', 'xdp-card-scenarios.ts'],
   ['says in one line why it cannot start', 'refused', 'xdp-card-scenarios.ts'],

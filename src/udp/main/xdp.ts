@@ -3,10 +3,11 @@
 // the cards; the ordinary sockets stay open beside them, and serve whatever the program leaves to the kernel.
 import { StartError } from '../../config/cli.ts'
 import type { ListenAddress } from '../../config/listen.ts'
+import { counted } from '../../config/quantities.ts'
 import { logFor } from '../../log/log.ts'
 import { WrappingTotal } from '../../metrics/counters.ts'
 import { SystemError } from '../../os/error.ts'
-import { cardOf } from '../../os/network-card.ts'
+import { cardOf, queueCount } from '../../os/network-card.ts'
 import type { Trouble } from '../../process/troubles.ts'
 import type { Notices } from '../../tracker/protocol.ts'
 import { XdpCard } from '../../xdp/card.ts'
@@ -117,9 +118,11 @@ function openCard(chosen: ChosenCard, start: XdpStart): ServedCard | string {
   }
 }
 
-/** Why a card does not serve now; '' if it does. */
 interface CardState {
+  /** Why the card does not serve now; '' if it does. */
   why: string
+  /** At the last look. */
+  queuesNow: number
 }
 
 export class XdpPath {
@@ -144,7 +147,7 @@ export class XdpPath {
   constructor(start: XdpStart, cards: readonly ServedCard[]) {
     this.start = start
     this.config = start.config
-    this.cards = cards.map((card) => ({ ...card, why: '' }))
+    this.cards = cards.map((card) => ({ ...card, why: '', queuesNow: card.queues }))
   }
 
   /** For the line that reports the start. */
@@ -210,6 +213,8 @@ export class XdpPath {
 
   trouble(): Trouble | null {
     const reasons = this.cards.map(({ why }) => why).filter((why) => why !== '')
+    const changed = this.cards.filter(({ queues, queuesNow }) => queuesNow > queues)
+    reasons.push(...changed.map(queuesText))
     if (reasons.length === 0) return null
     return {
       severity: 'attention',
@@ -234,10 +239,16 @@ export class XdpPath {
     for (const card of this.cards) {
       const { name, xdp } = card
       const now = cardOf(name)
-      if (now === null || now.index !== card.card.index) this.leave(card, `${name} was removed`)
-      else if (now.mac?.join() !== card.card.mac?.join())
+      if (now === null || now.index !== card.card.index) {
+        this.leave(card, `${name} was removed`)
+        continue
+      }
+      this.lookAtQueues(card)
+      if (now.mac?.join() !== card.card.mac?.join())
         this.leave(card, `${name} has another Ethernet address than at the start`)
       else if (now.mtu < needed) this.leave(card, mtuFault(name, now.mtu, needed))
+      else if (xdp.isTaken())
+        this.leave(card, `somebody else has detached our program from ${name}`)
       else if (card.why !== '' && xdp.mode === 'detached') this.attach(card)
     }
     const local = localAddresses()
@@ -245,6 +256,15 @@ export class XdpPath {
     if (own.join() !== this.own.join()) this.start.ownChanged(own)
     this.own = own
     if (this.mayUpdate) this.updateDestinations(local)
+  }
+
+  /** The kernel refuses fewer: there are sockets of ours. */
+  private lookAtQueues(card: ServedCard & CardState): void {
+    const { name, queues } = card
+    const now = queueCount(name)
+    if (now === card.queuesNow) return
+    card.queuesNow = now
+    if (now !== queues) log.always('warn', queuesText(card))
   }
 
   private updateDestinations(local: readonly LocalAddress[]): void {
@@ -283,6 +303,13 @@ export class XdpPath {
       return false
     }
   }
+}
+
+function queuesText({ name, queues, queuesNow }: ServedCard & CardState): string {
+  const had = `${name} has ${counted(queuesNow, 'receive queue')} now, and had ${queues} at the start`
+  return queuesNow > queues
+    ? `${had}: what comes to the others is served by sockets until a restart`
+    : `${had}: restart the tracker for as many workers`
 }
 
 function modeText({ mode, zeroCopyQueues, queues }: XdpCard): string {
