@@ -79,6 +79,9 @@ export function readFrame(frame: Buffer, fromKernel = false): ReadFrame {
   if (!isIPv4) expectSame('type', frame.readUInt16BE(12), 0x86dd)
   const head = isIPv4 ? 20 : 40
   expectSame('version', ip[0], isIPv4 ? 0x45 : 0x60)
+  // The kernel may choose a flow label for each client; we have none.
+  const service = isIPv4 ? ip[1] : ip.readUInt32BE(0) & (fromKernel ? 0x0ff00000 : 0x0fffffff)
+  expectSame('type of service', service, 0)
   expectSame('length', isIPv4 ? ip.readUInt16BE(2) : 40 + ip.readUInt16BE(4), ip.length)
   expectSame('protocol', ip[isIPv4 ? 9 : 6], 17)
   if (isIPv4) expectSame('sum', internetChecksum([ip.subarray(0, 20)]), 0)

@@ -143,6 +143,29 @@ describe.each([
     }
   })
 
+  test('a sum of 0 is written as 0xffff, and read so', () => {
+    // One of these ends makes the sum 0: 0 in its place would mean that there is none.
+    const payload = Buffer.alloc(16)
+    let found = 0
+    for (let end = 0; end < 0x10000; end++) {
+      payload.writeUInt16BE(end, 14)
+      read(buildFrame(fields))
+      const sent = Buffer.from(answer(kind, payload))
+      if (sent.readUInt16BE(14 + head + 6) !== 0xffff) continue
+      found++
+      readFrame(sent)
+      expect(read(buildFrame({ ...fields, from: fields.to, to: fields.from, payload }))).toBe(kind)
+    }
+    expect(found).toBeGreaterThan(0)
+  })
+
+  test('a request of any service and flow gets an answer without', () => {
+    const change = (ip: Buffer) =>
+      kind === FRAME_IPV4 ? ip.writeUInt8(0xb9, 1) : ip.writeUInt32BE(0x6b912345, 0)
+    expect(read(buildFrame({ ...fields, change }))).toBe(kind)
+    readFrame(answer(kind, fields.payload))
+  })
+
   test('a checksum that is left for the card to complete is accepted', () => {
     const checksum = partialChecksum(buildFrame(fields))
     expect(read(buildFrame({ ...fields, checksum }))).toBe(kind)
