@@ -118,7 +118,7 @@ export class Link {
     this.watchPresence(now)
     this.watchNodes(now)
     const isJoined = this.mayTell(now)
-    if (this.early.length > 0 && this.options.clusterClock.isSettled(now)) this.hearEarly(now)
+    if (this.early.length > 0 && this.options.clusterClock.isSettled) this.hearEarly(now)
     this.sender.isWhole = !this.asking.isNew && this.nodes.areWhole(now)
     const heard = this.nodes.heard(now)
     for (const node of heard) node.isOneOfSeveral = heard.length > 1
@@ -191,7 +191,7 @@ export class Link {
       return
     }
     const isAgain = subject !== `${this.options.subject}.log.${node.name}`
-    if (!this.options.clusterClock.isSettled(now) && this.early.length < EARLY_MAX) {
+    if (!this.options.clusterClock.isSettled && this.early.length < EARLY_MAX) {
       this.early.push({ node: node.name, bytes: bytes.slice(), subject })
     }
     const run = this.nodes.runOf(node, batch.start, isAgain, now)
@@ -277,8 +277,8 @@ export class Link {
   private mayTell(now: number): boolean {
     const { clusterClock, random } = this.options
     const { sender, presence } = this
-    if (presence.hasName) clusterClock.begin(random())
-    const mayTell = presence.hasName && clusterClock.isSettled(now)
+    if (presence.hasName) clusterClock.begin(random(), now)
+    const mayTell = presence.hasName && clusterClock.isSettled
     if (mayTell && !sender.mayTell) sender.join()
     sender.mayTell = mayTell
     return mayTell

@@ -113,8 +113,7 @@ export class Sender {
   finish(words: Int32Array, head: Omit<BatchHead, 'start' | 'sent'>, now: number): Int32Array {
     const { start } = this.options
     const batch = finishBatch(words, { ...head, start, sent: Math.floor(now) })
-    // Until the clock is settled its offset may be wrong.
-    if (this.options.clusterClock.isSettled(now)) this.setClock(batch)
+    this.setClock(batch)
     return batch
   }
 

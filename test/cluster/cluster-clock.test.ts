@@ -72,7 +72,7 @@ test.each([1, 3600])(
   'a batch that is sent again, after the clock has gone ahead by %d s, tells the same seconds',
   (seconds) => {
     const node = new SendingNode()
-    node.clock.begin(0.5)
+    node.clock.begin(0.5, 0)
     node.happened = 90
     node.sender.turn(100_000, 1)
     const first = node.told(node.sent.shift())
@@ -85,16 +85,17 @@ test.each([1, 3600])(
   },
 )
 
-test('a batch that was packed before the clock was settled is told by the clock as it was set right', () => {
+test('a batch that was packed before there was a clock is told by the clock that was taken over', () => {
   const node = new SendingNode()
   node.clock.hear({ clock: 9, offset: 1000, sent: 100_000 }, true, 100_000)
   node.happened = 90
   node.isConnected = false
   node.sender.turn(100_500, 1)
   // The first message had been held up for 20 seconds.
-  node.clock.hear({ clock: 9, offset: 1000, sent: 121_000 }, true, 101_000)
+  for (const later of [0, 1000, 2000])
+    node.clock.hear({ clock: 9, offset: 1000, sent: 121_000 + later }, true, 101_000 + later)
   node.isConnected = true
-  node.sender.sendAgain(1, 'again', 102_000)
+  node.sender.sendAgain(1, 'again', 104_000)
   const told = node.told(node.sent.shift())
   node.happened = 90
   node.sent.length = 0
@@ -108,13 +109,19 @@ test('wherever a node moves the clock to, all others follow, agree, and say what
   const clocks = ages.map(() => new ClusterClock())
   const ownTime = (index: number, now: number) => now + ages[index] * 1000
   const each = (act: (clock: ClusterClock, index: number) => void) => clocks.forEach(act)
+  each((clock) => clock.begin(0.5, 0))
   let now = 1_000_000
   for (let step = 0; step < 2000; step++) {
     // It lies: with an older clock's number, or that of all; as far ahead as a head can say.
     const clock = step % 100 === 0 ? 5000 - step : Math.max(1, clocks[0].id)
     const lie = { clock, offset: (word() | 0) >> 1, sent: (word() % 1024) * 2 ** 32 + word() }
-    each((clock, index) => clock.hear(lie, true, ownTime(index, now)))
-    now += 1000
+    // As long as it takes until it is believed.
+    for (let later = 0; later < 3000; later += 1000) {
+      const lied = { ...lie, sent: lie.sent + later }
+      each((clock, index) => clock.hear(lied, true, ownTime(index, now)))
+      now += 1000
+    }
+    if (step % 100 === 0) each(({ id }) => expect(id).toBe(clock))
     for (let round = 0; round < 2; round++) {
       each((from, index) => {
         expect(Math.abs(from.offset)).toBeLessThanOrEqual(OFFSET_MAX)

@@ -129,7 +129,7 @@ class ClockNode {
   /** Hears it for the first time, and some seconds later. */
   takesOver(other: ClockNode, time: number): void {
     expect(this.clock.hear(other.says(time), true, this.now(time))).toBe(false)
-    expect(this.clock.isSettled(this.now(time + 1900))).toBe(false)
+    expect(this.clock.hear(other.says(time + 1900), true, this.now(time + 1901))).toBe(false)
     expect(this.clock.hear(other.says(time + 2000), true, this.now(time + 2001))).toBe(true)
   }
 
@@ -150,7 +150,7 @@ class ClockNode {
 
 test('nodes share a clock, and a second is the same one whoever tells it, and when', () => {
   const [a, b, c] = [new ClockNode(0), new ClockNode(-86_400_123), new ClockNode(777_777)]
-  a.clock.begin(0.5)
+  a.clock.begin(0.5, 0)
   b.takesOver(a, 1_000_020)
   c.takesOver(b, 1_100_300)
   const second = a.second(1_000_000)
@@ -167,7 +167,7 @@ test('nodes share a clock, and a second is the same one whoever tells it, and wh
 
 test('who is behind goes ahead, and what it had told keeps its second', () => {
   const [a, b] = [new ClockNode(0), new ClockNode(5_000_000)]
-  a.clock.begin(0.5)
+  a.clock.begin(0.5, 0)
   b.takesOver(a, 1_000_000)
   const told = b.tells(b.second(1_050_000), 1_050_000)
   // Its clock loses five seconds.
@@ -190,8 +190,8 @@ test('who is behind goes ahead, and what it had told keeps its second', () => {
 
 test('of two clocks one is given up, by the same rule at both nodes; meanwhile neither is misread', () => {
   const [a, b] = [new ClockNode(0), new ClockNode(9_000_000)]
-  a.clock.begin(0.7)
-  b.clock.begin(0.2)
+  a.clock.begin(0.7, 0)
+  b.clock.begin(0.2, 0)
   expect(b.clock.hear(a.says(1_000_000), true, b.now(1_000_000))).toBe(false)
   // What was sent again says nothing of the time now.
   expect(a.clock.hear(b.says(1_000_000), false, a.now(1_000_000))).toBe(false)
@@ -199,4 +199,44 @@ test('of two clocks one is given up, by the same rule at both nodes; meanwhile n
   expect(a.clock.id).toBe(b.clock.id)
   expect(b.clock.hear(a.says(1_000_100), true, b.now(1_000_100))).toBe(true)
   expect(Math.abs(a.tells(a.second(2e6), 2e6) - b.tells(b.second(2e6), 2e6))).toBeLessThan(2)
+})
+
+test('a clock is not taken over from messages that were held up', () => {
+  const [a, b] = [new ClockNode(0), new ClockNode(777_000)]
+  a.clock.begin(0.5, 0)
+  const hear = (sent: number, time: number) => b.clock.hear(a.says(sent), true, b.now(time))
+  // All at once, and again all of the next while.
+  for (let sent = 1_000_000; sent < 1_020_000; sent += 1000) {
+    expect(hear(sent, 1_020_000)).toBe(false)
+    b.clock.begin(0.1, b.now(1_020_000))
+  }
+  for (let sent = 1_020_000; sent < 1_040_000; sent += 1000) {
+    expect(hear(sent, 1_040_000)).toBe(false)
+    b.clock.begin(0.1, b.now(1_040_000))
+  }
+  // One that is held up begins nothing, nor does it stop what goes on.
+  for (const [sent, time] of [
+    [1_040_900, 1_041_000],
+    [1_030_000, 1_041_500],
+    [1_042_000, 1_042_100],
+  ] as const) {
+    expect(hear(sent, time)).toBe(false)
+  }
+  expect(hear(1_043_000, 1_043_100)).toBe(true)
+  expect(Math.abs(b.tells(b.second(2e6), 2e6) - a.tells(a.second(2e6), 2e6))).toBeLessThan(2)
+})
+
+test('a node that hears too little of others has a clock of its own, and goes on with it until it has heard enough', () => {
+  const [a, b] = [new ClockNode(0), new ClockNode(777_000)]
+  a.clock.begin(0.5, 0)
+  b.clock.hear(a.says(1_000_000), true, b.now(1_000_000))
+  b.clock.begin(0.9, b.now(1_003_000))
+  expect(b.clock.isSettled).toBe(false)
+  b.clock.begin(0.9, b.now(1_004_000))
+  const { id } = b.clock
+  expect(id).not.toBe(0)
+  b.clock.hear(a.says(1_100_000), true, b.now(1_100_001))
+  expect(b.clock.id).toBe(id)
+  b.clock.hear(a.says(1_102_100), true, b.now(1_102_101))
+  expect(b.clock.id).toBe(a.clock.id)
 })
