@@ -165,9 +165,11 @@ export class Asking {
     }
     const last = ranges.at(-1)
     if (last === undefined) return
+    node.unanswered++
     node.askedTo = last.to
     node.patience = Math.min(node.patience * 2 || PATIENCE_MILLISECONDS, PATIENCE_MAX_MILLISECONDS)
     node.askAt = now + node.patience
+    if (!node.answers) node.avoidUntil = node.askAt
     this.ask(node, { kind: ASK_BATCHES, ticket: ++this.ticket, start, ranges })
   }
 

@@ -44,6 +44,12 @@ const WALKS_AT_ONCE = 6
 const WALK_PAUSE_MILLISECONDS = 4000
 const WALK_PAUSE_MAX_MILLISECONDS = 60_000
 
+/**
+ * Asked so often in a row for batches without any answer, within some seconds: it may be heard and hear nothing. What others have
+ * heard of it is learnt from them then, while it is asked again.
+ */
+const UNANSWERED_MAX = 3
+
 /** Earlier sequences than this many cannot be told from later ones. */
 const FIRST_HOLE_MAX = 2 ** 30
 
@@ -117,6 +123,8 @@ export class Node {
   patience = 0
   /** The last sequence that it has been asked for. */
   askedTo = 0
+  /** How often it has been asked for batches since it last sent any again. */
+  unanswered = 0
   /** Not to be asked for a walk before. */
   avoidUntil = 0
   /** How often in a row it has said that it has other walks. */
@@ -180,14 +188,18 @@ export class Node {
     return !this.taken.has(keyOf(name, extent)) && this.taken.size < TAKEN_MAX
   }
 
-  /** Something has been missing of it for so long that it cannot send it again. */
+  /** Something has been missing of it for so long that it cannot send it again, or it does not answer. */
   needsWalk(now: number): boolean {
     if (!this.pauses.isOver(now)) return false
     if (!this.isHeard(now)) {
       return this.heardMore !== '' || !(this.holes.isWhole() || this.wasSoughtElsewhere)
     }
     if (this.holes.isWhole()) return false
-    return isAfter(this.oldest, this.holes.list[0].from)
+    return !this.answers || isAfter(this.oldest, this.holes.list[0].from)
+  }
+
+  get answers(): boolean {
+    return this.unanswered < UNANSWERED_MAX
   }
 
   /** Another node has been asked for a walk for what is missing of this one. */
@@ -216,7 +228,8 @@ export class Node {
     const { words, sequence, records, sent } = batch
     const uptime = (words[BATCH_UPTIME] >>> 0) * 1000
     if (this.start === 0) this.begin(batch, now - uptime, now)
-    if (!isAgain) this.lag = this.clock.heard(sent, now)
+    if (isAgain) this.unanswered = 0
+    else this.lag = this.clock.heard(sent, now)
     const since = Math.max(this.heardAt, now - uptime) - this.lag
     const holes = this.holes.list.length
     const isNew = records > 0 && !this.holes.has(sequence)

@@ -59,6 +59,34 @@ test('a batch that is lost is asked for, and sent again', () => {
   expect(a.link.sender.counts.again).toBeGreaterThan(0)
 })
 
+test('what was missed of a node that is heard and hears nothing is learnt from others', () => {
+  const [all, a, b, c] = cluster('abc')
+  // Until each has asked all others, as all have started.
+  all.run(20_000)
+  a.engine.isDeaf = true
+  c.engine.isDeaf = true
+  c.announce(1, false)
+  all.run(500)
+  a.engine.isDeaf = false
+  all.run(2000)
+  expect(b.swarm()).toEqual(['1'])
+  expect(a.swarm()).toEqual([])
+  all.run(15_000)
+  same(a, b)
+  // It answers again, so it is asked itself again.
+  const { walks } = a.link.asking.counts
+  c.engine.isDeaf = false
+  all.run(20_000)
+  a.engine.isDeaf = true
+  c.announce(2, false)
+  all.run(500)
+  a.engine.isDeaf = false
+  all.run(5000)
+  same(a, b, c)
+  expect(a.swarm()).toEqual(['1', '2'])
+  expect(a.link.asking.counts.walks).toBe(walks)
+})
+
 test('a node that starts takes over what the others have, by one walk', () => {
   const [all, a, b] = cluster('ab', 1, { sentBytesMax: 16_384 })
   for (let key = 0; key < 2000; key++) (key % 2 === 0 ? a : b).announce(key, false)

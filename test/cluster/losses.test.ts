@@ -94,6 +94,8 @@ describe.concurrent.skipIf(WHY_NO_NATS !== '')(
     test('a node hears nothing, but is heard', () =>
       withRelayedFleet((fleet, [, , relay]) =>
         fleet.meanwhile(NAMES, async () => {
+          // What nobody has heard of it before, it could not be asked for.
+          await fleet.equal(NAMES, 'announces')
           relay.fate = (message) => (message.isToServer ? unchanged(message) : [])
           await fleet.hears('c', 'a', false)
           await fleet.churn(NAMES, 60)
@@ -106,6 +108,8 @@ describe.concurrent.skipIf(WHY_NO_NATS !== '')(
     test('a node hears all, but is not heard', () =>
       withRelayedFleet((fleet, [, , relay]) =>
         fleet.meanwhile(NAMES, async () => {
+          // What it has missed before, it cannot ask for.
+          await fleet.equal(NAMES, 'announces')
           relay.fate = (message) => (message.isToServer ? [] : unchanged(message))
           await fleet.hears('a', 'c', false)
           await fleet.churn(NAMES, 60)

@@ -234,6 +234,8 @@ class SmallParts implements Records {
 export class SimulatedEngine implements Engine {
   /** Those in the same part hear each other; null = no connection. */
   part: number | null = 0
+  /** Nothing arrives, but it is heard. */
+  isDeaf = false
   private readonly simulation: World
   private readonly node: SimulatedNode
   private readonly subscriptions: {
@@ -258,7 +260,7 @@ export class SimulatedEngine implements Engine {
   }
 
   arrive(part: number | null, subject: string, bytes: Uint8Array): void {
-    if (this.part === null || this.part !== part || !this.node.isAlive) return
+    if (this.part === null || this.part !== part || !this.node.isAlive || this.isDeaf) return
     for (const { pattern, receive } of this.subscriptions) {
       if (pattern.test(subject)) receive(bytes, subject)
     }
