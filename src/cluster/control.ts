@@ -14,7 +14,7 @@ import { SEGMENT_PARTS } from './layout.ts'
 import { NODE_NAME } from './subjects.ts'
 
 /** «aqk» in front of the version, as bytes. */
-const MAGIC_AND_VERSION = 0x01_6b7161
+const MAGIC_AND_VERSION = 0x02_6b7161
 
 export const ASK_BATCHES = 1
 export const ASK_WALK = 2

@@ -44,7 +44,7 @@ export const FLAGS_MAX = 3
 
 /** «aqc» in front of the version, as bytes: 61 71 63. */
 export const MAGIC = 0x637161
-export const VERSION = 1
+export const VERSION = 2
 export const MAGIC_AND_VERSION = MAGIC | (VERSION << 24)
 
 // Purposes.

@@ -67,10 +67,12 @@ const SENT_HIGH_MAX = 1023
 
 /** BATCH_GOOD, or why the first `size` words are no batch. */
 export function checkBatch(words: Int32Array, size: number): number {
-  if (size < BATCH_HEAD_WORDS || size > BATCH_WORDS_MAX) return BATCH_BAD_SIZE
+  if (size < 1 || size > BATCH_WORDS_MAX) return BATCH_BAD_SIZE
+  // Before the size: the head of another version may be shorter.
   const first = words[BATCH_MAGIC_VERSION]
   if ((first & MAGIC_MASK) !== MAGIC) return BATCH_FOREIGN
   if (first >>> 24 !== VERSION) return BATCH_OTHER_VERSION
+  if (size < BATCH_HEAD_WORDS) return BATCH_BAD_SIZE
   const records = words[BATCH_RECORDS]
   const recordWords = words[BATCH_RECORD_WORDS]
   if (records < 0 || records > BATCH_RECORDS_MAX) return BATCH_BAD_HEAD

@@ -52,7 +52,7 @@ function unreliable({ payload }: Message): readonly Copy[] {
 
 /** What another version might write, in place of a batch or a request. */
 const OTHER_VERSIONS: readonly [string, string, (payload: Buffer) => void][] = [
-  ['a higher version', 'other_version', (payload) => flip(payload, 3, 2)],
+  ['a higher version', 'other_version', (payload) => flip(payload, 3, 4)],
   ['another kind of message', 'foreign', (payload) => flip(payload, 2, 0x20)],
   ['a kind of record that is unknown', 'bad_record', renameRecords],
   [

@@ -1,8 +1,14 @@
 // What comes from other nodes is checked like a stranger's packet: a batch is taken over or refused as a whole, whatever
 // is in it, and nothing else is touched.
 import { expect, test } from 'bun:test'
-import { BATCH_HEAD_WORDS, BATCH_WORDS_MAX } from '../../src/cluster/layout.ts'
-import { BATCH_BAD_SIZE, BATCH_GOOD, BATCH_RESULTS, checkBatch } from '../../src/cluster/unpack.ts'
+import { BATCH_HEAD_WORDS, BATCH_WORDS_MAX, MAGIC, VERSION } from '../../src/cluster/layout.ts'
+import {
+  BATCH_BAD_SIZE,
+  BATCH_GOOD,
+  BATCH_OTHER_VERSION,
+  BATCH_RESULTS,
+  checkBatch,
+} from '../../src/cluster/unpack.ts'
 import { randomFrom } from '../swarm/harness.ts'
 import { checkInvariants } from '../swarm/invariants.ts'
 import { TestNode } from './node.ts'
@@ -31,6 +37,17 @@ test('a batch of any other length is refused', () => {
     }
     expect(checkBatch(longer, BATCH_HEAD_WORDS - 1)).toBe(BATCH_BAD_SIZE)
   }
+})
+
+test('a batch of another version is said to be one, also if its head is shorter', () => {
+  const words = new Int32Array(BATCH_HEAD_WORDS)
+  for (const version of [VERSION - 1, VERSION + 1]) {
+    words[0] = MAGIC | (version << 24)
+    for (const size of [1, BATCH_HEAD_WORDS - 1, BATCH_HEAD_WORDS]) {
+      expect(checkBatch(words, size)).toBe(BATCH_OTHER_VERSION)
+    }
+  }
+  expect(checkBatch(words, 0)).toBe(BATCH_BAD_SIZE)
 })
 
 test('altered batches are refused with a reason, or do what records may do; the tables stay whole', () => {
