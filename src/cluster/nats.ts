@@ -33,7 +33,7 @@ export interface EngineTimes {
   /** Before another attempt: the first one, and the longest after several. Up to as much again, at random. */
   readonly retryMs: number
   readonly retryMaxMs: number
-  /** What is buffered at the end has this long. */
+  /** What is buffered at the end has this long, and closing as long again: a worker that stops gets no more (process/workers.ts). */
   readonly closeMs: number
 }
 
@@ -42,7 +42,7 @@ export const ENGINE_TIMES: EngineTimes = {
   watchMs: 2500,
   retryMs: 125,
   retryMaxMs: 2000,
-  closeMs: 1000,
+  closeMs: 300,
 }
 /** A server that has not answered a PING after so many looks is given up. */
 const SILENT_LOOKS_MAX = 4

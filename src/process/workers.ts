@@ -19,7 +19,7 @@ import { threadNumber } from '../os/thread-times.ts'
 import { forgetFirsts } from './first-value.ts'
 
 /** The process does not wait longer for a worker to stop. */
-const STOP_MILLISECONDS = 900
+export const STOP_MILLISECONDS = 900
 
 const READY_MESSAGE = 'ready'
 const DONE_MESSAGE = 'done'

@@ -2,6 +2,8 @@
 // such server.
 import { describe, expect, test } from 'bun:test'
 import { createServer, type Server, type Socket } from 'node:net'
+import { ENGINE_TIMES } from '../../src/cluster/nats.ts'
+import { STOP_MILLISECONDS } from '../../src/process/workers.ts'
 import { WHY_NO_NATS, withNats } from '../support/nats-server.ts'
 import { waitUntil } from '../support/wait.ts'
 import { arrives, bytesOf, flood, QUICK, withNodes } from './nats-node.ts'
@@ -257,3 +259,7 @@ function listening(serve: (socket: Socket) => void): Promise<{ server: Server; p
     })
   })
 }
+
+test('closing takes less time than a worker has to stop, also if the server stands still', () => {
+  expect(2 * ENGINE_TIMES.closeMs).toBeLessThan(STOP_MILLISECONDS)
+})
