@@ -37,6 +37,8 @@ export interface EngineAccess {
 
 /** What a start would find wrong, for --check. */
 export async function clusterFaults(config: ClusterConfig): Promise<string[]> {
+  // A mistake in the settings, which is reported as one.
+  if (config.credentials !== 'none' && config.credentials_path === '') return []
   try {
     await readAccess(config)
     return []

@@ -192,6 +192,10 @@ describe('the files that the settings name', () => {
     expect(fault).toContain("[cluster] credentials_path '/nowhere/x' cannot be read")
   })
 
+  test('a file that the settings do not name is no fault of the file as well', async () => {
+    expect(await clusterFaults({ ...defaults, ...BASE, credentials: 'token' })).toEqual([])
+  })
+
   test('of TLS: authorities that are none, and a key of another certificate', async () => {
     const files = new Certificates()
     try {
