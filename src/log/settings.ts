@@ -9,7 +9,8 @@ export const logSettings = {
     LOG_LEVELS,
     `Write events of this severity and above to standard error: error needs attention, warn may need
     it, info reports rare changes, debug and trace help to find faults. off writes none. The line that
-    reports the start and the outcome of signals are always written.`,
+    reports the start, the outcome of signals, and what happens to the connection with other nodes
+    ([cluster]) are always written.`,
   ),
 
   log_format: choice(

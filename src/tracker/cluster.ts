@@ -124,8 +124,8 @@ export class ClusterNode {
   private heard({ view, tell }: ClusterReport): void {
     if (view !== undefined) this.view = view
     if (tell === undefined) return
-    if (tell.severity === 'info') log.info(tell.text)
-    else log.always(tell.severity === 'error' ? 'error' : 'warn', tell.text)
+    // At every level, and the good news too: after «no connection» an operator waits for «connected».
+    log.always(tell.severity === 'warning' ? 'warn' : tell.severity, tell.text)
   }
 }
 

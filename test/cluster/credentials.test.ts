@@ -15,8 +15,7 @@ const accounts = (password: string) =>
 const NO_ACCOUNT = 'authorization { users = [ { user: other, password: z } ] }'
 
 function settingsOf(server: NatsServer, path: string, more = ''): string {
-  return `log_level = 'info'
-${servedOn(EXECUTABLE, '127.0.0.1:0')}
+  return `${servedOn(EXECUTABLE, '127.0.0.1:0')}
 [cluster]
 servers = '${server.address}'
 node = 'a'
