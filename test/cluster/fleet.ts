@@ -19,6 +19,8 @@ const REMEMBERED = 6
 /** It takes some seconds. A machine that does other things is ten times slower; a fault that is not repaired lasts. */
 const EQUAL_WITHIN_MS = 120_000
 const LOGGED_WITHIN_MS = 120_000
+const TELL_MS = 4000
+const TELL_TRIES = 30
 
 export interface NodeOptions {
   /** Where its engine is. */
@@ -307,6 +309,24 @@ export class Fleet {
       },
       EQUAL_WITHIN_MS,
     )
+  }
+
+  /**
+   * Waits until another node hears at once what happens at this one. What was lost before does not count: who cannot be
+   * asked cannot tell it again.
+   */
+  async tells(from: string, to: string): Promise<void> {
+    for (let tries = 0; tries < TELL_TRIES; tries++) {
+      const peer = await this.join(from)
+      const isKnown = async () => (await this.known(to)).includes(String(peer.port))
+      const isHeard = await waitUntil('it is heard', isKnown, TELL_MS).then(
+        () => true,
+        () => false,
+      )
+      if (isHeard) return
+      await this.leave(peer)
+    }
+    throw new Error(`${to} does not hear of ${from}:\n${this.of(to).stderr}`)
   }
 
   pick(count: number): number {
