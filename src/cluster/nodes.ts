@@ -5,6 +5,7 @@ import { ClockDifference } from './clock-difference.ts'
 import { NODES_MAX } from './control.ts'
 import { type Extent, Holes, isAfter } from './holes.ts'
 import { BATCH_FLAGS, BATCH_OLDEST, BATCH_UPTIME, FLAG_LEAVING, FLAG_WHOLE } from './layout.ts'
+import { Rate } from './rate.ts'
 
 /** Nodes beat each second. */
 export const SILENT_MILLISECONDS = 3500
@@ -141,9 +142,9 @@ export class Node {
   wasSoughtElsewhere = false
   readonly counts: NodeCounts
   private readonly clock = new ClockDifference()
-  private paidUntil = 0
-  private timePaidUntil = 0
-  private messagesPaidUntil = 0
+  private readonly records = new Rate(RECORDS_PER_SECOND, BURST_MILLISECONDS)
+  private readonly time = new Rate(TIME_SHARE * 1000, BURST_MILLISECONDS)
+  private readonly messages = new Rate(MESSAGES_PER_SECOND, MESSAGES_BURST_MILLISECONDS)
   pauses = new WalkPauses()
 
   constructor(name: string, now: number, counts: NodeCounts = noCounts()) {
@@ -209,15 +210,9 @@ export class Node {
 
   /** Whether a message, of whatever kind, is looked at. */
   mayTalk(now: number): boolean {
-    const paid =
-      Math.max(this.messagesPaidUntil, now - MESSAGES_BURST_MILLISECONDS) +
-      1000 / MESSAGES_PER_SECOND
-    if (paid > now) {
-      this.counts.overLimit++
-      return false
-    }
-    this.messagesPaidUntil = paid
-    return true
+    const may = this.messages.take(1, now)
+    if (!may) this.counts.overLimit++
+    return may
   }
 
   /**
@@ -250,21 +245,20 @@ export class Node {
 
   /** Its records have taken so long to apply. */
   took(milliseconds: number, now: number): void {
-    const paid = Math.max(this.timePaidUntil, now - BURST_MILLISECONDS)
-    this.timePaidUntil = paid + milliseconds / TIME_SHARE
+    this.time.spend(milliseconds, now)
   }
 
   /** Another run of a node: what one node may say and ask for does not begin anew. */
   succeed(node: Node): void {
-    this.paidUntil = node.paidUntil
-    this.timePaidUntil = node.timePaidUntil
-    this.messagesPaidUntil = node.messagesPaidUntil
+    this.records.succeed(node.records)
+    this.time.succeed(node.time)
+    this.messages.succeed(node.messages)
     this.pauses = node.pauses.copy()
     this.isOneOfSeveral = node.isOneOfSeveral
   }
 
   private isOverLimit(now: number): boolean {
-    return this.paidUntil > now || (this.isOneOfSeveral && this.timePaidUntil > now)
+    return this.records.isOverspent(now) || (this.isOneOfSeveral && this.time.isOverspent(now))
   }
 
   private begin({ start, records, sequence }: Batch, since: number, now: number): void {
@@ -280,8 +274,7 @@ export class Node {
       this.counts.overLimit++
       return OVER_LIMIT
     }
-    const paid = Math.max(this.paidUntil, now - BURST_MILLISECONDS)
-    this.paidUntil = paid + (records * 1000) / RECORDS_PER_SECOND
+    this.records.spend(records, now)
     this.counts.batches++
     this.counts.records += records
     return APPLY

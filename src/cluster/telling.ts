@@ -1,5 +1,6 @@
 // What the cluster's thread tells the operator, bounded: other nodes and the engine decide how often there is something to
 // tell. Used by link.ts.
+import { Rate } from './rate.ts'
 
 export type Tell = (severity: 'info' | 'warning' | 'error', text: string) => void
 
@@ -64,16 +65,13 @@ export function remedyOf(reason: string): string {
 
 /** Passes on so much of what is to be told. */
 export function boundedTell(tell: Tell, clock: () => number): Tell {
-  let paidUntil = Number.NEGATIVE_INFINITY
+  const lines = new Rate(1000 / LINE_MILLISECONDS, LINES_MAX * LINE_MILLISECONDS)
   let untold = 0
   return (severity, text) => {
-    const now = clock()
-    const paid = Math.max(paidUntil, now - LINES_MAX * LINE_MILLISECONDS) + LINE_MILLISECONDS
-    if (paid > now) {
+    if (!lines.take(1, clock())) {
       untold++
       return
     }
-    paidUntil = paid
     if (untold > 0) tell('warning', `${untold} messages about the cluster were not logged`)
     untold = 0
     tell(severity, text)

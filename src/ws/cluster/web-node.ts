@@ -2,6 +2,7 @@
 // is there. Used by web-link.ts. What is missing of its log is not sent again: it tells all its peers instead, which belong to a
 // new slot (node-slots.ts), and whoever is left with the old one goes.
 import { randomFillSync } from 'node:crypto'
+import { Rate } from '../../cluster/rate.ts'
 import { MASK_WORDS } from '../worker/other-nodes.ts'
 import type { ForeignPeers } from './foreign-peers.ts'
 import {
@@ -87,8 +88,8 @@ export class WebNode implements NodeIdentity {
   /** Some peers of it were not taken, and are asked for again; 0: none. */
   private againAt = 0
   private patience = ASK_MILLISECONDS
-  private recordsPaid = 0
-  private relaysPaid = 0
+  private readonly records = new Rate(RECORDS_PER_SECOND, BURST_MILLISECONDS)
+  private readonly relays = new Rate(RELAYS_PER_SECOND, BURST_MILLISECONDS)
 
   constructor(name: string, number: number, parts: WebNodeParts) {
     this.name = name
@@ -165,10 +166,7 @@ export class WebNode implements NodeIdentity {
 
   /** Whether one more offer or answer of it may be passed on. */
   mayRelay(now: number): boolean {
-    const paid = Math.max(this.relaysPaid, now - BURST_MILLISECONDS) + 1000 / RELAYS_PER_SECOND
-    if (paid > now) return false
-    this.relaysPaid = paid
-    return true
+    return this.relays.take(1, now)
   }
 
   /** What is due. Returns the ticket, if it is to be asked for all its peers with that; 0: not now. `ticket`: 0 if nobody can be asked. */
@@ -264,13 +262,10 @@ export class WebNode implements NodeIdentity {
     isPart: boolean,
   ): boolean {
     const { counts, mask } = this
-    const paid =
-      Math.max(this.recordsPaid, now - BURST_MILLISECONDS) + (count * 1000) / RECORDS_PER_SECOND
-    if (paid > now) {
+    if (!this.records.take(count, now)) {
       counts.overLimit++
       return false
     }
-    this.recordsPaid = paid
     counts.batches++
     counts.records += count
     const second = secondOf(now)
